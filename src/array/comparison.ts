@@ -1,0 +1,108 @@
+/**
+ * Comparisons, logic and choice by a condition, with NumPy's broadcasting. Results of comparisons and logic
+ * are bool.
+ *
+ * Common to all two-operand functions here:
+ * Shapes   a, b broadcast.
+ * Throws   SHAPE_MISMATCH when they do not.
+ */
+import { broadcastStrides, forEachBlock, mergeAxes } from './broadcast.js'
+import { promoteTypes } from './dtype.js'
+import { maximum, minimum } from './elementwise.js'
+import { kernel } from './kernel.js'
+import { allocate, type NDArray, scalar } from './ndarray.js'
+import type { CompareOp } from './primitives.js'
+import { broadcastTo } from './rearrange.js'
+import { broadcastShapes, sizeOf } from './shape.js'
+
+/** False where either is NaN. */
+export function equal(a: NDArray, b: NDArray): NDArray {
+  return compare('equal', a, b)
+}
+
+/** True where either is NaN. */
+export function notEqual(a: NDArray, b: NDArray): NDArray {
+  return compare('notEqual', a, b)
+}
+
+export function less(a: NDArray, b: NDArray): NDArray {
+  return compare('less', a, b)
+}
+
+export function lessEqual(a: NDArray, b: NDArray): NDArray {
+  return compare('lessEqual', a, b)
+}
+
+export function greater(a: NDArray, b: NDArray): NDArray {
+  return compare('greater', a, b)
+}
+
+export function greaterEqual(a: NDArray, b: NDArray): NDArray {
+  return compare('greaterEqual', a, b)
+}
+
+function compare(op: CompareOp, a: NDArray, b: NDArray): NDArray {
+  const dtype = promoteTypes(a.dtype, b.dtype)
+  const x = a.astype(dtype)
+  const y = b.astype(dtype)
+  const shape = broadcastShapes(x.shape, y.shape, op)
+  const out = allocate('bool', shape, sizeOf(shape))
+  const walk = mergeAxes(shape, [broadcastStrides(x.shape, shape), broadcastStrides(y.shape, shape)])
+  const last = walk.extents.length - 1
+  const columns = walk.extents[last] ?? 1
+  const rows = walk.extents[last - 1] ?? 1
+  const [xs, ys] = walk.strides as [number[], number[]]
+  let at = out.offset
+  forEachBlock(walk, 2, ([xo, yo]) => {
+    kernel.compare(
+      op,
+      rows,
+      columns,
+      x.buffer,
+      x.offset + xo!,
+      xs[last - 1] ?? 0,
+      xs[last] ?? 0,
+      y.buffer,
+      y.offset + yo!,
+      ys[last - 1] ?? 0,
+      ys[last] ?? 0,
+      out.buffer as Uint8Array,
+      at,
+    )
+    at += rows * columns
+  })
+  return out
+}
+
+/** Numbers count as true unless they are 0; NaN is true. */
+export function logicalAnd(a: NDArray, b: NDArray): NDArray {
+  return minimum(a.astype('bool'), b.astype('bool'))
+}
+
+export function logicalOr(a: NDArray, b: NDArray): NDArray {
+  return maximum(a.astype('bool'), b.astype('bool'))
+}
+
+export function logicalNot(x: NDArray): NDArray {
+  return equal(x, scalar(0, x.dtype))
+}
+
+/**
+ * a where the condition is not 0, else b.
+ *
+ * Shapes   condition, a, b broadcast; the dtype is that in which a and b meet.
+ * Throws   SHAPE_MISMATCH when they do not broadcast.
+ */
+export function where(condition: NDArray, a: NDArray, b: NDArray): NDArray {
+  const dtype = promoteTypes(a.dtype, b.dtype)
+  const shape = broadcastShapes(broadcastShapes(a.shape, b.shape, 'where'), condition.shape, 'where')
+  const c = broadcastTo(condition, shape)
+  const x = broadcastTo(a.astype(dtype), shape)
+  const y = broadcastTo(b.astype(dtype), shape)
+  const out = allocate(dtype, shape, sizeOf(shape))
+  const { buffer, offset } = out
+  for (let i = 0; i < out.size; i++) {
+    buffer[offset + i] = c.buffer[c.offset + i] !== 0 ? x.buffer[x.offset + i]! : y.buffer[y.offset + i]!
+  }
+  return out
+}

@@ -1,0 +1,249 @@
+/**
+ * Two-dimensional cross-correlation and its two adjoints, by unfolding each image into a matrix whose columns
+ * are the windows and multiplying. The order of every sum is that of the kernel's product: channels, then
+ * rows, then columns of the window.
+ */
+import { TapeError } from '../errors.js'
+import { type DType, isFloating, newStorage, promoteTypes, type TypedArray } from './dtype.js'
+import { kernel } from './kernel.js'
+import { allocate, type NDArray } from './ndarray.js'
+import { formatShape } from './shape.js'
+
+/** Rows and columns. */
+export type Pair = readonly [rows: number, columns: number]
+
+export type Windowing = { readonly stride: Pair; readonly padding: Pair }
+
+/** How windows lie on an image: everything the loops need. */
+type Plan = {
+  readonly channels: number
+  readonly rows: number
+  readonly columns: number
+  readonly kernelRows: number
+  readonly kernelColumns: number
+  readonly outRows: number
+  readonly outColumns: number
+  readonly stride: Pair
+  readonly padding: Pair
+}
+
+/** The number of windows along an axis; BAD_SHAPE when there is none. */
+export function windowCount(
+  extent: number,
+  size: number,
+  stride: number,
+  padding: number,
+  what: string,
+): number {
+  const count = Math.floor((extent + 2 * padding - size) / stride) + 1
+  if (size > 0 && count > 0) return count
+  throw new TapeError(
+    'BAD_SHAPE',
+    `${what} expected a window that fits, got ${size} on ${extent} with padding ${padding}; use a smaller kernel or more padding`,
+  )
+}
+
+function planOf(image: readonly number[], size: Pair, windowing: Windowing, what: string): Plan {
+  const [channels, rows, columns] = image as [number, number, number]
+  const { stride, padding } = windowing
+  return {
+    channels,
+    rows,
+    columns,
+    kernelRows: size[0],
+    kernelColumns: size[1],
+    outRows: windowCount(rows, size[0], stride[0], padding[0], what),
+    outColumns: windowCount(columns, size[1], stride[1], padding[1], what),
+    stride,
+    padding,
+  }
+}
+
+/** windows[(c, i, j), (r, s)] = image[c, r·stride + i − padding, …]; 0 outside. `windows` is overwritten. */
+function unfold(plan: Plan, image: TypedArray, from: number, windows: TypedArray): void {
+  let to = 0
+  eachTap(plan, (base, row, column) => {
+    for (let r = 0; r < plan.outRows; r++) {
+      const y = r * plan.stride[0] + row
+      const inside = y >= 0 && y < plan.rows
+      for (let s = 0; s < plan.outColumns; s++) {
+        const x = s * plan.stride[1] + column
+        windows[to++] = inside && x >= 0 && x < plan.columns ? image[from + base + y * plan.columns + x]! : 0
+      }
+    }
+  })
+}
+
+/** The adjoint of unfold: adds every element of `windows` to where it was read. */
+function fold(plan: Plan, windows: TypedArray, image: TypedArray, into: number): void {
+  let from = 0
+  eachTap(plan, (base, row, column) => {
+    for (let r = 0; r < plan.outRows; r++) {
+      const y = r * plan.stride[0] + row
+      const inside = y >= 0 && y < plan.rows
+      for (let s = 0; s < plan.outColumns; s++, from++) {
+        const x = s * plan.stride[1] + column
+        if (inside && x >= 0 && x < plan.columns) image[into + base + y * plan.columns + x]! += windows[from]!
+      }
+    }
+  })
+}
+
+function eachTap(plan: Plan, tap: (base: number, row: number, column: number) => void): void {
+  for (let c = 0; c < plan.channels; c++) {
+    for (let i = 0; i < plan.kernelRows; i++) {
+      for (let j = 0; j < plan.kernelColumns; j++) {
+        tap(c * plan.rows * plan.columns, i - plan.padding[0], j - plan.padding[1])
+      }
+    }
+  }
+}
+
+function meet(a: NDArray, b: NDArray): DType {
+  const dtype = promoteTypes(a.dtype, b.dtype)
+  return isFloating(dtype) ? dtype : 'float64'
+}
+
+function requireImages(x: NDArray, w: NDArray, channel: 0 | 1, what: string): void {
+  if (x.ndim === 4 && w.ndim === 4 && x.shape[1] === w.shape[channel]) return
+  const expected = channel === 1 ? 'w [out, channels, rows, columns]' : 'w [channels, out, rows, columns]'
+  throw new TapeError(
+    'SHAPE_MISMATCH',
+    `${what} expected x [n, channels, rows, columns] and ${expected}, got ${formatShape(x.shape)} and ${formatShape(w.shape)}`,
+  )
+}
+
+/**
+ * Cross-correlation of images with windows.
+ *
+ * Shapes   x [n, c, h, w] · w [o, c, kh, kw] → [n, o, ⌊(h + 2p − kh)/s⌋ + 1, …]
+ * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit.
+ */
+export function convolve(x: NDArray, w: NDArray, windowing: Windowing): NDArray {
+  requireImages(x, w, 1, 'conv2d')
+  const dtype = meet(x, w)
+  const images = x.astype(dtype)
+  const weights = w.astype(dtype)
+  const plan = planOf(x.shape.slice(1), [w.shape[2]!, w.shape[3]!], windowing, 'conv2d')
+  const n = x.shape[0]!
+  const outs = w.shape[0]!
+  const taps = plan.channels * plan.kernelRows * plan.kernelColumns
+  const places = plan.outRows * plan.outColumns
+  const out = allocate(dtype, Object.freeze([n, outs, plan.outRows, plan.outColumns]))
+  const windows = newStorage(dtype, taps * places)
+  const image = plan.channels * plan.rows * plan.columns
+  for (let i = 0; i < n; i++) {
+    unfold(plan, images.buffer, images.offset + i * image, windows)
+    const to = out.offset + i * outs * places
+    kernel.matmul(
+      outs,
+      taps,
+      places,
+      weights.buffer,
+      weights.offset,
+      taps,
+      1,
+      windows,
+      0,
+      places,
+      1,
+      out.buffer,
+      to,
+    )
+  }
+  return out
+}
+
+/**
+ * The adjoint of `convolve` in its images: every element of y adds its window to the image.
+ *
+ * Shapes   y [n, o, r, s] · w [o, c, kh, kw] → [n, c, (r − 1)·stride − 2·padding + kh + extra, …]
+ * Throws   SHAPE_MISMATCH; BAD_SHAPE when nothing would be left.
+ */
+export function convolveTransposed(y: NDArray, w: NDArray, windowing: Windowing, extra: Pair): NDArray {
+  requireImages(y, w, 0, 'convTranspose2d')
+  const dtype = meet(y, w)
+  const maps = y.astype(dtype)
+  const weights = w.astype(dtype)
+  const size: Pair = [w.shape[2]!, w.shape[3]!]
+  const channels = w.shape[1]!
+  const extentOf = (axis: 0 | 1): number => {
+    const extent =
+      (y.shape[2 + axis]! - 1) * windowing.stride[axis] -
+      2 * windowing.padding[axis] +
+      size[axis] +
+      extra[axis]
+    if (extent > 0) return extent
+    throw new TapeError(
+      'BAD_SHAPE',
+      `convTranspose2d expected an image to be left, got extent ${extent}; use less padding`,
+    )
+  }
+  const plan = planOf([channels, extentOf(0), extentOf(1)], size, windowing, 'convTranspose2d')
+  const n = y.shape[0]!
+  const maps1 = y.shape[1]!
+  const taps = channels * size[0] * size[1]
+  const places = plan.outRows * plan.outColumns
+  const out = allocate(dtype, Object.freeze([n, channels, plan.rows, plan.columns]))
+  const windows = newStorage(dtype, taps * places)
+  const image = channels * plan.rows * plan.columns
+  for (let i = 0; i < n; i++) {
+    const from = maps.offset + i * maps1 * places
+    kernel.matmul(
+      taps,
+      maps1,
+      places,
+      weights.buffer,
+      weights.offset,
+      1,
+      taps,
+      maps.buffer,
+      from,
+      places,
+      1,
+      windows,
+      0,
+    )
+    fold(plan, windows, out.buffer, out.offset + i * image)
+  }
+  return out
+}
+
+/**
+ * The adjoint of `convolve` in its weights: images against the gradients of what they gave, summed over the
+ * images in order.
+ *
+ * Shapes   x [n, c, h, w], gy [n, o, r, s], size [kh, kw] → [o, c, kh, kw]
+ * Throws   SHAPE_MISMATCH when gy is not what `convolve` gives for that size.
+ */
+export function convolveWeights(x: NDArray, gy: NDArray, size: Pair, windowing: Windowing): NDArray {
+  const dtype = meet(x, gy)
+  const images = x.astype(dtype)
+  const maps = gy.astype(dtype)
+  const plan = planOf(x.shape.slice(1), size, windowing, 'conv2dWeights')
+  const fits =
+    gy.ndim === 4 &&
+    gy.shape[0] === x.shape[0] &&
+    gy.shape[2] === plan.outRows &&
+    gy.shape[3] === plan.outColumns
+  if (x.ndim !== 4 || !fits) {
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `conv2dWeights expected gy [${x.shape[0]}, out, ${plan.outRows}, ${plan.outColumns}], got ${formatShape(gy.shape)}`,
+    )
+  }
+  const outs = gy.shape[1]!
+  const taps = plan.channels * size[0] * size[1]
+  const places = plan.outRows * plan.outColumns
+  const out = allocate(dtype, Object.freeze([outs, plan.channels, size[0], size[1]]))
+  const windows = newStorage(dtype, taps * places)
+  const part = newStorage(dtype, outs * taps)
+  const image = plan.channels * plan.rows * plan.columns
+  for (let i = 0; i < x.shape[0]!; i++) {
+    unfold(plan, images.buffer, images.offset + i * image, windows)
+    const from = maps.offset + i * outs * places
+    kernel.matmul(outs, places, taps, maps.buffer, from, places, 1, windows, 0, 1, places, part, 0)
+    kernel.binary('add', 1, part.length, out.buffer, out.offset, 0, 1, part, 0, 0, 1, out.buffer, out.offset)
+  }
+  return out
+}

@@ -1,0 +1,301 @@
+/**
+ * Element-by-element arithmetic with NumPy's broadcasting and promotion. Never changes an operand. Two
+ * float64 scalars take a short way that computes the same bits without a kernel, as most calls of a small
+ * program are that.
+ *
+ * Common to all two-operand functions here:
+ * Shapes   a, b broadcast.
+ * Throws   SHAPE_MISMATCH when they do not.
+ */
+import { TapeError } from '../errors.js'
+import { broadcastStrides, forEachBlock, mergeAxes } from './broadcast.js'
+import { type DType, isFloating, promoteTypes } from './dtype.js'
+import { kernel } from './kernel.js'
+import { erf as erfOf, gelu as geluOf } from './math/erf.js'
+import { expm1 as expm1Of, exp as expOf } from './math/exp.js'
+import { log1p as log1pOf, log as logOf } from './math/log.js'
+import { pow as powOf } from './math/pow.js'
+import { sigmoid as sigmoidOf, softplus as softplusOf } from './math/sigmoid.js'
+import { tanh as tanhOf } from './math/tanh.js'
+import { cos as cosOf, sin as sinOf } from './math/trigonometry.js'
+import { allocate, float64Scalar, type NDArray } from './ndarray.js'
+import type { BinaryOp, UnaryOp } from './primitives.js'
+import { broadcastShapes, sameShape, sizeOf } from './shape.js'
+
+function isFloat64Scalar(x: NDArray): boolean {
+  return x.dtype === 'float64' && x.shape.length === 0
+}
+
+/**
+ * The value of an array of which `isFloat64Scalar` is true; the cast keeps this read compiled for one element
+ * type.
+ */
+function valueIn(x: NDArray): number {
+  return (x.buffer as Float64Array)[x.offset]!
+}
+
+// --- two operands ------------------------------------------------------------------------------------------
+
+/** bool: logical or. Integers wrap. */
+export function add(a: NDArray, b: NDArray): NDArray {
+  return isFloat64Scalar(a) && isFloat64Scalar(b)
+    ? float64Scalar(valueIn(a) + valueIn(b))
+    : binary('add', a, b)
+}
+
+/** Throws also BAD_DTYPE for two bools, as NumPy does. */
+export function sub(a: NDArray, b: NDArray): NDArray {
+  return isFloat64Scalar(a) && isFloat64Scalar(b)
+    ? float64Scalar(valueIn(a) - valueIn(b))
+    : binary('sub', a, b)
+}
+
+/** bool: logical and. Integers wrap. */
+export function mul(a: NDArray, b: NDArray): NDArray {
+  return isFloat64Scalar(a) && isFloat64Scalar(b)
+    ? float64Scalar(valueIn(a) * valueIn(b))
+    : binary('mul', a, b)
+}
+
+/** True division: integers and bools give float64. */
+export function div(a: NDArray, b: NDArray): NDArray {
+  return isFloat64Scalar(a) && isFloat64Scalar(b)
+    ? float64Scalar(valueIn(a) / valueIn(b))
+    : binary('div', a, b)
+}
+
+/** The larger of the two; NaN where either is, and 0 is larger than -0. */
+export function maximum(a: NDArray, b: NDArray): NDArray {
+  return isFloat64Scalar(a) && isFloat64Scalar(b)
+    ? float64Scalar(Math.max(valueIn(a), valueIn(b)))
+    : binary('maximum', a, b)
+}
+
+/** The smaller of the two; NaN where either is, and -0 is smaller than 0. */
+export function minimum(a: NDArray, b: NDArray): NDArray {
+  return isFloat64Scalar(a) && isFloat64Scalar(b)
+    ? float64Scalar(Math.min(valueIn(a), valueIn(b)))
+    : binary('minimum', a, b)
+}
+
+/**
+ * aᵇ. Integers stay integers and wrap; bools count as uint8.
+ *
+ * Throws   BAD_VALUE for a negative integer exponent of an integer.
+ */
+export function pow(a: NDArray, b: NDArray): NDArray {
+  return isFloat64Scalar(a) && isFloat64Scalar(b)
+    ? float64Scalar(powOf(valueIn(a), valueIn(b)))
+    : binary('pow', a, b)
+}
+
+function binary(op: BinaryOp, a: NDArray, b: NDArray): NDArray {
+  const dtype = binaryDtype(op, a.dtype, b.dtype)
+  const work = dtype === 'bool' ? boolOp(op) : op
+  const x = a.dtype === dtype ? a : a.astype(dtype)
+  const y = b.dtype === dtype ? b : b.astype(dtype)
+  if (op === 'pow' && !isFloating(dtype)) requireExponents(y)
+  if (x.shape === y.shape || sameShape(x.shape, y.shape)) {
+    const out = allocate(dtype, x.shape, x.size)
+    kernel.binary(work, 1, x.size, x.buffer, x.offset, 0, 1, y.buffer, y.offset, 0, 1, out.buffer, out.offset)
+    return out
+  }
+  const shape = broadcastShapes(x.shape, y.shape, op)
+  const size = sizeOf(shape)
+  const out = allocate(dtype, shape, size)
+  if (x.size === 1 || y.size === 1) {
+    const xs = x.size === 1 ? 0 : 1
+    const ys = y.size === 1 ? 0 : 1
+    kernel.binary(work, 1, size, x.buffer, x.offset, 0, xs, y.buffer, y.offset, 0, ys, out.buffer, out.offset)
+    return out
+  }
+  const walk = mergeAxes(shape, [broadcastStrides(x.shape, shape), broadcastStrides(y.shape, shape)])
+  const last = walk.extents.length - 1
+  const columns = walk.extents[last] ?? 1
+  const rows = walk.extents[last - 1] ?? 1
+  const [xs, ys] = walk.strides as [number[], number[]]
+  let at = out.offset
+  forEachBlock(walk, 2, ([xo, yo]) => {
+    kernel.binary(
+      work,
+      rows,
+      columns,
+      x.buffer,
+      x.offset + xo!,
+      xs[last - 1] ?? 0,
+      xs[last] ?? 0,
+      y.buffer,
+      y.offset + yo!,
+      ys[last - 1] ?? 0,
+      ys[last] ?? 0,
+      out.buffer,
+      at,
+    )
+    at += rows * columns
+  })
+  return out
+}
+
+function binaryDtype(op: BinaryOp, a: DType, b: DType): DType {
+  const dtype = promoteTypes(a, b)
+  if (op === 'div') return isFloating(dtype) ? dtype : 'float64'
+  if (dtype !== 'bool') return dtype
+  if (op === 'sub') {
+    throw new TapeError(
+      'BAD_DTYPE',
+      'sub expected numbers, got bool and bool; use notEqual, or convert with astype',
+    )
+  }
+  return op === 'pow' ? 'uint8' : 'bool'
+}
+
+/** On bytes of 0 and 1, or is the maximum and and is the minimum. */
+function boolOp(op: BinaryOp): BinaryOp {
+  return op === 'add' ? 'maximum' : op === 'mul' ? 'minimum' : op
+}
+
+function requireExponents(y: NDArray): void {
+  for (let i = 0; i < y.size; i++) {
+    const exponent = y.buffer[y.offset + i]!
+    if (exponent < 0) {
+      throw new TapeError(
+        'BAD_VALUE',
+        `pow expected integer exponents of at least 0 for an integer base, got ${exponent}; convert the base with astype('float64')`,
+      )
+    }
+  }
+}
+
+// --- one operand -------------------------------------------------------------------------------------------
+
+/** Throws BAD_DTYPE for bool, as NumPy does; use logicalNot. */
+export function neg(x: NDArray): NDArray {
+  if (isFloat64Scalar(x)) return float64Scalar(-valueIn(x))
+  if (x.dtype === 'bool') {
+    throw new TapeError('BAD_DTYPE', 'neg expected numbers, got bool; use logicalNot, or convert with astype')
+  }
+  return unary('neg', x)
+}
+
+export function square(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(valueIn(x) * valueIn(x)) : unary('square', x)
+}
+
+export function abs(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(Math.abs(valueIn(x))) : unary('abs', x)
+}
+
+/** max(x, 0); NaN stays. */
+export function relu(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(Math.max(valueIn(x), 0)) : unary('relu', x)
+}
+
+/** -1, 0 or 1; NaN stays. */
+export function sign(x: NDArray): NDArray {
+  return unary('sign', x)
+}
+
+/** The largest integer not above x; integers stay as they are. */
+export function floor(x: NDArray): NDArray {
+  return unary('floor', x)
+}
+
+function unary(op: UnaryOp, x: NDArray): NDArray {
+  const out = allocate(x.dtype, x.shape, x.size)
+  kernel.unary(op, x.buffer, x.offset, out.buffer, out.offset, x.size)
+  return out
+}
+
+// --- one operand, floating result: integers and bools are taken as float64 ---------------------------------
+
+export function exp(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(expOf(valueIn(x))) : floating('exp', x)
+}
+
+/** eˣ − 1, exact near 0. */
+export function expm1(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(expm1Of(valueIn(x))) : floating('expm1', x)
+}
+
+/** The natural logarithm; -Infinity at 0, NaN below. */
+export function log(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(logOf(valueIn(x))) : floating('log', x)
+}
+
+/** log(1 + x), exact near 0. */
+export function log1p(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(log1pOf(valueIn(x))) : floating('log1p', x)
+}
+
+export function sqrt(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(Math.sqrt(valueIn(x))) : floating('sqrt', x)
+}
+
+export function sin(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(sinOf(valueIn(x))) : floating('sin', x)
+}
+
+export function cos(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(cosOf(valueIn(x))) : floating('cos', x)
+}
+
+export function tanh(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(tanhOf(valueIn(x))) : floating('tanh', x)
+}
+
+/** 1 / (1 + e⁻ˣ). */
+export function sigmoid(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(sigmoidOf(valueIn(x))) : floating('sigmoid', x)
+}
+
+export function erf(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(erfOf(valueIn(x))) : floating('erf', x)
+}
+
+/** x·Φ(x) = x/2·(1 + erf(x/√2)). */
+export function gelu(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(geluOf(valueIn(x))) : floating('gelu', x)
+}
+
+/** log(1 + eˣ), without overflow. */
+export function softplus(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(softplusOf(valueIn(x))) : floating('softplus', x)
+}
+
+export function reciprocal(x: NDArray): NDArray {
+  return isFloat64Scalar(x) ? float64Scalar(1 / valueIn(x)) : floating('reciprocal', x)
+}
+
+function floating(op: UnaryOp, x: NDArray): NDArray {
+  return unary(op, isFloating(x.dtype) ? x : x.astype('float64'))
+}
+
+// --- bounds ------------------------------------------------------------------------------------------------
+
+/**
+ * x within [min, max]; either bound may be missing, NaN stays. Integers stay integers when the bounds are
+ * integers or infinite and leave values of the dtype between them, else they become float64.
+ *
+ * Throws   BAD_ARGUMENT when there is no bound.
+ * Source   NumPy `clip`: minimum(maximum(x, min), max), so max wins when min > max.
+ */
+export function clip(x: NDArray, min?: number, max?: number): NDArray {
+  if (min === undefined && max === undefined) {
+    throw new TapeError('BAD_ARGUMENT', 'clip expected min, max or both, got neither')
+  }
+  const least = min ?? -Infinity
+  const most = max ?? Infinity
+  const stays = isFloating(x.dtype) || (x.dtype !== 'bool' && integerBounds(x.dtype, least, most))
+  const from = stays ? x : x.astype('float64')
+  const out = allocate(from.dtype, from.shape, from.size)
+  kernel.clip(from.buffer, from.offset, least, most, out.buffer, out.offset, from.size)
+  return out
+}
+
+/** Whether every result of clipping integers of this dtype is one again. */
+function integerBounds(dtype: DType, least: number, most: number): boolean {
+  const [lowest, highest] = dtype === 'int32' ? [-2147483648, 2147483647] : [0, 255]
+  const whole = (bound: number): boolean =>
+    Number.isInteger(bound) || bound === Infinity || bound === -Infinity
+  return whole(least) && whole(most) && least <= highest && most >= lowest
+}

@@ -1,0 +1,185 @@
+/**
+ * Elements named by arrays of indices, and the transposes of that, which add into zeros. Indices are int32 or
+ * uint8; a negative one counts from the end. Sums run in row-major order of the indices, so equal calls give
+ * equal bits.
+ */
+import { TapeError } from '../errors.js'
+import type { DType } from './dtype.js'
+import { getDefaultDtype, requireDType } from './dtype.js'
+import { allocate, type NDArray } from './ndarray.js'
+import { formatShape, normalizeAxis, requireShape, type Shape, sameShape, sizeOf } from './shape.js'
+
+/**
+ * The slices of x that the indices name, along one axis.
+ *
+ * Shapes   x [a…, n, b…], indices [i…] → [a…, i…, b…]
+ * Throws   INDEX_OUT_OF_RANGE, BAD_AXIS, BAD_DTYPE unless the indices are int32 or uint8.
+ * Source   NumPy `take`.
+ */
+export function take(x: NDArray, indices: NDArray, axis: number = 0): NDArray {
+  const at = normalizeAxis(axis, x.ndim, 'take')
+  const extent = x.shape[at]!
+  const rows = positions(indices, extent, 'take')
+  const outer = sizeOf(x.shape.slice(0, at))
+  const inner = sizeOf(x.shape.slice(at + 1))
+  const out = allocate(
+    x.dtype,
+    Object.freeze([...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)]),
+  )
+  let to = out.offset
+  for (let r = 0; r < outer; r++) {
+    for (let i = 0; i < rows.length; i++, to += inner) {
+      const from = x.offset + (r * extent + rows[i]!) * inner
+      if (inner >= 32) out.buffer.set(x.buffer.subarray(from, from + inner), to)
+      else for (let c = 0; c < inner; c++) out.buffer[to + c] = x.buffer[from + c]!
+    }
+  }
+  return out
+}
+
+/**
+ * The transpose of `take`: zeros to which every slice of gy is added where `take` read it, in the order of
+ * the indices.
+ *
+ * Shapes   gy [a…, i…, b…], indices [i…] → [a…, size, b…]
+ * Throws   SHAPE_MISMATCH, INDEX_OUT_OF_RANGE, BAD_AXIS, BAD_DTYPE.
+ */
+export function scatterTake(gy: NDArray, indices: NDArray, axis: number, size: number): NDArray {
+  const at = normalizeAxis(axis, gy.ndim - indices.ndim + 1, 'scatterTake')
+  if (!sameShape(gy.shape.slice(at, at + indices.ndim), indices.shape)) {
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `scatterTake expected the axes of the indices ${formatShape(indices.shape)} at axis ${at}, got ${formatShape(gy.shape)}`,
+    )
+  }
+  const rows = positions(indices, size, 'scatterTake')
+  const tail = gy.shape.slice(at + indices.ndim)
+  const outer = sizeOf(gy.shape.slice(0, at))
+  const inner = sizeOf(tail)
+  const shape = [...gy.shape.slice(0, at), size, ...tail]
+  const out = allocate(gy.dtype, Object.freeze([...requireShape(shape, 'scatterTake')]))
+  let from = gy.offset
+  for (let r = 0; r < outer; r++) {
+    for (let i = 0; i < rows.length; i++, from += inner) {
+      const to = out.offset + (r * size + rows[i]!) * inner
+      for (let c = 0; c < inner; c++) out.buffer[to + c]! += gy.buffer[from + c]!
+    }
+  }
+  return out
+}
+
+/**
+ * One element for every index: out[i, j] = x[indices[i, j], j] for axis 0, and so on.
+ *
+ * Shapes   indices have as many axes as x, and but for `axis` no extent above that of x; the result has their
+ *          shape.
+ * Throws   SHAPE_MISMATCH, INDEX_OUT_OF_RANGE, BAD_AXIS, BAD_DTYPE.
+ * Source   PyTorch `gather`.
+ */
+export function gather(x: NDArray, indices: NDArray, axis: number): NDArray {
+  const places = elementPlaces(x.shape, indices, axis, 'gather')
+  const out = allocate(x.dtype, indices.shape, indices.size)
+  for (let i = 0; i < out.size; i++) out.buffer[out.offset + i] = x.buffer[x.offset + places[i]!]!
+  return out
+}
+
+/**
+ * The transpose of `gather`: zeros of `shape` to which every value is added at its index, in row-major order
+ * of the values.
+ *
+ * Shapes   values as indices; indices against `shape` as in `gather`.
+ * Throws   SHAPE_MISMATCH, INDEX_OUT_OF_RANGE, BAD_AXIS, BAD_DTYPE.
+ * Source   PyTorch `scatter_add`.
+ */
+export function scatterAdd(shape: Shape, indices: NDArray, axis: number, values: NDArray): NDArray {
+  const places = elementPlaces(requireShape(shape, 'scatterAdd'), indices, axis, 'scatterAdd')
+  if (!sameShape(values.shape, indices.shape)) {
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `scatterAdd expected one value for each index, got values ${formatShape(values.shape)} and indices ` +
+        formatShape(indices.shape),
+    )
+  }
+  const out = allocate(values.dtype, Object.freeze([...shape]))
+  for (let i = 0; i < values.size; i++)
+    out.buffer[out.offset + places[i]!]! += values.buffer[values.offset + i]!
+  return out
+}
+
+/**
+ * 1 where the class is that of the index, else 0.
+ *
+ * Shapes   indices [i…] → [i…, classes]
+ * Throws   INDEX_OUT_OF_RANGE, also for negative indices; BAD_ARGUMENT, BAD_DTYPE.
+ */
+export function oneHot(indices: NDArray, classes: number, dtype: DType = getDefaultDtype()): NDArray {
+  if (!Number.isInteger(classes) || classes < 0) {
+    throw new TapeError('BAD_ARGUMENT', `oneHot expected a number of classes, got ${String(classes)}`)
+  }
+  requireIndices(indices, 'oneHot')
+  const out = allocate(requireDType(dtype, 'oneHot'), Object.freeze([...indices.shape, classes]))
+  for (let i = 0; i < indices.size; i++) {
+    const index = indices.buffer[indices.offset + i]!
+    if (index < 0 || index >= classes) outOfRange(index, i, classes, 0, 'oneHot')
+    out.buffer[out.offset + i * classes + index] = 1
+  }
+  return out
+}
+
+function requireIndices(indices: NDArray, what: string): void {
+  if (indices.dtype !== 'int32' && indices.dtype !== 'uint8') {
+    throw new TapeError(
+      'BAD_DTYPE',
+      `${what} expected indices of dtype int32 or uint8, got ${indices.dtype}; use astype('int32')`,
+    )
+  }
+}
+
+/** The indices counted from the front. */
+function positions(indices: NDArray, extent: number, what: string): Int32Array {
+  requireIndices(indices, what)
+  const out = new Int32Array(indices.size)
+  for (let i = 0; i < out.length; i++) {
+    const index = indices.buffer[indices.offset + i]!
+    if (index < -extent || index >= extent) outOfRange(index, i, extent, -extent, what)
+    out[i] = index < 0 ? index + extent : index
+  }
+  return out
+}
+
+function outOfRange(index: number, at: number, extent: number, least: number, what: string): never {
+  const range = extent === 0 ? 'no index, as the axis is empty' : `indices from ${least} to ${extent - 1}`
+  throw new TapeError(
+    'INDEX_OUT_OF_RANGE',
+    `${what} expected ${range}, got ${index} at element ${at} of the indices`,
+  )
+}
+
+/**
+ * For every index the place in an array of `shape` that it names along `axis`, its other coordinates being
+ * its own.
+ */
+function elementPlaces(shape: Shape, indices: NDArray, axis: number, what: string): Float64Array {
+  const at = normalizeAxis(axis, shape.length, what)
+  if (indices.ndim !== shape.length || indices.shape.some((extent, i) => i !== at && extent > shape[i]!)) {
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `${what} expected indices with the axes of ${formatShape(shape)} and, but for axis ${at}, no larger extents, got ` +
+        formatShape(indices.shape),
+    )
+  }
+  const rows = positions(indices, shape[at]!, what)
+  const places = new Float64Array(rows.length)
+  const coordinates = shape.map(() => 0)
+  for (let i = 0; i < rows.length; i++) {
+    let place = 0
+    for (let d = 0; d < shape.length; d++) place = place * shape[d]! + (d === at ? rows[i]! : coordinates[d]!)
+    places[i] = place
+    for (let d = shape.length - 1; d >= 0; d--) {
+      coordinates[d]!++
+      if (coordinates[d]! < indices.shape[d]!) break
+      coordinates[d] = 0
+    }
+  }
+  return places
+}

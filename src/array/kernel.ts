@@ -1,0 +1,22 @@
+/**
+ * Which kernel computes now: the plain one until another is put in its place. Knows nothing of what kernels
+ * do.
+ */
+import { plainKernel } from './plain-kernel.js'
+import type { Kernel } from './primitives.js'
+
+export type { Kernel } from './primitives.js'
+
+/** Read by every operation; a live binding, as small arrays feel every call. */
+export let kernel: Kernel = plainKernel
+
+export function currentKernel(): Kernel {
+  return kernel
+}
+
+/** Puts a kernel in place for all operations from now on, and returns the one before. */
+export function useKernel(next: Kernel): Kernel {
+  const before = kernel
+  kernel = next
+  return before
+}

@@ -1,0 +1,364 @@
+/**
+ * NDArray: a dtype, a shape and row-major elements, often a piece of a slab that many small arrays share; and
+ * how to make one. Knows nothing of operations, ids or events. Nobody changes the bytes of an array after it
+ * was made.
+ */
+import { TapeError } from '../errors.js'
+import {
+  type DType,
+  getDefaultDtype,
+  isFloating,
+  newStorage,
+  requireDType,
+  type TypedArray,
+} from './dtype.js'
+import { formatArray } from './format.js'
+import { describe, flattenNested, type NestedArray } from './nested.js'
+import { formatShape, requireShape, resolveShape, SCALAR, type Shape, sizeOf } from './shape.js'
+
+export type { NestedArray } from './nested.js'
+
+/** Whatever `ndarray` accepts. */
+export type ArrayLike = NDArray | TypedArray | number | boolean | NestedArray
+
+/** What `toArray` gives: a bare number or boolean for a scalar, else nested arrays. */
+export type NestedValues = number | boolean | NestedValues[]
+
+export class NDArray {
+  readonly dtype: DType
+  readonly shape: Shape
+  readonly size: number
+  /** Holds the elements at [offset, offset + size), row-major. Others may live in the same buffer. */
+  readonly buffer: TypedArray
+  readonly offset: number
+  /** Where the array came from, for the recorder that left the mark; opaque to this room. */
+  recordedBy: object | null
+  recordedAs: number
+
+  /** For kernels and operations; users call `ndarray`. Checks nothing. */
+  constructor(dtype: DType, shape: Shape, size: number, buffer: TypedArray, offset: number) {
+    this.dtype = dtype
+    this.shape = shape
+    this.size = size
+    this.buffer = buffer
+    this.offset = offset
+    this.recordedBy = null
+    this.recordedAs = 0
+  }
+
+  get ndim(): number {
+    return this.shape.length
+  }
+
+  /** The elements, exactly `size` of them, row-major: a view, not a copy. For reading only. */
+  get data(): TypedArray {
+    if (this.buffer.length === this.size) return this.buffer
+    return this.buffer.subarray(this.offset, this.offset + this.size)
+  }
+
+  /**
+   * The only element (0 or 1 for bool).
+   *
+   * Throws   NOT_SCALAR unless there is exactly one.
+   */
+  item(): number {
+    if (this.size !== 1) {
+      throw new TapeError(
+        'NOT_SCALAR',
+        `item() expected an array of one element, got ${formatShape(this.shape)}; reduce it, or read .data`,
+      )
+    }
+    return this.buffer[this.offset]!
+  }
+
+  /** Nested arrays of numbers (booleans for bool); the bare value for a scalar. */
+  toArray(): NestedValues {
+    const data = this.data
+    const bool = this.dtype === 'bool'
+    let next = 0
+    const build = (axis: number): NestedValues => {
+      if (axis === this.shape.length) {
+        const value = data[next++]!
+        return bool ? value !== 0 : value
+      }
+      return Array.from({ length: this.shape[axis]! }, () => build(axis + 1))
+    }
+    return build(0)
+  }
+
+  /** A new array of the same shape and dtype; `index` counts in row-major order. */
+  map(fn: (value: number, index: number) => number): NDArray {
+    const out = allocate(this.dtype, this.shape, this.size)
+    for (let i = 0; i < this.size; i++) {
+      const value = fn(this.buffer[this.offset + i]!, i)
+      out.buffer[out.offset + i] = this.dtype === 'bool' ? Number(Boolean(value)) : value
+    }
+    return out
+  }
+
+  /**
+   * The same values in another dtype; itself when it has it already. Floats become integers by truncation
+   * toward zero and then modulo 2^32 or 2^8 (NaN and infinities become 0); anything but 0 is true.
+   *
+   * Source   NumPy `astype`, which leaves values out of range undefined.
+   */
+  astype(dtype: DType): NDArray {
+    if (dtype === this.dtype) return this
+    requireDType(dtype, 'astype')
+    const out = allocate(dtype, this.shape, this.size)
+    if (dtype === 'bool') {
+      for (let i = 0; i < this.size; i++)
+        out.buffer[out.offset + i] = this.buffer[this.offset + i] === 0 ? 0 : 1
+    } else {
+      out.buffer.set(this.data, out.offset)
+    }
+    return out
+  }
+
+  /** Printed as NumPy prints: rows in brackets, columns aligned, the middle of large arrays left out. */
+  toString(): string {
+    return formatArray(this.data, this.shape, this.dtype)
+  }
+}
+
+// --- memory ------------------------------------------------------------------------------------------------
+//
+// `new Float64Array(100)` costs about 0.4 µs, most of it outside the JavaScript heap. So small arrays are cut
+// off a slab: a bump pointer, nothing reused, a new slab when the rest is too short. A piece is therefore
+// zero until its owner writes it, and a slab is garbage once no array of its time is alive.
+
+const SLAB_BYTES = 16384
+const SLAB_ELEMENTS_MAX = 128
+
+let float64Slab = new Float64Array(SLAB_BYTES / 8)
+let float32Slab = new Float32Array(SLAB_BYTES / 4)
+let int32Slab = new Int32Array(SLAB_BYTES / 4)
+let uint8Slab = new Uint8Array(SLAB_BYTES)
+let float64Used = 0
+let float32Used = 0
+let int32Used = 0
+let uint8Used = 0
+
+/** A zeroed array, for the operation that fills it. `size` may be passed when it is known. */
+export function allocate(dtype: DType, shape: Shape, size: number = sizeOf(shape)): NDArray {
+  if (size > SLAB_ELEMENTS_MAX) return new NDArray(dtype, shape, size, newStorage(dtype, size), 0)
+  switch (dtype) {
+    case 'float64': {
+      if (float64Used + size > float64Slab.length) {
+        float64Slab = new Float64Array(SLAB_BYTES / 8)
+        float64Used = 0
+      }
+      const offset = float64Used
+      float64Used += size
+      return new NDArray(dtype, shape, size, float64Slab, offset)
+    }
+    case 'float32': {
+      if (float32Used + size > float32Slab.length) {
+        float32Slab = new Float32Array(SLAB_BYTES / 4)
+        float32Used = 0
+      }
+      const offset = float32Used
+      float32Used += size
+      return new NDArray(dtype, shape, size, float32Slab, offset)
+    }
+    case 'int32': {
+      if (int32Used + size > int32Slab.length) {
+        int32Slab = new Int32Array(SLAB_BYTES / 4)
+        int32Used = 0
+      }
+      const offset = int32Used
+      int32Used += size
+      return new NDArray(dtype, shape, size, int32Slab, offset)
+    }
+    case 'uint8':
+    case 'bool': {
+      if (uint8Used + size > uint8Slab.length) {
+        uint8Slab = new Uint8Array(SLAB_BYTES)
+        uint8Used = 0
+      }
+      const offset = uint8Used
+      uint8Used += size
+      return new NDArray(dtype, shape, size, uint8Slab, offset)
+    }
+  }
+}
+
+/**
+ * The same elements as another array object, under a shape of the same size. Operations that change no bytes
+ * return this and never their operand, as an array object carries the mark of where it came from.
+ */
+export function viewOf(x: NDArray, shape: Shape): NDArray {
+  return new NDArray(x.dtype, shape, x.size, x.buffer, x.offset)
+}
+
+/** A float64 scalar: the shortest way from a number to an array. */
+export function float64Scalar(value: number): NDArray {
+  if (float64Used === float64Slab.length) {
+    float64Slab = new Float64Array(SLAB_BYTES / 8)
+    float64Used = 0
+  }
+  const offset = float64Used++
+  float64Slab[offset] = value
+  return new NDArray('float64', SCALAR, 1, float64Slab, offset)
+}
+
+/** An array without axes. The value is stored as the dtype stores it (rounded, wrapped; bool: not 0). */
+export function scalar(value: number, dtype: DType): NDArray {
+  if (dtype === 'float64') return float64Scalar(value)
+  const out = allocate(dtype, SCALAR, 1)
+  out.buffer[out.offset] = dtype === 'bool' ? (value === 0 ? 0 : 1) : value
+  return out
+}
+
+// --- from values -------------------------------------------------------------------------------------------
+
+/**
+ * An array of the given values, which are copied. Typed arrays keep their dtype, numbers get the default
+ * dtype, booleans alone become bool. An NDArray without options is returned as it is.
+ *
+ * Shapes   as the nesting says, or `shape` with the same number of elements; one extent may be -1.
+ * Throws   RAGGED_INPUT, BAD_SHAPE, BAD_DTYPE for typed arrays of other kinds, BAD_VALUE for what is no
+ *          number and for values that an integer dtype cannot hold.
+ */
+export function ndarray(values: ArrayLike, options?: { shape?: Shape; dtype?: DType }): NDArray {
+  if (options?.dtype !== undefined) requireDType(options.dtype, 'ndarray')
+  if (typeof values === 'number' || typeof values === 'boolean') {
+    const dtype = options?.dtype ?? (typeof values === 'boolean' ? 'bool' : getDefaultDtype())
+    return reshaped(fill([Number(values)], SCALAR, dtype, false), options?.shape)
+  }
+  if (values instanceof NDArray) {
+    const dtype = options?.dtype ?? values.dtype
+    const same =
+      dtype === values.dtype ? values : fill(values.data, values.shape, dtype, values.dtype === 'bool')
+    return reshaped(same, options?.shape)
+  }
+  if (Array.isArray(values)) {
+    const flat = flattenNested(values as NestedArray)
+    const dtype = options?.dtype ?? (flat.booleans ? 'bool' : getDefaultDtype())
+    return reshaped(fill(flat.values, flat.shape, dtype, false), options?.shape)
+  }
+  if (ArrayBuffer.isView(values)) {
+    const from = dtypeOf(values)
+    const typed = values as TypedArray
+    return reshaped(
+      fill(typed, [typed.length], options?.dtype ?? from, options?.dtype === undefined),
+      options?.shape,
+    )
+  }
+  throw new TapeError(
+    'BAD_VALUE',
+    `ndarray expected a number, boolean, nested array, typed array or NDArray, got ${describe(values)}`,
+  )
+}
+
+function dtypeOf(view: ArrayBufferView): DType {
+  if (view instanceof Float64Array) return 'float64'
+  if (view instanceof Float32Array) return 'float32'
+  if (view instanceof Int32Array) return 'int32'
+  if (view instanceof Uint8Array || view instanceof Uint8ClampedArray) return 'uint8'
+  const advice =
+    view instanceof BigInt64Array || view instanceof BigUint64Array
+      ? 'convert it with Float64Array.from(x, Number)'
+      : view instanceof DataView
+        ? 'make a typed array over its buffer'
+        : 'convert it with Int32Array.from(x) or Float64Array.from(x)'
+  throw new TapeError(
+    'BAD_DTYPE',
+    `ndarray expected a Float64Array, Float32Array, Int32Array or Uint8Array, got a ${view.constructor.name}; ${advice}`,
+  )
+}
+
+function reshaped(x: NDArray, shape: Shape | undefined): NDArray {
+  if (shape === undefined) return x
+  return viewOf(x, resolveShape(shape, x.size, 'ndarray'))
+}
+
+/** Copies the values; `fits` says that every value is known to be one of the dtype. */
+function fill(values: globalThis.ArrayLike<number>, shape: Shape, dtype: DType, fits: boolean): NDArray {
+  const out = allocate(dtype, Object.freeze(shape), values.length)
+  if (dtype === 'bool') {
+    for (let i = 0; i < values.length; i++) out.buffer[out.offset + i] = values[i] === 0 ? 0 : 1
+    return out
+  }
+  if (!fits && !isFloating(dtype)) requireIntegers(values, dtype)
+  out.buffer.set(values, out.offset)
+  return out
+}
+
+function requireIntegers(values: globalThis.ArrayLike<number>, dtype: DType): void {
+  const least = dtype === 'int32' ? -2147483648 : 0
+  const most = dtype === 'int32' ? 2147483647 : 255
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw new TapeError(
+        'BAD_VALUE',
+        `${dtype} expected integers from ${least} to ${most}, got ${value} at element ${i}; ` +
+          `use a float dtype, or make the array first and call astype('${dtype}') to truncate`,
+      )
+    }
+  }
+}
+
+// --- filled ------------------------------------------------------------------------------------------------
+
+/** Zeros; the default dtype unless said. */
+export function zeros(shape: Shape, dtype: DType = getDefaultDtype()): NDArray {
+  return allocate(requireDType(dtype, 'zeros'), Object.freeze([...requireShape(shape, 'zeros')]))
+}
+
+export function ones(shape: Shape, dtype: DType = getDefaultDtype()): NDArray {
+  return full(shape, 1, dtype)
+}
+
+/** One value everywhere. Throws BAD_VALUE when an integer dtype cannot hold it. */
+export function full(shape: Shape, value: number | boolean, dtype?: DType): NDArray {
+  const kind = dtype ?? (typeof value === 'boolean' ? 'bool' : getDefaultDtype())
+  requireDType(kind, 'full')
+  const out = allocate(kind, Object.freeze([...requireShape(shape, 'full')]))
+  const stored = fill([Number(value)], SCALAR, kind, false).item()
+  out.buffer.fill(stored, out.offset, out.offset + out.size)
+  return out
+}
+
+export function zerosLike(x: NDArray): NDArray {
+  return allocate(x.dtype, x.shape, x.size)
+}
+
+export function onesLike(x: NDArray): NDArray {
+  const out = allocate(x.dtype, x.shape, x.size)
+  out.buffer.fill(1, out.offset, out.offset + out.size)
+  return out
+}
+
+/**
+ * `start`, `start + step`, … below `stop` (above it for a negative step); `arange(n)` counts 0 … n-1.
+ *
+ * Throws   BAD_ARGUMENT for a step of 0 or bounds that are not finite.
+ * Source   NumPy `arange`: element i is start + i·step.
+ */
+export function arange(
+  start: number,
+  stop?: number,
+  step: number = 1,
+  dtype: DType = getDefaultDtype(),
+): NDArray {
+  const from = stop === undefined ? 0 : start
+  const to = stop === undefined ? start : stop
+  const count = Math.max(0, Math.ceil((to - from) / step))
+  if (!Number.isFinite(from) || !Number.isFinite(to) || !Number.isFinite(count)) {
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `arange expected finite bounds and a step other than 0, got ${from}, ${to}, ${step}`,
+    )
+  }
+  const values = Array.from({ length: count }, (_, i) => from + i * step)
+  return fill(values, [count], requireDType(dtype, 'arange'), false)
+}
+
+/** The identity matrix [n, m], with ones where row = column; m = n unless said. */
+export function eye(n: number, m: number = n, dtype: DType = getDefaultDtype()): NDArray {
+  const out = zeros([n, m], dtype)
+  for (let i = 0; i < Math.min(n, m); i++) out.buffer[out.offset + i * m + i] = 1
+  return out
+}

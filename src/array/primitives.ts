@@ -1,0 +1,157 @@
+/**
+ * The interface of what computes arrays: loops over typed arrays, without shapes, dtypes' promotion or
+ * checks. Kernels with the same id give the same bits, so a faster one can take over any primitive. Knows no
+ * NDArray.
+ *
+ * Every operand is (buffer, offset) with steps counted in elements; a step of 0 repeats one element. `out` is
+ * contiguous, of the length that follows from the counts, and overlaps no operand, except that it may
+ * coincide with one exactly. The operands and the output of one call have the same dtype, unless said; bool
+ * arrives as bytes of 0 and 1.
+ */
+import type { TypedArray } from './dtype.js'
+
+/** Operations with one operand. Those of `FloatUnaryOp` are only asked for in floating dtypes. */
+export type UnaryOp = FloatUnaryOp | 'neg' | 'square' | 'abs' | 'relu' | 'sign' | 'floor'
+export type FloatUnaryOp =
+  | 'exp'
+  | 'log'
+  | 'sqrt'
+  | 'sin'
+  | 'cos'
+  | 'tanh'
+  | 'sigmoid'
+  | 'erf'
+  | 'gelu'
+  | 'softplus'
+  | 'expm1'
+  | 'log1p'
+  | 'reciprocal'
+
+/** `div` is only asked for in floating dtypes; integer `pow` only with exponents of at least 0. */
+export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum' | 'pow'
+
+export type CompareOp = 'equal' | 'notEqual' | 'less' | 'lessEqual' | 'greater' | 'greaterEqual'
+
+export type ReduceOp = 'sum' | 'prod' | 'max' | 'min'
+
+export interface Kernel {
+  /** Written to every run. Two kernels share an id only if all their results are equal bit for bit. */
+  readonly id: string
+
+  /** out[i] = op(x[i]) for i < count. */
+  unary(op: UnaryOp, x: TypedArray, xOffset: number, out: TypedArray, outOffset: number, count: number): void
+
+  /** out[r, c] = op(a[r, c], b[r, c]) over a block of rows × columns. */
+  binary(
+    op: BinaryOp,
+    rows: number,
+    columns: number,
+    a: TypedArray,
+    aOffset: number,
+    aRow: number,
+    aColumn: number,
+    b: TypedArray,
+    bOffset: number,
+    bRow: number,
+    bColumn: number,
+    out: TypedArray,
+    outOffset: number,
+  ): void
+
+  /** As `binary`; out holds 0 and 1. */
+  compare(
+    op: CompareOp,
+    rows: number,
+    columns: number,
+    a: TypedArray,
+    aOffset: number,
+    aRow: number,
+    aColumn: number,
+    b: TypedArray,
+    bOffset: number,
+    bRow: number,
+    bColumn: number,
+    out: Uint8Array,
+    outOffset: number,
+  ): void
+
+  /** out[i] = min(max(x[i], least), most); NaN stays. */
+  clip(
+    x: TypedArray,
+    xOffset: number,
+    least: number,
+    most: number,
+    out: TypedArray,
+    outOffset: number,
+    count: number,
+  ): void
+
+  /**
+   * out[r] = op(out[r], op of row r) over contiguous rows. Sums are pairwise in NumPy's order, float32 sums
+   * rounded at every addition; products run from left to right; max and min keep NaN. Integers are reduced in
+   * float64 (`out` is a Float64Array then), which is exact as long as results stay below 2^53.
+   */
+  reduceRows(
+    op: ReduceOp,
+    x: TypedArray,
+    xOffset: number,
+    rows: number,
+    columns: number,
+    out: TypedArray,
+    outOffset: number,
+  ): void
+
+  /** out[c] = op(…op(op(out[c], x[0, c]), x[1, c])…), row by row; dtypes as `reduceRows`. */
+  accumulateRows(
+    op: ReduceOp,
+    x: TypedArray,
+    xOffset: number,
+    rows: number,
+    columns: number,
+    out: TypedArray,
+    outOffset: number,
+  ): void
+
+  /**
+   * out[i, j] = Σ a[i, k]·b[k, j], where k ascends, an element has one accumulator that begins at 0, and
+   * product and sum are rounded apart (to the dtype). int32 and uint8 wrap.
+   */
+  matmul(
+    m: number,
+    k: number,
+    n: number,
+    a: TypedArray,
+    aOffset: number,
+    aRow: number,
+    aColumn: number,
+    b: TypedArray,
+    bOffset: number,
+    bRow: number,
+    bColumn: number,
+    out: TypedArray,
+    outOffset: number,
+  ): void
+
+  /**
+   * out[r, c] = e[r, c] / Σ e[r], e = exp(x − max of the row); contiguous rows, sums as `reduceRows`,
+   * floating dtypes only.
+   */
+  softmaxRows(
+    x: TypedArray,
+    xOffset: number,
+    rows: number,
+    columns: number,
+    out: TypedArray,
+    outOffset: number,
+  ): void
+
+  /** out[r, c] = s − log Σ exp(s[r]), s = x − max of the row; otherwise as `softmaxRows`. */
+  logSoftmaxRows(
+    x: TypedArray,
+    xOffset: number,
+    rows: number,
+    columns: number,
+    out: TypedArray,
+    outOffset: number,
+  ): void
+}

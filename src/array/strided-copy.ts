@@ -1,0 +1,95 @@
+/**
+ * Copies elements that lie apart into contiguous memory, and contiguous ones apart. Moves bytes; knows no
+ * dtype or meaning.
+ */
+import { forEachBlock, mergeAxes } from './broadcast.js'
+import type { TypedArray } from './dtype.js'
+import type { Shape } from './shape.js'
+
+/** out[i…] = x[xOffset + Σ i·stride], out contiguous; strides may be 0 or negative. */
+export function copyFrom(
+  x: TypedArray,
+  xOffset: number,
+  shape: Shape,
+  strides: readonly number[],
+  out: TypedArray,
+  outOffset: number,
+): void {
+  const walk = mergeAxes(shape, [strides as number[]])
+  const last = walk.extents.length - 1
+  const columns = walk.extents[last] ?? 1
+  const rows = walk.extents[last - 1] ?? 1
+  const steps = walk.strides[0]!
+  const column = steps[last] ?? 0
+  const row = steps[last - 1] ?? 0
+  let at = outOffset
+  forEachBlock(walk, 2, ([offset]) => {
+    const from = xOffset + offset!
+    if (column === 1 && columns >= 32) {
+      for (let r = 0; r < rows; r++) {
+        const start = from + r * row
+        out.set(x.subarray(start, start + columns), at + r * columns)
+      }
+    } else if (x instanceof Float64Array) {
+      copyFloat64(x, from, rows, row, columns, column, out as Float64Array, at)
+    } else {
+      copyAny(x, from, rows, row, columns, column, out, at)
+    }
+    at += rows * columns
+  })
+}
+
+/** out[outOffset + Σ i·stride] = x[i…], x contiguous. */
+export function copyTo(
+  x: TypedArray,
+  xOffset: number,
+  shape: Shape,
+  strides: readonly number[],
+  out: TypedArray,
+  outOffset: number,
+): void {
+  const walk = mergeAxes(shape, [strides as number[]])
+  const last = walk.extents.length - 1
+  const columns = walk.extents[last] ?? 1
+  const step = walk.strides[0]![last] ?? 0
+  let at = xOffset
+  forEachBlock(walk, 1, ([offset]) => {
+    for (let c = 0, o = outOffset + offset!; c < columns; c++, o += step) out[o] = x[at + c]!
+    at += columns
+  })
+}
+
+/**
+ * The same as `copyAny`; written twice so that the commonest element type has a loop compiled for it alone.
+ */
+function copyFloat64(
+  x: Float64Array,
+  from: number,
+  rows: number,
+  row: number,
+  columns: number,
+  column: number,
+  out: Float64Array,
+  at: number,
+): void {
+  let o = at
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0, p = from + r * row; c < columns; c++, p += column) out[o++] = x[p]!
+  }
+}
+
+function copyAny(
+  x: TypedArray,
+  from: number,
+  rows: number,
+  row: number,
+  columns: number,
+  column: number,
+  out: TypedArray,
+  at: number,
+): void {
+  let o = at
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0, p = from + r * row; c < columns; c++, p += column) out[o++] = x[p]!
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The one error type of gradtape. Every message says what was expected, what came, where, and what to do;
+ * `code` is stable, so programs branch on it and never on the words.
+ */
+
+/** Every code that gradtape throws. Adding one is a minor change; renaming one breaks users. */
+export type ErrorCode =
+  // arrays
+  | 'SHAPE_MISMATCH'
+  | 'BAD_SHAPE'
+  | 'BAD_AXIS'
+  | 'BAD_DTYPE'
+  | 'BAD_VALUE'
+  | 'RAGGED_INPUT'
+  | 'NOT_SCALAR'
+  | 'INDEX_OUT_OF_RANGE'
+  | 'BAD_ARGUMENT'
+  // graph
+  | 'FUNC_REUSED'
+  | 'NOT_DIFFERENTIABLE'
+  | 'NOT_IMPLEMENTED'
+  | 'BAD_GRADIENT'
+  | 'GRADIENT_CHECK_FAILED'
+  | 'STALE_VERSION'
+  // registry
+  | 'UNREGISTERED_FUNC'
+  | 'FUNC_NAME_TAKEN'
+  | 'ATTRIBUTES_MISSING'
+  // tape
+  | 'NOT_A_TAPE'
+  | 'TAPE_NOT_FOUND'
+  | 'TAPE_TOO_NEW'
+  | 'TAPE_TOO_OLD'
+  | 'TAPE_CORRUPT'
+  | 'TAPE_READONLY'
+  | 'TAPE_CLOSED'
+  | 'TAPE_BUSY'
+  | 'SQLITE_TOO_OLD'
+  | 'WRITE_FAILED'
+  | 'RUN_FINISHED'
+  | 'RUN_NOT_FOUND'
+  | 'STEP_NOT_FOUND'
+  | 'VARIABLE_NOT_FOUND'
+  | 'VALUE_NOT_CAPTURED'
+  | 'KERNEL_MISMATCH'
+  | 'BAD_EVENT'
+  | 'SQL_FAILED'
+  | 'SQL_TIMEOUT'
+
+/**
+ * An error of gradtape.
+ *
+ * `message` begins with the code: `SHAPE_MISMATCH: matmul expected inner axes to agree, got [2, 3] · [4, 5] (3 ≠ 4)`.
+ */
+export class TapeError extends Error {
+  override readonly name = 'TapeError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, explanation: string, options?: { cause?: unknown }) {
+    super(`${code}: ${explanation}`, options)
+    this.code = code
+  }
+}

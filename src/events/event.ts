@@ -1,0 +1,224 @@
+/**
+ * The events of a run: what happened, in the past tense. They are stored for ever: a field is never renamed or given
+ * another meaning; a change makes a new `version` beside the old one, and readers understand all of them.
+ *
+ * You may subscribe late: `past.events$` gives the same events, in the same order, as `run.events$` gave live.
+ */
+
+/** Version written today. */
+export const EVENT_VERSION = 1
+
+/**
+ * Names a variable, or the value an event made: the position of the event, plus the output's slot times 2⁴⁰ for any
+ * but the first output of a call. A ref always points back to an earlier position of the same run.
+ */
+export type Ref = number
+export const REF_SLOT_UNIT = 2 ** 40
+
+/** An array as events carry it; an NDArray is one. `data` is row-major and nobody changes it. */
+export interface RecordedArray {
+  readonly dtype: string
+  readonly shape: readonly number[]
+  readonly size: number
+  readonly data: Float64Array | Float32Array | Int32Array | Uint8Array
+}
+
+export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain }
+
+interface Fact {
+  readonly version: number
+  /** 1-based place in the run, without gaps. */
+  readonly position: number
+  /** The training step it happened in; 0 before the first. */
+  readonly step: number
+}
+
+export interface RunStarted extends Fact {
+  readonly type: 'RunStarted'
+  readonly name: string
+  readonly seed: number
+  readonly config: { readonly [key: string]: Plain }
+  readonly capture: Plain
+  /** Id of the kernel that computes: one id, one result. */
+  readonly kernel: string
+  readonly engine: string
+  readonly node: string
+  readonly v8: string
+  readonly platform: string
+  readonly host: string
+  readonly pid: number
+  /** ISO 8601, UTC. */
+  readonly startedAt: string
+  /** For a fork: the run and step it began from. */
+  readonly parent: { readonly run: number; readonly step: number } | null
+}
+
+export interface StepStarted extends Fact {
+  readonly type: 'StepStarted'
+  /** Since the run started. */
+  readonly elapsedMs: number
+}
+
+export interface LeafCreated extends Fact {
+  readonly type: 'LeafCreated'
+  readonly role: 'variable' | 'parameter' | 'constant'
+  readonly requiresGrad: boolean
+  readonly name: string | null
+  readonly dtype: string
+  readonly shape: readonly number[]
+  /** The value is that of this ref, so its bytes are not stored again; null when it came from outside. */
+  readonly source: Ref | null
+  readonly value: RecordedArray | null
+}
+
+export interface CallOutput {
+  readonly dtype: string
+  readonly shape: readonly number[]
+  /** Null when the value was not captured: it follows from the inputs. */
+  readonly value: RecordedArray | null
+}
+
+/** One forward call: the node and its edges. */
+export interface FunctionCalled extends Fact {
+  readonly type: 'FunctionCalled'
+  readonly function: string
+  readonly attributes: { readonly [key: string]: Plain }
+  /** The variables read, by slot; each at the version of this moment. */
+  readonly inputs: readonly Ref[]
+  readonly outputs: readonly CallOutput[]
+  /** Dotted name of where in the program, '' at the top. */
+  readonly scope: string
+  /** False inside `noGrad`: the outputs have no creator. */
+  readonly linked: boolean
+}
+
+export interface BackwardStarted extends Fact {
+  readonly type: 'BackwardStarted'
+  readonly roots: readonly Ref[]
+  /** The given gradient of each root; null for the default, ones. */
+  readonly gradients: readonly (Ref | null)[]
+  /** The variables that `grad` asked for; null when gradients went to `.grad`. */
+  readonly targets: readonly Ref[] | null
+  readonly createGraph: boolean
+  readonly retainGrad: boolean
+}
+
+export interface GradientComputed extends Fact {
+  readonly type: 'GradientComputed'
+  /** Position of the BackwardStarted. */
+  readonly pass: number
+  readonly variable: Ref
+  readonly dtype: string
+  readonly shape: readonly number[]
+  /** What made the gradient, with `createGraph` a call; null when this event itself is the gradient's identity. */
+  readonly gradient: Ref | null
+  /** What this pass gives to the variable. */
+  readonly contribution: RecordedArray | null
+  /** Whether the variable keeps a gradient after this pass, and whether it is more than the contribution. */
+  readonly held: 'nothing' | 'contribution' | 'accumulated'
+  /** What the variable holds after accumulation, when that is not the contribution alone. */
+  readonly accumulated: RecordedArray | null
+}
+
+export interface GradientCleared extends Fact {
+  readonly type: 'GradientCleared'
+  readonly variable: Ref
+}
+
+/** `variable.grad = …` by the user, as a seed or in place of what backward left. */
+export interface GradientAssigned extends Fact {
+  readonly type: 'GradientAssigned'
+  readonly variable: Ref
+  readonly gradient: Ref
+}
+
+export interface ValueAssigned extends Fact {
+  readonly type: 'ValueAssigned'
+  readonly variable: Ref
+  readonly dtype: string
+  readonly shape: readonly number[]
+  /** What made the new value; null when it came from outside the run. */
+  readonly source: Ref | null
+  readonly value: RecordedArray | null
+}
+
+export interface VariableNamed extends Fact {
+  readonly type: 'VariableNamed'
+  readonly variable: Ref
+  readonly name: string | null
+}
+
+/** `variable.unchain()`: from here on the variable has no creator. */
+export interface VariableUnchained extends Fact {
+  readonly type: 'VariableUnchained'
+  readonly variable: Ref
+}
+
+export interface MetricLogged extends Fact {
+  readonly type: 'MetricLogged'
+  readonly name: string
+  readonly value: number
+  /** The variable whose value it is; null for a plain number. */
+  readonly variable: Ref | null
+}
+
+export interface CheckpointTaken extends Fact {
+  readonly type: 'CheckpointTaken'
+  readonly variables: readonly Ref[]
+}
+
+export interface NoteAdded extends Fact {
+  readonly type: 'NoteAdded'
+  readonly text: string
+}
+
+export interface RunFinished extends Fact {
+  readonly type: 'RunFinished'
+  /** `interrupted`: the process ended in an ordinary way without `finish()`. */
+  readonly status: 'finished' | 'failed' | 'interrupted'
+  readonly error: string | null
+  readonly elapsedMs: number
+}
+
+export type TapeEvent =
+  | RunStarted
+  | StepStarted
+  | LeafCreated
+  | FunctionCalled
+  | BackwardStarted
+  | GradientComputed
+  | GradientCleared
+  | GradientAssigned
+  | ValueAssigned
+  | VariableNamed
+  | VariableUnchained
+  | MetricLogged
+  | CheckpointTaken
+  | NoteAdded
+  | RunFinished
+
+export type EventType = TapeEvent['type']
+
+/** Numbers of the event types in the file. Never reuse one. */
+export const EVENT_KIND = {
+  RunStarted: 1,
+  StepStarted: 2,
+  LeafCreated: 3,
+  FunctionCalled: 4,
+  BackwardStarted: 5,
+  GradientComputed: 6,
+  GradientCleared: 7,
+  ValueAssigned: 8,
+  MetricLogged: 9,
+  VariableNamed: 10,
+  CheckpointTaken: 11,
+  NoteAdded: 12,
+  RunFinished: 13,
+  GradientAssigned: 14,
+  VariableUnchained: 15,
+} as const satisfies Record<EventType, number>
+
+export type EventKind = (typeof EVENT_KIND)[EventType]
+
+/** What an event says besides where it stands. */
+export type Payload<E extends TapeEvent = TapeEvent> = E extends TapeEvent ? Omit<E, 'version' | 'position' | 'step'> : never

@@ -1,0 +1,349 @@
+/**
+ * Events as numbers. The hot path of recording writes a few float64 words a call into one growing buffer; objects are
+ * made only for those who listen. The bytes of a packed batch are also what the file's hash chain covers, so packing
+ * is canonical: the same events in the same batches give the same bytes.
+ *
+ *   word      one float64 holds every field: positions (below 2⁵³), counts, and the value of a scalar, exactly
+ *   text      names, shapes and attributes repeat; each distinct text of a run gets a number at first sight and the
+ *             batch in which it was first seen carries it
+ *   value     an array of one element stands in the words; larger arrays stand beside them, by index
+ *
+ * Layouts, by kind (V is one value: tag, payload):
+ *   LeafCreated       kind, form text, source, V
+ *   FunctionCalled    kind, signature text, attributes text, input count, inputs…, output count, V…
+ *   GradientComputed  kind, pass, variable, gradient, form text, held, V contribution, V accumulated
+ *   ValueAssigned     kind, variable, source, form text, V
+ *   StepStarted       kind, elapsed
+ *   MetricLogged      kind, name text, value, variable
+ *   GradientCleared   kind, variable
+ *   all others        kind, payload text
+ */
+import { TapeError } from '../errors.js'
+import { EVENT_KIND, type Payload, type RecordedArray, type Ref, type TapeEvent } from './event.js'
+import { plainToText } from './plain.js'
+
+/** A run of events on their way to the file. */
+export interface PackedBatch {
+  readonly firstPosition: number
+  /** The step that the first event stands in, before any StepStarted of this batch. */
+  readonly firstStep: number
+  readonly count: number
+  readonly words: Float64Array
+  /** Texts first seen in this batch; numbered on from `firstText`. */
+  readonly texts: readonly string[]
+  /** 0 when the numbering began anew with this batch. */
+  readonly firstText: number
+  readonly values: readonly RecordedArray[]
+}
+
+export const VALUE_NONE = 0
+export const VALUE_SCALAR = 1
+export const VALUE_ARRAY = 2
+
+export const HELD = ['nothing', 'contribution', 'accumulated'] as const
+
+/** Numbering begins anew at the next batch after so many texts, so that a run of any length stays in bounded memory. */
+const TEXTS_MAX = 65_536
+
+const canonical = (x: number) => (x !== x ? Number.NaN : x)
+
+export class Packer {
+  /** Positions given so far. */
+  position: number
+  step: number
+  private words = new Float64Array(4096)
+  private used = 0
+  private count = 0
+  private firstPosition: number
+  private firstStep: number
+  private texts: string[] = []
+  private firstText = 0
+  private numbers = new Map<string, number>()
+  /** The remembered texts by number; with gaps where passing texts were. */
+  private known: string[] = []
+  private nextText = 0
+  /** @internal Counts the renumberings: who remembers a text's number asks whether this is still the same. */
+  numbering = 0
+  private values: RecordedArray[] = []
+  /** Upper bound of the bytes of the arrays that wait. */
+  valueBytes = 0
+
+  constructor(after: { position: number; step: number } = { position: 0, step: 0 }) {
+    this.position = after.position
+    this.step = after.step
+    this.firstPosition = after.position + 1
+    this.firstStep = after.step
+  }
+
+  get waiting(): number {
+    return this.count
+  }
+
+  /** The number of a text; at first sight it joins the batch. */
+  text(content: string): number {
+    let number = this.numbers.get(content)
+    if (number === undefined) {
+      number = this.nextText++
+      this.numbers.set(content, number)
+      this.known[number] = content
+      this.texts.push(content)
+    }
+    return number
+  }
+
+  /** The text that has `number`; undefined for a passing text of a batch that was taken. */
+  textOf(number: number): string | undefined {
+    return number >= this.firstText ? this.texts[number - this.firstText] : this.known[number]
+  }
+
+  /** A text that will hardly come again: numbered, but not remembered. */
+  private passingText(content: string): number {
+    this.texts.push(content)
+    return this.nextText++
+  }
+
+  leaf(form: number, source: Ref | null, value: RecordedArray | null): number {
+    this.room(8)
+    const position = this.begin(EVENT_KIND.LeafCreated)
+    this.words[this.used++] = form
+    this.ref(source)
+    this.value(value)
+    return position
+  }
+
+  /** First half of a FunctionCalled; `callOutput` follows once for each output. */
+  call(signature: number, attributes: number, inputs: number): number {
+    this.room(12 + inputs)
+    const position = this.begin(EVENT_KIND.FunctionCalled)
+    this.words[this.used++] = signature
+    this.words[this.used++] = attributes
+    this.words[this.used++] = inputs
+    return position
+  }
+
+  /** An input of the call being packed. */
+  callInput(ref: Ref): void {
+    this.ref(ref)
+  }
+
+  callOutputs(count: number): void {
+    this.room(8 + 2 * count)
+    this.words[this.used++] = count
+  }
+
+  callOutput(value: RecordedArray | null): void {
+    this.value(value)
+  }
+
+  gradient(
+    pass: number,
+    variable: Ref,
+    gradient: Ref | null,
+    form: number,
+    held: 0 | 1 | 2,
+    contribution: RecordedArray | null,
+    accumulated: RecordedArray | null,
+  ): number {
+    this.room(12)
+    const position = this.begin(EVENT_KIND.GradientComputed)
+    this.ref(pass)
+    this.ref(variable)
+    this.ref(gradient)
+    this.words[this.used++] = form
+    this.words[this.used++] = held
+    this.value(contribution)
+    this.value(accumulated)
+    return position
+  }
+
+  assigned(variable: Ref, source: Ref | null, form: number, value: RecordedArray | null): number {
+    this.room(8)
+    const position = this.begin(EVENT_KIND.ValueAssigned)
+    this.ref(variable)
+    this.ref(source)
+    this.words[this.used++] = form
+    this.value(value)
+    return position
+  }
+
+  cleared(variable: Ref): number {
+    this.room(4)
+    const position = this.begin(EVENT_KIND.GradientCleared)
+    this.ref(variable)
+    return position
+  }
+
+  stepStarted(elapsedMs: number): number {
+    this.room(4)
+    const position = this.begin(EVENT_KIND.StepStarted)
+    this.words[this.used++] = elapsedMs
+    this.step++
+    return position
+  }
+
+  metric(name: string, value: number, variable: Ref | null): number {
+    this.room(6)
+    const position = this.begin(EVENT_KIND.MetricLogged)
+    this.words[this.used++] = this.text(name)
+    this.words[this.used++] = canonical(value)
+    this.ref(variable)
+    return position
+  }
+
+  /** Any event, from its payload. */
+  append(payload: Payload): number {
+    switch (payload.type) {
+      case 'StepStarted':
+        return this.stepStarted(payload.elapsedMs)
+      case 'LeafCreated':
+        return this.leaf(this.text(leafForm(payload)), payload.source, payload.value)
+      case 'FunctionCalled': {
+        const position = this.call(
+          this.text(callSignature(payload.function, payload.scope, payload.linked, payload.outputs)),
+          this.text(plainToText(payload.attributes, 'attributes')),
+          payload.inputs.length,
+        )
+        for (const input of payload.inputs) this.callInput(input)
+        this.callOutputs(payload.outputs.length)
+        for (const output of payload.outputs) this.callOutput(output.value)
+        return position
+      }
+      case 'GradientComputed':
+        return this.gradient(
+          payload.pass,
+          payload.variable,
+          payload.gradient,
+          this.text(arrayForm(payload.dtype, payload.shape)),
+          HELD.indexOf(payload.held) as 0 | 1 | 2,
+          payload.contribution,
+          payload.accumulated,
+        )
+      case 'ValueAssigned':
+        return this.assigned(payload.variable, payload.source, this.text(arrayForm(payload.dtype, payload.shape)), payload.value)
+      case 'GradientCleared':
+        return this.cleared(payload.variable)
+      case 'MetricLogged':
+        return this.metric(payload.name, payload.value, payload.variable)
+      default: {
+        const { type, ...rest } = payload
+        const content = plainToText(rest, type)
+        this.room(4)
+        const position = this.begin(EVENT_KIND[type])
+        this.words[this.used++] = this.passingText(content)
+        return position
+      }
+    }
+  }
+
+  /**
+   * Takes what waits; null when nothing does. `words` is a view that the next event overwrites: who keeps it, copies it.
+   */
+  take(): PackedBatch | null {
+    if (this.count === 0) return null
+    const batch: PackedBatch = {
+      firstPosition: this.firstPosition,
+      firstStep: this.firstStep,
+      count: this.count,
+      words: this.words.subarray(0, this.used),
+      texts: this.texts,
+      firstText: this.firstText,
+      values: this.values,
+    }
+    this.used = 0
+    this.count = 0
+    this.firstPosition = this.position + 1
+    this.firstStep = this.step
+    this.texts = []
+    this.values = []
+    this.valueBytes = 0
+    if (this.nextText >= TEXTS_MAX) {
+      this.numbers.clear()
+      this.known = []
+      this.nextText = 0
+      this.numbering++
+    }
+    this.firstText = this.nextText
+    return batch
+  }
+
+  /** The words packed since the last `take`; the rest of the buffer is garbage. */
+  get packedWords(): Float64Array {
+    return this.words
+  }
+
+  /** @internal Where the next event will begin in the words. */
+  get cursor(): number {
+    return this.used
+  }
+
+  get waitingValues(): readonly RecordedArray[] {
+    return this.values
+  }
+
+  private begin(kind: number): number {
+    this.words[this.used++] = kind
+    this.count++
+    return ++this.position
+  }
+
+  private ref(ref: Ref | null): void {
+    if (ref !== null && !(ref > 0 && ref % 2 ** 40 <= this.position)) {
+      throw new TapeError('BAD_EVENT', `event ${this.position} refers to ${ref}, which is not an earlier position of the run`)
+    }
+    this.words[this.used++] = ref ?? 0
+  }
+
+  private value(value: RecordedArray | null): void {
+    const { words } = this
+    if (value === null) {
+      words[this.used++] = VALUE_NONE
+      words[this.used++] = 0
+    } else if (value.size === 1) {
+      words[this.used++] = VALUE_SCALAR
+      words[this.used++] = canonical((value as { item?(): number }).item?.() ?? value.data[0]!)
+    } else {
+      words[this.used++] = VALUE_ARRAY
+      words[this.used++] = this.values.length
+      this.values.push(value)
+      this.valueBytes += value.size * 8 // at most
+    }
+  }
+
+  private room(words: number): void {
+    if (this.used + words <= this.words.length) return
+    const larger = new Float64Array(Math.max(this.words.length * 2, this.used + words))
+    larger.set(this.words)
+    this.words = larger
+  }
+}
+
+/** What a leaf is besides its value, as text. */
+export function leafForm(leaf: {
+  role: string
+  requiresGrad: boolean
+  name: string | null
+  dtype: string
+  shape: readonly number[]
+}): string {
+  return JSON.stringify([leaf.role, leaf.requiresGrad, leaf.name, leaf.dtype, leaf.shape])
+}
+
+/** What calls of one kind have in common, as text. */
+export function callSignature(
+  name: string,
+  scope: string,
+  linked: boolean,
+  outputs: readonly { readonly dtype: string; readonly shape: readonly number[] }[],
+): string {
+  return JSON.stringify([name, scope, linked, outputs.map((output) => [output.dtype, output.shape])])
+}
+
+export function arrayForm(dtype: string, shape: readonly number[]): string {
+  return JSON.stringify([dtype, shape])
+}
+
+/** The payload of a whole event. */
+export function payloadOf(event: TapeEvent): Payload {
+  const { version: _version, position: _position, step: _step, ...payload } = event
+  return payload as Payload
+}

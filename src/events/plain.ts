@@ -1,0 +1,55 @@
+/**
+ * Plain data (attributes, configs) as JSON text that loses nothing: JSON has no NaN, no infinities and no −0, so these
+ * are written as `{"$number":"-Infinity"}`. Two equal values give the same text.
+ */
+import { TapeError } from '../errors.js'
+import type { Plain } from './event.js'
+
+/**
+ * Throws  BAD_EVENT for what is not plain data (a function, a class instance, a cycle), naming the path to it.
+ */
+export function plainToText(value: unknown, what: string): string {
+  return JSON.stringify(encode(value, what, 0))
+}
+
+/** Throws TAPE_CORRUPT when the text is not what `plainToText` writes. */
+export function textToPlain(text: string, what: string): Plain {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch (cause) {
+    throw new TapeError('TAPE_CORRUPT', `${what} expected JSON, got ${JSON.stringify(text.slice(0, 60))}`, { cause })
+  }
+  return decode(parsed)
+}
+
+const DEPTH_MAX = 64
+
+function encode(value: unknown, path: string, depth: number): unknown {
+  if (depth > DEPTH_MAX) throw new TapeError('BAD_EVENT', `${path} is nested deeper than ${DEPTH_MAX} levels, or refers to itself`)
+  switch (typeof value) {
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: Object.is(value, -0) ? '-0' : String(value) }
+    case 'string':
+    case 'boolean':
+      return value
+    case 'object': {
+      if (value === null) return null
+      if (Array.isArray(value)) return value.map((element, i) => encode(element, `${path}[${i}]`, depth + 1))
+      const prototype = Object.getPrototypeOf(value)
+      if (prototype !== Object.prototype && prototype !== null) break
+      const entries = Object.entries(value).filter(([, element]) => element !== undefined)
+      return Object.fromEntries(entries.map(([key, element]) => [key, encode(element, `${path}.${key}`, depth + 1)]))
+    }
+  }
+  const got = typeof value === 'object' ? `a ${(value as object).constructor?.name ?? 'object'}` : `a ${typeof value}`
+  throw new TapeError('BAD_EVENT', `${path} expected plain data (numbers, strings, booleans, null, arrays, objects), got ${got}`)
+}
+
+function decode(value: unknown): Plain {
+  if (typeof value !== 'object' || value === null) return value as Plain
+  if (Array.isArray(value)) return value.map(decode)
+  const keys = Object.keys(value)
+  if (keys.length === 1 && keys[0] === '$number') return Number((value as { $number: string }).$number)
+  return Object.fromEntries(keys.map((key) => [key, decode((value as Record<string, unknown>)[key])]))
+}

@@ -1,0 +1,176 @@
+/**
+ * From packed words back to events: the inverse of pack.ts, for listeners of a live run and for tests of both. Every
+ * field is checked, because words may come from a file.
+ */
+import { TapeError } from '../errors.js'
+import {
+  EVENT_KIND,
+  EVENT_VERSION,
+  type CallOutput,
+  type EventType,
+  type RecordedArray,
+  type Ref,
+  type TapeEvent,
+} from './event.js'
+import { HELD, type PackedBatch, VALUE_ARRAY, VALUE_NONE, VALUE_SCALAR } from './pack.js'
+import { textToPlain } from './plain.js'
+import { frozenEvent } from './validate.js'
+
+const TYPE_OF_KIND = new Map<number, EventType>(Object.entries(EVENT_KIND).map(([type, kind]) => [kind, type as EventType]))
+
+/** The events of batches, which must come in order, since a text is carried only by the batch in which it was first seen. */
+export class BatchUnpacker {
+  private texts: string[] = []
+  private readonly unpacker = new Unpacker((number) => this.texts[number])
+
+  events(batch: PackedBatch): TapeEvent[] {
+    if (batch.firstText === 0) this.texts = []
+    this.texts.push(...batch.texts)
+    const words = new WordReader(batch.words, 0, batch.values)
+    const events: TapeEvent[] = []
+    let step = batch.firstStep
+    for (let i = 0; i < batch.count; i++) {
+      const event = this.unpacker.event(words, batch.firstPosition + i, step)
+      step = event.step
+      events.push(event)
+    }
+    return events
+  }
+}
+
+/** Makes events from words, given the run's texts by number. */
+export class Unpacker {
+  private readonly textOf: (number: number) => string | undefined
+
+  constructor(textOf: (number: number) => string | undefined) {
+    this.textOf = textOf
+  }
+
+  /** The next event in `words`; `step` is the step before it. */
+  event(words: WordReader, position: number, step: number): TapeEvent {
+    const kind = words.next()
+    const type = TYPE_OF_KIND.get(kind)
+    if (type === undefined) throw new TapeError('TAPE_CORRUPT', `event ${position} has kind ${kind}, which no version of gradtape writes`)
+    const fact = { version: EVENT_VERSION, position, step }
+    switch (type) {
+      case 'StepStarted':
+        return frozenEvent({ type, ...fact, step: step + 1, elapsedMs: words.next() })
+      case 'LeafCreated': {
+        const [role, requiresGrad, name, dtype, shape] = this.list(words.next(), position, 5)
+        const source = words.ref()
+        return frozenEvent({ type, ...fact, role, requiresGrad, name, dtype, shape, source, value: words.value(dtype, shape) } as TapeEvent)
+      }
+      case 'FunctionCalled': {
+        const [name, scope, linked, forms] = this.list(words.next(), position, 4)
+        const attributes = textToPlain(this.text(words.next(), position), `attributes of event ${position}`)
+        const inputs = Array.from({ length: words.next() }, () => words.ref())
+        const outputs = Array.from({ length: words.next() }, (_, slot): CallOutput => {
+          const [dtype, shape] = (forms as [string, number[]][])[slot]!
+          return { dtype, shape, value: words.value(dtype, shape) }
+        })
+        return frozenEvent({ type, ...fact, function: name, attributes, inputs, outputs, scope, linked } as TapeEvent)
+      }
+      case 'GradientComputed': {
+        const pass = words.next()
+        const variable = words.ref()
+        const gradient = words.ref()
+        const [dtype, shape] = this.list(words.next(), position, 2)
+        const held = HELD[words.next()]
+        const contribution = words.value(dtype, shape)
+        const accumulated = words.value(dtype, shape)
+        return frozenEvent({ type, ...fact, pass, variable, dtype, shape, gradient, contribution, held, accumulated } as TapeEvent)
+      }
+      case 'ValueAssigned': {
+        const variable = words.ref()
+        const source = words.ref()
+        const [dtype, shape] = this.list(words.next(), position, 2)
+        return frozenEvent({ type, ...fact, variable, dtype, shape, source, value: words.value(dtype, shape) } as TapeEvent)
+      }
+      case 'GradientCleared':
+        return frozenEvent({ type, ...fact, variable: words.ref() } as TapeEvent)
+      case 'MetricLogged': {
+        const name = this.text(words.next(), position)
+        const value = words.next()
+        return frozenEvent({ type, ...fact, name, value, variable: words.ref() })
+      }
+      default: {
+        const payload = textToPlain(this.text(words.next(), position), `event ${position}`)
+        return frozenEvent({ type, ...fact, ...(payload as object) } as TapeEvent)
+      }
+    }
+  }
+
+  private text(number: number, position: number): string {
+    const text = this.textOf(number)
+    if (text === undefined) throw new TapeError('TAPE_CORRUPT', `event ${position} names text ${number}, which no batch carried`)
+    return text
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the fields are checked one by one by frozenEvent
+  private list(number: number, position: number, length: number): any[] {
+    const list: unknown = JSON.parse(this.text(number, position))
+    if (!Array.isArray(list) || list.length !== length) throw new TapeError('TAPE_CORRUPT', `event ${position} expected a form of ${length} fields`)
+    return list
+  }
+}
+
+/** A place in packed words. */
+export class WordReader {
+  private readonly words: Float64Array
+  private at: number
+  private readonly values: readonly RecordedArray[]
+
+  constructor(words: Float64Array, at: number, values: readonly RecordedArray[]) {
+    this.words = words
+    this.at = at
+    this.values = values
+  }
+
+  next(): number {
+    const word = this.words[this.at++]
+    if (word === undefined) throw new TapeError('TAPE_CORRUPT', 'packed events end in the middle of one')
+    return word
+  }
+
+  ref(): Ref | null {
+    const ref = this.next()
+    return ref === 0 ? null : ref
+  }
+
+  value(dtype: string, shape: readonly number[]): RecordedArray | null {
+    const tag = this.next()
+    const payload = this.next()
+    switch (tag) {
+      case VALUE_NONE:
+        return null
+      case VALUE_SCALAR:
+        return scalarValue(payload, dtype, shape)
+      case VALUE_ARRAY: {
+        const value = this.values[payload]
+        if (value !== undefined) return value
+      }
+    }
+    throw new TapeError('TAPE_CORRUPT', `packed value has tag ${tag} and payload ${payload}`)
+  }
+}
+
+/** An array of one element, from its number. */
+export function scalarValue(value: number, dtype: string, shape: readonly number[]): RecordedArray {
+  return { dtype, shape, size: 1, data: typedArrayOf(dtype, [value]) }
+}
+
+/** Throws TAPE_CORRUPT for a dtype that no array has. */
+export function typedArrayOf(dtype: string, values: number[]): RecordedArray['data'] {
+  switch (dtype) {
+    case 'float64':
+      return Float64Array.from(values)
+    case 'float32':
+      return Float32Array.from(values)
+    case 'int32':
+      return Int32Array.from(values)
+    case 'uint8':
+    case 'bool':
+      return Uint8Array.from(values)
+  }
+  throw new TapeError('TAPE_CORRUPT', `unknown dtype ${JSON.stringify(dtype)}`)
+}

@@ -1,0 +1,128 @@
+/** The larger, the smaller, and what lies between two bounds, element by element. Where two are equal they share a gradient. */
+import * as comparison from '../array/comparison.js'
+import * as elementwise from '../array/elementwise.js'
+import { type NDArray, scalar } from '../array/ndarray.js'
+import { type Attributes, Func } from '../graph/func.js'
+import { registerFunc } from '../graph/registry.js'
+import type { Operand, Variable } from '../graph/variable.js'
+import { mul, Step } from './arithmetic.js'
+import { checkKeys, refuse, show } from './attributes.js'
+import { greaterEqual, lessEqual, logicalAnd, where } from './comparison.js'
+import { sumTo } from './shapes.js'
+
+/**
+ * Which share of a gradient the first of two operands gets when the larger one is chosen: 1 where a > b, ½ where they are
+ * equal, 0 where a < b, and 1 for both where one is NaN, so that a NaN is not hidden.
+ */
+export class LargerShare extends Step {
+  override forward(a: NDArray, b: NDArray): NDArray {
+    const y = elementwise.sub(a, b)
+    const half = scalar(0.5, y.dtype)
+    const lower = comparison.where(comparison.less(a, b), scalar(0, y.dtype), scalar(1, y.dtype))
+    return comparison.where(comparison.equal(a, b), half, lower)
+  }
+}
+
+/** 1, ½ or 0; see LargerShare. */
+export function largerShare(a: Operand, b: Operand): Variable {
+  return new LargerShare().apply2(a, b)
+}
+
+/** The larger of two.  Backward: gy goes to the larger operand, half to each where they are equal. */
+export class Maximum extends Func {
+  override forward(a: NDArray, b: NDArray): NDArray {
+    return elementwise.maximum(a, b)
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    const a = this.inputAt(0)
+    const b = this.inputAt(1)
+    return [
+      this.needsGradient(0) ? sumTo(mul(gy, largerShare(a, b)), a.shape) : null,
+      this.needsGradient(1) ? sumTo(mul(gy, largerShare(b, a)), b.shape) : null,
+    ]
+  }
+}
+
+/** max(a, b), element by element, broadcast; NaN where either is. */
+export function maximum(a: Operand, b: Operand): Variable {
+  return new Maximum().apply2(a, b)
+}
+
+/** The smaller of two.  Backward: gy goes to the smaller operand, half to each where they are equal. */
+export class Minimum extends Func {
+  override forward(a: NDArray, b: NDArray): NDArray {
+    return elementwise.minimum(a, b)
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    const a = this.inputAt(0)
+    const b = this.inputAt(1)
+    return [
+      this.needsGradient(0) ? sumTo(mul(gy, largerShare(b, a)), a.shape) : null,
+      this.needsGradient(1) ? sumTo(mul(gy, largerShare(a, b)), b.shape) : null,
+    ]
+  }
+}
+
+/** min(a, b), element by element, broadcast; NaN where either is. */
+export function minimum(a: Operand, b: Operand): Variable {
+  return new Minimum().apply2(a, b)
+}
+
+export interface ClipOptions {
+  /** The lower bound. None unless said. */
+  min?: number | undefined
+  /** The upper bound. None unless said. */
+  max?: number | undefined
+}
+
+/** x within bounds.  Backward gx = gy where min ≤ x ≤ max, 0 elsewhere. */
+export class Clip extends Func {
+  private readonly least: number | undefined
+  private readonly most: number | undefined
+
+  constructor(attributes: ClipOptions) {
+    checkKeys(attributes, ['min', 'max'], 'clip')
+    const least = boundOf(attributes.min, 'min', -Infinity)
+    const most = boundOf(attributes.max, 'max', Infinity)
+    if (least === undefined && most === undefined) refuse('clip expected { min }, { max } or both, got neither')
+    super(clipAttributes(least, most))
+    this.least = least
+    this.most = most
+  }
+
+  override forward(x: NDArray): NDArray {
+    return elementwise.clip(x, this.least, this.most)
+  }
+
+  override backward(gy: Variable): Variable {
+    const x = this.input
+    const { least, most } = this
+    if (least === undefined) return where(lessEqual(x, most!), gy, 0)
+    const above = greaterEqual(x, least)
+    return where(most === undefined ? above : logicalAnd(above, lessEqual(x, most)), gy, 0)
+  }
+}
+
+/** A bound, or none where it would bound nothing: a tape keeps finite numbers only. */
+function boundOf(value: unknown, key: string, none: number): number | undefined {
+  if (value === undefined || value === null || value === none) return undefined
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  return refuse(`clip expected ${key} to be a finite number, got ${show(value)}`)
+}
+
+function clipAttributes(min: number | undefined, max: number | undefined): Attributes {
+  if (min === undefined) return { max }
+  return max === undefined ? { min } : { min, max }
+}
+
+/** min(max(x, least), most). Throws BAD_ARGUMENT when there is no bound. */
+export function clip(x: Operand, options: ClipOptions): Variable {
+  return new Clip(options).apply1(x)
+}
+
+registerFunc(LargerShare)
+registerFunc(Maximum)
+registerFunc(Minimum)
+registerFunc(Clip)

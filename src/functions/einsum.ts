@@ -1,0 +1,89 @@
+/** Sums of products named by subscripts. */
+import { einsum as einsumOf, extentsOf, readSubscripts } from '../array/einsum.js'
+import { eye, type NDArray, ones } from '../array/ndarray.js'
+import { Func } from '../graph/func.js'
+import { registerFunc } from '../graph/registry.js'
+import type { Operand, Variable } from '../graph/variable.js'
+import { checkKeys, refuse, show } from './attributes.js'
+import { sumTo } from './shapes.js'
+
+/**
+ * Σ over all subscripts that the result lacks of the product of the operands.
+ * Backward: the gradient of an operand is again such a sum, of gy and the other operands.
+ */
+export class Einsum extends Func {
+  private readonly equation: string
+
+  constructor(attributes: { equation: string }) {
+    checkKeys(attributes, ['equation'], 'einsum')
+    const { equation } = attributes
+    if (typeof equation !== 'string') refuse(`einsum expected an equation such as 'ij,jk->ik', got ${show(equation)}`)
+    super({ equation })
+    this.equation = equation
+  }
+
+  override forward(...operands: NDArray[]): NDArray {
+    return einsumOf(this.equation, operands)
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    const { inputs } = this
+    const shapes = inputs.map((x) => x.shape)
+    const subscripts = readSubscripts(this.equation, shapes)
+    const extents = extentsOf(this.equation, subscripts.inputs, shapes)
+    return inputs.map((x, k) => {
+      if (!this.needsGradient(k)) return null
+      const operands: Operand[] = [gy]
+      const terms: (readonly string[])[] = [subscripts.output]
+      inputs.forEach((other, i) => {
+        if (i === k) return
+        operands.push(other)
+        terms.push(subscripts.inputs[i]!)
+      })
+      const known = new Set(terms.flat())
+      const target: string[] = []
+      for (const name of subscripts.inputs[k]!) {
+        const extent = extents.get(name)!
+        if (target.includes(name)) {
+          // An axis named twice was read along its diagonal: the gradient is 0 off it.
+          const second = `${name}'${target.length}`
+          operands.push(eye(extent, extent, gy.dtype))
+          terms.push([name, second])
+          target.push(second)
+          continue
+        }
+        if (!known.has(name)) {
+          // An axis that was only summed: every element of it gets the same.
+          operands.push(ones([extent], gy.dtype))
+          terms.push([name])
+        }
+        target.push(name)
+      }
+      return sumTo(einsum(lettered(terms, target), ...operands), x.shape)
+    })
+  }
+}
+
+const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
+
+/** The equation with a letter for every name. */
+function lettered(terms: readonly (readonly string[])[], target: readonly string[]): string {
+  const names = [...new Set(terms.flat())]
+  if (names.length > LETTERS.length) refuse(`einsum expected at most ${LETTERS.length} subscripts, got ${names.length}`)
+  const write = (term: readonly string[]) => term.map((name) => LETTERS[names.indexOf(name)]).join('')
+  return `${terms.map(write).join(',')}->${write(target)}`
+}
+
+/**
+ * The sum of products that an equation names; '...' stands for leading axes, which broadcast.
+ *
+ * Shapes   'ij,jk->ik' [m, k], [k, n] → [m, n]; 'ii->i' the diagonal; 'ij->' the sum; 'ij' without '->' sorts: as 'ij->ij'
+ * Throws   BAD_ARGUMENT when the equation does not fit the operands; SHAPE_MISMATCH when extents differ.
+ * Source   NumPy `einsum`.
+ */
+export function einsum(equation: string, ...operands: Operand[]): Variable {
+  if (operands.length === 0) refuse('einsum expected at least one operand, got none')
+  return new Einsum({ equation }).apply(...operands)
+}
+
+registerFunc(Einsum)

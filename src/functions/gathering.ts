@@ -1,0 +1,84 @@
+/** Single elements named by indices, in PyTorch's meaning: one index for each element read or added to. */
+import * as elementwise from '../array/elementwise.js'
+import * as indexing from '../array/indexing.js'
+import type { NDArray } from '../array/ndarray.js'
+import { Func } from '../graph/func.js'
+import { registerFunc } from '../graph/registry.js'
+import { asVariable, type Operand, Variable } from '../graph/variable.js'
+import { checkKeys, oneAxisOf } from './attributes.js'
+import { indexOperand, requireIndices } from './indexing.js'
+import { broadcastTo } from './shapes.js'
+
+export interface GatherOptions {
+  /** The axis along which the indices count. Default 0. */
+  axis?: number | undefined
+}
+
+/** One element for every index.  Backward: gy is added where it was read. */
+export class Gather extends Func {
+  private readonly axis: number
+
+  constructor(attributes: GatherOptions = {}) {
+    checkKeys(attributes, ['axis'], 'gather')
+    const axis = oneAxisOf(attributes.axis, 0, 'gather')
+    super({ axis })
+    this.axis = axis
+  }
+
+  override forward(x: NDArray, indices: NDArray): NDArray {
+    requireIndices(indices, 'gather: indices')
+    return indexing.gather(x, indices, this.axis)
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    const x = this.inputAt(0)
+    return [scatterAdd(broadcastTo(asVariable(0, x), x.shape), this.inputAt(1), gy, { axis: this.axis }), null]
+  }
+}
+
+/**
+ * out[i, j] = x[indices[i, j], j] for axis 0, x[i, indices[i, j]] for axis 1, and so on.
+ *
+ * Shapes   indices have as many axes as x, and but for `axis` no extent above that of x; the result has their shape.
+ * Throws   SHAPE_MISMATCH, INDEX_OUT_OF_RANGE, BAD_AXIS, BAD_DTYPE.
+ * Source   PyTorch `gather`.
+ */
+export function gather(x: Operand, indices: Operand, options: GatherOptions = {}): Variable {
+  return new Gather(options).apply2(x, indexOperand(indices))
+}
+
+/** x with values added to elements named by indices.  Backward gx = gy, gvalues = gy read at the indices. */
+export class ScatterAdd extends Func {
+  private readonly axis: number
+
+  constructor(attributes: GatherOptions = {}) {
+    checkKeys(attributes, ['axis'], 'scatterAdd')
+    const axis = oneAxisOf(attributes.axis, 0, 'scatterAdd')
+    super({ axis })
+    this.axis = axis
+  }
+
+  override forward(x: NDArray, indices: NDArray, values: NDArray): NDArray {
+    requireIndices(indices, 'scatterAdd: indices')
+    return elementwise.add(x, indexing.scatterAdd(x.shape, indices, this.axis, values))
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    return [gy, null, this.needsGradient(2) ? gather(gy, this.inputAt(1), { axis: this.axis }) : null]
+  }
+}
+
+/**
+ * x to which every value is added at its index along an axis; values that meet are added in row-major order.
+ *
+ * Shapes   indices and values of one shape, against x as in `gather`.
+ * Throws   SHAPE_MISMATCH, INDEX_OUT_OF_RANGE, BAD_AXIS, BAD_DTYPE.
+ * Source   PyTorch `scatter_add`.
+ */
+export function scatterAdd(x: Operand, indices: Operand, values: Operand, options: GatherOptions = {}): Variable {
+  const partner = values instanceof Variable ? values : null
+  return new ScatterAdd(options).apply(asVariable(x, partner), indexOperand(indices), values)
+}
+
+registerFunc(Gather)
+registerFunc(ScatterAdd)

@@ -1,0 +1,194 @@
+/** Losses: one number from predictions and targets, the mean over all of them, with a fused forward. */
+import { isFloating } from '../array/dtype.js'
+import * as elementwise from '../array/elementwise.js'
+import { allocate, type NDArray, scalar } from '../array/ndarray.js'
+import * as reductions from '../array/reductions.js'
+import { broadcastShapes, formatShape, sameShape, type Shape, sizeOf } from '../array/shape.js'
+import * as softmaxes from '../array/softmax.js'
+import { TapeError } from '../errors.js'
+import { Func } from '../graph/func.js'
+import { registerFunc } from '../graph/registry.js'
+import type { Operand, Variable } from '../graph/variable.js'
+import { div, mul, neg, sub } from './arithmetic.js'
+import { clip } from './bounds.js'
+import { log, log1p } from './exponential.js'
+import { indexOperand, oneHot, requireIndices } from './indexing.js'
+import { sum } from './reductions.js'
+import { broadcastTo, sumTo } from './shapes.js'
+import { logSoftmax, softmax } from './softmax.js'
+
+/**
+ * −mean of ln softmax(x) at the labels; with probabilities t as labels, −mean over the rows of Σ t·ln softmax(x).
+ * Backward gx = gy/n·(softmax(x)·Σt − t), n rows, where t is the labels' oneHot; gt = −gy/n·ln softmax(x).
+ */
+export class SoftmaxCrossEntropy extends Func {
+  override forward(x: NDArray, labels: NDArray): NDArray {
+    requireLabels(x, labels)
+    const logs = softmaxes.logSoftmax(x, -1)
+    const classes = x.shape[x.ndim - 1]!
+    const count = sizeOf(x.shape.slice(0, -1))
+    if (isFloating(labels.dtype)) {
+      const total = reductions.sum(elementwise.mul(logs, labels))
+      return total.map((value) => -value / count)
+    }
+    const picked = allocate(logs.dtype, [count], count)
+    for (let row = 0; row < count; row++) {
+      const label = labels.buffer[labels.offset + row]!
+      if (label < 0 || label >= classes) refuseLabel(label, row, classes)
+      picked.buffer[picked.offset + row] = logs.buffer[logs.offset + row * classes + label]!
+    }
+    return elementwise.neg(reductions.mean(picked))
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    const x = this.inputAt(0)
+    const labels = this.inputAt(1)
+    const classes = x.shape[x.ndim - 1]!
+    const share = div(gy, x.size / classes)
+    if (!isFloating(labels.dtype)) {
+      const targets = oneHot(labels, { classes, dtype: x.dtype })
+      return [mul(sub(softmax(x), targets), share), null]
+    }
+    const mass = sum(labels, { axis: -1, keepdims: true })
+    return [
+      this.needsGradient(0) ? mul(sub(mul(softmax(x), mass), labels), share) : null,
+      this.needsGradient(1) ? mul(logSoftmax(x), neg(share)) : null,
+    ]
+  }
+}
+
+function requireLabels(x: NDArray, labels: NDArray): void {
+  const got = `x ${formatShape(x.shape)} and labels ${formatShape(labels.shape)} of ${labels.dtype}`
+  if (x.ndim === 0) {
+    throw new TapeError('SHAPE_MISMATCH', `softmaxCrossEntropy expected x [n, classes] and labels [n], got ${got}`)
+  }
+  if (isFloating(labels.dtype) && sameShape(labels.shape, x.shape)) return
+  requireIndices(labels, 'softmaxCrossEntropy: labels')
+  const rows = x.shape.slice(0, -1)
+  if (!sameShape(labels.shape, rows)) {
+    throw new TapeError('SHAPE_MISMATCH', `softmaxCrossEntropy expected labels ${formatShape(rows)}, got ${got}`)
+  }
+}
+
+function refuseLabel(label: number, row: number, classes: number): never {
+  throw new TapeError(
+    'INDEX_OUT_OF_RANGE',
+    `softmaxCrossEntropy expected labels from 0 to ${classes - 1} (${classes} classes), got ${label} in row ${row}`,
+  )
+}
+
+/**
+ * The mean cross entropy of softmax(x) with labels; stable for entries of any size.
+ *
+ * Shapes   x [n, classes], labels [n] of integers, or [n, classes] of probabilities → []; leading axes may be more than one.
+ * Throws   BAD_DTYPE for labels that are neither; INDEX_OUT_OF_RANGE names the row; SHAPE_MISMATCH.
+ */
+export function softmaxCrossEntropy(x: Operand, labels: Operand): Variable {
+  const classed = Array.isArray(labels) && typeof labels[0] === 'number' && labels.every(Number.isInteger)
+  return new SoftmaxCrossEntropy().apply2(x, classed || typeof labels === 'number' ? indexOperand(labels) : labels)
+}
+
+/** mean((a − b)²).  Backward ga = gy·2(a − b)/n, gb = −ga, each summed back to its input's shape. */
+export class MeanSquaredError extends Func {
+  override forward(a: NDArray, b: NDArray): NDArray {
+    requirePair(a.shape, b.shape, 'meanSquaredError')
+    return reductions.mean(elementwise.square(elementwise.sub(a, b)))
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    const a = this.inputAt(0)
+    const b = this.inputAt(1)
+    const difference = sub(a, b)
+    const slope = mul(difference, mul(gy, 2 / difference.size))
+    return [
+      this.needsGradient(0) ? sumTo(slope, a.shape) : null,
+      this.needsGradient(1) ? sumTo(neg(slope), b.shape) : null,
+    ]
+  }
+}
+
+/** Predictions [n, 1] and targets [n] broadcast to [n, n]: never what was meant. */
+function requirePair(a: Shape, b: Shape, what: string): void {
+  const together = broadcastShapes(a, b, what)
+  if (sameShape(together, a) || sameShape(together, b)) return
+  throw new TapeError(
+    'SHAPE_MISMATCH',
+    `${what} expected two of one shape, got ${formatShape(a)} and ${formatShape(b)}, which would pair every element with ` +
+      `every other (${formatShape(together)}); reshape one of them`,
+  )
+}
+
+/**
+ * mean((a − b)²).
+ *
+ * Shapes   a, b of one shape, or one broadcasts to the other → []
+ * Throws   SHAPE_MISMATCH, also when both would have to be repeated, as [n, 1] and [n].
+ */
+export function meanSquaredError(a: Operand, b: Operand): Variable {
+  return new MeanSquaredError().apply2(a, b)
+}
+
+/** The logarithms of p and 1 − p are not taken below −100, so that a certain prediction that is wrong costs a finite amount. */
+const LOG_LEAST = -100
+/** p·(1 − p) is not taken below this where a gradient is divided by it. */
+const SPREAD_LEAST = 1e-12
+
+/**
+ * −mean(t·ln p + (1 − t)·ln(1 − p)), logarithms at least −100.
+ * Backward gp = gy/n·(p − t)/(p·(1 − p)), gt = gy/n·(ln(1 − p) − ln p).
+ */
+export class BinaryCrossEntropy extends Func {
+  override forward(p: NDArray, t: NDArray): NDArray {
+    requirePair(p.shape, t.shape, 'binaryCrossEntropy')
+    requireProbabilities(p)
+    const one = scalar(1, p.dtype)
+    const hit = elementwise.mul(t, elementwise.clip(elementwise.log(p), LOG_LEAST))
+    const miss = elementwise.clip(elementwise.log1p(elementwise.neg(p)), LOG_LEAST)
+    return elementwise.neg(reductions.mean(elementwise.add(hit, elementwise.mul(elementwise.sub(one, t), miss))))
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    const p = this.inputAt(0)
+    const t = this.inputAt(1)
+    const difference = sub(p, t)
+    const share = div(gy, difference.size)
+    return [
+      this.needsGradient(0)
+        ? sumTo(mul(div(difference, clip(mul(p, sub(1, p)), { min: SPREAD_LEAST })), share), p.shape)
+        : null,
+      this.needsGradient(1) ? sumTo(this.gradientOfTarget(share, p, difference.shape), t.shape) : null,
+    ]
+  }
+
+  private gradientOfTarget(share: Variable, p: Variable, shape: Shape): Variable {
+    const hit = clip(log(p), { min: LOG_LEAST })
+    const miss = clip(log1p(neg(p)), { min: LOG_LEAST })
+    return broadcastTo(mul(sub(miss, hit), share), shape)
+  }
+}
+
+function requireProbabilities(p: NDArray): void {
+  for (let i = 0; i < p.size; i++) {
+    const value = p.buffer[p.offset + i]!
+    if (value < 0 || value > 1) {
+      throw new TapeError(
+        'BAD_VALUE',
+        `binaryCrossEntropy expected probabilities from 0 to 1, got ${value} at element ${i}; apply sigmoid first`,
+      )
+    }
+  }
+}
+
+/**
+ * The mean binary cross entropy of probabilities p with targets t.
+ *
+ * Shapes   p, t of one shape, or one broadcasts to the other → []
+ * Throws   SHAPE_MISMATCH; BAD_VALUE when p is not within [0, 1]. NaN passes, so that a run records where it came from.
+ */
+export function binaryCrossEntropy(p: Operand, t: Operand): Variable {
+  return new BinaryCrossEntropy().apply2(p, t)
+}
+
+registerFunc(BinaryCrossEntropy)
+registerFunc(SoftmaxCrossEntropy)
+registerFunc(MeanSquaredError)

@@ -1,0 +1,122 @@
+/** Where the largest elements are, and which they are. Positions are integers and have no gradient; values do. */
+import { type NDArray, viewOf } from '../array/ndarray.js'
+import * as reductions from '../array/reductions.js'
+import { topk as topkOf } from '../array/sorting.js'
+import { Func } from '../graph/func.js'
+import { registerFunc } from '../graph/registry.js'
+import { asVariable, type Operand, type Variable } from '../graph/variable.js'
+import { checkKeys, flagOf, integerOf, oneAxisOf } from './attributes.js'
+import { scatterAdd } from './gathering.js'
+import { NotDifferentiable } from './not-differentiable.js'
+import { keptShape } from './reductions.js'
+import { broadcastTo } from './shapes.js'
+
+export interface ArgOptions {
+  /** The axis to search. Without one, all elements in row-major order. */
+  axis?: number | undefined
+  /** Whether the axis stays, with extent 1. Default false. */
+  keepdims?: boolean | undefined
+}
+
+/** What argmax and argmin share. */
+abstract class Position extends NotDifferentiable {
+  readonly axis: number | undefined
+  readonly keepdims: boolean
+
+  constructor(options: ArgOptions, what: string) {
+    checkKeys(options, ['axis', 'keepdims'], what)
+    const axis = options.axis === undefined ? undefined : oneAxisOf(options.axis, 0, what)
+    const keepdims = flagOf(options.keepdims, false, 'keepdims', what)
+    super(axis === undefined ? { keepdims } : { axis, keepdims })
+    this.axis = axis
+    this.keepdims = keepdims
+  }
+
+  protected override get reason(): string {
+    return 'its result is a position'
+  }
+
+  protected kept(y: NDArray, x: NDArray): NDArray {
+    return this.keepdims ? viewOf(y, Object.freeze(keptShape(x.shape, this.axis))) : y
+  }
+}
+
+export class ArgMax extends Position {
+  constructor(attributes: ArgOptions = {}) {
+    super(attributes, 'argmax')
+  }
+
+  override forward(x: NDArray): NDArray {
+    return this.kept(reductions.argmax(x, this), x)
+  }
+}
+
+/** Where the maximum is first met, as int32; NaN counts as the maximum. Not differentiable. Throws BAD_VALUE for nothing. */
+export function argmax(x: Operand, options: ArgOptions = {}): Variable {
+  return new ArgMax(options).apply1(x)
+}
+
+export class ArgMin extends Position {
+  constructor(attributes: ArgOptions = {}) {
+    super(attributes, 'argmin')
+  }
+
+  override forward(x: NDArray): NDArray {
+    return this.kept(reductions.argmin(x, this), x)
+  }
+}
+
+/** Where the minimum is first met, as int32; NaN counts as the minimum. Not differentiable. Throws BAD_VALUE for nothing. */
+export function argmin(x: Operand, options: ArgOptions = {}): Variable {
+  return new ArgMin(options).apply1(x)
+}
+
+export interface TopkOptions {
+  /** Default the last. */
+  axis?: number | undefined
+  /** False for the smallest. Default true. */
+  largest?: boolean | undefined
+}
+
+/** The k largest along an axis; two outputs.  Backward: the gradient of each value goes where the value was. */
+export class Topk extends Func {
+  private readonly k: number
+  private readonly axis: number
+  private readonly largest: boolean
+
+  constructor(attributes: TopkOptions & { k: number }) {
+    checkKeys(attributes, ['k', 'axis', 'largest'], 'topk')
+    const k = integerOf(attributes.k, undefined, 0, 'k', 'topk')
+    const axis = oneAxisOf(attributes.axis, -1, 'topk')
+    const largest = flagOf(attributes.largest, true, 'largest', 'topk')
+    super({ k, axis, largest })
+    this.k = k
+    this.axis = axis
+    this.largest = largest
+  }
+
+  override forward(x: NDArray): NDArray[] {
+    return topkOf(x, this.k, this.axis, this.largest)
+  }
+
+  override backward(gy: Variable): Variable {
+    const x = this.input
+    const indices = this.outputs[1]!
+    return scatterAdd(broadcastTo(asVariable(0, x), x.shape), indices, gy, { axis: this.axis })
+  }
+}
+
+/**
+ * The k largest elements along an axis, best first, and where they are.
+ *
+ * Shapes   x [a…, n, b…] → values [a…, k, b…] and int32 indices of that shape
+ * Throws   BAD_ARGUMENT unless k is from 0 to n; BAD_AXIS.
+ */
+export function topk(x: Operand, k: number, options: TopkOptions = {}): [values: Variable, indices: Variable] {
+  const [values, indices] = new Topk({ ...options, k }).applyAll(x)
+  return [values!, indices!]
+}
+
+registerFunc(ArgMax, { name: 'argmax' })
+registerFunc(ArgMin, { name: 'argmin' })
+registerFunc(Topk)

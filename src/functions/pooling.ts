@@ -1,0 +1,177 @@
+/** Images reduced window by window, and the adjoints that carry gradients back through the windows. */
+import type { Pair } from '../array/convolution.js'
+import type { NDArray } from '../array/ndarray.js'
+import * as pooling from '../array/pooling.js'
+import { Func } from '../graph/func.js'
+import { registerFunc } from '../graph/registry.js'
+import type { Operand, Variable } from '../graph/variable.js'
+import { checkKeys } from './attributes.js'
+import { pairOf } from './convolution.js'
+
+export interface PoolingOptions {
+  /** The size of a window: one number, or [rows, columns]. */
+  kernel: number | Pair
+  /** Step between windows. Default the kernel. */
+  stride?: number | Pair | undefined
+  /** Space around the image: at most half the kernel. Default 0. */
+  padding?: number | Pair | undefined
+}
+
+const POOLING_KEYS = ['kernel', 'stride', 'padding']
+const ZEROS: Pair = Object.freeze([0, 0])
+
+function poolingOf(options: PoolingOptions, keys: readonly string[], what: string): { kernel: Pair; stride: Pair; padding: Pair } {
+  checkKeys(options, keys, what)
+  const kernel = pairOf(options.kernel, undefined, 1, 'kernel', what)
+  const stride = pairOf(options.stride, kernel, 1, 'stride', what)
+  return { kernel, stride, padding: pairOf(options.padding, ZEROS, 0, 'padding', what) }
+}
+
+/** What all functions of windows share. */
+abstract class Pooled extends Func {
+  readonly kernel: Pair
+  readonly stride: Pair
+  readonly padding: Pair
+
+  constructor(attributes: PoolingOptions, what: string) {
+    const { kernel, stride, padding } = poolingOf(attributes, POOLING_KEYS, what)
+    super({ kernel, stride, padding })
+    this.kernel = kernel
+    this.stride = stride
+    this.padding = padding
+  }
+
+  protected get options(): PoolingOptions {
+    return { kernel: this.kernel, stride: this.stride, padding: this.padding }
+  }
+}
+
+/** Maximum of every window.  Backward: gy to where the maximum was, shared evenly where it was met more than once. */
+export class MaxPool2d extends Pooled {
+  constructor(attributes: PoolingOptions) {
+    super(attributes, 'maxPool2d')
+  }
+
+  override forward(x: NDArray): NDArray {
+    return pooling.maxPool(x, this)
+  }
+
+  override backward(gy: Variable): Variable {
+    return maxPool2dScatter(gy, this.input, this.options)
+  }
+}
+
+/**
+ * The maximum of every window; padding never wins.
+ *
+ * Shapes   x [n, c, h, w] → [n, c, ⌊(h + 2·padding − kernel)/stride⌋ + 1, …]
+ * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options.
+ * Source   PyTorch `max_pool2d`, but for the sharing of gradients.
+ */
+export function maxPool2d(x: Operand, options: PoolingOptions): Variable {
+  return new MaxPool2d(options).apply1(x)
+}
+
+/** gy to where x has the maximum of each window.  Backward: linear in gy; constant in x between ties. */
+export class MaxPool2dScatter extends Pooled {
+  constructor(attributes: PoolingOptions) {
+    super(attributes, 'maxPool2dScatter')
+  }
+
+  override forward(gy: NDArray, x: NDArray): NDArray {
+    return pooling.maxPoolScatter(gy, x, this)
+  }
+
+  override backward(g: Variable): (Variable | null)[] {
+    return [maxPool2dGather(g, this.inputAt(1), this.options), null]
+  }
+}
+
+/** gy, shaped as maxPool2d(x), added where x has the maximum of each window. Throws as maxPool2d. */
+export function maxPool2dScatter(gy: Operand, x: Operand, options: PoolingOptions): Variable {
+  return new MaxPool2dScatter(options).apply2(gy, x)
+}
+
+/** The adjoint of maxPool2dScatter in gy.  Backward: linear in g; constant in x between ties. */
+export class MaxPool2dGather extends Pooled {
+  constructor(attributes: PoolingOptions) {
+    super(attributes, 'maxPool2dGather')
+  }
+
+  override forward(g: NDArray, x: NDArray): NDArray {
+    return pooling.maxPoolGather(g, x, this)
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    return [maxPool2dScatter(gy, this.inputAt(1), this.options), null]
+  }
+}
+
+/** The mean of g over the places of each window where x has its maximum. Throws as maxPool2d. */
+export function maxPool2dGather(g: Operand, x: Operand, options: PoolingOptions): Variable {
+  return new MaxPool2dGather(options).apply2(g, x)
+}
+
+/** Mean of every window.  Backward: gy/area added to its window. */
+export class AveragePool2d extends Pooled {
+  constructor(attributes: PoolingOptions) {
+    super(attributes, 'averagePool2d')
+  }
+
+  override forward(x: NDArray): NDArray {
+    return pooling.averagePool(x, this)
+  }
+
+  override backward(gy: Variable): Variable {
+    const { shape } = this.input
+    return averagePool2dScatter(gy, { ...this.options, size: [shape[2]!, shape[3]!] })
+  }
+}
+
+/**
+ * The mean of every window; padding counts as zeros.
+ *
+ * Shapes   x [n, c, h, w] → [n, c, ⌊(h + 2·padding − kernel)/stride⌋ + 1, …]
+ * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options.
+ * Source   PyTorch `avg_pool2d`.
+ */
+export function averagePool2d(x: Operand, options: PoolingOptions): Variable {
+  return new AveragePool2d(options).apply1(x)
+}
+
+/** The adjoint of averagePool2d.  Backward gx = averagePool2d(gy). */
+export class AveragePool2dScatter extends Func {
+  readonly kernel: Pair
+  readonly stride: Pair
+  readonly padding: Pair
+  private readonly size: Pair
+
+  constructor(attributes: PoolingOptions & { size: Pair }) {
+    const { kernel, stride, padding } = poolingOf(attributes, [...POOLING_KEYS, 'size'], 'averagePool2dScatter')
+    const size = pairOf(attributes.size, undefined, 1, 'size', 'averagePool2dScatter')
+    super({ kernel, stride, padding, size })
+    this.kernel = kernel
+    this.stride = stride
+    this.padding = padding
+    this.size = size
+  }
+
+  override forward(gy: NDArray): NDArray {
+    return pooling.averagePoolScatter(gy, this, this.size)
+  }
+
+  override backward(g: Variable): Variable {
+    return averagePool2d(g, { kernel: this.kernel, stride: this.stride, padding: this.padding })
+  }
+}
+
+/** Each element of gy, divided by the area, added to its window of an image of `size`. Throws as averagePool2d. */
+export function averagePool2dScatter(gy: Operand, options: PoolingOptions & { size: Pair }): Variable {
+  return new AveragePool2dScatter(options).apply1(gy)
+}
+
+registerFunc(MaxPool2d)
+registerFunc(MaxPool2dScatter)
+registerFunc(MaxPool2dGather)
+registerFunc(AveragePool2d)
+registerFunc(AveragePool2dScatter)

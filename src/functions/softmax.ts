@@ -1,0 +1,69 @@
+/** Softmax and its logarithm along an axis; both are stable for entries of any size. */
+import type { NDArray } from '../array/ndarray.js'
+import * as softmaxes from '../array/softmax.js'
+import { Func } from '../graph/func.js'
+import { registerFunc } from '../graph/registry.js'
+import type { Operand, Variable } from '../graph/variable.js'
+import { mul, sub } from './arithmetic.js'
+import { checkKeys, oneAxisOf } from './attributes.js'
+import { exp } from './exponential.js'
+import { sum } from './reductions.js'
+
+export interface SoftmaxOptions {
+  /** The axis along which probabilities add up to 1. Default the last. */
+  axis?: number | undefined
+}
+
+/** eˣ/Σeˣ.  Backward gx = y·(gy − Σ gy·y). */
+export class Softmax extends Func {
+  readonly axis: number
+
+  constructor(attributes: SoftmaxOptions = {}) {
+    checkKeys(attributes, ['axis'], 'softmax')
+    const axis = oneAxisOf(attributes.axis, -1, 'softmax')
+    super({ axis })
+    this.axis = axis
+  }
+
+  override forward(x: NDArray): NDArray {
+    return softmaxes.softmax(x, this.axis)
+  }
+
+  override backward(gy: Variable): Variable {
+    const y = this.output
+    return mul(y, sub(gy, sum(mul(gy, y), { axis: this.axis, keepdims: true })))
+  }
+}
+
+/** eˣ/Σeˣ along an axis. Throws BAD_AXIS, also for a scalar. */
+export function softmax(x: Operand, options: SoftmaxOptions = {}): Variable {
+  return new Softmax(options).apply1(x)
+}
+
+/** x − ln Σeˣ.  Backward gx = gy − eʸ·Σ gy. */
+export class LogSoftmax extends Func {
+  readonly axis: number
+
+  constructor(attributes: SoftmaxOptions = {}) {
+    checkKeys(attributes, ['axis'], 'logSoftmax')
+    const axis = oneAxisOf(attributes.axis, -1, 'logSoftmax')
+    super({ axis })
+    this.axis = axis
+  }
+
+  override forward(x: NDArray): NDArray {
+    return softmaxes.logSoftmax(x, this.axis)
+  }
+
+  override backward(gy: Variable): Variable {
+    return sub(gy, mul(exp(this.output), sum(gy, { axis: this.axis, keepdims: true })))
+  }
+}
+
+/** x − ln Σeˣ along an axis. Throws BAD_AXIS, also for a scalar. */
+export function logSoftmax(x: Operand, options: SoftmaxOptions = {}): Variable {
+  return new LogSoftmax(options).apply1(x)
+}
+
+registerFunc(Softmax)
+registerFunc(LogSoftmax)

@@ -1,0 +1,54 @@
+/**
+ * What the graph tells whoever records it. A run fills this in; so does a replay, which compares instead of writing.
+ * The graph calls it at the moment a thing happened, before the user's call returns.
+ */
+import type { NDArray } from '../array/ndarray.js'
+import type { Func } from './func.js'
+import type { Variable } from './variable.js'
+
+/**
+ * Where a variable's identity lives: the run that recorded it, or the past run it was read from. `ref` numbers mean
+ * something only to their home. A past run loads values on first sight.
+ */
+export interface Home {
+  loadValue?(variable: Variable): NDArray
+  /** True once nothing more is recorded there, so that another run may take the variable over. */
+  readonly finished: boolean
+}
+
+/** What a backward pass was asked to do. */
+export interface PassRequest {
+  readonly roots: readonly Variable[]
+  /** The seed of each root. */
+  readonly seeds: readonly Variable[]
+  /** Which seeds were given or assigned; the others are the default, ones. */
+  readonly seedGiven: readonly boolean[]
+  /** The variables asked for by `grad`; null when gradients go to `.grad`. */
+  readonly targets: readonly Variable[] | null
+  readonly createGraph: boolean
+  readonly retainGrad: boolean
+}
+
+export interface Recorder extends Home {
+  /** `func` ran forward: name it and its outputs. Unlinked calls (`noGrad`) are events too. */
+  functionCalled(func: Func, linked: boolean): void
+  /** `variable.data` was assigned; `variable.data` is already the new array. */
+  valueAssigned(variable: Variable): void
+  variableNamed(variable: Variable): void
+  /** `variable.grad` was assigned by the user. */
+  gradientAssigned(variable: Variable, gradient: Variable): void
+  gradientCleared(variable: Variable): void
+  variableUnchained(variable: Variable): void
+  /**
+   * A backward pass begins. Returns a number that names the pass, or 0 when this recorder does not know the roots;
+   * then nothing of the pass is recorded and its gradients enter as leaves when they are used.
+   */
+  backwardStarted(request: PassRequest): number
+  /**
+   * The pass finished one gradient.
+   *
+   * contribution  what this pass gives to `variable`
+   * held          what `variable.grad` is after accumulation; null when the variable does not keep its gradient
+   */
+  gradientComputed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void
+}

@@ -1,0 +1,119 @@
+/**
+ * Functions by name. A tape names its functions; only what is registered here can be rehydrated, so a tape can never
+ * bring code with it.
+ */
+import { TapeError } from '../errors.js'
+import type { Attributes, Func } from './func.js'
+
+/** A class of functions: made anew for each call from the attributes the call had. */
+export type FuncClass = (new (attributes: never) => Func) & { readonly name: string; readonly funcName?: string }
+
+const classes = new Map<string, FuncClass>()
+const names = new WeakMap<object, string>()
+
+/**
+ * Lets tapes that hold `funcClass` be rehydrated and replayed in this process.
+ *
+ * The name is the class's own with a small first letter (`Square` → `square`), or `options.name`. Registering the same
+ * class again changes nothing.
+ *
+ * Throws   FUNC_NAME_TAKEN when another class has the name.
+ */
+export function registerFunc<C extends FuncClass>(funcClass: C, options: { name?: string } = {}): C {
+  const name = options.name ?? defaultName(funcClass)
+  const taken = classes.get(name)
+  if (taken !== undefined && taken !== funcClass) {
+    throw new TapeError(
+      'FUNC_NAME_TAKEN',
+      `registerFunc(${funcClass.name}) wants the name "${name}", which another class has; ` +
+        `register it under its own name: registerFunc(${funcClass.name}, { name: 'my${funcClass.name}' })`,
+    )
+  }
+  classes.set(name, funcClass)
+  names.set(funcClass, name)
+  return funcClass
+}
+
+/** The name under which calls of `func` are recorded, registered or not. */
+export function nameOfFunc(func: Func): string {
+  return names.get(func.constructor) ?? defaultName(func.constructor as FuncClass)
+}
+
+/**
+ * A fresh instance of a registered function.
+ *
+ * Throws   UNREGISTERED_FUNC with the nearest registered name; whatever the class throws for bad attributes.
+ */
+export function createFunc(name: string, attributes: Attributes = {}): Func {
+  const funcClass = classes.get(name)
+  if (funcClass === undefined) {
+    const near = nearestName(name)
+    throw new TapeError(
+      'UNREGISTERED_FUNC',
+      `"${name}" is not a registered function${near === null ? '' : `; did you mean "${near}"?`} ` +
+        'If it is your own, import its module and call registerFunc(YourFunc) before reading the tape',
+    )
+  }
+  return new funcClass(attributes as never)
+}
+
+/**
+ * A registered function as a tape describes it: like `createFunc`, and the instance must have just those attributes.
+ *
+ * Throws   ATTRIBUTES_MISSING when the class does not take its attributes as one object.
+ */
+export function recreateFunc(name: string, attributes: Attributes): Func {
+  const func = createFunc(name, attributes)
+  if (!sameAttributes(func.attributes, attributes)) {
+    throw new TapeError(
+      'ATTRIBUTES_MISSING',
+      `"${name}" made from ${JSON.stringify(attributes)} has the attributes ${JSON.stringify(func.attributes)}; ` +
+        'its constructor must take one object of attributes and pass it on: constructor(attributes) { super(attributes) }',
+    )
+  }
+  return func
+}
+
+function sameAttributes(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  const keys = Object.keys(a).filter((key) => (a as Record<string, unknown>)[key] !== undefined)
+  const others = Object.keys(b).filter((key) => (b as Record<string, unknown>)[key] !== undefined)
+  return (
+    keys.length === others.length &&
+    keys.every((key) => sameAttributes((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+  )
+}
+
+/** The registered names, sorted. */
+export function registeredFuncs(): readonly string[] {
+  return [...classes.keys()].sort()
+}
+
+function defaultName(funcClass: FuncClass): string {
+  const { name } = funcClass
+  return name.charAt(0).toLowerCase() + name.slice(1)
+}
+
+function nearestName(name: string): string | null {
+  let best: string | null = null
+  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1
+  for (const candidate of classes.keys()) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
+  }
+  return best
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replace = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row.push(Math.min(replace, previous[j]! + 1, row[j - 1]! + 1))
+    }
+    previous = row
+  }
+  return previous[b.length]!
+}

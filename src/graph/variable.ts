@@ -1,0 +1,324 @@
+/**
+ * A node of the graph: an array with `data`, `grad`, `creator` and `name`. It knows who records it and under which
+ * number, and nothing of what the numbers mean. The functions are added as methods by `functions/methods.ts`.
+ */
+import { type ArrayLike, full, NDArray, ndarray, scalar } from '../array/ndarray.js'
+import { type DType, getDefaultDtype, isFloating } from '../array/dtype.js'
+import { sameShape, formatShape, type Shape } from '../array/shape.js'
+import { TapeError } from '../errors.js'
+import type { Func } from './func.js'
+import { mode } from './mode.js'
+import type { Home } from './recorder.js'
+
+export type Role = 'variable' | 'parameter' | 'constant'
+
+export interface VariableOptions {
+  name?: string | undefined
+  dtype?: DType | undefined
+  requiresGrad?: boolean | undefined
+}
+
+export interface BackwardOptions {
+  /** The gradient of the root; needed unless the root is a scalar or its `grad` was assigned. */
+  gradient?: Operand | undefined
+  /** Intermediate variables keep their gradients too. */
+  retainGrad?: boolean | undefined
+  /** The pass itself becomes a graph, so that gradients can be differentiated again. */
+  createGraph?: boolean | undefined
+}
+
+/** What a function takes: a Variable, or anything an array can be made of (it becomes a constant). */
+export type Operand = Variable | ArrayLike
+
+/** References to an output other than the first carry its slot above bit 40. */
+export const SLOT_UNIT = 2 ** 40
+
+export class Variable {
+  /** The call that made this variable; null for a leaf, and inside `noGrad`. */
+  creator: Func | null = null
+  /** @internal Which output of its creator this is. */
+  slot = 0
+  readonly requiresGrad: boolean
+  /** @internal */
+  readonly role: Role
+  /** @internal The run that knows this variable, and under which number. */
+  home: Home | null = null
+  /** @internal */
+  ref = 0
+  /** @internal Whether `grad` was assigned by the user: then backward takes it as this root's seed. */
+  gradientAssigned = false
+  /** @internal The variable whose earlier value this one stands for inside a backward pass. */
+  versionOf: Variable | null = null
+  private array: NDArray | null
+  private gradient: Variable | null = null
+  private label: string | null = null
+  private hooks: GradientHook[] | null = null
+
+  /**
+   * A leaf that wants a gradient unless told otherwise.
+   *
+   * value   number, nested arrays, typed array or NDArray; copied, except for an NDArray, which never changes
+   * Throws  RAGGED_INPUT, BAD_DTYPE, BAD_VALUE for what is no array; BAD_DTYPE when `requiresGrad: true` is asked of integers
+   */
+  constructor(value: ArrayLike, options?: VariableOptions)
+  /** @internal As calls and readers make them: nothing checked; `array` null when its home loads it later. */
+  constructor(array: NDArray | null, requiresGrad: boolean, role: Role)
+  constructor(value: ArrayLike | null, options?: VariableOptions | boolean, role: Role = 'variable') {
+    this.role = role
+    if (typeof options === 'boolean') {
+      this.array = value as NDArray | null
+      this.requiresGrad = options
+      return
+    }
+    const array = leafArray(value as ArrayLike, options?.dtype)
+    const floating = isFloating(array.dtype)
+    if (options?.requiresGrad === true && !floating) {
+      throw new TapeError('BAD_DTYPE', `only float64 and float32 can require a gradient, got ${array.dtype}; pass { dtype: 'float64' }`)
+    }
+    this.array = array
+    this.requiresGrad = floating && options?.requiresGrad !== false
+    if (options?.name !== undefined) this.label = checkedName(options.name)
+  }
+
+  /** The array. Reading never copies; nobody changes its elements. */
+  get data(): NDArray {
+    return this.array ?? this.load()
+  }
+
+  /**
+   * Gives the variable a new value, as an optimizer does. It is an event: the variable has one version more, and calls
+   * made before still know the version they read.
+   *
+   * Throws  SHAPE_MISMATCH or BAD_DTYPE when the new array has another shape or dtype.
+   */
+  set data(value: NDArray) {
+    const current = this.data
+    const next = value instanceof NDArray ? value : ndarray(value, { dtype: current.dtype })
+    if (!sameShape(next.shape, current.shape)) {
+      throw new TapeError('SHAPE_MISMATCH', `${this.describe()}.data expected shape ${formatShape(current.shape)}, got ${formatShape(next.shape)}; make a new Variable for another shape`)
+    }
+    if (next.dtype !== current.dtype) {
+      throw new TapeError('BAD_DTYPE', `${this.describe()}.data expected ${current.dtype}, got ${next.dtype}; convert it with .astype('${current.dtype}')`)
+    }
+    forgetConstant(this)
+    this.array = next
+    if (mode.recorder !== null) mode.recorder.valueAssigned(this)
+  }
+
+  /** @internal */
+  get loadedData(): NDArray | null {
+    return this.array
+  }
+
+  get shape(): Shape {
+    return this.data.shape
+  }
+
+  get dtype(): DType {
+    return this.data.dtype
+  }
+
+  get ndim(): number {
+    return this.data.shape.length
+  }
+
+  get size(): number {
+    return this.data.size
+  }
+
+  /** The number in a variable of one element. Throws NOT_SCALAR otherwise. */
+  item(): number {
+    return this.data.item()
+  }
+
+  get name(): string | null {
+    return this.label
+  }
+
+  set name(name: string | null) {
+    if (name === this.label) return
+    this.label = name === null ? null : checkedName(name)
+    if (mode.recorder !== null) mode.recorder.variableNamed(this)
+  }
+
+  /** @internal Names the variable without telling anybody. */
+  setNameQuietly(name: string | null): void {
+    this.label = name
+  }
+
+  /** The 1-based place in its run of the event that made this variable; null when no run has seen it. */
+  get position(): number | null {
+    return this.home === null ? null : this.ref % SLOT_UNIT
+  }
+
+  /** The accumulated gradient: a Variable, so that it can be computed with and differentiated again. */
+  get grad(): Variable | null {
+    return this.gradient
+  }
+
+  /**
+   * Assigns the gradient. A root's assigned gradient is where its `backward()` starts.
+   *
+   * Throws  SHAPE_MISMATCH when the shape is not this variable's; a number fills it.
+   */
+  set grad(value: Operand | null) {
+    if (value === null) {
+      this.clearGrad()
+      return
+    }
+    this.gradient = gradientLike(value, this, 'grad')
+    this.gradientAssigned = true
+    if (mode.recorder !== null) mode.recorder.gradientAssigned(this, this.gradient)
+  }
+
+  /** @internal What backward leaves: not an assignment by the user. */
+  holdGrad(gradient: Variable | null): void {
+    this.gradient = gradient
+  }
+
+  /** Forgets the gradient, so that the next pass does not add to it. */
+  clearGrad(): void {
+    const had = this.gradient !== null
+    this.gradient = null
+    this.gradientAssigned = false
+    if (had && mode.recorder !== null) mode.recorder.gradientCleared(this)
+  }
+
+  /** Says which call made this variable (DeZero's `set_creator`); `apply` does it for you. */
+  setCreator(creator: Func): void {
+    this.creator = creator
+    const slot = creator.outputs.indexOf(this)
+    this.slot = slot < 0 ? 0 : slot
+  }
+
+  /** A constant with the same array: the graph ends here. */
+  detach(): Variable {
+    return new Variable(this.data, false, 'constant')
+  }
+
+  /** Cuts this variable from its creator, so that no pass walks further back (truncated backpropagation). */
+  unchain(): void {
+    if (this.creator === null) return
+    this.creator = null
+    if (mode.recorder !== null) mode.recorder.variableUnchained(this)
+  }
+
+  /**
+   * Calls `hook` with each gradient a pass finishes for this variable, before it is kept or passed on; what the hook
+   * returns, if anything, takes its place. Returns a function that takes the hook away.
+   */
+  onGradient(hook: GradientHook): () => void {
+    this.hooks = [...(this.hooks ?? []), hook]
+    return () => {
+      this.hooks = this.hooks?.filter((h) => h !== hook) ?? null
+      if (this.hooks?.length === 0) this.hooks = null
+    }
+  }
+
+  /** @internal */
+  get gradientHooks(): readonly GradientHook[] | null {
+    return this.hooks
+  }
+
+  /** @internal How error messages name it. */
+  describe(): string {
+    return this.label ?? 'variable'
+  }
+
+  toString(): string {
+    return `variable(${this.data.toString().replaceAll('\n', '\n         ')})`
+  }
+
+  private load(): NDArray {
+    this.array = this.home!.loadValue!(this)
+    return this.array
+  }
+}
+
+export type GradientHook = (gradient: Variable) => Variable | undefined | void
+
+/** A leaf that needs no gradient. Given a Variable, a constant with its array. */
+export function constant(value: Operand, options: { name?: string; dtype?: DType } = {}): Variable {
+  const array = value instanceof Variable ? value.data : leafArray(value, options.dtype)
+  const made = new Variable(array, false, 'constant')
+  if (options.name !== undefined) made.setNameQuietly(checkedName(options.name))
+  return made
+}
+
+/** A leaf that is trained: it has a name, by which tapes, state dicts and queries know it. */
+export function parameter(value: ArrayLike, options: { name?: string; dtype?: DType } = {}): Variable {
+  const array = leafArray(value, options.dtype)
+  if (!isFloating(array.dtype)) {
+    throw new TapeError('BAD_DTYPE', `a parameter expected float64 or float32, got ${array.dtype}; pass { dtype: 'float64' }`)
+  }
+  const made = new Variable(array, true, 'parameter')
+  if (options.name !== undefined) made.setNameQuietly(checkedName(options.name))
+  return made
+}
+
+/**
+ * The operand as a Variable. A bare number takes the floating dtype of its partner, as NumPy's weak scalars do, so
+ * that `x.mul(2)` of float32 stays float32.
+ */
+export function asVariable(value: Operand, partner: Variable | null = null): Variable {
+  if (value instanceof Variable) return value
+  if (typeof value === 'number') return constantOfNumber(value, numberDtype(value, partner))
+  if (value instanceof NDArray) return new Variable(value, false, 'constant')
+  const likePartner = partner !== null && !ArrayBuffer.isView(value) && isFloating(partner.dtype)
+  return new Variable(ndarray(value, likePartner ? { dtype: partner.dtype } : {}), false, 'constant')
+}
+
+/** `value` as a gradient of `variable`: same shape (a number fills it), same dtype. */
+export function gradientLike(value: Operand, variable: Variable, what: string): Variable {
+  const { shape, dtype } = variable.data
+  if (typeof value === 'number' && shape.length > 0) return new Variable(full(shape, value, dtype), false, 'constant')
+  const gradient = asVariable(value, variable)
+  if (!sameShape(gradient.shape, shape)) {
+    throw new TapeError('SHAPE_MISMATCH', `${what} of ${variable.describe()} expected shape ${formatShape(shape)}, got ${formatShape(gradient.shape)}`)
+  }
+  return gradient.dtype === dtype ? gradient : new Variable(gradient.data.astype(dtype), false, 'constant')
+}
+
+// Numbers as operands repeat (a loop's 0.1, 2, 1): one constant each keeps them one leaf of a run, not one a call.
+const CONSTANTS_MAX = 4096
+const constants = { float64: new Map<number, Variable>(), float32: new Map<number, Variable>(), int32: new Map<number, Variable>() }
+
+function constantOfNumber(value: number, dtype: 'float64' | 'float32' | 'int32'): Variable {
+  if (Object.is(value, -0)) return new Variable(scalar(value, dtype), false, 'constant') // a Map takes −0 for 0
+  const known = constants[dtype]
+  let made = known.get(value)
+  if (made === undefined) {
+    if (known.size >= CONSTANTS_MAX) known.clear()
+    made = new Variable(scalar(value, dtype), false, 'constant')
+    known.set(value, made)
+  }
+  return made
+}
+
+/** An assigned constant is no longer the number it is known by. */
+function forgetConstant(variable: Variable): void {
+  const array = variable.loadedData
+  if (variable.role !== 'constant' || array === null || array.size !== 1 || !(array.dtype in constants)) return
+  const known = constants[array.dtype as keyof typeof constants]
+  if (known.get(array.item()) === variable) known.delete(array.item())
+}
+
+function numberDtype(value: number, partner: Variable | null): 'float64' | 'float32' | 'int32' {
+  const like = partner?.dtype ?? getDefaultDtype()
+  if (like === 'float64' || like === 'float32') return like
+  return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? 'int32' : getDefaultDtype()
+}
+
+function leafArray(value: ArrayLike, dtype: DType | undefined): NDArray {
+  if ((value as unknown) instanceof Variable) {
+    throw new TapeError('BAD_ARGUMENT', 'new Variable() expected numbers, got a Variable; use it as it is, or take .detach() of it')
+  }
+  return dtype === undefined ? ndarray(value) : ndarray(value, { dtype })
+}
+
+function checkedName(name: string): string {
+  if (typeof name !== 'string' || name === '') {
+    throw new TapeError('BAD_ARGUMENT', `a name expected a non-empty string, got ${JSON.stringify(name)}`)
+  }
+  return name
+}

@@ -1,0 +1,248 @@
+/**
+ * From the graph to the stream: gives calls and variables their positions and packs what happened. A live run and a
+ * replay use the same recorder, so a replay emits just what the run did, and comparing the two is comparing events.
+ */
+import type { NDArray } from '../array/ndarray.js'
+import { sameShape, type Shape } from '../array/shape.js'
+import { TapeError } from '../errors.js'
+import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { arrayForm, callSignature, leafForm } from '../events/pack.js'
+import { plainToText } from '../events/plain.js'
+import type { EventStream } from '../events/stream.js'
+import type { Attributes, Func } from '../graph/func.js'
+import type { PassRequest, Recorder } from '../graph/recorder.js'
+import type { Variable } from '../graph/variable.js'
+
+/** The signature a class of functions had at its latest call; in a loop the next call has the same. */
+interface LatestSignature {
+  dtype: string
+  shape: Shape
+  scope: string
+  linked: boolean
+  numbering: number
+  text: number
+}
+
+export class StreamRecorder implements Recorder {
+  /** Dotted name of where the program is. */
+  scope = ''
+  finished = false
+  private openStream: EventStream | null
+  /** Variables that another run knew first: who is home in two runs is looked up here. */
+  private readonly guests = new WeakMap<Variable, Ref>()
+  private readonly signatures = new Map<unknown, LatestSignature>()
+  private readonly forms = new Map<string, { numbering: number; shape: Shape; text: number }>()
+  private latestAttributes: { attributes: Attributes; numbering: number; text: number } | null = null
+
+  constructor(stream: EventStream) {
+    this.openStream = stream
+  }
+
+  /** Lets go of the stream: arrays and variables keep their home, and should not keep its buffers. */
+  close(): void {
+    this.finished = true
+    this.openStream = null
+  }
+
+  functionCalled(func: Func, linked: boolean): void {
+    const stream = this.stream()
+    const count = func.inputCount
+    const a = count > 0 ? this.refOf(func.linkedInput(0)) : 0
+    const b = count > 1 ? this.refOf(func.linkedInput(1)) : 0
+    const more: Ref[] | null = count > 2 ? [] : null
+    for (let slot = 2; slot < count; slot++) more!.push(this.refOf(func.linkedInput(slot)))
+
+    const { packer } = stream
+    const { cursor, step } = packer
+    const position = packer.call(this.signature(func, linked), this.attributes(func.attributes), count)
+    if (count > 0) packer.callInput(a)
+    if (count > 1) packer.callInput(b)
+    if (more !== null) for (const ref of more) packer.callInput(ref)
+    const outputs = func.outputCount
+    packer.callOutputs(outputs)
+    func.home = this
+    func.ref = position
+    for (let slot = 0; slot < outputs; slot++) {
+      const output = func.outputAt(slot)
+      packer.callOutput(output.data)
+      this.identify(output, position + slot * REF_SLOT_UNIT)
+      this.mark(output.data, position + slot * REF_SLOT_UNIT)
+    }
+    stream.appended(cursor, step)
+  }
+
+  valueAssigned(variable: Variable): void {
+    const stream = this.stream()
+    const ref = this.knownRef(variable)
+    if (ref === 0) return // it will enter with its new value when it is first used
+    const array = variable.data
+    const source = this.sourceOf(array)
+    const { packer } = stream
+    const { cursor, step } = packer
+    const position = packer.assigned(ref, source, this.form(array), source === null ? array : null)
+    if (source === null) this.mark(array, position)
+    stream.appended(cursor, step)
+  }
+
+  variableNamed(variable: Variable): void {
+    const ref = this.knownRef(variable)
+    if (ref !== 0) this.stream().append({ type: 'VariableNamed', variable: ref, name: variable.name })
+  }
+
+  gradientAssigned(variable: Variable, gradient: Variable): void {
+    const known = this.knownRef(variable)
+    if (known === 0 && variable.creator !== null) return // made by a call that is not on this tape
+    const ref = known === 0 ? this.enter(variable) : known
+    this.stream().append({ type: 'GradientAssigned', variable: ref, gradient: this.refOf(gradient) })
+  }
+
+  gradientCleared(variable: Variable): void {
+    const stream = this.stream()
+    const ref = this.knownRef(variable)
+    if (ref === 0) return
+    const { cursor, step } = stream.packer
+    stream.packer.cleared(ref)
+    stream.appended(cursor, step)
+  }
+
+  variableUnchained(variable: Variable): void {
+    const ref = this.knownRef(variable)
+    if (ref !== 0) this.stream().append({ type: 'VariableUnchained', variable: ref })
+  }
+
+  backwardStarted(request: PassRequest): number {
+    const roots = request.roots.map((root) => (root.creator === null ? this.refOf(root) : this.knownRef(root)))
+    if (roots.includes(0)) return 0
+    const gradients = request.seeds.map((seed, i) => (request.seedGiven[i] ? this.refOf(seed) : null))
+    const targets = request.targets?.map((target) => (target.creator === null ? this.refOf(target) : this.knownRef(target))) ?? null
+    if (targets?.includes(0)) return 0
+    const { createGraph, retainGrad } = request
+    return this.stream().append({ type: 'BackwardStarted', roots, gradients, targets, createGraph, retainGrad })
+  }
+
+  gradientComputed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void {
+    const ref = this.knownRef(variable)
+    if (ref === 0) return // it lies before the run; its gradient enters as a leaf if it is used
+    const stream = this.stream()
+    const maker = held === null ? 0 : this.knownRef(held)
+    const { packer } = stream
+    const form = this.form(contribution.data)
+    const { cursor, step } = packer
+    const accumulated = held !== null && held !== contribution
+    const position = packer.gradient(
+      pass,
+      ref,
+      maker === 0 ? null : maker,
+      form,
+      held === null ? 0 : accumulated ? 2 : 1,
+      contribution.data,
+      accumulated ? held.data : null,
+    )
+    if (held !== null && maker === 0) {
+      this.identify(held, position)
+      this.mark(held.data, position)
+    }
+    stream.appended(cursor, step)
+  }
+
+  /** The ref under which this run knows the variable; one it has not seen enters as a leaf. */
+  refOf(variable: Variable): Ref {
+    const ref = this.knownRef(variable)
+    return ref === 0 ? this.enter(variable) : ref
+  }
+
+  /** 0 for a variable that this run has not seen. */
+  knownRef(variable: Variable): Ref {
+    return variable.home === this ? variable.ref : (this.guests.get(variable) ?? 0)
+  }
+
+  /** Called for everything that gets a ref here. */
+  protected identify(variable: Variable, ref: Ref): void {
+    if (variable.home === null || variable.home.finished) {
+      variable.home = this
+      variable.ref = ref
+    } else {
+      this.guests.set(variable, ref)
+    }
+  }
+
+  /** Takes in a variable that no call of this run made. */
+  enter(variable: Variable): Ref {
+    if (variable.versionOf !== null) {
+      throw new TapeError(
+        'STALE_VERSION',
+        `${variable.describe()} was assigned after the call that backward with createGraph now differentiates, and the tape knows only its present value; ` +
+          'run backward before assigning .data',
+      )
+    }
+    const stream = this.stream()
+    const array = variable.data
+    const source = this.sourceOf(array)
+    const { packer } = stream
+    const { role, requiresGrad, name } = variable
+    const form = packer.text(leafForm({ role, requiresGrad, name, dtype: array.dtype, shape: array.shape }))
+    const { cursor, step } = packer
+    const position = packer.leaf(form, source, source === null ? array : null)
+    this.identify(variable, position)
+    if (source === null) this.mark(array, position)
+    stream.appended(cursor, step)
+    return position
+  }
+
+  /** The open stream. Throws what writing failed with, or RUN_FINISHED. */
+  protected stream(): EventStream {
+    const stream = this.openStream
+    if (stream === null) throw new TapeError('RUN_FINISHED', 'this run is finished and takes no more events; start another')
+    if (stream.failure !== null) throw stream.failure
+    return stream
+  }
+
+  /** An array knows the event that made it, so that assigning it elsewhere stores no bytes again. */
+  private mark(array: NDArray, ref: Ref): void {
+    array.recordedBy = this
+    array.recordedAs = ref
+  }
+
+  private sourceOf(array: NDArray): Ref | null {
+    return array.recordedBy === this ? array.recordedAs : null
+  }
+
+  private signature(func: Func, linked: boolean): number {
+    const { packer } = this.openStream!
+    const { dtype, shape } = func.outputAt(0).data
+    const latest = this.signatures.get(func.constructor)
+    if (
+      latest !== undefined &&
+      latest.dtype === dtype &&
+      latest.scope === this.scope &&
+      latest.linked === linked &&
+      latest.numbering === packer.numbering &&
+      sameShape(latest.shape, shape) &&
+      func.outputCount === 1
+    ) {
+      return latest.text
+    }
+    const outputs = func.outputs.map((output) => ({ dtype: output.data.dtype, shape: output.data.shape }))
+    const text = packer.text(callSignature(func.name, this.scope, linked, outputs))
+    if (outputs.length === 1) this.signatures.set(func.constructor, { dtype, shape, scope: this.scope, linked, numbering: packer.numbering, text })
+    return text
+  }
+
+  private attributes(attributes: Attributes): number {
+    const { packer } = this.openStream!
+    const latest = this.latestAttributes
+    if (latest !== null && latest.attributes === attributes && latest.numbering === packer.numbering) return latest.text
+    const text = packer.text(plainToText(attributes, 'attributes'))
+    this.latestAttributes = { attributes, numbering: packer.numbering, text }
+    return text
+  }
+
+  private form(array: NDArray): number {
+    const { packer } = this.openStream!
+    const latest = this.forms.get(array.dtype)
+    if (latest !== undefined && latest.numbering === packer.numbering && sameShape(latest.shape, array.shape)) return latest.text
+    const text = packer.text(arrayForm(array.dtype, array.shape))
+    this.forms.set(array.dtype, { numbering: packer.numbering, shape: array.shape, text })
+    return text
+  }
+}

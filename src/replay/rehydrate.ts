@@ -1,0 +1,257 @@
+/**
+ * Makes Variables and calls of a recorded run again, linked as they were: nothing is computed. Within one past run a
+ * position and version is always the same object, so what backward leaves in `.grad` is found there.
+ *
+ * A leaf that was assigned to has versions, and a call is linked to the version it read. Values are read from the file
+ * when somebody looks at them.
+ */
+import { NDArray } from '../array/ndarray.js'
+import { type DType, isFloating } from '../array/dtype.js'
+import { TapeError } from '../errors.js'
+import { type FunctionCalled, type RecordedArray, REF_SLOT_UNIT, type Ref, type TapeEvent } from '../events/event.js'
+import type { Attributes } from '../graph/func.js'
+import type { Home } from '../graph/recorder.js'
+import { recreateFunc } from '../graph/registry.js'
+import { type Role, Variable } from '../graph/variable.js'
+import type { Lookup } from '../store/lookup.js'
+import type { Reader } from '../store/reader.js'
+import { toNDArray } from './recorded-array.js'
+
+/** Calls from a file come before any live call: their order is their position, moved below zero. */
+const ORDER_OFFSET = 2 ** 30
+const WIDE_ORDER_OFFSET = 2 ** 50
+/** Nodes read at once: few for a look at one call, many for a long chain. */
+const WINDOW_MIN = 64
+const WINDOW_MAX = 16_384
+
+export class PastGraph implements Home {
+  readonly finished = true
+  private readonly reader: Reader
+  private readonly lookup: Lookup
+  private readonly runId: number
+  private readonly runName: string
+  private readonly lastPosition: number
+  private readonly orderOffset: number
+  /** Variables with the value they were made with, by ref. */
+  private readonly originals = new Map<Ref, Variable>()
+  /** Later versions, by ref and by the position of the event that made the version. */
+  private readonly versions = new Map<Ref, Map<number, Variable>>()
+  /** Where the value of a variable not yet looked at is. */
+  private readonly unloaded = new WeakMap<Variable, () => NDArray>()
+
+  constructor(reader: Reader, lookup: Lookup, run: { id: number; name: string; lastPosition: number }) {
+    this.reader = reader
+    this.lookup = lookup
+    this.runId = run.id
+    this.runName = run.name
+    this.lastPosition = run.lastPosition
+    this.orderOffset = this.lastPosition < ORDER_OFFSET ? ORDER_OFFSET : WIDE_ORDER_OFFSET
+  }
+
+  /**
+   * The variable `ref` as a call at position `at` would read it, with everything it was computed from.
+   *
+   * Throws  VARIABLE_NOT_FOUND when no variable was made at that position
+   */
+  variable(ref: Ref, at: number): Variable {
+    this.load(ref % REF_SLOT_UNIT)
+    return this.versionFor(ref, at)
+  }
+
+  loadValue(variable: Variable): NDArray {
+    const load = this.unloaded.get(variable)
+    if (load === undefined) throw new TapeError('VALUE_NOT_CAPTURED', `the tape does not hold the value of ${variable.describe()}`)
+    return load()
+  }
+
+  /** Links the node at `position` and all its ancestors that are not linked yet: found latest first, made earliest first. */
+  private load(position: number): void {
+    if (this.originals.has(position)) return
+    const needed = new PositionHeap()
+    const seen = new Set<number>()
+    const found: TapeEvent[] = []
+    const need = (ref: Ref) => {
+      const at = ref % REF_SLOT_UNIT
+      if (this.originals.has(at) || seen.has(at)) return
+      seen.add(at)
+      needed.push(at)
+    }
+    const nodes = new NodeWindow(this.reader, this.runId)
+    need(position)
+    for (let at = needed.pop(); at !== null; at = needed.pop()) {
+      const event = nodes.at(at) ?? this.gradientAsNode(at)
+      found.push(event)
+      if (event.type === 'FunctionCalled') for (const input of event.inputs) need(input)
+    }
+    for (let i = found.length - 1; i >= 0; i--) this.make(found[i]!)
+  }
+
+  private make(event: TapeEvent): void {
+    if (event.type === 'FunctionCalled') this.makeCall(event)
+    else if (event.type === 'LeafCreated') {
+      const { position, role, requiresGrad, name, value, source } = event
+      const read = () => (value !== null ? toNDArray(value) : this.valueOf(source))
+      this.keep(this.blank(requiresGrad, role, name, position, value, read), position)
+    } else if (event.type === 'GradientComputed') {
+      const value = event.accumulated ?? event.contribution
+      this.keep(this.blank(false, 'variable', null, event.position, value, () => toNDArray(this.captured(value, event.position))), event.position)
+    }
+  }
+
+  private makeCall(event: FunctionCalled): void {
+    const { position } = event
+    let func: ReturnType<typeof recreateFunc>
+    try {
+      func = recreateFunc(event.function, event.attributes as Attributes)
+    } catch (error) {
+      if (!(error instanceof TapeError)) throw error
+      const [, explanation = error.message] = error.message.split(/: (.*)/s)
+      throw new TapeError(error.code, `event ${position} of run "${this.runName}" calls "${event.function}": ${explanation}`, { cause: error })
+    }
+    const inputs = event.inputs.map((ref) => this.versionFor(ref, position))
+    const differentiable = event.linked && func.differentiable && inputs.some((input) => input.requiresGrad)
+    const outputs = event.outputs.map((output, slot) => {
+      const { value } = output
+      const read = () => toNDArray(this.captured(value, position))
+      const requiresGrad = differentiable && isFloating(output.dtype as DType)
+      const ref = position + slot * REF_SLOT_UNIT
+      return this.keep(this.blank(requiresGrad, 'variable', null, ref, value, read), ref)
+    })
+    if (event.linked) func.restore(inputs, outputs, position - this.orderOffset, this, position)
+  }
+
+  private keep(variable: Variable, ref: Ref): Variable {
+    this.originals.set(ref, variable)
+    return variable
+  }
+
+  /** A variable whose scalar value is at hand, or whose larger value is read when it is looked at. */
+  private blank(requiresGrad: boolean, role: Role, name: string | null, ref: Ref, value: RecordedArray | null, read: () => NDArray): Variable {
+    const small = value !== null && value.size === 1
+    const variable = new Variable(small ? toNDArray(value) : null, requiresGrad, role)
+    variable.home = this
+    variable.ref = ref
+    if (name !== null) variable.setNameQuietly(name)
+    if (!small) this.unloaded.set(variable, read)
+    return variable
+  }
+
+  private versionFor(ref: Ref, at: number): Variable {
+    const original = this.originals.get(ref)
+    if (original === undefined) {
+      throw new TapeError('VARIABLE_NOT_FOUND', `run "${this.runName}" made no variable at position ${ref % REF_SLOT_UNIT}${ref >= REF_SLOT_UNIT ? `, output ${Math.floor(ref / REF_SLOT_UNIT)}` : ''}`)
+    }
+    const version = this.lookup.versionBefore(ref, at)
+    if (version === null) return original
+    let versions = this.versions.get(ref)
+    if (versions === undefined) {
+      versions = new Map()
+      this.versions.set(ref, versions)
+    }
+    let variable = versions.get(version.position)
+    if (variable === undefined) {
+      const before = () => this.versionFor(ref, version.position).data
+      const read = version.unchained ? before : () => this.valueOf(version.position)
+      variable = this.blank(original.requiresGrad, original.role, original.name, ref, null, read)
+      variable.slot = original.slot
+      if (!version.unchained) variable.creator = this.versionFor(ref, version.position).creator
+      versions.set(version.position, variable)
+    }
+    return variable
+  }
+
+  /** The value that the event behind `source` made. */
+  private valueOf(source: Ref | null): NDArray {
+    for (let ref = source; ref !== null; ) {
+      const position = ref % REF_SLOT_UNIT
+      const event = this.reader.event(this.runId, position)
+      switch (event.type) {
+        case 'FunctionCalled':
+          return toNDArray(this.captured(event.outputs[Math.floor(ref / REF_SLOT_UNIT)]?.value ?? null, position))
+        case 'GradientComputed':
+          return toNDArray(this.captured(event.accumulated ?? event.contribution, position))
+        case 'LeafCreated':
+        case 'ValueAssigned':
+          if (event.value !== null) return toNDArray(event.value)
+          ref = event.source
+          continue
+        default:
+          throw new TapeError('TAPE_CORRUPT', `event ${position} of run "${this.runName}" is named as the source of a value, but is ${event.type}`)
+      }
+    }
+    throw new TapeError('TAPE_CORRUPT', `a value of run "${this.runName}" has no source`)
+  }
+
+  private captured(value: RecordedArray | null, position: number): RecordedArray {
+    if (value === null) throw new TapeError('VALUE_NOT_CAPTURED', `the value made at position ${position} of run "${this.runName}" was not captured; replay the run to compute it again`)
+    return value
+  }
+
+  /** Positions that are neither leaf nor call: a gradient is a variable too. */
+  private gradientAsNode(position: number): TapeEvent {
+    const event = this.reader.event(this.runId, position)
+    if (event.type === 'GradientComputed') return event
+    throw new TapeError('VARIABLE_NOT_FOUND', `position ${position} of run "${this.runName}" is ${event.type}, which makes no variable`)
+  }
+}
+
+/** Leaves and calls by position, read in windows that grow while the walk goes down without leaps. */
+class NodeWindow {
+  private readonly reader: Reader
+  private readonly runId: number
+  private from = 0
+  private nodes: (TapeEvent | null)[] = []
+  private size = WINDOW_MIN
+
+  constructor(reader: Reader, runId: number) {
+    this.reader = reader
+    this.runId = runId
+  }
+
+  at(position: number): TapeEvent | null {
+    if (position < this.from || position >= this.from + this.nodes.length) {
+      const near = this.nodes.length > 0 && position < this.from && position >= this.from - this.size
+      this.size = near ? Math.min(WINDOW_MAX, this.size * 4) : WINDOW_MIN
+      this.from = Math.max(1, position - this.size + 1)
+      this.nodes = this.reader.nodes(this.runId, this.from, position)
+    }
+    return this.nodes[position - this.from]!
+  }
+}
+
+/** A max-heap of positions. */
+class PositionHeap {
+  private readonly heap: number[] = []
+
+  push(position: number): void {
+    const { heap } = this
+    let i = heap.length
+    heap.push(position)
+    while (i > 0) {
+      const parent = (i - 1) >> 1
+      if (heap[parent]! >= position) break
+      heap[i] = heap[parent]!
+      i = parent
+    }
+    heap[i] = position
+  }
+
+  pop(): number | null {
+    const { heap } = this
+    const top = heap[0]
+    if (top === undefined) return null
+    const last = heap.pop()!
+    if (heap.length === 0) return top
+    let i = 0
+    for (;;) {
+      let child = 2 * i + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && heap[child + 1]! > heap[child]!) child++
+      if (heap[child]! <= last) break
+      heap[i] = heap[child]!
+      i = child
+    }
+    heap[i] = last
+    return top
+  }
+}

@@ -1,0 +1,378 @@
+/**
+ * Recomputes a run, first event to last, and compares every event that comes out with the one on the tape.
+ *
+ * Replay drives the engine with what came from outside (leaves, assignments, calls by name, passes) under the same
+ * recorder a live run has. What the engine then emits must be the tape's next events, bit for bit.
+ */
+import { currentKernel } from '../array/kernel.js'
+import type { NDArray } from '../array/ndarray.js'
+import { TapeError } from '../errors.js'
+import { type RecordedArray, REF_SLOT_UNIT, type Ref, type TapeEvent } from '../events/event.js'
+import { payloadOf } from '../events/pack.js'
+import { plainToText } from '../events/plain.js'
+import { EventStream } from '../events/stream.js'
+import { backward, grad } from '../graph/backward.js'
+import type { Attributes } from '../graph/func.js'
+import { mode } from '../graph/mode.js'
+import { recreateFunc } from '../graph/registry.js'
+import { Variable } from '../graph/variable.js'
+import { bytesOf } from '../store/value.js'
+import { toNDArray } from './recorded-array.js'
+import { StreamRecorder } from './recorder.js'
+
+export interface ReplayOptions {
+  /** Stop after this step (all of it); the whole run when not given. */
+  to?: number
+  /** Sees each call as it was recomputed: its position, and the variables it made. */
+  probe?: (call: { position: number; step: number; function: string; outputs: readonly Variable[] }) => void
+  /** Told now and then how far it is, for a progress bar. */
+  onProgress?: (position: number) => void
+}
+
+export interface Divergence {
+  position: number
+  step: number
+  /** What happened there: for a call the function's name, otherwise the type of the event. */
+  what: string
+  /** The function that was called there; null when it was no call. */
+  function: string | null
+  expected: string
+  got: string
+}
+
+export interface ReplayReport {
+  verdict: 'bit-exact' | 'diverged'
+  /** How many events were recomputed and compared. */
+  events: number
+  kernel: string
+  divergence: Divergence | null
+}
+
+class Diverged extends Error {
+  readonly divergence: Divergence
+
+  constructor(divergence: Divergence) {
+    super('diverged')
+    this.divergence = divergence
+  }
+}
+
+/**
+ * Throws  KERNEL_MISMATCH    the run was computed by another kernel, whose results this one does not promise
+ *         UNREGISTERED_FUNC  the run calls a function this process does not know
+ */
+export function replay(
+  events: Iterable<TapeEvent>,
+  lastUses: Float64Array,
+  options: ReplayOptions = {},
+): ReplayReport {
+  const engine = new Replay(events[Symbol.iterator](), lastUses, options)
+  const { recorder, linking } = mode
+  try {
+    return engine.run()
+  } finally {
+    mode.recorder = recorder
+    mode.linking = linking
+  }
+}
+
+/** A recorder that tells which variable got which ref. */
+class ReplayRecorder extends StreamRecorder {
+  private readonly identified: (variable: Variable, ref: Ref) => void
+
+  constructor(stream: EventStream, identified: (variable: Variable, ref: Ref) => void) {
+    super(stream)
+    this.identified = identified
+  }
+
+  protected override identify(variable: Variable, ref: Ref): void {
+    super.identify(variable, ref)
+    this.identified(variable, ref)
+  }
+}
+
+class Replay {
+  private readonly stream = new EventStream({ eventsMax: 8192, bytesMax: 2 ** 25, ageMaxMs: 2 ** 31 - 1 })
+  private readonly recorder: ReplayRecorder
+  /** What later events refer to, by position and then by slot; forgotten after the last use. */
+  private readonly variables = new Map<number, Variable[]>()
+  private readonly arrays = new Map<number, NDArray[]>()
+  private ahead: TapeEvent | null = null
+  private compared = 0
+  private kernel = currentKernel().id
+  private readonly tape: Iterator<TapeEvent>
+  private readonly lastUses: Float64Array
+  private readonly options: ReplayOptions
+
+  constructor(tape: Iterator<TapeEvent>, lastUses: Float64Array, options: ReplayOptions) {
+    this.tape = tape
+    this.lastUses = lastUses
+    this.options = options
+    this.recorder = new ReplayRecorder(this.stream, (variable, ref) => this.remember(variable, ref))
+    // Thrown inside a subscriber an error would be lost; kept, it is thrown by the driver.
+    this.stream.events$.subscribe((event) => this.compare(event))
+  }
+
+  run(): ReplayReport {
+    mode.recorder = this.recorder
+    try {
+      for (let event = this.peek(); event !== null; event = this.peek()) {
+        if (this.options.to !== undefined && event.step > this.options.to) break
+        mode.recorder = this.recorder
+        this.perform(event)
+        if (this.failure !== null) throw this.failure
+        if (this.stream.position < event.position) {
+          throw new Diverged(this.divergence(event, shown(event), 'nothing: the engine made no such event here'))
+        }
+        this.forget(event)
+        if (this.compared % 65_536 === 0) this.options.onProgress?.(this.compared)
+      }
+      return { verdict: 'bit-exact', events: this.compared, kernel: this.kernel, divergence: null }
+    } catch (error) {
+      if (this.failure instanceof Diverged) error = this.failure
+      if (error instanceof Diverged) return { verdict: 'diverged', events: this.compared, kernel: this.kernel, divergence: error.divergence }
+      throw error
+    }
+  }
+
+  private failure: unknown = null
+
+  /** Does what the event tells of, so that the engine emits it again. */
+  private perform(event: TapeEvent): void {
+    switch (event.type) {
+      case 'RunStarted': {
+        if (event.kernel !== this.kernel) {
+          throw new TapeError('KERNEL_MISMATCH', `the run was computed by kernel "${event.kernel}", this process has "${this.kernel}", which may round otherwise; replay it with the gradtape version that wrote it (${event.engine})`)
+        }
+        this.stream.append(payloadOf(event))
+        return
+      }
+      case 'LeafCreated': {
+        const array = event.value !== null ? toNDArray(event.value) : this.array(event.source!, event)
+        const leaf = new Variable(array, event.requiresGrad, event.role)
+        leaf.setNameQuietly(event.name)
+        this.recorder.enter(leaf)
+        return
+      }
+      case 'FunctionCalled': {
+        const func = recreateFunc(event.function, event.attributes as Attributes)
+        mode.linking = event.linked
+        this.recorder.scope = event.scope
+        let outputs: Variable[]
+        try {
+          outputs = func.applyAll(...event.inputs.map((ref) => this.variable(ref, event)))
+        } catch (error) {
+          if (error instanceof Diverged || !(error instanceof TapeError)) throw error
+          throw new Diverged(this.divergence(event, shown(event), `an error: ${error.message}`))
+        }
+        mode.linking = true
+        this.options.probe?.({ position: event.position, step: event.step, function: event.function, outputs })
+        return
+      }
+      case 'BackwardStarted': {
+        const roots = event.roots.map((ref) => this.variable(ref, event))
+        const gradients = event.gradients.map((ref) => (ref === null ? undefined : this.variable(ref, event)))
+        const { createGraph, retainGrad } = event
+        if (event.targets === null) backward(roots[0]!, { gradient: gradients[0], createGraph, retainGrad })
+        else {
+          const targets = event.targets.map((ref) => this.variable(ref, event))
+          grad(roots, targets, { createGraph, gradients: gradients as Variable[] })
+        }
+        return
+      }
+      case 'GradientCleared':
+        this.variable(event.variable, event).clearGrad()
+        return
+      case 'GradientAssigned':
+        this.variable(event.variable, event).grad = this.variable(event.gradient, event)
+        return
+      case 'ValueAssigned':
+        this.variable(event.variable, event).data = event.value !== null ? toNDArray(event.value) : this.array(event.source!, event)
+        return
+      case 'VariableNamed':
+        this.variable(event.variable, event).name = event.name
+        return
+      case 'VariableUnchained':
+        this.variable(event.variable, event).unchain()
+        return
+      case 'MetricLogged': {
+        if (event.variable !== null) {
+          const value = this.variable(event.variable, event).item()
+          if (!Object.is(value, event.value)) throw new Diverged(this.divergence(event, String(event.value), String(value)))
+        }
+        this.stream.append(payloadOf(event))
+        return
+      }
+      case 'StepStarted':
+      case 'CheckpointTaken':
+      case 'NoteAdded':
+      case 'RunFinished':
+        this.stream.append(payloadOf(event))
+        return
+      case 'GradientComputed':
+        throw new Diverged(this.divergence(event, shown(event), 'nothing: the backward pass computed no further gradient'))
+    }
+  }
+
+  /** Called for each event the engine emits. */
+  private compare(got: TapeEvent): void {
+    if (this.failure !== null) return
+    try {
+      const expected = this.take()
+      if (expected === null) throw new Diverged({ position: got.position, step: got.step, what: whatOf(got), function: functionOf(got), expected: 'the end of the run', got: shown(got) })
+      const difference = differenceOf(expected, got)
+      if (difference !== null) throw new Diverged(this.divergence(expected, difference.expected, difference.got))
+      this.compared++
+    } catch (error) {
+      this.failure = error
+    }
+  }
+
+  private divergence(event: TapeEvent, expected: string, got: string): Divergence {
+    return { position: event.position, step: event.step, what: whatOf(event), function: functionOf(event), expected, got }
+  }
+
+  private peek(): TapeEvent | null {
+    if (this.ahead === null) {
+      const next = this.tape.next()
+      this.ahead = next.done === true ? null : next.value
+    }
+    return this.ahead
+  }
+
+  private take(): TapeEvent | null {
+    const event = this.peek()
+    this.ahead = null
+    return event
+  }
+
+  private remember(variable: Variable, ref: Ref): void {
+    const position = ref % REF_SLOT_UNIT
+    if ((this.lastUses[position] ?? 0) === 0) return
+    const slot = Math.floor(ref / REF_SLOT_UNIT)
+    listAt(this.variables, position)[slot] = variable
+    listAt(this.arrays, position)[slot] = variable.data
+  }
+
+  private forget(event: TapeEvent): void {
+    if (event.type === 'ValueAssigned' && event.value !== null && this.lastUses[event.position]! > 0) {
+      listAt(this.arrays, event.position)[0] = this.variable(event.variable, event).data
+    }
+    for (const ref of refsOf(event)) {
+      const position = ref % REF_SLOT_UNIT
+      if (this.lastUses[position]! <= this.stream.position) {
+        this.variables.delete(position)
+        this.arrays.delete(position)
+      }
+    }
+  }
+
+  private variable(ref: Ref, event: TapeEvent): Variable {
+    return this.variables.get(ref % REF_SLOT_UNIT)?.[Math.floor(ref / REF_SLOT_UNIT)] ?? this.unknown(ref, event)
+  }
+
+  private array(ref: Ref, event: TapeEvent): NDArray {
+    return this.arrays.get(ref % REF_SLOT_UNIT)?.[Math.floor(ref / REF_SLOT_UNIT)] ?? this.unknown(ref, event)
+  }
+
+  private unknown(ref: Ref, event: TapeEvent): never {
+    throw new TapeError('TAPE_CORRUPT', `event ${event.position} (${event.type}) refers to ${ref}, which made no variable`)
+  }
+}
+
+function listAt<T>(map: Map<number, T[]>, position: number): T[] {
+  let list = map.get(position)
+  if (list === undefined) {
+    list = []
+    map.set(position, list)
+  }
+  return list
+}
+
+function refsOf(event: TapeEvent): readonly Ref[] {
+  switch (event.type) {
+    case 'FunctionCalled':
+      return event.inputs
+    case 'LeafCreated':
+      return event.source === null ? [] : [event.source]
+    case 'ValueAssigned':
+      return event.source === null ? [event.variable] : [event.variable, event.source]
+    case 'BackwardStarted':
+      return [...event.roots, ...event.gradients.filter((ref) => ref !== null), ...(event.targets ?? [])]
+    case 'GradientComputed':
+      return event.gradient === null ? [event.variable] : [event.variable, event.gradient]
+    case 'GradientAssigned':
+      return [event.variable, event.gradient]
+    case 'GradientCleared':
+    case 'VariableNamed':
+    case 'VariableUnchained':
+      return [event.variable]
+    case 'MetricLogged':
+      return event.variable === null ? [] : [event.variable]
+    default:
+      return []
+  }
+}
+
+function whatOf(event: TapeEvent): string {
+  return functionOf(event) ?? event.type
+}
+
+function functionOf(event: TapeEvent): string | null {
+  return event.type === 'FunctionCalled' ? event.function : null
+}
+
+/** The first field in which two events differ. Times are not recomputed: the driver passes them on. */
+export function differenceOf(expected: TapeEvent, got: TapeEvent): { expected: string; got: string } | null {
+  const [valuesExpected, valuesGot] = [valuesOf(expected), valuesOf(got)]
+  const [want, have] = [withoutValues(expected), withoutValues(got)]
+  if (want !== have) return { expected: want, got: have }
+  for (let i = 0; i < valuesExpected.length; i++) {
+    const [a, b] = [valuesExpected[i]!, valuesGot[i]]
+    if (a === null || b === null || b === undefined) continue // not captured on one side: nothing to compare
+    const difference = differenceOfArrays(a, b)
+    if (difference !== null) return difference
+  }
+  return null
+}
+
+function differenceOfArrays(a: RecordedArray, b: RecordedArray): { expected: string; got: string } | null {
+  if (a.data.length !== b.data.length) return { expected: `${a.data.length} elements`, got: `${b.data.length} elements` }
+  if (bytesOf(a.data, true).equals(bytesOf(b.data, true))) return null
+  let i = 0
+  while (Object.is(a.data[i], b.data[i])) i++
+  const where = a.data.length === 1 ? '' : `element ${i}: `
+  return { expected: `${where}${a.data[i]}`, got: `${where}${b.data[i]}` }
+}
+
+function valuesOf(event: TapeEvent): (RecordedArray | null)[] {
+  switch (event.type) {
+    case 'FunctionCalled':
+      return event.outputs.map((output) => output.value)
+    case 'GradientComputed':
+      return [event.contribution, event.accumulated]
+    case 'LeafCreated':
+    case 'ValueAssigned':
+      return [event.value]
+    default:
+      return []
+  }
+}
+
+function withoutValues(event: TapeEvent): string {
+  switch (event.type) {
+    case 'FunctionCalled':
+      return plainToText({ ...event, outputs: event.outputs.map(({ dtype, shape }) => ({ dtype, shape })) }, 'event')
+    case 'GradientComputed':
+      return plainToText({ ...event, contribution: null, accumulated: null }, 'event')
+    case 'LeafCreated':
+    case 'ValueAssigned':
+      return plainToText({ ...event, value: null }, 'event')
+    default:
+      return plainToText(event, 'event')
+  }
+}
+
+function shown(event: TapeEvent): string {
+  return withoutValues(event)
+}

@@ -1,0 +1,116 @@
+/**
+ * The connection to a tape's file: how it is opened, what is asserted of it, and how SQLite's errors read. Knows the
+ * schema only by its version.
+ */
+import fs from 'node:fs'
+import Database from 'better-sqlite3'
+import { TapeError } from '../errors.js'
+import { migrate, SCHEMA_VERSION } from './migrations.js'
+
+export type Connection = Database.Database
+export type Statement = Database.Statement<unknown[]>
+
+/** 'grad' in ASCII, at byte 68 of the file. */
+export const APPLICATION_ID = 0x67726164
+const PAGE_BYTES = 16_384
+/** Older versions carry the WAL-reset bug, which can corrupt a file that several processes use. */
+const SQLITE_MIN = '3.51.3'
+const BUSY_TIMEOUT_MS = 30_000
+
+/**
+ * Opens a tape; when writing, makes or migrates it.
+ *
+ * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT, TAPE_BUSY, SQLITE_TOO_OLD
+ */
+export function openDatabase(path: string, options: { readonly: boolean }): Connection {
+  const exists = path !== ':memory:' && fs.existsSync(path)
+  if (options.readonly && !exists) throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${path}, found no file; check the path`)
+  if (exists) checkHeader(path)
+  let db: Connection | null = null
+  try {
+    db = new Database(path, { readonly: options.readonly, timeout: BUSY_TIMEOUT_MS })
+    checkSqlite(db)
+    const version = checkIdentity(db, path)
+    setPragmas(db, options.readonly, version)
+    if (!options.readonly && version < SCHEMA_VERSION) migrate(db, APPLICATION_ID)
+    else if (version < SCHEMA_VERSION) {
+      throw new TapeError('TAPE_TOO_OLD', `${path} has schema ${version}, this gradtape reads ${SCHEMA_VERSION}; open it once without { readonly: true } to migrate it`)
+    }
+    return db
+  } catch (error) {
+    db?.close()
+    throw sqliteError(error, `opening ${path}`)
+  }
+}
+
+/** Turns what SQLite throws into a TapeError that says what it means for the tape. */
+export function sqliteError(error: unknown, doing: string): unknown {
+  if (error instanceof TapeError || !(error instanceof Error)) return error
+  const code = (error as { code?: unknown }).code
+  if (typeof code !== 'string' || !code.startsWith('SQLITE')) {
+    return code === undefined ? error : new TapeError('WRITE_FAILED', `${doing}: ${error.message}`, { cause: error })
+  }
+  if (code === 'SQLITE_NOTADB') return new TapeError('NOT_A_TAPE', `${doing}: the file is not a SQLite database`, { cause: error })
+  if (code.startsWith('SQLITE_CORRUPT')) return new TapeError('TAPE_CORRUPT', `${doing}: ${error.message}; restore the file from a copy`, { cause: error })
+  if (code.startsWith('SQLITE_BUSY') || code === 'SQLITE_LOCKED') {
+    return new TapeError('TAPE_BUSY', `${doing}: another process kept the tape locked for ${BUSY_TIMEOUT_MS / 1000} s; try again when it is done`, { cause: error })
+  }
+  if (code.startsWith('SQLITE_READONLY')) return new TapeError('TAPE_READONLY', `${doing}: the tape cannot be written to (${error.message})`, { cause: error })
+  if (code === 'SQLITE_FULL') return new TapeError('WRITE_FAILED', `${doing}: the disk is full; make room and call flush() again, nothing is lost until the process ends`, { cause: error })
+  if (code === 'SQLITE_CANTOPEN') return new TapeError('TAPE_NOT_FOUND', `${doing}: ${error.message}; is its folder there and writable?`, { cause: error })
+  return new TapeError('WRITE_FAILED', `${doing}: ${error.message} (${code})`, { cause: error })
+}
+
+/** A file that is no database is refused before SQLite touches it. An empty file becomes a tape. */
+function checkHeader(path: string): void {
+  const stat = fs.statSync(path)
+  if (stat.isDirectory()) throw new TapeError('NOT_A_TAPE', `expected a tape at ${path}, found a folder`)
+  if (stat.size === 0) return
+  const head = Buffer.alloc(16)
+  const file = fs.openSync(path, 'r')
+  try {
+    fs.readSync(file, head, 0, 16, 0)
+  } finally {
+    fs.closeSync(file)
+  }
+  if (head.toString('latin1') !== 'SQLite format 3\0') {
+    throw new TapeError('NOT_A_TAPE', `expected a tape at ${path}, found a file that is not a SQLite database; it was not touched`)
+  }
+}
+
+function checkSqlite(db: Connection): void {
+  const version = db.prepare<[], { v: string }>('SELECT sqlite_version() AS v').get()!.v
+  const parts = (text: string) => text.split('.').map(Number)
+  const [have, need] = [parts(version), parts(SQLITE_MIN)]
+  for (let i = 0; i < need.length; i++) {
+    if (have[i]! > need[i]!) return
+    if (have[i]! < need[i]!) throw new TapeError('SQLITE_TOO_OLD', `gradtape needs SQLite ${SQLITE_MIN} or later, better-sqlite3 brings ${version}; update it`)
+  }
+}
+
+function checkIdentity(db: Connection, path: string): number {
+  const applicationId = db.pragma('application_id', { simple: true }) as number
+  const version = db.pragma('user_version', { simple: true }) as number
+  if (applicationId === APPLICATION_ID) {
+    if (version > SCHEMA_VERSION) {
+      throw new TapeError('TAPE_TOO_NEW', `${path} has schema ${version}, this gradtape knows ${SCHEMA_VERSION}; install a newer gradtape`)
+    }
+    return version
+  }
+  const objects = db.prepare<[], { n: number }>('SELECT count(*) AS n FROM sqlite_schema').get()!.n
+  if (applicationId !== 0 || version !== 0 || objects > 0) {
+    throw new TapeError('NOT_A_TAPE', `expected a tape at ${path}, found another program's SQLite database (application_id ${applicationId}, ${objects} tables, views and indexes); it was not touched`)
+  }
+  return 0
+}
+
+function setPragmas(db: Connection, readonly: boolean, version: number): void {
+  db.pragma('trusted_schema = OFF')
+  db.pragma('recursive_triggers = ON') // otherwise INSERT OR REPLACE deletes without firing the delete triggers
+  db.pragma('mmap_size = 0')
+  db.pragma('cache_size = -65536')
+  if (readonly) return
+  if (version === 0) db.pragma(`page_size = ${PAGE_BYTES}`) // must come before the first table
+  db.pragma('journal_mode = WAL')
+  db.pragma('synchronous = FULL')
+}

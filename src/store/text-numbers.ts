@@ -1,0 +1,56 @@
+/** From a run's own numbering of texts to the ids of the rows that hold them, shared by all runs of the tape. */
+import type { PackedBatch } from '../events/pack.js'
+import type { Connection, Statement } from './database.js'
+
+const TABLES = ['_text', '_signature', '_leaf_form', '_array_form'] as const
+export type TextTable = (typeof TABLES)[number]
+
+export class TextNumbers {
+  private contents: string[] = []
+  private ids = emptyIds()
+  private readonly find: { [T in TextTable]: Statement }
+  private readonly insert: { [T in TextTable]: Statement }
+  private learntUpTo = 0
+
+  constructor(db: Connection) {
+    const each = (sql: (table: TextTable) => string) =>
+      Object.fromEntries(TABLES.map((table) => [table, db.prepare(sql(table))])) as { [T in TextTable]: Statement }
+    this.find = each((table) => `SELECT id FROM ${table} WHERE content = ?`)
+    this.insert = each((table) => `INSERT INTO ${table} (content) VALUES (?)`)
+  }
+
+  /** Takes in the texts of a batch; taking in the same batch again (after a failure) changes nothing. */
+  learn(batch: PackedBatch): void {
+    if (batch.firstPosition < this.learntUpTo) return
+    this.learntUpTo = batch.firstPosition + batch.count
+    if (batch.firstText === 0) {
+      this.contents = []
+      this.ids = emptyIds()
+    }
+    this.contents.push(...batch.texts)
+  }
+
+  content(number: number): string {
+    return this.contents[number]!
+  }
+
+  /** The id of the row in `table` that holds text `number`; made at first sight. */
+  id(table: TextTable, number: number): number {
+    const known = this.ids[table][number]
+    if (known !== undefined) return known
+    const content = this.content(number)
+    const found = this.find[table].get(content) as { id: number } | undefined
+    const id = found?.id ?? Number(this.insert[table].run(content).lastInsertRowid)
+    this.ids[table][number] = id
+    return id
+  }
+
+  /** After a rollback: rows made in the transaction are gone. */
+  forgetIds(): void {
+    this.ids = emptyIds()
+  }
+}
+
+function emptyIds(): { [T in TextTable]: number[] } {
+  return { _text: [], _signature: [], _leaf_form: [], _array_form: [] }
+}

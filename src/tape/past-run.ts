@@ -1,0 +1,114 @@
+/** A recorded run, read from the file: its events, its graph, its proof. */
+import { Observable } from 'rxjs'
+import { TapeError } from '../errors.js'
+import { type RunStarted, type TapeEvent } from '../events/event.js'
+import type { Variable } from '../graph/variable.js'
+import { PastGraph } from '../replay/rehydrate.js'
+import { replay, type ReplayOptions, type ReplayReport } from '../replay/replay.js'
+import { type VerifyReport, verifyChain } from '../replay/verify.js'
+import { Lookup } from '../store/lookup.js'
+import type { Reader } from '../store/reader.js'
+
+export class PastRun {
+  readonly id: number
+  readonly name: string
+  /** The recorded events, in order; cold: each subscription reads them anew. */
+  readonly events$: Observable<TapeEvent>
+  /** How many events there were when the run was opened. */
+  readonly lastPosition: number
+  private readonly reader: Reader
+  private readonly lookup: Lookup
+  private readonly graph: PastGraph
+
+  /** @internal Use `tape.run`. */
+  constructor(reader: Reader, id: number, name: string) {
+    this.id = id
+    this.name = name
+    this.reader = reader
+    this.lastPosition = reader.lastPosition(id)
+    this.lookup = new Lookup(reader.db, id)
+    this.graph = new PastGraph(reader, this.lookup, this)
+    this.events$ = new Observable((subscriber) => {
+      try {
+        for (const event of this.events()) {
+          if (subscriber.closed) return
+          subscriber.next(event)
+        }
+        subscriber.complete()
+      } catch (error) {
+        subscriber.error(error)
+      }
+    })
+  }
+
+  /** How it was started: seed, config, kernel, versions. */
+  get started(): RunStarted {
+    return this.reader.event(this.id, 1) as RunStarted
+  }
+
+  get stepCount(): number {
+    return this.lookup.stepCount()
+  }
+
+  /** The events from one position to another, both included; all of them by default. */
+  events(from = 1, to = this.lastPosition): Iterable<TapeEvent> {
+    return this.reader.events(this.id, from, to)
+  }
+
+  /**
+   * A Variable of the run, with its creator chain; `backward()` on it is the same code as on a live one.
+   *
+   * what     its name (the last bearer, within `step` if given), or its position
+   * step     the step of interest: of a leaf that was assigned to, the version which that step's calls read; without
+   *          it, the last version
+   * Throws   VARIABLE_NOT_FOUND lists the names there are; STEP_NOT_FOUND
+   */
+  variable(what: string | number, options: { step?: number } = {}): Variable {
+    const { step } = options
+    const range = step === undefined ? { from: 1, to: this.lastPosition } : this.lookup.stepRange(step, this.lastPosition)
+    const ref = typeof what === 'number' ? this.checkedPosition(what) : this.refOf(what, range)
+    const variable = this.graph.variable(ref, this.readAt(ref, step === undefined ? null : range))
+    if (variable.name === null) variable.setNameQuietly(this.lookup.nameOf(ref) ?? (typeof what === 'string' ? what : null))
+    return variable
+  }
+
+  /**
+   * Recomputes every event in order and compares: `bit-exact`, or the first that differs.
+   *
+   * Throws  KERNEL_MISMATCH, UNREGISTERED_FUNC
+   */
+  replay(options: ReplayOptions = {}): ReplayReport {
+    if (options.to !== undefined) this.lookup.stepRange(options.to, this.lastPosition)
+    return replay(this.events(), this.lookup.lastUses(this.lastPosition), options)
+  }
+
+  /** Walks the hash chain of the tape, of which this run is a part. */
+  verify(onProgress?: (events: number) => void): VerifyReport {
+    return verifyChain(this.reader, onProgress)
+  }
+
+  private refOf(name: string, range: { from: number; to: number }): number {
+    const bearer = this.lookup.bearerOf(name, range.from, range.to) ?? this.lookup.bearerOf(name, 1, range.to)
+    if (bearer === null) {
+      const names = this.lookup.names()
+      throw new TapeError('VARIABLE_NOT_FOUND', `run "${this.name}" has no variable named "${name}"${names.length === 0 ? '; none has a name' : `; it has ${list(names)}`}`)
+    }
+    return bearer.ref
+  }
+
+  private checkedPosition(position: number): number {
+    this.reader.event(this.id, position % 2 ** 40) // throws when there is none
+    return position
+  }
+
+  /** The position as of which a variable is wanted: the step's first call that reads it; else the end of the step or run. */
+  private readAt(ref: number, range: { from: number; to: number } | null): number {
+    if (range === null) return this.lastPosition + 1
+    return this.lookup.firstReader(ref, range.from, range.to) ?? range.to + 1
+  }
+}
+
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, 12).map((name) => `"${name}"`)
+  return names.length > 12 ? `${shown.join(', ')} and ${names.length - 12} more` : shown.join(', ')
+}

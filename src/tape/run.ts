@@ -1,0 +1,216 @@
+/** A run being recorded: the recorder, the stream and the writer of one computation, wired together. */
+import os from 'node:os'
+import process from 'node:process'
+import { currentKernel } from '../array/kernel.js'
+import { TapeError } from '../errors.js'
+import type { Plain, RunStarted, TapeEvent } from '../events/event.js'
+import { type BatchLimits, EventStream } from '../events/stream.js'
+import { mode } from '../graph/mode.js'
+import { Variable } from '../graph/variable.js'
+import { StreamRecorder } from '../replay/recorder.js'
+import type { Connection } from '../store/database.js'
+import { Writer } from '../store/writer.js'
+import type { Observable } from 'rxjs'
+import { ENGINE_VERSION } from './version.js'
+
+export type Capture = 'full' | 'replayable' | 'structure'
+
+export interface RunOptions {
+  /** How much is stored. For now every level stores what `full` does: each value and gradient. */
+  capture?: Capture
+  /** Seed of the run's random numbers, kept on the tape. Default 0. */
+  seed?: number
+  /** Whatever describes the run; plain data. */
+  config?: { readonly [key: string]: Plain }
+  /** @internal How many events and bytes make a batch. */
+  batch?: BatchLimits
+}
+
+/** The runs that take calls down, the innermost last. */
+const active: Run[] = []
+
+export class Run {
+  readonly name: string
+  /** Every event of the run from now on, each before the call that made it returns. */
+  readonly events$: Observable<TapeEvent>
+  private readonly stream: EventStream
+  private readonly recorder: StreamRecorder
+  private readonly writer: Writer
+  private readonly startedMs = performance.now()
+  private readonly onEnd: (run: Run) => void
+  private ended = false
+
+  /** @internal Use `tape.startRun`. */
+  constructor(db: Connection, name: string, options: RunOptions, onEnd: (run: Run) => void) {
+    this.name = checkedName(name)
+    this.onEnd = onEnd
+    this.stream = new EventStream(options.batch)
+    this.events$ = this.stream.events$
+    this.writer = new Writer(db, name)
+    this.recorder = new StreamRecorder(this.stream)
+    this.stream.batches$.subscribe((batch) => {
+      this.writer.take(batch)
+      this.stream.failure = this.writer.failure
+    })
+    this.stream.append(started(name, options))
+    this.flush()
+    active.push(this)
+    mode.recorder = this.recorder
+  }
+
+  /** The run's number in the tape. */
+  get id(): number {
+    return this.writer.id
+  }
+
+  /** The position of the latest event. */
+  get position(): number {
+    return this.stream.position
+  }
+
+  /** The step under way; 0 before the first. */
+  get currentStep(): number {
+    return this.stream.step
+  }
+
+  get finished(): boolean {
+    return this.ended
+  }
+
+  /** Begins the next step and gives its number; the first is 1. */
+  step(): number {
+    this.append({ type: 'StepStarted', elapsedMs: this.elapsedMs() })
+    return this.stream.step
+  }
+
+  /**
+   * Logs numbers of this step. A Variable of one element is logged by its value and, unless it has a name, gets this one,
+   * by which `past.variable(name, { step })` finds it.
+   */
+  log(metrics: { readonly [name: string]: number | Variable }): void {
+    for (const [name, metric] of Object.entries(metrics)) {
+      if (metric instanceof Variable) {
+        const value = metric.item()
+        if (metric.name === null) this.during(() => (metric.name = name))
+        this.append({ type: 'MetricLogged', name, value, variable: this.recorder.knownRef(metric) || null })
+      } else if (typeof metric === 'number') {
+        this.append({ type: 'MetricLogged', name, value: metric, variable: null })
+      } else {
+        throw new TapeError('BAD_ARGUMENT', `run.log expected numbers or Variables of one element, got ${metric === null ? 'null' : typeof metric} for "${name}"`)
+      }
+    }
+  }
+
+  /** Adds a remark. */
+  note(text: string): void {
+    if (typeof text !== 'string') throw new TapeError('BAD_ARGUMENT', `run.note expected a string, got ${typeof text}`)
+    this.append({ type: 'NoteAdded', text })
+  }
+
+  /** Runs `fn` with its calls marked as made in `name`; scopes nest with dots. Gives what `fn` returns. */
+  scope<T>(name: string, fn: () => T): T {
+    const outer = this.recorder.scope
+    this.recorder.scope = outer === '' ? name : `${outer}.${name}`
+    try {
+      return fn()
+    } finally {
+      this.recorder.scope = outer
+    }
+  }
+
+  /**
+   * Puts every event so far on the disk.
+   *
+   * Throws  what writing failed with; what failed is kept and tried again by the next `flush()` or `finish()`
+   */
+  flush(): void {
+    if (this.writer.failure !== null) this.writer.retry()
+    this.stream.failure = this.writer.failure
+    if (this.writer.failure === null) this.stream.flush()
+    if (this.writer.failure !== null) throw this.writer.failure
+  }
+
+  /** Ends the run: everything is on the disk when the promise resolves. Ending it again changes nothing. */
+  async finish(): Promise<void> {
+    this.end('finished', null)
+  }
+
+  /** Ends the run as failed, with the reason. */
+  async fail(error: unknown): Promise<void> {
+    this.end('failed', error instanceof Error ? `${error.name}: ${error.message}` : String(error))
+  }
+
+  /** @internal Ends the run at once; what `finish`, `fail` and the end of the process have in common. */
+  end(status: 'finished' | 'failed' | 'interrupted', error: string | null): void {
+    if (this.ended) return
+    this.flush()
+    this.stream.append({ type: 'RunFinished', status, error, elapsedMs: this.elapsedMs() })
+    this.ended = true
+    this.deactivate()
+    try {
+      this.flush()
+    } catch (failure) {
+      this.ended = false // the last event waits; finish() may be called again
+      throw failure
+    }
+    this.stream.complete()
+    this.recorder.close()
+    this.onEnd(this)
+  }
+
+  private deactivate(): void {
+    const at = active.indexOf(this)
+    if (at >= 0) active.splice(at, 1)
+    if (mode.recorder === this.recorder) mode.recorder = active.at(-1)?.recorder ?? null
+  }
+
+  /** Runs `fn` with this run recording, though another may have begun inside it. */
+  private during(fn: () => void): void {
+    const { recorder } = mode
+    mode.recorder = this.recorder
+    try {
+      fn()
+    } finally {
+      mode.recorder = recorder
+    }
+  }
+
+  private append(payload: Parameters<EventStream['append']>[0]): void {
+    if (this.ended) throw new TapeError('RUN_FINISHED', `run "${this.name}" is finished and takes no more events; start another`)
+    if (this.stream.failure !== null) throw this.stream.failure
+    this.stream.append(payload)
+  }
+
+  private elapsedMs(): number {
+    return Math.round((performance.now() - this.startedMs) * 1000) / 1000
+  }
+}
+
+function started(name: string, options: RunOptions): Omit<RunStarted, 'version' | 'position' | 'step'> {
+  const { capture = 'full', seed = 0, config = {} } = options
+  if (!['full', 'replayable', 'structure'].includes(capture)) {
+    throw new TapeError('BAD_ARGUMENT', `capture expected 'full', 'replayable' or 'structure', got ${JSON.stringify(capture)}`)
+  }
+  if (!Number.isSafeInteger(seed)) throw new TapeError('BAD_ARGUMENT', `seed expected an integer, got ${String(seed)}`)
+  return {
+    type: 'RunStarted',
+    name,
+    seed,
+    config,
+    capture: 'full',
+    kernel: currentKernel().id,
+    engine: ENGINE_VERSION,
+    node: process.versions.node,
+    v8: process.versions.v8,
+    platform: `${process.platform}-${process.arch}`,
+    host: os.hostname(),
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    parent: null,
+  }
+}
+
+function checkedName(name: string): string {
+  if (typeof name !== 'string' || name === '') throw new TapeError('BAD_ARGUMENT', `startRun expected a name, got ${JSON.stringify(name)}`)
+  return name
+}

@@ -1,0 +1,164 @@
+/** A tape: one file, many runs. Opening, starting, looking up; everything else is done by what is wired here. */
+import os from 'node:os'
+import process from 'node:process'
+import { TapeError } from '../errors.js'
+import { type VerifyReport, verifyChain } from '../replay/verify.js'
+import { type Connection, openDatabase, sqliteError } from '../store/database.js'
+import { Reader } from '../store/reader.js'
+import { endAtExit, endedBeforeExit } from './exit.js'
+import { PastRun } from './past-run.js'
+import { Run, type RunOptions } from './run.js'
+
+export interface TapeOptions {
+  /** Look only: nothing is made, migrated or written. */
+  readonly?: boolean
+}
+
+export type RunStatus = 'recording' | 'finished' | 'failed' | 'interrupted'
+
+/** A row of `tape.runs()`. */
+export interface RunInfo {
+  id: number
+  name: string
+  /** `recording` while its process lives; a run without an end whose process is gone is `interrupted`. */
+  status: RunStatus
+  /** ISO 8601, UTC. */
+  startedAt: string
+  /** Null while no end is recorded. */
+  elapsedMs: number | null
+  steps: number
+  events: number
+  error: string | null
+}
+
+/**
+ * Opens a tape; makes the file, or brings its schema up to date, unless `readonly`.
+ *
+ * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT; the file is left as it was
+ */
+export function openTape(path: string, options: TapeOptions = {}): Tape {
+  if (typeof path !== 'string' || path === '') throw new TapeError('BAD_ARGUMENT', `openTape expected a path, got ${JSON.stringify(path)}`)
+  for (const key of Object.keys(options)) {
+    if (key !== 'readonly') throw new TapeError('BAD_ARGUMENT', `openTape knows the option "readonly" only, got "${key}"`)
+  }
+  return new Tape(path, options.readonly === true)
+}
+
+export class Tape {
+  readonly path: string
+  readonly readonly: boolean
+  private readonly db: Connection
+  private readonly reader: Reader
+  private readonly open = new Set<Run>()
+  private closed = false
+
+  /** @internal Use `openTape`. */
+  constructor(path: string, readonly: boolean) {
+    this.path = path
+    this.readonly = readonly
+    this.db = openDatabase(path, { readonly })
+    this.reader = new Reader(this.db)
+  }
+
+  /**
+   * Starts recording: until it ends, every call of this process is on the tape. Runs nest; the innermost records.
+   *
+   * Throws  TAPE_READONLY, TAPE_CLOSED, WRITE_FAILED
+   */
+  startRun(name: string, options: RunOptions = {}): Run {
+    this.checkOpen()
+    if (this.readonly) throw new TapeError('TAPE_READONLY', `${this.path} was opened with { readonly: true }; open it without to record`)
+    const run = new Run(this.db, name, options, (ended) => {
+      this.open.delete(ended)
+      endedBeforeExit(ended)
+    })
+    this.open.add(run)
+    endAtExit(run)
+    return run
+  }
+
+  /** All runs, oldest first. */
+  runs(): RunInfo[] {
+    this.checkOpen()
+    return this.rows('').map(toInfo)
+  }
+
+  /**
+   * A recorded run, by its number or by its name (the newest of that name).
+   *
+   * Throws  RUN_NOT_FOUND lists the runs there are
+   */
+  run(which: number | string): PastRun {
+    this.checkOpen()
+    // Whole batches only, though other processes go on writing.
+    const row = typeof which === 'number' ? this.rows('WHERE id = ?', which)[0] : this.rows('WHERE name = ? ORDER BY id DESC LIMIT 1', which)[0]
+    if (row === undefined) {
+      const names = [...new Set(this.runs().map((run) => `"${run.name}" (${run.id})`))]
+      const known = names.length === 0 ? 'it holds no runs' : `it has ${names.slice(-10).join(', ')}`
+      throw new TapeError('RUN_NOT_FOUND', `${this.path} has no run ${JSON.stringify(which)}; ${known}`)
+    }
+    return new PastRun(this.reader, row.id, row.name)
+  }
+
+  /** Walks the hash chain of the whole file; the report says whether anything was changed since it was written. */
+  verify(onProgress?: (events: number) => void): VerifyReport {
+    this.checkOpen()
+    return verifyChain(this.reader, onProgress)
+  }
+
+  /** Ends open runs as interrupted and closes the file. */
+  close(): void {
+    if (this.closed) return
+    for (const run of [...this.open].reverse()) run.end('interrupted', null)
+    this.db.close()
+    this.closed = true
+  }
+
+  private rows(where: string, ...parameters: unknown[]): RunRow[] {
+    try {
+      return this.db.prepare(`SELECT * FROM run ${where}`).all(...parameters) as RunRow[]
+    } catch (error) {
+      throw sqliteError(error, `reading the runs of ${this.path}`)
+    }
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw new TapeError('TAPE_CLOSED', `${this.path} was closed; open it again`)
+  }
+}
+
+interface RunRow {
+  id: number
+  name: string
+  status: RunStatus
+  started_at: string
+  elapsed_ms: number | null
+  step_count: number
+  event_count: number
+  error: string | null
+  host: string
+  pid: number
+}
+
+function toInfo(row: RunRow): RunInfo {
+  return {
+    id: row.id,
+    name: row.name,
+    status: row.status === 'recording' && processIsGone(row) ? 'interrupted' : row.status,
+    startedAt: row.started_at,
+    elapsedMs: row.elapsed_ms,
+    steps: row.step_count,
+    events: row.event_count,
+    error: row.error,
+  }
+}
+
+function processIsGone({ host, pid }: RunRow): boolean {
+  if (host !== os.hostname()) return false // not ours to know
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+}
