@@ -1,10 +1,19 @@
--- The first schema: one row per event, in one table per kind of event.
+-- The first schema.
 --
 -- Tables that begin with _ are private and change by migration; the views below them are the API.
 -- `id` of an event is run × 2^32 + position, so that events of one run stand together, in order.
--- A `ref` is a position of the same run, plus the output's slot × 2^40 for any but the first output of a call.
--- A value of one element stands in its event (`scalar`: a REAL; the texts 'NaN' and '-0' for the two numbers that
--- SQLite does not keep); larger values stand once each in _value.
+--
+-- A training loop repeats one graph, so graphs are stored once. The events of a run are cut into blocks (at every step,
+-- at every backward pass, and after 256 events). A block names a template, which holds what is the same in every
+-- repetition: functions, shapes and references. What differs from one repetition to the next, the numbers, stands in
+-- the block's slots. References in a template are relative, so that they repeat too:
+--   > 0   so many positions back from the event that refers;
+--   < 0   minus the position itself, for what lies further back than the step before (parameters, mostly);
+--   plus (or minus) the slot × 2^40 for an output other than the first of its call.
+--   with .5 at the end: so many positions (rounded down) before the block's `base`, for a backward pass that is far
+--   from the calls it walks down.
+-- A slot is eight bytes, big-endian: a float64; or 7FFC and the id of a row in _value; or 7FFD and the id of a row in
+-- _text; or 7FFE for a value that was not captured. Views decode them, see _power_of_two.
 
 CREATE TABLE _run (
   id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 2097151),
@@ -63,62 +72,51 @@ CREATE TABLE _value (
 CREATE TABLE _step (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, elapsed_ms REAL NOT NULL) STRICT;
 CREATE UNIQUE INDEX _step_by_number ON _step (id >> 32, step);
 
-CREATE TABLE _leaf (
+-- The lists are JSON. An element begins with the event's offset in its block, its first slot, and how many slots it has:
+--   calls        [offset, slot, slots, signature_id, attributes_id, input, input, …]; attributes_id 0: the last slot has their text
+--   leaves       [offset, slot, slots, leaf_form_id, source or 0]
+--   gradients    [offset, slot, slots, array_form_id, held, pass, variable, gradient or 0]
+--   assignments  [offset, slot, slots, array_form_id, variable, source or 0]
+--   clears       [offset, variable]
+CREATE TABLE _template (
   id INTEGER PRIMARY KEY,
-  step INTEGER NOT NULL,
-  form_id INTEGER NOT NULL,
-  source INTEGER,
-  scalar ANY,
-  value_id INTEGER
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  event_count INTEGER NOT NULL,
+  calls TEXT NOT NULL,
+  leaves TEXT NOT NULL,
+  gradients TEXT NOT NULL,
+  assignments TEXT NOT NULL,
+  clears TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX _leaf_by_form ON _leaf (form_id, id);
-
-CREATE TABLE _call (
-  id INTEGER PRIMARY KEY,
-  step INTEGER NOT NULL,
-  signature_id INTEGER NOT NULL,
-  attributes_id INTEGER NOT NULL,
-  a INTEGER,
-  b INTEGER,
-  more TEXT,
-  scalar ANY,
-  value_id INTEGER
-) STRICT;
-
--- Values of the outputs of a call but the first.
-CREATE TABLE _output (
-  call_id INTEGER NOT NULL,
-  slot INTEGER NOT NULL,
-  scalar ANY,
-  value_id INTEGER,
-  PRIMARY KEY (call_id, slot)
+-- What a template contains that people look for: names of leaves ('leaf', name), assigned variables ('assigns', ref; 0
+-- for one that is referred to relatively).
+CREATE TABLE _mark (
+  template_id INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  key ANY NOT NULL,
+  PRIMARY KEY (kind, key, template_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE _gradient (
+CREATE TABLE _block (
   id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL,
   step INTEGER NOT NULL,
-  pass INTEGER NOT NULL,
-  variable INTEGER NOT NULL,
-  gradient INTEGER,
-  form_id INTEGER NOT NULL,
-  held INTEGER NOT NULL,
-  scalar ANY,
-  value_id INTEGER,
-  accumulated_scalar ANY,
-  accumulated_value_id INTEGER
+  template_id INTEGER NOT NULL,
+  base INTEGER NOT NULL,
+  slots BLOB
 ) STRICT;
+CREATE INDEX _block_by_step ON _block (run_id, step);
+CREATE INDEX _block_by_template ON _block (template_id, id);
 
-CREATE TABLE _assignment (
-  id INTEGER PRIMARY KEY,
-  step INTEGER NOT NULL,
-  variable INTEGER NOT NULL,
-  source INTEGER,
-  form_id INTEGER NOT NULL,
-  scalar ANY,
-  value_id INTEGER
-) STRICT;
-CREATE INDEX _assignment_by_variable ON _assignment (id >> 32, variable, id);
+-- For decoding float64 in SQL: value = mantissa × 2^exponent, exactly.
+CREATE TABLE _power_of_two (exponent INTEGER PRIMARY KEY, value REAL NOT NULL) STRICT;
+INSERT INTO _power_of_two
+WITH RECURSIVE up (exponent, value) AS (SELECT 0, 1.0 UNION ALL SELECT exponent + 1, value * 2.0 FROM up WHERE exponent < 971)
+SELECT * FROM up;
+INSERT INTO _power_of_two
+WITH RECURSIVE down (exponent, value) AS (SELECT -1, 0.5 UNION ALL SELECT exponent - 1, value / 2.0 FROM down WHERE exponent > -1074)
+SELECT * FROM down;
 
 CREATE TABLE _metric (
   id INTEGER PRIMARY KEY,
@@ -185,89 +183,97 @@ FROM _step;
 
 CREATE VIEW variable AS -- One node: a leaf, or one output of a call.
 SELECT
-  v.id >> 32 AS run_id, -- joins run.id
-  v.id & 4294967295 AS position, -- of the event that made it
+  v.run_id AS run_id, -- joins run.id
+  v.position AS position, -- of the event that made it
   v.slot AS slot, -- which output of its call; 0 for a leaf
   v.step AS step, -- in which it was made
-  coalesce((SELECT json_extract(f.payload, '$.name') FROM _fact f WHERE f.id >> 32 = v.id >> 32 AND f.kind = 10
-    AND f.subject = (v.id & 4294967295) + (v.slot << 40) ORDER BY f.id DESC LIMIT 1), v.name) AS name, -- the last name it was given; null when none
+  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = v.run_id AND n.kind = 10 AND n.subject = v.position + (v.slot << 40) ORDER BY n.id DESC LIMIT 1), v.name) AS name, -- the last name it was given; null when none
   v.role AS role, -- parameter, variable, constant (leaves), output (of a call)
   v.creator AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
   v.dtype AS dtype, -- float64, float32, int32, uint8, bool
   v.shape AS shape, -- JSON
-  CASE v.scalar WHEN '-0' THEN -0.0 ELSE v.scalar END AS value, -- the number, of a variable of one element ('NaN' as text); null otherwise, or when not captured
-  v.value_id AS value_id, -- joins value.id; null for a variable of one element, or when not captured
+  CASE substr(v.content, 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(v.content, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(v.content, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(v.content, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(v.content, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(v.content, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(v.content, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(v.content, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(v.content, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(v.content, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(v.content, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(v.content, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(v.content, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(v.content, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(v.content, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(v.content, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(v.content, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END AS value, -- the number, of a variable of one element ('NaN' as text); null otherwise, or when not captured
+  CASE substr(v.content, 1, 4) WHEN '7FFC' THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(v.content, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(v.content, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(v.content, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(v.content, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(v.content, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(v.content, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(v.content, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(v.content, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(v.content, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(v.content, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(v.content, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(v.content, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(v.content, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(v.content, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(v.content, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(v.content, 16, 1)) << 0) AS bits) x) END AS value_id, -- joins value.id; null for a variable of one element, or when not captured
   v.source AS source_position -- for a leaf: the event whose value it has; null when it came from outside
 FROM (
-  SELECT l.id, 0 AS slot, l.step, f.name, f.role, NULL AS creator, f.dtype, f.shape, l.scalar, l.value_id, l.source
-  FROM _leaf l JOIN _leaf_form f ON f.id = l.form_id
+  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, 0 AS slot, b.step, f.name, f.role, NULL AS creator, f.dtype, f.shape,
+    CASE WHEN e.value ->> 2 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)) END AS content, CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END AS source
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e JOIN _leaf_form f ON f.id = e.value ->> 3
   UNION ALL
-  SELECT c.id, 0, c.step, NULL, 'output', CASE WHEN s.linked THEN c.id & 4294967295 END, s.dtype, s.shape, c.scalar, c.value_id, NULL
-  FROM _call c JOIN _signature s ON s.id = c.signature_id
-  UNION ALL
-  SELECT c.id, o.slot, c.step, NULL, 'output', CASE WHEN s.linked THEN c.id & 4294967295 END, json_extract(s.content, '$[3][' || o.slot || '][0]'),
-    json_extract(s.content, '$[3][' || o.slot || '][1]'), o.scalar, o.value_id, NULL
-  FROM _output o JOIN _call c ON c.id = o.call_id JOIN _signature s ON s.id = c.signature_id
+  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), o.key, b.step, NULL, 'output', CASE WHEN s.linked THEN (b.id & 4294967295) + (e.value ->> 0) END, o.value ->> 0, o.value ->> 1,
+    CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o
 ) v;
 
 CREATE VIEW call AS -- One forward call of a function.
 SELECT
-  c.id >> 32 AS run_id, -- joins run.id
-  c.id & 4294967295 AS position, -- its place in the run; also names its first output
-  c.step AS step, -- in which it was made
+  b.run_id AS run_id, -- joins run.id
+  (b.id & 4294967295) + (e.value ->> 0) AS position, -- its place in the run; also names its first output
+  b.step AS step, -- in which it was made
   s.function AS function, -- registered name
-  t.content AS attributes, -- JSON: what it was told besides its inputs
+  x.content AS attributes, -- JSON: what it was told besides its inputs
   s.scope AS scope, -- dotted name of the place in the program
   s.linked AS linked, -- 0 inside noGrad: the outputs have no creator
-  (c.a IS NOT NULL) + (c.b IS NOT NULL) + CASE WHEN c.more IS NULL THEN 0 ELSE json_array_length(c.more) END AS input_count, -- see edge
+  json_array_length(e.value) - 5 AS input_count, -- see edge
   s.output_count AS output_count, -- see edge
   s.dtype AS dtype, -- of the first output
   s.shape AS shape -- JSON; of the first output
-FROM _call c JOIN _signature s ON s.id = c.signature_id JOIN _text t ON t.id = c.attributes_id;
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 LEFT JOIN _text x ON x.id = CASE e.value ->> 4 WHEN 0 THEN (
+  SELECT y.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 16, 1)) << 0) AS bits) y) ELSE e.value ->> 4 END;
 
 CREATE VIEW edge AS -- One edge: variable to call (direction input), or call to variable (direction output).
 SELECT
-  id >> 32 AS run_id, -- joins run.id
-  id & 4294967295 AS call_position, -- joins call.position
+  b.run_id AS run_id, -- joins run.id
+  (b.id & 4294967295) + (e.value ->> 0) AS call_position, -- joins call.position
   'input' AS direction, -- input or output
-  0 AS slot, -- argument or result number, from 0
-  a & 1099511627775 AS variable_position, -- joins variable.position
-  a >> 40 AS variable_slot -- joins variable.slot
-FROM _call WHERE a IS NOT NULL
+  i.key - 5 AS slot, -- argument or result number, from 0
+  CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END AS variable_position, -- joins variable.position
+  CASE WHEN typeof(i.value) = 'real' THEN 0 ELSE abs(i.value) >> 40 END AS variable_slot -- joins variable.slot
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN json_each(e.value) i ON i.key >= 5
 UNION ALL
-SELECT id >> 32, id & 4294967295, 'input', 1, b & 1099511627775, b >> 40 FROM _call WHERE b IS NOT NULL
-UNION ALL
-SELECT c.id >> 32, c.id & 4294967295, 'input', m.key + 2, m.value & 1099511627775, m.value >> 40 FROM _call c, json_each(c.more) m WHERE c.more IS NOT NULL
-UNION ALL
-SELECT id >> 32, id & 4294967295, 'output', 0, id & 4294967295, 0 FROM _call
-UNION ALL
-SELECT call_id >> 32, call_id & 4294967295, 'output', slot, call_id & 4294967295, slot FROM _output;
+SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), 'output', o.key, (b.id & 4294967295) + (e.value ->> 0), o.key
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o;
 
 CREATE VIEW gradient AS -- One gradient that a backward pass computed for one variable.
 SELECT
-  g.id >> 32 AS run_id, -- joins run.id
-  g.id & 4294967295 AS position, -- its place in the run
+  g.run_id AS run_id, -- joins run.id
+  g.position AS position, -- its place in the run
   g.step AS step, -- in which it was computed
   g.pass AS pass_position, -- the BackwardStarted event; joins event.position
-  g.variable & 1099511627775 AS variable_position, -- joins variable.position
-  g.variable >> 40 AS variable_slot, -- joins variable.slot
-  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = g.id >> 32 AND n.kind = 10 AND n.subject = g.variable ORDER BY n.id DESC LIMIT 1),
-    (SELECT lf.name FROM _leaf l JOIN _leaf_form lf ON lf.id = l.form_id WHERE l.id = (g.id >> 32 << 32) + (g.variable & 1099511627775))) AS variable_name, -- the last name of the variable; null when none
+  g.variable AS variable_position, -- joins variable.position
+  g.variable_slot AS variable_slot, -- joins variable.slot
+  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = g.run_id AND n.kind = 10 AND n.subject = g.variable + (g.variable_slot << 40) ORDER BY n.id DESC LIMIT 1),
+    (SELECT lf.name FROM _block lb JOIN _template lt ON lt.id = lb.template_id JOIN json_each(lt.leaves) le
+    ON le.value ->> 0 = (g.variable) - (lb.id & 4294967295) JOIN _leaf_form lf ON lf.id = le.value ->> 3
+    WHERE lb.id = (SELECT max(id) FROM _block WHERE id BETWEEN (g.run_id << 32) AND (g.run_id << 32) + (g.variable)))) AS variable_name, -- the last name of the variable; null when none
   f.dtype AS dtype, -- of the variable and its gradient
   f.shape AS shape, -- JSON
-  CASE g.scalar WHEN '-0' THEN -0.0 ELSE g.scalar END AS value, -- the number, of a gradient of one element ('NaN' as text); null otherwise
-  CASE WHEN typeof(g.scalar) = 'real' THEN abs(g.scalar) WHEN g.scalar = '-0' THEN 0.0 ELSE v.l2_norm END AS l2_norm, -- Euclidean norm; null when not finite
-  CASE WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar = '-0' THEN 0.0 ELSE v.mean END AS mean, -- mean of the elements; null when not finite
-  CASE WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar = '-0' THEN 0.0 ELSE v.min END AS min, -- smallest element; null when there are none or one is NaN
-  CASE WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar = '-0' THEN 0.0 ELSE v.max END AS max, -- largest element; null when there are none or one is NaN
-  CASE WHEN g.scalar IS NOT NULL THEN g.scalar = 0.0 OR g.scalar = '-0' ELSE v.zero_count END AS zero_count, -- how many elements are 0
-  CASE WHEN g.scalar IS NOT NULL THEN g.scalar = 'NaN' OR (typeof(g.scalar) = 'real' AND abs(g.scalar) > 1.7976931348623157e308) ELSE v.non_finite_count END AS non_finite_count, -- how many elements are NaN or infinite
+  g.scalar AS value, -- the number, of a gradient of one element ('NaN' as text); null otherwise
+  CASE WHEN typeof(g.scalar) = 'real' THEN CASE WHEN abs(g.scalar) <= 1.7976931348623157e308 THEN abs(g.scalar) END WHEN g.scalar IS NULL THEN v.l2_norm END AS l2_norm, -- Euclidean norm; null when not finite
+  CASE WHEN typeof(g.scalar) = 'real' THEN CASE WHEN abs(g.scalar) <= 1.7976931348623157e308 THEN g.scalar END WHEN g.scalar IS NULL THEN v.mean END AS mean, -- mean of the elements; null when not finite or empty
+  CASE WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar IS NULL THEN v.min END AS min, -- smallest element; null when there are none or one is NaN
+  CASE WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar IS NULL THEN v.max END AS max, -- largest element; null when there are none or one is NaN
+  CASE WHEN g.scalar IS NULL THEN v.zero_count ELSE g.scalar = 0.0 END AS zero_count, -- how many elements are 0
+  CASE WHEN g.scalar IS NULL THEN v.non_finite_count ELSE g.scalar = 'NaN' OR abs(g.scalar) > 1.7976931348623157e308 END AS non_finite_count, -- how many elements are NaN or infinite
   lower(hex(v.hash)) AS hash, -- joins value.hash; null for one element
   g.value_id AS value_id, -- joins value.id; null for one element, or when not captured
   CASE g.held WHEN 0 THEN 'nothing' WHEN 1 THEN 'contribution' ELSE 'accumulated' END AS held, -- what the variable's grad is after the pass: nothing (an intermediate variable), this contribution, or this added to what it held
-  CASE g.accumulated_scalar WHEN '-0' THEN -0.0 ELSE g.accumulated_scalar END AS accumulated_value, -- when accumulated: the sum, for one element
-  g.accumulated_value_id AS accumulated_value_id -- when accumulated: joins value.id
-FROM _gradient g JOIN _array_form f ON f.id = g.form_id LEFT JOIN _value v ON v.id = g.value_id;
+  CASE substr(g.accumulated, 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(g.accumulated, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(g.accumulated, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(g.accumulated, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(g.accumulated, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(g.accumulated, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(g.accumulated, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(g.accumulated, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(g.accumulated, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(g.accumulated, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(g.accumulated, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(g.accumulated, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(g.accumulated, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(g.accumulated, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(g.accumulated, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(g.accumulated, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(g.accumulated, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END AS accumulated_value, -- when accumulated: the sum, for one element
+  CASE substr(g.accumulated, 1, 4) WHEN '7FFC' THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(g.accumulated, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(g.accumulated, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(g.accumulated, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(g.accumulated, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(g.accumulated, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(g.accumulated, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(g.accumulated, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(g.accumulated, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(g.accumulated, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(g.accumulated, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(g.accumulated, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(g.accumulated, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(g.accumulated, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(g.accumulated, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(g.accumulated, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(g.accumulated, 16, 1)) << 0) AS bits) x) END AS accumulated_value_id -- when accumulated: joins value.id
+FROM (
+  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, b.step, CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END AS pass, CASE WHEN typeof(e.value ->> 6) = 'real' THEN b.base - CAST(e.value ->> 6 - 0.5 AS INTEGER) WHEN e.value ->> 6 < 0 THEN -(e.value ->> 6) & 1099511627775 WHEN e.value ->> 6 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 6 & 1099511627775) END AS variable, CASE WHEN typeof(e.value ->> 6) = 'real' THEN 0 ELSE abs(e.value ->> 6) >> 40 END AS variable_slot,
+    e.value ->> 3 AS form_id, e.value ->> 4 AS held,
+    CASE WHEN e.value ->> 2 THEN CASE substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END END AS scalar,
+    CASE WHEN e.value ->> 2 THEN CASE substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 4) WHEN '7FFC' THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 16, 1)) << 0) AS bits) x) END END AS value_id,
+    CASE WHEN e.value ->> 2 > 1 THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + 1) + 1, 8)) END AS accumulated
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.gradients) e
+) g JOIN _array_form f ON f.id = g.form_id LEFT JOIN _value v ON v.id = g.value_id;
 
 CREATE VIEW value AS -- The bytes of an array, once per distinct content. An array of one element stands with its event instead.
 SELECT
@@ -316,17 +322,23 @@ SELECT
   id >> 32 AS run_id, -- joins run.id
   id & 4294967295 AS position, -- 1-based place in the run, without gaps
   step AS step, -- in which it happened
-  CASE kind WHEN 1 THEN 'RunStarted' WHEN 5 THEN 'BackwardStarted' WHEN 7 THEN 'GradientCleared' WHEN 10 THEN 'VariableNamed' WHEN 11 THEN 'CheckpointTaken'
+  CASE kind WHEN 1 THEN 'RunStarted' WHEN 5 THEN 'BackwardStarted' WHEN 10 THEN 'VariableNamed' WHEN 11 THEN 'CheckpointTaken'
     WHEN 12 THEN 'NoteAdded' WHEN 13 THEN 'RunFinished' WHEN 14 THEN 'GradientAssigned' WHEN 15 THEN 'VariableUnchained' END AS type, -- what happened
   subject & 1099511627775 AS variable_position, -- the variable it is about, if it is about one; for a call its first input
   payload AS detail -- JSON, or the name of the function, leaf or metric
 FROM _fact
 UNION ALL SELECT id >> 32, id & 4294967295, step, 'StepStarted', NULL, NULL FROM _step
-UNION ALL SELECT l.id >> 32, l.id & 4294967295, l.step, 'LeafCreated', l.id & 4294967295, f.content FROM _leaf l JOIN _leaf_form f ON f.id = l.form_id
-UNION ALL SELECT c.id >> 32, c.id & 4294967295, c.step, 'FunctionCalled', c.a & 1099511627775, s.function FROM _call c JOIN _signature s ON s.id = c.signature_id
-UNION ALL SELECT g.id >> 32, g.id & 4294967295, g.step, 'GradientComputed', g.variable & 1099511627775, NULL FROM _gradient g
-UNION ALL SELECT a.id >> 32, a.id & 4294967295, a.step, 'ValueAssigned', a.variable & 1099511627775, NULL FROM _assignment a
-UNION ALL SELECT m.id >> 32, m.id & 4294967295, m.step, 'MetricLogged', m.variable & 1099511627775, t.content FROM _metric m JOIN _text t ON t.id = m.name_id;
+UNION ALL SELECT m.id >> 32, m.id & 4294967295, m.step, 'MetricLogged', m.variable & 1099511627775, x.content FROM _metric m JOIN _text x ON x.id = m.name_id
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'LeafCreated', (b.id & 4294967295) + (e.value ->> 0), f.content
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e JOIN _leaf_form f ON f.id = e.value ->> 3
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'FunctionCalled', CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END, s.function
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'GradientComputed', CASE WHEN typeof(e.value ->> 6) = 'real' THEN b.base - CAST(e.value ->> 6 - 0.5 AS INTEGER) WHEN e.value ->> 6 < 0 THEN -(e.value ->> 6) & 1099511627775 WHEN e.value ->> 6 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 6 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.gradients) e
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'ValueAssigned', CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.assignments) e
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'GradientCleared', CASE WHEN typeof(e.value ->> 1) = 'real' THEN b.base - CAST(e.value ->> 1 - 0.5 AS INTEGER) WHEN e.value ->> 1 < 0 THEN -(e.value ->> 1) & 1099511627775 WHEN e.value ->> 1 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 1 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.clears) e;
 
 -- Append-only. The insert triggers stand in the way of INSERT OR REPLACE, whose deletions fire no delete trigger unless
 -- the connection has recursive_triggers on.
@@ -351,21 +363,15 @@ CREATE TRIGGER _value_no_replace BEFORE INSERT ON _value WHEN EXISTS (SELECT 1 F
 CREATE TRIGGER _step_no_update BEFORE UPDATE ON _step BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
 CREATE TRIGGER _step_no_delete BEFORE DELETE ON _step BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
 CREATE TRIGGER _step_no_replace BEFORE INSERT ON _step WHEN EXISTS (SELECT 1 FROM _step WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM _step WHERE id >> 32 = NEW.id >> 32 AND step = NEW.step) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _leaf_no_update BEFORE UPDATE ON _leaf BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _leaf_no_delete BEFORE DELETE ON _leaf BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _leaf_no_replace BEFORE INSERT ON _leaf WHEN EXISTS (SELECT 1 FROM _leaf WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _call_no_update BEFORE UPDATE ON _call BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _call_no_delete BEFORE DELETE ON _call BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _call_no_replace BEFORE INSERT ON _call WHEN EXISTS (SELECT 1 FROM _call WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _output_no_update BEFORE UPDATE ON _output BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _output_no_delete BEFORE DELETE ON _output BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _output_no_replace BEFORE INSERT ON _output WHEN EXISTS (SELECT 1 FROM _output WHERE call_id = NEW.call_id AND slot = NEW.slot) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _gradient_no_update BEFORE UPDATE ON _gradient BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _gradient_no_delete BEFORE DELETE ON _gradient BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _gradient_no_replace BEFORE INSERT ON _gradient WHEN EXISTS (SELECT 1 FROM _gradient WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _assignment_no_update BEFORE UPDATE ON _assignment BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _assignment_no_delete BEFORE DELETE ON _assignment BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
-CREATE TRIGGER _assignment_no_replace BEFORE INSERT ON _assignment WHEN EXISTS (SELECT 1 FROM _assignment WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _template_no_update BEFORE UPDATE ON _template BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _template_no_delete BEFORE DELETE ON _template BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _template_no_replace BEFORE INSERT ON _template WHEN EXISTS (SELECT 1 FROM _template WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM _template WHERE hash = NEW.hash) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _mark_no_update BEFORE UPDATE ON _mark BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _mark_no_delete BEFORE DELETE ON _mark BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _mark_no_replace BEFORE INSERT ON _mark WHEN EXISTS (SELECT 1 FROM _mark WHERE kind = NEW.kind AND key = NEW.key AND template_id = NEW.template_id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _block_no_update BEFORE UPDATE ON _block BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _block_no_delete BEFORE DELETE ON _block BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _block_no_replace BEFORE INSERT ON _block WHEN EXISTS (SELECT 1 FROM _block WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
 CREATE TRIGGER _metric_no_update BEFORE UPDATE ON _metric BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
 CREATE TRIGGER _metric_no_delete BEFORE DELETE ON _metric BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
 CREATE TRIGGER _metric_no_replace BEFORE INSERT ON _metric WHEN EXISTS (SELECT 1 FROM _metric WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
@@ -375,3 +381,6 @@ CREATE TRIGGER _fact_no_replace BEFORE INSERT ON _fact WHEN EXISTS (SELECT 1 FRO
 CREATE TRIGGER _commit_no_update BEFORE UPDATE ON _commit BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
 CREATE TRIGGER _commit_no_delete BEFORE DELETE ON _commit BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
 CREATE TRIGGER _commit_no_replace BEFORE INSERT ON _commit WHEN EXISTS (SELECT 1 FROM _commit WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _power_of_two_no_update BEFORE UPDATE ON _power_of_two BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _power_of_two_no_delete BEFORE DELETE ON _power_of_two BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _power_of_two_no_replace BEFORE INSERT ON _power_of_two BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;

@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'STALE_VERSION'
   // registry
   | 'UNREGISTERED_FUNC'
+  | 'MODULE_FAILED'
   | 'FUNC_NAME_TAKEN'
   | 'ATTRIBUTES_MISSING'
   // tape
@@ -41,9 +42,11 @@ export type ErrorCode =
   | 'RUN_NOT_FOUND'
   | 'STEP_NOT_FOUND'
   | 'VARIABLE_NOT_FOUND'
+  | 'VIEW_NOT_FOUND'
   | 'VALUE_NOT_CAPTURED'
   | 'KERNEL_MISMATCH'
   | 'BAD_EVENT'
+  | 'GRAPH_TOO_LARGE'
   | 'SQL_FAILED'
   | 'SQL_TIMEOUT'
 

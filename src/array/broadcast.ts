@@ -3,7 +3,7 @@
  * axes, and the walk over what a kernel's block of rows and columns does not cover. Knows no dtype and no
  * operation.
  */
-import type { Shape } from './shape.js'
+import { type Shape, sameShape, sizeOf } from './shape.js'
 
 /** Row-major strides of an array of this shape, in elements. */
 export function stridesOf(shape: Shape): number[] {
@@ -82,4 +82,53 @@ export function forEachBlock(walk: Walk, inner: number, block: (offsets: readonl
     }
     if (axis < 0) return
   }
+}
+
+/**
+ * A block of two operands: rows × columns, and for each operand where it begins and how far its steps are.
+ */
+export type PairBlock = (
+  rows: number,
+  columns: number,
+  aStart: number,
+  aRow: number,
+  aColumn: number,
+  bStart: number,
+  bRow: number,
+  bColumn: number,
+  outStart: number,
+) => void
+
+/**
+ * Cuts the broadcast of two operands to `shape` into blocks for a kernel. Equal shapes, an operand of one
+ * element and a row that repeats (a bias) are one block; they are found without strides, because small arrays
+ * feel every allocation.
+ */
+export function forEachPair(aShape: Shape, bShape: Shape, shape: Shape, block: PairBlock): void {
+  const size = sizeOf(shape)
+  if (sameShape(aShape, bShape)) return block(1, size, 0, 0, 1, 0, 0, 1, 0)
+  const aSize = sizeOf(aShape)
+  const bSize = sizeOf(bShape)
+  if (size === 0) return
+  if (bSize === 1) return block(1, size, 0, 0, 1, 0, 0, 0, 0)
+  if (aSize === 1) return block(1, size, 0, 0, 0, 0, 0, 1, 0)
+  if (aSize === size && endsWith(shape, bShape)) return block(size / bSize, bSize, 0, bSize, 1, 0, 0, 1, 0)
+  if (bSize === size && endsWith(shape, aShape)) return block(size / aSize, aSize, 0, 0, 1, 0, aSize, 1, 0)
+  const walk = mergeAxes(shape, [broadcastStrides(aShape, shape), broadcastStrides(bShape, shape)])
+  const last = walk.extents.length - 1
+  const columns = walk.extents[last] ?? 1
+  const rows = walk.extents[last - 1] ?? 1
+  const [a, b] = walk.strides as [number[], number[]]
+  let at = 0
+  forEachBlock(walk, 2, ([aStart, bStart]) => {
+    const [aRow, aColumn, bRow, bColumn] = [a[last - 1] ?? 0, a[last] ?? 0, b[last - 1] ?? 0, b[last] ?? 0]
+    block(rows, columns, aStart!, aRow, aColumn, bStart!, bRow, bColumn, at)
+    at += rows * columns
+  })
+}
+
+function endsWith(shape: Shape, end: Shape): boolean {
+  const lead = shape.length - end.length
+  for (let i = 0; i < end.length; i++) if (shape[lead + i] !== end[i]) return false
+  return true
 }

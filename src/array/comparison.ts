@@ -6,7 +6,7 @@
  * Shapes   a, b broadcast.
  * Throws   SHAPE_MISMATCH when they do not.
  */
-import { broadcastStrides, forEachBlock, mergeAxes } from './broadcast.js'
+import { forEachPair } from './broadcast.js'
 import { promoteTypes } from './dtype.js'
 import { maximum, minimum } from './elementwise.js'
 import { kernel } from './kernel.js'
@@ -46,30 +46,11 @@ function compare(op: CompareOp, a: NDArray, b: NDArray): NDArray {
   const x = a.astype(dtype)
   const y = b.astype(dtype)
   const shape = broadcastShapes(x.shape, y.shape, op)
-  const out = allocate('bool', shape, sizeOf(shape))
-  const walk = mergeAxes(shape, [broadcastStrides(x.shape, shape), broadcastStrides(y.shape, shape)])
-  const last = walk.extents.length - 1
-  const columns = walk.extents[last] ?? 1
-  const rows = walk.extents[last - 1] ?? 1
-  const [xs, ys] = walk.strides as [number[], number[]]
-  let at = out.offset
-  forEachBlock(walk, 2, ([xo, yo]) => {
-    kernel.compare(
-      op,
-      rows,
-      columns,
-      x.buffer,
-      x.offset + xo!,
-      xs[last - 1] ?? 0,
-      xs[last] ?? 0,
-      y.buffer,
-      y.offset + yo!,
-      ys[last - 1] ?? 0,
-      ys[last] ?? 0,
-      out.buffer as Uint8Array,
-      at,
-    )
-    at += rows * columns
+  const out = allocate('bool', shape)
+  const bytes = out.buffer as Uint8Array
+  forEachPair(x.shape, y.shape, shape, (rows, columns, xo, xr, xc, yo, yr, yc, at) => {
+    const [xs, ys] = [x.offset + xo, y.offset + yo]
+    kernel.compare(op, rows, columns, x.buffer, xs, xr, xc, y.buffer, ys, yr, yc, bytes, out.offset + at)
   })
   return out
 }

@@ -13,7 +13,10 @@ import { formatShape, type Shape, sizeOf } from './shape.js'
 import { copyFrom } from './strided-copy.js'
 
 /** The subscripts of each operand and of the result, one string a axis; those of an ellipsis are like any others. */
-export type Subscripts = { readonly inputs: readonly (readonly string[])[]; readonly output: readonly string[] }
+export type Subscripts = {
+  readonly inputs: readonly (readonly string[])[]
+  readonly output: readonly string[]
+}
 
 /**
  * Reads 'ij,jk->ik' for operands of these shapes. Without '->' the result has the subscripts that occur once, in
@@ -30,15 +33,25 @@ export function readSubscripts(equation: string, shapes: readonly Shape[]): Subs
   }
   const inputs = terms.map((term, i) => axesOf(equation, term, shapes[i]!.length))
   const all = inputs.flat()
-  const dots = [...new Set(all.filter((name) => name.startsWith('.')))].sort((a, b) => Number(b.slice(1)) - Number(a.slice(1)))
+  const dots = [...new Set(all.filter((name) => name.startsWith('.')))].sort(
+    (a, b) => Number(b.slice(1)) - Number(a.slice(1)),
+  )
   if (right === undefined) {
-    const once = [...new Set(all)].filter((name) => !name.startsWith('.') && all.indexOf(name) === all.lastIndexOf(name))
+    const once = [...new Set(all)].filter(
+      (name) => !name.startsWith('.') && all.indexOf(name) === all.lastIndexOf(name),
+    )
     return { inputs, output: [...dots, ...once.sort()] }
   }
-  const output = axesOf(equation, right, right.replace('...', '').length + (right.includes('...') ? dots.length : 0))
+  const output = axesOf(
+    equation,
+    right,
+    right.replace('...', '').length + (right.includes('...') ? dots.length : 0),
+  )
   for (const name of output) {
-    if (!all.includes(name)) refuse(equation, `every subscript of the result among the operands, but "${name}" is not`)
-    if (output.indexOf(name) !== output.lastIndexOf(name)) refuse(equation, `each subscript of the result once, but "${name}" is twice`)
+    if (!all.includes(name))
+      refuse(equation, `every subscript of the result among the operands, but "${name}" is not`)
+    if (output.indexOf(name) !== output.lastIndexOf(name))
+      refuse(equation, `each subscript of the result once, but "${name}" is twice`)
   }
   return { inputs, output }
 }
@@ -46,9 +59,11 @@ export function readSubscripts(equation: string, shapes: readonly Shape[]): Subs
 function axesOf(equation: string, term: string, ndim: number): string[] {
   const parts = term.split('...')
   const letters = parts.join('')
-  if (parts.length > 2 || !/^[A-Za-z]*$/.test(letters)) refuse(equation, `letters and at most one "..." in "${term}"`)
+  if (parts.length > 2 || !/^[A-Za-z]*$/.test(letters))
+    refuse(equation, `letters and at most one "..." in "${term}"`)
   const hidden = ndim - letters.length
-  if (hidden < 0 || (parts.length === 1 && hidden > 0)) refuse(equation, `"${term}" to name the ${ndim} axes of its operand`)
+  if (hidden < 0 || (parts.length === 1 && hidden > 0))
+    refuse(equation, `"${term}" to name the ${ndim} axes of its operand`)
   const dots = parts.length === 1 ? [] : Array.from({ length: hidden }, (_, i) => `.${hidden - 1 - i}`)
   return [...parts[0]!, ...dots, ...(parts[1] ?? '')]
 }
@@ -74,14 +89,22 @@ export function einsum(equation: string, operands: readonly NDArray[]): NDArray 
   let joined = rest.shift()!
   for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
     const needed = new Set([...output, ...rest.flatMap((one) => one.names)])
-    joined = join(summed(joined, new Set([...needed, ...next.names])), summed(next, new Set([...needed, ...joined.names])), needed)
+    joined = join(
+      summed(joined, new Set([...needed, ...next.names])),
+      summed(next, new Set([...needed, ...joined.names])),
+      needed,
+    )
   }
   const result = ordered(summed(joined, new Set(output)), output)
   return viewOf(result, result.shape)
 }
 
 /** The extent of every subscript, 1 only where all operands have 1. Throws SHAPE_MISMATCH. */
-export function extentsOf(equation: string, inputs: readonly (readonly string[])[], shapes: readonly Shape[]): Map<string, number> {
+export function extentsOf(
+  equation: string,
+  inputs: readonly (readonly string[])[],
+  shapes: readonly Shape[],
+): Map<string, number> {
   const extents = new Map<string, number>()
   inputs.forEach((names, i) => {
     names.forEach((name, axis) => {
@@ -105,10 +128,14 @@ function diagonal({ array, names }: Named): Named {
   const distinct = [...new Set(names)]
   if (distinct.length === names.length) return { array, names }
   const strides = stridesOf(array.shape)
-  const extent = (name: string) => Math.max(...names.map((other, axis) => (other === name ? array.shape[axis]! : 0)))
+  const extent = (name: string) =>
+    Math.max(...names.map((other, axis) => (other === name ? array.shape[axis]! : 0)))
   const shape = distinct.map(extent)
   const steps = distinct.map((name) =>
-    names.reduce((step, other, axis) => step + (other === name && array.shape[axis] !== 1 ? strides[axis]! : 0), 0),
+    names.reduce(
+      (step, other, axis) => step + (other === name && array.shape[axis] !== 1 ? strides[axis]! : 0),
+      0,
+    ),
   )
   const out = allocate(array.dtype, Object.freeze(shape))
   copyFrom(array.buffer, array.offset, shape, steps, out.buffer, out.offset)
@@ -137,7 +164,8 @@ function join(a: Named, b: Named, needed: ReadonlySet<string>): Named {
   const inner = both.filter((name) => !needed.has(name))
   const rows = a.names.filter((name) => !both.includes(name))
   const columns = b.names.filter((name) => !both.includes(name))
-  const extent = (from: Named, list: readonly string[]) => list.map((name) => from.array.shape[from.names.indexOf(name)]!)
+  const extent = (from: Named, list: readonly string[]) =>
+    list.map((name) => from.array.shape[from.names.indexOf(name)]!)
   const batches = extent(a, batch)
   const k = sizeOf(extent(a, inner))
   const m = sizeOf(extent(a, rows))
@@ -153,5 +181,8 @@ function join(a: Named, b: Named, needed: ReadonlySet<string>): Named {
 
 function ordered({ array, names }: Named, wanted: readonly string[]): NDArray {
   if (wanted.every((name, axis) => names[axis] === name)) return array
-  return transpose(array, wanted.map((name) => names.indexOf(name)))
+  return transpose(
+    array,
+    wanted.map((name) => names.indexOf(name)),
+  )
 }

@@ -8,7 +8,7 @@
  * Throws   SHAPE_MISMATCH when they do not.
  */
 import { TapeError } from '../errors.js'
-import { broadcastStrides, forEachBlock, mergeAxes } from './broadcast.js'
+import { forEachPair } from './broadcast.js'
 import { type DType, isFloating, promoteTypes } from './dtype.js'
 import { kernel } from './kernel.js'
 import { erf as erfOf, gelu as geluOf } from './math/erf.js'
@@ -20,7 +20,7 @@ import { tanh as tanhOf } from './math/tanh.js'
 import { cos as cosOf, sin as sinOf } from './math/trigonometry.js'
 import { allocate, float64Scalar, type NDArray } from './ndarray.js'
 import type { BinaryOp, UnaryOp } from './primitives.js'
-import { broadcastShapes, sameShape, sizeOf } from './shape.js'
+import { broadcastShapes } from './shape.js'
 
 function isFloat64Scalar(x: NDArray): boolean {
   return x.dtype === 'float64' && x.shape.length === 0
@@ -95,43 +95,25 @@ function binary(op: BinaryOp, a: NDArray, b: NDArray): NDArray {
   const x = a.dtype === dtype ? a : a.astype(dtype)
   const y = b.dtype === dtype ? b : b.astype(dtype)
   if (op === 'pow' && !isFloating(dtype)) requireExponents(y)
-  if (x.shape === y.shape || sameShape(x.shape, y.shape)) {
-    const out = allocate(dtype, x.shape, x.size)
-    kernel.binary(work, 1, x.size, x.buffer, x.offset, 0, 1, y.buffer, y.offset, 0, 1, out.buffer, out.offset)
-    return out
-  }
   const shape = broadcastShapes(x.shape, y.shape, op)
-  const size = sizeOf(shape)
-  const out = allocate(dtype, shape, size)
-  if (x.size === 1 || y.size === 1) {
-    const xs = x.size === 1 ? 0 : 1
-    const ys = y.size === 1 ? 0 : 1
-    kernel.binary(work, 1, size, x.buffer, x.offset, 0, xs, y.buffer, y.offset, 0, ys, out.buffer, out.offset)
-    return out
-  }
-  const walk = mergeAxes(shape, [broadcastStrides(x.shape, shape), broadcastStrides(y.shape, shape)])
-  const last = walk.extents.length - 1
-  const columns = walk.extents[last] ?? 1
-  const rows = walk.extents[last - 1] ?? 1
-  const [xs, ys] = walk.strides as [number[], number[]]
-  let at = out.offset
-  forEachBlock(walk, 2, ([xo, yo]) => {
+  const out = allocate(dtype, shape)
+  forEachPair(x.shape, y.shape, shape, (rows, columns, xo, xr, xc, yo, yr, yc, at) => {
+    const [xs, ys] = [x.offset + xo, y.offset + yo]
     kernel.binary(
       work,
       rows,
       columns,
       x.buffer,
-      x.offset + xo!,
-      xs[last - 1] ?? 0,
-      xs[last] ?? 0,
+      xs,
+      xr,
+      xc,
       y.buffer,
-      y.offset + yo!,
-      ys[last - 1] ?? 0,
-      ys[last] ?? 0,
+      ys,
+      yr,
+      yc,
       out.buffer,
-      at,
+      out.offset + at,
     )
-    at += rows * columns
   })
   return out
 }

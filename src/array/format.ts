@@ -63,7 +63,7 @@ function formatOne(value: number, dtype: DType): string {
   if (dtype === 'int32' || dtype === 'uint8') return String(value)
   if (!Number.isFinite(value)) return nonFinite(value)
   const size = Math.abs(value)
-  if (size !== 0 && (size < 1e-4 || size >= 1e16)) return scientific(value, dtype, 17, 0)
+  if (size !== 0 && (size < 1e-4 || size >= 1e16)) return scientific(value, dtype, 17, 0).replace('.e', 'e')
   const text = positional(value, dtype, 20)
   return text.endsWith('.') ? `${text}0` : text
 }

@@ -7,7 +7,16 @@ import { TapeError } from '../errors.js'
 import type { DType } from './dtype.js'
 import { getDefaultDtype, requireDType } from './dtype.js'
 import { allocate, type NDArray } from './ndarray.js'
-import { formatShape, normalizeAxis, requireShape, type Shape, sameShape, sizeOf } from './shape.js'
+import {
+  copyShape,
+  formatShape,
+  normalizeAxis,
+  replaceAxes,
+  requireShape,
+  type Shape,
+  sameShape,
+  sizeBetween,
+} from './shape.js'
 
 /**
  * The slices of x that the indices name, along one axis.
@@ -19,17 +28,14 @@ import { formatShape, normalizeAxis, requireShape, type Shape, sameShape, sizeOf
 export function take(x: NDArray, indices: NDArray, axis: number = 0): NDArray {
   const at = normalizeAxis(axis, x.ndim, 'take')
   const extent = x.shape[at]!
-  const rows = positions(indices, extent, 'take')
-  const outer = sizeOf(x.shape.slice(0, at))
-  const inner = sizeOf(x.shape.slice(at + 1))
-  const out = allocate(
-    x.dtype,
-    Object.freeze([...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)]),
-  )
+  requireIndices(indices, 'take')
+  const outer = sizeBetween(x.shape, 0, at)
+  const inner = sizeBetween(x.shape, at + 1)
+  const out = allocate(x.dtype, replaceAxes(x.shape, at, 1, indices.shape))
   let to = out.offset
   for (let r = 0; r < outer; r++) {
-    for (let i = 0; i < rows.length; i++, to += inner) {
-      const from = x.offset + (r * extent + rows[i]!) * inner
+    for (let i = 0; i < indices.size; i++, to += inner) {
+      const from = x.offset + (r * extent + position(indices, i, extent, 'take')) * inner
       if (inner >= 32) out.buffer.set(x.buffer.subarray(from, from + inner), to)
       else for (let c = 0; c < inner; c++) out.buffer[to + c] = x.buffer[from + c]!
     }
@@ -52,16 +58,15 @@ export function scatterTake(gy: NDArray, indices: NDArray, axis: number, size: n
       `scatterTake expected the axes of the indices ${formatShape(indices.shape)} at axis ${at}, got ${formatShape(gy.shape)}`,
     )
   }
-  const rows = positions(indices, size, 'scatterTake')
-  const tail = gy.shape.slice(at + indices.ndim)
-  const outer = sizeOf(gy.shape.slice(0, at))
-  const inner = sizeOf(tail)
-  const shape = [...gy.shape.slice(0, at), size, ...tail]
-  const out = allocate(gy.dtype, Object.freeze([...requireShape(shape, 'scatterTake')]))
+  requireIndices(indices, 'scatterTake')
+  const outer = sizeBetween(gy.shape, 0, at)
+  const inner = sizeBetween(gy.shape, at + indices.ndim)
+  const shape = replaceAxes(gy.shape, at, indices.ndim, [size])
+  const out = allocate(gy.dtype, requireShape(shape, 'scatterTake'))
   let from = gy.offset
   for (let r = 0; r < outer; r++) {
-    for (let i = 0; i < rows.length; i++, from += inner) {
-      const to = out.offset + (r * size + rows[i]!) * inner
+    for (let i = 0; i < indices.size; i++, from += inner) {
+      const to = out.offset + (r * size + position(indices, i, size, 'scatterTake')) * inner
       for (let c = 0; c < inner; c++) out.buffer[to + c]! += gy.buffer[from + c]!
     }
   }
@@ -100,7 +105,7 @@ export function scatterAdd(shape: Shape, indices: NDArray, axis: number, values:
         formatShape(indices.shape),
     )
   }
-  const out = allocate(values.dtype, Object.freeze([...shape]))
+  const out = allocate(values.dtype, copyShape(shape))
   for (let i = 0; i < values.size; i++)
     out.buffer[out.offset + places[i]!]! += values.buffer[values.offset + i]!
   return out
@@ -117,7 +122,7 @@ export function oneHot(indices: NDArray, classes: number, dtype: DType = getDefa
     throw new TapeError('BAD_ARGUMENT', `oneHot expected a number of classes, got ${String(classes)}`)
   }
   requireIndices(indices, 'oneHot')
-  const out = allocate(requireDType(dtype, 'oneHot'), Object.freeze([...indices.shape, classes]))
+  const out = allocate(requireDType(dtype, 'oneHot'), replaceAxes(indices.shape, indices.ndim, 0, [classes]))
   for (let i = 0; i < indices.size; i++) {
     const index = indices.buffer[indices.offset + i]!
     if (index < 0 || index >= classes) outOfRange(index, i, classes, 0, 'oneHot')
@@ -135,16 +140,11 @@ function requireIndices(indices: NDArray, what: string): void {
   }
 }
 
-/** The indices counted from the front. */
-function positions(indices: NDArray, extent: number, what: string): Int32Array {
-  requireIndices(indices, what)
-  const out = new Int32Array(indices.size)
-  for (let i = 0; i < out.length; i++) {
-    const index = indices.buffer[indices.offset + i]!
-    if (index < -extent || index >= extent) outOfRange(index, i, extent, -extent, what)
-    out[i] = index < 0 ? index + extent : index
-  }
-  return out
+/** Index number i, counted from the front. */
+function position(indices: NDArray, i: number, extent: number, what: string): number {
+  const index = indices.buffer[indices.offset + i]!
+  if (index < -extent || index >= extent) outOfRange(index, i, extent, -extent, what)
+  return index < 0 ? index + extent : index
 }
 
 function outOfRange(index: number, at: number, extent: number, least: number, what: string): never {
@@ -168,12 +168,13 @@ function elementPlaces(shape: Shape, indices: NDArray, axis: number, what: strin
         formatShape(indices.shape),
     )
   }
-  const rows = positions(indices, shape[at]!, what)
-  const places = new Float64Array(rows.length)
+  requireIndices(indices, what)
+  const places = new Float64Array(indices.size)
   const coordinates = shape.map(() => 0)
-  for (let i = 0; i < rows.length; i++) {
+  for (let i = 0; i < places.length; i++) {
+    const row = position(indices, i, shape[at]!, what)
     let place = 0
-    for (let d = 0; d < shape.length; d++) place = place * shape[d]! + (d === at ? rows[i]! : coordinates[d]!)
+    for (let d = 0; d < shape.length; d++) place = place * shape[d]! + (d === at ? row : coordinates[d]!)
     places[i] = place
     for (let d = shape.length - 1; d >= 0; d--) {
       coordinates[d]!++

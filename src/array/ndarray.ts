@@ -14,12 +14,12 @@ import {
 } from './dtype.js'
 import { formatArray } from './format.js'
 import { describe, flattenNested, type NestedArray } from './nested.js'
-import { formatShape, requireShape, resolveShape, SCALAR, type Shape, sizeOf } from './shape.js'
+import { copyShape, formatShape, requireShape, resolveShape, SCALAR, type Shape, sizeOf } from './shape.js'
 
 export type { NestedArray } from './nested.js'
 
 /** Whatever `ndarray` accepts. */
-export type ArrayLike = NDArray | TypedArray | number | boolean | NestedArray
+export type ArrayLike = NDArray | TypedArray | Uint8ClampedArray | number | boolean | NestedArray
 
 /** What `toArray` gives: a bare number or boolean for a scalar, else nested arrays. */
 export type NestedValues = number | boolean | NestedValues[]
@@ -304,7 +304,7 @@ function requireIntegers(values: globalThis.ArrayLike<number>, dtype: DType): vo
 
 /** Zeros; the default dtype unless said. */
 export function zeros(shape: Shape, dtype: DType = getDefaultDtype()): NDArray {
-  return allocate(requireDType(dtype, 'zeros'), Object.freeze([...requireShape(shape, 'zeros')]))
+  return allocate(requireDType(dtype, 'zeros'), copyShape(requireShape(shape, 'zeros')))
 }
 
 export function ones(shape: Shape, dtype: DType = getDefaultDtype()): NDArray {
@@ -315,7 +315,7 @@ export function ones(shape: Shape, dtype: DType = getDefaultDtype()): NDArray {
 export function full(shape: Shape, value: number | boolean, dtype?: DType): NDArray {
   const kind = dtype ?? (typeof value === 'boolean' ? 'bool' : getDefaultDtype())
   requireDType(kind, 'full')
-  const out = allocate(kind, Object.freeze([...requireShape(shape, 'full')]))
+  const out = allocate(kind, copyShape(requireShape(shape, 'full')))
   const stored = fill([Number(value)], SCALAR, kind, false).item()
   out.buffer.fill(stored, out.offset, out.offset + out.size)
   return out

@@ -51,6 +51,12 @@ export function matmul(a: NDArray, b: NDArray, options?: MatmulOptions): NDArray
   const aInner = transposeA ? aColumns : 1
   const bInner = transposeB ? 1 : bColumns
   const bStep = transposeB ? bColumns : 1
+  if (x.ndim === 2 && y.ndim === 2) {
+    const out = allocate(dtype, Object.freeze([m, n]))
+    const [aAt, bAt] = [x.offset, y.offset]
+    kernel.matmul(m, k, n, x.buffer, aAt, aStep, aInner, y.buffer, bAt, bInner, bStep, out.buffer, out.offset)
+    return out
+  }
   const aBatch = x.shape.slice(0, -2)
   const bBatch = y.shape.slice(0, -2)
   const batch = broadcastShapes(aBatch, bBatch, 'matmul (leading axes)')

@@ -7,13 +7,16 @@ import { broadcastStrides, stridesOf } from './broadcast.js'
 import { type DType, promoteTypes } from './dtype.js'
 import { allocate, NDArray, viewOf } from './ndarray.js'
 import {
+  copyShape,
   formatShape,
   normalizeAxes,
   normalizeAxis,
+  replaceAxes,
   requireShape,
   resolveShape,
   type Shape,
   sameShape,
+  sizeBetween,
   sizeOf,
 } from './shape.js'
 import { copyFrom, copyTo } from './strided-copy.js'
@@ -34,6 +37,10 @@ export function reshape(x: NDArray, shape: Shape): NDArray {
  * Throws   BAD_AXIS unless every axis is named once.
  */
 export function transpose(x: NDArray, axes?: readonly number[]): NDArray {
+  if (x.ndim === 2 && axes === undefined) {
+    const [rows, columns] = x.shape as [number, number]
+    return strided(x, 0, [columns, rows], [1, columns])
+  }
   const order = axes === undefined ? x.shape.map((_, i) => x.ndim - 1 - i) : axisOrder(x, axes)
   const strides = stridesOf(x.shape)
   return strided(
@@ -83,7 +90,7 @@ export function broadcastTo(x: NDArray, shape: Shape): NDArray {
       `broadcastTo expected a shape that ${formatShape(x.shape)} stretches to, got ${formatShape(shape)}`,
     )
   }
-  const out = allocate(x.dtype, Object.freeze([...shape]))
+  const out = allocate(x.dtype, copyShape(shape))
   if (x.size === 1) out.buffer.fill(x.buffer[x.offset]!, out.offset, out.offset + out.size)
   else copyFrom(x.buffer, x.offset, shape, broadcastStrides(x.shape, shape), out.buffer, out.offset)
   return out
@@ -92,7 +99,7 @@ export function broadcastTo(x: NDArray, shape: Shape): NDArray {
 /** A new axis of extent 1, at this place of the result. Throws BAD_AXIS. */
 export function expandDims(x: NDArray, axis: number): NDArray {
   const at = normalizeAxis(axis, x.ndim + 1, 'expandDims')
-  return viewOf(x, Object.freeze([...x.shape.slice(0, at), 1, ...x.shape.slice(at)]))
+  return viewOf(x, replaceAxes(x.shape, at, 0, [1]))
 }
 
 /**
@@ -149,15 +156,21 @@ export function concat(xs: readonly NDArray[], axis: number = 0): NDArray {
     dtype = promoteTypes(dtype, x.dtype)
     extent += x.shape[at]!
   })
-  const shape = first.shape.map((e, j) => (j === at ? extent : e))
-  const out = allocate(dtype, Object.freeze(shape))
-  const outer = sizeOf(shape.slice(0, at))
-  const outRow = sizeOf(shape.slice(at))
+  const shape = replaceAxes(first.shape, at, 1, [extent])
+  const out = allocate(dtype, shape)
+  const outer = sizeBetween(shape, 0, at)
+  const outRow = sizeBetween(shape, at)
   let start = out.offset
   for (const x of xs) {
-    const data = x.astype(dtype).data
-    const row = sizeOf(x.shape.slice(at))
-    for (let r = 0; r < outer; r++) out.buffer.set(data.subarray(r * row, (r + 1) * row), start + r * outRow)
+    const { buffer, offset } = x.astype(dtype)
+    const row = sizeBetween(x.shape, at)
+    for (let r = 0; r < outer; r++) {
+      const from = offset + r * row
+      const to = start + r * outRow
+      // A view costs more than moving a few elements one by one.
+      if (row >= 32) out.buffer.set(buffer.subarray(from, from + row), to)
+      else for (let c = 0; c < row; c++) out.buffer[to + c] = buffer[from + c]!
+    }
     start += row
   }
   return out
@@ -269,7 +282,7 @@ export function scatterSlice(gy: NDArray, ranges: readonly Range[], shape: Shape
       `scatterSlice expected an array of shape ${formatShape(part.shape)}, got ${formatShape(gy.shape)}`,
     )
   }
-  const out = allocate(gy.dtype, shape)
+  const out = allocate(gy.dtype, copyShape(shape))
   copyTo(gy.buffer, gy.offset, gy.shape, part.strides, out.buffer, out.offset + part.offset)
   return out
 }

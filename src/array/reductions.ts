@@ -15,12 +15,16 @@ import { kernel } from './kernel.js'
 import { allocate, type NDArray, viewOf } from './ndarray.js'
 import type { ReduceOp } from './primitives.js'
 import {
+  copyShape,
   formatShape,
   normalizeAxes,
   normalizeAxis,
+  replaceAxes,
   requireShape,
+  SCALAR,
   type Shape,
   sameShape,
+  sizeBetween,
   sizeOf,
 } from './shape.js'
 
@@ -176,19 +180,19 @@ export function sumTo(x: NDArray, shape: Shape): NDArray {
   requireShape(shape, 'sumTo')
   const lead = x.ndim - shape.length
   const axes: number[] = []
-  for (let axis = 0; axis < x.ndim; axis++) {
+  let stretches = lead >= 0
+  for (let axis = 0; axis < x.ndim && stretches; axis++) {
     if (axis < lead || (shape[axis - lead] === 1 && x.shape[axis] !== 1)) axes.push(axis)
-    else if (shape[axis - lead] !== x.shape[axis]) axes.length = x.ndim + 1
-    if (axes.length > x.ndim) break
+    else stretches = shape[axis - lead] === x.shape[axis]
   }
-  if (lead < 0 || axes.length > x.ndim) {
+  if (!stretches) {
     throw new TapeError(
       'SHAPE_MISMATCH',
       `sumTo expected a shape that stretches to ${formatShape(x.shape)}, got ${formatShape(shape)}`,
     )
   }
   const summed = axes.every((axis) => x.shape[axis] === 1) ? x : total('sum', x, axes, false)
-  return viewOf(summed, Object.freeze([...shape]))
+  return viewOf(summed, copyShape(shape))
 }
 
 /**
@@ -240,10 +244,10 @@ function around(
   axis: number | undefined,
   what: string,
 ): { outer: number; extent: number; inner: number; rest: Shape } {
-  if (axis === undefined) return { outer: 1, extent: sizeOf(shape), inner: 1, rest: Object.freeze([]) }
+  if (axis === undefined) return { outer: 1, extent: sizeOf(shape), inner: 1, rest: SCALAR }
   const at = normalizeAxis(axis, shape.length, what)
-  const rest = Object.freeze(shape.filter((_, i) => i !== at))
-  return { outer: sizeOf(shape.slice(0, at)), extent: shape[at]!, inner: sizeOf(shape.slice(at + 1)), rest }
+  const rest = replaceAxes(shape, at, 1, SCALAR)
+  return { outer: sizeBetween(shape, 0, at), extent: shape[at]!, inner: sizeBetween(shape, at + 1), rest }
 }
 
 /**

@@ -15,6 +15,30 @@ export function sizeOf(shape: Shape): number {
   return size
 }
 
+/** The number of elements that the axes from `from` up to, not including, `to` span. */
+export function sizeBetween(shape: Shape, from: number, to: number = shape.length): number {
+  let size = 1
+  for (let i = from; i < to; i++) size *= shape[i]!
+  return size
+}
+
+/**
+ * The shape with `count` axes at `at` replaced by others; frozen. A loop, as slicing and spreading frozen
+ * arrays costs more than a small operation.
+ */
+export function replaceAxes(shape: Shape, at: number, count: number, by: Shape): Shape {
+  const out: number[] = []
+  for (let i = 0; i < at; i++) out.push(shape[i]!)
+  for (let i = 0; i < by.length; i++) out.push(by[i]!)
+  for (let i = at + count; i < shape.length; i++) out.push(shape[i]!)
+  return Object.freeze(out)
+}
+
+/** A frozen copy, for shapes that come from users. */
+export function copyShape(shape: Shape): Shape {
+  return replaceAxes(shape, 0, 0, SCALAR)
+}
+
 export function sameShape(a: Shape, b: Shape): boolean {
   if (a === b) return true
   if (a.length !== b.length) return false
@@ -103,7 +127,11 @@ export function normalizeAxes(
   ndim: number,
   what: string,
 ): number[] {
-  if (axis === undefined) return Array.from({ length: ndim }, (_, i) => i)
+  if (axis === undefined) {
+    const every: number[] = []
+    for (let i = 0; i < ndim; i++) every.push(i)
+    return every
+  }
   if (typeof axis === 'number') return [normalizeAxis(axis, ndim, what)]
   if (!Array.isArray(axis)) {
     throw new TapeError('BAD_AXIS', `${what} expected an axis or an array of axes, got ${String(axis)}`)
@@ -154,5 +182,5 @@ export function resolveShape(wanted: Shape, size: number, what: string): Shape {
       )
     }
   }
-  return Object.isFrozen(shape) ? shape : Object.freeze([...shape])
+  return copyShape(shape)
 }

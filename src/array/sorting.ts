@@ -10,7 +10,12 @@ import { formatShape, normalizeAxis, sizeOf } from './shape.js'
  * Shapes   x [a…, n, b…] → values and int32 indices [a…, k, b…]
  * Throws   BAD_AXIS; BAD_ARGUMENT unless k is an integer from 0 to n.
  */
-export function topk(x: NDArray, k: number, axis: number = -1, largest: boolean = true): [values: NDArray, indices: NDArray] {
+export function topk(
+  x: NDArray,
+  k: number,
+  axis: number = -1,
+  largest: boolean = true,
+): [values: NDArray, indices: NDArray] {
   const at = normalizeAxis(axis, x.ndim, 'topk')
   const extent = x.shape[at]!
   if (!Number.isInteger(k) || k < 0 || k > extent) {
@@ -30,7 +35,9 @@ export function topk(x: NDArray, k: number, axis: number = -1, largest: boolean 
       const from = x.offset + r * extent * inner + c
       const value = (i: number): number => x.buffer[from + i * inner]!
       for (let i = 0; i < extent; i++) order[i] = i
-      order.sort((i, j) => (largest ? descending(value(i), value(j)) : descending(value(j), value(i))) || i - j)
+      order.sort(
+        (i, j) => (largest ? descending(value(i), value(j)) : descending(value(j), value(i))) || i - j,
+      )
       for (let i = 0; i < k; i++) {
         const to = (r * k + i) * inner + c
         values.buffer[values.offset + to] = value(order[i]!)

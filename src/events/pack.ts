@@ -10,7 +10,7 @@
  *
  * Layouts, by kind (V is one value: tag, payload):
  *   LeafCreated       kind, form text, source, V
- *   FunctionCalled    kind, signature text, attributes text, input count, inputs…, output count, V…
+ *   FunctionCalled    kind, signature text, attributes text (negative: a passing one), input count, inputs…, output count, V…
  *   GradientComputed  kind, pass, variable, gradient, form text, held, V contribution, V accumulated
  *   ValueAssigned     kind, variable, source, form text, V
  *   StepStarted       kind, elapsed
@@ -44,6 +44,8 @@ export const HELD = ['nothing', 'contribution', 'accumulated'] as const
 
 /** Numbering begins anew at the next batch after so many texts, so that a run of any length stays in bounded memory. */
 const TEXTS_MAX = 65_536
+/** So many attributes of one signature are remembered. */
+const VARIANTS_MAX = 8
 
 const canonical = (x: number) => (x !== x ? Number.NaN : x)
 
@@ -62,6 +64,8 @@ export class Packer {
   /** The remembered texts by number; with gaps where passing texts were. */
   private known: string[] = []
   private nextText = 0
+  /** How many different attributes the calls of a signature have had. */
+  private readonly variants = new Map<number, number>()
   /** @internal Counts the renumberings: who remembers a text's number asks whether this is still the same. */
   numbering = 0
   private values: RecordedArray[] = []
@@ -94,6 +98,19 @@ export class Packer {
   /** The text that has `number`; undefined for a passing text of a batch that was taken. */
   textOf(number: number): string | undefined {
     return number >= this.firstText ? this.texts[number - this.firstText] : this.known[number]
+  }
+
+  /**
+   * The number of a call's attributes. Calls of one signature whose attributes keep changing (a counter, a step) get
+   * passing texts, told by a negative number: −1 − number.
+   */
+  attributes(signature: number, content: string): number {
+    const known = this.numbers.get(content)
+    if (known !== undefined) return known
+    const variants = this.variants.get(signature) ?? 0
+    if (variants >= VARIANTS_MAX) return -1 - this.passingText(content)
+    this.variants.set(signature, variants + 1)
+    return this.text(content)
   }
 
   /** A text that will hardly come again: numbered, but not remembered. */
@@ -198,9 +215,10 @@ export class Packer {
       case 'LeafCreated':
         return this.leaf(this.text(leafForm(payload)), payload.source, payload.value)
       case 'FunctionCalled': {
+        const signature = this.text(callSignature(payload.function, payload.scope, payload.linked, payload.outputs))
         const position = this.call(
-          this.text(callSignature(payload.function, payload.scope, payload.linked, payload.outputs)),
-          this.text(plainToText(payload.attributes, 'attributes')),
+          signature,
+          this.attributes(signature, plainToText(payload.attributes, 'attributes')),
           payload.inputs.length,
         )
         for (const input of payload.inputs) this.callInput(input)
@@ -258,6 +276,7 @@ export class Packer {
     this.valueBytes = 0
     if (this.nextText >= TEXTS_MAX) {
       this.numbers.clear()
+      this.variants.clear()
       this.known = []
       this.nextText = 0
       this.numbering++
@@ -287,7 +306,7 @@ export class Packer {
   }
 
   private ref(ref: Ref | null): void {
-    if (ref !== null && !(ref > 0 && ref % 2 ** 40 <= this.position)) {
+    if (ref !== null && !(ref > 0 && ref % 2 ** 40 < this.position)) {
       throw new TapeError('BAD_EVENT', `event ${this.position} refers to ${ref}, which is not an earlier position of the run`)
     }
     this.words[this.used++] = ref ?? 0

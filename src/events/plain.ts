@@ -1,6 +1,7 @@
 /**
  * Plain data (attributes, configs) as JSON text that loses nothing: JSON has no NaN, no infinities and no −0, so these
- * are written as `{"$number":"-Infinity"}`. Two equal values give the same text.
+ * are written as `{"$number":"-Infinity"}`; an object that looks like that by itself gets one `$` more. Two equal
+ * values give the same text.
  */
 import { TapeError } from '../errors.js'
 import type { Plain } from './event.js'
@@ -24,6 +25,8 @@ export function textToPlain(text: string, what: string): Plain {
 }
 
 const DEPTH_MAX = 64
+/** The one key of an object that would be taken for a number, or for what such an object is written as. */
+const NUMBER_KEY = /^\$+number$/
 
 function encode(value: unknown, path: string, depth: number): unknown {
   if (depth > DEPTH_MAX) throw new TapeError('BAD_EVENT', `${path} is nested deeper than ${DEPTH_MAX} levels, or refers to itself`)
@@ -39,7 +42,8 @@ function encode(value: unknown, path: string, depth: number): unknown {
       const prototype = Object.getPrototypeOf(value)
       if (prototype !== Object.prototype && prototype !== null) break
       const entries = Object.entries(value).filter(([, element]) => element !== undefined)
-      return Object.fromEntries(entries.map(([key, element]) => [key, encode(element, `${path}.${key}`, depth + 1)]))
+      const escape = entries.length === 1 && NUMBER_KEY.test(entries[0]![0]) ? '$' : ''
+      return Object.fromEntries(entries.map(([key, element]) => [escape + key, encode(element, `${path}.${key}`, depth + 1)]))
     }
   }
   const got = typeof value === 'object' ? `a ${(value as object).constructor?.name ?? 'object'}` : `a ${typeof value}`
@@ -51,5 +55,6 @@ function decode(value: unknown): Plain {
   if (Array.isArray(value)) return value.map(decode)
   const keys = Object.keys(value)
   if (keys.length === 1 && keys[0] === '$number') return Number((value as { $number: string }).$number)
-  return Object.fromEntries(keys.map((key) => [key, decode((value as Record<string, unknown>)[key])]))
+  const escaped = keys.length === 1 && NUMBER_KEY.test(keys[0]!) ? 1 : 0
+  return Object.fromEntries(keys.map((key) => [key.slice(escaped), decode((value as Record<string, unknown>)[key])]))
 }

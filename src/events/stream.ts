@@ -23,6 +23,8 @@ export interface BatchLimits {
 export const BATCH_LIMITS: BatchLimits = { eventsMax: 8192, bytesMax: 32 * 2 ** 20, ageMaxMs: 200 }
 
 const CLOCK_EVERY = 64
+/** How much longer than `ageMaxMs` a batch may wait for a good place to end. */
+const PATIENCE = 2
 
 export class EventStream {
   readonly events$: Observable<TapeEvent>
@@ -51,6 +53,7 @@ export class EventStream {
 
   /** Appends an event of any type; gives its position. */
   append(payload: Payload): number {
+    if (payload.type === 'StepStarted' || payload.type === 'BackwardStarted') this.beforeRepetition()
     const at = this.packer.cursor
     const step = this.packer.step
     const position = this.packer.append(payload)
@@ -65,7 +68,17 @@ export class EventStream {
     const waiting = packer.waiting
     if (waiting === 1) this.startAge()
     else if (waiting >= this.limits.eventsMax || packer.valueBytes >= this.limits.bytesMax) this.flush()
-    else if (waiting % CLOCK_EVERY === 0 && performance.now() - this.oldestAt > this.limits.ageMaxMs) this.flush()
+    else if (waiting % CLOCK_EVERY === 0 && performance.now() - this.oldestAt > PATIENCE * this.limits.ageMaxMs) this.flush()
+  }
+
+  /**
+   * Steps and passes repeat, and what repeats is stored once if batches do not cut through it: so a batch that is
+   * about due ends here rather than in the middle of the next step.
+   */
+  private beforeRepetition(): void {
+    const { waiting } = this.packer
+    if (waiting === 0) return
+    if (waiting * PATIENCE >= this.limits.eventsMax || performance.now() - this.oldestAt > this.limits.ageMaxMs) this.flush()
   }
 
   /** Hands over what waits, however little. */

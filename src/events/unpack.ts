@@ -14,6 +14,7 @@ import {
 } from './event.js'
 import { HELD, type PackedBatch, VALUE_ARRAY, VALUE_NONE, VALUE_SCALAR } from './pack.js'
 import { textToPlain } from './plain.js'
+import { ScalarValue } from './scalar-value.js'
 import { frozenEvent } from './validate.js'
 
 const TYPE_OF_KIND = new Map<number, EventType>(Object.entries(EVENT_KIND).map(([type, kind]) => [kind, type as EventType]))
@@ -62,7 +63,8 @@ export class Unpacker {
       }
       case 'FunctionCalled': {
         const [name, scope, linked, forms] = this.list(words.next(), position, 4)
-        const attributes = textToPlain(this.text(words.next(), position), `attributes of event ${position}`)
+        const text = words.next()
+        const attributes = textToPlain(this.text(text < 0 ? -1 - text : text, position), `attributes of event ${position}`)
         const inputs = Array.from({ length: words.next() }, () => words.ref())
         const outputs = Array.from({ length: words.next() }, (_, slot): CallOutput => {
           const [dtype, shape] = (forms as [string, number[]][])[slot]!
@@ -144,7 +146,7 @@ export class WordReader {
       case VALUE_NONE:
         return null
       case VALUE_SCALAR:
-        return scalarValue(payload, dtype, shape)
+        return new ScalarValue(payload, dtype, shape)
       case VALUE_ARRAY: {
         const value = this.values[payload]
         if (value !== undefined) return value
@@ -152,25 +154,4 @@ export class WordReader {
     }
     throw new TapeError('TAPE_CORRUPT', `packed value has tag ${tag} and payload ${payload}`)
   }
-}
-
-/** An array of one element, from its number. */
-export function scalarValue(value: number, dtype: string, shape: readonly number[]): RecordedArray {
-  return { dtype, shape, size: 1, data: typedArrayOf(dtype, [value]) }
-}
-
-/** Throws TAPE_CORRUPT for a dtype that no array has. */
-export function typedArrayOf(dtype: string, values: number[]): RecordedArray['data'] {
-  switch (dtype) {
-    case 'float64':
-      return Float64Array.from(values)
-    case 'float32':
-      return Float32Array.from(values)
-    case 'int32':
-      return Int32Array.from(values)
-    case 'uint8':
-    case 'bool':
-      return Uint8Array.from(values)
-  }
-  throw new TapeError('TAPE_CORRUPT', `unknown dtype ${JSON.stringify(dtype)}`)
 }

@@ -67,8 +67,8 @@ const FIELDS: { readonly [T in TapeEvent['type']]: Record<Exclude<keyof Extract<
  */
 export function frozenEvent<E extends TapeEvent>(event: E): E {
   const { type, version, position, step } = event
-  const fields = FIELDS[type] as Record<string, Check> | undefined
-  if (fields === undefined || EVENT_KIND[type] === undefined) throw new TapeError('TAPE_CORRUPT', `event ${position} has the unknown type ${JSON.stringify(type)}`)
+  const fields = Object.hasOwn(EVENT_KIND, type) ? (FIELDS[type] as Record<string, Check>) : undefined
+  if (fields === undefined) throw new TapeError('TAPE_CORRUPT', `event ${position} has the unknown type ${JSON.stringify(type)}`)
   if (version !== EVENT_VERSION) {
     throw new TapeError('TAPE_TOO_NEW', `event ${position} is ${type} version ${version}; this gradtape reads version ${EVENT_VERSION}: install a newer one`)
   }

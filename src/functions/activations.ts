@@ -1,13 +1,14 @@
 /** Activations, element by element. Knows no layer. */
-import * as elementwise from '../array/elementwise.js'
 import * as comparison from '../array/comparison.js'
+import * as elementwise from '../array/elementwise.js'
+import { gateAboveZero } from '../array/gates.js'
 import { type NDArray, scalar, zerosLike } from '../array/ndarray.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { add, mul, square, sub } from './arithmetic.js'
 import { checkKeys, numberOf } from './attributes.js'
-import { greater, lessEqual, where } from './comparison.js'
+import { greater, where } from './comparison.js'
 import { exp } from './exponential.js'
 
 /** 1/(1 + e⁻ˣ).  Backward gx = gy·y·(1 − y). */
@@ -34,13 +35,29 @@ export class Relu extends Func {
   }
 
   override backward(gy: Variable): Variable {
-    return where(lessEqual(this.input, 0), 0, gy)
+    return new ReluGradient().apply2(gy, this.input)
   }
 }
 
 /** max(x, 0). */
 export function relu(x: Operand): Variable {
   return new Relu().apply1(x)
+}
+
+/** gy where x > 0.  Backward: linear in gy; constant in x but at 0. */
+export class ReluGradient extends Func {
+  override forward(gy: NDArray, x: NDArray): NDArray {
+    return gateAboveZero(gy, x)
+  }
+
+  override backward(g: Variable): (Variable | null)[] {
+    return [new ReluGradient().apply2(g, this.inputAt(1)), null]
+  }
+}
+
+/** gy where x is above 0 or NaN, else 0. Throws SHAPE_MISMATCH unless they have one shape. */
+export function reluGradient(gy: Operand, x: Operand): Variable {
+  return new ReluGradient().apply2(gy, x)
 }
 
 export interface LeakyReluOptions {
@@ -127,6 +144,7 @@ export function softplus(x: Operand): Variable {
 
 registerFunc(Sigmoid)
 registerFunc(Relu)
+registerFunc(ReluGradient)
 registerFunc(LeakyRelu)
 registerFunc(Erf)
 registerFunc(Gelu)

@@ -159,7 +159,7 @@ export function abs(x: Operand): Variable {
 }
 
 /** What is constant between its jumps. */
-export abstract class Step extends NotDifferentiable {
+abstract class Step extends NotDifferentiable {
   protected override get reason(): string {
     return 'its derivative is 0 wherever it exists'
   }

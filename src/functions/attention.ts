@@ -1,7 +1,7 @@
 /** Attention as one call: scores, softmax and the weighted mean of the values. */
 import * as comparison from '../array/comparison.js'
-import * as elementwise from '../array/elementwise.js'
 import { isFloating } from '../array/dtype.js'
+import * as elementwise from '../array/elementwise.js'
 import { allocate, type NDArray, scalar } from '../array/ndarray.js'
 import { matmul as matmulOf } from '../array/products.js'
 import { formatShape } from '../array/shape.js'
@@ -110,7 +110,12 @@ function requireHeads(q: NDArray, k: NDArray, v: NDArray): void {
  * Shapes   q [..., queries, d], k [..., keys, d], v [..., keys, e] → [..., queries, e]; leading axes broadcast.
  * Throws   SHAPE_MISMATCH. A query that sees no key gives NaN, as in PyTorch.
  */
-export function scaledDotProductAttention(q: Operand, k: Operand, v: Operand, options: AttentionOptions = {}): Variable {
+export function scaledDotProductAttention(
+  q: Operand,
+  k: Operand,
+  v: Operand,
+  options: AttentionOptions = {},
+): Variable {
   checkKeys(options, ['causal', 'mask'], 'scaledDotProductAttention')
   const { causal, mask } = options
   const call = new ScaledDotProductAttention({ causal })

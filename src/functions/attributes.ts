@@ -7,6 +7,12 @@ import { TapeError } from '../errors.js'
 
 export type Axis = number | readonly number[]
 
+/**
+ * What a constructor takes when nothing is said. It is a default and not an optional parameter, because a class whose
+ * constructor counts a parameter is expected to leave attributes on the tape.
+ */
+export const UNSAID: Readonly<Record<string, never>> = Object.freeze({})
+
 /** Throws BAD_ARGUMENT unless `given` is an object with none but the known keys; a near miss is named. */
 export function checkKeys(given: unknown, known: readonly string[], what: string): void {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
@@ -25,7 +31,10 @@ export function axisOf(value: unknown, what: string): Axis | undefined {
   if (value === undefined || value === null) return undefined
   if (typeof value === 'number' && Number.isInteger(value)) return value
   if (isIntegers(value)) return fixed(value)
-  throw new TapeError('BAD_AXIS', `${what} expected axis to be an integer or a list of integers, got ${show(value)}`)
+  throw new TapeError(
+    'BAD_AXIS',
+    `${what} expected axis to be an integer or a list of integers, got ${show(value)}`,
+  )
 }
 
 /** One axis; `otherwise` when nothing is said. */
@@ -49,7 +58,13 @@ export function numberOf(value: unknown, otherwise: number | undefined, key: str
 }
 
 /** An integer of at least `least`; needed when there is no `otherwise`. */
-export function integerOf(value: unknown, otherwise: number | undefined, least: number, key: string, what: string): number {
+export function integerOf(
+  value: unknown,
+  otherwise: number | undefined,
+  least: number,
+  key: string,
+  what: string,
+): number {
   if (value === undefined && otherwise !== undefined) return otherwise
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value
   return refuse(`${what} expected ${key} to be an integer of at least ${least}, got ${show(value)}`)
@@ -76,7 +91,8 @@ export function fixed(list: readonly number[]): readonly number[] {
 /** A value in an error message. */
 export function show(value: unknown): string {
   if (typeof value === 'string' || Array.isArray(value)) return JSON.stringify(value)
-  if (typeof value === 'object' && value !== null) return `an object (${value.constructor?.name ?? 'without a prototype'})`
+  if (typeof value === 'object' && value !== null)
+    return `an object (${value.constructor?.name ?? 'without a prototype'})`
   return String(value)
 }
 

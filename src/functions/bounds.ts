@@ -5,27 +5,30 @@ import { type NDArray, scalar } from '../array/ndarray.js'
 import { type Attributes, Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
-import { mul, Step } from './arithmetic.js'
 import { checkKeys, refuse, show } from './attributes.js'
 import { greaterEqual, lessEqual, logicalAnd, where } from './comparison.js'
 import { sumTo } from './shapes.js'
 
 /**
- * Which share of a gradient the first of two operands gets when the larger one is chosen: 1 where a > b, ½ where they are
- * equal, 0 where a < b, and 1 for both where one is NaN, so that a NaN is not hidden.
+ * What of gy the first of two operands gets when the larger one is chosen: gy where a > b, half of it where they are equal,
+ * 0 where a < b, and gy for both where one is NaN, so that a NaN is not hidden.
+ * Backward: linear in gy, element by element; constant in a and b but where they cross.
  */
-export class LargerShare extends Step {
-  override forward(a: NDArray, b: NDArray): NDArray {
-    const y = elementwise.sub(a, b)
-    const half = scalar(0.5, y.dtype)
-    const lower = comparison.where(comparison.less(a, b), scalar(0, y.dtype), scalar(1, y.dtype))
-    return comparison.where(comparison.equal(a, b), half, lower)
+export class LargerShare extends Func {
+  override forward(gy: NDArray, a: NDArray, b: NDArray): NDArray {
+    const half = elementwise.mul(gy, scalar(0.5, gy.dtype))
+    const upper = comparison.where(comparison.equal(a, b), half, gy)
+    return comparison.where(comparison.less(a, b), scalar(0, gy.dtype), upper)
+  }
+
+  override backward(g: Variable): (Variable | null)[] {
+    return [sumTo(largerShare(g, this.inputAt(1), this.inputAt(2)), this.inputAt(0).shape), null, null]
   }
 }
 
-/** 1, ½ or 0; see LargerShare. */
-export function largerShare(a: Operand, b: Operand): Variable {
-  return new LargerShare().apply2(a, b)
+/** What of gy goes to a when the larger of a and b is chosen; see LargerShare. */
+export function largerShare(gy: Operand, a: Operand, b: Operand): Variable {
+  return new LargerShare().apply(gy, a, b)
 }
 
 /** The larger of two.  Backward: gy goes to the larger operand, half to each where they are equal. */
@@ -38,8 +41,8 @@ export class Maximum extends Func {
     const a = this.inputAt(0)
     const b = this.inputAt(1)
     return [
-      this.needsGradient(0) ? sumTo(mul(gy, largerShare(a, b)), a.shape) : null,
-      this.needsGradient(1) ? sumTo(mul(gy, largerShare(b, a)), b.shape) : null,
+      this.needsGradient(0) ? sumTo(largerShare(gy, a, b), a.shape) : null,
+      this.needsGradient(1) ? sumTo(largerShare(gy, b, a), b.shape) : null,
     ]
   }
 }
@@ -59,8 +62,8 @@ export class Minimum extends Func {
     const a = this.inputAt(0)
     const b = this.inputAt(1)
     return [
-      this.needsGradient(0) ? sumTo(mul(gy, largerShare(b, a)), a.shape) : null,
-      this.needsGradient(1) ? sumTo(mul(gy, largerShare(a, b)), b.shape) : null,
+      this.needsGradient(0) ? sumTo(largerShare(gy, b, a), a.shape) : null,
+      this.needsGradient(1) ? sumTo(largerShare(gy, a, b), b.shape) : null,
     ]
   }
 }
@@ -86,7 +89,8 @@ export class Clip extends Func {
     checkKeys(attributes, ['min', 'max'], 'clip')
     const least = boundOf(attributes.min, 'min', -Infinity)
     const most = boundOf(attributes.max, 'max', Infinity)
-    if (least === undefined && most === undefined) refuse('clip expected { min }, { max } or both, got neither')
+    if (least === undefined && most === undefined)
+      refuse('clip expected { min }, { max } or both, got neither')
     super(clipAttributes(least, most))
     this.least = least
     this.most = most

@@ -21,13 +21,21 @@ export interface ConvolutionOptions {
 }
 
 /** A number for both axes, or one for each; integers of at least `least`. */
-export function pairOf(value: unknown, otherwise: Pair | undefined, least: number, key: string, what: string): Pair {
+export function pairOf(
+  value: unknown,
+  otherwise: Pair | undefined,
+  least: number,
+  key: string,
+  what: string,
+): Pair {
   if (value === undefined && otherwise !== undefined) return otherwise
   const pair = typeof value === 'number' ? [value, value] : value
   if (isIntegers(pair) && pair.length === 2 && pair.every((one) => one >= least)) {
     return Object.freeze([pair[0]!, pair[1]!] as const)
   }
-  return refuse(`${what} expected ${key} to be an integer of at least ${least}, or [rows, columns], got ${show(value)}`)
+  return refuse(
+    `${what} expected ${key} to be an integer of at least ${least}, or [rows, columns], got ${show(value)}`,
+  )
 }
 
 const ONES: Pair = Object.freeze([1, 1])
@@ -122,7 +130,9 @@ export class ConvTranspose2d extends Func {
     const padding = pairOf(attributes.padding, ZEROS, 0, 'padding', 'convTranspose2d')
     const extra = pairOf(attributes.extra, ZEROS, 0, 'extra', 'convTranspose2d')
     if (extra[0] >= stride[0] || extra[1] >= stride[1]) {
-      refuse(`convTranspose2d expected extra to be below the stride ${formatShape(stride)}, got ${formatShape(extra)}`)
+      refuse(
+        `convTranspose2d expected extra to be below the stride ${formatShape(stride)}, got ${formatShape(extra)}`,
+      )
     }
     super({ stride, padding, extra })
     this.stride = stride
@@ -154,7 +164,12 @@ export class ConvTranspose2d extends Func {
  * Throws   SHAPE_MISMATCH; BAD_SHAPE when nothing would be left; BAD_ARGUMENT for the options.
  * Source   PyTorch `conv_transpose2d`, whose `output_padding` is `extra`.
  */
-export function convTranspose2d(x: Operand, w: Operand, b?: Operand, options: ConvTransposeOptions = {}): Variable {
+export function convTranspose2d(
+  x: Operand,
+  w: Operand,
+  b?: Operand,
+  options: ConvTransposeOptions = {},
+): Variable {
   const call = new ConvTranspose2d(options)
   return b === undefined || b === null ? call.apply2(x, w) : call.apply(x, w, b)
 }
@@ -186,7 +201,9 @@ export class Conv2dWeights extends Func {
     const { stride, padding, kernel } = this
     const left = (axis: 0 | 1) => (x.shape[2 + axis]! + 2 * padding[axis] - kernel[axis]) % stride[axis]
     return [
-      this.needsGradient(0) ? convTranspose2d(y, g, undefined, { stride, padding, extra: [left(0), left(1)] }) : null,
+      this.needsGradient(0)
+        ? convTranspose2d(y, g, undefined, { stride, padding, extra: [left(0), left(1)] })
+        : null,
       this.needsGradient(1) ? conv2d(x, g, undefined, { stride, padding }) : null,
     ]
   }

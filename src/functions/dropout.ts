@@ -1,6 +1,7 @@
 /** Dropout, whose mask is drawn from a seed and a counter that stand on the tape: a replay drops the same elements. */
-import * as elementwise from '../array/elementwise.js'
+
 import { isFloating } from '../array/dtype.js'
+import * as elementwise from '../array/elementwise.js'
 import { allocate, type NDArray } from '../array/ndarray.js'
 import { nextRandomKey, randomWords } from '../array/random.js'
 import { Func } from '../graph/func.js'
@@ -68,9 +69,12 @@ export function dropout(x: Operand, options: DropoutOptions = {}): Variable {
   const p = probabilityOf(options.p)
   if (!flagOf(options.training, true, 'training', 'dropout') || p === 0) return asVariable(x)
   if ((options.seed === undefined) !== (options.counter === undefined)) {
-    refuse('dropout expected seed and counter together, got one of them; leave both out to use the default generator')
+    refuse(
+      'dropout expected seed and counter together, got one of them; leave both out to use the default generator',
+    )
   }
-  const { seed, counter } = options.seed === undefined ? nextRandomKey() : (options as { seed: number; counter: number })
+  const { seed, counter } =
+    options.seed === undefined ? nextRandomKey() : (options as { seed: number; counter: number })
   return new Dropout({ p, seed, counter }).apply1(x)
 }
 

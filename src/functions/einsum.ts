@@ -7,6 +7,8 @@ import type { Operand, Variable } from '../graph/variable.js'
 import { checkKeys, refuse, show } from './attributes.js'
 import { sumTo } from './shapes.js'
 
+const EQUATION = /^[A-Za-z., ]*(->[A-Za-z. ]*)?$/
+
 /**
  * Σ over all subscripts that the result lacks of the product of the operands.
  * Backward: the gradient of an operand is again such a sum, of gy and the other operands.
@@ -17,7 +19,9 @@ export class Einsum extends Func {
   constructor(attributes: { equation: string }) {
     checkKeys(attributes, ['equation'], 'einsum')
     const { equation } = attributes
-    if (typeof equation !== 'string') refuse(`einsum expected an equation such as 'ij,jk->ik', got ${show(equation)}`)
+    if (typeof equation !== 'string' || !EQUATION.test(equation)) {
+      refuse(`einsum expected an equation such as 'ij,jk->ik', got ${show(equation)}`)
+    }
     super({ equation })
     this.equation = equation
   }
@@ -69,7 +73,8 @@ const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
 /** The equation with a letter for every name. */
 function lettered(terms: readonly (readonly string[])[], target: readonly string[]): string {
   const names = [...new Set(terms.flat())]
-  if (names.length > LETTERS.length) refuse(`einsum expected at most ${LETTERS.length} subscripts, got ${names.length}`)
+  if (names.length > LETTERS.length)
+    refuse(`einsum expected at most ${LETTERS.length} subscripts, got ${names.length}`)
   const write = (term: readonly string[]) => term.map((name) => LETTERS[names.indexOf(name)]).join('')
   return `${terms.map(write).join(',')}->${write(target)}`
 }

@@ -1,12 +1,13 @@
 /** Powers, the exponential and its inverse, and the circular and hyperbolic functions, element by element. */
-import * as elementwise from '../array/elementwise.js'
+
 import { isFloating } from '../array/dtype.js'
+import * as elementwise from '../array/elementwise.js'
 import { type NDArray, scalar, zerosLike } from '../array/ndarray.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { add, div, mul, neg, square, sub } from './arithmetic.js'
-import { checkKeys, numberOf, refuse } from './attributes.js'
+import { checkKeys, numberOf, refuse, UNSAID } from './attributes.js'
 import { equal, greaterEqual, logicalAnd, where } from './comparison.js'
 import { sumTo } from './shapes.js'
 
@@ -81,13 +82,12 @@ export function log1p(x: Operand): Variable {
 export class Pow extends Func {
   private readonly exponent: number | undefined
 
-  constructor(attributes?: { exponent?: number | undefined }) {
-    if (attributes?.exponent === undefined) {
-      if (attributes !== undefined) checkKeys(attributes, ['exponent'], 'pow')
+  constructor(attributes: { exponent?: number | undefined } = UNSAID) {
+    checkKeys(attributes, ['exponent'], 'pow')
+    if (attributes.exponent === undefined) {
       super()
       return
     }
-    checkKeys(attributes, ['exponent'], 'pow')
     const exponent = numberOf(attributes.exponent, undefined, 'exponent', 'pow')
     super({ exponent })
     this.exponent = exponent
@@ -98,7 +98,9 @@ export class Pow extends Func {
     if (e !== undefined && c === undefined) return elementwise.pow(x, e)
     if (c === undefined || e !== undefined) {
       const got = e === undefined ? 'neither' : 'both'
-      return refuse(`pow expected its exponent as an attribute, { exponent }, or as its second operand, got ${got}`)
+      return refuse(
+        `pow expected its exponent as an attribute, { exponent }, or as its second operand, got ${got}`,
+      )
     }
     if (isFloating(x.dtype)) return elementwise.pow(x, scalar(c, x.dtype))
     const whole = Number.isInteger(c) && c >= 0 && c < 2 ** 31
@@ -114,7 +116,9 @@ export class Pow extends Func {
     }
     const e = this.inputAt(1)
     return [
-      this.needsGradient(0) ? sumTo(where(equal(e, 0), 0, mul(gy, mul(e, pow(x, sub(e, 1))))), x.shape) : null,
+      this.needsGradient(0)
+        ? sumTo(where(equal(e, 0), 0, mul(gy, mul(e, pow(x, sub(e, 1))))), x.shape)
+        : null,
       this.needsGradient(1) ? sumTo(this.gradientOfExponent(gy, x, e), e.shape) : null,
     ]
   }

@@ -32,7 +32,10 @@ export class Gather extends Func {
 
   override backward(gy: Variable): (Variable | null)[] {
     const x = this.inputAt(0)
-    return [scatterAdd(broadcastTo(asVariable(0, x), x.shape), this.inputAt(1), gy, { axis: this.axis }), null]
+    return [
+      scatterAdd(broadcastTo(asVariable(0, x), x.shape), this.inputAt(1), gy, { axis: this.axis }),
+      null,
+    ]
   }
 }
 
@@ -75,7 +78,12 @@ export class ScatterAdd extends Func {
  * Throws   SHAPE_MISMATCH, INDEX_OUT_OF_RANGE, BAD_AXIS, BAD_DTYPE.
  * Source   PyTorch `scatter_add`.
  */
-export function scatterAdd(x: Operand, indices: Operand, values: Operand, options: GatherOptions = {}): Variable {
+export function scatterAdd(
+  x: Operand,
+  indices: Operand,
+  values: Operand,
+  options: GatherOptions = {},
+): Variable {
   const partner = values instanceof Variable ? values : null
   return new ScatterAdd(options).apply(asVariable(x, partner), indexOperand(indices), values)
 }

@@ -14,7 +14,9 @@ import { NotDifferentiable } from './not-differentiable.js'
 
 /** Indices as an operand: numbers and lists of numbers as int32, all else as it is. */
 export function indexOperand(indices: Operand): Operand {
-  return typeof indices === 'number' || Array.isArray(indices) ? ndarray(indices, { dtype: 'int32' }) : indices
+  return typeof indices === 'number' || Array.isArray(indices)
+    ? ndarray(indices, { dtype: 'int32' })
+    : indices
 }
 
 /** Throws BAD_DTYPE with advice when labels or indices are no integers. */
@@ -48,7 +50,10 @@ export class Take extends Func {
   }
 
   override backward(gy: Variable): (Variable | null)[] {
-    return [scatterTake(gy, this.inputAt(1), takenAxis(this.axis, this.inputAt(0).ndim), this.sizeOfAxis()), null]
+    return [
+      scatterTake(gy, this.inputAt(1), takenAxis(this.axis, this.inputAt(0).ndim), this.sizeOfAxis()),
+      null,
+    ]
   }
 
   private sizeOfAxis(): number {
@@ -110,7 +115,10 @@ export function scatterTake(values: Operand, indices: Operand, axis: number, siz
 export class Embedding extends Func {
   override forward(w: NDArray, ids: NDArray): NDArray {
     if (w.ndim !== 2) {
-      throw new TapeError('SHAPE_MISMATCH', `embedding expected a table w [count, width], got ${show(w.shape)}`)
+      throw new TapeError(
+        'SHAPE_MISMATCH',
+        `embedding expected a table w [count, width], got ${show(w.shape)}`,
+      )
     }
     requireIndices(ids, 'embedding: ids')
     return indexing.take(w, ids, 0)

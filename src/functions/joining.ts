@@ -1,7 +1,7 @@
 /** Arrays put together and cut apart along an axis, and the parts and paddings of one array. Their adjoints are each other. */
 import type { NDArray } from '../array/ndarray.js'
-import * as rearrange from '../array/rearrange.js'
 import type { Range } from '../array/rearrange.js'
+import * as rearrange from '../array/rearrange.js'
 import { normalizeAxis, type Shape } from '../array/shape.js'
 import { type AttributeValue, Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
@@ -161,13 +161,17 @@ export class Slice extends Func {
 
 function rangesOf(value: unknown, what: string): readonly Range[] {
   if (!Array.isArray(value)) {
-    return refuse(`${what} expected a list of ranges, one [start, stop, step] or null for each axis, got ${show(value)}`)
+    return refuse(
+      `${what} expected a list of ranges, one [start, stop, step] or null for each axis, got ${show(value)}`,
+    )
   }
   return value.map((range: unknown, axis) => {
     if (range === null || range === undefined) return null
     const whole = (bound: unknown) => bound === null || bound === undefined || Number.isInteger(bound)
     if (!Array.isArray(range) || range.length > 3 || !range.every(whole)) {
-      return refuse(`${what} expected [start, stop, step] of integers or null for axis ${axis}, got ${show(range)}`)
+      return refuse(
+        `${what} expected [start, stop, step] of integers or null for axis ${axis}, got ${show(range)}`,
+      )
     }
     return range.map((bound: number | null | undefined) => bound ?? null) as unknown as Range
   })

@@ -3,7 +3,7 @@ import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
 import { allocate, type NDArray, scalar } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
-import { broadcastShapes, formatShape, sameShape, type Shape, sizeOf } from '../array/shape.js'
+import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import * as softmaxes from '../array/softmax.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
@@ -58,16 +58,17 @@ export class SoftmaxCrossEntropy extends Func {
 }
 
 function requireLabels(x: NDArray, labels: NDArray): void {
-  const got = `x ${formatShape(x.shape)} and labels ${formatShape(labels.shape)} of ${labels.dtype}`
-  if (x.ndim === 0) {
-    throw new TapeError('SHAPE_MISMATCH', `softmaxCrossEntropy expected x [n, classes] and labels [n], got ${got}`)
+  if (x.ndim > 0) {
+    if (isFloating(labels.dtype) && sameShape(labels.shape, x.shape)) return
+    requireIndices(labels, 'softmaxCrossEntropy: labels')
+    if (labels.ndim === x.ndim - 1 && labels.shape.every((extent, axis) => extent === x.shape[axis])) return
   }
-  if (isFloating(labels.dtype) && sameShape(labels.shape, x.shape)) return
-  requireIndices(labels, 'softmaxCrossEntropy: labels')
-  const rows = x.shape.slice(0, -1)
-  if (!sameShape(labels.shape, rows)) {
-    throw new TapeError('SHAPE_MISMATCH', `softmaxCrossEntropy expected labels ${formatShape(rows)}, got ${got}`)
-  }
+  const expected =
+    x.ndim > 0 ? `labels ${formatShape(x.shape.slice(0, -1))}` : 'x [n, classes] and labels [n]'
+  throw new TapeError(
+    'SHAPE_MISMATCH',
+    `softmaxCrossEntropy expected ${expected}, got x ${formatShape(x.shape)} and labels ${formatShape(labels.shape)}`,
+  )
 }
 
 function refuseLabel(label: number, row: number, classes: number): never {
@@ -85,7 +86,10 @@ function refuseLabel(label: number, row: number, classes: number): never {
  */
 export function softmaxCrossEntropy(x: Operand, labels: Operand): Variable {
   const classed = Array.isArray(labels) && typeof labels[0] === 'number' && labels.every(Number.isInteger)
-  return new SoftmaxCrossEntropy().apply2(x, classed || typeof labels === 'number' ? indexOperand(labels) : labels)
+  return new SoftmaxCrossEntropy().apply2(
+    x,
+    classed || typeof labels === 'number' ? indexOperand(labels) : labels,
+  )
 }
 
 /** mean((a − b)²).  Backward ga = gy·2(a − b)/n, gb = −ga, each summed back to its input's shape. */
@@ -144,7 +148,9 @@ export class BinaryCrossEntropy extends Func {
     const one = scalar(1, p.dtype)
     const hit = elementwise.mul(t, elementwise.clip(elementwise.log(p), LOG_LEAST))
     const miss = elementwise.clip(elementwise.log1p(elementwise.neg(p)), LOG_LEAST)
-    return elementwise.neg(reductions.mean(elementwise.add(hit, elementwise.mul(elementwise.sub(one, t), miss))))
+    return elementwise.neg(
+      reductions.mean(elementwise.add(hit, elementwise.mul(elementwise.sub(one, t), miss))),
+    )
   }
 
   override backward(gy: Variable): (Variable | null)[] {

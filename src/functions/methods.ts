@@ -123,7 +123,9 @@ const functions = {
 }
 
 type Functions = typeof functions
-type WithoutFirst<F> = F extends (x: Operand, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never
+type WithoutFirst<F> = F extends (x: Operand, ...rest: infer Rest) => infer Result
+  ? (...rest: Rest) => Result
+  : never
 
 /** The methods that functions add to Variable. */
 export type Methods = { [Name in keyof Functions]: WithoutFirst<Functions[Name]> }

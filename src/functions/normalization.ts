@@ -1,9 +1,10 @@
 /** Normalisation to mean 0 and variance 1 with learned scale and shift: over the last axes, or over all but the channels. */
-import * as elementwise from '../array/elementwise.js'
+
 import { isFloating } from '../array/dtype.js'
+import * as elementwise from '../array/elementwise.js'
 import { type NDArray, scalar, viewOf } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
-import { formatShape, sameShape, type Shape, sizeOf } from '../array/shape.js'
+import { formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
@@ -22,7 +23,13 @@ function epsOf(value: unknown, what: string): number {
 }
 
 /** (x − mean)/√(variance + eps)·gamma + beta over some axes, on arrays; gamma and beta broadcast to x. */
-function normalized(x: NDArray, gamma: NDArray, beta: NDArray, axes: readonly number[], eps: number): NDArray {
+function normalized(
+  x: NDArray,
+  gamma: NDArray,
+  beta: NDArray,
+  axes: readonly number[],
+  eps: number,
+): NDArray {
   const from = isFloating(x.dtype) ? x : x.astype('float64')
   const over = { axis: axes, keepdims: true }
   const centred = elementwise.sub(from, reductions.mean(from, over))
@@ -38,7 +45,12 @@ function scaled(centred: NDArray, variance: NDArray, gamma: NDArray, beta: NDArr
 /**
  * x̂ = (x − mean)/s with s = √(variance + eps), and gx = (h − mean(h) − x̂·mean(h·x̂))/s for h = gy·gamma, means over the axes.
  */
-function backThrough(x: Variable, h: Variable, axes: readonly number[], eps: number): { xHat: Variable; gx: Variable } {
+function backThrough(
+  x: Variable,
+  h: Variable,
+  axes: readonly number[],
+  eps: number,
+): { xHat: Variable; gx: Variable } {
   const over = { axis: axes, keepdims: true }
   const centred = sub(x, mean(x, over))
   const deviation = sqrt(add(mean(square(centred), over), eps))
@@ -60,7 +72,12 @@ export class LayerNorm extends Func {
 
   override forward(x: NDArray, gamma: NDArray, beta: NDArray): NDArray {
     const last = gamma.ndim === 0 ? [] : x.shape.slice(-gamma.ndim)
-    if (gamma.ndim === 0 || gamma.ndim > x.ndim || !sameShape(gamma.shape, last) || !sameShape(gamma.shape, beta.shape)) {
+    if (
+      gamma.ndim === 0 ||
+      gamma.ndim > x.ndim ||
+      !sameShape(gamma.shape, last) ||
+      !sameShape(gamma.shape, beta.shape)
+    ) {
       throw new TapeError(
         'SHAPE_MISMATCH',
         `layerNorm expected gamma and beta of the shape of x's last axes, got x ${formatShape(x.shape)}, ` +
@@ -128,7 +145,11 @@ export class BatchNorm extends Func {
   }
 
   override forward(x: NDArray, gamma: NDArray, beta: NDArray, center?: NDArray, variance?: NDArray): NDArray {
-    requireChannels(x, [gamma, beta, ...(center === undefined || variance === undefined ? [] : [center, variance])])
+    requireChannels(x, [
+      gamma,
+      beta,
+      ...(center === undefined || variance === undefined ? [] : [center, variance]),
+    ])
     const shape = channelShape(x.shape)
     const scale = viewOf(gamma, shape)
     const shift = viewOf(beta, shape)
@@ -208,11 +229,17 @@ function requireRows(shape: Shape): void {
  * Throws   SHAPE_MISMATCH; BAD_SHAPE for a batch of one value a channel; BAD_ARGUMENT when inference lacks its statistics.
  * Source   PyTorch `batch_norm`: the variance divides by n; eps 1e-5 unless said. Running statistics are not changed.
  */
-export function batchNorm(x: Operand, gamma: Operand, beta: Operand, options: BatchNormOptions = {}): Variable {
+export function batchNorm(
+  x: Operand,
+  gamma: Operand,
+  beta: Operand,
+  options: BatchNormOptions = {},
+): Variable {
   checkKeys(options, ['eps', 'training', 'runningMean', 'runningVariance'], 'batchNorm')
   const { runningMean, runningVariance, eps } = options
   const given = runningMean !== undefined && runningVariance !== undefined
-  if (flagOf(options.training, !given, 'training', 'batchNorm')) return new BatchNorm({ eps }).apply(x, gamma, beta)
+  if (flagOf(options.training, !given, 'training', 'batchNorm'))
+    return new BatchNorm({ eps }).apply(x, gamma, beta)
   if (!given) {
     refuse('batchNorm without training expected { runningMean, runningVariance }, got no such pair')
   }

@@ -112,7 +112,11 @@ export class Topk extends Func {
  * Shapes   x [a…, n, b…] → values [a…, k, b…] and int32 indices of that shape
  * Throws   BAD_ARGUMENT unless k is from 0 to n; BAD_AXIS.
  */
-export function topk(x: Operand, k: number, options: TopkOptions = {}): [values: Variable, indices: Variable] {
+export function topk(
+  x: Operand,
+  k: number,
+  options: TopkOptions = {},
+): [values: Variable, indices: Variable] {
   const [values, indices] = new Topk({ ...options, k }).applyAll(x)
   return [values!, indices!]
 }

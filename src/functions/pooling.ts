@@ -20,7 +20,11 @@ export interface PoolingOptions {
 const POOLING_KEYS = ['kernel', 'stride', 'padding']
 const ZEROS: Pair = Object.freeze([0, 0])
 
-function poolingOf(options: PoolingOptions, keys: readonly string[], what: string): { kernel: Pair; stride: Pair; padding: Pair } {
+function poolingOf(
+  options: PoolingOptions,
+  keys: readonly string[],
+  what: string,
+): { kernel: Pair; stride: Pair; padding: Pair } {
   checkKeys(options, keys, what)
   const kernel = pairOf(options.kernel, undefined, 1, 'kernel', what)
   const stride = pairOf(options.stride, kernel, 1, 'stride', what)
@@ -147,7 +151,11 @@ export class AveragePool2dScatter extends Func {
   private readonly size: Pair
 
   constructor(attributes: PoolingOptions & { size: Pair }) {
-    const { kernel, stride, padding } = poolingOf(attributes, [...POOLING_KEYS, 'size'], 'averagePool2dScatter')
+    const { kernel, stride, padding } = poolingOf(
+      attributes,
+      [...POOLING_KEYS, 'size'],
+      'averagePool2dScatter',
+    )
     const size = pairOf(attributes.size, undefined, 1, 'size', 'averagePool2dScatter')
     super({ kernel, stride, padding, size })
     this.kernel = kernel

@@ -4,7 +4,7 @@ import * as products from '../array/products.js'
 import { type Attributes, Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
-import { checkKeys, flagOf } from './attributes.js'
+import { checkKeys, flagOf, UNSAID } from './attributes.js'
 import { reshape, sumTo } from './shapes.js'
 
 export interface MatMulOptions {
@@ -23,8 +23,8 @@ export class MatMul extends Func {
   readonly transposeA: boolean
   readonly transposeB: boolean
 
-  constructor(attributes?: MatMulOptions) {
-    if (attributes === undefined) {
+  constructor(attributes: MatMulOptions = UNSAID) {
+    if (attributes === UNSAID) {
       super()
       this.transposeA = false
       this.transposeB = false
@@ -60,8 +60,16 @@ export class MatMul extends Func {
       ])
     }
     return [
-      this.needsGradient(0) ? fit(this.gradientOfA(g, matrixB, !rowA && this.transposeA, !columnB && this.transposeB), matrixA, a) : null,
-      this.needsGradient(1) ? fit(this.gradientOfB(g, matrixA, !rowA && this.transposeA, !columnB && this.transposeB, matrixB), matrixB, b) : null,
+      this.needsGradient(0)
+        ? fit(this.gradientOfA(g, matrixB, !rowA && this.transposeA, !columnB && this.transposeB), matrixA, a)
+        : null,
+      this.needsGradient(1)
+        ? fit(
+            this.gradientOfB(g, matrixA, !rowA && this.transposeA, !columnB && this.transposeB, matrixB),
+            matrixB,
+            b,
+          )
+        : null,
     ]
   }
 

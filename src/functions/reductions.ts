@@ -6,7 +6,7 @@ import { type Attributes, Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { div } from './arithmetic.js'
-import { type Axis, axisOf, checkKeys, flagOf } from './attributes.js'
+import { type Axis, axisOf, checkKeys, flagOf, UNSAID } from './attributes.js'
 import { cast } from './casting.js'
 import { equal, logicalOr, notEqual, where } from './comparison.js'
 import { broadcastTo, reshape } from './shapes.js'
@@ -25,8 +25,8 @@ export abstract class Reduction extends Func {
   readonly axis: Axis | undefined
   readonly keepdims: boolean
 
-  constructor(options: ReduceOptions | undefined, what: string) {
-    if (options === undefined) {
+  constructor(options: ReduceOptions, what: string) {
+    if (options === UNSAID) {
       super()
       this.axis = undefined
       this.keepdims = false
@@ -67,7 +67,7 @@ export function keptShape(shape: Shape, axis: Axis | undefined): Shape {
 
 /** Sum.  Backward: gy repeated over the axes. */
 export class Sum extends Reduction {
-  constructor(attributes?: ReduceOptions) {
+  constructor(attributes: ReduceOptions = UNSAID) {
     super(attributes, 'sum')
   }
 
@@ -92,7 +92,7 @@ export function sum(x: Operand, options?: ReduceOptions): Variable {
 
 /** Mean.  Backward: gy/n repeated over the axes, n elements each. */
 export class Mean extends Reduction {
-  constructor(attributes?: ReduceOptions) {
+  constructor(attributes: ReduceOptions = UNSAID) {
     super(attributes, 'mean')
   }
 
@@ -124,7 +124,7 @@ abstract class Extremum extends Reduction {
 }
 
 export class Max extends Extremum {
-  constructor(attributes?: ReduceOptions) {
+  constructor(attributes: ReduceOptions = UNSAID) {
     super(attributes, 'max')
   }
 
@@ -139,7 +139,7 @@ export function max(x: Operand, options?: ReduceOptions): Variable {
 }
 
 export class Min extends Extremum {
-  constructor(attributes?: ReduceOptions) {
+  constructor(attributes: ReduceOptions = UNSAID) {
     super(attributes, 'min')
   }
 

@@ -6,14 +6,14 @@ import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { div, mul } from './arithmetic.js'
-import { checkKeys, integerOf } from './attributes.js'
+import { checkKeys, integerOf, UNSAID } from './attributes.js'
 import { where } from './comparison.js'
 import { type ReduceOptions, Reduction } from './reductions.js'
 import { broadcastTo, flip, reshape, transpose } from './shapes.js'
 
 /** Product.  Backward gxᵢ = gy·∏xⱼ over j ≠ i: gy·y/xᵢ where no factor is 0. */
 export class Prod extends Reduction {
-  constructor(attributes?: ReduceOptions) {
+  constructor(attributes: ReduceOptions = UNSAID) {
     super(attributes, 'prod')
   }
 
@@ -39,7 +39,13 @@ export class Prod extends Reduction {
     const others = prod(where(eye(n, n, 'bool'), 1, broadcastTo(rows, [...outer, n, n])), { axis: -1 })
     const gradient = mul(others, reshape(gy, [...outer, 1]))
     const inverse = order.map((_, axis) => order.indexOf(axis))
-    return transpose(reshape(gradient, order.map((axis) => x.shape[axis]!)), inverse)
+    return transpose(
+      reshape(
+        gradient,
+        order.map((axis) => x.shape[axis]!),
+      ),
+      inverse,
+    )
   }
 }
 

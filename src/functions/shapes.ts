@@ -5,12 +5,22 @@
 import type { NDArray } from '../array/ndarray.js'
 import * as rearrange from '../array/rearrange.js'
 import { sumTo as sumToOf } from '../array/reductions.js'
-import { normalizeAxis, sameShape, type Shape } from '../array/shape.js'
+import { normalizeAxis, type Shape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
-import { type Axis, axisOf, checkKeys, fixed, integerOf, isIntegers, shapeOf, show } from './attributes.js'
+import {
+  type Axis,
+  axisOf,
+  checkKeys,
+  fixed,
+  integerOf,
+  isIntegers,
+  shapeOf,
+  show,
+  UNSAID,
+} from './attributes.js'
 
 /** The same elements in another shape.  Backward gx = gy in x's shape. */
 export class Reshape extends Func {
@@ -48,13 +58,12 @@ export function reshape(x: Operand, shape: Shape): Variable {
 export class Transpose extends Func {
   private readonly axes: readonly number[] | undefined
 
-  constructor(attributes?: { axes?: readonly number[] | undefined }) {
-    if (attributes?.axes === undefined) {
-      if (attributes !== undefined) checkKeys(attributes, ['axes'], 'transpose')
+  constructor(attributes: { axes?: readonly number[] | undefined } = UNSAID) {
+    checkKeys(attributes, ['axes'], 'transpose')
+    if (attributes.axes === undefined) {
       super()
       return
     }
-    checkKeys(attributes, ['axes'], 'transpose')
     if (!isIntegers(attributes.axes)) {
       throw new TapeError('BAD_AXIS', `transpose expected a list of axes, got ${show(attributes.axes)}`)
     }

@@ -1,6 +1,7 @@
 /** Reductions built of others: spread, length, and the logarithm of a sum of exponentials. */
-import * as elementwise from '../array/elementwise.js'
+
 import { isFloating } from '../array/dtype.js'
+import * as elementwise from '../array/elementwise.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
 import { normalizeAxes } from '../array/shape.js'
@@ -8,7 +9,7 @@ import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { abs, div, mul, sign, sub } from './arithmetic.js'
-import { type Axis, axisOf, checkKeys, flagOf, integerOf, numberOf, refuse } from './attributes.js'
+import { type Axis, axisOf, checkKeys, flagOf, integerOf, numberOf, refuse, UNSAID } from './attributes.js'
 import { equal, where } from './comparison.js'
 import { exp, pow } from './exponential.js'
 import { keptShape, mean, type ReduceOptions, Reduction } from './reductions.js'
@@ -157,7 +158,7 @@ export function norm(x: Operand, options: NormOptions = {}): Variable {
 
 /** ln Σeˣ.  Backward gx = gy·e^(x − y). */
 export class LogSumExp extends Reduction {
-  constructor(attributes?: ReduceOptions) {
+  constructor(attributes: ReduceOptions = UNSAID) {
     super(attributes, 'logSumExp')
   }
 

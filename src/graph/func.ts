@@ -202,10 +202,7 @@ export abstract class Func {
     if (linking) y.creator = this
     this.output0 = y
     this.order = ++mode.clock
-    if (mode.recorder !== null) {
-      this.checkAttributes()
-      mode.recorder.functionCalled(this, linking)
-    }
+    if (mode.recorder !== null) mode.recorder.functionCalled(this, linking)
     return y
   }
 
@@ -224,10 +221,7 @@ export abstract class Func {
     this.output0 = outputs[0]!
     if (outputs.length > 1) this.outputsRest = outputs.slice(1)
     this.order = ++mode.clock
-    if (mode.recorder !== null) {
-      this.checkAttributes()
-      mode.recorder.functionCalled(this, linking)
-    }
+    if (mode.recorder !== null) mode.recorder.functionCalled(this, linking)
     return outputs
   }
 
@@ -261,6 +255,7 @@ export abstract class Func {
         `this ${this.name} was applied before; one instance is one call, so make a new one: new ${this.constructor.name}(…).apply(…)`,
       )
     }
+    if (mode.recorder !== null && !checkedClasses.has(this.constructor)) this.checkRemaking()
   }
 
   private asArray(made: ForwardResult): NDArray {
@@ -269,11 +264,13 @@ export abstract class Func {
     throw new TapeError('BAD_VALUE', `${this.name}.forward expected to return an NDArray or a list of them, got ${made === null ? 'null' : typeof made}`)
   }
 
-  /** A class whose constructor takes arguments that are not on the tape could not be made again from it: said at once. */
-  private checkAttributes(): void {
-    const funcClass = this.constructor
-    if (checkedClasses.has(funcClass)) return
-    if (funcClass.length > 0 && Object.keys(this.attributes).length === 0) {
+  /**
+   * A class whose constructor takes arguments that are not on the tape could not be made again from it: said at its first
+   * recorded call, before forward leaves anything in the instance.
+   */
+  private checkRemaking(): void {
+    const funcClass = this.constructor as new (attributes: Attributes) => Func
+    if (funcClass.length > 0 && Object.keys(this.attributes).length === 0 && !this.equals(remade(funcClass))) {
       throw new TapeError(
         'ATTRIBUTES_MISSING',
         `${funcClass.name}'s constructor takes ${funcClass.length} argument(s), but the call has no attributes, so the tape could not make it again; ` +
@@ -281,6 +278,25 @@ export abstract class Func {
       )
     }
     checkedClasses.add(funcClass)
+  }
+
+  /** Whether the other has the same plain fields. */
+  private equals(other: Func | null): boolean {
+    if (other === null) return false
+    const isPlain = (value: unknown) => typeof value !== 'function' && (typeof value !== 'object' || value === null || Array.isArray(value))
+    return Object.entries(this).every(([key, value]) => {
+      const fresh = (other as unknown as Record<string, unknown>)[key]
+      return key === 'attributes' || (!isPlain(value) && !isPlain(fresh)) || JSON.stringify(value) === JSON.stringify(fresh)
+    })
+  }
+}
+
+/** What a tape that holds no attributes would make; null when the class does not work without. */
+function remade(funcClass: new (attributes: Attributes) => Func): Func | null {
+  try {
+    return new funcClass({})
+  } catch {
+    return null
   }
 }
 

@@ -40,7 +40,8 @@ export function checkGradients(
     const weights = weightsLike(output.data)
     const analytic = grad([output], variables, { gradients: [weights] })
     const weigh = (at: NDArray[]) => {
-      const y = fn(...at.map((point) => new Variable(point))).data
+      // Linked, because a function that takes gradients itself (a gradient penalty) needs its graph.
+      const y = withLinking(true, () => fn(...at.map((point) => new Variable(point)))).data
       let sum = 0
       for (let i = 0; i < y.size; i++) sum += y.data[i]! * weights.data[i]!
       return sum
@@ -51,8 +52,9 @@ export function checkGradients(
         const h = step * Math.max(1, Math.abs(point.data[element]!))
         const numeric = (weigh(nudged(points, input, element, h)) - weigh(nudged(points, input, element, -h))) / (2 * h)
         const exact = analytic[input]!.data.data[element]!
-        const error = Math.abs(exact - numeric) / Math.max(1, Math.abs(exact), Math.abs(numeric))
-        if (!(error <= worst.error)) Object.assign(worst, { error, input, element, analytic: exact, numeric })
+        const relative = Math.abs(exact - numeric) / Math.max(1, Math.abs(exact), Math.abs(numeric))
+        const error = Number.isNaN(relative) ? Number.POSITIVE_INFINITY : relative
+        if (error > worst.error) Object.assign(worst, { error, input, element, analytic: exact, numeric })
       }
     })
     return { passed: worst.error <= tolerance, worst }

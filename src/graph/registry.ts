@@ -64,6 +64,8 @@ export function createFunc(name: string, attributes: Attributes = {}): Func {
  */
 export function recreateFunc(name: string, attributes: Attributes): Func {
   const func = createFunc(name, attributes)
+  const checked = fittingAttributes.get(func.constructor)
+  if (checked?.has(attributes) === true) return func
   if (!sameAttributes(func.attributes, attributes)) {
     throw new TapeError(
       'ATTRIBUTES_MISSING',
@@ -71,8 +73,13 @@ export function recreateFunc(name: string, attributes: Attributes): Func {
         'its constructor must take one object of attributes and pass it on: constructor(attributes) { super(attributes) }',
     )
   }
+  if (checked === undefined) fittingAttributes.set(func.constructor, new WeakSet([attributes]))
+  else checked.add(attributes)
   return func
 }
+
+/** Attribute objects that a class was found to take: calls read from a file share them. */
+const fittingAttributes = new WeakMap<object, WeakSet<object>>()
 
 function sameAttributes(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true

@@ -54,7 +54,8 @@ export class StreamRecorder implements Recorder {
 
     const { packer } = stream
     const { cursor, step } = packer
-    const position = packer.call(this.signature(func, linked), this.attributes(func.attributes), count)
+    const signature = this.signature(func, linked)
+    const position = packer.call(signature, this.attributes(signature, func.attributes), count)
     if (count > 0) packer.callInput(a)
     if (count > 1) packer.callInput(b)
     if (more !== null) for (const ref of more) packer.callInput(ref)
@@ -228,12 +229,12 @@ export class StreamRecorder implements Recorder {
     return text
   }
 
-  private attributes(attributes: Attributes): number {
+  private attributes(signature: number, attributes: Attributes): number {
     const { packer } = this.openStream!
     const latest = this.latestAttributes
     if (latest !== null && latest.attributes === attributes && latest.numbering === packer.numbering) return latest.text
-    const text = packer.text(plainToText(attributes, 'attributes'))
-    this.latestAttributes = { attributes, numbering: packer.numbering, text }
+    const text = packer.attributes(signature, plainToText(attributes, 'attributes'))
+    if (text >= 0) this.latestAttributes = { attributes, numbering: packer.numbering, text }
     return text
   }
 

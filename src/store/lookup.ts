@@ -2,7 +2,10 @@
 import { TapeError } from '../errors.js'
 import { EVENT_KIND, REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import { type Connection, sqliteError } from './database.js'
-import { RUN_UNIT } from './writer.js'
+import { RUN_UNIT } from './block-cutter.js'
+import { type Block, BlockReader } from './block-reader.js'
+import { decodeRef } from './template.js'
+import { TextReader } from './text-reader.js'
 
 /** What a variable was from some position on. */
 export interface VersionRow {
@@ -14,15 +17,22 @@ export interface VersionRow {
   until: number
 }
 
+/** Positions read at once; no block is longer. */
+const PAGE = 8192
+
 export class Lookup {
   private readonly db: Connection
   private readonly runId: number
   private readonly base: number
   private versionedRefs: Set<Ref> | null = null
   private readonly versionAt = new Map<Ref, VersionRow[]>()
+  private readonly blocks: BlockReader
+  private readonly texts: TextReader
 
   constructor(db: Connection, runId: number) {
     this.db = db
+    this.texts = new TextReader(db)
+    this.blocks = new BlockReader(db, this.texts)
     this.runId = runId
     this.base = runId * RUN_UNIT
   }
@@ -51,11 +61,7 @@ export class Lookup {
   bearerOf(name: string, from: number, to: number): { ref: Ref; position: number } | null {
     const range = [this.base + from, this.base + to]
     const rows = [
-      this.get<{ id: number; ref: number }>(
-        `SELECT l.id AS id, l.id & 4294967295 AS ref FROM _leaf_form f JOIN _leaf l ON l.form_id = f.id
-         WHERE f.name = ? AND l.id BETWEEN ? AND ? ORDER BY l.id DESC LIMIT 1`,
-        name, ...range,
-      ),
+      this.leafNamed(name, from, to),
       this.get<{ id: number; ref: number }>(
         `SELECT id, subject AS ref FROM _fact WHERE kind = ${EVENT_KIND.VariableNamed} AND id BETWEEN ? AND ?
          AND json_extract(payload, '$.name') = ? ORDER BY id DESC LIMIT 1`,
@@ -73,18 +79,19 @@ export class Lookup {
 
   /** The first call of the range that reads the variable; null when none does. */
   firstReader(ref: Ref, from: number, to: number): number | null {
-    const row = this.get<{ id: number | null }>(
-      `SELECT min(id) AS id FROM _call WHERE id BETWEEN ?1 AND ?2
-       AND (a = ?3 OR b = ?3 OR (more IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(more) WHERE value = ?3)))`,
-      this.base + from, this.base + to, ref,
-    )
-    return row?.id == null ? null : row.id - this.base
+    for (const { first, base, template } of this.reading(() => [...this.blocks.blocks(this.runId, from, to)])) {
+      for (const call of template.calls) {
+        const position = first + call[0]!
+        for (let i = 5; i < call.length; i++) if (decodeRef(call[i]!, position, base) === ref && position >= from && position <= to) return position
+      }
+    }
+    return null
   }
 
   /** All names that variables of the run bear, for the message that says which there are. */
   names(): string[] {
     const rows = this.all<{ name: string }>(
-      `SELECT DISTINCT f.name FROM _leaf_form f WHERE f.name IS NOT NULL AND EXISTS (SELECT 1 FROM _leaf l WHERE l.form_id = f.id AND l.id BETWEEN ?1 AND ?2)
+      `SELECT DISTINCT m.key AS name FROM _mark m WHERE m.kind = 'leaf' AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.id BETWEEN ?1 AND ?2)
        UNION SELECT DISTINCT json_extract(payload, '$.name') FROM _fact WHERE id >> 32 = ?3 AND kind = ${EVENT_KIND.VariableNamed}
        UNION SELECT DISTINCT t.content FROM _metric m JOIN _text t ON t.id = m.name_id WHERE m.id BETWEEN ?1 AND ?2 AND m.variable IS NOT NULL`,
       this.base + 1, this.base + RUN_UNIT - 1, this.runId,
@@ -99,8 +106,12 @@ export class Lookup {
       this.runId, ref,
     )
     if (given !== undefined) return given.name
-    const leaf = this.get<{ name: string | null }>('SELECT f.name FROM _leaf l JOIN _leaf_form f ON f.id = l.form_id WHERE l.id = ?', this.base + (ref % REF_SLOT_UNIT))
-    return leaf?.name ?? null
+    const position = ref % REF_SLOT_UNIT
+    for (const { first, template } of this.reading(() => [...this.blocks.blocks(this.runId, position, position)])) {
+      const leaf = template.leaves.find((candidate) => first + candidate[0]! === position)
+      if (leaf !== undefined) return this.texts.leafForm(leaf[3]!).name
+    }
+    return null
   }
 
   /** The version of a variable that a call at `position` reads; null for the first, which the variable was made with. */
@@ -108,23 +119,14 @@ export class Lookup {
     if (!this.versioned().has(ref)) return null
     const known = this.versionAt.get(ref)?.find((version) => version.position < position && position <= version.until)
     if (known !== undefined) return known.position === 0 ? null : known
-    const id = this.base + position
-    const last = this.get<{ id: number; unchained: number }>(
-      `SELECT max(id) AS id, unchained FROM (
-         SELECT max(id) AS id, 0 AS unchained FROM _assignment WHERE id >> 32 = ?1 AND variable = ?2 AND id < ?3
-         UNION ALL SELECT max(id), 1 FROM _fact WHERE id >> 32 = ?1 AND kind = ${EVENT_KIND.VariableUnchained} AND subject = ?2 AND id < ?3)`,
-      this.runId, ref, id,
-    )
-    const next = this.get<{ id: number | null }>(
-      `SELECT min(id) AS id FROM (
-         SELECT min(id) AS id FROM _assignment WHERE id >> 32 = ?1 AND variable = ?2 AND id >= ?3
-         UNION ALL SELECT min(id) FROM _fact WHERE id >> 32 = ?1 AND kind = ${EVENT_KIND.VariableUnchained} AND subject = ?2 AND id >= ?3)`,
-      this.runId, ref, id,
-    )
+    const assigned = this.assignment(ref, 'before', position)
+    const unchained = this.unchained(ref, 'before', position)
+    const nextAssigned = this.assignment(ref, 'from', position) ?? Number.POSITIVE_INFINITY
+    const nextUnchained = this.unchained(ref, 'from', position) ?? Number.POSITIVE_INFINITY
     const version = {
-      position: last?.id == null ? 0 : last.id - this.base,
-      unchained: last?.id != null && last.unchained === 1,
-      until: next?.id == null ? Number.POSITIVE_INFINITY : next.id - this.base,
+      position: Math.max(assigned ?? 0, unchained ?? 0),
+      unchained: (unchained ?? 0) > (assigned ?? 0),
+      until: Math.min(nextAssigned, nextUnchained),
     }
     const found = this.versionAt.get(ref)
     if (found === undefined) this.versionAt.set(ref, [version])
@@ -141,49 +143,125 @@ export class Lookup {
       const position = id - this.base
       if (used <= lastPosition && uses[used]! < position) uses[used] = position
     }
-    const refs = (sql: string, each: (row: unknown[]) => void) => {
-      const rows = this.db.prepare(sql).raw().iterate(this.base + 1, this.base + lastPosition) as IterableIterator<unknown[]>
-      for (const row of rows) each(row)
+    const rows = (sql: string, each: (row: unknown[]) => void) => {
+      for (const row of this.db.prepare(sql).raw().all(this.base + 1, this.base + lastPosition) as unknown[][]) each(row)
     }
-    try {
-      for (const [table, columns] of [
-        ['_leaf', 'source'],
-        ['_call', 'a, b'],
-        ['_gradient', 'variable, gradient, pass'],
-        ['_assignment', 'variable, source'],
-        ['_metric', 'variable'],
-        ['_fact', 'subject'],
-      ] as const) {
-        refs(`SELECT id, ${columns} FROM ${table} WHERE id BETWEEN ? AND ?`, (row) => {
-          for (let i = 1; i < row.length; i++) note(row[i], row[0] as number)
-        })
+    this.reading(() => {
+      for (let start = 1; start <= lastPosition; start += PAGE) {
+        for (const block of this.blocks.blocks(this.runId, start, Math.min(lastPosition, start + PAGE - 1))) noteBlock(block, (ref, position) => note(ref, this.base + position))
       }
-      refs('SELECT c.id, m.value FROM _call c, json_each(c.more) m WHERE c.more IS NOT NULL AND c.id BETWEEN ? AND ?', (row) => note(row[1], row[0] as number))
-      refs(
+      rows('SELECT id, variable FROM _metric WHERE id BETWEEN ? AND ?', (row) => note(row[1], row[0] as number))
+      rows('SELECT id, subject FROM _fact WHERE id BETWEEN ? AND ?', (row) => note(row[1], row[0] as number))
+      rows(
         `SELECT f.id, m.value FROM _fact f, json_tree(f.payload) m WHERE f.kind IN (${EVENT_KIND.BackwardStarted}, ${EVENT_KIND.GradientAssigned}, ${EVENT_KIND.CheckpointTaken})
          AND m.type = 'integer' AND f.id BETWEEN ? AND ?`,
         (row) => note(row[1], row[0] as number),
       )
-    } catch (error) {
-      throw sqliteError(error, `reading run ${this.runId}`)
-    }
+    })
     return uses
   }
 
   private versioned(): Set<Ref> {
     if (this.versionedRefs === null) {
-      // A loose index scan: from one variable to the next, not through every assignment.
       const rows = this.all<{ ref: number }>(
-        `WITH RECURSIVE each(ref) AS (
-           SELECT min(variable) FROM _assignment WHERE id >> 32 = ?1
-           UNION ALL SELECT (SELECT min(variable) FROM _assignment WHERE id >> 32 = ?1 AND variable > each.ref) FROM each WHERE each.ref IS NOT NULL)
-         SELECT ref FROM each WHERE ref IS NOT NULL
-         UNION SELECT subject FROM _fact WHERE id >> 32 = ?1 AND kind = ${EVENT_KIND.VariableUnchained}`,
-        this.runId,
+        `SELECT DISTINCT subject AS ref FROM _fact WHERE id >> 32 = ?1 AND kind = ${EVENT_KIND.VariableUnchained}
+         UNION SELECT key FROM _mark m WHERE kind = 'assigns' AND key > 0 AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.id BETWEEN ?2 AND ?3)`,
+        this.runId, this.base + 1, this.base + RUN_UNIT - 1,
       )
       this.versionedRefs = new Set(rows.map((row) => row.ref))
+      // Where an assignment refers relatively, its template does not say to what: look at the blocks.
+      for (const block of this.blocksOf('assigns', 0)) {
+        for (const assignment of block.template.assignments) this.versionedRefs.add(decodeRef(assignment[4]!, block.first + assignment[0]!, block.base))
+      }
     }
     return this.versionedRefs
+  }
+
+  /** The last leaf of the range that was made with `name`. */
+  private leafNamed(name: string, from: number, to: number): { id: number; ref: number } | undefined {
+    let best = 0
+    for (const templateId of this.marked('leaf', name)) {
+      // The range may begin or end inside a block, so look at the last two.
+      const ids = this.all<{ id: number }>('SELECT id FROM _block WHERE template_id = ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT 2', templateId, this.base + Math.max(1, from - PAGE), this.base + to)
+      for (const { id } of ids) {
+        for (const { first, template } of this.reading(() => [...this.blocks.blocks(this.runId, id - this.base, id - this.base)])) {
+          for (const leaf of template.leaves) {
+            const position = first + leaf[0]!
+            if (position >= from && position <= to && position > best && this.texts.leafForm(leaf[3]!).name === name) best = position
+          }
+        }
+      }
+    }
+    return best === 0 ? undefined : { id: this.base + best, ref: best }
+  }
+
+  /** Position of the last assignment to `ref` before `position`, or of the first at or after it. */
+  private assignment(ref: Ref, which: 'before' | 'from', position: number): number | null {
+    let best: number | null = null
+    for (const templateId of [...this.marked('assigns', ref), ...this.marked('assigns', 0)]) {
+      const found: number | null = which === 'before' ? this.assignmentBefore(templateId, ref, position, best ?? 0) : this.assignmentFrom(templateId, ref, position, best ?? RUN_UNIT - 1)
+      if (found !== null) best = found
+    }
+    return best
+  }
+
+  private assignmentBefore(templateId: number, ref: Ref, position: number, after: number): number | null {
+    for (let below = this.base + position; ; ) {
+      const id = this.get<{ id: number | null }>('SELECT max(id) AS id FROM _block WHERE template_id = ? AND id >= ? AND id < ?', templateId, this.base + Math.max(1, after - PAGE), below)?.id
+      if (id == null) return null
+      const found = this.assignmentsIn(id - this.base, ref).filter((at) => at < position && at > after)
+      if (found.length > 0) return Math.max(...found)
+      below = id
+    }
+  }
+
+  private assignmentFrom(templateId: number, ref: Ref, position: number, before: number): number | null {
+    for (let above = this.base + Math.max(1, position - PAGE) - 1; ; ) {
+      const id = this.get<{ id: number | null }>('SELECT min(id) AS id FROM _block WHERE template_id = ? AND id > ? AND id <= ?', templateId, above, this.base + before)?.id
+      if (id == null) return null
+      const found = this.assignmentsIn(id - this.base, ref).filter((at) => at >= position && at < before)
+      if (found.length > 0) return Math.min(...found)
+      above = id
+    }
+  }
+
+  private assignmentsIn(position: number, ref: Ref): number[] {
+    const found: number[] = []
+    for (const { first, base, template } of this.reading(() => [...this.blocks.blocks(this.runId, position, position)])) {
+      for (const assignment of template.assignments) {
+        const at = first + assignment[0]!
+        if (decodeRef(assignment[4]!, at, base) === ref) found.push(at)
+      }
+    }
+    return found
+  }
+
+  private unchained(ref: Ref, which: 'before' | 'from', position: number): number | null {
+    const order = which === 'before' ? 'id < ? ORDER BY id DESC' : 'id >= ? ORDER BY id'
+    const row = this.get<{ id: number }>(
+      `SELECT id FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.VariableUnchained} AND subject = ? AND ${order} LIMIT 1`,
+      this.runId, ref, this.base + position,
+    )
+    return row === undefined ? null : row.id - this.base
+  }
+
+  private marked(kind: string, key: string | number): number[] {
+    return this.all<{ id: number }>('SELECT template_id AS id FROM _mark WHERE kind = ? AND key = ?', kind, key).map((row) => row.id)
+  }
+
+  private *blocksOf(kind: string, key: string | number): Generator<Block> {
+    for (const templateId of this.marked(kind, key)) {
+      const ids = this.all<{ id: number }>('SELECT id FROM _block WHERE template_id = ? AND id BETWEEN ? AND ?', templateId, this.base + 1, this.base + RUN_UNIT - 1)
+      for (const { id } of ids) yield* this.blocks.blocks(this.runId, id - this.base, id - this.base)
+    }
+  }
+
+  private reading<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      throw sqliteError(error, `reading run ${this.runId}`)
+    }
   }
 
   private get<R>(sql: string, ...parameters: unknown[]): R | undefined {
@@ -202,3 +280,16 @@ export class Lookup {
   }
 }
 
+
+/** Tells `note` every reference of a block, with the position it is made from. */
+function noteBlock({ first, base, template }: Block, note: (ref: Ref, position: number) => void): void {
+  const noteAll = (element: number[], from: number) => {
+    const position = first + element[0]!
+    for (let i = from; i < element.length; i++) if (element[i] !== 0) note(decodeRef(element[i]!, position, base), position)
+  }
+  for (const call of template.calls) noteAll(call, 5)
+  for (const leaf of template.leaves) noteAll(leaf, 4)
+  for (const gradient of template.gradients) noteAll(gradient, 5)
+  for (const assignment of template.assignments) noteAll(assignment, 4)
+  for (const clear of template.clears) noteAll(clear, 1)
+}

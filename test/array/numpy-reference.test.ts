@@ -15,7 +15,15 @@ import { type Shape, sizeOf } from '../../src/array/shape.js'
 type Bits = { dtype: DType; shape: number[]; data: string | number[] }
 type Axis = number | number[] | null
 type Fixture = {
-  sums: { shape: number[]; axis: Axis; dtype: DType; seed: number; sum: string; mean?: string; prod?: string }[]
+  sums: {
+    shape: number[]
+    axis: Axis
+    dtype: DType
+    seed: number
+    sum: string
+    mean?: string
+    prod?: string
+  }[]
   promotion: [DType, DType, DType][]
   binary: { a: Bits; b: Bits; out: Record<string, Bits> }[]
   transcendental: { op: string; x: Bits; out: Bits }[]
@@ -35,7 +43,7 @@ function noise(n: number, seed: number, dtype: DType, shape: Shape = [n]): NDArr
   const values = new Float64Array(n)
   let state = seed
   const next = (): number => {
-    state = Number((BigInt(state) * 1664525n + 1013904223n) % 4294967296n)
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
     return state
   }
   for (let i = 0; i < n; i++) {
@@ -89,13 +97,15 @@ function expectClose(got: NDArray, wanted: Bits, relative: number): void {
   expect(got.shape).toEqual(expected.shape)
   const data = got.data
   expected.data.forEach((value, i) => {
-    if (Number.isFinite(value)) expect(Math.abs(data[i]! - value)).toBeLessThanOrEqual(relative * Math.abs(value))
+    if (Number.isFinite(value))
+      expect(Math.abs(data[i]! - value)).toBeLessThanOrEqual(relative * Math.abs(value))
     else expect(data[i]).toBe(value)
   })
 }
 
 const options = (axis: Axis): { axis?: number | number[] } => (axis === null ? {} : { axis })
-const table = (part: Record<string, never>, name: string): [never, Bits][] => part[name] as unknown as [never, Bits][]
+const table = (part: Record<string, never>, name: string): [never, Bits][] =>
+  part[name] as unknown as [never, Bits][]
 
 describe('sums have the bits of np.sum', () => {
   for (const dtype of ['float64', 'float32'] as const) {
@@ -125,7 +135,10 @@ describe('two operands', () => {
   })
 
   test('broadcast, promote and combine as in NumPy, for every pair of dtypes', () => {
-    const ops: Record<string, (a: NDArray, b: NDArray) => NDArray> = { ...elementwise, ...comparison } as never
+    const ops: Record<string, (a: NDArray, b: NDArray) => NDArray> = {
+      ...elementwise,
+      ...comparison,
+    } as never
     let count = 0
     for (const { a, b, out } of fixture.binary) {
       for (const [op, expected] of Object.entries(out)) {
@@ -162,7 +175,10 @@ test('matmul takes the shapes and dtypes that np.matmul takes', () => {
 })
 
 test('slice reads what Python reads, with bounds beyond the ends and negative steps', () => {
-  const x = ndarray(Int32Array.from({ length: 60 }, (_, i) => i), { shape: [3, 4, 5] })
+  const x = ndarray(
+    Int32Array.from({ length: 60 }, (_, i) => i),
+    { shape: [3, 4, 5] },
+  )
   for (const { ranges, out } of fixture.slices) {
     expectSame(rearrange.slice(x, ranges), out)
     const back = rearrange.scatterSlice(rearrange.slice(x, ranges), ranges, x.shape)
@@ -173,10 +189,23 @@ test('slice reads what Python reads, with bounds beyond the ends and negative st
 
 test('rearranging moves elements where NumPy moves them', () => {
   const part = fixture.rearranged
-  const x = ndarray(Int32Array.from({ length: 24 }, (_, i) => i), { shape: [2, 3, 4] })
-  const y = ndarray(Int32Array.from({ length: 12 }, (_, i) => 100 + i), { shape: [1, 3, 4] })
-  const index = ndarray([[0, 2], [-1, 1]], { dtype: 'int32' })
-  for (const [axes, out] of table(part, 'transpose')) expectSame(rearrange.transpose(x, axes ?? undefined), out)
+  const x = ndarray(
+    Int32Array.from({ length: 24 }, (_, i) => i),
+    { shape: [2, 3, 4] },
+  )
+  const y = ndarray(
+    Int32Array.from({ length: 12 }, (_, i) => 100 + i),
+    { shape: [1, 3, 4] },
+  )
+  const index = ndarray(
+    [
+      [0, 2],
+      [-1, 1],
+    ],
+    { dtype: 'int32' },
+  )
+  for (const [axes, out] of table(part, 'transpose'))
+    expectSame(rearrange.transpose(x, axes ?? undefined), out)
   for (const [axis, out] of table(part, 'flip')) expectSame(rearrange.flip(x, axis ?? undefined), out)
   for (const [axis, out] of table(part, 'stack')) {
     expectSame(rearrange.stack([x, elementwise.add(x, ndarray(1, { dtype: 'int32' }))], axis), out)
@@ -190,8 +219,31 @@ test('rearranging moves elements where NumPy moves them', () => {
     })
   }
   expectSame(rearrange.concat([x, y]), part.concat as unknown as Bits)
-  expectSame(rearrange.pad(x, [[1, 0], [0, 2], [1, 1]], 7), part.pad as unknown as Bits)
-  const g = ndarray([[[0, 2, 1, 1], [2, 2, 0, 1]], [[1, 0, 0, 0], [0, 1, 2, 2]]], { dtype: 'int32' })
+  expectSame(
+    rearrange.pad(
+      x,
+      [
+        [1, 0],
+        [0, 2],
+        [1, 1],
+      ],
+      7,
+    ),
+    part.pad as unknown as Bits,
+  )
+  const g = ndarray(
+    [
+      [
+        [0, 2, 1, 1],
+        [2, 2, 0, 1],
+      ],
+      [
+        [1, 0, 0, 0],
+        [0, 1, 2, 2],
+      ],
+    ],
+    { dtype: 'int32' },
+  )
   expectSame(gather(x, g, 1), part.gather as unknown as Bits)
   expectSame(
     rearrange.broadcastTo(rearrange.slice(y, [null, null, [0, 1]]), [2, 2, 3, 4]),
@@ -211,8 +263,10 @@ test('extremes, their places, running sums and truth over axes are those of NumP
     NDArray,
     NDArray,
   ]
-  for (const [axis, out] of table(part, 'argmax')) expectSame(reductions.argmax(x, options(axis) as never), out)
-  for (const [axis, out] of table(part, 'argmin')) expectSame(reductions.argmin(x, options(axis) as never), out)
+  for (const [axis, out] of table(part, 'argmax'))
+    expectSame(reductions.argmax(x, options(axis) as never), out)
+  for (const [axis, out] of table(part, 'argmin'))
+    expectSame(reductions.argmin(x, options(axis) as never), out)
   for (const [axis, out] of table(part, 'max')) expectSame(reductions.max(x, options(axis)), out)
   for (const [axis, out] of table(part, 'minInt')) expectSame(reductions.min(y, options(axis)), out)
   for (const [axis, out] of table(part, 'any')) expectSame(reductions.any(z, options(axis)), out)

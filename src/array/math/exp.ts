@@ -10,6 +10,9 @@ import * as binary64 from './binary64.js'
 
 const { LN2_HIGH, LN2_LOW, LOG2_E, POWERS, POWERS_ZERO, ROUND_TO_INTEGER } = binary64
 
+/** 2^−54: below it e^x − 1 is x to the last bit. (A literal, since `**` is the engine's own.) */
+const TINY = 5.551115123125783e-17
+
 const C2 = 0.5
 const C3 = 0.16666666666666685
 const C4 = 0.041666666666666526
@@ -23,7 +26,7 @@ const C11 = 2.511261961121433e-8
 const C12 = 2.0871118996516387e-9
 
 /**
- * e^(x + tail) for x in [−746, 710] and a tail that is small beside 1; above the range of float64 it is ∞, below it 0.
+ * e^(x + tail) for x in [−761, 710] and a tail that is small beside 1; above the range of float64 it is ∞, below it 0.
  *
  * The sequence of operations is the contract: the vector kernels do the same. x must be a multiple of 2^−42, or tail 0.
  */
@@ -63,7 +66,7 @@ export function exp(x: number): number {
 
 /**
  * e^x − 1 for x in [−40, 710], where 2^n − 1 = b and the sum b + 2^n·r is the one whose rounding error is added back.
- * A subnormal x, and the sign of −0, are not kept.
+ * The bits of a subnormal x, and the sign of −0, are lost: the caller keeps those.
  */
 function expm1InRange(x: number): number {
   const n = x * LOG2_E + ROUND_TO_INTEGER - ROUND_TO_INTEGER
@@ -94,7 +97,7 @@ function expm1InRange(x: number): number {
  */
 export function expm1(x: number): number {
   if (x > -40 && x < 710) {
-    return x < 2 ** -54 && x > -(2 ** -54) ? x : expm1InRange(x)
+    return x < TINY && x > -TINY ? x : expm1InRange(x)
   }
   return x !== x ? NaN : x < 0 ? -1 : Infinity
 }

@@ -8,6 +8,9 @@ import * as binary64 from './binary64.js'
 
 const { asNumber, asWords, LN2_HIGH, LN2_LOW, POWERS, POWERS_ZERO } = binary64
 
+/** 2^−54: below it log(1 + x) is x to the last bit. (A literal, since `**` is the engine's own.) */
+const TINY = 5.551115123125783e-17
+
 const R0 = 0.6666666666666737
 const R1 = 0.3999999999939863
 const R2 = 0.2857142874555123
@@ -55,7 +58,7 @@ export function log(x: number): number {
 export function log1p(x: number): number {
   if (!(x > -1)) return x === -1 ? -Infinity : NaN
   if (x === Infinity) return Infinity
-  if (x < 2 ** -54 && x > -(2 ** -54)) return x
+  if (x < TINY && x > -TINY) return x
   // u + c is 1 + x exactly, and 2^−k·c is what f lacks; for k = 0 their sum is x again.
   const u = 1 + x
   const v = u - 1

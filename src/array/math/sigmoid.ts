@@ -14,7 +14,10 @@ export function sigmoid(x: number): number {
   if (x !== x) return NaN
   const a = x < 0 ? x : -x
   const e = expWithTail(a > -746 ? a : -746, 0)
-  return (x < 0 ? e : 1) / (1 + e)
+  const denominator = 1 + e
+  const y = (x < 0 ? e : 1) / denominator
+  // What the denominator lost matters most for small results; 1 / denominator is 1 − y there.
+  return x < 0 ? y - y * ((1 - y) * (e - (denominator - 1))) : y
 }
 
 /**

@@ -30,7 +30,10 @@ export function tanh(x: number): number {
     const z2 = z * z
     const z4 = z2 * z2
     const p =
-      P0 + z * P1 + z2 * (P2 + z * P3) + z4 * (P4 + z * P5 + z2 * (P6 + z * P7) + z4 * (P8 + z * P9 + z2 * P10))
+      P0 +
+      z * P1 +
+      z2 * (P2 + z * P3) +
+      z4 * (P4 + z * P5 + z2 * (P6 + z * P7) + z4 * (P8 + z * P9 + z2 * P10))
     // Where x² underflows, x·(z·p) is 0 and the sum must not turn −0 into +0.
     return x === 0 ? x : x + x * (z * p)
   }

@@ -1,0 +1,315 @@
+#!/usr/bin/env python3
+"""Writes test/fixtures/torch-functions.json: what PyTorch says in float64 about the values, gradients and second-derivative
+products of the functions in src/functions/. Run by hand, with Debian's python3-torch; the tests read only the fixture.
+
+For outputs y of inputs x, with fixed weights v and u (see `weights`):
+  gradients  g_i = d(sum v*y)/dx_i
+  seconds    s_i = d(sum_j sum u_j*g_j)/dx_i
+"""
+import json
+import math
+import os
+import sys
+
+import torch
+import torch.nn.functional as F
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+torch.manual_seed(20230)
+
+
+def normal(*shape):
+    return torch.randn(shape)
+
+
+def positive(*shape):
+    return torch.rand(shape) * 2 + 0.2
+
+
+def share(*shape):
+    return torch.rand(shape) * 0.9 + 0.05
+
+
+def ints(values, *shape):
+    return torch.tensor(values, dtype=torch.int32).reshape(shape if shape else (len(values),))
+
+
+def weights(shape, salt):
+    count = math.prod(shape)
+    return torch.tensor([((i * 7 + salt * 3) % 11 - 5) / 4 for i in range(count)]).reshape(tuple(shape))
+
+
+def long(x):
+    return x.long()
+
+
+CASES = []
+
+
+def case(name, call, *inputs, **attributes):
+    CASES.append((name, call, inputs, attributes))
+
+
+# --- element by element -----------------------------------------------------------------------------------------------
+PAIRS = [((4,), (4,)), ((2, 3), (3,)), ((), (2, 3)), ((2, 1), (1, 3)), ((2, 1, 3), (4, 1))]
+for a, b in PAIRS:
+    case("add", torch.add, normal(*a), normal(*b))
+    case("sub", torch.sub, normal(*a), normal(*b))
+    case("mul", torch.mul, normal(*a), normal(*b))
+    case("div", torch.div, normal(*a), positive(*b))
+    case("maximum", torch.maximum, normal(*a), normal(*b))
+    case("minimum", torch.minimum, normal(*a), normal(*b))
+    case("pow", torch.pow, positive(*a), normal(*b))
+ties = torch.tensor([1.0, 2.0, 3.0, -0.5])
+case("maximum", torch.maximum, ties, torch.tensor([1.0, 1.0, 4.0, -0.5]))
+case("minimum", torch.minimum, ties, torch.tensor([1.0, 1.0, 4.0, -0.5]))
+
+WIDE = torch.tensor([-30.0, -12.5, -6.0, -3.1, -1.0, -0.4, -1e-3, 1e-5, 0.3, 1.0, 2.7, 6.0, 11.0, 31.0])
+for x in [normal(5), normal(2, 3), normal(), normal(2, 2, 3)]:
+    case("neg", torch.neg, x)
+    case("square", torch.square, x)
+    case("abs", torch.abs, x)
+    case("exp", torch.exp, x)
+    case("expm1", torch.expm1, x)
+    case("sin", torch.sin, x * 3)
+    case("cos", torch.cos, x * 3)
+    case("tanh", torch.tanh, x)
+    case("sigmoid", torch.sigmoid, x)
+    case("relu", torch.relu, x)
+    case("leakyRelu", lambda t: F.leaky_relu(t, 0.01), x)
+    case("leakyRelu", lambda t: F.leaky_relu(t, 0.2), x, slope=0.2)
+    case("erf", torch.erf, x)
+    case("gelu", F.gelu, x)
+    case("softplus", F.softplus, x)
+    case("clip", lambda t: torch.clamp(t, -0.5, 0.5), x, min=-0.5, max=0.5)
+    case("clip", lambda t: torch.clamp(t, min=0.1), x, min=0.1)
+    case("pow", lambda t: torch.pow(t, 3), x, exponent=3)
+    case("pow", lambda t: torch.pow(t, 2), x, exponent=2)
+    case("pow", lambda t: torch.pow(t, -2), x, exponent=-2)
+    case("sign", torch.sign, x)
+    case("floor", torch.floor, x * 3)
+for x in [positive(5), positive(2, 3), positive()]:
+    case("sqrt", torch.sqrt, x)
+    case("log", torch.log, x)
+    case("log1p", torch.log1p, x)
+    case("pow", lambda t: torch.pow(t, 0.5), x, exponent=0.5)
+    case("pow", lambda t: torch.pow(t, -1.7), x, exponent=-1.7)
+case("sigmoid", torch.sigmoid, WIDE)
+case("tanh", torch.tanh, WIDE[3:11])
+case("softplus", lambda t: F.softplus(t, threshold=1000), WIDE)
+case("exp", torch.exp, WIDE)
+case("erf", torch.erf, WIDE[2:12])
+case("gelu", F.gelu, WIDE[3:])
+case("relu", torch.relu, torch.tensor([-1.0, 0.0, 2.0]))
+case("abs", torch.abs, torch.tensor([-1.0, 0.0, 2.0]))
+case("clip", lambda t: torch.clamp(t, -1, 1), torch.tensor([-2.0, -1.0, 0.5, 1.0, 3.0]), min=-1, max=1)
+
+condition = torch.tensor([[True, False, True], [False, False, True]])
+case("where", lambda c, a, b: torch.where(c, a, b), condition, normal(2, 3), normal(2, 3))
+case("where", lambda c, a, b: torch.where(c, a, b), condition[0], normal(2, 1), normal(3))
+a, b = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([[1.0], [2.5]])
+for name, call in [("equal", torch.eq), ("notEqual", torch.ne), ("less", torch.lt), ("lessEqual", torch.le),
+                   ("greater", torch.gt), ("greaterEqual", torch.ge)]:
+    case(name, call, a, b)
+case("logicalAnd", torch.logical_and, torch.tensor([0.0, 1.0, 2.0]), torch.tensor([[0.0], [3.0]]))
+case("logicalOr", torch.logical_or, torch.tensor([0.0, 1.0, 2.0]), torch.tensor([[0.0], [3.0]]))
+case("logicalNot", torch.logical_not, torch.tensor([0.0, 1.0, 2.0]))
+
+# --- reductions -------------------------------------------------------------------------------------------------------
+AXES = [{}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": [0, 2]}, {"axis": 1}]
+
+
+def axes_of(options, ndim):
+    axis = options.get("axis", list(range(ndim)))
+    return axis if isinstance(axis, list) else [axis]
+
+
+def reduce(call):
+    return lambda options: lambda x: call(x, axes_of(options, x.dim()), options.get("keepdims", False))
+
+
+def product(x, axes, keepdims):
+    for axis in sorted([axis % x.dim() for axis in axes], reverse=True):
+        x = torch.prod(x, dim=axis, keepdim=True)
+    return squeeze_all(x, axes, keepdims)
+
+
+def squeeze_all(x, axes, keepdims):
+    if keepdims:
+        return x
+    for axis in sorted([axis % x.dim() for axis in axes], reverse=True):
+        x = x.squeeze(axis)
+    return x
+
+
+REDUCTIONS = {
+    "sum": lambda x, d, k: torch.sum(x, dim=d, keepdim=k),
+    "mean": lambda x, d, k: torch.mean(x, dim=d, keepdim=k),
+    "max": lambda x, d, k: torch.amax(x, dim=d, keepdim=k),
+    "min": lambda x, d, k: torch.amin(x, dim=d, keepdim=k),
+    "prod": product,
+    "logSumExp": lambda x, d, k: torch.logsumexp(x, dim=d, keepdim=k),
+    "norm": lambda x, d, k: torch.linalg.vector_norm(x, dim=d, keepdim=k),
+    "var": lambda x, d, k: torch.var(x, dim=d, keepdim=k, unbiased=False),
+    "std": lambda x, d, k: torch.std(x, dim=d, keepdim=k, unbiased=False),
+}
+for name, call in REDUCTIONS.items():
+    for options in AXES:
+        case(name, reduce(call)(options), normal(3, 3, 4), **options)
+    case(name, reduce(call)({}), normal(5))
+    case(name, reduce(call)({"axis": 0}), normal(4, 2), axis=0)
+case("max", lambda x: torch.amax(x, dim=[1]), torch.tensor([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]]), axis=1)
+case("min", lambda x: torch.amin(x, dim=[0, 1]), torch.tensor([[1.0, 3.0, 1.0], [2.0, 1.0, 2.0]]))
+case("prod", lambda x: torch.prod(x, dim=1), torch.tensor([[1.5, 0.0, 3.0], [0.0, 2.0, 0.0], [1.0, 2.0, -3.0]]), axis=1)
+case("var", lambda x: torch.var(x, dim=0, unbiased=True), normal(4, 3), axis=0, ddof=1)
+case("std", lambda x: torch.std(x, dim=0, unbiased=True), normal(4, 3), axis=0, ddof=1)
+case("norm", lambda x: torch.linalg.vector_norm(x, ord=3, dim=1), normal(3, 4), axis=1, ord=3)
+case("norm", lambda x: torch.linalg.vector_norm(x, ord=1, dim=1), normal(3, 4), axis=1, ord=1)
+case("cumsum", lambda x: torch.cumsum(x, 0), normal(3, 4), axis=0)
+case("cumsum", lambda x: torch.cumsum(x, -1), normal(3, 4), axis=-1)
+case("argmax", lambda x: torch.argmax(x, 1), normal(3, 4), axis=1)
+case("argmin", lambda x: torch.argmin(x), normal(3, 4))
+case("topk", lambda x: torch.topk(x, 3), normal(2, 6), k=3)
+case("topk", lambda x: torch.topk(x, 2, dim=0, largest=False), normal(5, 2), k=2, axis=0, largest=False)
+for x, axis in [(normal(3, 4), -1), (normal(2, 3, 2), 1), (normal(4, 2), 0)]:
+    case("softmax", lambda t, axis=axis: torch.softmax(t, axis), x, axis=axis)
+    case("logSoftmax", lambda t, axis=axis: torch.log_softmax(t, axis), x, axis=axis)
+extreme = torch.tensor([[1000.0, -1000.0, 0.0], [-1000.0, -1000.5, -1001.0], [5.0, 5.0, 5.0]])
+case("softmax", lambda t: torch.softmax(t, 1), extreme, axis=1)
+case("logSoftmax", lambda t: torch.log_softmax(t, 1), extreme, axis=1)
+
+# --- shapes -----------------------------------------------------------------------------------------------------------
+case("reshape", lambda x: x.reshape(3, 2), normal(2, 3), shape=[3, 2])
+case("reshape", lambda x: x.reshape(-1), normal(2, 3), shape=[-1])
+case("transpose", lambda x: x.permute(1, 0), normal(2, 3))
+case("transpose", lambda x: x.permute(2, 0, 1), normal(2, 3, 4), axes=[2, 0, 1])
+case("broadcastTo", lambda x: x.expand(2, 3, 4), normal(3, 1), shape=[2, 3, 4])
+case("sumTo", lambda x: x.sum_to_size(3, 1), normal(2, 3, 4), shape=[3, 1])
+case("expandDims", lambda x: x.unsqueeze(1), normal(2, 3), axis=1)
+case("squeeze", lambda x: x.squeeze(0), normal(1, 3), axis=0)
+case("flip", lambda x: x.flip(0, 1), normal(2, 3))
+case("flip", lambda x: x.flip(1), normal(2, 3), axis=1)
+case("concat", lambda *xs: torch.cat(xs, 0), normal(2, 3), normal(1, 3), axis=0)
+case("concat", lambda *xs: torch.cat(xs, -1), normal(2, 3), normal(2, 1), normal(2, 2), axis=-1)
+case("stack", lambda *xs: torch.stack(xs, 1), normal(2, 3), normal(2, 3), axis=1)
+case("split", lambda x: torch.split(x, 2), normal(4, 3), parts=2)
+case("split", lambda x: torch.split(x, [1, 3, 1], 1), normal(2, 5), parts=[1, 4], axis=1)
+case("slice", lambda x: x[1:4:2, :-1], normal(5, 4), ranges=[[1, 4, 2], [None, -1]])
+case("pad", lambda x: F.pad(x, (2, 1, 0, 1), value=0.5), normal(2, 3), widths=[[0, 1], [2, 1]], value=0.5)
+
+# --- indices ----------------------------------------------------------------------------------------------------------
+case("take", lambda x, i: x[long(i)], normal(5, 3), ints([4, 0, 4, 2]))
+case("take", lambda x, i: torch.index_select(x, 1, long(i)), normal(2, 4), ints([3, 3, 1]), axis=1)
+case("take", lambda x, i: x[long(i)], normal(5, 2), ints([4, 0, 4, 2], 2, 2))
+case("embedding", lambda w, i: F.embedding(i, w), normal(5, 3), ints([4, 0, 4, 2], 2, 2))
+case("oneHot", lambda i: F.one_hot(long(i), 4).double(), ints([3, 0, 1]), classes=4)
+case("gather", lambda x, i: torch.gather(x, 1, long(i)), normal(3, 4), ints([0, 3, 3, 1, 2, 0], 3, 2), axis=1)
+case("gather", lambda x, i: torch.gather(x, 0, long(i)), normal(3, 2), ints([0, 2, 2, 2], 2, 2), axis=0)
+case("scatterAdd", lambda x, i, v: x.scatter_add(1, long(i), v), normal(3, 4), ints([0, 3, 3, 3, 2, 0], 3, 2), normal(3, 2), axis=1)
+
+# --- products ---------------------------------------------------------------------------------------------------------
+for a, b in [((3, 4), (4, 2)), ((4,), (4,)), ((3, 4), (4,)), ((4,), (4, 3)), ((2, 3, 4), (4, 2)), ((3, 4), (2, 4, 2)),
+             ((2, 1, 3, 4), (3, 4, 2)), ((2, 3, 4), (4,)), ((4,), (2, 4, 3))]:
+    case("matmul", torch.matmul, normal(*a), normal(*b))
+case("matmul", lambda a, b: a.mT @ b, normal(4, 3), normal(4, 2), transposeA=True)
+case("matmul", lambda a, b: a @ b.mT, normal(2, 3, 4), normal(2, 4), transposeB=True)
+case("matmul", lambda a, b: a.mT @ b.mT, normal(4, 3), normal(2, 4), transposeA=True, transposeB=True)
+case("linear", lambda x, w, b: x @ w + b, normal(5, 3), normal(3, 2), normal(2))
+case("linear", lambda x, w: x @ w, normal(5, 3), normal(3, 2))
+case("linear", lambda x, w, b: x @ w + b, normal(2, 2, 3), normal(3, 2), normal(2))
+for equation, shapes in [("ij,jk->ik", [(2, 3), (3, 4)]), ("bij,bjk->bik", [(2, 2, 3), (2, 3, 2)]), ("ii->i", [(3, 3)]),
+                         ("ij->", [(2, 3)]), ("i,j,k->kji", [(2,), (3,), (2,)]), ("ij,ij->i", [(2, 3), (2, 3)]),
+                         ("...ij,...jk->...ik", [(2, 1, 2, 3), (3, 3, 2)]), ("bhqd,bhkd->bhqk", [(2, 2, 3, 2), (2, 2, 4, 2)]),
+                         ("ij,jj,k->i", [(2, 3), (3, 3), (2,)])]:
+    case("einsum", lambda *xs, equation=equation: torch.einsum(equation, *xs), *[normal(*s) for s in shapes], equation=equation)
+
+# --- losses -----------------------------------------------------------------------------------------------------------
+case("softmaxCrossEntropy", lambda x, t: F.cross_entropy(x, long(t)), normal(5, 4), ints([3, 0, 1, 1, 2]))
+case("softmaxCrossEntropy", lambda x, t: F.cross_entropy(x, long(t)), extreme, ints([0, 2, 1]))
+case("softmaxCrossEntropy", lambda x, t: F.cross_entropy(x, long(t)), extreme, ints([1, 0, 2]))
+case("softmaxCrossEntropy", lambda x, t: F.cross_entropy(x.reshape(-1, 3), long(t).reshape(-1)), normal(2, 2, 3), ints([2, 0, 1, 1], 2, 2))
+case("softmaxCrossEntropy", F.cross_entropy, normal(3, 4), torch.softmax(normal(3, 4), 1))
+case("meanSquaredError", F.mse_loss, normal(4, 3), normal(4, 3))
+case("meanSquaredError", F.mse_loss, normal(6), normal(6))
+case("binaryCrossEntropy", lambda p, t: -(t * p.log() + (1 - t) * (1 - p).log()).mean(), share(4, 2), share(4, 2))
+# By its formula: the second derivative of F.binary_cross_entropy adds 1e-12 to p(1 - p), which shows here.
+case("binaryCrossEntropy", lambda p, t: -(t * p.log() + (1 - t) * torch.log1p(-p)).mean(), torch.tensor([1e-9, 1 - 1e-9, 0.25]), ints([1, 0, 1]))
+
+# --- images -----------------------------------------------------------------------------------------------------------
+case("conv2d", F.conv2d, normal(2, 2, 5, 4), normal(3, 2, 3, 2))
+case("conv2d", lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=(1, 2)), normal(2, 2, 5, 4), normal(3, 2, 2, 3), normal(3), stride=2, padding=[1, 2])
+case("conv2d", lambda x, w, b: F.conv2d(x, w, b, stride=(3, 2), padding=1), normal(1, 3, 7, 6), normal(2, 3, 3, 3), normal(2), stride=[3, 2], padding=1)
+case("convTranspose2d", F.conv_transpose2d, normal(2, 3, 2, 3), normal(3, 2, 2, 3))
+case("convTranspose2d", lambda x, w, b: F.conv_transpose2d(x, w, b, stride=(2, 3), padding=1, output_padding=(1, 2)),
+     normal(2, 3, 2, 3), normal(3, 2, 3, 2), normal(2), stride=[2, 3], padding=1, extra=[1, 2])
+case("maxPool2d", lambda x: F.max_pool2d(x, 2), normal(2, 2, 5, 4), kernel=2)
+case("maxPool2d", lambda x: F.max_pool2d(x, (3, 2), stride=(2, 1), padding=1), normal(1, 2, 5, 4), kernel=[3, 2], stride=[2, 1], padding=1)
+case("averagePool2d", lambda x: F.avg_pool2d(x, 2), normal(2, 2, 5, 4), kernel=2)
+case("averagePool2d", lambda x: F.avg_pool2d(x, (3, 2), stride=(2, 1), padding=1), normal(1, 2, 5, 4), kernel=[3, 2], stride=[2, 1], padding=1)
+
+# --- normalisation and attention --------------------------------------------------------------------------------------
+case("layerNorm", lambda x, g, b: F.layer_norm(x, (4,), g, b), normal(3, 4), normal(4), normal(4))
+case("layerNorm", lambda x, g, b: F.layer_norm(x, (2, 3), g, b, 0.1), normal(2, 2, 3), normal(2, 3), normal(2, 3), eps=0.1)
+case("batchNorm", lambda x, g, b: F.batch_norm(x, None, None, g, b, True), normal(5, 3), normal(3), normal(3))
+case("batchNorm", lambda x, g, b: F.batch_norm(x, None, None, g, b, True, eps=0.1), normal(2, 3, 2, 2), normal(3), normal(3), eps=0.1)
+case("batchNorm", lambda x, g, b, m, v: (x - m) / torch.sqrt(v + 1e-5) * g + b, normal(4, 3), normal(3), normal(3), normal(3), positive(3))
+
+
+def attention(q, k, v, mask=None, causal=False):
+    scores = q @ k.mT / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores + mask if mask.is_floating_point() else scores.masked_fill(~mask, -math.inf)
+    if causal:
+        scores = scores.masked_fill(~torch.ones(scores.shape[-2:], dtype=torch.bool).tril(), -math.inf)
+    return torch.softmax(scores, -1) @ v
+
+
+case("scaledDotProductAttention", attention, normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 3))
+case("scaledDotProductAttention", lambda *xs: attention(*xs, causal=True), normal(3, 2), normal(3, 2), normal(3, 2), causal=True)
+case("scaledDotProductAttention", attention, normal(2, 2, 3, 4), normal(5, 4), normal(5, 3), normal(3, 5))
+case("scaledDotProductAttention", attention, normal(3, 4), normal(3, 4), normal(3, 2),
+     torch.tensor([[True, False, True], [True, True, False], [False, False, True]]))
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+def plain(x):
+    """An array as the fixture holds it. JSON has no NaN or infinity; none may occur."""
+    kinds = {torch.float64: "float64", torch.int32: "int32", torch.int64: "int32", torch.bool: "bool"}
+    stored = torch.zeros(x.shape) if x._is_zerotensor() else x.detach()  # zeros may have no memory
+    values = stored.reshape(-1).tolist()
+    for value in values:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"a value is {value}")
+    return {"dtype": kinds[x.dtype], "shape": list(x.shape), "values": [float(v) if x.is_floating_point() else int(v) for v in values]}
+
+
+def record(name, call, inputs, attributes):
+    leaves = [x.clone().requires_grad_(True) if x.is_floating_point() else x for x in inputs]
+    wanted = [x for x in leaves if x.is_floating_point()]
+    made = call(*leaves)
+    outputs = [made] if torch.is_tensor(made) else list(made)
+    row = {"name": name, "attributes": attributes, "inputs": [plain(x) for x in inputs], "outputs": [plain(y) for y in outputs]}
+    roots = [y for y in outputs if y.requires_grad]
+    if not roots or name in ("sign", "floor"):
+        return row
+    total = sum((y * weights(y.shape, i)).sum() for i, y in enumerate(roots))
+    first = torch.autograd.grad(total, wanted, create_graph=True, allow_unused=True)
+    first = [torch.zeros_like(x) if g is None else g for g, x in zip(first, wanted)]
+    row["gradients"] = [plain(g) for g in first]
+    slope = sum((g * weights(g.shape, i + 1)).sum() for i, g in enumerate(first))
+    second = [None] * len(wanted)
+    if slope.requires_grad:
+        second = torch.autograd.grad(slope, wanted, allow_unused=True)
+    row["seconds"] = [plain(torch.zeros_like(x) if g is None else g) for g, x in zip(second, wanted)]
+    return row
+
+
+here = os.path.dirname(os.path.abspath(__file__))
+target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")
+rows = [record(*one) for one in CASES]
+with open(target, "w", encoding="utf-8") as file:
+    file.write('{"source":"PyTorch %s, float64","cases":[\n' % torch.__version__)
+    file.write(",\n".join(json.dumps(row, separators=(",", ":")) for row in rows))
+    file.write("\n]}\n")
+print(f"{len(rows)} cases of {len({row['name'] for row in rows})} functions, {os.path.getsize(target)} bytes")

@@ -1,0 +1,24 @@
+/** What passes where another array allows it. */
+import { TapeError } from '../errors.js'
+import { allocate, type NDArray } from './ndarray.js'
+import { formatShape, sameShape } from './shape.js'
+
+/**
+ * y where x is above 0 or NaN, else 0.
+ *
+ * Shapes   y, x of one shape; the dtype is that of y.
+ * Throws   SHAPE_MISMATCH.
+ */
+export function gateAboveZero(y: NDArray, x: NDArray): NDArray {
+  if (!sameShape(y.shape, x.shape)) {
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `a gradient expected the shape of what it belongs to, got ${formatShape(y.shape)} for ${formatShape(x.shape)}`,
+    )
+  }
+  const out = allocate(y.dtype, y.shape, y.size)
+  for (let i = 0; i < out.size; i++) {
+    out.buffer[out.offset + i] = x.buffer[x.offset + i]! <= 0 ? 0 : y.buffer[y.offset + i]!
+  }
+  return out
+}

@@ -1,0 +1,172 @@
+/** `gradtape gradient`: computes gradients from the file, and compares them with those that the run recorded. */
+import type { Command } from 'commander'
+import type { NDArray } from '../../array/ndarray.js'
+import { TapeError } from '../../errors.js'
+import { REF_SLOT_UNIT, type RecordedArray, type Ref } from '../../events/event.js'
+import type { Variable } from '../../graph/variable.js'
+import { namedParameters } from '../../queries/variables.js'
+import { bytesOf } from '../../store/value.js'
+import { type Answer, answer } from '../answer.js'
+import { arrayJson, arrayText } from '../array-words.js'
+import { Describer, positionText } from '../describer.js'
+import { type OpenRun, openRun, variableKey } from '../open.js'
+import { collected, examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
+import { paint } from '../paint.js'
+import { indented, shapeText, summarize, summaryText } from '../words.js'
+
+interface Options {
+  run?: string
+  of: string
+  wrt: string[]
+  step?: number
+  full?: boolean
+  import: string[]
+  json?: boolean
+}
+
+interface Comparison {
+  /** Position of the GradientComputed event. */
+  position: number
+  equal: boolean
+  /** The first element that differs. */
+  difference: { element: number; computed: number; recorded: number } | null
+}
+
+export function addGradient(program: Command): void {
+  withImports(withRun(withJson(program.command('gradient'))))
+    .description('compute gradients from the file, and compare them bit for bit with the recorded ones')
+    .argument('<file>', 'the tape')
+    .option(
+      '--of <variable>',
+      'what is differentiated: name or position of a variable of one element',
+      'loss',
+    )
+    .option(
+      '--wrt <variable>',
+      'with respect to what; may be repeated (default: every named parameter)',
+      collected,
+      [],
+    )
+    .option('--step <step>', 'in which step (default: that of --of)', wholeNumber(0))
+    .option('--full', 'print all values')
+    .addHelpText('after', examples('gradtape gradient runs.tape --of loss --wrt fc1.weight --step 412'))
+    .action((file: string, options: Options) =>
+      answer(options, async (later) => gradients(await openRun(file, options, later), options)),
+    )
+}
+
+/** Throws  VARIABLE_NOT_FOUND, STEP_NOT_FOUND, NOT_SCALAR, NOT_DIFFERENTIABLE, UNREGISTERED_FUNC */
+function gradients(open: OpenRun, options: Options): Answer {
+  const { past, lookup } = open
+  const full = options.full === true
+  const say = new Describer(past, lookup)
+  const root = past.variable(
+    variableKey(options.of),
+    options.step === undefined ? {} : { step: options.step },
+  )
+  const step = options.step ?? say.event(root.ref % REF_SLOT_UNIT).step
+  const targets = targetsOf(open, options.wrt, step)
+  root.backward({ retainGrad: targets.some((target) => target.creator !== null) })
+  const reached = options.wrt.length > 0 ? targets : targets.filter((target) => target.grad !== null)
+  if (reached.length === 0)
+    throw new TapeError(
+      'NOT_DIFFERENTIABLE',
+      `${options.of} of step ${step} depends on no named parameter; name variables with --wrt`,
+    )
+  const found = reached.map((target) => {
+    const name = target.name ?? positionText(target.ref)
+    if (target.grad === null) {
+      throw new TapeError(
+        'NOT_DIFFERENTIABLE',
+        `${options.of} of step ${step} does not depend on ${name}, or ${name} requires no gradient`,
+      )
+    }
+    const gradient = target.grad.data
+    return {
+      name,
+      position: positionText(target.ref),
+      gradient,
+      summary: summarize(gradient),
+      recorded: compared(open, root.ref, target.ref, step, gradient),
+    }
+  })
+  return {
+    no: found.some(({ recorded }) => recorded?.equal === false),
+    json: () => ({
+      run: { id: past.id, name: past.name },
+      of: { name: root.name, position: positionText(root.ref), value: root.item() },
+      step,
+      gradients: found.map(({ gradient, ...rest }) => ({ ...rest, ...arrayJson(gradient, full) })),
+    }),
+    text: () =>
+      found
+        .map(({ name, gradient, summary, recorded }) =>
+          [
+            `${paint('bold', `∂${root.name ?? options.of}/∂${name}`)} at step ${step}, ${gradient.dtype} ${shapeText(gradient.shape)}`,
+            indented(arrayText(gradient, full)),
+            `  ${summaryText(summary)}`,
+            `  ${verdictText(recorded)}`,
+          ].join('\n'),
+        )
+        .join('\n\n'),
+  }
+}
+
+function targetsOf({ past, views }: OpenRun, wrt: readonly string[], step: number): Variable[] {
+  const keys =
+    wrt.length > 0 ? wrt.map(variableKey) : namedParameters(views, past.id).map(({ position }) => position)
+  return keys.map((key) => past.variable(key, { step }))
+}
+
+/** The last gradient that a pass from `root` alone recorded for `target` by the end of the step; null when none did. */
+function compared(
+  { past, lookup }: OpenRun,
+  root: Ref,
+  target: Ref,
+  step: number,
+  gradient: NDArray,
+): Comparison | null {
+  const { to } = lookup.stepRange(step, past.lastPosition)
+  const passes = new Set<number>()
+  let found: Comparison | null = null
+  for (const event of past.events(Math.min(root % REF_SLOT_UNIT, to), to)) {
+    if (event.type === 'BackwardStarted') {
+      const plain =
+        event.roots.length === 1 &&
+        event.roots[0] === root &&
+        event.gradients.every((given) => given === null)
+      if (plain) passes.add(event.position)
+    } else if (
+      event.type === 'GradientComputed' &&
+      event.variable === target &&
+      passes.has(event.pass) &&
+      event.contribution !== null
+    ) {
+      found = { position: event.position, ...differenceOf(gradient, event.contribution) }
+    }
+  }
+  return found
+}
+
+/** Bit for bit; every NaN counts as the same one, as in the file. */
+function differenceOf(computed: NDArray, recorded: RecordedArray): Pick<Comparison, 'equal' | 'difference'> {
+  const [ours, theirs] = [computed.data, recorded.data]
+  if (computed.dtype === recorded.dtype && bytesOf(ours, true).equals(bytesOf(theirs, true)))
+    return { equal: true, difference: null }
+  const element = Math.max(
+    0,
+    ours.findIndex((value: number, i: number) => !Object.is(value, theirs[i])),
+  )
+  return {
+    equal: false,
+    difference: { element, computed: ours[element] ?? Number.NaN, recorded: theirs[element] ?? Number.NaN },
+  }
+}
+
+function verdictText(recorded: Comparison | null): string {
+  if (recorded === null) return 'the run recorded no such gradient to compare with'
+  if (recorded.difference === null)
+    return `${paint('green', 'equal')} to the recorded gradient (#${recorded.position}), bit for bit`
+  const { element, computed, recorded: value } = recorded.difference
+  return `${paint('red', 'differs')} from the recorded gradient (#${recorded.position}): element ${element} is ${computed}, recorded was ${value}`
+}

@@ -1,0 +1,68 @@
+/** `gradtape replay`: recomputes a run and says `bit-exact`, or where it first differs. */
+import type { Command } from 'commander'
+import { type Answer, answer } from '../answer.js'
+import { type OpenRun, openRun } from '../open.js'
+import { examples, wholeNumber, withImports, withJson } from '../options.js'
+import { paint } from '../paint.js'
+import { Progress } from '../progress.js'
+import { durationText, indented, plural } from '../words.js'
+
+interface Options {
+  to?: number
+  import: string[]
+  json?: boolean
+}
+
+export function addReplay(program: Command): void {
+  withImports(withJson(program.command('replay')))
+    .description('recompute a run event by event, and compare it bit for bit with the tape')
+    .argument('<file>', 'the tape')
+    .argument('[run]', 'id or name of the run (default: the newest)')
+    .option('--to <step>', 'stop after this step', wholeNumber(0))
+    .addHelpText(
+      'after',
+      examples(
+        'gradtape replay runs.tape digits',
+        'gradtape replay runs.tape 3 --to 100 --import ./my-functions.js',
+      ),
+    )
+    .action((file: string, run: string | undefined, options: Options) =>
+      answer(options, async (later) => replayed(await openRun(file, { ...options, run }, later), options)),
+    )
+}
+
+/** Throws  KERNEL_MISMATCH, UNREGISTERED_FUNC, STEP_NOT_FOUND */
+function replayed({ past, lookup }: OpenRun, { to }: Options): Answer {
+  const last = to === undefined ? past.lastPosition : lookup.stepRange(to, past.lastPosition).to
+  const progress = new Progress(`replay of "${past.name}":`, last)
+  const from = performance.now()
+  const report = past.replay({
+    ...(to === undefined ? {} : { to }),
+    probe: ({ position }) => progress.at(position),
+  })
+  progress.end()
+  const elapsedMs = performance.now() - from
+  const { verdict, events, kernel, divergence } = report
+  return {
+    no: verdict !== 'bit-exact',
+    json: () => ({
+      run: { id: past.id, name: past.name },
+      to: to ?? null,
+      elapsedMs: Math.round(elapsedMs),
+      ...report,
+    }),
+    text: () => {
+      const of = `${past.name}, run ${past.id}${to === undefined ? '' : `, to step ${to}`}`
+      const work = `${plural(events, 'event')} recomputed in ${durationText(elapsedMs)}, kernel ${kernel}`
+      if (divergence === null) return `${of}: ${paint('green', verdict)}\n${indented(work)}`
+      const { position, step, what, expected, got } = divergence
+      const where = [
+        `first difference at position ${position}, step ${step}: ${what}`,
+        `expected  ${expected}`,
+        `got       ${got}`,
+        work,
+      ]
+      return `${of}: ${paint('red', verdict)}\n${indented(where.join('\n'))}`
+    },
+  }
+}

@@ -1,0 +1,100 @@
+/** A run in one page: how it went, what it logged, what it trained, what it called. */
+import { plainToText } from '../../events/plain.js'
+import { functionCounts } from '../../queries/calls.js'
+import { metricCourses } from '../../queries/metrics.js'
+import { namedParameters } from '../../queries/variables.js'
+import type { Answer } from '../answer.js'
+import type { OpenRun } from '../open.js'
+import { paint } from '../paint.js'
+import { oneLine, table } from '../table.js'
+import { countText, durationText, indented, momentText, numberText, shapeText, sparkline } from '../words.js'
+
+export function showRun({ past, info, views, tape }: OpenRun): Answer {
+  const { seed, capture, kernel, engine, node, v8, platform, host, pid, parent, config } = past.started
+  const metrics = metricCourses(views, past.id)
+  const parameters = namedParameters(views, past.id)
+  const functions = functionCounts(views, past.id)
+  return {
+    json: () => ({
+      run: { ...info, seed, capture, kernel, engine, node, v8, platform, host, pid, parent, config },
+      metrics,
+      parameters,
+      functions,
+    }),
+    text: () => {
+      const facts: [string, string][] = [
+        [
+          'status',
+          paint(info.status === 'failed' ? 'red' : 'green', info.status) +
+            (info.error === null ? '' : `: ${oneLine(info.error)}`),
+        ],
+        ['started', `${momentText(info.startedAt)} on ${host}, process ${pid}`],
+        ['duration', durationText(info.elapsedMs)],
+        ['steps', countText(info.steps)],
+        ['events', countText(info.events)],
+        ['kernel', kernel],
+        ['versions', `gradtape ${engine}, Node ${node}, V8 ${v8}, ${platform}`],
+        ['seed', String(seed)],
+        ['capture', String(capture)],
+        ['config', plainToText(config, 'config')],
+      ]
+      if (parent !== null) facts.push(['fork of', `run ${parent.run} at step ${parent.step}`])
+      const width = Math.max(...facts.map(([title]) => title.length))
+      const sections = [
+        `${paint('bold', oneLine(info.name))}, run ${info.id} of ${tape.path}`,
+        indented(facts.map(([title, text]) => `${title.padEnd(width)}  ${oneLine(text)}`).join('\n')),
+      ]
+      if (metrics.length > 0) sections.push('', metricTable(metrics))
+      if (parameters.length > 0) sections.push('', parameterTable(parameters))
+      if (functions.length > 0) sections.push('', functionTable(functions))
+      return sections.join('\n')
+    },
+  }
+}
+
+function metricTable(metrics: ReturnType<typeof metricCourses>): string {
+  const right = 'right' as const
+  const headings = [
+    { title: 'metric' },
+    { title: 'first', align: right },
+    { title: 'last', align: right },
+    { title: 'min', align: right },
+    { title: 'at step', align: right },
+    { title: 'curve' },
+  ]
+  const rows = metrics.map((metric) => [
+    oneLine(metric.name),
+    numberText(metric.first),
+    numberText(metric.last),
+    numberText(metric.min),
+    metric.minStep === null ? '–' : String(metric.minStep),
+    sparkline(metric.curve) +
+      (metric.firstNonFiniteStep === null ? '' : `  not finite from step ${metric.firstNonFiniteStep}`),
+  ])
+  return table(headings, rows)
+}
+
+function parameterTable(parameters: ReturnType<typeof namedParameters>): string {
+  const headings = [
+    { title: 'parameter' },
+    { title: 'dtype' },
+    { title: 'shape' },
+    { title: 'position', align: 'right' as const },
+  ]
+  return table(
+    headings,
+    parameters.map(({ name, dtype, shape, position }) => [
+      oneLine(name),
+      dtype,
+      shapeText(shape),
+      String(position),
+    ]),
+  )
+}
+
+function functionTable(functions: ReturnType<typeof functionCounts>): string {
+  return table(
+    [{ title: 'function' }, { title: 'calls', align: 'right' }],
+    functions.map(({ name, calls }) => [oneLine(name), countText(calls)]),
+  )
+}

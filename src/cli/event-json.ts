@@ -1,0 +1,62 @@
+/** One event as JSON: all it says, with arrays by dtype, shape and, when they are small, values. */
+import type { CallOutput, RecordedArray, TapeEvent } from '../events/event.js'
+import type { GradientRow } from '../queries/gradients.js'
+import { type Describer, positionText } from './describer.js'
+
+const VALUES_MAX = 16
+
+/** Refs become `#412` or `#412.1`; `names` says what those that have a name are called. */
+export function eventJson(event: TapeEvent, say: Describer, gradient: GradientRow | null): object {
+  const { version: _, position, step, type, ...payload } = event
+  const names: Record<string, string> = {}
+  const ref = (value: number) => {
+    const name = say.nameOf(value)
+    if (name !== null) names[positionText(value)] = name
+    return positionText(value)
+  }
+  const json: Record<string, unknown> = { position, step, type }
+  for (const [key, value] of Object.entries(payload)) json[key] = fieldJson(key, value, ref)
+  if (type === 'LeafCreated' || type === 'FunctionCalled') ref(position)
+  if (gradient !== null) {
+    const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = gradient
+    json.summary = { l2Norm, mean, min, max, zeroCount, nonFiniteCount }
+  }
+  return { ...json, names }
+}
+
+const REFS = new Set([
+  'inputs',
+  'roots',
+  'gradients',
+  'targets',
+  'variables',
+  'variable',
+  'gradient',
+  'source',
+])
+
+function fieldJson(key: string, value: unknown, ref: (value: number) => string): unknown {
+  if (REFS.has(key))
+    return Array.isArray(value)
+      ? value.map((one) => fieldJson('variable', one, ref))
+      : typeof value === 'number'
+        ? ref(value)
+        : value
+  if (key === 'outputs')
+    return (value as CallOutput[]).map(({ dtype, shape, value: array }) => ({
+      dtype,
+      shape,
+      values: valuesOf(array),
+    }))
+  if (isArray(value)) return { dtype: value.dtype, shape: value.shape, values: valuesOf(value) }
+  return value
+}
+
+function isArray(value: unknown): value is RecordedArray {
+  return typeof value === 'object' && value !== null && 'dtype' in value && 'size' in value
+}
+
+/** Row-major; null when there are too many, or the tape does not hold them. */
+function valuesOf(array: RecordedArray | null): number[] | null {
+  return array === null || array.size > VALUES_MAX ? null : Array.from(array.data)
+}

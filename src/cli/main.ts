@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+/** The command line `gradtape`: from the arguments to an exit code. What the commands do stands in commands/. */
+import process from 'node:process'
+import { CommanderError } from 'commander'
+import { EXIT, reportFailure } from './answer.js'
+import { makeProgram } from './program.js'
+
+// A reader that has seen enough (`| head`) is no failure.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.fine)
+    throw error
+  })
+}
+
+const wantsJson = process.argv.includes('--json')
+try {
+  await makeProgram().parseAsync(process.argv)
+} catch (error) {
+  if (!(error instanceof CommanderError)) reportFailure(error, wantsJson)
+  else if (error.exitCode !== 0) {
+    // Commander has said it on stderr already; the exit code and the JSON are ours.
+    if (wantsJson)
+      process.stdout.write(`${JSON.stringify({ error: { code: 'USAGE', message: error.message } })}\n`)
+    process.exitCode = EXIT.usage
+  }
+}

@@ -1,0 +1,67 @@
+/** Opens what a command reads: the tape, one of its runs, and the views; it is closed when the answer is printed. */
+import '../index.js' // registers the functions that gradtape brings
+import { TapeError } from '../errors.js'
+import { Views } from '../queries/views.js'
+import { Lookup } from '../store/lookup.js'
+import type { PastRun } from '../tape/past-run.js'
+import { openTape, type RunInfo, type Tape } from '../tape/tape.js'
+import type { Later } from './answer.js'
+import { importModules } from './imports.js'
+
+export interface OpenRun {
+  readonly tape: Tape
+  readonly past: PastRun
+  readonly info: RunInfo
+  readonly views: Views
+  readonly lookup: Lookup
+}
+
+export function openForReading(file: string, later: Later): Tape {
+  const tape = openTape(file, { readonly: true })
+  later(() => tape.close())
+  return tape
+}
+
+export function openViews(file: string, later: Later): Views {
+  const views = new Views(file)
+  later(() => views.close())
+  return views
+}
+
+/**
+ * Opens a run by its id or name, the newest when not said.
+ *
+ * Throws  RUN_NOT_FOUND, MODULE_FAILED, and what opening a tape throws
+ */
+export async function openRun(
+  file: string,
+  options: { run?: string | undefined; import?: readonly string[] },
+  later: Later,
+): Promise<OpenRun> {
+  await importModules(options.import ?? [])
+  const tape = openForReading(file, later)
+  const views = openViews(file, later)
+  const past = findRun(tape, options.run)
+  const info = tape.runs().find((run) => run.id === past.id)
+  if (info === undefined) throw new TapeError('TAPE_CORRUPT', `${file} lists no run ${past.id}`)
+  return { tape, past, info, views, lookup: new Lookup(views.db, past.id) }
+}
+
+/** Digits mean an id; a run whose name is those digits is found when no id is. */
+function findRun(tape: Tape, which: string | undefined): PastRun {
+  const runs = tape.runs()
+  if (which === undefined) {
+    const newest = runs.at(-1)
+    if (newest === undefined) throw new TapeError('RUN_NOT_FOUND', `${tape.path} holds no runs`)
+    return tape.run(newest.id)
+  }
+  const id = /^\d+$/.test(which) ? Number(which) : null
+  const isName = runs.some((run) => run.name === which) && !runs.some((run) => run.id === id)
+  return tape.run(id === null || isName ? which : id)
+}
+
+/** A variable as it is said on the command line: digits (with `.slot` for a later output) are a position. */
+export function variableKey(text: string): string | number {
+  const found = /^(\d+)(?:\.(\d+))?$/.exec(text)
+  return found === null ? text : Number(found[1]) + Number(found[2] ?? 0) * 2 ** 40
+}

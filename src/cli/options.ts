@@ -1,0 +1,45 @@
+/** Options that several commands share, and how their arguments are read. */
+import { type Command, InvalidArgumentError } from 'commander'
+
+/** Marks an example for --help; each line is a command without its prompt. */
+export function examples(...commands: readonly string[]): string {
+  return `\n${commands.length === 1 ? 'Example' : 'Examples'}:\n${commands.map((command) => `  $ ${command}\n`).join('')}`
+}
+
+export function withJson(command: Command): Command {
+  return command.option('--json', 'print one JSON document')
+}
+
+export function withRun(command: Command): Command {
+  return command.option('--run <run>', 'id or name of the run (default: the newest)')
+}
+
+export function withImports(command: Command): Command {
+  return command.option(
+    '--import <module>',
+    'load a module that registers functions of its own; may be repeated',
+    collected,
+    [],
+  )
+}
+
+export function collected(value: string, before: readonly string[]): string[] {
+  return [...before, value]
+}
+
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min) {
+      throw new InvalidArgumentError(`Expected a whole number from ${min} on.`)
+    }
+    return value
+  }
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
+    throw new InvalidArgumentError('Expected a number above 0.')
+  return value
+}

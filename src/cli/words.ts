@@ -1,0 +1,94 @@
+/** Numbers, times, shapes and arrays as people read them. */
+
+import type { NDArray } from '../array/ndarray.js'
+import { bytesOf, hashOf, type Summary, summaryOf } from '../store/value.js'
+import { paint } from './paint.js'
+
+/** A number in at most six significant digits. */
+export function numberText(value: number | null): string {
+  if (value === null) return '–'
+  if (Number.isInteger(value) && Math.abs(value) < 1e15) return Object.is(value, -0) ? '-0' : String(value)
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '-∞'
+  return String(Number(value.toPrecision(6)))
+}
+
+/** A whole number with its thousands set apart. */
+export function countText(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${countText(count)} ${count === 1 ? one : many}`
+}
+
+export function durationText(ms: number | null): string {
+  if (ms === null) return '–'
+  if (ms < 1_000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`
+  const seconds = Math.round(ms / 1_000)
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60]
+  return hours === 0 ? `${minutes} min ${seconds % 60} s` : `${countText(hours)} h ${minutes} min`
+}
+
+/** An ISO date and time, to the second, in UTC. */
+export function momentText(iso: string): string {
+  return iso.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
+}
+
+export function shapeText(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`
+}
+
+export interface ArraySummary extends Summary {
+  hash: string
+}
+
+/** Norm, mean, extremes and counts of an array, and the hash that names its content. */
+export function summarize(array: NDArray): ArraySummary {
+  const summary = summaryOf(array.data)
+  return {
+    ...summary,
+    hash: hashOf(array.dtype, bytesOf(array.data, summary.nonFiniteCount > 0)).toString('hex'),
+  }
+}
+
+/** A summary in one line. */
+export function summaryText(
+  summary: Omit<Summary, 'zeroCount' | 'nonFiniteCount'> & {
+    zeroCount: number | null
+    nonFiniteCount: number | null
+  },
+): string {
+  const parts = [
+    `norm ${numberText(summary.l2Norm)}`,
+    `mean ${numberText(summary.mean)}`,
+    `min ${numberText(summary.min)}`,
+    `max ${numberText(summary.max)}`,
+  ]
+  if ((summary.zeroCount ?? 0) > 0) parts.push(plural(summary.zeroCount ?? 0, 'zero', 'zeros'))
+  if ((summary.nonFiniteCount ?? 0) > 0)
+    parts.push(paint('red', `${countText(summary.nonFiniteCount ?? 0)} not finite`))
+  return parts.join('  ')
+}
+
+const LEVELS = '▁▂▃▄▅▆▇█'
+
+/** A curve in one line of text; `×` where a value is not finite. */
+export function sparkline(values: readonly number[]): string {
+  const finite = values.filter(Number.isFinite)
+  const [low, high] = [Math.min(...finite), Math.max(...finite)]
+  return values
+    .map((value) => {
+      if (!Number.isFinite(value)) return '×'
+      const level = high === low ? 0 : Math.floor(((value - low) / (high - low)) * LEVELS.length)
+      return LEVELS[Math.min(level, LEVELS.length - 1)]
+    })
+    .join('')
+}
+
+export function indented(text: string, by = '  '): string {
+  return text
+    .split('\n')
+    .map((line) => by + line)
+    .join('\n')
+}

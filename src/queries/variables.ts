@@ -1,0 +1,35 @@
+/** Variables as rows: the parameters of a run, and the moments at which a variable was given a new value. */
+import type { Views } from './views.js'
+
+export interface ParameterRow {
+  name: string
+  position: number
+  dtype: string
+  shape: number[]
+}
+
+/** The parameters of a run that have a name, in the order in which the run first met them. */
+export function namedParameters(views: Views, runId: number): ParameterRow[] {
+  return views
+    .all<{ name: string | null; position: number; dtype: string; shape: string }>(
+      "SELECT name, position, dtype, shape FROM variable WHERE run_id = ? AND role = 'parameter' ORDER BY position",
+      runId,
+    )
+    .flatMap((row) =>
+      row.name === null ? [] : [{ ...row, name: row.name, shape: JSON.parse(row.shape) as number[] }],
+    )
+}
+
+export interface Assignment {
+  position: number
+  step: number
+}
+
+/** When the variable made at `position` was assigned to, in order. */
+export function assignmentsTo(views: Views, runId: number, position: number): Assignment[] {
+  return views.all<Assignment>(
+    "SELECT position, step FROM event WHERE run_id = ? AND type = 'ValueAssigned' AND variable_position = ? ORDER BY position",
+    runId,
+    position,
+  )
+}

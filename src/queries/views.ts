@@ -1,0 +1,47 @@
+/**
+ * The public views of a tape, for reading: one read-only connection. Knows their names no more than its callers do;
+ * what can be asked of them stands in the files beside this one.
+ */
+import { type Connection, openDatabase, sqliteError } from '../store/database.js'
+
+export type Parameter = null | number | string
+
+export class Views {
+  /** @internal For `Lookup`, which finds names and steps without scanning. */
+  readonly db: Connection
+  private readonly path: string
+
+  /** Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_TOO_OLD, TAPE_CORRUPT */
+  constructor(path: string) {
+    this.path = path
+    this.db = openDatabase(path, { readonly: true })
+  }
+
+  /** All rows of a query, as objects of the type the caller names. */
+  all<R>(sql: string, ...parameters: readonly Parameter[]): R[] {
+    return [...this.each<R>(sql, ...parameters)]
+  }
+
+  first<R>(sql: string, ...parameters: readonly Parameter[]): R | null {
+    for (const row of this.each<R>(sql, ...parameters)) return row
+    return null
+  }
+
+  /** The rows one after the other, for results that need not be in memory at once. */
+  *each<R>(sql: string, ...parameters: readonly Parameter[]): Generator<R, void, undefined> {
+    try {
+      yield* this.db.prepare(sql).iterate(...parameters) as IterableIterator<R>
+    } catch (error) {
+      throw sqliteError(error, `reading ${this.path}`)
+    }
+  }
+
+  close(): void {
+    this.db.close()
+  }
+}
+
+/** A number as the views give it: SQLite has no NaN, so that one is a text. */
+export function toNumber(value: number | string): number {
+  return typeof value === 'number' ? value : Number.NaN
+}

@@ -1,0 +1,255 @@
+/**
+ * Cuts the packed events of a batch into blocks, and each block into what repeats (its template's key) and what does not
+ * (its slots). Events that are few and looked up by themselves (steps, metrics, facts) get rows of their own.
+ */
+import { EVENT_KIND, REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { type PackedBatch, VALUE_ARRAY, VALUE_NONE } from '../events/pack.js'
+import type { RowBuffer } from './row-buffer.js'
+import { SlotBuffer } from './slots.js'
+import type { TemplateStore } from './template.js'
+import type { TextNumbers } from './text-numbers.js'
+import { toScalar } from './value.js'
+
+/** `id` of an event is run × this + position. */
+export const RUN_UNIT = 2 ** 32
+const BLOCK_EVENTS_MAX = 256
+/** Nothing further back than this is referred to relatively. */
+const RELATIVE_MAX = 16_384
+/** A gradient this far from its variable refers to it by the block's base: a long pass walks down as it goes on. */
+const BASE_DISTANCE_MIN = 512
+
+export const ROW_COLUMNS = {
+  _block: ['id', 'run_id', 'step', 'template_id', 'base', 'slots'],
+  _step: ['id', 'step', 'elapsed_ms'],
+  _metric: ['id', 'step', 'name_id', 'scalar', 'variable'],
+  _fact: ['id', 'step', 'kind', 'subject', 'payload'],
+} as const
+export type Rows = { [table in keyof typeof ROW_COLUMNS]: RowBuffer }
+
+/** Where the run's repetitions begin, carried from batch to batch. */
+export interface Segments {
+  /** First position of the step (or, without steps, backward pass) under way, and of the one before. */
+  current: number
+  previous: number
+}
+
+export class BlockCutter {
+  private key = new Float64Array(4096)
+  private keyLength = 0
+  private readonly slots = new SlotBuffer()
+  private base = 0
+  private blockFirst = 0
+  private blockCount = 0
+  private words: PackedBatch['words'] = new Float64Array(0)
+  private at = 0
+  private step = 0
+  private own = 0
+  private runBase = 0
+  private segments: Segments = { current: 1, previous: 1 }
+  private stored: readonly { id: number }[] = []
+  private readonly texts: TextNumbers
+  private readonly templates: TemplateStore
+  private readonly rows: Rows
+
+  constructor(texts: TextNumbers, templates: TemplateStore, rows: Rows) {
+    this.texts = texts
+    this.templates = templates
+    this.rows = rows
+  }
+
+  /** Writes the rows of a batch; gives the segments as they are after it. */
+  write(batch: PackedBatch, runId: number, stored: readonly { id: number }[], segments: Segments): Segments {
+    this.words = batch.words
+    this.at = 0
+    this.step = batch.firstStep
+    this.runBase = runId * RUN_UNIT
+    this.stored = stored
+    this.segments = { ...segments }
+    this.begin(batch.firstPosition)
+    for (let i = 0; i < batch.count; i++) {
+      const position = batch.firstPosition + i
+      const kind = this.word()
+      if (kind === EVENT_KIND.StepStarted) {
+        this.end(runId)
+        this.step++
+        this.segments = { previous: this.segments.current, current: position }
+        this.begin(position)
+      } else if (kind === EVENT_KIND.BackwardStarted) {
+        this.end(runId)
+        if (this.step === 0) this.segments = { previous: this.segments.current, current: position }
+        this.begin(position)
+      } else if (this.blockCount === BLOCK_EVENTS_MAX) {
+        this.end(runId)
+        this.begin(position)
+      }
+      this.event(kind, position)
+      this.blockCount++
+    }
+    this.end(runId)
+    return this.segments
+  }
+
+  private begin(position: number): void {
+    this.blockFirst = position
+    this.blockCount = 0
+    this.keyLength = 0
+    this.base = 0
+    this.slots.clear()
+  }
+
+  private end(runId: number): void {
+    if (this.blockCount === 0) return
+    const row = this.rows._block
+    row.add(this.runBase + this.blockFirst)
+    row.add(runId)
+    row.add(this.step)
+    row.add(this.templates.idOf(this.key, this.keyLength))
+    row.add(this.base)
+    row.add(this.slots.count === 0 ? null : this.slots.bytes())
+    row.endRow()
+  }
+
+  private event(kind: number, position: number): void {
+    this.own = position
+    switch (kind) {
+      case EVENT_KIND.FunctionCalled: {
+        const signature = this.texts.id('_signature', this.word())
+        const attributes = this.word()
+        const inputs = this.word()
+        this.room(5 + inputs)
+        this.put(kind)
+        this.put(signature)
+        this.put(attributes < 0 ? 0 : this.texts.id('_text', attributes))
+        const slotsAt = this.keyLength++
+        this.put(inputs)
+        for (let i = 0; i < inputs; i++) this.put(this.encoded(this.word()))
+        let slots = this.values(this.word())
+        if (attributes < 0) {
+          this.slots.addText(this.texts.id('_text', -1 - attributes))
+          slots++
+        }
+        this.key[slotsAt] = slots
+        return
+      }
+      case EVENT_KIND.GradientComputed: {
+        const pass = this.word()
+        const variable = this.word()
+        const gradient = this.word()
+        this.room(7)
+        this.put(kind)
+        this.put(this.texts.id('_array_form', this.word()))
+        const slotsAt = this.keyLength++
+        this.put(this.word())
+        this.put(this.encoded(pass))
+        this.put(this.encodedVariable(variable))
+        this.put(gradient === 0 ? 0 : this.encoded(gradient))
+        this.key[slotsAt] = this.values(2)
+        return
+      }
+      case EVENT_KIND.LeafCreated: {
+        this.room(4)
+        this.put(kind)
+        this.put(this.texts.id('_leaf_form', this.word()))
+        const source = this.word()
+        const slotsAt = this.keyLength++
+        this.put(source === 0 ? 0 : this.encoded(source))
+        this.key[slotsAt] = this.values(1)
+        return
+      }
+      case EVENT_KIND.ValueAssigned: {
+        const variable = this.word()
+        const source = this.word()
+        this.room(5)
+        this.put(kind)
+        this.put(this.texts.id('_array_form', this.word()))
+        const slotsAt = this.keyLength++
+        this.put(this.encoded(variable))
+        this.put(source === 0 ? 0 : this.encoded(source))
+        this.key[slotsAt] = this.values(1)
+        return
+      }
+      case EVENT_KIND.GradientCleared:
+        this.room(2)
+        this.put(kind)
+        this.put(this.encoded(this.word()))
+        return
+      default:
+        this.room(1)
+        this.put(kind)
+        this.row(kind, this.runBase + position)
+    }
+  }
+
+  private row(kind: number, id: number): void {
+    if (kind === EVENT_KIND.StepStarted) {
+      const row = this.rows._step
+      row.add(id)
+      row.add(this.step)
+      row.add(this.word())
+      row.endRow()
+    } else if (kind === EVENT_KIND.MetricLogged) {
+      const row = this.rows._metric
+      row.add(id)
+      row.add(this.step)
+      row.add(this.texts.id('_text', this.word()))
+      row.add(toScalar(this.word()))
+      row.add(this.word() || null)
+      row.endRow()
+    } else {
+      const payload = this.texts.content(this.word())
+      const subject: unknown = JSON.parse(payload).variable
+      const row = this.rows._fact
+      row.add(id)
+      row.add(this.step)
+      row.add(kind)
+      row.add(typeof subject === 'number' ? subject : null)
+      row.add(payload)
+      row.endRow()
+    }
+  }
+
+  /** A reference as templates hold it: so many positions back, or minus the ref itself when it lies far back. */
+  private encoded(ref: Ref): number {
+    const { own } = this
+    const position = ref % REF_SLOT_UNIT
+    if (position >= this.segments.previous && own - position <= RELATIVE_MAX) return own - position + (ref - position)
+    return -ref
+  }
+
+  /** The variable of a gradient: by the block's base when it is far away but in the graph the pass walks down. */
+  private encodedVariable(ref: Ref): number {
+    if (ref >= REF_SLOT_UNIT || this.own - ref < BASE_DISTANCE_MIN || ref < this.segments.previous) return this.encoded(ref)
+    if (this.base === 0) this.base = ref
+    return Math.abs(this.base - ref) <= RELATIVE_MAX ? this.base - ref + 0.5 : this.encoded(ref)
+  }
+
+  /** The slots of `count` values; trailing values that were not captured take none. Gives how many were taken. */
+  private values(count: number): number {
+    let taken = 0
+    for (let i = 0; i < count; i++) {
+      const tag = this.word()
+      const payload = this.word()
+      if (tag === VALUE_NONE) continue
+      for (; taken < i; taken++) this.slots.addNothing()
+      if (tag === VALUE_ARRAY) this.slots.addValue(this.stored[payload]!.id)
+      else this.slots.addNumber(payload)
+      taken = i + 1
+    }
+    return taken
+  }
+
+  private put(word: number): void {
+    this.key[this.keyLength++] = word
+  }
+
+  private word(): number {
+    return this.words[this.at++]!
+  }
+
+  private room(words: number): void {
+    if (this.keyLength + words <= this.key.length) return
+    const larger = new Float64Array(Math.max(this.key.length * 2, this.keyLength + words))
+    larger.set(this.key)
+    this.key = larger
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Slots: what differs from one repetition of a graph to the next. Each is eight bytes, big-endian: a float64, or, where
+ * no number can stand (the bits of a NaN that is not the canonical one), a tag and an id.
+ */
+import { TapeError } from '../errors.js'
+
+const TAG_VALUE = 0x7ffc
+const TAG_TEXT = 0x7ffd
+const TAG_NOTHING = 0x7ffe
+const NAN_HIGH = 0x7ff80000
+
+export class SlotBuffer {
+  count = 0
+  private view = new DataView(new ArrayBuffer(1024))
+
+  clear(): void {
+    this.count = 0
+  }
+
+  addNumber(value: number): void {
+    const at = this.next()
+    if (value === value) this.view.setFloat64(at, value)
+    else this.setPair(at, NAN_HIGH, 0)
+  }
+
+  /** The id of a row in `_value`. */
+  addValue(id: number): void {
+    this.addTagged(TAG_VALUE, id)
+  }
+
+  /** The id of a row in `_text`. */
+  addText(id: number): void {
+    this.addTagged(TAG_TEXT, id)
+  }
+
+  /** A value that was not captured. */
+  addNothing(): void {
+    this.addTagged(TAG_NOTHING, 0)
+  }
+
+  /** A copy of the slots so far. */
+  bytes(): Buffer {
+    return Buffer.from(this.view.buffer.slice(0, this.count * 8))
+  }
+
+  private addTagged(tag: number, id: number): void {
+    this.setPair(this.next(), tag * 65_536 + Math.floor(id / 2 ** 32), id % 2 ** 32)
+  }
+
+  private setPair(at: number, high: number, low: number): void {
+    this.view.setUint32(at, high)
+    this.view.setUint32(at + 4, low)
+  }
+
+  private next(): number {
+    const at = this.count++ * 8
+    if (at + 8 > this.view.byteLength) {
+      const larger = new Uint8Array(this.view.byteLength * 2)
+      larger.set(new Uint8Array(this.view.buffer))
+      this.view = new DataView(larger.buffer)
+    }
+    return at
+  }
+}
+
+/** Reads slots. Throws TAPE_CORRUPT when a template expects more than there are. */
+export class SlotReader {
+  private readonly bytes: Buffer | null
+
+  constructor(bytes: Buffer | null) {
+    this.bytes = bytes
+  }
+
+  number(slot: number): number {
+    return this.at(slot).readDoubleBE(slot * 8)
+  }
+
+  /** 0 when the slot holds no value id. */
+  valueId(slot: number): number {
+    return this.tagged(slot, TAG_VALUE)
+  }
+
+  textId(slot: number): number {
+    return this.tagged(slot, TAG_TEXT)
+  }
+
+  isNothing(slot: number): boolean {
+    return this.at(slot).readUInt16BE(slot * 8) === TAG_NOTHING
+  }
+
+  private tagged(slot: number, tag: number): number {
+    const bytes = this.at(slot)
+    return bytes.readUInt16BE(slot * 8) === tag ? bytes.readUIntBE(slot * 8 + 2, 6) : 0
+  }
+
+  private at(slot: number): Buffer {
+    if (this.bytes === null || this.bytes.length < slot * 8 + 8) {
+      throw new TapeError('TAPE_CORRUPT', `a block has ${(this.bytes?.length ?? 0) / 8} slots, its template expects more`)
+    }
+    return this.bytes
+  }
+}

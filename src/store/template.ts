@@ -1,0 +1,164 @@
+/**
+ * Templates: what is the same in every repetition of a piece of graph. A block of events is first reduced to a key of
+ * numbers, in which references are relative; equal keys are one template. Only a key never seen becomes text.
+ *
+ * Records of a key, by kind:
+ *   FunctionCalled    kind, signature id, attributes id (0: in the last slot), slots, inputs, input…
+ *   LeafCreated       kind, form id, slots, source or 0
+ *   GradientComputed  kind, form id, slots, held, pass, variable, gradient or 0
+ *   ValueAssigned     kind, form id, slots, variable, source or 0
+ *   GradientCleared   kind, variable
+ *   any other         kind (it has a row of its own; here it only takes its place)
+ */
+import crypto from 'node:crypto'
+import { EVENT_KIND, REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import type { Connection, Statement } from './database.js'
+
+/** Keys remembered, and their numbers in all; beyond, a template seen again is looked up in the file. */
+const REMEMBERED_MAX = 8192
+const REMEMBERED_WORDS_MAX = 4_000_000
+
+export interface TemplateLists {
+  calls: number[][]
+  leaves: number[][]
+  gradients: number[][]
+  assignments: number[][]
+  clears: number[][]
+  eventCount: number
+}
+
+export class TemplateStore {
+  private known = new Map<number, { id: number; key: Float64Array }[]>()
+  private knownCount = 0
+  private knownWords = 0
+  private readonly find: Statement
+  private readonly insert: Statement
+  private readonly mark: Statement
+  private readonly leafName: Statement
+
+  constructor(db: Connection) {
+    this.find = db.prepare('SELECT id FROM _template WHERE hash = ?')
+    this.insert = db.prepare('INSERT INTO _template (hash, event_count, calls, leaves, gradients, assignments, clears) VALUES (?, ?, ?, ?, ?, ?, ?)')
+    this.mark = db.prepare('INSERT INTO _mark (template_id, kind, key) VALUES (?, ?, ?)')
+    this.leafName = db.prepare('SELECT name FROM _leaf_form WHERE id = ?').pluck()
+  }
+
+  /** The id of the template with this key (the first `length` numbers of `key`); made at first sight. */
+  idOf(key: Float64Array, length: number): number {
+    const hash = quickHash(key, length)
+    const candidates = this.known.get(hash)
+    if (candidates !== undefined) {
+      for (const candidate of candidates) if (sameKey(candidate.key, key, length)) return candidate.id
+    }
+    const exact = key.slice(0, length)
+    const id = this.store(exact)
+    this.remember(hash, { id, key: exact })
+    return id
+  }
+
+  /** After a rollback: rows made in the transaction are gone. */
+  forgetIds(): void {
+    this.known.clear()
+    this.knownCount = 0
+    this.knownWords = 0
+  }
+
+  private store(key: Float64Array): number {
+    const lists = listsOf(key)
+    const texts = [lists.calls, lists.leaves, lists.gradients, lists.assignments, lists.clears].map(listText)
+    const hash = crypto.createHash('sha256').update(`${lists.eventCount}${texts.join('')}`).digest()
+    const found = this.find.get(hash) as { id: number } | undefined
+    if (found !== undefined) return found.id
+    const id = Number(this.insert.run(hash, lists.eventCount, ...texts).lastInsertRowid)
+    const marks = new Set<string>()
+    const note = (kind: string, key: string | number) => {
+      if (!marks.has(`${kind} ${key}`)) this.mark.run(id, kind, key)
+      marks.add(`${kind} ${key}`)
+    }
+    for (const leaf of lists.leaves) {
+      const name = this.leafName.get(leaf[3]) as string | null
+      if (name !== null) note('leaf', name)
+    }
+    for (const assignment of lists.assignments) note('assigns', assignment[4]! < 0 && Number.isInteger(assignment[4]) ? -assignment[4]! : 0)
+    return id
+  }
+
+  private remember(hash: number, entry: { id: number; key: Float64Array }): void {
+    if (this.knownCount >= REMEMBERED_MAX || this.knownWords > REMEMBERED_WORDS_MAX) this.forgetIds()
+    const candidates = this.known.get(hash)
+    if (candidates === undefined) this.known.set(hash, [entry])
+    else candidates.push(entry)
+    this.knownCount++
+    this.knownWords += entry.key.length
+  }
+}
+
+/** The reference a template's number stands for: see the schema's head. */
+export function decodeRef(encoded: number, own: number, base: number): Ref {
+  if (!Number.isInteger(encoded)) return base - (encoded - 0.5)
+  if (encoded < 0) return -encoded
+  const distance = encoded % REF_SLOT_UNIT
+  return own - distance + (encoded - distance)
+}
+
+/** JSON of a list of lists of numbers; templates that never repeat make many, and this is faster than JSON.stringify. */
+function listText(list: readonly number[][]): string {
+  let text = '['
+  for (let i = 0; i < list.length; i++) text += `${i === 0 ? '' : ','}[${list[i]!.join(',')}]`
+  return `${text}]`
+}
+
+function quickHash(key: Float64Array, length: number): number {
+  let hash = length
+  for (let i = 0; i < length; i++) {
+    const word = key[i]!
+    hash = Math.imul(hash ^ ((word * 2) | 0), 0x9e3779b1)
+    hash ^= hash >>> 15
+  }
+  return hash
+}
+
+function sameKey(known: Float64Array, key: Float64Array, length: number): boolean {
+  if (known.length !== length) return false
+  for (let i = 0; i < length; i++) if (known[i] !== key[i]) return false
+  return true
+}
+
+function listsOf(key: Float64Array): TemplateLists {
+  const lists: TemplateLists = { calls: [], leaves: [], gradients: [], assignments: [], clears: [], eventCount: 0 }
+  let slot = 0
+  for (let at = 0; at < key.length; ) {
+    const offset = lists.eventCount++
+    switch (key[at]) {
+      case EVENT_KIND.FunctionCalled: {
+        const [signature, attributes, slots, inputs] = [key[at + 1]!, key[at + 2]!, key[at + 3]!, key[at + 4]!]
+        lists.calls.push([offset, slot, slots, signature, attributes, ...key.subarray(at + 5, at + 5 + inputs)])
+        slot += slots
+        at += 5 + inputs
+        break
+      }
+      case EVENT_KIND.LeafCreated:
+        lists.leaves.push([offset, slot, key[at + 2]!, key[at + 1]!, key[at + 3]!])
+        slot += key[at + 2]!
+        at += 4
+        break
+      case EVENT_KIND.GradientComputed:
+        lists.gradients.push([offset, slot, key[at + 2]!, key[at + 1]!, ...key.subarray(at + 3, at + 7)])
+        slot += key[at + 2]!
+        at += 7
+        break
+      case EVENT_KIND.ValueAssigned:
+        lists.assignments.push([offset, slot, key[at + 2]!, key[at + 1]!, key[at + 3]!, key[at + 4]!])
+        slot += key[at + 2]!
+        at += 5
+        break
+      case EVENT_KIND.GradientCleared:
+        lists.clears.push([offset, key[at + 1]!])
+        at += 2
+        break
+      default:
+        at += 1
+    }
+  }
+  return lists
+}

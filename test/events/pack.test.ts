@@ -1,0 +1,107 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Payload, TapeEvent } from '../../src/events/event.js'
+import { Packer, type PackedBatch, payloadOf } from '../../src/events/pack.js'
+import { BatchUnpacker } from '../../src/events/unpack.js'
+import { EVENT_TYPES, payload, payloads } from './arbitrary-event.js'
+import { plainEvent } from './plain-event.js'
+
+const FIRST: Payload = { type: 'NoteAdded', text: 'the first' }
+
+/** Batches of `size` events. */
+function pack(list: readonly Payload[], size: number): PackedBatch[] {
+  const packer = new Packer()
+  const batches: PackedBatch[] = []
+  const take = () => {
+    const batch = packer.take()
+    if (batch !== null) batches.push({ ...batch, words: batch.words.slice() })
+  }
+  for (const [i, each] of list.entries()) {
+    packer.append(each)
+    if (i % size === size - 1) take()
+  }
+  take()
+  return batches
+}
+
+function unpack(batches: readonly PackedBatch[]): TapeEvent[] {
+  const unpacker = new BatchUnpacker()
+  return batches.flatMap((batch) => unpacker.events(batch))
+}
+
+describe('packing and unpacking', () => {
+  test.each(EVENT_TYPES)('%s gives back what went in', (type) => {
+    fc.assert(
+      fc.property(payload(type, 2), (drawn) => {
+        const [, event] = unpack(pack([FIRST, drawn], 8))
+        expect(plainEvent(payloadOf(event!))).toStrictEqual(plainEvent(drawn))
+        expect(event).toMatchObject({ version: 1, position: 2, step: type === 'StepStarted' ? 1 : 0 })
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('is the identity for any sequence, however it is cut into batches', () => {
+    fc.assert(
+      fc.property(payloads, fc.integer({ min: 1, max: 5 }), (drawn, size) => {
+        const list = [FIRST, ...drawn]
+        const events = unpack(pack(list, size))
+        expect(events.map((event) => plainEvent(payloadOf(event)))).toStrictEqual(list.map(plainEvent))
+        expect(events.map((event) => event.position)).toEqual(list.map((_, i) => i + 1))
+        let step = 0
+        for (const event of events) expect(event.step).toBe(event.type === 'StepStarted' ? ++step : step)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('the same events in the same batches are the same bytes', () => {
+    fc.assert(
+      fc.property(payloads, fc.integer({ min: 1, max: 5 }), (drawn, size) => {
+        const bytes = () =>
+          pack([FIRST, ...drawn], size).map(({ words, texts, firstText }) => ({ words: Buffer.from(words.buffer).toString('hex'), texts, firstText }))
+        expect(bytes()).toEqual(bytes())
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('events are frozen through and through', () => {
+    fc.assert(
+      fc.property(payloads, (drawn) => {
+        for (const event of unpack(pack([FIRST, ...drawn], 4))) expectFrozen(event)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  test('every NaN of one element is the same NaN', () => {
+    const strange = new Float64Array(1)
+    new Uint32Array(strange.buffer).set([12345, 0xfff80001])
+    const words = (data: Float64Array) =>
+      pack([{ type: 'LeafCreated', role: 'variable', requiresGrad: true, name: null, dtype: 'float64', shape: [], source: null, value: { dtype: 'float64', shape: [], size: 1, data } }], 1)[0]!.words
+    expect(Buffer.from(words(strange).buffer)).toEqual(Buffer.from(words(Float64Array.of(Number.NaN)).buffer))
+  })
+
+  test('a run with more than 65,536 distinct texts begins its numbering anew, and reads back', () => {
+    const list = Array.from({ length: 70_000 }, (_, i): Payload => ({ type: 'MetricLogged', name: `metric ${i}`, value: i, variable: null }))
+    const batches = pack([...list, ...list.slice(0, 10)], 8192)
+    expect(batches.filter((batch) => batch.firstText === 0).length).toBe(2)
+    const events = unpack(batches)
+    expect(events.length).toBe(70_010)
+    expect(events.every((event, i) => event.type === 'MetricLogged' && event.name === `metric ${i % 70_000}`)).toBe(true)
+  })
+
+  test('refuses a ref that is not an earlier position', () => {
+    for (const variable of [2, 3, 1e9, 0, -1, Number.NaN]) {
+      const bad = () => new Packer({ position: 1, step: 0 }).append({ type: 'GradientCleared', variable })
+      expect(bad, String(variable)).toThrow(/^BAD_EVENT: event 2 refers to .*not an earlier position/)
+    }
+  })
+})
+
+function expectFrozen(value: unknown): void {
+  if (typeof value !== 'object' || value === null || ('dtype' in value && 'data' in value)) return
+  expect(Object.isFrozen(value)).toBe(true)
+  for (const element of Object.values(value)) expectFrozen(element)
+}

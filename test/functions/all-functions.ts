@@ -1,0 +1,54 @@
+/** Every export of every file of src/functions/, by name: what the contract and the reference test enumerate. */
+import '../../src/functions/methods.js'
+import * as activations from '../../src/functions/activations.js'
+import * as arithmetic from '../../src/functions/arithmetic.js'
+import * as attention from '../../src/functions/attention.js'
+import * as bounds from '../../src/functions/bounds.js'
+import * as casting from '../../src/functions/casting.js'
+import * as comparison from '../../src/functions/comparison.js'
+import * as convolution from '../../src/functions/convolution.js'
+import * as dropout from '../../src/functions/dropout.js'
+import * as einsum from '../../src/functions/einsum.js'
+import * as exponential from '../../src/functions/exponential.js'
+import * as gathering from '../../src/functions/gathering.js'
+import * as indexing from '../../src/functions/indexing.js'
+import * as joining from '../../src/functions/joining.js'
+import * as losses from '../../src/functions/losses.js'
+import * as normalization from '../../src/functions/normalization.js'
+import * as ordering from '../../src/functions/ordering.js'
+import * as pooling from '../../src/functions/pooling.js'
+import * as products from '../../src/functions/products.js'
+import * as reductions from '../../src/functions/reductions.js'
+import * as running from '../../src/functions/running.js'
+import * as shapes from '../../src/functions/shapes.js'
+import * as softmax from '../../src/functions/softmax.js'
+import * as statistics from '../../src/functions/statistics.js'
+import type { Functions } from './case.js'
+
+export const exported: Readonly<Record<string, unknown>> = {
+  ...activations,
+  ...arithmetic,
+  ...attention,
+  ...bounds,
+  ...casting,
+  ...comparison,
+  ...convolution,
+  ...dropout,
+  ...einsum,
+  ...exponential,
+  ...gathering,
+  ...indexing,
+  ...joining,
+  ...losses,
+  ...normalization,
+  ...ordering,
+  ...pooling,
+  ...products,
+  ...reductions,
+  ...running,
+  ...shapes,
+  ...softmax,
+  ...statistics,
+}
+
+export const functions = exported as Functions

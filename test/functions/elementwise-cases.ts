@@ -1,0 +1,74 @@
+/** Cases of functions that work element by element, and of comparisons and choice. */
+import { binary, bools, type Cases, noRows, positive, spread, unary, withBare, withOptions } from './case.js'
+
+export const elementwiseCases: Cases = {
+  // arithmetic
+  add: binary(),
+  sub: binary(),
+  mul: binary(),
+  div: binary(spread, positive),
+  neg: unary(spread),
+  square: unary(spread),
+  sqrt: unary(positive),
+  abs: unary(spread),
+  sign: unary(spread),
+  floor: unary(spread),
+  largerShare: [
+    { inputs: [spread([2, 3]), spread([3], 1), spread([2, 3], 2)], shapes: [[2, 3]] },
+    { inputs: [spread([]), spread([], 1), spread([], 2)], shapes: [[]] },
+  ],
+  maximum: binary(),
+  minimum: binary(),
+  clip: [
+    ...unary(spread, [{ min: -0.3, max: 0.4 }], { min: -0.3, max: 0.4 }),
+    withOptions([spread([4])], { min: 0.1 }, [4]),
+    withOptions([spread([4])], { max: 0.1 }, [4]),
+  ],
+  // powers and circular functions
+  exp: unary(spread),
+  expm1: unary(spread),
+  log: unary(positive),
+  log1p: unary(positive),
+  pow: [
+    ...unary(positive, [2.5], { exponent: 2.5 }),
+    ...unary(spread, [3], { exponent: 3 }),
+    withBare([spread([3])], 'exponent', 0, [3]),
+    withBare([spread([3])], 'exponent', 1, [3]),
+    withBare([spread([3])], 'exponent', -1, [3]),
+    ...binary(positive, spread),
+  ],
+  sin: unary(spread),
+  cos: unary(spread),
+  tanh: unary(spread),
+  // activations
+  sigmoid: unary(spread),
+  relu: unary(spread),
+  reluGradient: [{ inputs: [spread([2, 3]), spread([2, 3], 1)], shapes: [[2, 3]] }],
+  leakyRelu: [...unary(spread, [{ slope: 0.2 }], { slope: 0.2 }), withOptions([spread([3])], {}, [3])],
+  erf: unary(spread),
+  gelu: unary(spread),
+  softplus: unary(spread),
+  softmax: [
+    withOptions([spread([2, 3])], {}, [2, 3]),
+    withOptions([spread([2, 3, 2])], { axis: 1 }, [2, 3, 2]),
+    withOptions([noRows], {}, [0, 3]),
+  ],
+  logSoftmax: [
+    withOptions([spread([2, 3])], {}, [2, 3]),
+    withOptions([spread([2, 3, 2])], { axis: 0 }, [2, 3, 2]),
+    withOptions([noRows], {}, [0, 3]),
+  ],
+  // comparisons and choice
+  ...Object.fromEntries(
+    ['equal', 'notEqual', 'less', 'lessEqual', 'greater', 'greaterEqual', 'logicalAnd', 'logicalOr'].map(
+      (name) => [name, binary()],
+    ),
+  ),
+  logicalNot: unary(spread),
+  where: [
+    { inputs: [bools([2, 3]), spread([2, 3]), spread([2, 3], 1)], shapes: [[2, 3]] },
+    { inputs: [bools([3]), spread([2, 1]), spread([], 1)], shapes: [[2, 3]] },
+    { inputs: [bools([]), spread([]), spread([], 1)], shapes: [[]] },
+    { inputs: [bools([0, 3]), noRows, spread([3])], shapes: [[0, 3]] },
+  ],
+}

@@ -1,0 +1,37 @@
+/** A short program that makes events of every kind a program can make, so that no table of its tape stays empty. */
+import { ndarray } from '../../src/array/ndarray.js'
+import { add, mul, square, sub } from '../../src/functions/arithmetic.js'
+import { concat, split } from '../../src/functions/joining.js'
+import { matmul } from '../../src/functions/products.js'
+import { mean, sum } from '../../src/functions/reductions.js'
+import { grad } from '../../src/graph/backward.js'
+import { noGrad } from '../../src/graph/mode.js'
+import { constant, parameter, Variable } from '../../src/graph/variable.js'
+import type { Run } from '../../src/tape/run.js'
+
+export function recordEverything(run: Run, steps = 3): void {
+  const w = parameter([[0.5, -1], [2, 0.25]], { name: 'w' })
+  const rate = new Variable(0.1)
+  run.note('a remark')
+  for (let i = 0; i < steps; i++) {
+    run.step()
+    const x = constant([[1, i], [i * i, -1]])
+    const [left, right] = split(matmul(x, w), 2, { axis: 1 })
+    const joined = run.scope('block', () => concat([right!, left!, right!, x], { axis: 1 }))
+    const h = mean(square(joined))
+    h.name = 'h'
+    const loss = add(h, mul(rate, rate))
+    w.clearGrad()
+    rate.clearGrad()
+    loss.grad = 2
+    loss.backward({ retainGrad: i === 1 })
+    sum(square(w)).backward()
+    const [g] = grad([sum(mul(square(w), w))], [w], { createGraph: true })
+    noGrad(() => {
+      w.data = sub(w, mul(add(w.grad!, g!), 0.01)).data
+      rate.data = ndarray(rate.item() / 2)
+    })
+    h.unchain()
+    run.log({ loss, learningRate: rate.item(), odd: i === 0 ? Number.NaN : -0 })
+  }
+}
