@@ -50,7 +50,7 @@ export function createFunc(name: string, attributes: Attributes = {}): Func {
     const near = nearestName(name)
     throw new TapeError(
       'UNREGISTERED_FUNC',
-      `"${name}" is not a registered function${near === null ? '' : `; did you mean "${near}"?`} ` +
+      `"${name}" is not a registered function${near === null ? '.' : `; did you mean "${near}"?`} ` +
         'If it is your own, import its module and call registerFunc(YourFunc) before reading the tape',
     )
   }

@@ -71,9 +71,9 @@ function toCell(cell: null | number | string | { i: string } | { r: string } | {
 class Child {
   private readonly child: ChildProcess
   private readonly chunks: AsyncIterator<string>
-  /** Lines that came and were not asked for yet, the next one last; and the beginning of the line after them. */
+  /** Lines that came and were not asked for yet, the next one last; and what has come of the line after them. */
   private lines: string[] = []
-  private unfinished = ''
+  private unfinished: string[] = []
   private readonly timeoutMs: number
   private leftMs: number
   private readonly killAtExit = () => this.end()
@@ -92,9 +92,7 @@ class Child {
       throw new TapeError('SQL_FAILED', 'the process that runs the query has no pipes')
     stdin.on('error', () => {}) // a child that ended early says why by its silence; see next()
     stdin.end(JSON.stringify({ path: path.resolve(file), sql }))
-this.chunks = stdout.setEncoding('utf8')[Symbol.asyncIterator]() as AsyncIterator<string>
-      .createInterface(input: stdout, crlfDelay: Number.POSITIVE_INFINITY )
-      [Symbol.asyncIterator]()
+    this.chunks = stdout.setEncoding('utf8')[Symbol.asyncIterator]() as AsyncIterator<string>
   }
 
   /** What the child says next, waiting no longer than is left. */
@@ -126,9 +124,12 @@ this.chunks = stdout.setEncoding('utf8')[Symbol.asyncIterator]() as AsyncIterato
         'the process that runs the query ended without an answer; it may have run out of memory',
       )
     }
-    const lines = (this.unfinished + chunk.value).split('\n')
-    this.unfinished = lines.pop() ?? ''
-    this.lines = lines.reverse()
+    const [first = '', ...rest] = chunk.value.split('\n')
+    this.unfinished.push(first)
+    const next = rest.pop()
+    if (next === undefined) return // still inside one long line
+    this.lines = [this.unfinished.join(''), ...rest].reverse()
+    this.unfinished = [next]
   }
 
   end(): void {

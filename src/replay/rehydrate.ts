@@ -5,7 +5,7 @@
  * A leaf that was assigned to has versions, and a call is linked to the version it read. Values are read from the file
  * when somebody looks at them.
  */
-import { NDArray } from '../array/ndarray.js'
+import type { NDArray } from '../array/ndarray.js'
 import { type DType, isFloating } from '../array/dtype.js'
 import { TapeError } from '../errors.js'
 import { type FunctionCalled, type RecordedArray, REF_SLOT_UNIT, type Ref, type TapeEvent } from '../events/event.js'
@@ -16,6 +16,7 @@ import { type Role, Variable } from '../graph/variable.js'
 import type { Lookup } from '../store/lookup.js'
 import type { Reader } from '../store/reader.js'
 import { toNDArray } from './recorded-array.js'
+import { RefMap } from './ref-map.js'
 
 /** Calls from a file come before any live call: their order is their position, moved below zero. */
 const ORDER_OFFSET = 2 ** 30
@@ -33,7 +34,7 @@ export class PastGraph implements Home {
   private readonly lastPosition: number
   private readonly orderOffset: number
   /** Variables with the value they were made with, by ref. */
-  private readonly originals = new Map<Ref, Variable>()
+  private readonly originals = new RefMap<Variable>()
   /** Later versions, by ref and by the position of the event that made the version. */
   private readonly versions = new Map<Ref, Map<number, Variable>>()
   /** Where the value of a variable not yet looked at is. */
@@ -68,12 +69,12 @@ export class PastGraph implements Home {
   private load(position: number): void {
     if (this.originals.has(position)) return
     const needed = new PositionHeap()
-    const seen = new Set<number>()
+    const seen = new RefMap<true>()
     const found: TapeEvent[] = []
     const need = (ref: Ref) => {
       const at = ref % REF_SLOT_UNIT
       if (this.originals.has(at) || seen.has(at)) return
-      seen.add(at)
+      seen.set(at, true)
       needed.push(at)
     }
     const nodes = new NodeWindow(this.reader, this.runId)

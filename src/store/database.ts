@@ -46,6 +46,8 @@ export function openDatabase(path: string, options: { readonly: boolean }): Conn
 /** Turns what SQLite throws into a TapeError that says what it means for the tape. */
 export function sqliteError(error: unknown, doing: string): unknown {
   if (error instanceof TapeError || !(error instanceof Error)) return error
+  if (error.message.includes('database connection is not open')) return new TapeError('TAPE_CLOSED', `${doing}: the tape was closed; open it again`, { cause: error })
+  if (error.message.includes('directory does not exist')) return new TapeError('TAPE_NOT_FOUND', `${doing}: its folder does not exist; make it first`, { cause: error })
   const code = (error as { code?: unknown }).code
   if (typeof code !== 'string' || !code.startsWith('SQLITE')) {
     return code === undefined ? error : new TapeError('WRITE_FAILED', `${doing}: ${error.message}`, { cause: error })

@@ -89,6 +89,7 @@ export class Run {
    */
   log(metrics: { readonly [name: string]: number | Variable }): void {
     for (const [name, metric] of Object.entries(metrics)) {
+      if (!isUnicode(name)) throw new TapeError('BAD_ARGUMENT', `run.log expected names of whole Unicode characters, got ${JSON.stringify(name)}`)
       if (metric instanceof Variable) {
         const value = metric.item()
         if (metric.name === null) this.during(() => (metric.name = name))
@@ -211,6 +212,11 @@ function started(name: string, options: RunOptions): Omit<RunStarted, 'version' 
 }
 
 function checkedName(name: string): string {
-  if (typeof name !== 'string' || name === '') throw new TapeError('BAD_ARGUMENT', `startRun expected a name, got ${JSON.stringify(name)}`)
+  if (typeof name !== 'string' || name === '' || !isUnicode(name)) throw new TapeError('BAD_ARGUMENT', `startRun expected a name, got ${JSON.stringify(name)}`)
   return name
+}
+
+/** SQLite keeps texts as UTF-8, which has no half of a surrogate pair: one would come back as another text. */
+function isUnicode(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text)
 }

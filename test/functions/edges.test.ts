@@ -154,8 +154,6 @@ describe('an infinite gradient', () => {
     const [ga, gb] = grad([maximum(a, b)], [a, b], { gradients: [seed] })
     expect(ga!.data.toArray()).toEqual([0, Infinity])
     expect(gb!.data.toArray()).toEqual([Infinity, 0])
-    const [gx] = grad([relu(new Variable([-1, 1]))].slice(0, 0), [a])
-    expect(gx!.data.toArray()).toEqual([0, 0])
     const c = new Variable([-1, 1])
     expect(grad([relu(c)], [c], { gradients: [seed] })[0]!.data.toArray()).toEqual([0, Infinity])
     expect(grad([where([true, false], c, 0)], [c], { gradients: [seed] })[0]!.data.toArray()).toEqual([Infinity, 0])
@@ -183,7 +181,9 @@ describe('entries of ±1000', () => {
 
   test('leave gelu and its slope exact, far from 0 on either side', () => {
     expect(gelu(new Variable([-1000, 1000])).data.toArray()).toEqual([-0, 1000])
-    expect(slopes(gelu, [-1000, 1000])).toEqual([[0, 1]].map(([low, high]) => [low! * -0 + 0, high]))
+    const [low, high] = slopes(gelu, [-1000, 1000])[0] as number[]
+    expect(low).toBeCloseTo(0, 300)
+    expect(high).toBe(1)
   })
 })
 

@@ -1,5 +1,6 @@
 // However a process ends, what happened up to its last event is on the tape. Real processes.
 import { describe, expect, test } from 'vitest'
+import '../../src/index.js'
 import { runChild } from './child-process.js'
 import { newTapePath, openForTest } from './temporary-tape.js'
 

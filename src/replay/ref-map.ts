@@ -1,0 +1,32 @@
+/** A map from refs to objects, for millions of them: pages of arrays instead of one hash table. */
+import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
+
+const PAGE = 4096
+
+export class RefMap<T> {
+  private readonly pages: (T | undefined)[][] = []
+  /** Outputs of a call other than the first are few. */
+  private readonly others = new Map<Ref, T>()
+
+  get(ref: Ref): T | undefined {
+    return ref < REF_SLOT_UNIT ? this.pages[Math.floor(ref / PAGE)]?.[ref % PAGE] : this.others.get(ref)
+  }
+
+  has(ref: Ref): boolean {
+    return this.get(ref) !== undefined
+  }
+
+  set(ref: Ref, value: T): void {
+    if (ref >= REF_SLOT_UNIT) {
+      this.others.set(ref, value)
+      return
+    }
+    const at = Math.floor(ref / PAGE)
+    let page = this.pages[at]
+    if (page === undefined) {
+      page = new Array<T | undefined>(PAGE).fill(undefined)
+      this.pages[at] = page
+    }
+    page[ref % PAGE] = value
+  }
+}
