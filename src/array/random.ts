@@ -117,7 +117,7 @@ export function setRandomState(key: RandomKey): void {
 
 // --- draws -------------------------------------------------------------------------------------------------
 
-/** Uniform numbers in [least, most): 53 random bits each in float64, 24 in float32. */
+/** Uniform numbers in [least, most), but for a last rounding: 53 random bits each in float64, 24 in float32. */
 export function uniform(
   shape: Shape,
   options: { least?: number; most?: number; dtype?: DType; key?: RandomKey } = {},

@@ -57,6 +57,9 @@ class Diverged extends Error {
   }
 }
 
+/** The tape ends in the middle of a pass, because its process ended there, or is still at it. */
+class EndOfTape extends Error {}
+
 /**
  * Throws  KERNEL_MISMATCH    the run was computed by another kernel, whose results this one does not promise
  *         UNREGISTERED_FUNC  the run calls a function this process does not know
@@ -99,6 +102,7 @@ class Replay {
   private readonly arrays = new Map<number, NDArray[]>()
   private ahead: TapeEvent | null = null
   private compared = 0
+  private runEnded = false
   private kernel = currentKernel().id
   private readonly tape: Iterator<TapeEvent>
   private readonly lastUses: Float64Array
@@ -129,6 +133,7 @@ class Replay {
       }
       return { verdict: 'bit-exact', events: this.compared, kernel: this.kernel, divergence: null }
     } catch (error) {
+      if (this.failure instanceof EndOfTape) return { verdict: 'bit-exact', events: this.compared, kernel: this.kernel, divergence: null }
       if (this.failure instanceof Diverged) error = this.failure
       if (error instanceof Diverged) return { verdict: 'diverged', events: this.compared, kernel: this.kernel, divergence: error.divergence }
       throw error
@@ -219,10 +224,12 @@ class Replay {
     if (this.failure !== null) return
     try {
       const expected = this.take()
+      if (expected === null && !this.runEnded) throw new EndOfTape()
       if (expected === null) throw new Diverged({ position: got.position, step: got.step, what: whatOf(got), function: functionOf(got), expected: 'the end of the run', got: shown(got) })
       const difference = differenceOf(expected, got)
       if (difference !== null) throw new Diverged(this.divergence(expected, difference.expected, difference.got))
       this.compared++
+      this.runEnded = expected.type === 'RunFinished'
     } catch (error) {
       this.failure = error
     }

@@ -1,7 +1,7 @@
 /** Ties, kinks, NaN and infinities: where the contract's differences cannot look. */
 import { describe, expect, test } from 'vitest'
-import { abs, sqrt } from '../../src/functions/arithmetic.js'
 import { gelu, leakyRelu, relu } from '../../src/functions/activations.js'
+import { abs, sqrt } from '../../src/functions/arithmetic.js'
 import { clip, maximum, minimum } from '../../src/functions/bounds.js'
 import { cast } from '../../src/functions/casting.js'
 import { where } from '../../src/functions/comparison.js'
@@ -156,7 +156,10 @@ describe('an infinite gradient', () => {
     expect(gb!.data.toArray()).toEqual([Infinity, 0])
     const c = new Variable([-1, 1])
     expect(grad([relu(c)], [c], { gradients: [seed] })[0]!.data.toArray()).toEqual([0, Infinity])
-    expect(grad([where([true, false], c, 0)], [c], { gradients: [seed] })[0]!.data.toArray()).toEqual([Infinity, 0])
+    expect(grad([where([true, false], c, 0)], [c], { gradients: [seed] })[0]!.data.toArray()).toEqual([
+      Infinity,
+      0,
+    ])
   })
 })
 

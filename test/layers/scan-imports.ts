@@ -11,6 +11,8 @@ export interface ImportFound {
   /** Names taken from the module, as the module calls them; `*` for the whole namespace. */
   readonly names: readonly string[]
   readonly kind: 'import' | 'export' | 'export-all' | 'dynamic' | 'url'
+  /** `import type …`: nothing of it is left at run time. */
+  readonly typeOnly?: boolean
 }
 
 interface Token {
@@ -72,7 +74,8 @@ function pushFrom(
     // `from` may itself be a name: import from from 'x', import { from } from 'x'.
     if (kind === 'word' && text === 'from' && at(place + 1).kind === 'string' && braces === 0) {
       const specifier = at(place + 1).text
-      found.push({ specifier, line, names, kind: all ? 'export-all' : word })
+      const typeOnly = at(index + 1).text === 'type' && at(index + 2).text !== 'from' && at(index + 2).text !== ','
+      found.push({ specifier, line, names, kind: all ? 'export-all' : word, ...(typeOnly ? { typeOnly } : {}) })
       return
     }
     if (kind === 'punctuator' && text === '{') braces++

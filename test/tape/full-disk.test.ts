@@ -36,7 +36,7 @@ describe('when the disk is full in the middle of a run', () => {
        say(JSON.stringify({ all, calls, flushed }))
        process.kill(process.pid, 'SIGKILL')`,
       { file },
-      limitTo(700),
+      limitTo(4000),
     )
     expect(stderr).toBe('')
     const { all, calls, flushed } = JSON.parse(stdout)
@@ -63,7 +63,7 @@ describe('when the disk is full in the middle of a run', () => {
        const after = [attempt('flush', () => run.flush()), attempt('call', () => square(new Variable(7, { name: 'after' }))), await attemptAsync('finish', () => run.finish())]
        say(JSON.stringify({ before, after, position }))`,
       { file },
-      limitTo(700),
+      limitTo(4000),
     )
     expect(stderr).toBe('')
     const { before, after, position } = JSON.parse(stdout)
@@ -85,7 +85,7 @@ describe('when the disk is full in the middle of a run', () => {
        const second = await attemptAsync('finish', () => run.finish())
        say(JSON.stringify([first.code, second.code, run.finished]))`,
       { file },
-      limitTo(700),
+      limitTo(4000),
     )
     expect(stderr).toBe('')
     expect(JSON.parse(stdout)).toEqual(['WRITE_FAILED', null, true])
@@ -101,7 +101,7 @@ describe('when the disk is full in the middle of a run', () => {
        const run = tape.startRun('r', { batch: { eventsMax: 1e6, bytesMax: 2 ** 30, ageMaxMs: 1e6 } })
        for (let i = 0; i < 300; i++) gradtape.square(new gradtape.Variable(Array.from({ length: 512 }, (_, k) => i + k)))`,
       { file },
-      limitTo(700),
+      limitTo(4000),
     )
     expect(code).not.toBe(0)
     expect(stderr).toContain('WRITE_FAILED')
