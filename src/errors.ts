@@ -27,6 +27,11 @@ export type ErrorCode =
   | 'MODULE_FAILED'
   | 'FUNC_NAME_TAKEN'
   | 'ATTRIBUTES_MISSING'
+  // models and data
+  | 'PARAMETER_UNKNOWN'
+  | 'STATE_MISMATCH'
+  | 'FILE_NOT_FOUND'
+  | 'BAD_FILE'
   // tape
   | 'NOT_A_TAPE'
   | 'TAPE_NOT_FOUND'

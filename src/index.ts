@@ -1,6 +1,10 @@
 /** The one public door of gradtape: everything promised, by name. */
+import './functions/methods.js'
+
 export { type DType, getDefaultDtype, setDefaultDtype, type TypedArray } from './array/dtype.js'
+export { currentKernel } from './array/kernel.js'
 export { type ArrayLike, NDArray, ndarray } from './array/ndarray.js'
+export { seedRandom } from './array/random.js'
 export type { Shape } from './array/shape.js'
 export { type ErrorCode, TapeError } from './errors.js'
 export type {
@@ -26,20 +30,218 @@ export type {
   VariableNamed,
   VariableUnchained,
 } from './events/event.js'
-export { Abs, Add, abs, add, Div, div, Floor, floor, Mul, mul, Neg, neg, Sign, Sqrt, Square, Sub, sign, sqrt, square, sub } from './functions/arithmetic.js'
-export { Gelu, gelu, LeakyRelu, leakyRelu, Relu, relu, Sigmoid, Softplus, sigmoid, softplus } from './functions/activations.js'
-export { Exp, exp, Log, log, Pow, pow, Cos, cos, Sin, sin, Tanh, tanh } from './functions/exponential.js'
-export { Take, take } from './functions/indexing.js'
-export { MeanSquaredError, meanSquaredError, SoftmaxCrossEntropy, softmaxCrossEntropy } from './functions/losses.js'
-export { MatMul, matmul, linear } from './functions/products.js'
-export { Max, Mean, Min, max, mean, min, Sum, sum } from './functions/reductions.js'
-export { BroadcastTo, broadcastTo, Reshape, reshape, SumTo, sumTo, Transpose, transpose } from './functions/shapes.js'
+export {
+  Erf,
+  erf,
+  Gelu,
+  gelu,
+  LeakyRelu,
+  type LeakyReluOptions,
+  leakyRelu,
+  Relu,
+  relu,
+  Sigmoid,
+  Softplus,
+  sigmoid,
+  softplus,
+} from './functions/activations.js'
+export {
+  Abs,
+  Add,
+  abs,
+  add,
+  Div,
+  div,
+  Floor,
+  floor,
+  Mul,
+  mul,
+  Neg,
+  neg,
+  Sign,
+  Sqrt,
+  Square,
+  Sub,
+  sign,
+  sqrt,
+  square,
+  sub,
+} from './functions/arithmetic.js'
+export {
+  type AttentionOptions,
+  ScaledDotProductAttention,
+  scaledDotProductAttention,
+} from './functions/attention.js'
+export { Clip, type ClipOptions, clip, Maximum, Minimum, maximum, minimum } from './functions/bounds.js'
+export { Cast, cast } from './functions/casting.js'
+export {
+  Equal,
+  equal,
+  Greater,
+  GreaterEqual,
+  greater,
+  greaterEqual,
+  Less,
+  LessEqual,
+  LogicalAnd,
+  LogicalNot,
+  LogicalOr,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  NotEqual,
+  notEqual,
+  Where,
+  where,
+} from './functions/comparison.js'
+export {
+  Conv2d as Conv2dFunc,
+  type ConvolutionOptions,
+  ConvTranspose2d as ConvTranspose2dFunc,
+  type ConvTransposeOptions,
+  conv2d,
+  convTranspose2d,
+} from './functions/convolution.js'
+export { Dropout as DropoutFunc, type DropoutOptions, dropout } from './functions/dropout.js'
+export { Einsum, einsum } from './functions/einsum.js'
+export {
+  Cos,
+  cos,
+  Exp,
+  Expm1,
+  exp,
+  expm1,
+  Log,
+  Log1p,
+  log,
+  log1p,
+  Pow,
+  pow,
+  Sin,
+  sin,
+  Tanh,
+  tanh,
+} from './functions/exponential.js'
+export { Gather, type GatherOptions, gather, ScatterAdd, scatterAdd } from './functions/gathering.js'
+export {
+  Embedding as EmbeddingFunc,
+  embedding,
+  OneHot,
+  type OneHotOptions,
+  oneHot,
+  Take,
+  type TakeOptions,
+  take,
+} from './functions/indexing.js'
+export {
+  type AxisOption,
+  Concat,
+  concat,
+  Pad,
+  pad,
+  Slice,
+  Split,
+  Stack,
+  slice,
+  split,
+  stack,
+  type Widths,
+} from './functions/joining.js'
+export {
+  BinaryCrossEntropy,
+  binaryCrossEntropy,
+  MeanSquaredError,
+  meanSquaredError,
+  SoftmaxCrossEntropy,
+  softmaxCrossEntropy,
+} from './functions/losses.js'
+export {
+  BatchNorm as BatchNormFunc,
+  type BatchNormOptions,
+  batchNorm,
+  LayerNorm as LayerNormFunc,
+  layerNorm,
+} from './functions/normalization.js'
+export { NotDifferentiable } from './functions/not-differentiable.js'
+export {
+  ArgMax,
+  ArgMin,
+  type ArgOptions,
+  argmax,
+  argmin,
+  Topk,
+  type TopkOptions,
+  topk,
+} from './functions/ordering.js'
+export {
+  AveragePool2d,
+  averagePool2d,
+  MaxPool2d,
+  maxPool2d,
+  type PoolingOptions,
+} from './functions/pooling.js'
+export { Linear as LinearFunc, linear, MatMul, type MatMulOptions, matmul } from './functions/products.js'
+export { Max, Mean, Min, max, mean, min, type ReduceOptions, Sum, sum } from './functions/reductions.js'
+export { CumSum, type CumSumOptions, cumsum, Prod, prod } from './functions/running.js'
+export {
+  BroadcastTo,
+  broadcastTo,
+  ExpandDims,
+  expandDims,
+  Flip,
+  flip,
+  Reshape,
+  reshape,
+  Squeeze,
+  SumTo,
+  squeeze,
+  sumTo,
+  Transpose,
+  transpose,
+} from './functions/shapes.js'
+export { LogSoftmax, logSoftmax, Softmax, type SoftmaxOptions, softmax } from './functions/softmax.js'
+export {
+  LogSumExp,
+  logSumExp,
+  Norm,
+  type NormOptions,
+  norm,
+  Std,
+  std,
+  Var,
+  type VarOptions,
+  variance,
+  variance as var,
+} from './functions/statistics.js'
 export { backward, grad } from './graph/backward.js'
-export { Func } from './graph/func.js'
-export { checkGradients } from './graph/gradient-check.js'
+export {
+  type Attributes,
+  type AttributeValue,
+  type BackwardResult,
+  type ForwardResult,
+  Func,
+} from './graph/func.js'
+export {
+  checkGradients,
+  type GradientCheckOptions,
+  type GradientCheckReport,
+} from './graph/gradient-check.js'
 export { noGrad } from './graph/mode.js'
 export { registerFunc } from './graph/registry.js'
-export { constant, type Operand, parameter, Variable } from './graph/variable.js'
+export {
+  type BackwardOptions,
+  constant,
+  type Operand,
+  parameter,
+  Variable,
+  type VariableOptions,
+} from './graph/variable.js'
+export { fold, fold$, foldBatch, type Projection } from './projections/fold.js'
+export { type MetricCurve, type Training, training } from './projections/training.js'
+export type { Divergence, ReplayOptions, ReplayReport } from './replay/replay.js'
+export type { VerifyReport } from './replay/verify.js'
 export type { PastRun } from './tape/past-run.js'
 export type { Capture, Run, RunOptions } from './tape/run.js'
-export { openTape, type RunInfo, type Tape, type TapeOptions } from './tape/tape.js'
+export { openTape, type RunInfo, type RunStatus, type Tape, type TapeOptions } from './tape/tape.js'

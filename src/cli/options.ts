@@ -27,11 +27,12 @@ export function collected(value: string, before: readonly string[]): string[] {
   return [...before, value]
 }
 
-export function wholeNumber(min: number): (text: string) => number {
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text)
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min) {
-      throw new InvalidArgumentError(`Expected a whole number from ${min} on.`)
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} on` : `from ${min} to ${max}`
+      throw new InvalidArgumentError(`Expected a whole number ${range}.`)
     }
     return value
   }

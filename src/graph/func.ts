@@ -42,7 +42,8 @@ export abstract class Func {
   private array1: NDArray | null = null
   private inputsRest: { variables: Variable[]; arrays: (NDArray | null)[] } | null = null
   private output0: Variable | null = null
-  private outputsRest: Variable[] | null = null
+  private made0: NDArray | null = null
+  private outputsRest: { variables: Variable[]; arrays: (NDArray | null)[] } | null = null
 
   /**
    * attributes  what the call needs to know besides its inputs; kept on the tape, and given to the constructor again
@@ -82,9 +83,9 @@ export abstract class Func {
     return Array.from({ length: inputCount }, (_, slot) => this.inputAt(slot))
   }
 
+  /** What the call made, by slot. Inside backward an output that was assigned since appears with the value it had. */
   get outputs(): readonly Variable[] {
-    if (this.output0 === null) return []
-    return this.outputsRest === null ? [this.output0] : [this.output0, ...this.outputsRest]
+    return Array.from({ length: this.outputCount }, (_, slot) => this.outputWithValue(slot))
   }
 
   get input(): Variable {
@@ -93,7 +94,7 @@ export abstract class Func {
 
   get output(): Variable {
     if (this.output0 === null) throw new TapeError('BAD_ARGUMENT', `${this.name} has no output yet; apply it first`)
-    return this.output0
+    return this.outputWithValue(0)
   }
 
   /** @internal */
@@ -104,7 +105,7 @@ export abstract class Func {
 
   /** @internal */
   get outputCount(): number {
-    return this.output0 === null ? 0 : 1 + (this.outputsRest?.length ?? 0)
+    return this.output0 === null ? 0 : 1 + (this.outputsRest?.variables.length ?? 0)
   }
 
   /** The input in `slot`, with the value it had at the call. */
@@ -123,9 +124,15 @@ export abstract class Func {
     return variable
   }
 
-  /** @internal */
+  /** @internal The variable in output `slot` itself, whatever value it has now. */
   outputAt(slot: number): Variable {
-    return slot === 0 ? this.output0! : this.outputsRest![slot - 1]!
+    return slot === 0 ? this.output0! : this.outputsRest!.variables[slot - 1]!
+  }
+
+  private outputWithValue(slot: number): Variable {
+    const variable = this.outputAt(slot)
+    const array = slot === 0 ? this.made0 : this.outputsRest!.arrays[slot - 1]!
+    return array === null || array === variable.loadedData ? variable : this.formerVersion(variable, array)
   }
 
   /** Whether backward needs to compute the gradient of the input in `slot`; saves work for constants. */
@@ -186,7 +193,7 @@ export abstract class Func {
   restore(inputs: Variable[], outputs: Variable[], order: number, home: Home, ref: number): void {
     this.setInputs(inputs, true)
     this.output0 = outputs[0]!
-    if (outputs.length > 1) this.outputsRest = outputs.slice(1)
+    if (outputs.length > 1) this.outputsRest = { variables: outputs.slice(1), arrays: outputs.slice(1).map(() => null) }
     for (let slot = 0; slot < outputs.length; slot++) {
       outputs[slot]!.creator = this
       outputs[slot]!.slot = slot
@@ -201,6 +208,7 @@ export abstract class Func {
     const y = new Variable(array, linking && requiresGrad && this.differentiable && (array.dtype === 'float64' || array.dtype === 'float32'), 'variable')
     if (linking) y.creator = this
     this.output0 = y
+    this.made0 = array
     this.order = ++mode.clock
     if (mode.recorder !== null) mode.recorder.functionCalled(this, linking)
     return y
@@ -219,7 +227,8 @@ export abstract class Func {
       return y
     })
     this.output0 = outputs[0]!
-    if (outputs.length > 1) this.outputsRest = outputs.slice(1)
+    this.made0 = arrays[0]!
+    if (outputs.length > 1) this.outputsRest = { variables: outputs.slice(1), arrays: arrays.slice(1) }
     this.order = ++mode.clock
     if (mode.recorder !== null) mode.recorder.functionCalled(this, linking)
     return outputs
@@ -238,7 +247,7 @@ export abstract class Func {
     }
   }
 
-  /** The input as the call read it, when it was assigned since: an own variable whose gradient goes to the original. */
+  /** An input or output as it was at the call, when assigned since: a variable of its own, in the original's place. */
   private formerVersion(variable: Variable, array: NDArray): Variable {
     const former = new Variable(array, variable.requiresGrad, variable.role)
     former.creator = variable.creator

@@ -1,6 +1,6 @@
 /**
- * What a call consults before it does its work: who records, whether outputs are linked to their creators, and the
- * clock that orders calls. One mutable record for the process: JavaScript runs one call at a time.
+ * What a call consults before it does its work: who records, whether outputs are linked to their creators, the
+ * clock that orders calls, and the scope they are made in. One mutable record for the process: JavaScript runs one call at a time.
  */
 import type { Recorder } from './recorder.js'
 
@@ -11,7 +11,9 @@ export const mode: {
   linking: boolean
   /** Counts calls over all runs, recorded or not; orders the walk of backward among live calls. */
   clock: number
-} = { recorder: null, linking: true, clock: 0 }
+  /** Dotted name of where the program is: the module whose forward runs, or what `run.scope` says. */
+  scope: string
+} = { recorder: null, linking: true, clock: 0, scope: '' }
 
 /**
  * Runs `fn` without building a graph: outputs have no `creator` and need no gradient. Its calls are recorded all the same.
@@ -30,6 +32,17 @@ export function withLinking<T>(linking: boolean, fn: () => T): T {
     return fn()
   } finally {
     mode.linking = before
+  }
+}
+
+/** Runs `fn` with its calls marked as made in `scope` and puts the scope back, also when `fn` throws. */
+export function withScope<T>(scope: string, fn: () => T): T {
+  const before = mode.scope
+  mode.scope = scope
+  try {
+    return fn()
+  } finally {
+    mode.scope = before
   }
 }
 

@@ -34,6 +34,36 @@ export function toDot(graph: PlainGraph, options: { direction?: 'down' | 'right'
   ].join('\n')
 }
 
+/**
+ * How much there is to lay out: how many ranks the edges cross in all. Graphviz makes a node of every crossing, so a
+ * weight that a thousand steps read costs more than a thousand nodes in a row.
+ */
+export function ranksCrossed({ nodes, edges }: PlainGraph): number {
+  const next = new Map<string, string[]>(nodes.map(({ id }) => [id, []]))
+  const missing = new Map<string, number>(nodes.map(({ id }) => [id, 0]))
+  for (const { from, to } of edges) {
+    next.get(from)?.push(to)
+    missing.set(to, (missing.get(to) ?? 0) + 1)
+  }
+  const sources = nodes.flatMap(({ id }) => (missing.get(id) === 0 ? [id] : []))
+  const rank = new Map<string, number>(sources.map((id) => [id, 0]))
+  const ready = [...sources]
+  for (let id = ready.pop(); id !== undefined; id = ready.pop()) {
+    for (const to of next.get(id) ?? []) {
+      rank.set(to, Math.max(rank.get(to) ?? 0, (rank.get(id) ?? 0) + 1))
+      const left = (missing.get(to) ?? 0) - 1
+      missing.set(to, left)
+      if (left === 0) ready.push(to)
+    }
+  }
+  // What nothing leads to stands right before the first that reads it.
+  for (const id of sources) {
+    const readers = (next.get(id) ?? []).map((to) => rank.get(to) ?? 0)
+    if (readers.length > 0) rank.set(id, Math.min(...readers) - 1)
+  }
+  return edges.reduce((sum, { from, to }) => sum + (rank.get(to) ?? 0) - (rank.get(from) ?? 0), 0)
+}
+
 function nodeLine({ id, kind, lines }: GraphNode): string {
   const look = kind === 'variable' ? 'color=orange' : 'color=lightblue, shape=box'
   return `  ${id} [label="${lines.map(escaped).join('\\n')}", ${look}]`

@@ -10,6 +10,7 @@ import { arrayForm, callSignature, leafForm } from '../events/pack.js'
 import { plainToText } from '../events/plain.js'
 import type { EventStream } from '../events/stream.js'
 import type { Attributes, Func } from '../graph/func.js'
+import { mode } from '../graph/mode.js'
 import type { PassRequest, Recorder } from '../graph/recorder.js'
 import type { Variable } from '../graph/variable.js'
 
@@ -24,9 +25,9 @@ interface LatestSignature {
 }
 
 export class StreamRecorder implements Recorder {
-  /** Dotted name of where the program is. */
-  scope = ''
   finished = false
+  /** The run inside which this one began. It hears what happens to variables it knows, or it could not be replayed. */
+  outer: StreamRecorder | null = null
   private openStream: EventStream | null
   /** Variables that another run knew first: who is home in two runs is looked up here. */
   private readonly guests = new WeakMap<Variable, Ref>()
@@ -73,6 +74,11 @@ export class StreamRecorder implements Recorder {
   }
 
   valueAssigned(variable: Variable): void {
+    this.assigned(variable)
+    this.openOuter?.valueAssigned(variable)
+  }
+
+  private assigned(variable: Variable): void {
     const stream = this.stream()
     const ref = this.knownRef(variable)
     if (ref === 0) return // it will enter with its new value when it is first used
@@ -88,16 +94,22 @@ export class StreamRecorder implements Recorder {
   variableNamed(variable: Variable): void {
     const ref = this.knownRef(variable)
     if (ref !== 0) this.stream().append({ type: 'VariableNamed', variable: ref, name: variable.name })
+    this.openOuter?.variableNamed(variable)
   }
 
   gradientAssigned(variable: Variable, gradient: Variable): void {
     const known = this.knownRef(variable)
-    if (known === 0 && variable.creator !== null) return // made by a call that is not on this tape
-    const ref = known === 0 ? this.enter(variable) : known
-    this.stream().append({ type: 'GradientAssigned', variable: ref, gradient: this.refOf(gradient) })
+    if (known !== 0) this.stream().append({ type: 'GradientAssigned', variable: known, gradient: this.refOf(gradient) })
+    else if (variable.creator === null) this.enter(variable) // and its gradient with it; else made by a call that is not on this tape
+    this.tellOuter(variable, gradient)
   }
 
   gradientCleared(variable: Variable): void {
+    this.cleared(variable)
+    this.openOuter?.gradientCleared(variable)
+  }
+
+  private cleared(variable: Variable): void {
     const stream = this.stream()
     const ref = this.knownRef(variable)
     if (ref === 0) return
@@ -109,6 +121,7 @@ export class StreamRecorder implements Recorder {
   variableUnchained(variable: Variable): void {
     const ref = this.knownRef(variable)
     if (ref !== 0) this.stream().append({ type: 'VariableUnchained', variable: ref })
+    this.openOuter?.variableUnchained(variable)
   }
 
   backwardStarted(request: PassRequest): number {
@@ -122,6 +135,11 @@ export class StreamRecorder implements Recorder {
   }
 
   gradientComputed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void {
+    this.computed(pass, variable, contribution, held)
+    if (this.outer !== null && held !== null) this.tellOuter(variable, held)
+  }
+
+  private computed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void {
     const ref = this.knownRef(variable)
     if (ref === 0) return // it lies before the run; its gradient enters as a leaf if it is used
     const stream = this.stream()
@@ -157,6 +175,18 @@ export class StreamRecorder implements Recorder {
     return variable.home === this ? variable.ref : (this.guests.get(variable) ?? 0)
   }
 
+  private get openOuter(): StreamRecorder | null {
+    let { outer } = this
+    while (outer?.finished) outer = outer.outer
+    return outer
+  }
+
+  /** To the outer run a gradient that was computed in this one comes from outside, as an assigned one does. */
+  private tellOuter(variable: Variable, gradient: Variable): void {
+    const outer = this.openOuter
+    if (outer !== null && outer.knownRef(variable) !== 0) outer.gradientAssigned(variable, gradient)
+  }
+
   /** Called for everything that gets a ref here. */
   protected identify(variable: Variable, ref: Ref): void {
     if (variable.home === null || variable.home.finished) {
@@ -187,6 +217,9 @@ export class StreamRecorder implements Recorder {
     this.identify(variable, position)
     if (source === null) this.mark(array, position)
     stream.appended(cursor, step)
+    // A gradient from before the run: the next pass adds to it, or the program clears it.
+    const { grad } = variable
+    if (grad !== null) this.stream().append({ type: 'GradientAssigned', variable: position, gradient: this.refOf(grad) })
     return position
   }
 
@@ -215,7 +248,7 @@ export class StreamRecorder implements Recorder {
     if (
       latest !== undefined &&
       latest.dtype === dtype &&
-      latest.scope === this.scope &&
+      latest.scope === mode.scope &&
       latest.linked === linked &&
       latest.numbering === packer.numbering &&
       sameShape(latest.shape, shape) &&
@@ -224,8 +257,8 @@ export class StreamRecorder implements Recorder {
       return latest.text
     }
     const outputs = func.outputs.map((output) => ({ dtype: output.data.dtype, shape: output.data.shape }))
-    const text = packer.text(callSignature(func.name, this.scope, linked, outputs))
-    if (outputs.length === 1) this.signatures.set(func.constructor, { dtype, shape, scope: this.scope, linked, numbering: packer.numbering, text })
+    const text = packer.text(callSignature(func.name, mode.scope, linked, outputs))
+    if (outputs.length === 1) this.signatures.set(func.constructor, { dtype, shape, scope: mode.scope, linked, numbering: packer.numbering, text })
     return text
   }
 

@@ -3,6 +3,7 @@ import type { RecordedArray } from '../events/event.js'
 import { Packer, payloadOf } from '../events/pack.js'
 import { TapeError } from '../errors.js'
 import { chainHash, GENESIS } from '../store/chain.js'
+import { checkFile, checkNothingOutside, checkValues } from '../store/integrity.js'
 import type { Reader } from '../store/reader.js'
 import { StoredArray } from '../store/stored-array.js'
 import { hashOf } from '../store/value.js'
@@ -23,11 +24,8 @@ export interface VerifyReport {
 export function verifyChain(reader: Reader, onProgress?: (events: number) => void): VerifyReport {
   const report: VerifyReport = { intact: true, batches: 0, events: 0, values: 0, head: GENESIS.toString('hex'), problem: null }
   try {
-    reader.checkIntegrity()
-    for (const id of reader.valueIds()) {
-      reader.checkValue(id)
-      report.values++
-    }
+    checkFile(reader.db)
+    report.values = checkValues(reader.db)
     walk(reader, report, onProgress)
   } catch (error) {
     if (!(error instanceof TapeError) || error.code === 'TAPE_CLOSED' || error.code === 'TAPE_BUSY') throw error
@@ -69,7 +67,7 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
     report.head = hash.toString('hex')
     onProgress?.(report.events)
   }
-  reader.checkNothingOutside(packers.keys(), (runId) => packers.get(runId)!.position)
+  checkNothingOutside(reader.db, new Map([...packers].map(([runId, packer]) => [runId, packer.position])))
 }
 
 function contentHash(value: RecordedArray): Buffer {

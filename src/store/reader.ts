@@ -7,8 +7,7 @@ import { EVENT_KIND, EVENT_VERSION, type EventType, type Ref, type TapeEvent } f
 import { textToPlain } from '../events/plain.js'
 import { frozenEvent } from '../events/validate.js'
 import { type Connection, sqliteError, type Statement } from './database.js'
-import { arrayFromBytes, fromScalar, hashOf, summaryOf } from './value.js'
-import { checkSchema } from './migrations.js'
+import { fromScalar } from './value.js'
 import { RUN_UNIT } from './block-cutter.js'
 import { BlockReader } from './block-reader.js'
 import { TextReader } from './text-reader.js'
@@ -26,19 +25,6 @@ export interface CommitRow {
   event_count: number
   committed_at: string
   hash: Buffer
-}
-
-interface ValueRow {
-  hash: Buffer
-  dtype: string
-  size: number
-  l2_norm: number | null
-  mean: number | null
-  min: number | null
-  max: number | null
-  zero_count: number
-  non_finite_count: number
-  bytes: Buffer | null
 }
 
 /** The rows that are events by themselves. */
@@ -115,50 +101,6 @@ export class Reader {
 
   runName(runId: number): string | null {
     return this.db.prepare<[number], { name: string }>('SELECT name FROM _run WHERE id = ?').get(runId)?.name ?? null
-  }
-
-  valueIds(): number[] {
-    return this.reading('values', () => this.db.prepare('SELECT id FROM _value ORDER BY id').pluck().all() as number[])
-  }
-
-  /** Throws TAPE_CORRUPT when a value's bytes do not have its hash, or its summary is not that of its bytes. */
-  checkValue(id: number): void {
-    this.reading(`value ${id}`, () => {
-      const row = this.db.prepare('SELECT * FROM _value WHERE id = ?').get(id) as ValueRow
-      if (row.bytes === null) return
-      const changed = (what: string) => new TapeError('TAPE_CORRUPT', `value ${id}: its ${what} was changed after it was written`)
-      if (!hashOf(row.dtype, row.bytes).equals(row.hash)) throw changed('content')
-      const summary = summaryOf(arrayFromBytes(row.dtype, row.size, row.bytes))
-      const same =
-        row.l2_norm === summary.l2Norm && row.mean === summary.mean && row.min === summary.min && row.max === summary.max &&
-        row.zero_count === summary.zeroCount && row.non_finite_count === summary.nonFiniteCount
-      if (!same) throw changed('summary')
-    })
-  }
-
-  /** SQLite's own check of the file, and the schema against what the migrations make. */
-  checkIntegrity(): void {
-    this.reading('the file', () => {
-      const problems = this.db.pragma('integrity_check') as { integrity_check: string }[]
-      if (problems[0]?.integrity_check !== 'ok') throw new TapeError('TAPE_CORRUPT', `SQLite says: ${problems.map((p) => p.integrity_check).join('; ')}`)
-      checkSchema(this.db)
-    })
-  }
-
-  /** Throws TAPE_CORRUPT when a table holds events that no batch closed. */
-  checkNothingOutside(runIds: Iterable<number>, lastOf: (runId: number) => number): void {
-    const known = new Map([...runIds].map((id) => [id, lastOf(id)]))
-    this.reading('the tables', () => {
-      for (const table of ['_block', ...Object.keys(ROWS)]) {
-        const rows = this.db.prepare(`SELECT id >> 32 AS run, min(id & 4294967295) AS first, max(id & 4294967295) AS last FROM ${table} GROUP BY 1`).all() as { run: number; first: number; last: number }[]
-        for (const { run, first, last } of rows) {
-          if (first < 1 || last > (known.get(run) ?? 0)) throw new TapeError('TAPE_CORRUPT', `${table} holds event ${last} of run ${run}, which no batch wrote`)
-        }
-      }
-      for (const { id } of this.db.prepare('SELECT id FROM _run').all() as { id: number }[]) {
-        if (!known.has(id)) throw new TapeError('TAPE_CORRUPT', `run ${id} is listed, but no batch wrote it`)
-      }
-    })
   }
 
   private page(runId: number, from: number, to: number): TapeEvent[] {

@@ -66,20 +66,11 @@ export class TemplateStore {
   private store(key: Float64Array): number {
     const lists = listsOf(key)
     const texts = [lists.calls, lists.leaves, lists.gradients, lists.assignments, lists.clears].map(listText)
-    const hash = crypto.createHash('sha256').update(`${lists.eventCount}${texts.join('')}`).digest()
+    const hash = templateHash(lists.eventCount, texts)
     const found = this.find.get(hash) as { id: number } | undefined
     if (found !== undefined) return found.id
     const id = Number(this.insert.run(hash, lists.eventCount, ...texts).lastInsertRowid)
-    const marks = new Set<string>()
-    const note = (kind: string, key: string | number) => {
-      if (!marks.has(`${kind} ${key}`)) this.mark.run(id, kind, key)
-      marks.add(`${kind} ${key}`)
-    }
-    for (const leaf of lists.leaves) {
-      const name = this.leafName.get(leaf[3]) as string | null
-      if (name !== null) note('leaf', name)
-    }
-    for (const assignment of lists.assignments) note('assigns', assignment[4]! < 0 && Number.isInteger(assignment[4]) ? -assignment[4]! : 0)
+    for (const [kind, key] of marksOf(lists, (form) => this.leafName.get(form) as string | null)) this.mark.run(id, kind, key)
     return id
   }
 
@@ -91,6 +82,26 @@ export class TemplateStore {
     this.knownCount++
     this.knownWords += entry.key.length
   }
+}
+
+/** SHA-256 over the number of events and the texts of the lists, in the order of the table's columns. */
+export function templateHash(eventCount: number, texts: readonly string[]): Buffer {
+  return crypto.createHash('sha256').update(`${eventCount}${texts.join('')}`).digest()
+}
+
+/** What a template is marked with, so that it is found: each mark once. */
+export function marksOf(lists: Pick<TemplateLists, 'leaves' | 'assignments'>, nameOfForm: (formId: number) => string | null): [kind: string, key: string | number][] {
+  const marks = new Map<string, [string, string | number]>()
+  for (const leaf of lists.leaves) {
+    const name = nameOfForm(leaf[3]!)
+    if (name !== null) marks.set(`leaf ${name}`, ['leaf', name])
+  }
+  for (const assignment of lists.assignments) {
+    const variable = assignment[4]!
+    const key = variable < 0 && Number.isInteger(variable) ? -variable : 0
+    marks.set(`assigns ${key}`, ['assigns', key])
+  }
+  return [...marks.values()]
 }
 
 /** The reference a template's number stands for: see the schema's head. */

@@ -2,10 +2,11 @@
 import os from 'node:os'
 import process from 'node:process'
 import { currentKernel } from '../array/kernel.js'
+import { seedRandom } from '../array/random.js'
 import { TapeError } from '../errors.js'
 import type { Plain, RunStarted, TapeEvent } from '../events/event.js'
 import { type BatchLimits, EventStream } from '../events/stream.js'
-import { mode } from '../graph/mode.js'
+import { mode, withScope } from '../graph/mode.js'
 import { Variable } from '../graph/variable.js'
 import { StreamRecorder } from '../replay/recorder.js'
 import type { Connection } from '../store/database.js'
@@ -18,7 +19,7 @@ export type Capture = 'full' | 'replayable' | 'structure'
 export interface RunOptions {
   /** How much is stored. For now every level stores what `full` does: each value and gradient. */
   capture?: Capture
-  /** Seed of the run's random numbers, kept on the tape. Default 0. */
+  /** Seed of the run's random numbers, kept on the tape; when given, the generator begins anew from it. Default 0. */
   seed?: number
   /** Whatever describes the run; plain data. */
   config?: { readonly [key: string]: Plain }
@@ -52,8 +53,10 @@ export class Run {
       this.writer.take(batch)
       this.stream.failure = this.writer.failure
     })
+    if (options.seed !== undefined) seedRandom(options.seed)
     this.stream.append(started(name, options))
     this.flush()
+    this.recorder.outer = active.at(-1)?.recorder ?? null
     active.push(this)
     mode.recorder = this.recorder
   }
@@ -110,13 +113,7 @@ export class Run {
 
   /** Runs `fn` with its calls marked as made in `name`; scopes nest with dots. Gives what `fn` returns. */
   scope<T>(name: string, fn: () => T): T {
-    const outer = this.recorder.scope
-    this.recorder.scope = outer === '' ? name : `${outer}.${name}`
-    try {
-      return fn()
-    } finally {
-      this.recorder.scope = outer
-    }
+    return withScope(mode.scope === '' ? name : `${mode.scope}.${name}`, fn)
   }
 
   /**

@@ -15,8 +15,8 @@ export function addRuns(program: Command): void {
     .action((file: string, options: { json?: boolean }) => answer(options, (later) => listRuns(file, later)))
 }
 
-function listRuns(file: string, later: Later): Answer {
-  const runs = openForReading(file, later).runs()
+async function listRuns(file: string, later: Later): Promise<Answer> {
+  const runs = (await openForReading(file, later)).runs()
   return {
     json: () => ({ runs }),
     text: () => {

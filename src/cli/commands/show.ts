@@ -31,7 +31,7 @@ export function addShow(program: Command): void {
       'name or position of a variable; with --step as that step read it',
       notEmpty,
     )
-    .option('--depth <calls>', 'how many calls deep the creators are shown', wholeNumber(0), 8)
+    .option('--depth <calls>', 'how many calls deep the creators are shown', wholeNumber(0, 1_000), 8)
     .option('--limit <events>', 'how many events of a step are shown', wholeNumber(1), 1_000)
     .option('--full', 'print all values of a variable')
     .addHelpText(

@@ -35,8 +35,8 @@ export function addVerify(program: Command): void {
     .action((file: string, options: Options) => answer(options, (later) => verified(file, options, later)))
 }
 
-function verified(file: string, { expect }: Options, later: Later): Answer {
-  const tape = openForReading(file, later)
+async function verified(file: string, { expect }: Options, later: Later): Promise<Answer> {
+  const tape = await openForReading(file, later)
   const progress = new Progress(
     `verify ${tape.path}:`,
     tape.runs().reduce((sum, run) => sum + run.events, 0),

@@ -1,0 +1,4 @@
+/** What the module exports: this file is the compiler's entry. */
+export * from './functions'
+export * from './matmul'
+export * from './reduce'

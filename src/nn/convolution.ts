@@ -1,0 +1,91 @@
+/** Layers that move a window over images. */
+import type { Pair } from '../array/convolution.js'
+import { checkKeys, flagOf } from '../functions/attributes.js'
+import {
+  type ConvolutionOptions,
+  type ConvTransposeOptions,
+  conv2d,
+  convTranspose2d,
+  pairOf,
+} from '../functions/convolution.js'
+import type { Operand, Variable } from '../graph/variable.js'
+import { type BiasOptions, floatDtype, sizeOption, uniformParameter } from './initial.js'
+import { Module } from './module.js'
+
+/**
+ * Convolution with learned windows.
+ *
+ * kernel   the size of a window: one number, or [rows, columns]
+ * Shapes   x [n, inputs, h, w] → [n, outputs, …] as `conv2d`; weight [outputs, inputs, kh, kw], bias [outputs]
+ * Begins   both uniform in ±1/√(inputs·kh·kw), as PyTorch's
+ */
+export class Conv2d extends Module {
+  readonly weight: Variable
+  readonly bias: Variable | null
+  readonly #windows: ConvolutionOptions
+
+  constructor(
+    inputs: number,
+    outputs: number,
+    kernel: number | Pair,
+    options: ConvolutionOptions & BiasOptions = {},
+  ) {
+    super()
+    checkKeys(options, ['stride', 'padding', 'bias', 'dtype'], 'Conv2d')
+    sizeOption(inputs, 'inputs', 'Conv2d')
+    sizeOption(outputs, 'outputs', 'Conv2d')
+    const [rows, columns] = pairOf(kernel, undefined, 1, 'kernel', 'Conv2d')
+    const dtype = floatDtype(options.dtype, 'Conv2d')
+    const fanIn = inputs * rows * columns
+    this.weight = uniformParameter([outputs, inputs, rows, columns], fanIn, dtype)
+    this.bias = flagOf(options.bias, true, 'bias', 'Conv2d') ? uniformParameter([outputs], fanIn, dtype) : null
+    this.#windows = {
+      stride: pairOf(options.stride, [1, 1], 1, 'stride', 'Conv2d'),
+      padding: pairOf(options.padding, [0, 0], 0, 'padding', 'Conv2d'),
+    }
+  }
+
+  override forward(x: Operand): Variable {
+    return conv2d(x, this.weight, this.bias ?? undefined, this.#windows)
+  }
+}
+
+/**
+ * The transpose of a convolution: from small images to large ones.
+ *
+ * Shapes   x [n, inputs, h, w] → [n, outputs, …] as `convTranspose2d`; weight [inputs, outputs, kh, kw], bias [outputs]
+ * Begins   both uniform in ±1/√(outputs·kh·kw), as PyTorch's
+ */
+export class ConvTranspose2d extends Module {
+  readonly weight: Variable
+  readonly bias: Variable | null
+  readonly #windows: ConvTransposeOptions
+
+  constructor(
+    inputs: number,
+    outputs: number,
+    kernel: number | Pair,
+    options: ConvTransposeOptions & BiasOptions = {},
+  ) {
+    super()
+    checkKeys(options, ['stride', 'padding', 'extra', 'bias', 'dtype'], 'ConvTranspose2d')
+    sizeOption(inputs, 'inputs', 'ConvTranspose2d')
+    sizeOption(outputs, 'outputs', 'ConvTranspose2d')
+    const [rows, columns] = pairOf(kernel, undefined, 1, 'kernel', 'ConvTranspose2d')
+    const dtype = floatDtype(options.dtype, 'ConvTranspose2d')
+    const fanIn = outputs * rows * columns
+    this.weight = uniformParameter([inputs, outputs, rows, columns], fanIn, dtype)
+    this.bias = flagOf(options.bias, true, 'bias', 'ConvTranspose2d')
+      ? uniformParameter([outputs], fanIn, dtype)
+      : null
+    this.#windows = {
+      stride: pairOf(options.stride, [1, 1], 1, 'stride', 'ConvTranspose2d'),
+      padding: pairOf(options.padding, [0, 0], 0, 'padding', 'ConvTranspose2d'),
+      extra: pairOf(options.extra, [0, 0], 0, 'extra', 'ConvTranspose2d'),
+    }
+  }
+
+  override forward(x: Operand): Variable {
+    return convTranspose2d(x, this.weight, this.bias ?? undefined, this.#windows)
+  }
+}

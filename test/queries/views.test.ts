@@ -1,0 +1,178 @@
+/** Typed reads of the views, on a tape that is written here. */
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { constant, mul, openTape, parameter, sum } from '../../src/index.js'
+import { functionCounts } from '../../src/queries/calls.js'
+import { gradientsOfStep, gradientsOfVariable } from '../../src/queries/gradients.js'
+import { lastLoggedVariable, meansOfSpans, metricCourses } from '../../src/queries/metrics.js'
+import { commentsOf, viewDoc, viewDocs } from '../../src/queries/schema.js'
+import { hintFor } from '../../src/queries/sql.js'
+import { assignmentsTo, namedParameters } from '../../src/queries/variables.js'
+import { Views } from '../../src/queries/views.js'
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-queries-'))
+const file = path.join(folder, 'q.tape')
+let views: Views
+
+beforeAll(async () => {
+  const tape = openTape(file)
+  const run = tape.startRun('first')
+  const w = parameter([1, 2, 3], { name: 'w' })
+  for (let i = 0; i < 4; i++) {
+    run.step()
+    const loss = sum(mul(w, constant([i, 0, Number.NaN])))
+    w.clearGrad()
+    loss.backward()
+    run.log({ other: i, loss, inverse: 1 / i })
+    w.data = constant([i, i, i]).data
+  }
+  await run.finish()
+  await tape.startRun('second').finish()
+  tape.close()
+  views = new Views(file)
+})
+
+afterAll(() => {
+  views.close()
+  fs.rmSync(folder, { recursive: true, force: true })
+})
+
+describe('metrics', () => {
+  test('first, last, extremes with their steps, and what is not finite', () => {
+    const [other, loss, inverse] = metricCourses(views, 1)
+    expect(other).toMatchObject({
+      name: 'other',
+      count: 4,
+      first: 0,
+      last: 3,
+      min: 0,
+      minStep: 1,
+      max: 3,
+      maxStep: 4,
+      nonFiniteCount: 0,
+      firstNonFiniteStep: null,
+      curve: [0, 1, 2, 3],
+    })
+    expect(loss).toMatchObject({
+      name: 'loss',
+      min: null,
+      max: null,
+      nonFiniteCount: 4,
+      firstNonFiniteStep: 1,
+    })
+    expect(inverse).toMatchObject({ first: Number.POSITIVE_INFINITY, max: 1, maxStep: 2, nonFiniteCount: 1 })
+    expect(metricCourses(views, 2)).toEqual([])
+  })
+
+  test('a long course becomes means of equal spans', () => {
+    expect(meansOfSpans([1, 3, 5, 7, 9, 11], 3)).toEqual([2, 6, 10])
+    expect(meansOfSpans([1, 2], 60)).toEqual([1, 2])
+    expect(meansOfSpans([1, Number.POSITIVE_INFINITY, 3, 5], 2)).toEqual([Number.NaN, 4])
+    expect(meansOfSpans([], 60)).toEqual([])
+  })
+
+  test('the last logged variable is the loss, of the step that was asked for', () => {
+    const last = lastLoggedVariable(views, 1, null)
+    expect(last).toMatchObject({ name: 'loss', step: 4 })
+    expect(lastLoggedVariable(views, 1, 2)).toMatchObject({ name: 'loss', step: 2 })
+    expect(lastLoggedVariable(views, 2, null)).toBeNull()
+  })
+})
+
+test('functions are counted, the most called first, of one run only', () => {
+  expect(functionCounts(views, 1).filter(({ name }) => name === 'mul' || name === 'sum')).toEqual([
+    { name: 'mul', calls: 4 },
+    { name: 'sum', calls: 4 },
+  ])
+  expect(functionCounts(views, 2)).toEqual([])
+})
+
+test('parameters come with dtype, shape and position, and the moments they were assigned to', () => {
+  const [w, ...rest] = namedParameters(views, 1)
+  expect(w).toMatchObject({ name: 'w', dtype: 'float64', shape: [3] })
+  expect(rest).toEqual([])
+  expect(assignmentsTo(views, 1, w?.position ?? 0).map(({ step }) => step)).toEqual([1, 2, 3, 4])
+})
+
+test('gradients of a step and of a variable are the same rows, with their summaries', () => {
+  const position = namedParameters(views, 1)[0]?.position ?? 0
+  const all = gradientsOfVariable(views, 1, { position, slot: 0 }, null)
+  expect(all.map(({ step }) => step)).toEqual([1, 2, 3, 4])
+  const [second, ...others] = gradientsOfVariable(views, 1, { position, slot: 0 }, 2)
+  expect(others).toEqual([])
+  expect(gradientsOfStep(views, 1, 2)).toContainEqual(second)
+  expect(second).toMatchObject({
+    dtype: 'float64',
+    shape: [3],
+    value: null,
+    zeroCount: 1,
+    nonFiniteCount: 1,
+    l2Norm: null,
+    held: 'contribution',
+  })
+  expect(all.every(({ position: at }, i) => i === 0 || at > (all[i - 1]?.position ?? 0))).toBe(true)
+})
+
+describe('the documented schema', () => {
+  test('every view and every column of every view has a comment', () => {
+    const docs = viewDocs(views)
+    expect(docs.map(({ name }) => name).sort()).toEqual(
+      [
+        'call',
+        'checkpoint',
+        'edge',
+        'event',
+        'gradient',
+        'metric',
+        'note',
+        'run',
+        'step',
+        'value',
+        'variable',
+      ].sort(),
+    )
+    expect(docs.filter(({ doc }) => doc === '').map(({ name }) => name)).toEqual([])
+    expect(
+      docs.flatMap(({ name, columns }) =>
+        columns.filter(({ doc }) => doc === '').map((column) => `${name}.${column.name}`),
+      ),
+    ).toEqual([])
+  })
+
+  test('the comments name the columns that SQLite sees, in their order, and no others', () => {
+    for (const { name, sql } of viewDocs(views)) {
+      const seen = views
+        .all<{ name: string }>('SELECT name FROM pragma_table_info(?)', name)
+        .map((column) => column.name)
+      expect([name, ...commentsOf(sql).columns.keys()]).toEqual([name, ...seen])
+    }
+  })
+
+  test('a column without a comment has an empty one', () => {
+    expect(
+      commentsOf('CREATE VIEW v AS -- all\nSELECT\n  a + 1 AS b, -- one more\n  c AS d\nFROM t'),
+    ).toEqual({ doc: 'all', columns: new Map([['b', 'one more']]) })
+  })
+
+  test('a view that is not there is named, with the nearest', () => {
+    expect(() => viewDoc(views, 'steps')).toThrow(/^VIEW_NOT_FOUND: .*did you mean "step"/)
+  })
+})
+
+test('a hint names the nearest view, or the nearest column of the views that the query names', () => {
+  const docs = viewDocs(views)
+  expect(hintFor('no such table: main.grad', 'SELECT * FROM main.grad', docs)).toMatch(
+    /^ The views are run, /,
+  )
+  expect(hintFor('no such table: gradients', '', docs)).toMatch(/^; did you mean "gradient"\?/)
+  expect(hintFor('no such column: runid', 'SELECT runid FROM step', docs)).toBe(
+    '; did you mean "run_id"? step has run_id, step, position, elapsed_ms',
+  )
+  expect(hintFor('no such column: x', 'SELECT x', docs)).toBe('')
+})
+
+test('a connection for views cannot write', () => {
+  expect(() => views.all('CREATE TABLE t (a)')).toThrow()
+})

@@ -1,0 +1,81 @@
+// What a run finds when it begins, and what happens in a run inside it, is on its tape too: each run replays by itself.
+import { expect, test } from 'vitest'
+import '../../src/index.js'
+import { ndarray } from '../../src/array/ndarray.js'
+import { mul, square, sub } from '../../src/functions/arithmetic.js'
+import { noGrad } from '../../src/graph/mode.js'
+import { parameter, type Variable } from '../../src/graph/variable.js'
+import { newTapePath, openForTest, recordedTape } from '../tape/temporary-tape.js'
+
+function expectReplays(file: string): void {
+  const tape = openForTest(file, { readonly: true })
+  for (const { id, name } of tape.runs()) expect(tape.run(id).replay(), name).toMatchObject({ verdict: 'bit-exact', divergence: null })
+  expect(tape.verify()).toMatchObject({ intact: true, problem: null })
+}
+
+function trainOnce(w: Variable): void {
+  const y = square(w)
+  w.clearGrad()
+  y.backward()
+  noGrad(() => {
+    w.data = sub(w, mul(w.grad!, 0.1)).data
+  })
+}
+
+test('the same parameters are trained on in a second run', async () => {
+  const file = newTapePath()
+  const tape = openForTest(file)
+  const w = parameter([1, 2, 3], { name: 'w' })
+  w.grad = 0
+  for (const name of ['first', 'second', 'third']) {
+    const run = tape.startRun(name)
+    for (let i = 0; i < 3; i++) {
+      run.step()
+      const y = square(w)
+      w.clearGrad()
+      y.backward({ gradient: 1 })
+      noGrad(() => {
+        w.data = sub(w, mul(w.grad!, 0.1)).data
+      })
+    }
+    await run.finish()
+  }
+  expectReplays(file)
+  const last = openForTest(file, { readonly: true }).run('third')
+  expect(last.variable('w').data.toArray()).toEqual(w.data.toArray())
+})
+
+test('a gradient from before the run is added to, or cleared', async () => {
+  for (const clear of [false, true]) {
+    const w = parameter(3, { name: 'w' })
+    square(w).backward()
+    const file = await recordedTape(() => {
+      const y = square(w)
+      if (clear) w.clearGrad()
+      y.backward()
+    })
+    expect(w.grad!.item()).toBe(clear ? 6 : 12)
+    expectReplays(file)
+  }
+})
+
+test('a run inside a run assigns, clears and computes gradients of what the outer one knows', async () => {
+  const file = newTapePath()
+  const tape = openForTest(file)
+  const w = parameter(3, { name: 'w' })
+  const outer = tape.startRun('outer')
+  square(w).backward()
+  const inner = tape.startRun('inner')
+  square(w).backward() // adds to the gradient that the outer run computed
+  const innermost = tape.startRun('innermost')
+  trainOnce(w)
+  w.data = ndarray(w.item() + 1)
+  await inner.finish() // before the one inside it
+  trainOnce(w)
+  await innermost.finish()
+  square(w).backward()
+  w.name = 'renamed'
+  await outer.finish()
+  expectReplays(file)
+  expect(openForTest(file, { readonly: true }).run('outer').variable('renamed').item()).toBe(w.item())
+})
