@@ -27,8 +27,8 @@ export function packStrip64(from: usize, across: usize, along: usize, width: usi
     }
   } else {
     const p1 = across
-    const p2 = 2 * across
-    const p3 = 3 * across
+    const p2 = across << 1
+    const p3 = p2 + across
     if (along === 8) {
       for (; t + 1 < k; t += 2, p += 16, q += 64) {
         const r0 = v128.load(p)
@@ -94,15 +94,15 @@ export function packStrip32(from: usize, across: usize, along: usize, width: usi
       v128.store(q, v128.load(p, 48), 48)
     }
   } else {
-    for (let j: usize = 0; j < 16; j += 4, p += 4 * across, q += 16) packQuarter32(p, across, along, k, q)
+    for (let j: usize = 0; j < 16; j += 4, p += across << 2, q += 16) packQuarter32(p, across, along, k, q)
   }
 }
 
 /** Four of the sixteen: blocks of 4 × 4 are turned in registers. */
 @inline function packQuarter32(from: usize, across: usize, along: usize, k: usize, to: usize): void {
   const p1 = across
-  const p2 = 2 * across
-  const p3 = 3 * across
+  const p2 = across << 1
+  const p3 = p2 + across
   let t: usize = 0
   let p = from
   let q = to

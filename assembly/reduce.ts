@@ -67,11 +67,23 @@ export function pairwiseSum32(at: usize, n: i32): f32 {
   return low + high
 }
 
-/** out[c] += x[r, c], row by row; whole vectors, so `columns` is rounded up, and so are the rows of x. */
-export function addRows64(x: usize, rows: i32, rowBytes: usize, out: usize): void {
-  for (let r: i32 = 0; r < rows; r++) {
-    for (let p = out, end = out + rowBytes; p < end; p += 16, x += 16) {
-      v128.store(p, f64x2.add(v128.load(p), v128.load(x)))
-    }
+/** out[c] += x[r, c], row by row. */
+export function addRows64(x: usize, rows: usize, columns: usize, out: usize): void {
+  const end = out + (columns << 3)
+  const whole = out + ((columns & ~1) << 3)
+  for (let r: usize = 0; r < rows; r++) {
+    let p = out
+    for (; p < whole; p += 16, x += 16) v128.store(p, f64x2.add(v128.load(p), v128.load(x)))
+    for (; p < end; p += 8, x += 8) store<f64>(p, load<f64>(p) + load<f64>(x))
+  }
+}
+
+export function addRows32(x: usize, rows: usize, columns: usize, out: usize): void {
+  const end = out + (columns << 2)
+  const whole = out + ((columns & ~3) << 2)
+  for (let r: usize = 0; r < rows; r++) {
+    let p = out
+    for (; p < whole; p += 16, x += 16) v128.store(p, f32x4.add(v128.load(p), v128.load(x)))
+    for (; p < end; p += 4, x += 4) store<f32>(p, load<f32>(p) + load<f32>(x))
   }
 }

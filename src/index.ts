@@ -216,6 +216,7 @@ export {
   variance as var,
 } from './functions/statistics.js'
 export { backward, grad } from './graph/backward.js'
+export { Checkpoint, checkpoint } from './graph/checkpoint.js'
 export {
   type Attributes,
   type AttributeValue,
@@ -230,6 +231,7 @@ export {
 } from './graph/gradient-check.js'
 export { noGrad } from './graph/mode.js'
 export { registerFunc } from './graph/registry.js'
+export { hessian, hvp, jacobian, jvp, type TransformOptions, vjp } from './graph/transforms.js'
 export {
   type BackwardOptions,
   constant,

@@ -2,13 +2,13 @@
  * A part of a model: it holds parameters and other modules in its fields and has a `forward`. It knows their dotted
  * paths, which become the names of the parameters and the scopes of the calls on a tape, and nothing of any layer.
  */
-import { NDArray } from '../array/ndarray.js'
+import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { claim } from '../graph/claims.js'
 import { mode } from '../graph/mode.js'
 import { constant, type Variable } from '../graph/variable.js'
 import { markBuffer, searchTree, type Tree } from './module-tree.js'
-import { loadState, type StateDict } from './state-dict.js'
+import { assignState, type StateDict } from './state-dict.js'
 import { checkAllClaimed } from './unclaimed.js'
 
 type Forward = (this: Module, ...inputs: never[]) => unknown
@@ -90,7 +90,7 @@ export abstract class Module {
    * Throws  STATE_MISMATCH lists all that is missing, superfluous, or of another shape or dtype; then nothing is loaded
    */
   loadStateDict(state: StateDict): void {
-    loadState(this.#state(), state, this.constructor.name)
+    assignState(this.#state(), state, this.constructor.name)
   }
 
   /** Puts this module and all inside into training, or out of it. */

@@ -8,7 +8,7 @@ import type { Variable } from '../graph/variable.js'
 export type StateDict = { readonly [name: string]: NDArray }
 
 /** Assigns to each variable the array of its name, or throws STATE_MISMATCH and assigns nothing. */
-export function loadState(variables: ReadonlyMap<string, Variable>, state: StateDict, what: string): void {
+export function assignState(variables: ReadonlyMap<string, Variable>, state: StateDict, what: string): void {
   const problems: string[] = []
   const missing = [...variables.keys()].filter((name) => !Object.hasOwn(state, name))
   const extra = Object.keys(state).filter((name) => !variables.has(name))

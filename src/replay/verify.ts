@@ -4,7 +4,7 @@ import { Packer, payloadOf } from '../events/pack.js'
 import { TapeError } from '../errors.js'
 import { chainHash, GENESIS } from '../store/chain.js'
 import { checkFile, checkNothingOutside, checkValues } from '../store/integrity.js'
-import type { Reader } from '../store/reader.js'
+import { Reader } from '../store/reader.js'
 import { StoredArray } from '../store/stored-array.js'
 import { hashOf } from '../store/value.js'
 
@@ -26,7 +26,7 @@ export function verifyChain(reader: Reader, onProgress?: (events: number) => voi
   try {
     checkFile(reader.db)
     report.values = checkValues(reader.db)
-    walk(reader, report, onProgress)
+    walk(new Reader(reader.db), report, onProgress) // a new one, because a reader remembers texts that may have been changed since
   } catch (error) {
     if (!(error instanceof TapeError) || error.code === 'TAPE_CLOSED' || error.code === 'TAPE_BUSY') throw error
     report.intact = false
@@ -37,6 +37,7 @@ export function verifyChain(reader: Reader, onProgress?: (events: number) => voi
 
 function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number) => void): void {
   const packers = new Map<number, Packer>()
+  const values = new Set<number>()
   let before: Buffer = GENESIS
   for (const commit of reader.commits()) {
     let packer = packers.get(commit.run_id)
@@ -45,6 +46,7 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
       packers.set(commit.run_id, packer)
     }
     const where = `batch ${commit.id} (run ${commit.run_id}, events ${commit.first_position} to ${commit.first_position + commit.event_count - 1})`
+    if (commit.id !== report.batches + 1) throw new TapeError('TAPE_CORRUPT', `${where} expected to be batch ${report.batches + 1}`)
     if (commit.first_position !== packer.position + 1) {
       throw new TapeError('TAPE_CORRUPT', `${where} expected to begin at position ${packer.position + 1}`)
     }
@@ -59,6 +61,7 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
     }
     const batch = packer.take()
     if (batch === null) throw new TapeError('TAPE_CORRUPT', `${where} is empty`)
+    for (const value of batch.values) if (value instanceof StoredArray) values.add(value.valueId)
     const hash = chainHash(before, commit.run_id, commit.committed_at, batch, batch.values.map(contentHash))
     if (!hash.equals(commit.hash)) throw new TapeError('TAPE_CORRUPT', `${where} does not have the hash it was written with: it, or what came before it, was changed`)
     before = commit.hash
@@ -67,7 +70,7 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
     report.head = hash.toString('hex')
     onProgress?.(report.events)
   }
-  checkNothingOutside(reader.db, new Map([...packers].map(([runId, packer]) => [runId, packer.position])))
+  checkNothingOutside(reader.db, new Map([...packers].map(([runId, packer]) => [runId, packer.position])), values.size)
 }
 
 function contentHash(value: RecordedArray): Buffer {

@@ -3,8 +3,11 @@
  * because it follows from what it does cover (summaries, marks, hashes of contents).
  */
 import { TapeError } from '../errors.js'
+import { plainToText, textToPlain } from '../events/plain.js'
+import { RUN_UNIT } from './block-cutter.js'
 import { type Connection, sqliteError } from './database.js'
 import { checkSchema } from './migrations.js'
+import { SlotReader } from './slots.js'
 import { marksOf, templateHash } from './template.js'
 import { TextReader } from './text-reader.js'
 import { arrayFromBytes, hashOf, summaryOf } from './value.js'
@@ -36,6 +39,18 @@ interface TemplateRow {
   clears: string
 }
 
+/** What the tables around a template must agree with. */
+interface TemplateUse {
+  eventCount: number
+  slots: number
+  usesBase: boolean
+  /** Slots that name a text. */
+  textSlots: number[]
+}
+
+/** Ids of the texts that events name, by table. */
+type UsedTexts = { [table in '_signature' | '_leaf_form' | '_array_form' | '_text']: Set<number> }
+
 /** SQLite's own check, the schema against what the migrations make, and the tables that follow from others. */
 export function checkFile(db: Connection): void {
   reading('the file', () => {
@@ -43,7 +58,10 @@ export function checkFile(db: Connection): void {
     if (problems[0]?.integrity_check !== 'ok') corrupt(`SQLite says: ${problems.map((problem) => problem.integrity_check).join('; ')}`)
     checkSchema(db)
     checkPowers(db)
-    checkTemplates(db)
+    const used: UsedTexts = { _signature: new Set(), _leaf_form: new Set(), _array_form: new Set(), _text: new Set() }
+    checkBlocks(db, checkTemplates(db, used), used)
+    checkTexts(db, used)
+    checkFacts(db)
   })
 }
 
@@ -68,9 +86,14 @@ function checkValue(row: ValueRow): void {
   if (!same) changed('summary')
 }
 
-/** Throws TAPE_CORRUPT when a table holds events that no batch closed. `lastPositions` is by run. */
-export function checkNothingOutside(db: Connection, lastPositions: ReadonlyMap<number, number>): void {
+/**
+ * Throws TAPE_CORRUPT when a table holds events that no batch closed, or there are more values than the `valueCount` that
+ * events name. `lastPositions` is by run.
+ */
+export function checkNothingOutside(db: Connection, lastPositions: ReadonlyMap<number, number>, valueCount: number): void {
   reading('the tables', () => {
+    const values = db.prepare<[], { n: number }>('SELECT count(*) AS n FROM _value').get()!.n
+    if (values !== valueCount) corrupt(`there are ${values} values, but events name ${valueCount}`)
     for (const table of EVENT_TABLES) {
       const rows = db
         .prepare<[], { run: number; first: number; last: number }>(
@@ -87,7 +110,9 @@ export function checkNothingOutside(db: Connection, lastPositions: ReadonlyMap<n
   })
 }
 
-function checkTemplates(db: Connection): void {
+/** Each template against its hash and its marks; gives what blocks and texts are to be held to. */
+function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUse> {
+  const uses = new Map<number, TemplateUse>()
   const texts = new TextReader(db)
   const marked = new Map<number, Set<string>>()
   for (const { template_id, kind, key } of db.prepare<[], { template_id: number; kind: string; key: string | number }>('SELECT * FROM _mark').all()) {
@@ -100,13 +125,87 @@ function checkTemplates(db: Connection): void {
     const row = get.get(id)!
     const lists = [row.calls, row.leaves, row.gradients, row.assignments, row.clears]
     if (!templateHash(row.event_count, lists).equals(row.hash)) corrupt(`template ${id} was changed after it was written`)
-    const parsed = { leaves: JSON.parse(row.leaves) as number[][], assignments: JSON.parse(row.assignments) as number[][] }
+    const [calls, leaves, gradients, assignments] = lists.map((text) => JSON.parse(text) as number[][]) as [number[][], number[][], number[][], number[][]]
+    const parsed = { leaves, assignments }
+    for (const call of calls) {
+      used._signature.add(call[3]!)
+      if (call[4] !== 0) used._text.add(call[4]!)
+    }
+    for (const leaf of leaves) used._leaf_form.add(leaf[3]!)
+    for (const other of [...gradients, ...assignments]) used._array_form.add(other[3]!)
+    uses.set(id, {
+      eventCount: row.event_count,
+      slots: [calls, leaves, gradients, assignments].flat().reduce((slots, element) => slots + element[2]!, 0),
+      usesBase: gradients.some((gradient) => !Number.isInteger(gradient[6])),
+      textSlots: calls.filter((call) => call[4] === 0).map((call) => call[1]! + call[2]! - 1),
+    })
     const want = marksOf(parsed, (form) => texts.leafForm(form).name).map(([kind, key]) => `${kind} ${key}`)
     const have = marked.get(id) ?? new Set<string>()
     if (want.length !== have.size || !want.every((mark) => have.has(mark))) corrupt(`the marks of template ${id} are not those of its content`)
     marked.delete(id)
   }
   for (const id of marked.keys()) corrupt(`there are marks of template ${id}, which does not exist`)
+  return uses
+}
+
+/** Blocks follow each other without gaps; each says the step it is in, and has the slots that its template takes. */
+function checkBlocks(db: Connection, templates: ReadonlyMap<number, TemplateUse>, used: UsedTexts): void {
+  const seen = new Set<number>()
+  const stepOf = db.prepare<[number, number], { step: number | null }>('SELECT max(step) AS step FROM _step WHERE id BETWEEN ? AND ?')
+  let run = 0
+  let next = 1
+  let step = 0
+  const rows = db.prepare('SELECT id, run_id, step, template_id, base, slots FROM _block ORDER BY id').raw().iterate() as IterableIterator<[number, number, number, number, number, Buffer | null]>
+  for (const [id, runId, blockStep, templateId, base, slots] of rows) {
+    const first = id % RUN_UNIT
+    const where = `the block at event ${first} of run ${Math.floor(id / RUN_UNIT)}`
+    if (runId !== run) [run, next, step] = [runId, 1, 0]
+    if (id !== run * RUN_UNIT + next) corrupt(`${where} expected to begin at event ${next} of run ${run}`)
+    const template = templates.get(templateId) ?? corrupt(`${where} names template ${templateId}, which does not exist`)
+    seen.add(templateId)
+    next += template.eventCount
+    if (blockStep !== step) step = stepOf.get(run * RUN_UNIT, id)?.step ?? 0
+    if (blockStep !== step) corrupt(`${where} says step ${blockStep}, it is in step ${step}`)
+    if (!template.usesBase && base !== 0) corrupt(`${where} says base ${base}, which its template does not use`)
+    if ((slots?.length ?? 0) !== 8 * template.slots) corrupt(`${where} has ${(slots?.length ?? 0) / 8} slots, its template takes ${template.slots}`)
+    for (const slot of template.textSlots) used._text.add(new SlotReader(slots).textId(slot))
+  }
+  for (const id of templates.keys()) if (!seen.has(id)) corrupt(`no block names template ${id}`)
+}
+
+/** Each text is named by something, and those that are JSON are as they were written. */
+function checkTexts(db: Connection, used: UsedTexts): void {
+  const attributes = new Set(used._text)
+  for (const id of db.prepare('SELECT DISTINCT name_id FROM _metric').pluck().all() as number[]) used._text.add(id)
+  for (const table of Object.keys(used) as (keyof UsedTexts)[]) {
+    const rows = db.prepare(`SELECT id, content FROM ${table} ORDER BY id`).raw().iterate() as IterableIterator<[number, string]>
+    for (const [id, content] of rows) {
+      if (!used[table].has(id)) corrupt(`row ${id} of ${table} is named by no event`)
+      const written = table === '_text' ? (attributes.has(id) ? plainToText(textToPlain(content, `text ${id}`), 'attributes') : content) : canonicalJson(content)
+      if (content !== written) corrupt(`row ${id} of ${table} was changed after it was written`)
+    }
+  }
+}
+
+/** The payload of each fact is as it was written, and the variable it is listed under is the one it is about. */
+function checkFacts(db: Connection): void {
+  const rows = db.prepare('SELECT id, subject, payload FROM _fact ORDER BY id').raw().iterate() as IterableIterator<[number, number | null, string]>
+  for (const [id, subject, payload] of rows) {
+    const where = `event ${id % RUN_UNIT} of run ${Math.floor(id / RUN_UNIT)}`
+    const plain = textToPlain(payload, where)
+    if (plainToText(plain, where) !== payload) corrupt(`${where} was changed after it was written`)
+    if (typeof plain !== 'object' || plain === null || ['type', 'version', 'position', 'step'].some((key) => Object.hasOwn(plain, key))) corrupt(`${where} holds what no event holds`)
+    const { variable } = plain as { variable?: unknown }
+    if (subject !== (typeof variable === 'number' ? variable : null)) corrupt(`${where} is listed under variable ${subject}, but is about ${String(variable)}`)
+  }
+}
+
+function canonicalJson(text: string): string | null {
+  try {
+    return JSON.stringify(JSON.parse(text))
+  } catch {
+    return null
+  }
 }
 
 function checkPowers(db: Connection): void {

@@ -34,7 +34,11 @@ const CREATE_LEDGER = `CREATE TABLE IF NOT EXISTS _migration (
   name TEXT NOT NULL,
   checksum TEXT NOT NULL,
   applied_at TEXT NOT NULL
-) STRICT`
+) STRICT;
+CREATE TRIGGER IF NOT EXISTS _migration_no_update BEFORE UPDATE ON _migration BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS _migration_no_delete BEFORE DELETE ON _migration BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS _migration_no_replace BEFORE INSERT ON _migration
+  WHEN EXISTS (SELECT 1 FROM _migration WHERE version = NEW.version) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END`
 
 /** Brings the database to the newest schema. Several processes may try at once: one does it, the others see it done. */
 export function migrate(db: Connection, applicationId: number): void {
@@ -61,7 +65,12 @@ export function checkSchema(db: Connection): void {
   const fresh = new Database(':memory:')
   migrate(fresh, 0)
   const applied = db.prepare<[], Migration>('SELECT version, name, checksum FROM _migration ORDER BY version').all()
+  if (applied.length !== MIGRATIONS.length) throw new TapeError('TAPE_CORRUPT', `the tape lists ${applied.length} migrations, expected ${MIGRATIONS.length}`)
   for (const [i, migration] of MIGRATIONS.entries()) {
+    const { version, name } = applied[i]!
+    if (version !== migration.version || name !== migration.name) {
+      throw new TapeError('TAPE_CORRUPT', `the tape lists migration ${version} (${name}), expected ${migration.version} (${migration.name})`)
+    }
     if (applied[i]?.checksum !== migration.checksum) {
       throw new TapeError('TAPE_CORRUPT', `migration ${migration.version} (${migration.name}) has checksum ${applied[i]?.checksum ?? 'none'} in the tape, expected ${migration.checksum}`)
     }

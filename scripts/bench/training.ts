@@ -1,0 +1,96 @@
+// What a training step costs: small classifiers of several sizes, bare and recorded. The data are random: only the
+// shapes matter here.
+import {
+  constant,
+  linear,
+  mul,
+  ndarray,
+  noGrad,
+  parameter,
+  type Run,
+  relu,
+  sigmoid,
+  softmaxCrossEntropy,
+  sub,
+} from 'gradtape'
+import { recorded } from './recording.js'
+import { nsOf, OURS, randomArray, randomNumbers, type Workload } from './workload.js'
+
+type Floating = 'float64' | 'float32'
+
+export interface Training {
+  name: string
+  sizes: readonly number[]
+  batch: number
+  activation: 'sigmoid' | 'relu'
+}
+
+export const TRAININGS: readonly Training[] = [
+  { name: 'spiral 2-10-3 batch 30', sizes: [2, 10, 3], batch: 30, activation: 'sigmoid' },
+  { name: 'digits 64-32-10 batch 50', sizes: [64, 32, 10], batch: 50, activation: 'relu' },
+  { name: 'mnist 784-128-10 batch 32', sizes: [784, 128, 10], batch: 32, activation: 'relu' },
+  { name: 'mnist 784-100-10 batch 100', sizes: [784, 100, 10], batch: 100, activation: 'relu' },
+]
+
+export const trainingWorkloads: Workload[] = TRAININGS.flatMap((training) =>
+  (['float64', 'float32'] as const).map((dtype) => ({
+    name: `${training.name} ${dtype}`,
+    run: async ({ targetMs }) => {
+      const bareNs = nsOf(targetMs, stepOf(training, dtype, null))
+      let steps = 0
+      const { elapsedMs, bytes } = await recorded((run) => {
+        const step = stepOf(training, dtype, run)
+        nsOf(targetMs, () => {
+          steps++
+          step()
+        })
+      })
+      return [
+        { who: OURS, measure: 'step', unit: 'µs/step', value: bareNs / 1_000 },
+        { who: OURS, measure: 'step, recorded', unit: 'µs/step', value: (elapsedMs / steps) * 1_000 },
+        { who: OURS, measure: 'file', unit: 'bytes/step', value: bytes / steps },
+      ]
+    },
+  })),
+)
+
+function stepOf({ sizes, batch, activation }: Training, dtype: Floating, run: Run | null): () => void {
+  const layers = sizes.slice(1).map((outputs, i) => {
+    const inputs = sizes[i] ?? 0
+    const bound = Math.sqrt(3 / inputs)
+    const weights = ndarray(randomArray(inputs * outputs, i + 1, -bound, bound), {
+      shape: [inputs, outputs],
+      dtype,
+    })
+    return {
+      w: parameter(weights, { name: `fc${i + 1}.weight` }),
+      b: parameter(new Array<number>(outputs).fill(0), { dtype, name: `fc${i + 1}.bias` }),
+    }
+  })
+  const parameters = layers.flatMap(({ w, b }) => [w, b])
+  const inputs = sizes[0] ?? 0
+  const classes = sizes.at(-1) ?? 0
+  const random = randomNumbers(9)
+  const x = constant(ndarray(randomArray(batch * inputs, 8), { shape: [batch, inputs], dtype }))
+  const t = constant(
+    Array.from({ length: batch }, () => Math.floor(random() * classes)),
+    { dtype: 'int32' },
+  )
+  const activate = activation === 'relu' ? relu : sigmoid
+
+  return () => {
+    run?.step()
+    let h = x
+    layers.forEach(({ w, b }, i) => {
+      h = linear(h, w, b)
+      if (i < layers.length - 1) h = activate(h)
+    })
+    const loss = softmaxCrossEntropy(h, t)
+    for (const p of parameters) p.clearGrad()
+    loss.backward()
+    noGrad(() => {
+      for (const p of parameters) if (p.grad !== null) p.data = sub(p, mul(p.grad, 0.1)).data
+    })
+    run?.log({ loss })
+  }
+}

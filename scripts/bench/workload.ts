@@ -1,0 +1,80 @@
+// What a benchmark is, and how time is taken. Knows nothing of what is measured.
+import v8 from 'node:v8'
+import vm from 'node:vm'
+
+export type Unit = 'ns/call' | 'µs/step' | 'µs' | 'ms' | 'events/s' | 'bytes/call' | 'bytes/step' | 'GFLOP/s'
+
+/** One number of one round. */
+export interface Sample {
+  /** gradtape, or the peer. */
+  who: string
+  /** What of the work: forward, backward, recorded step … */
+  measure: string
+  unit: Unit
+  value: number
+}
+
+export interface Effort {
+  /** How long one measurement may take. */
+  targetMs: number
+  quick: boolean
+}
+
+export interface Workload {
+  name: string
+  /** Too long to be repeated as often as the others. */
+  once?: boolean
+  run(effort: Effort): readonly Sample[] | Promise<readonly Sample[]>
+}
+
+export const OURS = 'gradtape'
+
+/** Whether more of a unit is better. */
+export function moreIsBetter(unit: Unit): boolean {
+  return unit === 'events/s' || unit === 'GFLOP/s'
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
+}
+
+/** Nanoseconds of one `work()`, over as many as fit in the time, three at least. */
+export function nsOf(targetMs: number, work: () => void): number {
+  const start = performance.now()
+  let count = 0
+  let elapsedMs = 0
+  for (let batch = 1; elapsedMs < targetMs || count < 3; batch = Math.min(batch * 2, 4096)) {
+    for (let i = 0; i < batch; i++) work()
+    count += batch
+    elapsedMs = performance.now() - start
+    // A batch must not overshoot by much.
+    const left = (targetMs - elapsedMs) / (elapsedMs / count)
+    if (left < 2 * batch) batch = Math.max(1, Math.floor(left / 4))
+  }
+  return (elapsedMs / count) * 1e6
+}
+
+v8.setFlagsFromString('--expose-gc')
+const gc = vm.runInNewContext('gc') as () => void
+
+/** So that no workload pays for what the one before it left. */
+export function collectGarbage(): void {
+  gc()
+}
+
+/** Numbers between 0 and 1, the same every time (Lehmer's generator, constants of Park and Miller). */
+export function randomNumbers(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state * 48_271) % 2_147_483_647
+    return state / 2_147_483_647
+  }
+}
+
+export function randomArray(size: number, seed: number, low = -1, high = 1): number[] {
+  const random = randomNumbers(seed)
+  return Array.from({ length: size }, () => low + (high - low) * random())
+}

@@ -1,0 +1,228 @@
+/**
+ * One step of each optimizer on arrays: a parameter, its gradient and what the optimizer remembers of it go in, the
+ * renewed ones come out, in one pass over the elements. Knows no schedules and no names.
+ *
+ * Every number is computed in float64, in the order written here, and rounded once when it is stored: for float64 that
+ * is PyTorch's arithmetic up to the order of a few operations, for float32 it rounds less often than PyTorch does.
+ *
+ * Source   the formulas of `torch.optim` 1.13.
+ */
+import { TapeError } from '../errors.js'
+import { pow } from './math/pow.js'
+import { allocate, type NDArray, scalar } from './ndarray.js'
+import { formatShape, sameShape } from './shape.js'
+
+export interface SGDRule {
+  readonly lr: number
+  readonly momentum: number
+  readonly dampening: number
+  readonly weightDecay: number
+  readonly nesterov: boolean
+}
+
+export interface AdamRule {
+  readonly lr: number
+  readonly beta1: number
+  readonly beta2: number
+  readonly eps: number
+  readonly weightDecay: number
+  /** Whether the weights decay by themselves (AdamW), and not through the gradient (Adam). */
+  readonly decoupled: boolean
+}
+
+export interface AdaGradRule {
+  readonly lr: number
+  readonly lrDecay: number
+  readonly eps: number
+  readonly weightDecay: number
+}
+
+export interface AdaDeltaRule {
+  readonly lr: number
+  readonly rho: number
+  readonly eps: number
+  readonly weightDecay: number
+}
+
+export interface RMSPropRule {
+  readonly lr: number
+  readonly alpha: number
+  readonly eps: number
+  readonly momentum: number
+  readonly weightDecay: number
+}
+
+/** All arrays of a step have one shape and dtype. */
+function check(what: string, w: NDArray, others: readonly NDArray[]): void {
+  for (const other of others) {
+    if (sameShape(other.shape, w.shape) && other.dtype === w.dtype) continue
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `${what} expected arrays like the parameter, ${formatShape(w.shape)} of ${w.dtype}, got ${formatShape(other.shape)} of ${other.dtype}`,
+    )
+  }
+}
+
+function like(w: NDArray): NDArray {
+  return allocate(w.dtype, w.shape, w.size)
+}
+
+/** d = g + weightDecay·w;  w' = w − lr·d. */
+export function sgdStep(w: NDArray, g: NDArray, rule: SGDRule): NDArray {
+  check('sgdStep', w, [g])
+  const out = like(w)
+  const { lr, weightDecay } = rule
+  for (let i = 0; i < w.size; i++) {
+    const x = w.buffer[w.offset + i]!
+    out.buffer[out.offset + i] = x - lr * (g.buffer[g.offset + i]! + weightDecay * x)
+  }
+  return out
+}
+
+/**
+ * v' = momentum·v + (1 − dampening)·d, and v' = d the first time;  w' = w − lr·v', with nesterov w − lr·(d + momentum·v').
+ *
+ * v   null the first time
+ */
+export function momentumStep(w: NDArray, g: NDArray, v: NDArray | null, rule: SGDRule): NDArray[] {
+  check('sgdStep', w, v === null ? [g] : [g, v])
+  const outW = like(w)
+  const outV = like(w)
+  const { lr, momentum, weightDecay, nesterov } = rule
+  const fresh = 1 - rule.dampening
+  for (let i = 0; i < w.size; i++) {
+    const x = w.buffer[w.offset + i]!
+    const d = g.buffer[g.offset + i]! + weightDecay * x
+    const velocity = v === null ? d : momentum * v.buffer[v.offset + i]! + fresh * d
+    outV.buffer[outV.offset + i] = velocity
+    outW.buffer[outW.offset + i] = x - lr * (nesterov ? d + momentum * velocity : velocity)
+  }
+  return [outW, outV]
+}
+
+/**
+ * m' = beta1·m + (1 − beta1)·d, v' = beta2·v + (1 − beta2)·d², t' = t + 1,
+ * w' = w − lr/(1 − beta1^t')·m' / (√v'/√(1 − beta2^t') + eps).
+ */
+export function adamStep(w: NDArray, g: NDArray, m: NDArray, v: NDArray, t: NDArray, rule: AdamRule): NDArray[] {
+  check('adamStep', w, [g, m, v])
+  const [outW, outM, outV] = [like(w), like(w), like(w)]
+  const { lr, beta1, beta2, eps, weightDecay, decoupled } = rule
+  const steps = t.item() + 1
+  const size = lr / (1 - pow(beta1, steps))
+  const correction = Math.sqrt(1 - pow(beta2, steps))
+  const fresh1 = 1 - beta1
+  const fresh2 = 1 - beta2
+  const keep = decoupled ? 1 - lr * weightDecay : 1
+  const decay = decoupled ? 0 : weightDecay
+  for (let i = 0; i < w.size; i++) {
+    const x = w.buffer[w.offset + i]!
+    const d = g.buffer[g.offset + i]! + decay * x
+    const mean = beta1 * m.buffer[m.offset + i]! + fresh1 * d
+    const square = beta2 * v.buffer[v.offset + i]! + fresh2 * d * d
+    outM.buffer[outM.offset + i] = mean
+    outV.buffer[outV.offset + i] = square
+    outW.buffer[outW.offset + i] = x * keep - (size * mean) / (Math.sqrt(square) / correction + eps)
+  }
+  return [outW, outM, outV, scalar(steps, t.dtype)]
+}
+
+/** s' = s + d², t' = t + 1;  w' = w − lr/(1 + t·lrDecay)·d / (√s' + eps). */
+export function adaGradStep(w: NDArray, g: NDArray, s: NDArray, t: NDArray, rule: AdaGradRule): NDArray[] {
+  check('adaGradStep', w, [g, s])
+  const [outW, outS] = [like(w), like(w)]
+  const { lr, lrDecay, eps, weightDecay } = rule
+  const before = t.item()
+  const size = lr / (1 + before * lrDecay)
+  for (let i = 0; i < w.size; i++) {
+    const x = w.buffer[w.offset + i]!
+    const d = g.buffer[g.offset + i]! + weightDecay * x
+    const sum = s.buffer[s.offset + i]! + d * d
+    outS.buffer[outS.offset + i] = sum
+    outW.buffer[outW.offset + i] = x - (size * d) / (Math.sqrt(sum) + eps)
+  }
+  return [outW, outS, scalar(before + 1, t.dtype)]
+}
+
+/**
+ * s' = rho·s + (1 − rho)·d², Δ = √(u + eps)/√(s' + eps)·d, u' = rho·u + (1 − rho)·Δ²;  w' = w − lr·Δ.
+ */
+export function adaDeltaStep(w: NDArray, g: NDArray, s: NDArray, u: NDArray, rule: AdaDeltaRule): NDArray[] {
+  check('adaDeltaStep', w, [g, s, u])
+  const [outW, outS, outU] = [like(w), like(w), like(w)]
+  const { lr, rho, eps, weightDecay } = rule
+  const fresh = 1 - rho
+  for (let i = 0; i < w.size; i++) {
+    const x = w.buffer[w.offset + i]!
+    const d = g.buffer[g.offset + i]! + weightDecay * x
+    const square = rho * s.buffer[s.offset + i]! + fresh * d * d
+    const update = u.buffer[u.offset + i]!
+    const delta = (Math.sqrt(update + eps) / Math.sqrt(square + eps)) * d
+    outS.buffer[outS.offset + i] = square
+    outU.buffer[outU.offset + i] = rho * update + fresh * delta * delta
+    outW.buffer[outW.offset + i] = x - lr * delta
+  }
+  return [outW, outS, outU]
+}
+
+/**
+ * s' = alpha·s + (1 − alpha)·d², a = √(s' − c'²) + eps with c' the running mean of d when centered, else √s' + eps;
+ * w' = w − lr·d/a, with momentum v' = momentum·v + d/a and w' = w − lr·v'.
+ *
+ * v, c   null without momentum, when not centered
+ * Returns  w', s', then v' and c' as far as they were given
+ */
+export function rmsPropStep(
+  w: NDArray,
+  g: NDArray,
+  s: NDArray,
+  v: NDArray | null,
+  c: NDArray | null,
+  rule: RMSPropRule,
+): NDArray[] {
+  check('rmsPropStep', w, [g, s, ...(v === null ? [] : [v]), ...(c === null ? [] : [c])])
+  const [outW, outS] = [like(w), like(w)]
+  const outV = v === null ? null : like(w)
+  const outC = c === null ? null : like(w)
+  const { lr, alpha, eps, momentum, weightDecay } = rule
+  const fresh = 1 - alpha
+  for (let i = 0; i < w.size; i++) {
+    const x = w.buffer[w.offset + i]!
+    const d = g.buffer[g.offset + i]! + weightDecay * x
+    const square = alpha * s.buffer[s.offset + i]! + fresh * d * d
+    outS.buffer[outS.offset + i] = square
+    let spread = square
+    if (c !== null && outC !== null) {
+      const center = alpha * c.buffer[c.offset + i]! + fresh * d
+      outC.buffer[outC.offset + i] = center
+      spread = square - center * center
+    }
+    const scaled = d / (Math.sqrt(spread) + eps)
+    const velocity = v === null ? scaled : momentum * v.buffer[v.offset + i]! + scaled
+    if (outV !== null) outV.buffer[outV.offset + i] = velocity
+    outW.buffer[outW.offset + i] = x - lr * velocity
+  }
+  return [outW, outS, ...(outV === null ? [] : [outV]), ...(outC === null ? [] : [outC])]
+}
+
+/**
+ * All gradients times min(1, maxNorm / (norm + 1e-6)), where norm is the root of the sum of all squares.
+ *
+ * Returns  the norm before, as a scalar, then the gradients
+ */
+export function clipNorm(gradients: readonly NDArray[], maxNorm: number): NDArray[] {
+  let total = 0
+  for (const g of gradients) {
+    let sum = 0
+    for (let i = 0; i < g.size; i++) sum += g.buffer[g.offset + i]! * g.buffer[g.offset + i]!
+    total += sum
+  }
+  const norm = Math.sqrt(total)
+  const factor = Math.min(1, maxNorm / (norm + 1e-6))
+  const clipped = gradients.map((g) => {
+    const out = like(g)
+    for (let i = 0; i < g.size; i++) out.buffer[out.offset + i] = g.buffer[g.offset + i]! * factor
+    return out
+  })
+  return [scalar(norm, gradients[0]?.dtype ?? 'float64'), ...clipped]
+}

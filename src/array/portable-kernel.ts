@@ -1,0 +1,103 @@
+/**
+ * The default kernel: small arrays in the plain kernel's loops, large ones in WebAssembly where that is faster. Both
+ * ways give the same bits, so the sizes where they change are a matter of speed alone and may differ between
+ * machines. Where WebAssembly is not to be had, everything goes the plain way.
+ *
+ * Of a NaN only that it is one is promised: its sign and payload may differ between the ways, and between engines.
+ * Who compares or hashes results takes one NaN for all.
+ */
+import { plainKernel } from './plain-kernel.js'
+import type { Kernel } from './primitives.js'
+import { powStaged, unaryStaged, vectorKernel } from './wasm/functions.js'
+import { matmulStaged } from './wasm/matmul.js'
+import { addRowsStaged, pairwiseStaged, rowFits } from './wasm/reductions.js'
+import { staging } from './wasm/staging.js'
+
+/** From these sizes on the copies in and out pay: multiplications of a product, elements of the others. */
+const PRODUCT_MIN = 512
+const ELEMENTS_MIN = 32
+const SUM_MIN = 512
+
+export const portableKernel: Kernel = Object.freeze<Kernel>({
+  ...plainKernel,
+
+  unary(op, x, xo, out, oo, n) {
+    if (n >= ELEMENTS_MIN && (x instanceof Float64Array || x instanceof Float32Array)) {
+      const memory = staging()
+      const compute = memory === null ? null : vectorKernel(memory.run, op, x instanceof Float64Array)
+      if (memory !== null && compute !== null) {
+        return unaryStaged(memory, compute, op, x, xo, out as typeof x, oo, n)
+      }
+    }
+    plainKernel.unary(op, x, xo, out, oo, n)
+  },
+
+  binary(op, rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo) {
+    if (op === 'pow' && rows * columns >= ELEMENTS_MIN) {
+      const aStep = flatStep(rows, columns, ar, ac)
+      const bStep = flatStep(rows, columns, br, bc)
+      if (aStep !== null && bStep !== null && (a instanceof Float64Array || a instanceof Float32Array)) {
+        const memory = staging()
+        if (memory !== null) {
+          return powStaged(
+            memory,
+            a,
+            ao,
+            aStep,
+            b as typeof a,
+            bo,
+            bStep,
+            out as typeof a,
+            oo,
+            rows * columns,
+          )
+        }
+      }
+    }
+    plainKernel.binary(op, rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo)
+  },
+
+  matmul(m, k, n, a, ao, ar, ac, b, bo, br, bc, out, oo) {
+    if (m * k * n >= PRODUCT_MIN && (a instanceof Float64Array || a instanceof Float32Array)) {
+      const memory = staging()
+      const other = b as typeof a
+      if (
+        memory !== null &&
+        matmulStaged(memory, m, k, n, a, ao, ar, ac, other, bo, br, bc, out as typeof a, oo)
+      ) {
+        return
+      }
+    }
+    plainKernel.matmul(m, k, n, a, ao, ar, ac, b, bo, br, bc, out, oo)
+  },
+
+  reduceRows(op, x, xo, rows, columns, out, oo) {
+    if (op === 'sum' && columns >= SUM_MIN && (x instanceof Float64Array || x instanceof Float32Array)) {
+      const memory = staging()
+      if (memory !== null) {
+        for (let r = 0; r < rows; r++) {
+          out[oo + r] = out[oo + r]! + pairwiseStaged(memory, x, xo + r * columns, columns)
+        }
+        return
+      }
+    }
+    plainKernel.reduceRows(op, x, xo, rows, columns, out, oo)
+  },
+
+  accumulateRows(op, x, xo, rows, columns, out, oo) {
+    const isLarge = op === 'sum' && rows > 2 && columns >= 8 && rows * columns >= SUM_MIN
+    if (isLarge && (x instanceof Float64Array || x instanceof Float32Array) && rowFits(columns)) {
+      const memory = staging()
+      if (memory !== null) {
+        return addRowsStaged(memory, x, xo, rows, columns, out as typeof x, oo)
+      }
+    }
+    plainKernel.accumulateRows(op, x, xo, rows, columns, out, oo)
+  },
+})
+
+/** The one step of a block that is contiguous (1) or a repeated element (0), else null. */
+function flatStep(rows: number, columns: number, row: number, column: number): 0 | 1 | null {
+  if (column === 0 && (rows === 1 || row === 0)) return 0
+  return (column === 1 || columns === 1) && (rows === 1 || row === columns) ? 1 : null
+}

@@ -1,0 +1,103 @@
+/**
+ * The WebAssembly instance and its memory, where operands are staged: copied in, worked on, copied out. Arrays never
+ * live there. Knows the module's exports, not what they are for.
+ *
+ * The instance is made at the first call that wants it. Where there is none to be had (a runtime without SIMD, a
+ * process that may not compile code or reserve the address space) the plain loops compute everything: the bits are
+ * the same, only the time is not.
+ */
+import { PORTABLE_WASM } from './portable-wasm.js'
+
+/** Works on `count` elements in place, from a byte address on. */
+export type InPlace = (at: number, count: number) => void
+
+type Product = (
+  m: number,
+  k: number,
+  n: number,
+  a: number,
+  aRowBytes: number,
+  aColumnBytes: number,
+  b: number,
+  bRowBytes: number,
+  bColumnBytes: number,
+  out: number,
+  adds: number,
+) => void
+
+type Functions = 'exp' | 'expm1' | 'log' | 'log1p' | 'tanh' | 'sigmoid' | 'softplus' | 'erf' | 'gelu' | 'sin' | 'cos'
+
+export interface WasmExports extends Record<`${Functions}${64 | 32}`, InPlace> {
+  readonly memory: { readonly buffer: ArrayBuffer }
+  pow64(x: number, y: number, count: number): void
+  pow32(x: number, y: number, count: number): void
+  matmul64: Product
+  matmul32: Product
+  pairwiseSum64(at: number, count: number): number
+  pairwiseSum32(at: number, count: number): number
+  addRows64(x: number, rows: number, columns: number, out: number): void
+  addRows32(x: number, rows: number, columns: number, out: number): void
+}
+
+export interface Staging {
+  readonly run: WasmExports
+  readonly float64: Float64Array
+  readonly float32: Float32Array
+}
+
+/** The first byte that operands may take: below lie constants and the strips of matrix products. */
+export const STAGE = 0x160000
+export const STAGE_END = 0x2000000
+
+let made: Staging | null | undefined
+
+/** The one instance of this thread; null where WebAssembly is not to be had. */
+export function staging(): Staging | null {
+  if (made === undefined) made = instantiate()
+  return made
+}
+
+/** What is used of a global that only browsers' and Node's own types declare. */
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object
+  Instance: new (module: object) => { readonly exports: unknown }
+}
+
+function instantiate(): Staging | null {
+  let run: WasmExports
+  try {
+    const bytes = Uint8Array.from(atob(PORTABLE_WASM), (character) => character.charCodeAt(0))
+    run = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as WasmExports
+  } catch {
+    return null
+  }
+  const { buffer } = run.memory
+  return { run, float64: new Float64Array(buffer), float32: new Float32Array(buffer) }
+}
+
+/** Below this many elements a loop is faster than the making of two views. */
+const LOOP_MAX = 48
+
+/** Elements [from, from + count) of an array into staged elements from `to` on. */
+export function copyIn<A extends Float64Array | Float32Array>(
+  x: A,
+  from: number,
+  count: number,
+  heap: A,
+  to: number,
+): void {
+  if (count <= LOOP_MAX) for (let i = 0; i < count; i++) heap[to + i] = x[from + i]!
+  else heap.set(count === x.length ? x : x.subarray(from, from + count), to)
+}
+
+/** Staged elements [from, from + count) into an array from `to` on. */
+export function copyOut<A extends Float64Array | Float32Array>(
+  heap: A,
+  from: number,
+  count: number,
+  out: A,
+  to: number,
+): void {
+  if (count <= LOOP_MAX) for (let i = 0; i < count; i++) out[to + i] = heap[from + i]!
+  else out.set(heap.subarray(from, from + count), to)
+}
