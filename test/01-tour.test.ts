@@ -3,14 +3,14 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { constant, Exp, openTape, parameter, Square, type TapeEvent, Variable } from '../src/index.js'
 import { mul, sub } from '../src/functions/arithmetic.js'
 import { softmaxCrossEntropy } from '../src/functions/losses.js'
 import { linear } from '../src/functions/products.js'
 import { noGrad } from '../src/graph/mode.js'
+import { constant, Exp, openTape, parameter, Square, type TapeEvent, Variable } from '../src/index.js'
 import { plainEvent } from './events/plain-event.js'
-import { newTapePath, plainConnection } from './tape/temporary-tape.js'
 import { runChild } from './tape/child-process.js'
+import { newTapePath, plainConnection } from './tape/temporary-tape.js'
 
 const GRADIENT = 3.297442541400256
 
@@ -78,7 +78,9 @@ describe('the same graph, recorded', () => {
   test('each forward call was one event, with what it made', () => {
     const calls = events.filter((event) => event.type === 'FunctionCalled')
     expect(calls.map((call) => call.function)).toEqual(['square', 'exp', 'square'])
-    expect(calls.map((call) => call.outputs[0]!.value!.data[0])).toEqual([0.25, 1.2840254166877414, 1.648721270700128])
+    expect(calls.map((call) => call.outputs[0]!.value!.data[0])).toEqual([
+      0.25, 1.2840254166877414, 1.648721270700128,
+    ])
     expect(events.every((event) => Object.isFrozen(event))).toBe(true)
   })
 
@@ -94,7 +96,12 @@ describe('the same graph, recorded', () => {
   test('the rehydrated graph is linked as the live one was', () => {
     const tape = openTape(file, { readonly: true })
     const past = tape.run('tour')
-    const [x, a, b, y] = ['x', 'a', 'b', 'y'].map((name) => past.variable(name)) as [Variable, Variable, Variable, Variable]
+    const [x, a, b, y] = ['x', 'a', 'b', 'y'].map((name) => past.variable(name)) as [
+      Variable,
+      Variable,
+      Variable,
+      Variable,
+    ]
     const [A, B, C] = [a.creator!, b.creator!, y.creator!]
     expect([A, B, C].map((call) => call.constructor)).toEqual([Square, Exp, Square])
     expect(y.creator === C).toBe(true)
@@ -125,8 +132,14 @@ describe('the same graph, recorded', () => {
 
   test('any SQLite tool reads the graph and its gradients from the views', () => {
     const db = plainConnection(file, { readonly: true })
-    expect(db.prepare('SELECT function FROM call ORDER BY position').pluck().all()).toEqual(['square', 'exp', 'square'])
-    expect(db.prepare("SELECT value FROM gradient WHERE variable_name = 'x'").pluck().all()).toEqual([GRADIENT])
+    expect(db.prepare('SELECT function FROM call ORDER BY position').pluck().all()).toEqual([
+      'square',
+      'exp',
+      'square',
+    ])
+    expect(db.prepare("SELECT value FROM gradient WHERE variable_name = 'x'").pluck().all()).toEqual([
+      GRADIENT,
+    ])
     const walk = `WITH RECURSIVE chain(position, depth) AS (
         SELECT position, 0 FROM variable WHERE name = 'y'
         UNION ALL
@@ -139,7 +152,11 @@ describe('the same graph, recorded', () => {
 
   test('replay recomputes every event and finds the same bits; the hash chain is whole', () => {
     const tape = openTape(file, { readonly: true })
-    expect(tape.run('tour').replay()).toMatchObject({ verdict: 'bit-exact', divergence: null, events: events.length + 1 })
+    expect(tape.run('tour').replay()).toMatchObject({
+      verdict: 'bit-exact',
+      divergence: null,
+      events: events.length + 1,
+    })
     expect(tape.verify()).toMatchObject({ intact: true, problem: null, events: events.length + 1 })
     tape.close()
   })
@@ -150,12 +167,28 @@ describe('training, recorded', () => {
     const file = newTapePath()
     const tape = openTape(file)
     const run = tape.startRun('train')
-    const w = parameter([[0.1, 0.2], [0.3, 0.4]], { name: 'w' })
+    const w = parameter(
+      [
+        [0.1, 0.2],
+        [0.3, 0.4],
+      ],
+      { name: 'w' },
+    )
     const b = parameter([0, 0], { name: 'b' })
     const live: { w: unknown; gradient: unknown; loss: number }[] = []
     for (let i = 0; i < 5; i++) {
       run.step()
-      const loss = softmaxCrossEntropy(linear(constant([[1, 2], [3, i]]), w, b), [0, 1])
+      const loss = softmaxCrossEntropy(
+        linear(
+          constant([
+            [1, 2],
+            [3, i],
+          ]),
+          w,
+          b,
+        ),
+        [0, 1],
+      )
       for (const p of [w, b]) p.clearGrad()
       loss.backward()
       live.push({ w: w.data.toArray(), gradient: w.grad!.data.toArray(), loss: loss.item() })

@@ -40,7 +40,8 @@ export function coldWorkload(quick: boolean): Workload {
         },
       )
       const { openMs, backwardMs, gradient: fromFile } = cold as unknown as Cold
-      if (fromFile !== gradient) throw new Error(`the file gives ${fromFile}, the live graph gave ${gradient}`)
+      if (fromFile !== gradient)
+        throw new Error(`the file gives ${fromFile}, the live graph gave ${gradient}`)
       return [
         { who: OURS, measure: 'record', unit: 'ns/call', value: (elapsedMs / calls) * 1e6 },
         { who: OURS, measure: 'file, forward', unit: 'bytes/call', value: bytes / calls },

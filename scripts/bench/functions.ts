@@ -4,15 +4,21 @@ import { constant, matmul, ndarray, Variable } from 'gradtape'
 import { nsOf, OURS, randomArray, type Workload } from './workload.js'
 
 /** Functions of one operand, and of two of the same shape; peers know them by the same names. */
-export const UNARY = 'neg abs square sqrt exp log sin cos tanh relu sigmoid softplus gelu sum mean max'.split(' ')
-export const BINARY = 'add sub mul div'.split(' ')
-export const SIZES = [1, 100, 10_000]
+const UNARY = 'neg abs square sqrt exp log sin cos tanh relu sigmoid softplus gelu sum mean max'.split(' ')
+const BINARY = 'add sub mul div'.split(' ')
+const SIZES = [1, 100, 10_000]
+const SIZES_QUICK = [1, 10_000]
 const MATRICES = [32, 128, 256]
 
 type Apply = (...operands: Variable[]) => Variable
 
-export const functionWorkloads: Workload[] = [...UNARY, ...BINARY].flatMap((name) =>
-  SIZES.map((size) => ({
+export function functionWorkloads(quick: boolean): Workload[] {
+  const sizes = quick ? SIZES_QUICK : SIZES
+  return [...UNARY, ...BINARY].flatMap((name) => sizes.map((size) => functionWorkload(name, size)))
+}
+
+function functionWorkload(name: string, size: number): Workload {
+  return {
     name: `${name} of ${size}`,
     run: ({ targetMs }) => {
       const apply = (gradtape as unknown as Record<string, Apply>)[name]
@@ -35,8 +41,8 @@ export const functionWorkloads: Workload[] = [...UNARY, ...BINARY].flatMap((name
         { who: OURS, measure: 'forward + backward', unit: 'ns/call', value: both },
       ]
     },
-  })),
-)
+  }
+}
 
 export const matrixWorkloads: Workload[] = MATRICES.flatMap((size) =>
   (['float64', 'float32'] as const).map((dtype) => ({

@@ -41,20 +41,21 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }
 
-/** Nanoseconds of one `work()`, over as many as fit in the time, three at least. */
+/** Long enough for the clock, short enough that what else the machine does falls into few of them. */
+const BATCH_MS = 0.25
+
+/** Nanoseconds of one `work()`: the median over batches, as many as fit in the time, three at least. */
 export function nsOf(targetMs: number, work: () => void): number {
   const start = performance.now()
-  let count = 0
-  let elapsedMs = 0
-  for (let batch = 1; elapsedMs < targetMs || count < 3; batch = Math.min(batch * 2, 4096)) {
-    for (let i = 0; i < batch; i++) work()
-    count += batch
-    elapsedMs = performance.now() - start
-    // A batch must not overshoot by much.
-    const left = (targetMs - elapsedMs) / (elapsedMs / count)
-    if (left < 2 * batch) batch = Math.max(1, Math.floor(left / 4))
+  const batches: number[] = []
+  for (let size = 1, from = start; batches.length < 3 || from - start < targetMs; ) {
+    for (let i = 0; i < size; i++) work()
+    const to = performance.now()
+    if (to - from < BATCH_MS / 2) size *= 2
+    else batches.push((to - from) / size)
+    from = to
   }
-  return (elapsedMs / count) * 1e6
+  return median(batches) * 1e6
 }
 
 v8.setFlagsFromString('--expose-gc')

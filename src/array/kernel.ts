@@ -1,14 +1,14 @@
 /**
- * Which kernel computes now: the plain one until another is put in its place. Knows nothing of what kernels
+ * Which kernel computes now: the portable one until another is put in its place. Knows nothing of what kernels
  * do.
  */
-import { plainKernel } from './plain-kernel.js'
+import { portableKernel } from './portable-kernel.js'
 import type { Kernel } from './primitives.js'
 
 export type { Kernel } from './primitives.js'
 
 /** Read by every operation; a live binding, as small arrays feel every call. */
-export let kernel: Kernel = plainKernel
+export let kernel: Kernel = portableKernel
 
 export function currentKernel(): Kernel {
   return kernel

@@ -12,7 +12,7 @@ import { pow } from './math/pow.js'
 import { allocate, type NDArray, scalar } from './ndarray.js'
 import { formatShape, sameShape } from './shape.js'
 
-export interface SGDRule {
+export type SGDRule = {
   readonly lr: number
   readonly momentum: number
   readonly dampening: number
@@ -20,7 +20,7 @@ export interface SGDRule {
   readonly nesterov: boolean
 }
 
-export interface AdamRule {
+export type AdamRule = {
   readonly lr: number
   readonly beta1: number
   readonly beta2: number
@@ -30,25 +30,26 @@ export interface AdamRule {
   readonly decoupled: boolean
 }
 
-export interface AdaGradRule {
+export type AdaGradRule = {
   readonly lr: number
   readonly lrDecay: number
   readonly eps: number
   readonly weightDecay: number
 }
 
-export interface AdaDeltaRule {
+export type AdaDeltaRule = {
   readonly lr: number
   readonly rho: number
   readonly eps: number
   readonly weightDecay: number
 }
 
-export interface RMSPropRule {
+export type RMSPropRule = {
   readonly lr: number
   readonly alpha: number
   readonly eps: number
   readonly momentum: number
+  readonly centered: boolean
   readonly weightDecay: number
 }
 
@@ -104,7 +105,14 @@ export function momentumStep(w: NDArray, g: NDArray, v: NDArray | null, rule: SG
  * m' = beta1·m + (1 − beta1)·d, v' = beta2·v + (1 − beta2)·d², t' = t + 1,
  * w' = w − lr/(1 − beta1^t')·m' / (√v'/√(1 − beta2^t') + eps).
  */
-export function adamStep(w: NDArray, g: NDArray, m: NDArray, v: NDArray, t: NDArray, rule: AdamRule): NDArray[] {
+export function adamStep(
+  w: NDArray,
+  g: NDArray,
+  m: NDArray,
+  v: NDArray,
+  t: NDArray,
+  rule: AdamRule,
+): NDArray[] {
   check('adamStep', w, [g, m, v])
   const [outW, outM, outV] = [like(w), like(w), like(w)]
   const { lr, beta1, beta2, eps, weightDecay, decoupled } = rule

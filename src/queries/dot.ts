@@ -21,11 +21,19 @@ export interface PlainGraph {
   readonly edges: readonly GraphEdge[]
 }
 
-/** The graph as one `digraph`; the data flow downwards, or to the right with `direction: 'right'`. */
-export function toDot(graph: PlainGraph, options: { direction?: 'down' | 'right' } = {}): string {
+export interface DotOptions {
+  /** Which way the data flow; down by default. */
+  readonly direction?: 'down' | 'right'
+  /** Bounds the search for a good layout and draws edges as straight lines: for graphs that cross many ranks. */
+  readonly hasty?: boolean
+}
+
+/** The graph as one `digraph`. */
+export function toDot(graph: PlainGraph, { direction = 'down', hasty = false }: DotOptions = {}): string {
   return [
     'digraph g {',
-    ...(options.direction === 'right' ? ['  rankdir=LR'] : []),
+    ...(direction === 'right' ? ['  rankdir=LR'] : []),
+    ...(hasty ? ['  nslimit=1', '  nslimit1=1', '  splines=line'] : []),
     '  node [style=filled, fontname="Helvetica"]',
     ...graph.nodes.map(nodeLine),
     ...graph.edges.map(({ from, to }) => `  ${from} -> ${to}`),

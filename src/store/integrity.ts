@@ -151,7 +151,7 @@ function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUs
 /** Blocks follow each other without gaps; each says the step it is in, and has the slots that its template takes. */
 function checkBlocks(db: Connection, templates: ReadonlyMap<number, TemplateUse>, used: UsedTexts): void {
   const seen = new Set<number>()
-  const stepOf = db.prepare<[number, number], { step: number | null }>('SELECT max(step) AS step FROM _step WHERE id BETWEEN ? AND ?')
+  const stepOf = db.prepare<[number, number], { step: number }>('SELECT step FROM _step WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1')
   let run = 0
   let next = 1
   let step = 0

@@ -3,15 +3,17 @@ import { add } from '../../src/array/elementwise.js'
 import { currentKernel, type Kernel, useKernel } from '../../src/array/kernel.js'
 import { ndarray, scalar } from '../../src/array/ndarray.js'
 import { plainKernel } from '../../src/array/plain-kernel.js'
+import { portableKernel } from '../../src/array/portable-kernel.js'
 import { matmul } from '../../src/array/products.js'
 import { sum } from '../../src/array/reductions.js'
 
 afterEach(() => {
-  useKernel(plainKernel)
+  useKernel(portableKernel)
 })
 
-test('the plain kernel computes unless another was put in its place', () => {
-  expect([currentKernel(), currentKernel().id]).toEqual([plainKernel, 'portable-1'])
+test('the portable kernel computes unless another was put in its place', () => {
+  expect(currentKernel()).toBe(portableKernel)
+  expect([portableKernel.id, plainKernel.id]).toEqual(['portable-1', 'portable-1'])
 })
 
 test('a kernel that was put in place gets the primitives, and the one before is returned', () => {
@@ -32,7 +34,7 @@ test('a kernel that was put in place gets the primitives, and the one before is 
       plainKernel.reduceRows(op, x, xOffset, rows, columns, ...rest)
     },
   }
-  expect(useKernel(watched)).toBe(plainKernel)
+  expect(useKernel(watched)).toBe(portableKernel)
   const x = ndarray([
     [1, 2, 3],
     [4, 5, 6],
@@ -45,5 +47,5 @@ test('a kernel that was put in place gets the primitives, and the one before is 
   sum(x, { axis: 1 })
   add(scalar(1, 'float64'), scalar(2, 'float64'))
   expect(calls).toEqual(['add 2×3', 'matmul 2×3×2', 'sum 2×3'])
-  expect(useKernel(plainKernel)).toBe(watched)
+  expect(useKernel(portableKernel)).toBe(watched)
 })

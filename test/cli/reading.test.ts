@@ -224,6 +224,33 @@ describe('gradtape graph', () => {
     expect(svg.match(/class="node"/g)).toHaveLength(10)
   })
 
+  test('refuses to draw what nobody could read, and says what to do; DOT always works', async () => {
+    const { mul, openTape, Variable } = await import('../../src/index.js')
+    const large = path.join(folder, 'large.tape')
+    const tape = openTape(large)
+    for (const [name, count] of [
+      ['long', 1_100],
+      ['crossing', 300],
+    ] as const) {
+      const run = tape.startRun(name)
+      const x = new Variable(1, { name: 'x' })
+      let y = x
+      for (let i = 0; i < count; i++) y = name === 'long' ? mul(y, 1) : mul(mul(mul(y, x), x), x)
+      run.log({ y })
+      await run.finish()
+    }
+    tape.close()
+    for (const [run, words] of [
+      ['long', /^GRAPH_TOO_LARGE: .*at most 2000 nodes, got \d+; .*--of or --step/],
+      ['crossing', /^GRAPH_TOO_LARGE: .*cross at most 150000 ranks/],
+    ] as const) {
+      const refused = await gradtape('graph', large, '--run', run, '--format', 'svg')
+      expect(refused.stderr).toMatch(words)
+      expect([refused.status, refused.stdout]).toEqual([1, ''])
+      expect((await lines('graph', large, '--run', run)).at(-1)).toBe('}')
+    }
+  })
+
   test('gives nodes and edges as JSON', async () => {
     const { nodes, edges } = await gradtapeJson<{
       nodes: { id: string; kind: string }[]

@@ -1,13 +1,28 @@
 /** Draws well-formed events of every type, in the order of a run: refs point back, awkward numbers are likely. */
 import fc from 'fast-check'
-import { EVENT_KIND, type EventType, type Payload, type Plain, type RecordedArray } from '../../src/events/event.js'
-import { REF_SLOT_UNIT } from '../../src/events/event.js'
+import {
+  EVENT_KIND,
+  type EventType,
+  type Payload,
+  type Plain,
+  REF_SLOT_UNIT,
+  type RecordedArray,
+} from '../../src/events/event.js'
 
 export const EVENT_TYPES = Object.keys(EVENT_KIND) as EventType[]
 
 /** Numbers that formats like to lose. */
 export const awkwardNumber = fc.oneof(
-  fc.constantFrom(0, -0, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 5e-324, -Number.MAX_VALUE, 2 ** 53 + 2),
+  fc.constantFrom(
+    0,
+    -0,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    5e-324,
+    -Number.MAX_VALUE,
+    2 ** 53 + 2,
+  ),
   fc.double(),
 )
 
@@ -18,10 +33,14 @@ export const plain: fc.Arbitrary<Plain> = fc.letrec<{ value: Plain }>((tie) => (
     awkwardNumber,
     fc.string({ unit: 'binary' }),
     fc.array(tie('value'), { maxLength: 3 }),
-    fc.dictionary(fc.oneof(fc.constantFrom('$number', '$$number', '__proto__', 'a', '0'), fc.string()), tie('value'), {
-      maxKeys: 3,
-      noNullPrototype: true,
-    }),
+    fc.dictionary(
+      fc.oneof(fc.constantFrom('$number', '$$number', '__proto__', 'a', '0'), fc.string()),
+      tie('value'),
+      {
+        maxKeys: 3,
+        noNullPrototype: true,
+      },
+    ),
   ),
 })).value
 
@@ -35,7 +54,13 @@ function array(form: { dtype: string; shape: readonly number[] }): fc.Arbitrary<
   const size = form.shape.reduce((product, extent) => product * extent, 1)
   return fc.array(awkwardNumber, { minLength: size, maxLength: size }).map((numbers) => {
     const rounded = form.dtype === 'bool' ? numbers.map((x) => (x > 0 ? 1 : 0)) : numbers
-    const make = { float64: Float64Array, float32: Float32Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array }[form.dtype]!
+    const make = {
+      float64: Float64Array,
+      float32: Float32Array,
+      int32: Int32Array,
+      uint8: Uint8Array,
+      bool: Uint8Array,
+    }[form.dtype]!
     return { ...form, size, data: make.from(rounded) }
   })
 }
@@ -55,22 +80,56 @@ export function payload(type: EventType, position: number): fc.Arbitrary<Payload
     form.chain((of) => rest(of).map((fields) => ({ ...fields, ...of })))
   const arbitraries: { readonly [T in EventType]: fc.Arbitrary<unknown> } = {
     RunStarted: fc.record({
-      name: text, seed: fc.maxSafeInteger(), config: record, capture: plain, kernel: text, engine: text, node: text, v8: text, platform: text,
-      host: text, pid: fc.nat(), startedAt: text, parent: fc.option(fc.record({ run: fc.nat(), step: fc.nat() })),
+      name: text,
+      seed: fc.maxSafeInteger(),
+      config: record,
+      capture: plain,
+      kernel: text,
+      engine: text,
+      node: text,
+      v8: text,
+      platform: text,
+      host: text,
+      pid: fc.nat(),
+      startedAt: text,
+      parent: fc.option(fc.record({ run: fc.nat(), step: fc.nat() })),
     }),
     StepStarted: fc.record({ elapsedMs }),
     LeafCreated: withForm((of) =>
-      fc.record({ role: fc.constantFrom('variable', 'parameter', 'constant'), requiresGrad: fc.boolean(), name: fc.option(text), source: maybeRef, value: maybeArray(of) }),
+      fc.record({
+        role: fc.constantFrom('variable', 'parameter', 'constant'),
+        requiresGrad: fc.boolean(),
+        name: fc.option(text),
+        source: maybeRef,
+        value: maybeArray(of),
+      }),
     ),
     FunctionCalled: fc.record({
-      function: text, attributes: record, inputs: refs, scope: text, linked: fc.boolean(),
-      outputs: fc.array(withForm((of) => fc.record({ value: maybeArray(of) })), { minLength: 1, maxLength: 3 }),
+      function: text,
+      attributes: record,
+      inputs: refs,
+      scope: text,
+      linked: fc.boolean(),
+      outputs: fc.array(
+        withForm((of) => fc.record({ value: maybeArray(of) })),
+        { minLength: 1, maxLength: 3 },
+      ),
     }),
-    BackwardStarted: fc.record({ roots: refs, gradients: fc.array(maybeRef), targets: fc.option(refs), createGraph: fc.boolean(), retainGrad: fc.boolean() }),
+    BackwardStarted: fc.record({
+      roots: refs,
+      gradients: fc.array(maybeRef),
+      targets: fc.option(refs),
+      createGraph: fc.boolean(),
+      retainGrad: fc.boolean(),
+    }),
     GradientComputed: withForm((of) =>
       fc.record({
-        pass: fc.integer({ min: 1, max: position - 1 }), variable: ref, gradient: maybeRef, contribution: maybeArray(of),
-        held: fc.constantFrom('nothing', 'contribution', 'accumulated'), accumulated: maybeArray(of),
+        pass: fc.integer({ min: 1, max: position - 1 }),
+        variable: ref,
+        gradient: maybeRef,
+        contribution: maybeArray(of),
+        held: fc.constantFrom('nothing', 'contribution', 'accumulated'),
+        accumulated: maybeArray(of),
       }),
     ),
     GradientCleared: fc.record({ variable: ref }),
@@ -81,7 +140,11 @@ export function payload(type: EventType, position: number): fc.Arbitrary<Payload
     MetricLogged: fc.record({ name: text, value: awkwardNumber, variable: maybeRef }),
     CheckpointTaken: fc.record({ variables: refs }),
     NoteAdded: fc.record({ text }),
-    RunFinished: fc.record({ status: fc.constantFrom('finished', 'failed', 'interrupted'), error: fc.option(text), elapsedMs }),
+    RunFinished: fc.record({
+      status: fc.constantFrom('finished', 'failed', 'interrupted'),
+      error: fc.option(text),
+      elapsedMs,
+    }),
   }
   return arbitraries[type].map((fields) => ({ type, ...(fields as object) }) as Payload)
 }

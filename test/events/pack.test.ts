@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Payload, TapeEvent } from '../../src/events/event.js'
-import { Packer, type PackedBatch, payloadOf } from '../../src/events/pack.js'
+import { type PackedBatch, Packer, payloadOf } from '../../src/events/pack.js'
 import { BatchUnpacker } from '../../src/events/unpack.js'
 import { EVENT_TYPES, payload, payloads } from './arbitrary-event.js'
 import { plainEvent } from './plain-event.js'
@@ -59,7 +59,11 @@ describe('packing and unpacking', () => {
     fc.assert(
       fc.property(payloads, fc.integer({ min: 1, max: 5 }), (drawn, size) => {
         const bytes = () =>
-          pack([FIRST, ...drawn], size).map(({ words, texts, firstText }) => ({ words: Buffer.from(words.buffer).toString('hex'), texts, firstText }))
+          pack([FIRST, ...drawn], size).map(({ words, texts, firstText }) => ({
+            words: Buffer.from(words.buffer).toString('hex'),
+            texts,
+            firstText,
+          }))
         expect(bytes()).toEqual(bytes())
       }),
       { numRuns: 100 },
@@ -79,17 +83,36 @@ describe('packing and unpacking', () => {
     const strange = new Float64Array(1)
     new Uint32Array(strange.buffer).set([12345, 0xfff80001])
     const words = (data: Float64Array) =>
-      pack([{ type: 'LeafCreated', role: 'variable', requiresGrad: true, name: null, dtype: 'float64', shape: [], source: null, value: { dtype: 'float64', shape: [], size: 1, data } }], 1)[0]!.words
+      pack(
+        [
+          {
+            type: 'LeafCreated',
+            role: 'variable',
+            requiresGrad: true,
+            name: null,
+            dtype: 'float64',
+            shape: [],
+            source: null,
+            value: { dtype: 'float64', shape: [], size: 1, data },
+          },
+        ],
+        1,
+      )[0]!.words
     expect(Buffer.from(words(strange).buffer)).toEqual(Buffer.from(words(Float64Array.of(Number.NaN)).buffer))
   })
 
   test('a run with more than 65,536 distinct texts begins its numbering anew, and reads back', () => {
-    const list = Array.from({ length: 70_000 }, (_, i): Payload => ({ type: 'MetricLogged', name: `metric ${i}`, value: i, variable: null }))
+    const list = Array.from(
+      { length: 70_000 },
+      (_, i): Payload => ({ type: 'MetricLogged', name: `metric ${i}`, value: i, variable: null }),
+    )
     const batches = pack([...list, ...list.slice(0, 10)], 8192)
     expect(batches.filter((batch) => batch.firstText === 0).length).toBe(2)
     const events = unpack(batches)
     expect(events.length).toBe(70_010)
-    expect(events.every((event, i) => event.type === 'MetricLogged' && event.name === `metric ${i % 70_000}`)).toBe(true)
+    expect(
+      events.every((event, i) => event.type === 'MetricLogged' && event.name === `metric ${i % 70_000}`),
+    ).toBe(true)
   })
 
   test('refuses a ref that is not an earlier position', () => {

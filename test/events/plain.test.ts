@@ -14,7 +14,12 @@ describe('plain data as text', () => {
   })
 
   test('does not take an object for the number it looks like', () => {
-    for (const value of [{ $number: 'NaN' }, { $number: 3 }, { $$number: 'NaN' }, { $number: { $number: '1' } }]) {
+    for (const value of [
+      { $number: 'NaN' },
+      { $number: 3 },
+      { $$number: 'NaN' },
+      { $number: { $number: '1' } },
+    ]) {
       expect(textToPlain(plainToText(value, 'value'), 'value')).toStrictEqual(value)
     }
   })
@@ -40,10 +45,14 @@ describe('plain data as text', () => {
   test('refuses what refers to itself', () => {
     const loop: Record<string, unknown> = {}
     loop['self'] = loop
-    expect(() => plainToText(loop, 'config')).toThrow(/^BAD_EVENT: config\.self.* is nested deeper than 64 levels, or refers to itself/)
+    expect(() => plainToText(loop, 'config')).toThrow(
+      /^BAD_EVENT: config\.self.* is nested deeper than 64 levels, or refers to itself/,
+    )
   })
 
   test('reports a text from a file that is no JSON', () => {
-    expect(() => textToPlain('{"a":', 'attributes of event 3')).toThrow('TAPE_CORRUPT: attributes of event 3 expected JSON, got "{\\"a\\":"')
+    expect(() => textToPlain('{"a":', 'attributes of event 3')).toThrow(
+      'TAPE_CORRUPT: attributes of event 3 expected JSON, got "{\\"a\\":"',
+    )
   })
 })

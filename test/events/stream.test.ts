@@ -31,7 +31,17 @@ describe('a stream of events', () => {
   test('hands over large arrays early', () => {
     const { stream: events, counts } = stream({ ...LIMITS, eventsMax: 1000 })
     const value = { dtype: 'float64', shape: [100], size: 100, data: new Float64Array(100) }
-    for (let i = 0; i < 4; i++) events.append({ type: 'LeafCreated', role: 'variable', requiresGrad: true, name: null, dtype: 'float64', shape: [100], source: null, value })
+    for (let i = 0; i < 4; i++)
+      events.append({
+        type: 'LeafCreated',
+        role: 'variable',
+        requiresGrad: true,
+        name: null,
+        dtype: 'float64',
+        shape: [100],
+        source: null,
+        value,
+      })
     expect(counts).toEqual([2, 2])
   })
 
@@ -50,7 +60,11 @@ describe('a stream of events', () => {
     events.events$.subscribe((event) => late.push(event))
     events.append({ type: 'StepStarted', elapsedMs: 1 })
     events.append({ type: 'NoteAdded', text: 'b' })
-    expect(early.map(({ position, step }) => [position, step])).toEqual([[1, 0], [2, 1], [3, 1]])
+    expect(early.map(({ position, step }) => [position, step])).toEqual([
+      [1, 0],
+      [2, 1],
+      [3, 1],
+    ])
     expect(late.map((event) => event.position)).toEqual([2, 3])
     expect(late[0]).toBe(early[1])
   })
@@ -75,7 +89,11 @@ describe('the events of a live run', () => {
     for (let i = 0; i < 10_000; i++) {
       const before = heard.length
       const y = square(x)
-      if (heard.length !== before + 1 || heard[before]!.type !== 'FunctionCalled' || heard[before]!.position !== y.position) {
+      if (
+        heard.length !== before + 1 ||
+        heard[before]!.type !== 'FunctionCalled' ||
+        heard[before]!.position !== y.position
+      ) {
         expect.fail(`call ${i} made ${heard.length - before} events`)
       }
     }
@@ -105,7 +123,13 @@ describe('the events of a live run', () => {
     const y = square(new Variable(3))
     const z = square(y)
     expect([y.position, z.position]).toEqual([3, 5])
-    expect(heard.sort()).toEqual(['2 LeafCreated', '3 FunctionCalled', '4 NoteAdded', '5 FunctionCalled', '6 NoteAdded'])
+    expect(heard.sort()).toEqual([
+      '2 LeafCreated',
+      '3 FunctionCalled',
+      '4 NoteAdded',
+      '5 FunctionCalled',
+      '6 NoteAdded',
+    ])
   })
 
   test('have NaN, −0 and infinities as they were', () => {
@@ -115,7 +139,9 @@ describe('the events of a live run', () => {
     const odd = [Number.NaN, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
     for (const number of odd) square(new Variable(number))
     square(new Variable(odd))
-    const leaves = heard.filter((event) => event.type === 'LeafCreated').map((event) => [...event.value!.data])
+    const leaves = heard
+      .filter((event) => event.type === 'LeafCreated')
+      .map((event) => [...event.value!.data])
     expect(leaves).toEqual([...odd.map((number) => [number]), odd])
   })
 })

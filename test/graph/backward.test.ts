@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { type NDArray, ndarray } from '../../src/array/ndarray.js'
 import { add, mul, neg, square, sub } from '../../src/functions/arithmetic.js'
-import { argmax } from '../../src/functions/ordering.js'
-import { concat, split } from '../../src/functions/joining.js'
 import { exp } from '../../src/functions/exponential.js'
+import { concat, split } from '../../src/functions/joining.js'
+import { argmax } from '../../src/functions/ordering.js'
 import { sum } from '../../src/functions/reductions.js'
 import { grad } from '../../src/graph/backward.js'
 import { Func } from '../../src/graph/func.js'
@@ -128,8 +128,12 @@ describe('backward', () => {
 
   test('needs a scalar root or a gradient', () => {
     const y = square(new Variable([1, 2]))
-    expect(() => y.backward()).toThrow('NOT_SCALAR: backward() needs a scalar root, got [2]; sum it, or pass { gradient }')
-    expect(() => y.backward({ gradient: [1, 2, 3] })).toThrow(/^SHAPE_MISMATCH: gradient of variable expected shape \[2\], got \[3\]/)
+    expect(() => y.backward()).toThrow(
+      'NOT_SCALAR: backward() needs a scalar root, got [2]; sum it, or pass { gradient }',
+    )
+    expect(() => y.backward({ gradient: [1, 2, 3] })).toThrow(
+      /^SHAPE_MISMATCH: gradient of variable expected shape \[2\], got \[3\]/,
+    )
     y.backward({ gradient: 1 })
     const one = square(new Variable([[3]]))
     one.backward()
@@ -213,19 +217,29 @@ describe('a wrong backward is refused with its name', () => {
 
   test('when it gives the wrong number of gradients', () => {
     expect(() => withBackward((gy) => [gy, gy]).backward({ gradient: 1 })).toThrow(
-      'BAD_GRADIENT: wrong.backward expected one gradient per input, each of its input\'s shape; got 2 gradients for 1 input(s)',
+      "BAD_GRADIENT: wrong.backward expected one gradient per input, each of its input's shape; got 2 gradients for 1 input(s)",
     )
-    expect(() => withBackward((gy) => gy, 2).backward({ gradient: 1 })).toThrow(/^BAD_GRADIENT: wrong\.backward .* one gradient for 2 inputs/)
-    expect(() => withBackward(() => undefined).backward({ gradient: 1 })).toThrow(/^BAD_GRADIENT: .*undefined for 1 input/)
+    expect(() => withBackward((gy) => gy, 2).backward({ gradient: 1 })).toThrow(
+      /^BAD_GRADIENT: wrong\.backward .* one gradient for 2 inputs/,
+    )
+    expect(() => withBackward(() => undefined).backward({ gradient: 1 })).toThrow(
+      /^BAD_GRADIENT: .*undefined for 1 input/,
+    )
   })
 
   test('when it gives another shape', () => {
-    expect(() => withBackward((gy) => sum(gy)).backward({ gradient: 1 })).toThrow(/^BAD_GRADIENT: .*shape \[\] for input 0 of shape \[2\]/)
+    expect(() => withBackward((gy) => sum(gy)).backward({ gradient: 1 })).toThrow(
+      /^BAD_GRADIENT: .*shape \[\] for input 0 of shape \[2\]/,
+    )
   })
 
   test('when it gives numbers or arrays in place of Variables', () => {
-    expect(() => withBackward(() => 3).backward({ gradient: 1 })).toThrow(/^BAD_GRADIENT: .*number for 1 input/)
-    expect(() => withBackward(() => [3]).backward({ gradient: 1 })).toThrow(/^BAD_GRADIENT: .*a number for input 0; return Variables/)
+    expect(() => withBackward(() => 3).backward({ gradient: 1 })).toThrow(
+      /^BAD_GRADIENT: .*number for 1 input/,
+    )
+    expect(() => withBackward(() => [3]).backward({ gradient: 1 })).toThrow(
+      /^BAD_GRADIENT: .*a number for input 0; return Variables/,
+    )
   })
 
   test('and the next pass over the same calls starts clean', () => {

@@ -2,10 +2,37 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { add, checkpoint, dropout, exp, matmul, mul, openTape, parameter, sum, tanh, Variable, grad } from '../../src/index.js'
+import {
+  add,
+  checkpoint,
+  dropout,
+  exp,
+  grad,
+  matmul,
+  mul,
+  openTape,
+  parameter,
+  sum,
+  tanh,
+  Variable,
+} from '../../src/index.js'
 
-const makeX = () => new Variable([[0.1, -0.4], [0.7, 0.2]], { name: 'x' })
-const makeW = () => parameter([[0.3, 0.9], [-0.5, 0.1]], { name: 'w' })
+const makeX = () =>
+  new Variable(
+    [
+      [0.1, -0.4],
+      [0.7, 0.2],
+    ],
+    { name: 'x' },
+  )
+const makeW = () =>
+  parameter(
+    [
+      [0.3, 0.9],
+      [-0.5, 0.1],
+    ],
+    { name: 'w' },
+  )
 
 test('checkpoint gives the value and the gradients of what it wraps, parameters from around it included', () => {
   const [x, w, x2, w2] = [makeX(), makeW(), makeX(), makeW()]
@@ -62,6 +89,13 @@ test('a checkpoint is on the tape as its program: the file can be differentiated
 test('a function that does more than compute is refused', () => {
   const w = makeW()
   const x = makeX()
-  expect(() => checkpoint((v) => { w.data = w.data; return tanh(v) }, x)).toThrow(/BAD_ARGUMENT: checkpoint expected a function that only computes, but it assigns to .data/)
-  expect(() => checkpoint(() => 3 as unknown as Variable, x)).toThrow(/expected a function that returns a Variable, got number/)
+  expect(() =>
+    checkpoint((v) => {
+      w.data = w.data
+      return tanh(v)
+    }, x),
+  ).toThrow(/BAD_ARGUMENT: checkpoint expected a function that only computes, but it assigns to .data/)
+  expect(() => checkpoint(() => 3 as unknown as Variable, x)).toThrow(
+    /expected a function that returns a Variable, got number/,
+  )
 })

@@ -58,7 +58,9 @@ describe('a function', () => {
   test('is one call: applying it again is refused', () => {
     const A = new Square()
     const y = A.apply(3)
-    expect(() => A.apply(4)).toThrow(/^FUNC_REUSED: this square was applied before; one instance is one call.*new Square/)
+    expect(() => A.apply(4)).toThrow(
+      /^FUNC_REUSED: this square was applied before; one instance is one call.*new Square/,
+    )
     expect(y.item()).toBe(9)
     expect(A.input.item()).toBe(3)
   })
@@ -94,7 +96,9 @@ describe('a function', () => {
     expect(returning(3).data.toArray()).toBe(3)
     expect(returning([[1, 2]]).shape).toEqual([1, 2])
     expect(returning(Float32Array.of(1, 2)).dtype).toBe('float32')
-    expect(() => returning(null)).toThrow(/^BAD_VALUE: returning\.forward expected to return an NDArray or a list of them, got null/)
+    expect(() => returning(null)).toThrow(
+      /^BAD_VALUE: returning\.forward expected to return an NDArray or a list of them, got null/,
+    )
     expect(() => returning('3')).toThrow(/^BAD_VALUE: /)
     expect(() => returning(undefined)).toThrow(/^BAD_VALUE: /)
   })
@@ -113,7 +117,9 @@ describe('a function', () => {
       run.log({ y: square(new Scale({ by: 3 }).apply(x)) })
     })
     const past = openForTest(file, { readonly: true }).run('test')
-    expect(() => past.variable('y')).toThrow(/^UNREGISTERED_FUNC: event 3 of run "test" calls "scale": .*registerFunc/)
+    expect(() => past.variable('y')).toThrow(
+      /^UNREGISTERED_FUNC: event 3 of run "test" calls "scale": .*registerFunc/,
+    )
     expect(() => past.replay()).toThrow(/^UNREGISTERED_FUNC: .*"scale"/)
     registerFunc(Scale)
     const y = past.variable('y')
@@ -137,14 +143,18 @@ describe('a function', () => {
 
   test('that keeps other attributes than it is made from is refused when a tape is read', () => {
     registerFunc(Renaming)
-    expect(() => recreateFunc('renaming', { by: 3 })).toThrow(/^ATTRIBUTES_MISSING: "renaming" made from \{"by":3\} has the attributes/)
+    expect(() => recreateFunc('renaming', { by: 3 })).toThrow(
+      /^ATTRIBUTES_MISSING: "renaming" made from \{"by":3\} has the attributes/,
+    )
   })
 })
 
 describe('the registry', () => {
   test('keeps a name for its first class, and proposes another', () => {
     const Impostor = { Square: class Square extends Scale {} }.Square
-    expect(() => registerFunc(Impostor)).toThrow(/^FUNC_NAME_TAKEN: registerFunc\(Square\) wants the name "square".*\{ name: 'mySquare' \}/)
+    expect(() => registerFunc(Impostor)).toThrow(
+      /^FUNC_NAME_TAKEN: registerFunc\(Square\) wants the name "square".*\{ name: 'mySquare' \}/,
+    )
     registerFunc(Impostor, { name: 'mySquare' })
     expect(createFunc('mySquare', { by: 2 })).toBeInstanceOf(Impostor)
     expect(createFunc('square')).toBeInstanceOf(Square)
@@ -152,8 +162,11 @@ describe('the registry', () => {
   })
 
   test('answers a misspelled name with the nearest', () => {
-    expect(() => createFunc('sqare')).toThrow(/^UNREGISTERED_FUNC: "sqare" is not a registered function; did you mean "square"\?/)
+    expect(() => createFunc('sqare')).toThrow(
+      /^UNREGISTERED_FUNC: "sqare" is not a registered function; did you mean "square"\?/,
+    )
     expect(() => createFunc('zzzzzzzzzzzzzz')).not.toThrow(/did you mean/)
-    for (const name of ['__proto__', 'constructor', 'toString']) expect(() => createFunc(name)).toThrow(/^UNREGISTERED_FUNC/)
+    for (const name of ['__proto__', 'constructor', 'toString'])
+      expect(() => createFunc(name)).toThrow(/^UNREGISTERED_FUNC/)
   })
 })

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { exp, matmul, mul, pow, sin, square, sum, tanh } from '../../src/index.js'
 import { grad } from '../../src/graph/backward.js'
 import { hessian, hvp, jacobian, jvp, vjp } from '../../src/graph/transforms.js'
 import { Variable } from '../../src/graph/variable.js'
+import { exp, matmul, mul, pow, sin, square, sum, tanh } from '../../src/index.js'
 
 const near = (got: Variable, want: number[] | number, digits = 12) => {
   const list = typeof want === 'number' ? [want] : want
@@ -26,10 +26,25 @@ describe('functional transforms', () => {
   })
 
   test('jvp agrees with jacobian times direction for several inputs', () => {
-    const w = new Variable([[0.1, -0.2, 0.3], [0.5, 0.4, -0.6]])
-    const x = new Variable([[1, 2], [3, -1]])
+    const w = new Variable([
+      [0.1, -0.2, 0.3],
+      [0.5, 0.4, -0.6],
+    ])
+    const x = new Variable([
+      [1, 2],
+      [3, -1],
+    ])
     const fn = (a: Variable, b: Variable) => tanh(matmul(a, b))
-    const [dx, dw] = [new Variable([[0.1, 0.2], [-0.3, 0.4]]), new Variable([[1, 0, -1], [2, 1, 0]])]
+    const [dx, dw] = [
+      new Variable([
+        [0.1, 0.2],
+        [-0.3, 0.4],
+      ]),
+      new Variable([
+        [1, 0, -1],
+        [2, 1, 0],
+      ]),
+    ]
     const [jx, jw] = jacobian(fn, [x, w]) as [Variable, Variable]
     expect(jx.shape).toEqual([2, 3, 2, 2])
     expect(jw.shape).toEqual([2, 3, 2, 3])
@@ -43,9 +58,16 @@ describe('functional transforms', () => {
   })
 
   test('jacobian of an elementwise function is diagonal, and of an empty or constant one has the right shape', () => {
-    near(jacobian((x) => exp(x), [0, 1]), [1, 0, 0, Math.E], 12)
+    near(
+      jacobian((x) => exp(x), [0, 1]),
+      [1, 0, 0, Math.E],
+      12,
+    )
     expect(jacobian((x) => exp(x), new Float64Array(0)).shape).toEqual([0, 0])
-    near(jacobian((_x) => new Variable([1, 2], { requiresGrad: false }), [3]), [0, 0])
+    near(
+      jacobian((_x) => new Variable([1, 2], { requiresGrad: false }), [3]),
+      [0, 0],
+    )
   })
 
   test('hessian of a cubic and hvp agree with the closed form', () => {
@@ -62,6 +84,8 @@ describe('functional transforms', () => {
   })
 
   test('a vector function has no hessian, and says what to do', () => {
-    expect(() => hessian((x) => square(x), [1, 2])).toThrow(/NOT_SCALAR: hessian and hvp need a scalar function, got an output of shape \[2\]; sum it/)
+    expect(() => hessian((x) => square(x), [1, 2])).toThrow(
+      /NOT_SCALAR: hessian and hvp need a scalar function, got an output of shape \[2\]; sum it/,
+    )
   })
 })

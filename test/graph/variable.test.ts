@@ -16,8 +16,12 @@ describe('a variable', () => {
   })
 
   test('of integers refuses to require a gradient', () => {
-    expect(() => new Variable([1], { dtype: 'int32', requiresGrad: true })).toThrow(/^BAD_DTYPE: only float64 and float32/)
-    expect(() => parameter([1], { dtype: 'int32' })).toThrow(/^BAD_DTYPE: a parameter expected float64 or float32, got int32/)
+    expect(() => new Variable([1], { dtype: 'int32', requiresGrad: true })).toThrow(
+      /^BAD_DTYPE: only float64 and float32/,
+    )
+    expect(() => parameter([1], { dtype: 'int32' })).toThrow(
+      /^BAD_DTYPE: a parameter expected float64 or float32, got int32/,
+    )
   })
 
   test('is not made of a variable', () => {

@@ -190,7 +190,8 @@ function tokenize(source: string): Token[] {
   return tokens
 }
 
-const STRING = /'(?:[^'\\\n]+|\\[\s\S])*'|"(?:[^"\\\n]+|\\[\s\S])*"/y
+// One character a turn: nested repetition would try every way to split a string that does not end.
+const STRING = /'(?:[^'\\\n]|\\[\s\S])*'|"(?:[^"\\\n]|\\[\s\S])*"/y
 const WORD = /[\p{ID_Start}$_#@][\p{ID_Continue}$\u200c\u200d]*/uy
 const NUMBER = /[0-9][\w.]*/y
 

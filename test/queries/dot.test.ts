@@ -1,7 +1,7 @@
 /** The DOT writer: a pure function of nodes and edges. */
 import { instance } from '@viz-js/viz'
 import { describe, expect, test } from 'vitest'
-import { toDot } from '../../src/queries/dot.js'
+import { ranksCrossed, toDot } from '../../src/queries/dot.js'
 
 describe('toDot', () => {
   test('writes variables as orange ellipses and calls as light blue boxes', () => {
@@ -43,5 +43,51 @@ describe('toDot', () => {
 
   test('can lie on its side', () => {
     expect(toDot({ nodes: [], edges: [] }, { direction: 'right' })).toContain('rankdir=LR')
+  })
+})
+
+describe('ranksCrossed', () => {
+  const graphOf = (edges: readonly (readonly [string, string])[]) => ({
+    nodes: [...new Set(edges.flat())].map((id) => ({ id, kind: 'variable', lines: [] }) as const),
+    edges: edges.map(([from, to]) => ({ from, to })),
+  })
+
+  test('is the number of edges where each leads to the next rank', () => {
+    expect(
+      ranksCrossed(
+        graphOf([
+          ['a', 'f'],
+          ['f', 'b'],
+          ['b', 'g'],
+          ['g', 'c'],
+        ]),
+      ),
+    ).toBe(4)
+  })
+
+  test('counts how far an edge leads, and sets a leaf right before its first reader', () => {
+    expect(
+      ranksCrossed(
+        graphOf([
+          ['a', 'f'],
+          ['f', 'b'],
+          ['b', 'g'],
+          ['g', 'c'],
+          ['w', 'g'],
+        ]),
+      ),
+    ).toBe(5)
+    expect(
+      ranksCrossed(
+        graphOf([
+          ['a', 'f'],
+          ['f', 'b'],
+          ['b', 'g'],
+          ['g', 'c'],
+          ['w', 'g'],
+          ['w', 'f'],
+        ]),
+      ),
+    ).toBe(8)
   })
 })

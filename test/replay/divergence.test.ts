@@ -28,7 +28,11 @@ function recordSteps(run: Run): void {
 }
 
 async function eventsOf(record: (run: Run) => void): Promise<TapeEvent[]> {
-  return [...openForTest(await recordedTape(record), { readonly: true }).run('test').events()]
+  return [
+    ...openForTest(await recordedTape(record), { readonly: true })
+      .run('test')
+      .events(),
+  ]
 }
 
 /** Replays events as if they were a tape. */
@@ -36,7 +40,12 @@ function replayOf(events: readonly TapeEvent[]) {
   return replay(events, new Float64Array(events.length + 1).fill(Number.POSITIVE_INFINITY))
 }
 
-const array = (data: number[]): RecordedArray => ({ dtype: 'float64', shape: data.length === 1 ? [] : [data.length], size: data.length, data: Float64Array.from(data) })
+const array = (data: number[]): RecordedArray => ({
+  dtype: 'float64',
+  shape: data.length === 1 ? [] : [data.length],
+  size: data.length,
+  data: Float64Array.from(data),
+})
 
 describe('replay', () => {
   test('of events as they were is bit-exact', async () => {
@@ -46,7 +55,9 @@ describe('replay', () => {
 
   test('finds a recorded value that was altered, with position, step, function, and both numbers', async () => {
     const events = await eventsOf(recordSteps)
-    const at = events.findIndex((event) => event.type === 'FunctionCalled' && event.function === 'square' && event.step === 2)
+    const at = events.findIndex(
+      (event) => event.type === 'FunctionCalled' && event.function === 'square' && event.step === 2,
+    )
     const call = events[at] as FunctionCalled
     const data = [...call.outputs[0]!.value!.data]
     data[1]! += 2 ** -50
@@ -54,39 +65,91 @@ describe('replay', () => {
     expect(replayOf(events)).toMatchObject({
       verdict: 'diverged',
       events: at,
-      divergence: { position: call.position, step: 2, what: 'square', function: 'square', expected: `element 1: ${data[1]}`, got: `element 1: ${data[1]! - 2 ** -50}` },
+      divergence: {
+        position: call.position,
+        step: 2,
+        what: 'square',
+        function: 'square',
+        expected: `element 1: ${data[1]}`,
+        got: `element 1: ${data[1]! - 2 ** -50}`,
+      },
     })
   })
 
-  test.each(['FunctionCalled', 'GradientComputed', 'StepStarted', 'ValueAssigned', 'GradientCleared', 'VariableNamed', 'BackwardStarted'] as const)(
-    'finds that a %s is missing',
-    async (type) => {
-      const events = await eventsOf(recordSteps)
-      const at = events.findIndex((event) => event.type === type)
-      expect(at).toBeGreaterThan(0)
-      const rest = [...events.slice(0, at), ...events.slice(at + 1)]
-      let found: unknown
-      try {
-        found = replayOf(rest)
-      } catch (error) {
-        found = error
-      }
-      // Either it sees the difference, or that something refers to what is not there.
-      if (found instanceof Error) expect(found.message).toMatch(/^TAPE_CORRUPT: event \d+/)
-      else expect(found).toMatchObject({ verdict: 'diverged' })
-    },
-  )
+  test.each([
+    'FunctionCalled',
+    'GradientComputed',
+    'StepStarted',
+    'ValueAssigned',
+    'GradientCleared',
+    'VariableNamed',
+    'BackwardStarted',
+  ] as const)('finds that a %s is missing', async (type) => {
+    const events = await eventsOf(recordSteps)
+    const at = events.findIndex((event) => event.type === type)
+    expect(at).toBeGreaterThan(0)
+    const rest = [...events.slice(0, at), ...events.slice(at + 1)]
+    let found: unknown
+    try {
+      found = replayOf(rest)
+    } catch (error) {
+      found = error
+    }
+    // Either it sees the difference, or that something refers to what is not there.
+    if (found instanceof Error) expect(found.message).toMatch(/^TAPE_CORRUPT: event \d+/)
+    else expect(found).toMatchObject({ verdict: 'diverged' })
+  })
 
   test.each([
-    ['a gradient', (event: TapeEvent) => event.type === 'GradientComputed' && { ...event, contribution: array([...event.contribution!.data].map((x) => x + 1)) }],
-    ['what is held of a gradient', (event: TapeEvent) => event.type === 'GradientComputed' && event.held === 'contribution' && { ...event, held: 'nothing' as const }],
-    ['the variable a gradient is for', (event: TapeEvent) => event.type === 'GradientComputed' && event.variable > 3 && { ...event, variable: event.variable - 1 }],
-    ['the inputs of a call', (event: TapeEvent) => event.type === 'FunctionCalled' && event.function === 'mul' && { ...event, inputs: [event.inputs[0]!, event.inputs[0]!] }],
-    ['the function of a call', (event: TapeEvent) => event.type === 'FunctionCalled' && event.function === 'square' && { ...event, function: 'exp' }],
-    ['a shape', (event: TapeEvent) => event.type === 'FunctionCalled' && event.function === 'sum' && { ...event, outputs: [{ ...event.outputs[0]!, shape: [1] }] }],
-    ['an assigned value', (event: TapeEvent) => event.type === 'ValueAssigned' && { ...event, value: array([7, 7, 7]) }],
-    ['a leaf', (event: TapeEvent) => event.type === 'LeafCreated' && event.name === 'w' && { ...event, value: array([1, 2, 4]) }],
-    ['a logged value', (event: TapeEvent) => event.type === 'MetricLogged' && { ...event, value: event.value + 1 }],
+    [
+      'a gradient',
+      (event: TapeEvent) =>
+        event.type === 'GradientComputed' && {
+          ...event,
+          contribution: array([...event.contribution!.data].map((x) => x + 1)),
+        },
+    ],
+    [
+      'what is held of a gradient',
+      (event: TapeEvent) =>
+        event.type === 'GradientComputed' &&
+        event.held === 'contribution' && { ...event, held: 'nothing' as const },
+    ],
+    [
+      'the variable a gradient is for',
+      (event: TapeEvent) =>
+        event.type === 'GradientComputed' && event.variable > 3 && { ...event, variable: event.variable - 1 },
+    ],
+    [
+      'the inputs of a call',
+      (event: TapeEvent) =>
+        event.type === 'FunctionCalled' &&
+        event.function === 'mul' && { ...event, inputs: [event.inputs[0]!, event.inputs[0]!] },
+    ],
+    [
+      'the function of a call',
+      (event: TapeEvent) =>
+        event.type === 'FunctionCalled' && event.function === 'square' && { ...event, function: 'exp' },
+    ],
+    [
+      'a shape',
+      (event: TapeEvent) =>
+        event.type === 'FunctionCalled' &&
+        event.function === 'sum' && { ...event, outputs: [{ ...event.outputs[0]!, shape: [1] }] },
+    ],
+    [
+      'an assigned value',
+      (event: TapeEvent) => event.type === 'ValueAssigned' && { ...event, value: array([7, 7, 7]) },
+    ],
+    [
+      'a leaf',
+      (event: TapeEvent) =>
+        event.type === 'LeafCreated' && event.name === 'w' && { ...event, value: array([1, 2, 4]) },
+    ],
+    [
+      'a logged value',
+      (event: TapeEvent) => event.type === 'MetricLogged' && { ...event, value: event.value + 1 },
+    ],
   ])('finds that %s is another', async (_, alter) => {
     const events = await eventsOf(recordSteps)
     const at = events.findIndex((event) => alter(event) !== false)
@@ -108,7 +171,10 @@ describe('replay', () => {
     const call = events[at] as FunctionCalled
     expect(call.outputs[0]!.value!.data[0]).toBe(-0)
     events[at] = { ...call, outputs: [{ ...call.outputs[0]!, value: array([0]) }] }
-    expect(replayOf(events)).toMatchObject({ verdict: 'diverged', divergence: { position: call.position, expected: '0' } })
+    expect(replayOf(events)).toMatchObject({
+      verdict: 'diverged',
+      divergence: { position: call.position, expected: '0' },
+    })
   })
 
   test('may stop after a step, and leaves the mode as it was', async () => {
@@ -135,8 +201,14 @@ describe('replay', () => {
   test('shows each call to a probe', async () => {
     const past = openForTest(await recordedTape(recordSteps), { readonly: true }).run('test')
     const sums: [number, number][] = []
-    past.replay({ probe: ({ function: name, step, outputs }) => name === 'sum' && sums.push([step, outputs[0]!.item()]) })
-    expect(sums).toEqual([[1, 14], [2, 0], [3, 27]])
+    past.replay({
+      probe: ({ function: name, step, outputs }) => name === 'sum' && sums.push([step, outputs[0]!.item()]),
+    })
+    expect(sums).toEqual([
+      [1, 14],
+      [2, 0],
+      [3, 27],
+    ])
   })
 
   test('of a run that another kernel computed is refused', async () => {
@@ -171,16 +243,30 @@ describe('a function whose implementation changed', () => {
     const same = JSON.parse((await runChild(REPLAY, { file })).stdout)
     expect(same).toMatchObject({ verdict: 'bit-exact', divergence: null })
     const forward = JSON.parse((await runChild(REPLAY, { file, forward: 1 })).stdout)
-    expect(forward).toMatchObject({ verdict: 'diverged', divergence: { position: 5, step: 1, function: 'curve', what: 'curve', expected: '81', got: '82' } })
+    expect(forward).toMatchObject({
+      verdict: 'diverged',
+      divergence: { position: 5, step: 1, function: 'curve', what: 'curve', expected: '81', got: '82' },
+    })
     const backward = JSON.parse((await runChild(REPLAY, { file, backward: 1 })).stdout)
-    expect(backward).toMatchObject({ verdict: 'diverged', divergence: { step: 1, what: 'GradientComputed', expected: '2916', got: '4374' } })
+    expect(backward).toMatchObject({
+      verdict: 'diverged',
+      divergence: { step: 1, what: 'GradientComputed', expected: '2916', got: '4374' },
+    })
     expect(same.events).toBeGreaterThan(forward.events)
   })
 
   test('that throws now is a divergence with its error', async () => {
     const events = await eventsOf(() => void exp(new Variable([1, 2])))
     const at = events.findIndex((event) => event.type === 'FunctionCalled')
-    events[at] = { ...(events[at] as FunctionCalled), function: 'reshape', inputs: [2], attributes: { shape: [5] } }
-    expect(replayOf(events)).toMatchObject({ verdict: 'diverged', divergence: { position: at + 1, got: expect.stringMatching(/^an error: [A-Z_]+: /) } })
+    events[at] = {
+      ...(events[at] as FunctionCalled),
+      function: 'reshape',
+      inputs: [2],
+      attributes: { shape: [5] },
+    }
+    expect(replayOf(events)).toMatchObject({
+      verdict: 'diverged',
+      divergence: { position: at + 1, got: expect.stringMatching(/^an error: [A-Z_]+: /) },
+    })
   })
 })

@@ -49,7 +49,8 @@ function check(instructions: readonly Instruction[], eventsMax: number) {
     expect(past.verify()).toMatchObject({ intact: true, problem: null })
     const recorded = [...past.run('program').events()]
     expect(recorded.slice(1).map(plainEvent)).toEqual(heard.map(plainEvent))
-    for (const { id } of past.runs()) expect(past.run(id).replay(), `run ${id}`).toMatchObject({ verdict: 'bit-exact', divergence: null })
+    for (const { id } of past.runs())
+      expect(past.run(id).replay(), `run ${id}`).toMatchObject({ verdict: 'bit-exact', divergence: null })
     expectRecorded(recorded, live.passes)
     let fromFile = 0
     for (const pass of live.passes) {
@@ -57,7 +58,12 @@ function check(instructions: readonly Instruction[], eventsMax: number) {
       expectFromFile(past.run('program'), pass)
       fromFile++
     }
-    return { passes: live.passes.length, fromFile, events: recorded.length, gradients: live.passes.reduce((n, pass) => n + pass.given.size, 0) }
+    return {
+      passes: live.passes.length,
+      fromFile,
+      events: recorded.length,
+      gradients: live.passes.reduce((n, pass) => n + pass.given.size, 0),
+    }
   } finally {
     past.close()
   }
@@ -72,7 +78,11 @@ function expectRecorded(recorded: readonly TapeEvent[], passes: readonly Pass[])
       byPass.set(event.position, new Map())
       roots.set(event.roots[0]!, event.position)
     } else if (event.type === 'GradientComputed') {
-      byPass.get(event.pass)?.set(`${event.variable % 2 ** 40}.${Math.floor(event.variable / 2 ** 40)}`, [...event.contribution!.data])
+      byPass
+        .get(event.pass)
+        ?.set(`${event.variable % 2 ** 40}.${Math.floor(event.variable / 2 ** 40)}`, [
+          ...event.contribution!.data,
+        ])
     }
   }
   expect(byPass.size).toBe(passes.length)
@@ -99,6 +109,8 @@ function expectFromFile(past: PastRun, pass: Pass): void {
     expect(found.length, `versions of ${place} with a gradient`).toBeGreaterThan(0)
     if (found.length === 1) expect([...found[0]!.grad!.data.data], `gradient of ${place}`).toEqual(data)
     // Assigned between two calls of one graph: each version has its share.
-    else for (const [i, x] of data.entries()) expect(found.reduce((total, v) => total + v.grad!.data.data[i]!, 0)).toBeCloseTo(x, 6)
+    else
+      for (const [i, x] of data.entries())
+        expect(found.reduce((total, v) => total + v.grad!.data.data[i]!, 0)).toBeCloseTo(x, 6)
   }
 }

@@ -5,8 +5,8 @@
 import fc from 'fast-check'
 import { ndarray } from '../../src/array/ndarray.js'
 import { add, mul, square, sub } from '../../src/functions/arithmetic.js'
-import { concat, split } from '../../src/functions/joining.js'
 import { exp, sin, tanh } from '../../src/functions/exponential.js'
+import { concat, split } from '../../src/functions/joining.js'
 import { matmul } from '../../src/functions/products.js'
 import { max, mean, sum } from '../../src/functions/reductions.js'
 import { transpose } from '../../src/functions/shapes.js'
@@ -24,14 +24,51 @@ export interface Instruction {
 }
 
 const OPS = [
-  'leaf', 'parameter', 'constant', 'unary', 'binary', 'shared', 'split', 'matmul', 'reduce', 'number', 'step', 'backward', 'backward', 'backwardSeed',
-  'assignedSeed', 'retain', 'createGraph', 'grad', 'gradCreateGraph', 'clear', 'update', 'updateLater', 'outside', 'noGrad', 'detach', 'unchain', 'name', 'log', 'scope', 'nested', 'throws',
-  'assignGrad', 'useGrad', 'note', 'flush',
+  'leaf',
+  'parameter',
+  'constant',
+  'unary',
+  'binary',
+  'shared',
+  'split',
+  'matmul',
+  'reduce',
+  'number',
+  'step',
+  'backward',
+  'backward',
+  'backwardSeed',
+  'assignedSeed',
+  'retain',
+  'createGraph',
+  'grad',
+  'gradCreateGraph',
+  'clear',
+  'update',
+  'updateLater',
+  'outside',
+  'noGrad',
+  'detach',
+  'unchain',
+  'name',
+  'log',
+  'scope',
+  'nested',
+  'throws',
+  'assignGrad',
+  'useGrad',
+  'note',
+  'flush',
 ] as const
 type Op = (typeof OPS)[number]
 
 export const program: fc.Arbitrary<Instruction[]> = fc.array(
-  fc.record({ op: fc.constantFrom(...OPS), a: fc.nat(1000), b: fc.nat(1000), x: fc.double({ min: -2, max: 2, noNaN: true }) }),
+  fc.record({
+    op: fc.constantFrom(...OPS),
+    a: fc.nat(1000),
+    b: fc.nat(1000),
+    x: fc.double({ min: -2, max: 2, noNaN: true }),
+  }),
   { minLength: 5, maxLength: 60 },
 )
 
@@ -58,7 +95,17 @@ export class Program {
     private readonly run: Run,
   ) {
     this.keep(new Variable(0.5, { name: 'x' }))
-    this.parameters.push(this.keep(parameter([[0.5, -0.25], [1.5, 2]], { name: 'w' })))
+    this.parameters.push(
+      this.keep(
+        parameter(
+          [
+            [0.5, -0.25],
+            [1.5, 2],
+          ],
+          { name: 'w' },
+        ),
+      ),
+    )
   }
 
   perform(instructions: readonly Instruction[]): void {
@@ -69,13 +116,38 @@ export class Program {
     const p = this.parameters[a % this.parameters.length]!
     switch (op) {
       case 'leaf':
-        this.keep(new Variable(b % 3 === 0 ? x : [[x, 1], [b % 7, -x]], { dtype: b % 5 === 0 ? 'float32' : 'float64' }))
+        this.keep(
+          new Variable(
+            b % 3 === 0
+              ? x
+              : [
+                  [x, 1],
+                  [b % 7, -x],
+                ],
+            { dtype: b % 5 === 0 ? 'float32' : 'float64' },
+          ),
+        )
         return
       case 'parameter':
-        this.parameters.push(this.keep(parameter([[x, -1], [0.5, x / 2]], { name: `p${b % 3}` })))
+        this.parameters.push(
+          this.keep(
+            parameter(
+              [
+                [x, -1],
+                [0.5, x / 2],
+              ],
+              { name: `p${b % 3}` },
+            ),
+          ),
+        )
         return
       case 'constant':
-        this.keep(constant([[x, b % 3], [1, 2]]))
+        this.keep(
+          constant([
+            [x, b % 3],
+            [1, 2],
+          ]),
+        )
         return
       case 'unary':
         this.keep([square, tanh, sin, (v: Variable) => exp(tanh(v))][b % 4]!(this.pick(a)))
@@ -117,7 +189,8 @@ export class Program {
       case 'gradCreateGraph': {
         const root = sum(square(this.pick(a)))
         if (!root.requiresGrad || this.stale(root)) return
-        for (const gradient of grad([root], [p, this.pick(b)], { createGraph: op === 'gradCreateGraph' })) this.keep(gradient)
+        for (const gradient of grad([root], [p, this.pick(b)], { createGraph: op === 'gradCreateGraph' }))
+          this.keep(gradient)
         return
       }
       case 'clear':
@@ -133,7 +206,10 @@ export class Program {
         return
       }
       case 'outside':
-        p.data = ndarray([[x, 1], [2, b % 5]])
+        p.data = ndarray([
+          [x, 1],
+          [2, b % 5],
+        ])
         return
       case 'noGrad':
         noGrad(() => this.keep(mul(this.pick(a), this.pick(b))))
@@ -162,7 +238,11 @@ export class Program {
         inner.log({ y })
         if (b % 3 === 1) square(p).backward({ gradient: 1 })
         if (b % 3 === 2) p.clearGrad()
-        if (b % 5 === 0) p.data = ndarray([[x, 2], [3, 4]])
+        if (b % 5 === 0)
+          p.data = ndarray([
+            [x, 2],
+            [3, 4],
+          ])
         inner.end('finished', null)
         return
       }
@@ -174,7 +254,13 @@ export class Program {
         }
         throw new Error('a matrix product of [2, 2] and [1, 3] was taken')
       case 'assignGrad':
-        p.grad = b % 2 === 0 ? x : [[1, x], [2, 3]]
+        p.grad =
+          b % 2 === 0
+            ? x
+            : [
+                [1, x],
+                [2, 3],
+              ]
         return
       case 'useGrad':
         if (p.grad !== null) this.keep(p.grad)
@@ -193,11 +279,21 @@ export class Program {
     if (op === 'createGraph' && this.stale(root)) return
     this.watch(root)
     const seed = op === 'backwardSeed' || op === 'assignedSeed' ? x : null
-    const pass: Pass = { root, rootPosition: root.position!, seed, given: new Map(), unchained: this.ancestors(root).some((v) => this.unchained.has(v)) }
+    const pass: Pass = {
+      root,
+      rootPosition: root.position!,
+      seed,
+      given: new Map(),
+      unchained: this.ancestors(root).some((v) => this.unchained.has(v)),
+    }
     if (op === 'assignedSeed') root.grad = x
     this.noting = pass
     try {
-      root.backward({ retainGrad: op === 'retain', createGraph: op === 'createGraph', ...(op === 'backwardSeed' ? { gradient: x } : {}) })
+      root.backward({
+        retainGrad: op === 'retain',
+        createGraph: op === 'createGraph',
+        ...(op === 'backwardSeed' ? { gradient: x } : {}),
+      })
     } finally {
       this.noting = null
     }

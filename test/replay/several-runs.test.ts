@@ -9,7 +9,8 @@ import { newTapePath, openForTest, recordedTape } from '../tape/temporary-tape.j
 
 function expectReplays(file: string): void {
   const tape = openForTest(file, { readonly: true })
-  for (const { id, name } of tape.runs()) expect(tape.run(id).replay(), name).toMatchObject({ verdict: 'bit-exact', divergence: null })
+  for (const { id, name } of tape.runs())
+    expect(tape.run(id).replay(), name).toMatchObject({ verdict: 'bit-exact', divergence: null })
   expect(tape.verify()).toMatchObject({ intact: true, problem: null })
 }
 

@@ -1,8 +1,8 @@
 // From a connection that knows nothing of gradtape, with SQLite's defaults: nothing on a tape can be changed.
 import { describe, expect, test } from 'vitest'
 import { newTapePath, openForTest, plainConnection, recordedTape } from '../tape/temporary-tape.js'
-import { columns, contentOf, privateTables, type Row, rowsOf, whereRow } from './schema.js'
 import { recordEverything } from './rich-run.js'
+import { columns, contentOf, privateTables, type Row, rowsOf, whereRow } from './schema.js'
 
 describe('a tape is append-only', () => {
   test('no row of any private table can be updated, deleted, replaced or inserted again', async () => {
@@ -29,12 +29,25 @@ describe('a tape is append-only', () => {
         attempt(`DELETE ${table}`, `DELETE FROM ${table} WHERE ${where}`, ...key)
         for (const name of names) {
           attempt(`UPDATE ${table}.${name}`, `UPDATE ${table} SET ${name} = ${name} WHERE ${where}`, ...key)
-          attempt(`UPDATE OR REPLACE ${table}.${name}`, `UPDATE OR REPLACE ${table} SET ${name} = ? WHERE ${where}`, row[name], ...key)
+          attempt(
+            `UPDATE OR REPLACE ${table}.${name}`,
+            `UPDATE OR REPLACE ${table} SET ${name} = ? WHERE ${where}`,
+            row[name],
+            ...key,
+          )
         }
         for (const verb of ['INSERT', 'INSERT OR REPLACE', 'REPLACE', 'INSERT OR IGNORE']) {
-          attempt(`${verb} ${table}`, `${verb} INTO ${table} (${names.join(', ')}) VALUES (${places})`, ...cells)
+          attempt(
+            `${verb} ${table}`,
+            `${verb} INTO ${table} (${names.join(', ')}) VALUES (${places})`,
+            ...cells,
+          )
         }
-        attempt(`UPSERT ${table}`, `INSERT INTO ${table} (${names.join(', ')}) VALUES (${places}) ON CONFLICT DO UPDATE SET ${names[0]} = excluded.${names[0]}`, ...cells)
+        attempt(
+          `UPSERT ${table}`,
+          `INSERT INTO ${table} (${names.join(', ')}) VALUES (${places}) ON CONFLICT DO UPDATE SET ${names[0]} = excluded.${names[0]}`,
+          ...cells,
+        )
       }
     }
     expect(got).toEqual([])
@@ -50,15 +63,24 @@ describe('a tape is append-only', () => {
       const written = columns(db, table)
       const integerKeys = written.filter((column) => column.key && typeof row[column.name] === 'bigint')
       if (integerKeys.length === 0) continue
-      const cells = written.map((column) => (column.name === integerKeys.at(-1)!.name ? (row[column.name] as bigint) + 1_000_000n : row[column.name]))
+      const cells = written.map((column) =>
+        column.name === integerKeys.at(-1)!.name
+          ? (row[column.name] as bigint) + 1_000_000n
+          : row[column.name],
+      )
       db.exec('SAVEPOINT attempt')
       try {
-        db.prepare(`INSERT OR REPLACE INTO ${table} (${written.map((column) => column.name).join(', ')}) VALUES (${cells.map(() => '?').join(', ')})`).run(...cells)
+        db.prepare(
+          `INSERT OR REPLACE INTO ${table} (${written.map((column) => column.name).join(', ')}) VALUES (${cells.map(() => '?').join(', ')})`,
+        ).run(...cells)
       } catch (error) {
         expect((error as { code: string }).code, table).toMatch(/^SQLITE_CONSTRAINT/)
       }
       const now = new Set(rowsOf(db, table).map(asText))
-      expect(before[table]!.filter((old) => !now.has(asText(old))), table).toEqual([])
+      expect(
+        before[table]!.filter((old) => !now.has(asText(old))),
+        table,
+      ).toEqual([])
       db.exec('ROLLBACK TO attempt')
     }
   })
@@ -86,5 +108,9 @@ describe('a tape is append-only', () => {
 })
 
 function asText(row: Row): string {
-  return JSON.stringify(Object.values(row).map((cell) => (Buffer.isBuffer(cell) ? cell.toString('hex') : `${typeof cell} ${String(cell)}`)))
+  return JSON.stringify(
+    Object.values(row).map((cell) =>
+      Buffer.isBuffer(cell) ? cell.toString('hex') : `${typeof cell} ${String(cell)}`,
+    ),
+  )
 }

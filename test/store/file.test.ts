@@ -22,19 +22,34 @@ describe('the file of a tape', () => {
 
   test('is written with every commit on the disk, foreign functions distrusted, and all triggers on', () => {
     // The connection itself is nobody's business but this test's.
-    const { db } = openForTest(newTapePath()) as unknown as { db: { pragma(sql: string, options: { simple: true }): unknown } }
+    const { db } = openForTest(newTapePath()) as unknown as {
+      db: { pragma(sql: string, options: { simple: true }): unknown }
+    }
     const pragma = (name: string) => db.pragma(name, { simple: true })
-    expect([pragma('synchronous'), pragma('trusted_schema'), pragma('recursive_triggers'), pragma('mmap_size')]).toEqual([2, 0, 1, 0])
+    expect([
+      pragma('synchronous'),
+      pragma('trusted_schema'),
+      pragma('recursive_triggers'),
+      pragma('mmap_size'),
+    ]).toEqual([2, 0, 1, 0])
   })
 
   test('notes each migration with the checksum of its text', async () => {
     const db = plainConnection(await recordedTape(() => {}), { readonly: true })
-    const noted = db.prepare('SELECT version, name, checksum FROM _migration ORDER BY version').all() as { version: number; checksum: string }[]
+    const noted = db.prepare('SELECT version, name, checksum FROM _migration ORDER BY version').all() as {
+      version: number
+      checksum: string
+    }[]
     expect(noted).toEqual(MIGRATIONS.map(({ version, name, checksum }) => ({ version, name, checksum })))
     const folder = new URL('../../migrations/', import.meta.url)
     for (const { version, checksum } of noted) {
       const name = fs.readdirSync(folder).find((file) => Number(file.slice(0, 4)) === version)!
-      expect(checksum).toBe(crypto.createHash('sha256').update(fs.readFileSync(new URL(name, folder))).digest('hex'))
+      expect(checksum).toBe(
+        crypto
+          .createHash('sha256')
+          .update(fs.readFileSync(new URL(name, folder)))
+          .digest('hex'),
+      )
     }
     expect(MIGRATIONS.map((migration) => migration.version)).toEqual(MIGRATIONS.map((_, i) => i + 1))
   })
@@ -66,28 +81,36 @@ describe('the file of a tape', () => {
       concat([constant(new Float32Array(8))])
     })
     const db = plainConnection(file, { readonly: true })
-    expect(db.prepare('SELECT dtype, size FROM value ORDER BY dtype').raw().all()).toEqual([['float32', 8], ['float64', 4]])
+    expect(db.prepare('SELECT dtype, size FROM value ORDER BY dtype').raw().all()).toEqual([
+      ['float32', 8],
+      ['float64', 4],
+    ])
   })
 
   test('keeps NaN, −0, infinities and subnormal numbers, one by one and in arrays, and summarises them', async () => {
     const odd = [Number.NaN, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 5e-324, 1e308, 0]
     const file = await recordedTape(() => {
-      for (const number of odd) square(new Variable(number, { name: `scalar ${Object.is(number, -0) ? '-0' : number}` }))
+      for (const number of odd)
+        square(new Variable(number, { name: `scalar ${Object.is(number, -0) ? '-0' : number}` }))
       square(new Variable(odd, { name: 'array' }))
       square(new Variable(odd, { name: 'single', dtype: 'float32' }))
     })
     const tape = openForTest(file, { readonly: true })
     const past = tape.run('test')
-    for (const number of odd) expect(past.variable(`scalar ${Object.is(number, -0) ? '-0' : number}`).item()).toBe(number)
+    for (const number of odd)
+      expect(past.variable(`scalar ${Object.is(number, -0) ? '-0' : number}`).item()).toBe(number)
     expect([...past.variable('array').data.data]).toEqual(odd)
     expect([...past.variable('single').data.data]).toEqual(odd.map(Math.fround))
     expect(past.replay().verdict).toBe('bit-exact')
     expect(tape.verify().intact).toBe(true)
     const db = plainConnection(file, { readonly: true })
     const bytes = Buffer.from(Float64Array.from(odd).buffer)
-    expect(db.prepare('SELECT l2_norm, mean, min, max, zero_count, non_finite_count FROM value WHERE bytes = ?').raw().get(bytes)).toEqual(
-      [null, null, null, null, 2, 3],
-    )
+    expect(
+      db
+        .prepare('SELECT l2_norm, mean, min, max, zero_count, non_finite_count FROM value WHERE bytes = ?')
+        .raw()
+        .get(bytes),
+    ).toEqual([null, null, null, null, 2, 3])
     expect(db.prepare("SELECT value FROM variable WHERE name = 'scalar NaN'").pluck().get()).toBe('NaN')
   })
 
@@ -120,7 +143,9 @@ describe('the file of a tape', () => {
     const tape = openForTest(newTapePath())
     expect(() => tape.startRun('\ud800')).toThrow(/^BAD_ARGUMENT: startRun expected a name/)
     const run = tape.startRun('r')
-    expect(() => run.log({ '\ud800': 1 })).toThrow(/^BAD_ARGUMENT: run\.log expected names of whole Unicode characters/)
+    expect(() => run.log({ '\ud800': 1 })).toThrow(
+      /^BAD_ARGUMENT: run\.log expected names of whole Unicode characters/,
+    )
     run.note('\ud800')
     run.log({ loss: new Variable(1, { name: '\ud800' }) })
     run.end('finished', null)

@@ -10,12 +10,21 @@ import { constant, parameter, Variable } from '../../src/graph/variable.js'
 import type { Run } from '../../src/tape/run.js'
 
 export function recordEverything(run: Run, steps = 3): void {
-  const w = parameter([[0.5, -1], [2, 0.25]], { name: 'w' })
+  const w = parameter(
+    [
+      [0.5, -1],
+      [2, 0.25],
+    ],
+    { name: 'w' },
+  )
   const rate = new Variable(0.1)
   run.note('a remark')
   for (let i = 0; i < steps; i++) {
     run.step()
-    const x = constant([[1, i], [i * i, -1]])
+    const x = constant([
+      [1, i],
+      [i * i, -1],
+    ])
     const [left, right] = split(matmul(x, w), 2, { axis: 1 })
     const joined = run.scope('block', () => concat([right!, left!, right!, x], { axis: 1 }))
     const h = mean(square(joined))

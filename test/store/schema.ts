@@ -9,7 +9,12 @@ export interface Column {
 
 /** The private tables, by name. */
 export function privateTables(db: Database.Database): string[] {
-  return db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '\\_%' ESCAPE '\\' ORDER BY name").pluck().all() as string[]
+  return db
+    .prepare(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '\\_%' ESCAPE '\\' ORDER BY name",
+    )
+    .pluck()
+    .all() as string[]
 }
 
 /** The columns of a table that can be written. */
@@ -23,7 +28,9 @@ export type Row = Record<string, unknown>
 export function rowsOf(db: Database.Database, table: string): Row[] {
   const keys = columns(db, table).filter((column) => column.key)
   const order = keys.length === 0 ? 'rowid' : keys.map((column) => column.name).join(', ')
-  const written = columns(db, table).map((column) => column.name).join(', ')
+  const written = columns(db, table)
+    .map((column) => column.name)
+    .join(', ')
   return db.prepare(`SELECT ${written} FROM ${table} ORDER BY ${order}`).safeIntegers().all() as Row[]
 }
 
@@ -35,12 +42,18 @@ export function contentOf(db: Database.Database): Record<string, Row[]> {
 /** `column = ?` for each key column, and the values that go with it. */
 export function whereRow(db: Database.Database, table: string, row: Row): { sql: string; values: unknown[] } {
   const keys = columns(db, table).filter((column) => column.key)
-  return { sql: keys.map((column) => `${column.name} IS ?`).join(' AND '), values: keys.map((column) => row[column.name]) }
+  return {
+    sql: keys.map((column) => `${column.name} IS ?`).join(' AND '),
+    values: keys.map((column) => row[column.name]),
+  }
 }
 
 /** Runs `edit` with all triggers gone and puts them back just as they were: what a careful forger would do. */
 export function withoutTriggers(db: Database.Database, edit: () => void): void {
-  const triggers = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all() as { name: string; sql: string }[]
+  const triggers = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all() as {
+    name: string
+    sql: string
+  }[]
   for (const { name } of triggers) db.exec(`DROP TRIGGER ${name}`)
   try {
     edit()

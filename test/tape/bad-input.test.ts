@@ -25,18 +25,45 @@ function textFile(content: string | Buffer): string {
 
 describe('a file that is no tape is refused and left as it was', () => {
   test.each([
-    ['a text', () => textFile('epoch,loss\n1,0.5\n'), 'NOT_A_TAPE', /expected a tape at .*, found a file that is not a SQLite database; it was not touched/],
+    [
+      'a text',
+      () => textFile('epoch,loss\n1,0.5\n'),
+      'NOT_A_TAPE',
+      /expected a tape at .*, found a file that is not a SQLite database; it was not touched/,
+    ],
     ['a text of three bytes', () => textFile('abc'), 'NOT_A_TAPE', /not a SQLite database/],
-    ['a file that only begins like a database', () => textFile(Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(5000, 7)])), 'NOT_A_TAPE', /not a SQLite database/],
-    ["another program's database", () => sqliteFile('CREATE TABLE notes (x); INSERT INTO notes VALUES (1)'), 'NOT_A_TAPE', /found another program's SQLite database \(application_id 0, 1 tables/],
-    ['a database with an application of its own', () => sqliteFile('PRAGMA application_id = 1234'), 'NOT_A_TAPE', /application_id 1234/],
-    ['a database with a version and nothing else', () => sqliteFile('PRAGMA user_version = 3'), 'NOT_A_TAPE', /another program's/],
+    [
+      'a file that only begins like a database',
+      () => textFile(Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(5000, 7)])),
+      'NOT_A_TAPE',
+      /not a SQLite database/,
+    ],
+    [
+      "another program's database",
+      () => sqliteFile('CREATE TABLE notes (x); INSERT INTO notes VALUES (1)'),
+      'NOT_A_TAPE',
+      /found another program's SQLite database \(application_id 0, 1 tables/,
+    ],
+    [
+      'a database with an application of its own',
+      () => sqliteFile('PRAGMA application_id = 1234'),
+      'NOT_A_TAPE',
+      /application_id 1234/,
+    ],
+    [
+      'a database with a version and nothing else',
+      () => sqliteFile('PRAGMA user_version = 3'),
+      'NOT_A_TAPE',
+      /another program's/,
+    ],
   ])('%s', (_, make, code, words) => {
     const file = make()
     const before = fs.readFileSync(file)
     const files = fs.readdirSync(path.dirname(file))
     for (const readonly of [true, false]) {
-      expect(() => openTape(file, { readonly })).toThrow(expect.objectContaining({ name: 'TapeError', code, message: expect.stringMatching(words) }))
+      expect(() => openTape(file, { readonly })).toThrow(
+        expect.objectContaining({ name: 'TapeError', code, message: expect.stringMatching(words) }),
+      )
     }
     expect(fs.readFileSync(file).equals(before)).toBe(true)
     expect(fs.readdirSync(path.dirname(file))).toEqual(files)
@@ -50,14 +77,19 @@ describe('a file that is no tape is refused and left as it was', () => {
     db.close()
     const before = fs.readFileSync(file)
     for (const readonly of [true, false]) {
-      expect(() => openTape(file, { readonly })).toThrow(/^TAPE_TOO_NEW: .* has schema 99, this gradtape knows \d+; install a newer gradtape$/)
+      expect(() => openTape(file, { readonly })).toThrow(
+        /^TAPE_TOO_NEW: .* has schema 99, this gradtape knows \d+; install a newer gradtape$/,
+      )
     }
     expect(fs.readFileSync(file).equals(before)).toBe(true)
   })
 
   test('a folder', () => {
     const folder = temporaryFolder()
-    for (const readonly of [true, false]) expect(() => openTape(folder, { readonly })).toThrow(/^NOT_A_TAPE: expected a tape at .*, found a folder/)
+    for (const readonly of [true, false])
+      expect(() => openTape(folder, { readonly })).toThrow(
+        /^NOT_A_TAPE: expected a tape at .*, found a folder/,
+      )
   })
 
   test('a tape that was cut short', async () => {
@@ -81,7 +113,9 @@ describe('a file that is no tape is refused and left as it was', () => {
 describe('a missing or empty file', () => {
   test('is not made to look at it', () => {
     const file = newTapePath()
-    expect(() => openTape(file, { readonly: true })).toThrow(/^TAPE_NOT_FOUND: expected a tape at .*, found no file; check the path/)
+    expect(() => openTape(file, { readonly: true })).toThrow(
+      /^TAPE_NOT_FOUND: expected a tape at .*, found no file; check the path/,
+    )
     expect(fs.existsSync(file)).toBe(false)
   })
 
@@ -105,15 +139,23 @@ describe('arguments that are wrong', () => {
   test('to openTape', () => {
     expect(() => openTape('')).toThrow(/^BAD_ARGUMENT: openTape expected a path, got ""/)
     expect(() => openTape(7 as never)).toThrow(/^BAD_ARGUMENT: openTape expected a path, got 7/)
-    expect(() => openTape(newTapePath(), { readOnly: true } as never)).toThrow(/^BAD_ARGUMENT: openTape knows the option "readonly" only, got "readOnly"/)
+    expect(() => openTape(newTapePath(), { readOnly: true } as never)).toThrow(
+      /^BAD_ARGUMENT: openTape knows the option "readonly" only, got "readOnly"/,
+    )
   })
 
   test('to startRun', () => {
     const tape = openForTest(newTapePath())
     expect(() => tape.startRun('')).toThrow(/^BAD_ARGUMENT: startRun expected a name, got ""/)
-    expect(() => tape.startRun('r', { capture: 'some' as never })).toThrow(/^BAD_ARGUMENT: capture expected 'full', 'replayable' or 'structure', got "some"/)
-    expect(() => tape.startRun('r', { seed: 1.5 })).toThrow(/^BAD_ARGUMENT: seed expected an integer, got 1\.5/)
-    expect(() => tape.startRun('r', { config: { when: new Date() } as never })).toThrow(/^BAD_EVENT: .*config\.when expected plain data/)
+    expect(() => tape.startRun('r', { capture: 'some' as never })).toThrow(
+      /^BAD_ARGUMENT: capture expected 'full', 'replayable' or 'structure', got "some"/,
+    )
+    expect(() => tape.startRun('r', { seed: 1.5 })).toThrow(
+      /^BAD_ARGUMENT: seed expected an integer, got 1\.5/,
+    )
+    expect(() => tape.startRun('r', { config: { when: new Date() } as never })).toThrow(
+      /^BAD_EVENT: .*config\.when expected plain data/,
+    )
     // None of these left a run behind, on the tape or recording.
     expect(tape.runs()).toEqual([])
     expect(square(new Variable(1)).position).toBe(null)
@@ -122,7 +164,9 @@ describe('arguments that are wrong', () => {
   test('to a run', () => {
     const run = openForTest(newTapePath()).startRun('r')
     const before = run.position
-    expect(() => run.log({ loss: 'low' as never })).toThrow(/^BAD_ARGUMENT: run\.log expected numbers or Variables of one element, got string for "loss"/)
+    expect(() => run.log({ loss: 'low' as never })).toThrow(
+      /^BAD_ARGUMENT: run\.log expected numbers or Variables of one element, got string for "loss"/,
+    )
     expect(() => run.log({ loss: null as never })).toThrow(/got null for "loss"/)
     expect(() => run.log({ loss: new Variable([1, 2]) })).toThrow(/^NOT_SCALAR/)
     expect(() => run.note(7 as never)).toThrow(/^BAD_ARGUMENT: run\.note expected a string, got number/)
@@ -137,23 +181,37 @@ describe('arguments that are wrong', () => {
     })
     const tape = openForTest(file, { readonly: true })
     expect(() => tape.run('tset')).toThrow(/^RUN_NOT_FOUND: .* has no run "tset"; it has "test" \(1\)/)
-    for (const id of [0, 2, -1, 1.5, Number.NaN]) expect(() => tape.run(id), String(id)).toThrow(/^RUN_NOT_FOUND/)
+    for (const id of [0, 2, -1, 1.5, Number.NaN])
+      expect(() => tape.run(id), String(id)).toThrow(/^RUN_NOT_FOUND/)
     const past = tape.run('test')
-    expect(() => past.variable('lsos')).toThrow(/^VARIABLE_NOT_FOUND: run "test" has no variable named "lsos"; it has ("loss", "x"|"x", "loss")$/)
-    expect(() => past.variable(2)).toThrow(/^VARIABLE_NOT_FOUND: position 2 of run "test" is NoteAdded, which makes no variable/)
-    for (const position of [0, 99, -1, 1.5, Number.NaN]) expect(() => past.variable(position), String(position)).toThrow(/^VARIABLE_NOT_FOUND: run 1 has positions 1 to \d+, asked for/)
+    expect(() => past.variable('lsos')).toThrow(
+      /^VARIABLE_NOT_FOUND: run "test" has no variable named "lsos"; it has ("loss", "x"|"x", "loss")$/,
+    )
+    expect(() => past.variable(2)).toThrow(
+      /^VARIABLE_NOT_FOUND: position 2 of run "test" is NoteAdded, which makes no variable/,
+    )
+    for (const position of [0, 99, -1, 1.5, Number.NaN])
+      expect(() => past.variable(position), String(position)).toThrow(
+        /^VARIABLE_NOT_FOUND: run 1 has positions 1 to \d+, asked for/,
+      )
     for (const step of [2, -1, 0.5, Number.NaN]) {
-      expect(() => past.variable('loss', { step }), String(step)).toThrow(/^STEP_NOT_FOUND: expected a step from 0 to 1, got/)
+      expect(() => past.variable('loss', { step }), String(step)).toThrow(
+        /^STEP_NOT_FOUND: expected a step from 0 to 1, got/,
+      )
       expect(() => past.replay({ to: step })).toThrow(/^STEP_NOT_FOUND/)
     }
-    expect(() => past.variable(5 + 2 ** 40)).toThrow(/^VARIABLE_NOT_FOUND: run "test" made no variable at position 5, output 1/)
+    expect(() => past.variable(5 + 2 ** 40)).toThrow(
+      /^VARIABLE_NOT_FOUND: run "test" made no variable at position 5, output 1/,
+    )
   })
 })
 
 describe('a tape or run that is over', () => {
   test('opened readonly starts no run', async () => {
     const tape = openForTest(await recordedTape(() => {}), { readonly: true })
-    expect(() => tape.startRun('more')).toThrow(/^TAPE_READONLY: .* was opened with \{ readonly: true \}; open it without to record/)
+    expect(() => tape.startRun('more')).toThrow(
+      /^TAPE_READONLY: .* was opened with \{ readonly: true \}; open it without to record/,
+    )
   })
 
   test('closed says so, whatever is asked', async () => {
@@ -162,8 +220,15 @@ describe('a tape or run that is over', () => {
     const past = tape.run('r')
     tape.close()
     tape.close()
-    for (const ask of [() => tape.runs(), () => tape.run('r'), () => tape.verify(), () => tape.startRun('r')]) expect(ask).toThrow(/^TAPE_CLOSED: .* was closed; open it again/)
-    for (const ask of [() => past.variable('x'), () => past.replay(), () => [...past.events()], () => past.verify(), () => past.stepCount]) {
+    for (const ask of [() => tape.runs(), () => tape.run('r'), () => tape.verify(), () => tape.startRun('r')])
+      expect(ask).toThrow(/^TAPE_CLOSED: .* was closed; open it again/)
+    for (const ask of [
+      () => past.variable('x'),
+      () => past.replay(),
+      () => [...past.events()],
+      () => past.verify(),
+      () => past.stepCount,
+    ]) {
       expect(ask).toThrow(/^TAPE_CLOSED/)
     }
   })
@@ -174,7 +239,8 @@ describe('a tape or run that is over', () => {
     square(new Variable(1))
     await run.finish()
     const { position } = run
-    for (const more of [() => run.step(), () => run.note('more'), () => run.log({ loss: 1 })]) expect(more).toThrow(/^RUN_FINISHED: run "r" is finished and takes no more events; start another/)
+    for (const more of [() => run.step(), () => run.note('more'), () => run.log({ loss: 1 })])
+      expect(more).toThrow(/^RUN_FINISHED: run "r" is finished and takes no more events; start another/)
     await run.finish()
     await run.fail(new Error('late'))
     run.flush()

@@ -32,7 +32,8 @@ export class Child {
     process.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
     this.ended = new Promise((resolve) => {
       process.on('close', (code, signal) => {
-        for (const { text, missed } of this.waiting) missed(new Error(`the child ended before it said "${text}":\n${this.stdout}\n${this.stderr}`))
+        for (const { text, missed } of this.waiting)
+          missed(new Error(`the child ended before it said "${text}":\n${this.stdout}\n${this.stderr}`))
         resolve({ code, signal, stdout: this.stdout, stderr: this.stderr })
       })
     })
@@ -51,7 +52,11 @@ export class Child {
  *
  * wrap  a command line that starts Node: gets the words of the one it would have been
  */
-export function startChild(body: string, arg: unknown, wrap: (command: string[]) => string[] = (command) => command): Child {
+export function startChild(
+  body: string,
+  arg: unknown,
+  wrap: (command: string[]) => string[] = (command) => command,
+): Child {
   const file = path.join(temporaryFolder(), 'child.mjs')
   const preamble = [
     `import fs from 'node:fs'`,
@@ -69,6 +74,10 @@ export function startChild(body: string, arg: unknown, wrap: (command: string[])
 }
 
 /** Runs such a module to its end. */
-export function runChild(body: string, arg: unknown, wrap?: (command: string[]) => string[]): Promise<Outcome> {
+export function runChild(
+  body: string,
+  arg: unknown,
+  wrap?: (command: string[]) => string[],
+): Promise<Outcome> {
   return startChild(body, arg, wrap).ended
 }

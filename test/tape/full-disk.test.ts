@@ -6,7 +6,13 @@ import { runChild } from './child-process.js'
 import { newTapePath, openForTest } from './temporary-tape.js'
 
 /** Allows files of so many KiB. */
-const limitTo = (kibibytes: number) => (command: string[]) => ['bash', '-c', `ulimit -S -f ${kibibytes}; exec "$@"`, 'bash', ...command]
+const limitTo = (kibibytes: number) => (command: string[]) => [
+  'bash',
+  '-c',
+  `ulimit -S -f ${kibibytes}; exec "$@"`,
+  'bash',
+  ...command,
+]
 
 const RECORD = `
 import { execFileSync } from 'node:child_process'

@@ -43,7 +43,9 @@ function numbersFrom(seed: number): () => number {
   }
 }
 
-test(`${KILLS} kills in the middle of recording leave a tape that opens, is whole, and replays bit for bit`, { timeout: 240_000 }, async () => {
+test(`${KILLS} kills in the middle of recording leave a tape that opens, is whole, and replays bit for bit`, {
+  timeout: 240_000,
+}, async () => {
   const seed = Number(process.env['GRADTAPE_SEED'] ?? randomInt(2 ** 31))
   process.stderr.write(`kill test: GRADTAPE_SEED=${seed}\n`)
   let events = 0
@@ -57,7 +59,10 @@ test(`${KILLS} kills in the middle of recording leave a tape that opens, is whol
       await new Promise((resolve) => setTimeout(resolve, random() * DELAY_MAX_MS))
       child.process.kill('SIGKILL')
       expect((await child.ended).signal).toBe('SIGKILL')
-      const told = child.stdout.trim().split('\n').filter((line) => line.endsWith('}'))
+      const told = child.stdout
+        .trim()
+        .split('\n')
+        .filter((line) => line.endsWith('}'))
       events += check(file, JSON.parse(told.at(-1)!), `seed ${seed}, kill ${kill}`)
     }
   }
@@ -78,7 +83,9 @@ function check(file: string, flushed: { run: number; position: number }, where: 
     expect(info.events, where).toBeGreaterThanOrEqual(flushed.position)
     const past = tape.run(flushed.run)
     let position = 0
-    for (const event of past.events()) if (event.position !== ++position) expect.fail(`${where}: event ${event.position} after ${position - 1}`)
+    for (const event of past.events())
+      if (event.position !== ++position)
+        expect.fail(`${where}: event ${event.position} after ${position - 1}`)
     expect(position, where).toBe(info.events)
     expect(past.replay(), where).toMatchObject({ verdict: 'bit-exact', events: position, divergence: null })
     return position

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import '../../src/index.js'
 import { ndarray } from '../../src/array/ndarray.js'
 import { add, mul, square, sub } from '../../src/functions/arithmetic.js'
-import { split } from '../../src/functions/joining.js'
 import { tanh } from '../../src/functions/exponential.js'
+import { split } from '../../src/functions/joining.js'
 import { sum } from '../../src/functions/reductions.js'
 import { noGrad } from '../../src/graph/mode.js'
 import { constant, parameter, Variable } from '../../src/graph/variable.js'
@@ -187,8 +187,20 @@ describe('past.variable', () => {
       use()
     })
     const at = (name: string) => [1, 2, 3, 4, 5].map((step) => run.variable(name, { step }).data.toArray())
-    expect(at('w')).toEqual([[1, 2], [1, 4], [5, 6], [5, 6], [5, 6]])
-    expect(at('v')).toEqual([[9, 9], [9, 9], [9, 9], [5, 6], [5, 6]])
+    expect(at('w')).toEqual([
+      [1, 2],
+      [1, 4],
+      [5, 6],
+      [5, 6],
+      [5, 6],
+    ])
+    expect(at('v')).toEqual([
+      [9, 9],
+      [9, 9],
+      [9, 9],
+      [5, 6],
+      [5, 6],
+    ])
   })
 
   test('cuts the graph where it was unchained, and only for what came after', async () => {

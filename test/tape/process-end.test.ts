@@ -59,7 +59,9 @@ describe('everything up to the last event is on the tape when a process', () => 
   })
 
   test('throws later, from a timer', async () => {
-    const { info, events } = await after(`setTimeout(() => { gradtape.square(x); throw new Error('later') }, 20)`)
+    const { info, events } = await after(
+      `setTimeout(() => { gradtape.square(x); throw new Error('later') }, 20)`,
+    )
     expect(info).toMatchObject({ status: 'failed', error: 'Error: later' })
     expect(events.at(-2)).toMatchObject({ type: 'FunctionCalled' })
   })
@@ -67,11 +69,16 @@ describe('everything up to the last event is on the tape when a process', () => 
   test('throws something that is no error', async () => {
     const { info } = await after(`setTimeout(() => { throw undefined }, 1)`)
     expect(info.status).toBe('failed')
-    expect((await after(`setTimeout(() => { throw 'text' }, 1)`)).info).toMatchObject({ status: 'failed', error: 'text' })
+    expect((await after(`setTimeout(() => { throw 'text' }, 1)`)).info).toMatchObject({
+      status: 'failed',
+      error: 'text',
+    })
   })
 
   test('leaves a rejection unhandled: failed', async () => {
-    const { outcome, info } = await after(`Promise.reject(new TypeError('lost')); await new Promise((r) => setTimeout(r, 1000))`)
+    const { outcome, info } = await after(
+      `Promise.reject(new TypeError('lost')); await new Promise((r) => setTimeout(r, 1000))`,
+    )
     expect(outcome.code).toBe(1)
     expect(info).toMatchObject({ status: 'failed', error: 'TypeError: lost' })
   })
@@ -88,7 +95,10 @@ describe('everything up to the last event is on the tape when a process', () => 
 
   test('has runs inside runs open: each gets its end', async () => {
     const { tape } = await after(`const inner = tape.startRun('inner'); gradtape.square(x); process.exit(0)`)
-    expect(tape.runs().map(({ name, status }) => [name, status])).toEqual([['r', 'interrupted'], ['inner', 'interrupted']])
+    expect(tape.runs().map(({ name, status }) => [name, status])).toEqual([
+      ['r', 'interrupted'],
+      ['inner', 'interrupted'],
+    ])
   })
 
   test('changes its folder while it records', async () => {
@@ -99,7 +109,10 @@ describe('everything up to the last event is on the tape when a process', () => 
   test('is told to end by SIGTERM or SIGINT: whole batches stay, and the run counts as interrupted', async () => {
     for (const signal of ['SIGTERM', 'SIGINT']) {
       const file = newTapePath()
-      const outcome = await runChild(`${RECORD}; run.flush(); process.kill(process.pid, '${signal}'); setInterval(() => {}, 1000)`, { file })
+      const outcome = await runChild(
+        `${RECORD}; run.flush(); process.kill(process.pid, '${signal}'); setInterval(() => {}, 1000)`,
+        { file },
+      )
       expect(outcome.signal).toBe(signal)
       const tape = openForTest(file, { readonly: true })
       expect(tape.runs()[0]).toMatchObject({ status: 'interrupted', steps: 100 })

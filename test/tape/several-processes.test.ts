@@ -25,10 +25,17 @@ await run.finish()
 test('three processes record into one tape at once; all runs verify and replay', async () => {
   const file = newTapePath()
   const names = ['a', 'b', 'c']
-  const outcomes = await Promise.all(names.map((name, i) => runChild(RECORD, { file, name, steps: 200, eventsMax: 10 + 7 * i })))
+  const outcomes = await Promise.all(
+    names.map((name, i) => runChild(RECORD, { file, name, steps: 200, eventsMax: 10 + 7 * i })),
+  )
   expect(outcomes.map(({ code, stderr }) => [code, stderr])).toEqual(names.map(() => [0, '']))
   const tape = openForTest(file, { readonly: true })
-  expect(tape.runs().map((run) => run.name).sort()).toEqual(names)
+  expect(
+    tape
+      .runs()
+      .map((run) => run.name)
+      .sort(),
+  ).toEqual(names)
   expect(new Set(tape.runs().map((run) => run.events)).size).toBe(1)
   expect(tape.verify()).toMatchObject({ intact: true, problem: null })
   for (const name of names) {
@@ -71,7 +78,9 @@ test('a reader in another process sees whole batches, more of them as the run go
 test('ten processes that open a new file at once make one tape of it', async () => {
   const file = newTapePath()
   const open = `gradtape.openTape(arg.file).startRun(arg.name).finish()`
-  const outcomes = await Promise.all(Array.from({ length: 10 }, (_, i) => runChild(open, { file, name: `run ${i}` })))
+  const outcomes = await Promise.all(
+    Array.from({ length: 10 }, (_, i) => runChild(open, { file, name: `run ${i}` })),
+  )
   expect(outcomes.map(({ code, stderr }) => [code, stderr])).toEqual(outcomes.map(() => [0, '']))
   const tape = openForTest(file)
   expect(tape.runs().length).toBe(10)
@@ -90,9 +99,13 @@ test('two tapes and two runs in one process do not mix', async () => {
   await inner.finish()
   square(x)
   await outer.finish()
-  const calls = (tape: typeof one, name: string) => [...tape.run(name).events()].filter((event) => event.type === 'FunctionCalled').length
+  const calls = (tape: typeof one, name: string) =>
+    [...tape.run(name).events()].filter((event) => event.type === 'FunctionCalled').length
   expect([calls(one, 'outer'), calls(two, 'inner')]).toEqual([2, 1])
-  for (const [tape, name] of [[one, 'outer'], [two, 'inner']] as const) {
+  for (const [tape, name] of [
+    [one, 'outer'],
+    [two, 'inner'],
+  ] as const) {
     expect(tape.run(name).replay().verdict).toBe('bit-exact')
     expect(tape.verify().intact).toBe(true)
   }

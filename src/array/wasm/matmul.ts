@@ -5,14 +5,14 @@
  */
 import { copyIn, copyOut, STAGE, STAGE_END, type Staging } from './staging.js'
 
-/** The most rows and columns of a block, when a product must be cut: three float64 blocks of this size fit. */
+/** The most rows and columns of a block when a product must be cut: three float64 blocks of this size fit. */
 const BLOCK = 1024
 
 type Floats = Float64Array | Float32Array
 
 /**
  * Arguments as `Kernel.matmul`. Returns whether it was done: it is not for steps that belong to neither a matrix nor
- * its transpose.
+ * its transpose. `capacity` is the memory to be used, in bytes; what exceeds it is cut into blocks of 1024.
  */
 export function matmulStaged(
   memory: Staging,
@@ -29,6 +29,7 @@ export function matmulStaged(
   bColumn: number,
   out: Floats,
   outOffset: number,
+  capacity: number = STAGE_END - STAGE,
 ): boolean {
   const aByRows = aColumn === 1 && (m === 1 || aRow >= k)
   const bByRows = bColumn === 1 && (k === 1 || bRow >= n)
@@ -39,18 +40,20 @@ export function matmulStaged(
   const bytes = wide ? 8 : 4
   const heap = wide ? memory.float64 : memory.float32
   const product = wide ? memory.run.matmul64 : memory.run.matmul32
-  const fits = (m * k + k * n + m * n) * bytes <= STAGE_END - STAGE
-  const most = fits ? Math.max(m, k, n) : BLOCK
+  const fits = (m * k + k * n + m * n) * bytes <= capacity
+  const most = fits ? Math.max(m, k, n, 1) : BLOCK
+  const depthMost = Math.min(most, k)
 
   for (let i = 0; i < m; i += most) {
     const rows = Math.min(most, m - i)
     for (let j = 0; j < n; j += most) {
       const columns = Math.min(most, n - j)
+      // These stay while k goes on, as the sums do.
+      const aAt = STAGE
+      const bAt = aAt + rows * depthMost * bytes
+      const outAt = bAt + depthMost * columns * bytes
       for (let t = 0; t < k; t += most) {
         const depth = Math.min(most, k - t)
-        const aAt = STAGE
-        const bAt = aAt + rows * depth * bytes
-        const outAt = bAt + depth * columns * bytes
         const aFrom = aOffset + i * aRow + t * aColumn
         const bFrom = bOffset + t * bRow + j * bColumn
         if (aByRows) linesIn(heap, a, aFrom, aRow, rows, depth, aAt / bytes)

@@ -25,7 +25,18 @@ type Product = (
   adds: number,
 ) => void
 
-type Functions = 'exp' | 'expm1' | 'log' | 'log1p' | 'tanh' | 'sigmoid' | 'softplus' | 'erf' | 'gelu' | 'sin' | 'cos'
+type Functions =
+  | 'exp'
+  | 'expm1'
+  | 'log'
+  | 'log1p'
+  | 'tanh'
+  | 'sigmoid'
+  | 'softplus'
+  | 'erf'
+  | 'gelu'
+  | 'sin'
+  | 'cos'
 
 export interface WasmExports extends Record<`${Functions}${64 | 32}`, InPlace> {
   readonly memory: { readonly buffer: ArrayBuffer }

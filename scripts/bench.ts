@@ -1,0 +1,123 @@
+// The benchmark (`npm run bench`): many workloads and their peers, in turn, round by round; medians over the rounds.
+// Tables go to stdout, progress to stderr.
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { callWorkloads } from './bench/calls.js'
+import { coldWorkload } from './bench/cold.js'
+import { functionWorkloads, matrixWorkloads } from './bench/functions.js'
+import { type Peer, startPeers } from './bench/peers.js'
+import {
+  comparisonTable,
+  Results,
+  readBaseline,
+  resultTable,
+  saveBaseline,
+  writeJson,
+} from './bench/report.js'
+import { trainingWorkloads } from './bench/training.js'
+import { collectGarbage, type Effort, type Workload } from './bench/workload.js'
+
+const USAGE = `npm run bench -- [options]
+  --quick          under a minute, rougher
+  --only PATTERN   only the workloads whose names this regular expression finds
+  --json FILE      write what was measured as JSON
+  --save NAME      keep it as a baseline, scripts/bench/baselines/NAME.json
+  --compare NAME   and compare with a baseline
+  --help`
+
+/** Load a core at which figures are no longer those of the machine alone; the benchmark itself is one process at a time. */
+const BUSY = 0.75
+
+const say = (text: string) => process.stderr.write(`bench: ${text}\n`)
+
+function options() {
+  return parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      json: { type: 'string' },
+      save: { type: 'string' },
+      compare: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  }).values
+}
+
+async function main(): Promise<void> {
+  const { quick, only, json, save, compare, help } = options()
+  if (help) {
+    process.stdout.write(`${USAGE}\n`)
+    return
+  }
+  const before = compare === undefined ? null : readBaseline(compare)
+  const pattern = new RegExp(only ?? '')
+  const workloads = [
+    ...callWorkloads,
+    ...trainingWorkloads,
+    ...matrixWorkloads,
+    ...functionWorkloads(quick),
+    coldWorkload(quick),
+  ].filter(({ name }) => pattern.test(name))
+  if (workloads.length === 0) throw new Error(`no workload has a name that /${only}/ finds`)
+
+  const effort: Effort = quick ? { targetMs: 30, quick } : { targetMs: 100, quick }
+  const peers = await startPeers(!quick, say)
+  const results = new Results()
+  try {
+    await measure(workloads, peers, effort, quick ? 2 : 5, results)
+  } finally {
+    for (const peer of peers) peer.end()
+  }
+
+  const report = results.report(quick)
+  const { machine } = report
+  const load = `load ${machine.load.toFixed(1)}`
+  process.stdout.write(
+    `${machine.cpu}, ${machine.cores} cores, ${load}, Node ${machine.node}, ${report.when}\n\n`,
+  )
+  if (machine.load > BUSY * machine.cores) say('the machine was busy: trust the ratios more than the figures')
+  process.stdout.write(`${resultTable(report)}\n`)
+  if (before !== null) {
+    process.stdout.write(`\nagainst ${compare} of ${before.when}\n\n${comparisonTable(before, report)}\n`)
+    if (before.quick !== quick) say('one of the two was measured with --quick: their works differ in length')
+  }
+  if (json !== undefined) writeJson(json, report)
+  if (save !== undefined) say(`saved ${saveBaseline(save, report)}`)
+}
+
+/** The first round warms up and is not counted; a work that is done once is its own warm-up. */
+async function measure(
+  workloads: readonly Workload[],
+  peers: readonly Peer[],
+  effort: Effort,
+  rounds: number,
+  results: Results,
+): Promise<void> {
+  const from = performance.now()
+  for (let round = 0; round <= rounds; round++) {
+    const warming = round === 0
+    say(warming ? 'warming up' : `round ${round} of ${rounds}, ${seconds(from)} s`)
+    const { targetMs } = effort
+    for (const { name, once, run } of workloads) {
+      if (once === true && round !== rounds) continue
+      if (once === true) say(`${name}, ${seconds(from)} s`)
+      collectGarbage()
+      const samples = await run(effort)
+      if (!warming) results.add(name, samples)
+      for (const peer of peers) {
+        const theirs = await peer.ask(name, targetMs)
+        if (!warming) results.add(name, theirs)
+      }
+    }
+  }
+  say(`done in ${seconds(from)} s`)
+}
+
+const seconds = (from: number) => ((performance.now() - from) / 1_000).toFixed(0)
+
+try {
+  await main()
+} catch (error) {
+  say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  process.exitCode = 1
+}

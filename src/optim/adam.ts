@@ -1,0 +1,98 @@
+/** Adam, and AdamW, whose weights decay apart from the gradient. */
+import { type NDArray, scalar, zerosLike } from '../array/ndarray.js'
+import { type AdamRule, adamStep } from '../array/optimizer-steps.js'
+import { NotDifferentiable } from '../functions/not-differentiable.js'
+import type { Func } from '../graph/func.js'
+import { registerFunc } from '../graph/registry.js'
+import type { Variable } from '../graph/variable.js'
+import { Optimizer } from './optimizer.js'
+import { type Parameters, ruleFrom, type Settings } from './parameter-group.js'
+
+export interface AdamOptions {
+  /** The learning rate. Default 0.001. */
+  lr?: number | undefined
+  /** How much of the mean of gradients stays from step to step. Default 0.9. */
+  beta1?: number | undefined
+  /** How much of the mean of squared gradients stays. Default 0.999. */
+  beta2?: number | undefined
+  /** Added to the root that the step is divided by. Default 1e-8. */
+  eps?: number | undefined
+  /** Adam adds weightDecay · parameter to the gradient (default 0); AdamW takes lr · weightDecay of the parameter away (default 0.01). */
+  weightDecay?: number | undefined
+}
+
+const SHARE = { least: 0, below: 1 }
+const AT_LEAST_0 = { least: 0 }
+
+function settings(weightDecay: number, decoupled: boolean): Settings<AdamRule> {
+  return {
+    lr: { otherwise: 0.001, bounds: AT_LEAST_0 },
+    beta1: { otherwise: 0.9, bounds: SHARE },
+    beta2: { otherwise: 0.999, bounds: SHARE },
+    eps: { otherwise: 1e-8, bounds: AT_LEAST_0 },
+    weightDecay: { otherwise: weightDecay, bounds: AT_LEAST_0 },
+    decoupled: { flag: decoupled },
+  }
+}
+
+const ADAM = settings(0, false)
+const ADAM_W = settings(0.01, true)
+
+abstract class AdamLike extends Optimizer<AdamRule> {
+  protected override keys(): readonly string[] {
+    return ['m', 'v', 't']
+  }
+
+  protected override call(rule: AdamRule): Func {
+    return new AdamStep(rule)
+  }
+
+  protected override initial(key: string, parameter: Variable): NDArray {
+    return key === 't' ? scalar(0, 'float64') : zerosLike(parameter.data)
+  }
+}
+
+/**
+ * Steps of about lr in each element, from running means of gradients (m) and of their squares (v).
+ *
+ * Source  PyTorch `torch.optim.Adam`, without amsgrad
+ */
+export class Adam extends AdamLike {
+  /** Throws BAD_ARGUMENT for no parameters or settings out of bounds. */
+  constructor(parameters: Parameters<AdamOptions>, options: AdamOptions = {}) {
+    super(parameters as Parameters<never>, options, ADAM, 'Adam')
+  }
+}
+
+/**
+ * Adam whose weights decay by themselves.
+ *
+ * Source  PyTorch `torch.optim.AdamW`, without amsgrad
+ */
+export class AdamW extends AdamLike {
+  /** Throws BAD_ARGUMENT for no parameters or settings out of bounds. */
+  constructor(parameters: Parameters<AdamOptions>, options: AdamOptions = {}) {
+    super(parameters as Parameters<never>, options, ADAM_W, 'AdamW')
+  }
+}
+
+/** A step for one parameter: w, gradient, m, v, t → w', m', v', t'. */
+export class AdamStep extends NotDifferentiable {
+  private readonly rule: AdamRule
+
+  constructor(attributes: AdamRule) {
+    const rule = ruleFrom(attributes, ADAM, 'adamStep')
+    super(rule)
+    this.rule = rule
+  }
+
+  protected override get reason(): string {
+    return 'a step of an optimizer is not part of what it trains'
+  }
+
+  override forward(w: NDArray, g: NDArray, m: NDArray, v: NDArray, t: NDArray): NDArray[] {
+    return adamStep(w, g, m, v, t, this.rule)
+  }
+}
+
+registerFunc(AdamStep, { name: 'adamStep' })

@@ -1,0 +1,59 @@
+/** Limits the size of all gradients together, so that one bad batch cannot throw the parameters far. */
+import type { NDArray } from '../array/ndarray.js'
+import { clipNorm } from '../array/optimizer-steps.js'
+import { checkKeys, numberOf, refuse, show } from '../functions/attributes.js'
+import { NotDifferentiable } from '../functions/not-differentiable.js'
+import { noGrad } from '../graph/mode.js'
+import { registerFunc } from '../graph/registry.js'
+import { Variable } from '../graph/variable.js'
+
+function maxNormOf(value: unknown, what: string): number {
+  const maxNorm = numberOf(value, undefined, 'maxNorm', what)
+  return maxNorm > 0 ? maxNorm : refuse(`${what} expected maxNorm above 0, got ${maxNorm}`)
+}
+
+/** The norm of all inputs together, then each input, scaled down when the norm is above maxNorm. */
+export class ClipGradNorm extends NotDifferentiable {
+  private readonly maxNorm: number
+
+  constructor(attributes: { maxNorm: number }) {
+    checkKeys(attributes, ['maxNorm'], 'clipGradNorm')
+    const maxNorm = maxNormOf(attributes.maxNorm, 'clipGradNorm')
+    super({ maxNorm })
+    this.maxNorm = maxNorm
+  }
+
+  protected override get reason(): string {
+    return 'it works on gradients that a pass has left'
+  }
+
+  override forward(...gradients: NDArray[]): NDArray[] {
+    return clipNorm(gradients, this.maxNorm)
+  }
+}
+
+/**
+ * Scales the gradients of all parameters down by one factor, so that their l2 norm together is at most maxNorm. One
+ * recorded call; the gradients are then assigned.
+ *
+ * Returns  the norm before
+ * Throws   BAD_ARGUMENT unless maxNorm is above 0, or when no parameter has a gradient
+ * Source   PyTorch `clip_grad_norm_`; a norm that is not finite makes the gradients so, and a detector finds where
+ */
+export function clipGradNorm(parameters: Iterable<Variable>, maxNorm: number): Variable {
+  maxNormOf(maxNorm, 'clipGradNorm')
+  const withGradient: Variable[] = []
+  for (const parameter of parameters) {
+    if (!(parameter instanceof Variable)) refuse(`clipGradNorm expected parameters, got ${show(parameter)}`)
+    if (parameter.grad !== null) withGradient.push(parameter)
+  }
+  if (withGradient.length === 0) {
+    refuse('clipGradNorm expected parameters with gradients, got none; call loss.backward() first')
+  }
+  const gradients = withGradient.map((parameter) => parameter.grad as Variable)
+  const [norm, ...clipped] = noGrad(() => new ClipGradNorm({ maxNorm }).applyAll(...gradients))
+  for (let i = 0; i < clipped.length; i++) withGradient[i]!.grad = clipped[i]!
+  return norm!
+}
+
+registerFunc(ClipGradNorm)

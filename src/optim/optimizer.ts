@@ -1,0 +1,213 @@
+/**
+ * What all optimizers share: groups of parameters, the state kept for each parameter, and the step. A rule is a fused
+ * function from a parameter, its gradient and its state to their next values; each update is one recorded call and
+ * assignments from its outputs, which store nothing, so that any step can be replayed from a tape.
+ */
+import { type NDArray, scalar } from '../array/ndarray.js'
+import { formatShape, sameShape } from '../array/shape.js'
+import { TapeError } from '../errors.js'
+import { refuse, show } from '../functions/attributes.js'
+import type { Func } from '../graph/func.js'
+import { mode, noGrad, withScope } from '../graph/mode.js'
+import { constant, type Variable } from '../graph/variable.js'
+import { groupsFrom, type ParameterGroup, type Parameters, type Rule, type Settings } from './parameter-group.js'
+
+/** What is remembered of one parameter, by key: Variables that no graph leads to. */
+export type ParameterState = Map<string, Variable>
+
+/** How an optimizer's state is saved: `<parameter>.<key>` and `groups.<i>.<setting>`. */
+export type OptimizerState = { readonly [name: string]: NDArray }
+
+export abstract class Optimizer<R extends Rule> {
+  readonly groups: readonly ParameterGroup<R>[]
+  readonly #states = new Map<Variable, ParameterState>()
+  readonly #what: string
+
+  protected constructor(parameters: Parameters<never>, options: object, settings: Settings<R>, what: string) {
+    this.#what = what
+    this.groups = groupsFrom(parameters, options, settings, what)
+  }
+
+  /** What the rule remembers of each parameter, in the order of the call's inputs and outputs. */
+  protected abstract keys(rule: R): readonly string[]
+
+  /** The call that updates one parameter. */
+  protected abstract call(rule: R): Func
+
+  /** A state before the first step; null when the first call makes it. */
+  protected abstract initial(key: string, parameter: Variable): NDArray | null
+
+  /** The learning rate of the first group; assigned, that of all. */
+  get lr(): number {
+    return this.groups[0]!.lr
+  }
+
+  set lr(lr: number) {
+    for (const group of this.groups) group.lr = lr
+  }
+
+  /**
+   * Updates each parameter that has a gradient.
+   *
+   * Throws  BAD_ARGUMENT when none has one
+   */
+  step(): void {
+    let updated = 0
+    noGrad(() =>
+      withScope(mode.scope === '' ? 'optimizer' : `${mode.scope}.optimizer`, () => {
+        for (const group of this.groups) {
+          const keys = this.keys(group.rule)
+          for (const parameter of group.parameters) {
+            const gradient = parameter.grad
+            if (gradient === null) continue
+            this.update(parameter, gradient, keys, group.rule)
+            updated++
+          }
+        }
+      }),
+    )
+    if (updated === 0) refuse(`${this.#what}.step() expected a parameter with a gradient, got none; call loss.backward() first`)
+  }
+
+  /** Forgets the gradients of all parameters. */
+  clearGrads(): void {
+    for (const { parameters } of this.groups) for (const parameter of parameters) parameter.clearGrad()
+  }
+
+  /** What is remembered of a parameter, by key (`m`, `v`, `t` …); empty before its first step. */
+  stateOf(parameter: Variable): ReadonlyMap<string, Variable> {
+    return this.#states.get(parameter) ?? new Map()
+  }
+
+  /** The settings and all that is remembered, by name; `saveState` puts it into a file. */
+  stateDict(): OptimizerState {
+    const entries: [string, NDArray][] = []
+    this.groups.forEach(({ rule }, i) => {
+      for (const [key, value] of Object.entries(rule)) {
+        entries.push([`groups.${i}.${key}`, scalar(Number(value), typeof value === 'boolean' ? 'bool' : 'float64')])
+      }
+    })
+    for (const [label, parameter] of this.#labels()) {
+      for (const [key, variable] of this.stateOf(parameter)) entries.push([`${label}.${key}`, variable.data])
+    }
+    return Object.fromEntries(entries)
+  }
+
+  /**
+   * Goes on where a saved optimizer stood.
+   *
+   * Throws  STATE_MISMATCH lists all that is missing, superfluous or of another shape or dtype; then nothing is loaded
+   */
+  loadStateDict(state: OptimizerState): void {
+    const left = new Set(Object.keys(state))
+    const problems: string[] = []
+    const rules = this.groups.map((group, i) => this.#ruleIn(state, group, i, left, problems))
+    const labels = this.#labels()
+    const loaded = this.groups.flatMap((group, i) =>
+      group.parameters.map((parameter) => {
+        const label = [...labels].find(([, other]) => other === parameter)![0]
+        return [parameter, this.#stateIn(state, parameter, label, this.keys(rules[i]!), left, problems)] as const
+      }),
+    )
+    if (left.size > 0) problems.push(`not in the optimizer: ${[...left].join(', ')}`)
+    if (problems.length > 0) {
+      throw new TapeError('STATE_MISMATCH', `the state does not fit ${this.#what}; nothing was loaded; ${problems.join('; ')}`)
+    }
+    this.groups.forEach((group, i) => group.set(rules[i]!))
+    for (const [parameter, arrays] of loaded) {
+      this.#states.delete(parameter)
+      for (const [key, array] of arrays) this.#keep(parameter, key, array)
+    }
+  }
+
+  private update(parameter: Variable, gradient: Variable, keys: readonly string[], rule: R): void {
+    const call = this.call(rule)
+    if (keys.length === 0) {
+      parameter.data = call.apply2(parameter, gradient).data
+      return
+    }
+    const inputs = [parameter, gradient]
+    for (const key of keys) {
+      const variable = this.#states.get(parameter)?.get(key) ?? this.#begin(parameter, key)
+      if (variable !== null) inputs.push(variable)
+    }
+    const outputs = call.applyAll(...inputs)
+    parameter.data = outputs[0]!.data
+    for (let i = 0; i < keys.length; i++) this.#keep(parameter, keys[i]!, outputs[i + 1]!.data)
+  }
+
+  #begin(parameter: Variable, key: string): Variable | null {
+    const array = this.initial(key, parameter)
+    return array === null ? null : this.#keep(parameter, key, array)
+  }
+
+  #keep(parameter: Variable, key: string, array: NDArray): Variable {
+    let state = this.#states.get(parameter)
+    if (state === undefined) {
+      state = new Map()
+      this.#states.set(parameter, state)
+    }
+    let variable = state.get(key)
+    if (variable === undefined) {
+      variable = constant(array, { name: `optimizer.${parameter.name ?? this.#indexOf(parameter)}.${key}` })
+      state.set(key, variable)
+    } else {
+      variable.data = array
+    }
+    return variable
+  }
+
+  #indexOf(parameter: Variable): number {
+    return this.groups.flatMap(({ parameters }) => parameters).indexOf(parameter)
+  }
+
+  /** Each parameter under its name, or, when it has none of its own, its number. */
+  #labels(): Map<string, Variable> {
+    const all = this.groups.flatMap(({ parameters }) => parameters)
+    const count = (name: string) => all.filter((parameter) => parameter.name === name).length
+    return new Map(
+      all.map((parameter, i) => {
+        const { name } = parameter
+        return [name !== null && count(name) === 1 && !name.startsWith('groups.') ? name : `parameters.${i}`, parameter]
+      }),
+    )
+  }
+
+  #ruleIn(state: OptimizerState, group: ParameterGroup<R>, i: number, left: Set<string>, problems: string[]): R {
+    const rule: Record<string, number | boolean> = { ...group.rule }
+    for (const [key, value] of Object.entries(group.rule)) {
+      const name = `groups.${i}.${key}`
+      if (!left.delete(name)) problems.push(`missing: ${name}`)
+      else if (state[name]!.size !== 1) problems.push(`${name} expected a scalar, got ${formatShape(state[name]!.shape)}`)
+      else rule[key] = typeof value === 'boolean' ? state[name]!.item() !== 0 : state[name]!.item()
+    }
+    return rule as unknown as R
+  }
+
+  /** All keys or, for a parameter that had no step yet, none. */
+  #stateIn(
+    state: OptimizerState,
+    parameter: Variable,
+    label: string,
+    keys: readonly string[],
+    left: Set<string>,
+    problems: string[],
+  ): [string, NDArray][] {
+    const found = keys.filter((key) => left.delete(`${label}.${key}`))
+    if (found.length > 0 && found.length < keys.length) {
+      const missing = keys.filter((key) => !found.includes(key))
+      problems.push(`missing: ${missing.map((key) => `${label}.${key}`).join(', ')}`)
+    }
+    return found.map((key) => {
+      const array = state[`${label}.${key}`]!
+      const shape = key === 't' ? [] : parameter.shape
+      const dtype = key === 't' ? 'float64' : parameter.dtype
+      if (!sameShape(array.shape, shape) || array.dtype !== dtype) {
+        problems.push(
+          `${label}.${key} expected ${formatShape(shape)} of ${dtype}, got ${formatShape(array.shape)} of ${show(array.dtype)}`,
+        )
+      }
+      return [key, array]
+    })
+  }
+}
