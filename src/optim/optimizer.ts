@@ -83,7 +83,7 @@ export abstract class Optimizer<R extends Rule> {
   stateDict(): OptimizerState {
     const entries: [string, NDArray][] = []
     this.groups.forEach(({ rule }, i) => {
-      for (const [key, value] of Object.entries(rule)) {
+      for (const [key, value] of Object.entries(rule) as [string, number | boolean][]) {
         entries.push([`groups.${i}.${key}`, scalar(Number(value), typeof value === 'boolean' ? 'bool' : 'float64')])
       }
     })
@@ -174,9 +174,10 @@ export abstract class Optimizer<R extends Rule> {
   }
 
   #ruleIn(state: OptimizerState, group: ParameterGroup<R>, i: number, left: Set<string>, problems: string[]): R {
-    const rule: Record<string, number | boolean> = { ...group.rule }
-    for (const [key, value] of Object.entries(group.rule)) {
+    const rule: Record<string, number | boolean> = {}
+    for (const [key, value] of Object.entries(group.rule) as [string, number | boolean][]) {
       const name = `groups.${i}.${key}`
+      rule[key] = value
       if (!left.delete(name)) problems.push(`missing: ${name}`)
       else if (state[name]!.size !== 1) problems.push(`${name} expected a scalar, got ${formatShape(state[name]!.shape)}`)
       else rule[key] = typeof value === 'boolean' ? state[name]!.item() !== 0 : state[name]!.item()

@@ -34,7 +34,7 @@ export function ruleFrom<R extends Rule>(given: object, settings: Settings<R>, w
     rule[key] = valueOf((given as Record<string, unknown>)[key], setting, key, what)
   }
   checkedRules.add(rule)
-  return Object.freeze(rule) as R
+  return Object.freeze(rule) as unknown as R
 }
 
 function valueOf(given: unknown, setting: Setting, key: string, what: string): number | boolean {

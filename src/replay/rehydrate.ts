@@ -155,7 +155,7 @@ export class PastGraph implements Home {
       const read = version.unchained ? before : () => this.valueOf(version.position)
       variable = this.blank(original.requiresGrad, original.role, original.name, ref, null, read)
       variable.slot = original.slot
-      if (!version.unchained) variable.creator = this.versionFor(ref, version.position).creator
+      if (!this.lookup.unchainedBefore(ref, at)) variable.creator = original.creator
       versions.set(version.position, variable)
     }
     return variable

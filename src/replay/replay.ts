@@ -48,6 +48,9 @@ export interface ReplayReport {
   divergence: Divergence | null
 }
 
+/** Events between two words on progress. */
+const PROGRESS_EVERY = 4096
+
 class Diverged extends Error {
   readonly divergence: Divergence
 
@@ -130,7 +133,7 @@ class Replay {
           throw new Diverged(this.divergence(event, shown(event), 'nothing: the engine made no such event here'))
         }
         this.forget(event)
-        if (this.compared % 65_536 === 0) this.options.onProgress?.(this.compared)
+        this.tellProgress()
       }
       return { verdict: 'bit-exact', events: this.compared, kernel: this.kernel, divergence: null }
     } catch (error) {
@@ -142,6 +145,13 @@ class Replay {
   }
 
   private failure: unknown = null
+  private told = 0
+
+  private tellProgress(): void {
+    if (this.compared - this.told < PROGRESS_EVERY) return
+    this.told = this.compared
+    this.options.onProgress?.(this.compared)
+  }
 
   /** Does what the event tells of, so that the engine emits it again. */
   private perform(event: TapeEvent): void {

@@ -134,6 +134,11 @@ export class Lookup {
     return version.position === 0 ? null : version
   }
 
+  /** Whether the variable was cut from its creator before `position`. */
+  unchainedBefore(ref: Ref, position: number): boolean {
+    return this.unchained(ref, 'before', position) !== null
+  }
+
   /** Of each position of the run, the last that refers to it; for who reads the run in order and wants to forget. */
   lastUses(lastPosition: number): Float64Array {
     const uses = new Float64Array(lastPosition + 1)

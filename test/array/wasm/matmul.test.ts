@@ -14,11 +14,12 @@ const SPECIAL = [0, -0, NaN, Infinity, -Infinity, 5e-324, 1e-45, 3e38, -1e308]
 
 /** Elements of very different sizes, so that any other order of additions shows. */
 function elements(Type: (typeof TYPES)[number], length: number, source: Source, specials: boolean): Floats {
-  return Type.from({ length }, () => {
+  const out = new Type(length)
+  for (let i = 0; i < length; i++) {
     const word = source.word()
-    if (specials && word % 50 === 0) return SPECIAL[word % SPECIAL.length]!
-    return source.spread(-12, 12)
-  })
+    out[i] = specials && word % 50 === 0 ? SPECIAL[word % SPECIAL.length]! : source.spread(-12, 12)
+  }
+  return out
 }
 
 /** The product in its definition: k ascends, one accumulator, product and sum rounded apart. */

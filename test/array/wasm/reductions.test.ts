@@ -6,7 +6,7 @@ import { expectSameBits } from './same-bits.js'
 
 describe.each([Float64Array, Float32Array])('sums of %o', (Floats) => {
   const source = new Source(31)
-  const values = Floats.from({ length: 300_000 }, () => source.spread(-20, 20))
+  const values = new Floats(Array.from({ length: 300_000 }, () => source.spread(-20, 20)))
 
   test('along rows are pairwise in the plain order, whatever the length', () => {
     const lengths = [

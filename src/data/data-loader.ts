@@ -1,0 +1,79 @@
+/** Batches of a data set, in order or shuffled by a seed. The order of an epoch follows from the seed and its number. */
+import type { NDArray } from '../array/ndarray.js'
+import { ndarray } from '../array/ndarray.js'
+import { permutation } from '../array/random.js'
+import { checkKeys, flagOf, integerOf, refuse, show } from '../functions/attributes.js'
+import type { Operand } from '../graph/variable.js'
+import { type Batch, TensorDataset } from './tensor-dataset.js'
+
+export interface DataLoaderOptions {
+  /** How many rows a batch has. Default 1. */
+  batchSize?: number | undefined
+  /** Whether each epoch has its own random order. Default false. */
+  shuffle?: boolean | undefined
+  /** What the orders follow from. Default 0. */
+  seed?: number | undefined
+  /** Whether to leave out a last batch that would be smaller. Default false. */
+  dropLast?: boolean | undefined
+}
+
+/**
+ * `for (const [x, t] of new DataLoader(dataset, { batchSize: 50, shuffle: true, seed: 1 }))` is one epoch; iterating again
+ * is the next. Each batch is made when it is its turn.
+ */
+export class DataLoader<T extends readonly Operand[]> {
+  readonly dataset: TensorDataset<T>
+  readonly batchSize: number
+  /** The number of the epoch that iterating begins next, from 0. Assign it to go on where another process stood. */
+  epoch = 0
+  readonly #shuffle: boolean
+  readonly #seed: number
+  readonly #dropLast: boolean
+
+  /** Throws BAD_ARGUMENT for the options, and for a data set that gives no batch. */
+  constructor(dataset: TensorDataset<T>, options: DataLoaderOptions = {}) {
+    checkKeys(options, ['batchSize', 'shuffle', 'seed', 'dropLast'], 'DataLoader')
+    if (!(dataset instanceof TensorDataset)) {
+      refuse(`DataLoader expected a TensorDataset, got ${show(dataset)}; wrap arrays with new TensorDataset(x, t)`)
+    }
+    this.dataset = dataset
+    this.batchSize = integerOf(options.batchSize, 1, 1, 'batchSize', 'DataLoader')
+    this.#shuffle = flagOf(options.shuffle, false, 'shuffle', 'DataLoader')
+    this.#seed = integerOf(options.seed, 0, 0, 'seed', 'DataLoader')
+    this.#dropLast = flagOf(options.dropLast, false, 'dropLast', 'DataLoader')
+    if (options.seed !== undefined && !this.#shuffle) {
+      refuse('DataLoader expected a seed only with { shuffle: true }, got one without')
+    }
+    if (this.length === 0) {
+      refuse(
+        `DataLoader expected data for at least one batch, got ${dataset.length} rows` +
+          `${this.#dropLast ? ` for batches of ${this.batchSize}; use smaller ones, or do not drop the last` : ''}`,
+      )
+    }
+  }
+
+  /** The number of batches in an epoch. */
+  get length(): number {
+    const batches = this.dataset.length / this.batchSize
+    return this.#dropLast ? Math.floor(batches) : Math.ceil(batches)
+  }
+
+  *[Symbol.iterator](): Generator<Batch<T>, void, undefined> {
+    const { dataset, batchSize, length } = this
+    const order = this.#order(this.epoch++)
+    for (let batch = 0; batch < length; batch++) {
+      const start = batch * batchSize
+      yield dataset.take(rowsOf(order, start, Math.min(start + batchSize, dataset.length)))
+    }
+  }
+
+  #order(epoch: number): NDArray | null {
+    return this.#shuffle ? permutation(this.dataset.length, { key: { seed: this.#seed, counter: epoch } }) : null
+  }
+}
+
+function rowsOf(order: NDArray | null, start: number, stop: number): NDArray {
+  const rows = new Int32Array(stop - start)
+  for (let i = 0; i < rows.length; i++) rows[i] = order === null ? start + i : order.buffer[order.offset + start + i]!
+  return ndarray(rows)
+}

@@ -1,0 +1,72 @@
+/**
+ * Arrays of equal length as a data set. Each is one constant Variable for as long as the data set lives, so that a tape
+ * holds it once; a batch is a recorded `take` of rows, and costs its indices.
+ */
+import { formatShape } from '../array/shape.js'
+import { TapeError } from '../errors.js'
+import { take } from '../functions/indexing.js'
+import { type NDArray, ndarray } from '../array/ndarray.js'
+import { constant, type Operand, Variable } from '../graph/variable.js'
+import { refuse } from '../functions/attributes.js'
+
+/** A Variable for each array of the data set. */
+export type Batch<T extends readonly unknown[]> = { -readonly [K in keyof T]: Variable }
+
+export class TensorDataset<T extends readonly Operand[] = Operand[]> {
+  /** The whole arrays, as constants. */
+  readonly arrays: Batch<T>
+  /** The number of rows. */
+  readonly length: number
+
+  /**
+   * arrays   inputs, targets, and what else has a row for each example: `new TensorDataset(x, t)`
+   * Throws   SHAPE_MISMATCH unless all have the same number of rows; BAD_ARGUMENT for none
+   */
+  constructor(...arrays: T) {
+    if (arrays.length === 0) refuse('TensorDataset expected at least one array, got none')
+    const variables = arrays.map((array) => constant(array))
+    for (const { shape } of variables) {
+      if (shape.length === 0) {
+        throw new TapeError('SHAPE_MISMATCH', 'TensorDataset expected arrays with rows, got a scalar')
+      }
+    }
+    const lengths = variables.map(({ shape }) => shape[0]!)
+    if (lengths.some((length) => length !== lengths[0])) {
+      throw new TapeError(
+        'SHAPE_MISMATCH',
+        `TensorDataset expected arrays with the same number of rows, got ${variables.map(({ shape }) => formatShape(shape)).join(' and ')}`,
+      )
+    }
+    this.length = lengths[0]!
+    this.arrays = variables as Batch<T>
+  }
+
+  /**
+   * The rows that the indices name, of each array; the indices are recorded once for all.
+   *
+   * indices  integers [n]: int32, uint8 or a list
+   * Throws   INDEX_OUT_OF_RANGE; BAD_DTYPE unless the indices are integers
+   */
+  take(indices: Variable | NDArray | readonly number[]): Batch<T> {
+    const rows = indices instanceof Variable ? indices : constant(Array.isArray(indices) ? int32(indices) : (indices as NDArray))
+    return (this.arrays as Variable[]).map((array) => take(array, rows)) as Batch<T>
+  }
+
+  /** A data set of the rows from start to before stop, which it copies; negative places count from the end. */
+  slice(start: number, stop: number = this.length): TensorDataset<T> {
+    const place = (at: number) => Math.min(this.length, Math.max(0, at < 0 ? at + this.length : at))
+    const [from, to] = [place(start), place(stop)]
+    const parts = (this.arrays as Variable[]).map(({ data: { data, shape, dtype } }) => {
+      const width = data.length / Math.max(1, this.length)
+      return ndarray(data.subarray(from * width, Math.max(from, to) * width), {
+        shape: [Math.max(0, to - from), ...shape.slice(1)],
+        dtype,
+      })
+    })
+    return new TensorDataset(...(parts as unknown as T))
+  }
+}
+
+function int32(indices: readonly number[]): NDArray {
+  return ndarray(indices, { dtype: 'int32' })
+}
