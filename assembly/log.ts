@@ -1,6 +1,6 @@
 /** ln x and ln(1 + x), two at a time; the twins of src/array/math/log.ts, where the mathematics stands. */
 import {
-  abs, add, all, any, below, c, div, exponentFrom, line, LN2_HIGH, LN2_LOW, mul, ROUND_TO_INTEGER, scale, select, sub,
+  abs, add, all, any, below, c, div, exponentFrom, line, LN2_HIGH, LN2_LOW, mul, powerOfTwo, ROUND_TO_INTEGER, scale, select, sub,
 } from './lanes'
 
 const R0: f64 = 0.6666666666666737
@@ -21,9 +21,9 @@ const LEAST_NORMAL: f64 = 2.2250738585072014e-308
   return mul(z, add(first, mul(mul(z2, z2), add(line(R4, R5, z), mul(z2, c(R6))))))
 }
 
-/** x·2^−k, exactly, where that lies between √½ and √2. */
-@inline function scaledDown(x: v128, k: v128): v128 {
-  return scale(x, f64x2.neg(k))
+/** x·2^−k, exactly, where that lies between √½ and √2. One factor does it unless k may be near the ends of the format. */
+@inline function scaledDown(x: v128, k: v128, isNear: bool): v128 {
+  return isNear ? mul(x, powerOfTwo(sub(c(ROUND_TO_INTEGER), k))) : scale(x, f64x2.neg(k))
 }
 
 @inline export function log(x: v128): v128 {
@@ -51,14 +51,14 @@ const LEAST_NORMAL: f64 = 2.2250738585072014e-308
   return select(isPlain, y, special)
 }
 
-/** ln(1 + x) for finite x above −1. */
-@inline export function log1pWithin(x: v128): v128 {
+/** ln(1 + x) for finite x above −1; `isNear` promises x ≤ 1. */
+@inline export function log1pWithin(x: v128, isNear: bool): v128 {
   const u = add(c(1), x)
   const v = sub(u, c(1))
   const lostSum = add(sub(c(1), sub(u, v)), sub(x, v))
   const k = exponentFrom(u, HIGH_WORD_SQRT_HALF)
-  const whole = sub(scaledDown(u, k), c(1))
-  const rest = scaledDown(lostSum, k)
+  const whole = sub(scaledDown(u, k, isNear), c(1))
+  const rest = scaledDown(lostSum, k, isNear)
   const f = add(whole, rest)
   const lost = sub(rest, sub(f, whole))
   const s = div(f, add(c(2), f))
@@ -70,7 +70,7 @@ const LEAST_NORMAL: f64 = 2.2250738585072014e-308
 }
 
 @inline export function log1p(x: v128): v128 {
-  const y = log1pWithin(x)
+  const y = log1pWithin(x, false)
   const isPlain = v128.and(f64x2.gt(x, c(-1)), below(x, c(Infinity)))
   if (all(isPlain)) return y
   const special = select(f64x2.eq(x, c(-1)), c(-Infinity), select(f64x2.gt(x, c(-1)), x, c(NaN)))

@@ -3,22 +3,22 @@
  * accumulators in blocks of up to 128.
  */
 
-export function pairwiseSum64(at: usize, n: i32): f64 {
+export function pairwiseSum64(at: usize, n: usize): f64 {
   if (n < 8) {
     let sum: f64 = 0
-    for (const end = at + (<usize>n << 3); at < end; at += 8) sum += load<f64>(at)
+    for (const end = at + (n << 3); at < end; at += 8) sum += load<f64>(at)
     return sum
   }
   if (n > 128) {
     const half = (n >> 1) - ((n >> 1) % 8)
-    return pairwiseSum64(at, half) + pairwiseSum64(at + (<usize>half << 3), n - half)
+    return pairwiseSum64(at, half) + pairwiseSum64(at + (half << 3), n - half)
   }
   let r0 = v128.load(at)
   let r2 = v128.load(at, 16)
   let r4 = v128.load(at, 32)
   let r6 = v128.load(at, 48)
-  const end = at + (<usize>n << 3)
-  const full = at + (<usize>(n - (n % 8)) << 3)
+  const end = at + (n << 3)
+  const full = at + ((n - (n % 8)) << 3)
   let p = at + 64
   for (; p < full; p += 64) {
     r0 = f64x2.add(r0, v128.load(p))
@@ -37,20 +37,20 @@ export function pairwiseSum64(at: usize, n: i32): f64 {
   return f64x2.extract_lane(x, 0) + f64x2.extract_lane(x, 1)
 }
 
-export function pairwiseSum32(at: usize, n: i32): f32 {
+export function pairwiseSum32(at: usize, n: usize): f32 {
   if (n < 8) {
     let sum: f32 = 0
-    for (const end = at + (<usize>n << 2); at < end; at += 4) sum += load<f32>(at)
+    for (const end = at + (n << 2); at < end; at += 4) sum += load<f32>(at)
     return sum
   }
   if (n > 128) {
     const half = (n >> 1) - ((n >> 1) % 8)
-    return pairwiseSum32(at, half) + pairwiseSum32(at + (<usize>half << 2), n - half)
+    return pairwiseSum32(at, half) + pairwiseSum32(at + (half << 2), n - half)
   }
   let r0 = v128.load(at)
   let r4 = v128.load(at, 16)
-  const end = at + (<usize>n << 2)
-  const full = at + (<usize>(n - (n % 8)) << 2)
+  const end = at + (n << 2)
+  const full = at + ((n - (n % 8)) << 2)
   let p = at + 32
   for (; p < full; p += 32) {
     r0 = f32x4.add(r0, v128.load(p))

@@ -31,7 +31,7 @@ const P10: f64 = -1.890199039270639e-5
 
 @inline export function softplus(x: v128): v128 {
   const positive = v128.andnot(x, below(x, c(0)))
-  return add(positive, log1pWithin(expOfMinusMagnitude(x)))
+  return add(positive, log1pWithin(expOfMinusMagnitude(x), true))
 }
 
 @inline function tanhNearZero(x: v128): v128 {

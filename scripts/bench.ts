@@ -7,7 +7,9 @@ import { coldWorkload } from './bench/cold.js'
 import { functionWorkloads, matrixWorkloads } from './bench/functions.js'
 import { type Peer, startPeers } from './bench/peers.js'
 import {
+  baselineNames,
   comparisonTable,
+  type Report,
   Results,
   readBaseline,
   resultTable,
@@ -31,6 +33,14 @@ const BUSY = 0.75
 const say = (text: string) => process.stderr.write(`bench: ${text}\n`)
 
 function options() {
+  try {
+    return parsed()
+  } catch (error) {
+    throw new Mistake(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function parsed() {
   return parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
@@ -49,7 +59,7 @@ async function main(): Promise<void> {
     process.stdout.write(`${USAGE}\n`)
     return
   }
-  const before = compare === undefined ? null : readBaseline(compare)
+  const before = compare === undefined ? null : baselineOf(compare)
   const pattern = new RegExp(only ?? '')
   const workloads = [
     ...callWorkloads,
@@ -58,7 +68,7 @@ async function main(): Promise<void> {
     ...functionWorkloads(quick),
     coldWorkload(quick),
   ].filter(({ name }) => pattern.test(name))
-  if (workloads.length === 0) throw new Error(`no workload has a name that /${only}/ finds`)
+  if (workloads.length === 0) throw new Mistake(`no workload has a name that /${only}/ finds`)
 
   const effort: Effort = quick ? { targetMs: 30, quick } : { targetMs: 100, quick }
   const peers = await startPeers(!quick, say)
@@ -77,12 +87,20 @@ async function main(): Promise<void> {
   )
   if (machine.load > BUSY * machine.cores) say('the machine was busy: trust the ratios more than the figures')
   process.stdout.write(`${resultTable(report)}\n`)
+  process.stdout.write('\nIn brackets: the figure of the peer as a multiple of ours.\n')
   if (before !== null) {
     process.stdout.write(`\nagainst ${compare} of ${before.when}\n\n${comparisonTable(before, report)}\n`)
     if (before.quick !== quick) say('one of the two was measured with --quick: their works differ in length')
   }
   if (json !== undefined) writeJson(json, report)
   if (save !== undefined) say(`saved ${saveBaseline(save, report)}`)
+}
+
+function baselineOf(name: string): Report {
+  const report = readBaseline(name)
+  if (report === null)
+    throw new Mistake(`no baseline "${name}"; there is ${baselineNames().join(', ') || 'none'}`)
+  return report
 }
 
 /** The first round warms up and is not counted; a work that is done once is its own warm-up. */
@@ -115,9 +133,17 @@ async function measure(
 
 const seconds = (from: number) => ((performance.now() - from) / 1_000).toFixed(0)
 
+/** A mistake of the one who typed the command, not of the benchmark. */
+class Mistake extends Error {}
+
 try {
   await main()
 } catch (error) {
-  say(error instanceof Error ? (error.stack ?? error.message) : String(error))
-  process.exitCode = 1
+  if (error instanceof Mistake) {
+    say(`${error.message}\n${USAGE}`)
+    process.exitCode = 2
+  } else {
+    say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    process.exitCode = 1
+  }
 }

@@ -4,11 +4,10 @@ import { spawnSync } from 'node:child_process'
 import { statSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { openTape, type Run, TapeError } from 'gradtape'
+import { fold$, openTape, type Run, TapeError, type Training, training } from 'gradtape'
 import { readDigits } from './demo/digits.js'
 import { Bar, command, count, heading, isTerminal, line, paint, percent } from './demo/terminal.js'
 import { BATCH, EPOCHS, HIDDEN, LEARNING_RATE, SEED, train } from './demo/train.js'
-import { type Training, watch } from './demo/watch.js'
 
 const PATH = 'digits.tape'
 /** Long past, when the run is over. */
@@ -101,7 +100,15 @@ function drawProgress(run: Run, steps: number): () => Training {
     if (elapsedMs > 0) words.push(`${count((events / elapsedMs) * 1_000)} events/s`)
     bar.draw(step, words.join('  '))
   }
-  return watch(run, draw, () => bar.clear())
+  let latest = training.initial
+  fold$(training, run.events$).subscribe({
+    next(state) {
+      latest = state
+      draw(state)
+    },
+    complete: () => bar.clear(),
+  })
+  return () => latest
 }
 
 function normsByEpoch(run: number, stepsPerEpoch: number): string {

@@ -230,6 +230,7 @@ export {
   type GradientCheckReport,
 } from './graph/gradient-check.js'
 export { noGrad } from './graph/mode.js'
+export { type PlotOptions, plotGraph } from './graph/plot.js'
 export { registerFunc } from './graph/registry.js'
 export { hessian, hvp, jacobian, jvp, type TransformOptions, vjp } from './graph/transforms.js'
 export {

@@ -213,7 +213,7 @@ function exportsOf(index: string): { name: string; file: string }[] {
 function isDescribed(name: string, file: string): boolean {
   const lines = fs.readFileSync(file, 'utf8').split('\n')
   const definition = new RegExp(
-    `^export (?:abstract |async )*(?:class|const|function\\*?|interface|let|type) ${name}\\b`,
+    `^export (?:abstract |async )*(?:class|const|function\\*?|interface|let|type) ${name.replaceAll('$', '\\$')}(?!\\w)`,
   )
   let at = lines.findIndex((line) => definition.test(line))
   if (at < 0) {

@@ -45,8 +45,8 @@ export function coldWorkload(quick: boolean): Workload {
       return [
         { who: OURS, measure: 'record', unit: 'ns/call', value: (elapsedMs / calls) * 1e6 },
         { who: OURS, measure: 'file, forward', unit: 'bytes/call', value: bytes / calls },
-        { who: OURS, measure: 'open, find the variable', unit: 'ms', value: openMs },
-        { who: OURS, measure: 'backward from the file, cold', unit: 'ms', value: backwardMs },
+        { who: OURS, measure: 'open and rehydrate, cold', unit: 'ms', value: openMs },
+        { who: OURS, measure: 'then backward, from the file', unit: 'ms', value: backwardMs },
         { who: OURS, measure: 'backward, live', unit: 'ms', value: liveMs },
       ]
     },

@@ -96,7 +96,7 @@ export function comparisonTable(before: Report, after: Report): string {
     const word = gain > 1 + NOISE ? 'better' : gain < 1 / (1 + NOISE) ? 'worse' : ''
     return [[result.work, result.who, result.measure, withUnit(old), withUnit(result), factor(ratio), word]]
   })
-  return table(['work', 'who', 'measure', 'before', 'after', 'after / before', ''], rows)
+  return table(['work', 'who', 'measure', 'before', 'after', 'after / before', ''], rows, 3)
 }
 
 export function saveBaseline(name: string, report: Report): string {
@@ -106,20 +106,15 @@ export function saveBaseline(name: string, report: Report): string {
   return path
 }
 
-/** Throws an Error that lists the baselines there are. */
-export function readBaseline(name: string): Report {
+/** Null when there is none of that name. */
+export function readBaseline(name: string): Report | null {
   const path = baselinePath(name)
-  if (!existsSync(path)) {
-    const known = existsSync(BASELINES)
-      ? readdirSync(BASELINES)
-          .filter((file) => file.endsWith('.json'))
-          .map((file) => file.slice(0, -5))
-      : []
-    throw new Error(
-      `no baseline "${name}"; ${known.length === 0 ? 'there is none' : `there is ${known.join(', ')}`}`,
-    )
-  }
-  return JSON.parse(readFileSync(path, 'utf8')) as Report
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Report) : null
+}
+
+export function baselineNames(): string[] {
+  if (!existsSync(BASELINES)) return []
+  return readdirSync(BASELINES).flatMap((file) => (file.endsWith('.json') ? [file.slice(0, -5)] : []))
 }
 
 export function writeJson(path: string, report: Report): void {
@@ -150,13 +145,13 @@ function factor(ratio: number): string {
   return `${ratio >= 100 ? ratio.toFixed(0) : ratio >= 10 ? ratio.toFixed(1) : ratio.toFixed(2)} ×`
 }
 
-/** Columns as wide as they need, so that the Markdown reads well unrendered too. */
-function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+/** The first columns hold words, the others numbers. Columns as wide as they need, so that the Markdown reads well unrendered too. */
+function table(titles: readonly string[], rows: readonly (readonly string[])[], words = 2): string {
   const widths = titles.map((title, i) =>
     Math.max(title.length, 3, ...rows.map((row) => row[i]?.length ?? 0)),
   )
   const lineOf = (cells: readonly string[]) =>
-    `| ${cells.map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`
-  const rule = `|${widths.map((width, i) => (i < 2 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
+    `| ${cells.map((cell, i) => (i < words ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`
+  const rule = `|${widths.map((width, i) => (i < words ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
   return [lineOf(titles), rule, ...rows.map(lineOf)].join('\n')
 }

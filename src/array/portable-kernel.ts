@@ -6,8 +6,10 @@
  * Of a NaN only that it is one is promised: its sign and payload may differ between the ways, and between engines.
  * Who compares or hashes results takes one NaN for all.
  */
+import type { TypedArray } from './dtype.js'
 import { plainKernel } from './plain-kernel.js'
 import type { Kernel } from './primitives.js'
+import { binaryStaged, rowwiseStaged, softmaxFits, softmaxStaged } from './wasm/arithmetic.js'
 import { powStaged, unaryStaged, vectorKernel } from './wasm/functions.js'
 import { matmulStaged } from './wasm/matmul.js'
 import { addRowsStaged, pairwiseStaged, rowFits } from './wasm/reductions.js'
@@ -16,6 +18,7 @@ import { staging } from './wasm/staging.js'
 /** From these sizes on the copies in and out pay: multiplications of a product, elements of the others. */
 const PRODUCT_MIN = 512
 const ELEMENTS_MIN = 32
+const PAIRS_MIN = 256
 const SUM_MIN = 512
 
 export const portableKernel: Kernel = Object.freeze<Kernel>({
@@ -33,24 +36,20 @@ export const portableKernel: Kernel = Object.freeze<Kernel>({
   },
 
   binary(op, rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo) {
-    if (op === 'pow' && rows * columns >= ELEMENTS_MIN) {
-      const aStep = flatStep(rows, columns, ar, ac)
-      const bStep = flatStep(rows, columns, br, bc)
-      if (aStep !== null && bStep !== null && (a instanceof Float64Array || a instanceof Float32Array)) {
+    const count = rows * columns
+    if (count >= (op === 'pow' ? ELEMENTS_MIN : PAIRS_MIN)) {
+      if (a instanceof Float64Array || a instanceof Float32Array) {
         const memory = staging()
         if (memory !== null) {
-          return powStaged(
-            memory,
-            a,
-            ao,
-            aStep,
-            b as typeof a,
-            bo,
-            bStep,
-            out as typeof a,
-            oo,
-            rows * columns,
-          )
+          const [y, z] = [b as typeof a, out as typeof a]
+          const aStep = flatStep(rows, columns, ar, ac)
+          const bStep = flatStep(rows, columns, br, bc)
+          if (aStep !== null && bStep !== null) {
+            if (op === 'pow') return powStaged(memory, a, ao, aStep, y, bo, bStep, z, oo, count)
+            if (binaryStaged(memory, op, a, ao, aStep, y, bo, bStep, z, oo, count)) return
+          } else if (aStep === 1 && br === 0 && bc === 1) {
+            if (rowwiseStaged(memory, op, rows, columns, a, ao, y, bo, z, oo)) return
+          }
         }
       }
     }
@@ -94,10 +93,40 @@ export const portableKernel: Kernel = Object.freeze<Kernel>({
     }
     plainKernel.accumulateRows(op, x, xo, rows, columns, out, oo)
   },
+
+  softmaxRows(x, xo, rows, columns, out, oo) {
+    if (!softmaxWhenLarge(false, x, xo, rows, columns, out, oo)) {
+      plainKernel.softmaxRows(x, xo, rows, columns, out, oo)
+    }
+  },
+
+  logSoftmaxRows(x, xo, rows, columns, out, oo) {
+    if (!softmaxWhenLarge(true, x, xo, rows, columns, out, oo)) {
+      plainKernel.logSoftmaxRows(x, xo, rows, columns, out, oo)
+    }
+  },
 })
 
 /** The one step of a block that is contiguous (1) or a repeated element (0), else null. */
 function flatStep(rows: number, columns: number, row: number, column: number): 0 | 1 | null {
   if (column === 0 && (rows === 1 || row === 0)) return 0
   return (column === 1 || columns === 1) && (rows === 1 || row === columns) ? 1 : null
+}
+
+/** Returns whether it was done. */
+function softmaxWhenLarge(
+  isLog: boolean,
+  x: TypedArray,
+  xo: number,
+  rows: number,
+  columns: number,
+  out: TypedArray,
+  oo: number,
+): boolean {
+  if (rows * columns < ELEMENTS_MIN || columns < 2 || !softmaxFits(columns)) return false
+  if (!(x instanceof Float64Array || x instanceof Float32Array)) return false
+  const memory = staging()
+  if (memory === null) return false
+  softmaxStaged(memory, isLog, x, xo, rows, columns, out as typeof x, oo)
+  return true
 }

@@ -49,7 +49,10 @@ export function csv<const C extends Readonly<Record<string, ColumnType>>>(
   const places = types.map(([name]) => placeOf(name, names))
   for (const { fields, number } of lines) {
     if (fields.length !== names.length) {
-      throw new TapeError('BAD_FILE', `csv expected ${names.length} fields in line ${number}, got ${fields.length}`)
+      throw new TapeError(
+        'BAD_FILE',
+        `csv expected ${names.length} fields in line ${number}, got ${fields.length}`,
+      )
     }
   }
   const made = types.map(([name, type], i) => {
@@ -68,21 +71,30 @@ function checkedColumns(columns: unknown): [string, ColumnType][] {
   const entries = Object.entries(columns as Record<string, unknown>)
   for (const [name, type] of entries) {
     if (type === 'string' || isDType(type)) continue
-    throw new TapeError('BAD_DTYPE', `csv expected column "${name}" to be a dtype or 'string', got ${show(type)}`)
+    throw new TapeError(
+      'BAD_DTYPE',
+      `csv expected column "${name}" to be a dtype or 'string', got ${show(type)}`,
+    )
   }
   return entries as [string, ColumnType][]
 }
 
 function textOf(source: string | URL): string {
-  if (typeof source !== 'string' && !(source instanceof URL)) refuse(`csv expected a path or a text, got ${show(source)}`)
+  if (typeof source !== 'string' && !(source instanceof URL))
+    refuse(`csv expected a path or a text, got ${show(source)}`)
   if (typeof source === 'string' && /[\r\n]/.test(source)) return source.replace(/^\uFEFF/, '')
   return new TextDecoder().decode(bytesOfFile(source, 'csv')) // takes the byte order mark away
 }
 
 function placeOf(name: string, names: readonly string[]): number {
   const at = names.indexOf(name)
-  if (at < 0) throw new TapeError('BAD_FILE', `csv expected a column "${name}", got ${names.map((one) => `"${one}"`).join(', ')}`)
-  if (names.includes(name, at + 1)) throw new TapeError('BAD_FILE', `csv expected one column "${name}", got more than one of that name`)
+  if (at < 0)
+    throw new TapeError(
+      'BAD_FILE',
+      `csv expected a column "${name}", got ${names.map((one) => `"${one}"`).join(', ')}`,
+    )
+  if (names.includes(name, at + 1))
+    throw new TapeError('BAD_FILE', `csv expected one column "${name}", got more than one of that name`)
   return at
 }
 
@@ -108,7 +120,10 @@ function linesOf(text: string, delimiter: string): Line[] {
       at = end + 1
       const next = text[at]
       if (next !== undefined && next !== delimiter && next !== '\n' && next !== '\r') {
-        throw new TapeError('BAD_FILE', `csv expected a delimiter after the quoted field in line ${line}, got ${show(next)}`)
+        throw new TapeError(
+          'BAD_FILE',
+          `csv expected a delimiter after the quoted field in line ${line}, got ${show(next)}`,
+        )
       }
     } else {
       const start = at
@@ -153,7 +168,10 @@ function numberIn(field: string, type: DType, column: string, line: number): num
     const value = Number(text)
     if (floating || fits(value, type)) return value
   }
-  throw new TapeError('BAD_VALUE', `csv expected ${type} in line ${line}, column "${column}", got ${show(field)}`)
+  throw new TapeError(
+    'BAD_VALUE',
+    `csv expected ${type} in line ${line}, column "${column}", got ${show(field)}`,
+  )
 }
 
 function fits(value: number, type: DType): boolean {

@@ -34,7 +34,9 @@ export class DataLoader<T extends readonly Operand[]> {
   constructor(dataset: TensorDataset<T>, options: DataLoaderOptions = {}) {
     checkKeys(options, ['batchSize', 'shuffle', 'seed', 'dropLast'], 'DataLoader')
     if (!(dataset instanceof TensorDataset)) {
-      refuse(`DataLoader expected a TensorDataset, got ${show(dataset)}; wrap arrays with new TensorDataset(x, t)`)
+      refuse(
+        `DataLoader expected a TensorDataset, got ${show(dataset)}; wrap arrays with new TensorDataset(x, t)`,
+      )
     }
     this.dataset = dataset
     this.batchSize = integerOf(options.batchSize, 1, 1, 'batchSize', 'DataLoader')
@@ -68,12 +70,15 @@ export class DataLoader<T extends readonly Operand[]> {
   }
 
   #order(epoch: number): NDArray | null {
-    return this.#shuffle ? permutation(this.dataset.length, { key: { seed: this.#seed, counter: epoch } }) : null
+    return this.#shuffle
+      ? permutation(this.dataset.length, { key: { seed: this.#seed, counter: epoch } })
+      : null
   }
 }
 
 function rowsOf(order: NDArray | null, start: number, stop: number): NDArray {
   const rows = new Int32Array(stop - start)
-  for (let i = 0; i < rows.length; i++) rows[i] = order === null ? start + i : order.buffer[order.offset + start + i]!
+  for (let i = 0; i < rows.length; i++)
+    rows[i] = order === null ? start + i : order.buffer[order.offset + start + i]!
   return ndarray(rows)
 }

@@ -31,7 +31,8 @@ export function digits(options: DigitsOptions = {}): TensorDataset<[NDArray, NDA
   }
   const text = new TextDecoder().decode(bytesOfFile(new URL('digits.csv.gz', import.meta.url), 'digits'))
   const lines = text.trimEnd().split('\n')
-  const chosen = part === 'all' ? lines : part === 'train' ? lines.slice(0, TRAIN_ROWS) : lines.slice(TRAIN_ROWS)
+  const chosen =
+    part === 'all' ? lines : part === 'train' ? lines.slice(0, TRAIN_ROWS) : lines.slice(TRAIN_ROWS)
   const pixels = new Float64Array(chosen.length * PIXELS)
   const labels = new Int32Array(chosen.length)
   chosen.forEach((line, row) => {

@@ -10,9 +10,13 @@ export function bytesOfFile(path: string | URL, what: string): Uint8Array {
   try {
     return gunzipSync(bytes)
   } catch (error) {
-    throw new TapeError('BAD_FILE', `${what} expected ${String(path)} to be packed by gzip, as it begins; it is damaged or cut off`, {
-      cause: error,
-    })
+    throw new TapeError(
+      'BAD_FILE',
+      `${what} expected ${String(path)} to be packed by gzip, as it begins; it is damaged or cut off`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 
@@ -21,6 +25,8 @@ function read(path: string | URL, what: string): Uint8Array {
     return fs.readFileSync(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw new TapeError('FILE_NOT_FOUND', `${what} expected a file at ${String(path)}, found none`, { cause: error })
+    throw new TapeError('FILE_NOT_FOUND', `${what} expected a file at ${String(path)}, found none`, {
+      cause: error,
+    })
   }
 }

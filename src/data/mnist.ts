@@ -31,7 +31,10 @@ export function mnist(files: MnistFiles): TensorDataset<[NDArray, NDArray]> {
   checkKeys(files, ['images', 'labels', 'dtype'], 'mnist')
   const { images: imagePath, labels: labelPath, dtype = getDefaultDtype() } = files
   if (dtype !== 'float64' && dtype !== 'float32' && dtype !== 'uint8') {
-    throw new TapeError('BAD_DTYPE', `mnist expected dtype 'float64', 'float32' or 'uint8', got ${show(dtype)}`)
+    throw new TapeError(
+      'BAD_DTYPE',
+      `mnist expected dtype 'float64', 'float32' or 'uint8', got ${show(dtype)}`,
+    )
   }
   for (const path of [imagePath, labelPath]) {
     if (typeof path !== 'string' && !(path instanceof URL)) {
@@ -82,7 +85,10 @@ export function readIdx(path: string | URL): NDArray {
 }
 
 function cutOff(path: string | URL, expected: string, got: number): TapeError {
-  return new TapeError('BAD_FILE', `readIdx expected ${expected} in ${path}, got ${got}; the file is cut off or damaged`)
+  return new TapeError(
+    'BAD_FILE',
+    `readIdx expected ${expected} in ${path}, got ${got}; the file is cut off or damaged`,
+  )
 }
 
 function requireAxes(array: NDArray, axes: number, what: string, path: string | URL): void {

@@ -2,12 +2,13 @@
  * Arrays of equal length as a data set. Each is one constant Variable for as long as the data set lives, so that a tape
  * holds it once; a batch is a recorded `take` of rows, and costs its indices.
  */
+
+import { type NDArray, ndarray } from '../array/ndarray.js'
 import { formatShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
-import { take } from '../functions/indexing.js'
-import { type NDArray, ndarray } from '../array/ndarray.js'
-import { constant, type Operand, Variable } from '../graph/variable.js'
 import { refuse } from '../functions/attributes.js'
+import { take } from '../functions/indexing.js'
+import { constant, type Operand, Variable } from '../graph/variable.js'
 
 /** A Variable for each array of the data set. */
 export type Batch<T extends readonly unknown[]> = { -readonly [K in keyof T]: Variable }
@@ -48,7 +49,10 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
    * Throws   INDEX_OUT_OF_RANGE; BAD_DTYPE unless the indices are integers
    */
   take(indices: Variable | NDArray | readonly number[]): Batch<T> {
-    const rows = indices instanceof Variable ? indices : constant(Array.isArray(indices) ? int32(indices) : (indices as NDArray))
+    const rows =
+      indices instanceof Variable
+        ? indices
+        : constant(Array.isArray(indices) ? int32(indices) : (indices as NDArray))
     return (this.arrays as Variable[]).map((array) => take(array, rows)) as Batch<T>
   }
 

@@ -221,4 +221,6 @@ export const EVENT_KIND = {
 export type EventKind = (typeof EVENT_KIND)[EventType]
 
 /** What an event says besides where it stands. */
-export type Payload<E extends TapeEvent = TapeEvent> = E extends TapeEvent ? Omit<E, 'version' | 'position' | 'step'> : never
+export type Payload<E extends TapeEvent = TapeEvent> = E extends TapeEvent
+  ? Omit<E, 'version' | 'position' | 'step'>
+  : never

@@ -215,7 +215,9 @@ export class Packer {
       case 'LeafCreated':
         return this.leaf(this.text(leafForm(payload)), payload.source, payload.value)
       case 'FunctionCalled': {
-        const signature = this.text(callSignature(payload.function, payload.scope, payload.linked, payload.outputs))
+        const signature = this.text(
+          callSignature(payload.function, payload.scope, payload.linked, payload.outputs),
+        )
         const position = this.call(
           signature,
           this.attributes(signature, plainToText(payload.attributes, 'attributes')),
@@ -237,7 +239,12 @@ export class Packer {
           payload.accumulated,
         )
       case 'ValueAssigned':
-        return this.assigned(payload.variable, payload.source, this.text(arrayForm(payload.dtype, payload.shape)), payload.value)
+        return this.assigned(
+          payload.variable,
+          payload.source,
+          this.text(arrayForm(payload.dtype, payload.shape)),
+          payload.value,
+        )
       case 'GradientCleared':
         return this.cleared(payload.variable)
       case 'MetricLogged':
@@ -307,7 +314,10 @@ export class Packer {
 
   private ref(ref: Ref | null): void {
     if (ref !== null && !(ref > 0 && ref % 2 ** 40 < this.position)) {
-      throw new TapeError('BAD_EVENT', `event ${this.position} refers to ${ref}, which is not an earlier position of the run`)
+      throw new TapeError(
+        'BAD_EVENT',
+        `event ${this.position} refers to ${ref}, which is not an earlier position of the run`,
+      )
     }
     this.words[this.used++] = ref ?? 0
   }

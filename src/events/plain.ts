@@ -19,7 +19,9 @@ export function textToPlain(text: string, what: string): Plain {
   try {
     parsed = JSON.parse(text)
   } catch (cause) {
-    throw new TapeError('TAPE_CORRUPT', `${what} expected JSON, got ${JSON.stringify(text.slice(0, 60))}`, { cause })
+    throw new TapeError('TAPE_CORRUPT', `${what} expected JSON, got ${JSON.stringify(text.slice(0, 60))}`, {
+      cause,
+    })
   }
   return decode(parsed)
 }
@@ -29,10 +31,13 @@ const DEPTH_MAX = 64
 const NUMBER_KEY = /^\$+number$/
 
 function encode(value: unknown, path: string, depth: number): unknown {
-  if (depth > DEPTH_MAX) throw new TapeError('BAD_EVENT', `${path} is nested deeper than ${DEPTH_MAX} levels, or refers to itself`)
+  if (depth > DEPTH_MAX)
+    throw new TapeError('BAD_EVENT', `${path} is nested deeper than ${DEPTH_MAX} levels, or refers to itself`)
   switch (typeof value) {
     case 'number':
-      return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: Object.is(value, -0) ? '-0' : String(value) }
+      return Number.isFinite(value) && !Object.is(value, -0)
+        ? value
+        : { $number: Object.is(value, -0) ? '-0' : String(value) }
     case 'string':
     case 'boolean':
       return value
@@ -43,11 +48,17 @@ function encode(value: unknown, path: string, depth: number): unknown {
       if (prototype !== Object.prototype && prototype !== null) break
       const entries = Object.entries(value).filter(([, element]) => element !== undefined)
       const escape = entries.length === 1 && NUMBER_KEY.test(entries[0]![0]) ? '$' : ''
-      return Object.fromEntries(entries.map(([key, element]) => [escape + key, encode(element, `${path}.${key}`, depth + 1)]))
+      return Object.fromEntries(
+        entries.map(([key, element]) => [escape + key, encode(element, `${path}.${key}`, depth + 1)]),
+      )
     }
   }
-  const got = typeof value === 'object' ? `a ${(value as object).constructor?.name ?? 'object'}` : `a ${typeof value}`
-  throw new TapeError('BAD_EVENT', `${path} expected plain data (numbers, strings, booleans, null, arrays, objects), got ${got}`)
+  const got =
+    typeof value === 'object' ? `a ${(value as object).constructor?.name ?? 'object'}` : `a ${typeof value}`
+  throw new TapeError(
+    'BAD_EVENT',
+    `${path} expected plain data (numbers, strings, booleans, null, arrays, objects), got ${got}`,
+  )
 }
 
 function decode(value: unknown): Plain {
@@ -56,5 +67,7 @@ function decode(value: unknown): Plain {
   const keys = Object.keys(value)
   if (keys.length === 1 && keys[0] === '$number') return Number((value as { $number: string }).$number)
   const escaped = keys.length === 1 && NUMBER_KEY.test(keys[0]!) ? 1 : 0
-  return Object.fromEntries(keys.map((key) => [key.slice(escaped), decode((value as Record<string, unknown>)[key])]))
+  return Object.fromEntries(
+    keys.map((key) => [key.slice(escaped), decode((value as Record<string, unknown>)[key])]),
+  )
 }

@@ -68,7 +68,11 @@ export class EventStream {
     const waiting = packer.waiting
     if (waiting === 1) this.startAge()
     else if (waiting >= this.limits.eventsMax || packer.valueBytes >= this.limits.bytesMax) this.flush()
-    else if (waiting % CLOCK_EVERY === 0 && performance.now() - this.oldestAt > PATIENCE * this.limits.ageMaxMs) this.flush()
+    else if (
+      waiting % CLOCK_EVERY === 0 &&
+      performance.now() - this.oldestAt > PATIENCE * this.limits.ageMaxMs
+    )
+      this.flush()
   }
 
   /**
@@ -78,7 +82,11 @@ export class EventStream {
   private beforeRepetition(): void {
     const { waiting } = this.packer
     if (waiting === 0) return
-    if (waiting * PATIENCE >= this.limits.eventsMax || performance.now() - this.oldestAt > this.limits.ageMaxMs) this.flush()
+    if (
+      waiting * PATIENCE >= this.limits.eventsMax ||
+      performance.now() - this.oldestAt > this.limits.ageMaxMs
+    )
+      this.flush()
   }
 
   /** Hands over what waits, however little. */

@@ -4,9 +4,9 @@
  */
 import { TapeError } from '../errors.js'
 import {
+  type CallOutput,
   EVENT_KIND,
   EVENT_VERSION,
-  type CallOutput,
   type EventType,
   type RecordedArray,
   type Ref,
@@ -17,7 +17,9 @@ import { textToPlain } from './plain.js'
 import { ScalarValue } from './scalar-value.js'
 import { frozenEvent } from './validate.js'
 
-const TYPE_OF_KIND = new Map<number, EventType>(Object.entries(EVENT_KIND).map(([type, kind]) => [kind, type as EventType]))
+const TYPE_OF_KIND = new Map<number, EventType>(
+  Object.entries(EVENT_KIND).map(([type, kind]) => [kind, type as EventType]),
+)
 
 /** The events of batches, which must come in order, since a text is carried only by the batch in which it was first seen. */
 export class BatchUnpacker {
@@ -51,7 +53,11 @@ export class Unpacker {
   event(words: WordReader, position: number, step: number): TapeEvent {
     const kind = words.next()
     const type = TYPE_OF_KIND.get(kind)
-    if (type === undefined) throw new TapeError('TAPE_CORRUPT', `event ${position} has kind ${kind}, which no version of gradtape writes`)
+    if (type === undefined)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `event ${position} has kind ${kind}, which no version of gradtape writes`,
+      )
     const fact = { version: EVENT_VERSION, position, step }
     switch (type) {
       case 'StepStarted':
@@ -59,18 +65,40 @@ export class Unpacker {
       case 'LeafCreated': {
         const [role, requiresGrad, name, dtype, shape] = this.list(words.next(), position, 5)
         const source = words.ref()
-        return frozenEvent({ type, ...fact, role, requiresGrad, name, dtype, shape, source, value: words.value(dtype, shape) } as TapeEvent)
+        return frozenEvent({
+          type,
+          ...fact,
+          role,
+          requiresGrad,
+          name,
+          dtype,
+          shape,
+          source,
+          value: words.value(dtype, shape),
+        } as TapeEvent)
       }
       case 'FunctionCalled': {
         const [name, scope, linked, forms] = this.list(words.next(), position, 4)
         const text = words.next()
-        const attributes = textToPlain(this.text(text < 0 ? -1 - text : text, position), `attributes of event ${position}`)
+        const attributes = textToPlain(
+          this.text(text < 0 ? -1 - text : text, position),
+          `attributes of event ${position}`,
+        )
         const inputs = Array.from({ length: words.next() }, () => words.ref())
         const outputs = Array.from({ length: words.next() }, (_, slot): CallOutput => {
           const [dtype, shape] = (forms as [string, number[]][])[slot]!
           return { dtype, shape, value: words.value(dtype, shape) }
         })
-        return frozenEvent({ type, ...fact, function: name, attributes, inputs, outputs, scope, linked } as TapeEvent)
+        return frozenEvent({
+          type,
+          ...fact,
+          function: name,
+          attributes,
+          inputs,
+          outputs,
+          scope,
+          linked,
+        } as TapeEvent)
       }
       case 'GradientComputed': {
         const pass = words.next()
@@ -80,13 +108,32 @@ export class Unpacker {
         const held = HELD[words.next()]
         const contribution = words.value(dtype, shape)
         const accumulated = words.value(dtype, shape)
-        return frozenEvent({ type, ...fact, pass, variable, dtype, shape, gradient, contribution, held, accumulated } as TapeEvent)
+        return frozenEvent({
+          type,
+          ...fact,
+          pass,
+          variable,
+          dtype,
+          shape,
+          gradient,
+          contribution,
+          held,
+          accumulated,
+        } as TapeEvent)
       }
       case 'ValueAssigned': {
         const variable = words.ref()
         const source = words.ref()
         const [dtype, shape] = this.list(words.next(), position, 2)
-        return frozenEvent({ type, ...fact, variable, dtype, shape, source, value: words.value(dtype, shape) } as TapeEvent)
+        return frozenEvent({
+          type,
+          ...fact,
+          variable,
+          dtype,
+          shape,
+          source,
+          value: words.value(dtype, shape),
+        } as TapeEvent)
       }
       case 'GradientCleared':
         return frozenEvent({ type, ...fact, variable: words.ref() } as TapeEvent)
@@ -104,14 +151,16 @@ export class Unpacker {
 
   private text(number: number, position: number): string {
     const text = this.textOf(number)
-    if (text === undefined) throw new TapeError('TAPE_CORRUPT', `event ${position} names text ${number}, which no batch carried`)
+    if (text === undefined)
+      throw new TapeError('TAPE_CORRUPT', `event ${position} names text ${number}, which no batch carried`)
     return text
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the fields are checked one by one by frozenEvent
   private list(number: number, position: number, length: number): any[] {
     const list: unknown = JSON.parse(this.text(number, position))
-    if (!Array.isArray(list) || list.length !== length) throw new TapeError('TAPE_CORRUPT', `event ${position} expected a form of ${length} fields`)
+    if (!Array.isArray(list) || list.length !== length)
+      throw new TapeError('TAPE_CORRUPT', `event ${position} expected a form of ${length} fields`)
     return list
   }
 }

@@ -11,13 +11,27 @@ const isPlain: Check = (value) => value !== undefined
 const isRecord: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 const isCount: Check = (value) => Number.isInteger(value) && (value as number) >= 0
 const isRef: Check = (value, position) =>
-  Number.isSafeInteger(value) && (value as number) > 0 && (value as number) % REF_SLOT_UNIT < position && (value as number) % REF_SLOT_UNIT > 0
-const isShape: Check = (value) => Array.isArray(value) && value.every((extent) => Number.isInteger(extent) && extent >= 0)
-const isDtype: Check = (value) => typeof value === 'string' && ['float64', 'float32', 'int32', 'uint8', 'bool'].includes(value)
-const isArray: Check = (value) => typeof value === 'object' && value !== null && 'data' in value && isDtype((value as unknown as { dtype: unknown }).dtype, 0)
+  Number.isSafeInteger(value) &&
+  (value as number) > 0 &&
+  (value as number) % REF_SLOT_UNIT < position &&
+  (value as number) % REF_SLOT_UNIT > 0
+const isShape: Check = (value) =>
+  Array.isArray(value) && value.every((extent) => Number.isInteger(extent) && extent >= 0)
+const isDtype: Check = (value) =>
+  typeof value === 'string' && ['float64', 'float32', 'int32', 'uint8', 'bool'].includes(value)
+const isArray: Check = (value) =>
+  typeof value === 'object' &&
+  value !== null &&
+  'data' in value &&
+  isDtype((value as unknown as { dtype: unknown }).dtype, 0)
 const isOutput: Check = (value) => {
   const output = value as { dtype: unknown; shape: unknown; value: unknown }
-  return isRecord(value, 0) && isDtype(output.dtype, 0) && isShape(output.shape, 0) && orNull(isArray)(output.value, 0)
+  return (
+    isRecord(value, 0) &&
+    isDtype(output.dtype, 0) &&
+    isShape(output.shape, 0) &&
+    orNull(isArray)(output.value, 0)
+  )
 }
 const orNull =
   (check: Check): Check =>
@@ -33,31 +47,81 @@ const oneOf =
     options.includes(value)
 
 /** The fields of each event type besides version, position and step. */
-const FIELDS: { readonly [T in TapeEvent['type']]: Record<Exclude<keyof Extract<TapeEvent, { type: T }>, 'type' | 'version' | 'position' | 'step'>, Check> } = {
+const FIELDS: {
+  readonly [T in TapeEvent['type']]: Record<
+    Exclude<keyof Extract<TapeEvent, { type: T }>, 'type' | 'version' | 'position' | 'step'>,
+    Check
+  >
+} = {
   RunStarted: {
-    name: isText, seed: isNumber, config: isRecord, capture: isPlain, kernel: isText, engine: isText, node: isText, v8: isText,
-    platform: isText, host: isText, pid: isCount, startedAt: isText, parent: orNull(isRecord),
+    name: isText,
+    seed: isNumber,
+    config: isRecord,
+    capture: isPlain,
+    kernel: isText,
+    engine: isText,
+    node: isText,
+    v8: isText,
+    platform: isText,
+    host: isText,
+    pid: isCount,
+    startedAt: isText,
+    parent: orNull(isRecord),
   },
   StepStarted: { elapsedMs: isNumber },
   LeafCreated: {
-    role: oneOf('variable', 'parameter', 'constant'), requiresGrad: isBoolean, name: orNull(isText), dtype: isDtype, shape: isShape,
-    source: orNull(isRef), value: orNull(isArray),
+    role: oneOf('variable', 'parameter', 'constant'),
+    requiresGrad: isBoolean,
+    name: orNull(isText),
+    dtype: isDtype,
+    shape: isShape,
+    source: orNull(isRef),
+    value: orNull(isArray),
   },
-  FunctionCalled: { function: isText, attributes: isRecord, inputs: listOf(isRef), outputs: listOf(isOutput), scope: isText, linked: isBoolean },
-  BackwardStarted: { roots: listOf(isRef), gradients: listOf(orNull(isRef)), targets: orNull(listOf(isRef)), createGraph: isBoolean, retainGrad: isBoolean },
+  FunctionCalled: {
+    function: isText,
+    attributes: isRecord,
+    inputs: listOf(isRef),
+    outputs: listOf(isOutput),
+    scope: isText,
+    linked: isBoolean,
+  },
+  BackwardStarted: {
+    roots: listOf(isRef),
+    gradients: listOf(orNull(isRef)),
+    targets: orNull(listOf(isRef)),
+    createGraph: isBoolean,
+    retainGrad: isBoolean,
+  },
   GradientComputed: {
-    pass: isRef, variable: isRef, dtype: isDtype, shape: isShape, gradient: orNull(isRef), contribution: orNull(isArray),
-    held: oneOf('nothing', 'contribution', 'accumulated'), accumulated: orNull(isArray),
+    pass: isRef,
+    variable: isRef,
+    dtype: isDtype,
+    shape: isShape,
+    gradient: orNull(isRef),
+    contribution: orNull(isArray),
+    held: oneOf('nothing', 'contribution', 'accumulated'),
+    accumulated: orNull(isArray),
   },
   GradientCleared: { variable: isRef },
   GradientAssigned: { variable: isRef, gradient: isRef },
-  ValueAssigned: { variable: isRef, dtype: isDtype, shape: isShape, source: orNull(isRef), value: orNull(isArray) },
+  ValueAssigned: {
+    variable: isRef,
+    dtype: isDtype,
+    shape: isShape,
+    source: orNull(isRef),
+    value: orNull(isArray),
+  },
   VariableNamed: { variable: isRef, name: orNull(isText) },
   VariableUnchained: { variable: isRef },
   MetricLogged: { name: isText, value: isNumber, variable: orNull(isRef) },
   CheckpointTaken: { variables: listOf(isRef) },
   NoteAdded: { text: isText },
-  RunFinished: { status: oneOf('finished', 'failed', 'interrupted'), error: orNull(isText), elapsedMs: isNumber },
+  RunFinished: {
+    status: oneOf('finished', 'failed', 'interrupted'),
+    error: orNull(isText),
+    elapsedMs: isNumber,
+  },
 }
 
 /**
@@ -68,11 +132,16 @@ const FIELDS: { readonly [T in TapeEvent['type']]: Record<Exclude<keyof Extract<
 export function frozenEvent<E extends TapeEvent>(event: E): E {
   const { type, version, position, step } = event
   const fields = Object.hasOwn(EVENT_KIND, type) ? (FIELDS[type] as Record<string, Check>) : undefined
-  if (fields === undefined) throw new TapeError('TAPE_CORRUPT', `event ${position} has the unknown type ${JSON.stringify(type)}`)
+  if (fields === undefined)
+    throw new TapeError('TAPE_CORRUPT', `event ${position} has the unknown type ${JSON.stringify(type)}`)
   if (version !== EVENT_VERSION) {
-    throw new TapeError('TAPE_TOO_NEW', `event ${position} is ${type} version ${version}; this gradtape reads version ${EVENT_VERSION}: install a newer one`)
+    throw new TapeError(
+      'TAPE_TOO_NEW',
+      `event ${position} is ${type} version ${version}; this gradtape reads version ${EVENT_VERSION}: install a newer one`,
+    )
   }
-  if (!isCount(position, 0) || position < 1 || !isCount(step, 0)) throw new TapeError('TAPE_CORRUPT', `${type} stands at position ${position}, step ${step}`)
+  if (!isCount(position, 0) || position < 1 || !isCount(step, 0))
+    throw new TapeError('TAPE_CORRUPT', `${type} stands at position ${position}, step ${step}`)
   for (const name in fields) {
     const value = (event as unknown as Record<string, unknown>)[name]
     if (!fields[name]!(value, position)) {
@@ -83,7 +152,8 @@ export function frozenEvent<E extends TapeEvent>(event: E): E {
 }
 
 function freeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))
+    return value
   if ('data' in value && 'dtype' in value) return value // a RecordedArray: its maker's
   for (const element of Object.values(value)) freeze(element)
   return Object.freeze(value)

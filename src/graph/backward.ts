@@ -52,11 +52,20 @@ export function grad(
   const roots = outputs instanceof Variable ? [outputs] : [...outputs]
   const targets = inputs instanceof Variable ? [inputs] : [...inputs]
   const seeds = seedsOf(roots, options.gradients ?? [])
-  const found = new Pass({ roots, ...seeds, targets, createGraph: options.createGraph === true, retainGrad: false }).run()
+  const found = new Pass({
+    roots,
+    ...seeds,
+    targets,
+    createGraph: options.createGraph === true,
+    retainGrad: false,
+  }).run()
   return targets.map((target) => found.get(target) ?? new Variable(zerosLike(target.data), false, 'constant'))
 }
 
-function seedsOf(roots: readonly Variable[], gradients: readonly (Operand | undefined)[]): Pick<PassRequest, 'seeds' | 'seedGiven'> {
+function seedsOf(
+  roots: readonly Variable[],
+  gradients: readonly (Operand | undefined)[],
+): Pick<PassRequest, 'seeds' | 'seedGiven'> {
   const given = roots.map((root, i) => givenSeed(root, gradients[i]))
   const seeds = given.map((seed, i) => seed ?? new Variable(onesLike(roots[i]!.data), false, 'constant'))
   return { seeds, seedGiven: given.map((seed) => seed !== null) }
@@ -73,7 +82,10 @@ function givenSeed(root: Variable, given: Operand | undefined): Variable | null 
   if (given !== undefined) return gradientLike(given, root, 'gradient')
   if (root.gradientAssigned && root.grad !== null) return root.grad
   if (root.size === 1) return null
-  throw new TapeError('NOT_SCALAR', `backward() needs a scalar root, got ${formatShape(root.shape)}; sum it, or pass { gradient }`)
+  throw new TapeError(
+    'NOT_SCALAR',
+    `backward() needs a scalar root, got ${formatShape(root.shape)}; sum it, or pass { gradient }`,
+  )
 }
 
 class Pass {
@@ -84,7 +96,9 @@ class Pass {
   private readonly found = new Map<Variable, Variable>()
   private readonly targets: Set<Variable> | null
   /** Calls that an outer pass is collecting for: given back to it at the end. */
-  private borrowed: { call: Func; pass: number; pending: Variable | null; rest: (Variable | null)[] | null }[] | null = null
+  private borrowed:
+    | { call: Func; pass: number; pending: Variable | null; rest: (Variable | null)[] | null }[]
+    | null = null
   private recorder: Recorder | null = mode.recorder
   private recordedPass = 0
   private readonly request: PassRequest
@@ -130,19 +144,28 @@ class Pass {
     call.pendingRest = null
     return call.outputs.map((output, slot) => {
       const pending = slot === 0 ? first : (rest?.[slot - 1] ?? null)
-      return pending === null ? new Variable(zerosLike(output.data), false, 'constant') : this.finish(output, pending)
+      return pending === null
+        ? new Variable(zerosLike(output.data), false, 'constant')
+        : this.finish(output, pending)
     })
   }
 
   private distribute(call: Func, result: ReturnType<Func['backward']>): void {
     if (result instanceof Variable) {
-      if (call.inputCount !== 1) this.refuse(call, `one gradient for ${call.inputCount} inputs; return a list, with null for inputs that get none`)
+      if (call.inputCount !== 1)
+        this.refuse(
+          call,
+          `one gradient for ${call.inputCount} inputs; return a list, with null for inputs that get none`,
+        )
       this.give(call, 0, result)
       return
     }
     if (result === null) return
     if (!Array.isArray(result) || result.length !== call.inputCount) {
-      this.refuse(call, `${Array.isArray(result) ? `${result.length} gradients` : typeof result} for ${call.inputCount} input(s)`)
+      this.refuse(
+        call,
+        `${Array.isArray(result) ? `${result.length} gradients` : typeof result} for ${call.inputCount} input(s)`,
+      )
     }
     for (let slot = 0; slot < result.length; slot++) {
       const gradient = result[slot]
@@ -153,10 +176,14 @@ class Pass {
   private give(call: Func, slot: number, gradient: Variable): void {
     const input = call.linkedInput(slot)
     if (!input.requiresGrad) return
-    if (!(gradient instanceof Variable)) this.refuse(call, `a ${typeof gradient} for input ${slot}; return Variables`)
+    if (!(gradient instanceof Variable))
+      this.refuse(call, `a ${typeof gradient} for input ${slot}; return Variables`)
     const wanted = input.data
     if (!sameShape(gradient.shape, wanted.shape)) {
-      this.refuse(call, `shape ${formatShape(gradient.shape)} for input ${slot} of shape ${formatShape(wanted.shape)}`)
+      this.refuse(
+        call,
+        `shape ${formatShape(gradient.shape)} for input ${slot} of shape ${formatShape(wanted.shape)}`,
+      )
     }
     this.arrive(input, gradient.dtype === wanted.dtype ? gradient : this.cast(gradient, wanted.dtype))
   }
@@ -244,7 +271,10 @@ class Pass {
   }
 
   private refuse(call: Func, got: string): never {
-    throw new TapeError('BAD_GRADIENT', `${call.name}.backward expected one gradient per input, each of its input's shape; got ${got}`)
+    throw new TapeError(
+      'BAD_GRADIENT',
+      `${call.name}.backward expected one gradient per input, each of its input's shape; got ${got}`,
+    )
   }
 }
 

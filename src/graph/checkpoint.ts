@@ -42,7 +42,11 @@ export function checkpoint(fn: (...inputs: Variable[]) => Variable, ...inputs: O
     mode.linking = linking
   }
   const result = trace.numberOf(output)
-  const call = new Checkpoint({ program: trace.program as unknown as AttributeValue, inputs: trace.inputs.length, result })
+  const call = new Checkpoint({
+    program: trace.program as unknown as AttributeValue,
+    inputs: trace.inputs.length,
+    result,
+  })
   call.computed = output.data
   return call.apply(...trace.inputs)
 }
@@ -78,7 +82,9 @@ export class Checkpoint extends Func {
   private run(inputs: readonly Variable[]): Variable {
     const made: Variable[] = [...inputs]
     for (const call of this.program) {
-      made.push(...createFunc(call.function, call.attributes).applyAll(...call.inputs.map((number) => made[number]!)))
+      made.push(
+        ...createFunc(call.function, call.attributes).applyAll(...call.inputs.map((number) => made[number]!)),
+      )
     }
     return made[this.result]!
   }
@@ -98,21 +104,33 @@ class Trace implements Recorder {
 
   constructor(given: readonly Variable[]) {
     this.inputs = [...new Set(given)]
-    this.inputs.forEach((input, i) => this.numbers.set(input, i))
+    for (const [i, input] of this.inputs.entries()) this.numbers.set(input, i)
   }
 
   functionCalled(func: Func): void {
-    const inputs = Array.from({ length: func.inputCount }, (_, slot) => this.numberAsInput(func.linkedInput(slot)))
+    const inputs = Array.from({ length: func.inputCount }, (_, slot) =>
+      this.numberAsInput(func.linkedInput(slot)),
+    )
     for (let slot = 0; slot < func.outputCount; slot++) this.made.set(func.outputAt(slot), this.made.size)
-    this.program.push({ function: nameOfFunc(func), attributes: func.attributes, inputs, outputs: func.outputCount })
+    this.program.push({
+      function: nameOfFunc(func),
+      attributes: func.attributes,
+      inputs,
+      outputs: func.outputCount,
+    })
   }
 
   /** The number of the function's result; fixes the numbering of everything. */
   numberOf(output: unknown): number {
-    if (!(output instanceof Variable)) throw new TapeError('BAD_ARGUMENT', `checkpoint expected a function that returns a Variable, got ${typeof output}`)
+    if (!(output instanceof Variable))
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `checkpoint expected a function that returns a Variable, got ${typeof output}`,
+      )
     const result = this.numberAsInput(output)
     const shift = (number: number) => (number < 0 ? this.inputs.length - 1 - number : number)
-    for (const [i, call] of this.program.entries()) this.program[i] = { ...call, inputs: call.inputs.map(shift) }
+    for (const [i, call] of this.program.entries())
+      this.program[i] = { ...call, inputs: call.inputs.map(shift) }
     return shift(result)
   }
 
@@ -148,7 +166,10 @@ class Trace implements Recorder {
 }
 
 function refuse(what: string): never {
-  throw new TapeError('BAD_ARGUMENT', `checkpoint expected a function that only computes, but it ${what}; do that outside`)
+  throw new TapeError(
+    'BAD_ARGUMENT',
+    `checkpoint expected a function that only computes, but it ${what}; do that outside`,
+  )
 }
 
 /** Throws BAD_ARGUMENT for attributes that describe no program; a tape from elsewhere may say anything. */
@@ -161,13 +182,22 @@ function checkedProgram(attributes: Attributes): ProgramCall[] {
     Array.isArray(program) &&
     (program as unknown as ProgramCall[]).every((call) => {
       const right =
-        typeof call === 'object' && call !== null && typeof call.function === 'string' &&
-        typeof call.attributes === 'object' && Array.isArray(call.inputs) && call.inputs.every((number) => isCount(number) && number < known) && isCount(call.outputs)
+        typeof call === 'object' &&
+        call !== null &&
+        typeof call.function === 'string' &&
+        typeof call.attributes === 'object' &&
+        Array.isArray(call.inputs) &&
+        call.inputs.every((number) => isCount(number) && number < known) &&
+        isCount(call.outputs)
       known += right ? call.outputs : 0
       return right
     }) &&
     isCount(result) &&
     result < known
-  if (!fine) throw new TapeError('BAD_ARGUMENT', 'checkpoint is made by checkpoint(fn, …inputs); these attributes describe no program')
+  if (!fine)
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      'checkpoint is made by checkpoint(fn, …inputs); these attributes describe no program',
+    )
   return program as unknown as ProgramCall[]
 }

@@ -2,15 +2,22 @@
  * A differentiable function; one instance is one call. A subclass writes `forward` on arrays and `backward` on
  * Variables; `apply` computes, links the outputs to this call, and tells the recorder.
  */
-import { NDArray, type NestedArray, ndarray } from '../array/ndarray.js'
+
 import { isFloating, type TypedArray } from '../array/dtype.js'
+import { NDArray, type NestedArray, ndarray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { mode } from './mode.js'
 import type { Home } from './recorder.js'
 import { nameOfFunc } from './registry.js'
 import { asVariable, type Operand, Variable } from './variable.js'
 
-export type AttributeValue = null | boolean | number | string | readonly AttributeValue[] | { readonly [key: string]: AttributeValue }
+export type AttributeValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly AttributeValue[]
+  | { readonly [key: string]: AttributeValue }
 /** What a call was told besides its inputs (an axis, an exponent): plain data, kept on the tape. */
 export type Attributes = { readonly [key: string]: AttributeValue | undefined }
 
@@ -29,6 +36,8 @@ export abstract class Func {
   home: Home | null = null
   /** @internal The position of this call's event in its home. */
   ref = 0
+  /** @internal Dotted name of where the call was made; '' for nowhere in particular. */
+  scope = ''
   /** @internal Backward's bookkeeping: the pass that is collecting gradients here, and what it has of each output. */
   pass = 0
   /** @internal */
@@ -93,7 +102,8 @@ export abstract class Func {
   }
 
   get output(): Variable {
-    if (this.output0 === null) throw new TapeError('BAD_ARGUMENT', `${this.name} has no output yet; apply it first`)
+    if (this.output0 === null)
+      throw new TapeError('BAD_ARGUMENT', `${this.name} has no output yet; apply it first`)
     return this.outputWithValue(0)
   }
 
@@ -117,9 +127,13 @@ export abstract class Func {
 
   /** @internal The variable in `slot` itself, whatever value it has now: where a gradient goes. */
   linkedInput(slot: number): Variable {
-    const variable = slot === 0 ? this.input0 : slot === 1 ? this.input1 : (this.inputsRest?.variables[slot - 2] ?? null)
+    const variable =
+      slot === 0 ? this.input0 : slot === 1 ? this.input1 : (this.inputsRest?.variables[slot - 2] ?? null)
     if (variable === null) {
-      throw new TapeError('INDEX_OUT_OF_RANGE', `${this.name} has ${this.inputCount} inputs, asked for input ${slot}`)
+      throw new TapeError(
+        'INDEX_OUT_OF_RANGE',
+        `${this.name} has ${this.inputCount} inputs, asked for input ${slot}`,
+      )
     }
     return variable
   }
@@ -184,7 +198,9 @@ export abstract class Func {
     this.array1 = b.data
     const made = this.forward(a.data, b.data)
     if (made instanceof NDArray) return this.finish1(made, a.requiresGrad || b.requiresGrad)
-    return isArrayList(made) ? this.finish(made)[0]! : this.finish1(this.asArray(made), a.requiresGrad || b.requiresGrad)
+    return isArrayList(made)
+      ? this.finish(made)[0]!
+      : this.finish1(this.asArray(made), a.requiresGrad || b.requiresGrad)
   }
 
   /**
@@ -193,7 +209,8 @@ export abstract class Func {
   restore(inputs: Variable[], outputs: Variable[], order: number, home: Home, ref: number): void {
     this.setInputs(inputs, true)
     this.output0 = outputs[0]!
-    if (outputs.length > 1) this.outputsRest = { variables: outputs.slice(1), arrays: outputs.slice(1).map(() => null) }
+    if (outputs.length > 1)
+      this.outputsRest = { variables: outputs.slice(1), arrays: outputs.slice(1).map(() => null) }
     for (let slot = 0; slot < outputs.length; slot++) {
       outputs[slot]!.creator = this
       outputs[slot]!.slot = slot
@@ -205,17 +222,26 @@ export abstract class Func {
 
   private finish1(array: NDArray, requiresGrad: boolean): Variable {
     const linking = mode.linking
-    const y = new Variable(array, linking && requiresGrad && this.differentiable && (array.dtype === 'float64' || array.dtype === 'float32'), 'variable')
+    const y = new Variable(
+      array,
+      linking &&
+        requiresGrad &&
+        this.differentiable &&
+        (array.dtype === 'float64' || array.dtype === 'float32'),
+      'variable',
+    )
     if (linking) y.creator = this
     this.output0 = y
     this.made0 = array
     this.order = ++mode.clock
+    this.scope = mode.scope
     if (mode.recorder !== null) mode.recorder.functionCalled(this, linking)
     return y
   }
 
   private finish(arrays: NDArray[]): Variable[] {
-    if (arrays.length === 0) throw new TapeError('BAD_VALUE', `${this.name}.forward expected at least one output, got none`)
+    if (arrays.length === 0)
+      throw new TapeError('BAD_VALUE', `${this.name}.forward expected at least one output, got none`)
     let requiresGrad = false
     for (let slot = 0; slot < this.inputCount; slot++) requiresGrad ||= this.linkedInput(slot).requiresGrad
     requiresGrad &&= this.differentiable
@@ -230,6 +256,7 @@ export abstract class Func {
     this.made0 = arrays[0]!
     if (outputs.length > 1) this.outputsRest = { variables: outputs.slice(1), arrays: arrays.slice(1) }
     this.order = ++mode.clock
+    this.scope = mode.scope
     if (mode.recorder !== null) mode.recorder.functionCalled(this, linking)
     return outputs
   }
@@ -270,7 +297,10 @@ export abstract class Func {
   private asArray(made: ForwardResult): NDArray {
     if (made instanceof NDArray) return made
     if (typeof made === 'number' || Array.isArray(made) || ArrayBuffer.isView(made)) return ndarray(made)
-    throw new TapeError('BAD_VALUE', `${this.name}.forward expected to return an NDArray or a list of them, got ${made === null ? 'null' : typeof made}`)
+    throw new TapeError(
+      'BAD_VALUE',
+      `${this.name}.forward expected to return an NDArray or a list of them, got ${made === null ? 'null' : typeof made}`,
+    )
   }
 
   /**
@@ -279,7 +309,11 @@ export abstract class Func {
    */
   private checkRemaking(): void {
     const funcClass = this.constructor as new (attributes: Attributes) => Func
-    if (funcClass.length > 0 && Object.keys(this.attributes).length === 0 && !this.equals(remade(funcClass))) {
+    if (
+      funcClass.length > 0 &&
+      Object.keys(this.attributes).length === 0 &&
+      !this.equals(remade(funcClass))
+    ) {
       throw new TapeError(
         'ATTRIBUTES_MISSING',
         `${funcClass.name}'s constructor takes ${funcClass.length} argument(s), but the call has no attributes, so the tape could not make it again; ` +
@@ -292,10 +326,15 @@ export abstract class Func {
   /** Whether the other has the same plain fields. */
   private equals(other: Func | null): boolean {
     if (other === null) return false
-    const isPlain = (value: unknown) => typeof value !== 'function' && (typeof value !== 'object' || value === null || Array.isArray(value))
+    const isPlain = (value: unknown) =>
+      typeof value !== 'function' && (typeof value !== 'object' || value === null || Array.isArray(value))
     return Object.entries(this).every(([key, value]) => {
       const fresh = (other as unknown as Record<string, unknown>)[key]
-      return key === 'attributes' || (!isPlain(value) && !isPlain(fresh)) || JSON.stringify(value) === JSON.stringify(fresh)
+      return (
+        key === 'attributes' ||
+        (!isPlain(value) && !isPlain(fresh)) ||
+        JSON.stringify(value) === JSON.stringify(fresh)
+      )
     })
   }
 }

@@ -1,5 +1,5 @@
 /** Compares the gradients that backward computes with central differences; for tests and for users' own functions. */
-import { type ArrayLike, NDArray, ndarray } from '../array/ndarray.js'
+import { type ArrayLike, type NDArray, ndarray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { grad } from './backward.js'
 import { unrecorded, withLinking } from './mode.js'
@@ -33,7 +33,9 @@ export function checkGradients(
   options: GradientCheckOptions = {},
 ): GradientCheckReport {
   const { step = 1e-6, tolerance = 1e-6, throwOnFailure = true } = options
-  const points = inputs.map((input) => (input instanceof Variable ? input.data : ndarray(input)).astype('float64'))
+  const points = inputs.map((input) =>
+    (input instanceof Variable ? input.data : ndarray(input)).astype('float64'),
+  )
   const report = unrecorded(() => {
     const variables = points.map((point) => new Variable(point))
     const output = withLinking(true, () => fn(...variables))
@@ -50,7 +52,8 @@ export function checkGradients(
     points.forEach((point, input) => {
       for (let element = 0; element < point.size; element++) {
         const h = step * Math.max(1, Math.abs(point.data[element]!))
-        const numeric = (weigh(nudged(points, input, element, h)) - weigh(nudged(points, input, element, -h))) / (2 * h)
+        const numeric =
+          (weigh(nudged(points, input, element, h)) - weigh(nudged(points, input, element, -h))) / (2 * h)
         const exact = analytic[input]!.data.data[element]!
         const relative = Math.abs(exact - numeric) / Math.max(1, Math.abs(exact), Math.abs(numeric))
         const error = Number.isNaN(relative) ? Number.POSITIVE_INFINITY : relative
@@ -77,5 +80,7 @@ function weightsLike(y: NDArray): NDArray {
 }
 
 function nudged(points: readonly NDArray[], input: number, element: number, by: number): NDArray[] {
-  return points.map((point, i) => (i === input ? point.map((value, j) => (j === element ? value + by : value)) : point))
+  return points.map((point, i) =>
+    i === input ? point.map((value, j) => (j === element ? value + by : value)) : point,
+  )
 }

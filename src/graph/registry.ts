@@ -6,7 +6,9 @@ import { TapeError } from '../errors.js'
 import type { Attributes, Func } from './func.js'
 
 /** A class of functions: made anew for each call from the attributes the call had. */
-export type FuncClass = (new (attributes: never) => Func) & { readonly name: string; readonly funcName?: string }
+export type FuncClass = (new (
+  attributes: never,
+) => Func) & { readonly name: string; readonly funcName?: string }
 
 const classes = new Map<string, FuncClass>()
 const names = new WeakMap<object, string>()
@@ -88,7 +90,9 @@ function sameAttributes(a: unknown, b: unknown): boolean {
   const others = Object.keys(b).filter((key) => (b as Record<string, unknown>)[key] !== undefined)
   return (
     keys.length === others.length &&
-    keys.every((key) => sameAttributes((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+    keys.every((key) =>
+      sameAttributes((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]),
+    )
   )
 }
 

@@ -25,7 +25,12 @@ export interface TransformOptions {
  * v        shape of fn's output; may be left out for a scalar
  * Returns  the value of fn, and the product for each input
  */
-export function vjp(fn: Differentiable, inputs: Point, v?: Operand, options: TransformOptions = {}): { value: Variable; gradients: Variable[] } {
+export function vjp(
+  fn: Differentiable,
+  inputs: Point,
+  v?: Operand,
+  options: TransformOptions = {},
+): { value: Variable; gradients: Variable[] } {
   const points = variablesOf(inputs)
   const value = evaluate(fn, points)
   const gradients = grad([value], points, { ...options, ...(v === undefined ? {} : { gradients: [v] }) })
@@ -38,17 +43,28 @@ export function vjp(fn: Differentiable, inputs: Point, v?: Operand, options: Tra
  * v        a direction for each input, in its shape
  * Returns  the value of fn, and the product in fn's shape
  */
-export function jvp(fn: Differentiable, inputs: Point, v: Point, options: TransformOptions = {}): { value: Variable; tangent: Variable } {
+export function jvp(
+  fn: Differentiable,
+  inputs: Point,
+  v: Point,
+  options: TransformOptions = {},
+): { value: Variable; tangent: Variable } {
   const points = variablesOf(inputs)
   const directions = listOf(v)
   if (directions.length !== points.length) {
-    throw new TapeError('BAD_ARGUMENT', `jvp expected one direction for each of ${points.length} inputs, got ${directions.length}`)
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `jvp expected one direction for each of ${points.length} inputs, got ${directions.length}`,
+    )
   }
   const value = evaluate(fn, points)
   const seed = new Variable(zerosLike(value.data), true, 'variable')
   const products = withLinking(true, () => grad([value], points, { gradients: [seed], createGraph: true }))
-  const dependent = products.map((product, i) => ({ product, direction: gradientLike(directions[i]!, points[i]!, 'direction') })).filter(({ product }) => product.requiresGrad)
-  if (dependent.length === 0) return { value, tangent: new Variable(zerosLike(value.data), false, 'constant') }
+  const dependent = products
+    .map((product, i) => ({ product, direction: gradientLike(directions[i]!, points[i]!, 'direction') }))
+    .filter(({ product }) => product.requiresGrad)
+  if (dependent.length === 0)
+    return { value, tangent: new Variable(zerosLike(value.data), false, 'constant') }
   const [tangent] = grad(
     dependent.map(({ product }) => product),
     [seed],
@@ -63,8 +79,16 @@ export function jvp(fn: Differentiable, inputs: Point, v: Point, options: Transf
  * Returns  a Variable for one input; a list for a list of inputs
  */
 export function jacobian(fn: Differentiable, inputs: Operand, options?: TransformOptions): Variable
-export function jacobian(fn: Differentiable, inputs: readonly Variable[], options?: TransformOptions): Variable[]
-export function jacobian(fn: Differentiable, inputs: Point, options: TransformOptions = {}): Variable | Variable[] {
+export function jacobian(
+  fn: Differentiable,
+  inputs: readonly Variable[],
+  options?: TransformOptions,
+): Variable[]
+export function jacobian(
+  fn: Differentiable,
+  inputs: Point,
+  options: TransformOptions = {},
+): Variable | Variable[] {
   const points = variablesOf(inputs)
   const rows = rowsOf(evaluate(fn, points), points, options)
   return isList(inputs) ? rows : rows[0]!
@@ -81,11 +105,17 @@ export function hessian(fn: Differentiable, input: Operand, options: TransformOp
 }
 
 /** Hessian-vector product of a scalar function, without the Hessian: the gradient of (gradient · v). */
-export function hvp(fn: Differentiable, input: Operand, v: Operand, options: TransformOptions = {}): { value: Variable; product: Variable } {
+export function hvp(
+  fn: Differentiable,
+  input: Operand,
+  v: Operand,
+  options: TransformOptions = {},
+): { value: Variable; product: Variable } {
   const [point] = variablesOf(input) as [Variable]
   const value = evaluate(fn, [point])
   const [gradient] = grad([scalarOf(value)], [point], { createGraph: true })
-  if (!gradient!.requiresGrad) return { value, product: new Variable(zerosLike(point.data), false, 'constant') }
+  if (!gradient!.requiresGrad)
+    return { value, product: new Variable(zerosLike(point.data), false, 'constant') }
   const [product] = grad([gradient!], [point], { ...options, gradients: [v] })
   return { value, product: product! }
 }
@@ -95,7 +125,11 @@ function gradientOf(fn: Differentiable, point: Variable): Variable {
 }
 
 function scalarOf(value: Variable): Variable {
-  if (value.size !== 1) throw new TapeError('NOT_SCALAR', `hessian and hvp need a scalar function, got an output of shape ${formatShape(value.shape)}; sum it`)
+  if (value.size !== 1)
+    throw new TapeError(
+      'NOT_SCALAR',
+      `hessian and hvp need a scalar function, got an output of shape ${formatShape(value.shape)}; sum it`,
+    )
   return value
 }
 
@@ -103,20 +137,27 @@ function scalarOf(value: Variable): Variable {
 function rowsOf(y: Variable, points: readonly Variable[], options: TransformOptions): Variable[] {
   const rows = points.map(() => [] as Variable[])
   for (let i = 0; i < y.size; i++) {
-    const oneHot = ndarray(Float64Array.from({ length: y.size }, (_, j) => (i === j ? 1 : 0)), { shape: y.shape }).astype(y.dtype)
-    const found = y.requiresGrad ? grad([y], points, { ...options, gradients: [oneHot] }) : points.map((point) => new Variable(zerosLike(point.data), false, 'constant'))
+    const oneHot = ndarray(
+      Float64Array.from({ length: y.size }, (_, j) => (i === j ? 1 : 0)),
+      { shape: y.shape },
+    ).astype(y.dtype)
+    const found = y.requiresGrad
+      ? grad([y], points, { ...options, gradients: [oneHot] })
+      : points.map((point) => new Variable(zerosLike(point.data), false, 'constant'))
     for (let k = 0; k < points.length; k++) rows[k]!.push(found[k]!)
   }
   return rows.map((list, k) => {
     const shape = [...y.shape, ...points[k]!.shape]
-    if (list.length === 0) return new Variable(ndarray(new Float64Array(0), { shape }).astype(points[k]!.dtype), false, 'constant')
+    if (list.length === 0)
+      return new Variable(ndarray(new Float64Array(0), { shape }).astype(points[k]!.dtype), false, 'constant')
     return createFunc('reshape', { shape }).apply(createFunc('stack', { axis: 0 }).apply(...list))
   })
 }
 
 function evaluate(fn: Differentiable, points: readonly Variable[]): Variable {
   const value = withLinking(true, () => fn(...points))
-  if (!(value instanceof Variable)) throw new TapeError('BAD_ARGUMENT', `expected a function that returns a Variable, got ${typeof value}`)
+  if (!(value instanceof Variable))
+    throw new TapeError('BAD_ARGUMENT', `expected a function that returns a Variable, got ${typeof value}`)
   return value
 }
 
@@ -129,7 +170,13 @@ function variablesOf(point: Point): Variable[] {
 }
 
 function isList(point: Point): point is readonly Variable[] {
-  return Array.isArray(point) && point.length > 0 && (point as readonly unknown[]).every((element) => element instanceof Variable || element instanceof NDArray)
+  return (
+    Array.isArray(point) &&
+    point.length > 0 &&
+    (point as readonly unknown[]).every(
+      (element) => element instanceof Variable || element instanceof NDArray,
+    )
+  )
 }
 
 function listOf(point: Point): readonly Operand[] {

@@ -2,9 +2,10 @@
  * A node of the graph: an array with `data`, `grad`, `creator` and `name`. It knows who records it and under which
  * number, and nothing of what the numbers mean. The functions are added as methods by `functions/methods.ts`.
  */
-import { type ArrayLike, full, NDArray, ndarray, scalar } from '../array/ndarray.js'
+
 import { type DType, getDefaultDtype, isFloating } from '../array/dtype.js'
-import { sameShape, formatShape, type Shape } from '../array/shape.js'
+import { type ArrayLike, full, NDArray, ndarray, scalar } from '../array/ndarray.js'
+import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import type { Func } from './func.js'
 import { mode } from './mode.js'
@@ -73,7 +74,10 @@ export class Variable {
     const array = leafArray(value as ArrayLike, options?.dtype)
     const floating = isFloating(array.dtype)
     if (options?.requiresGrad === true && !floating) {
-      throw new TapeError('BAD_DTYPE', `only float64 and float32 can require a gradient, got ${array.dtype}; pass { dtype: 'float64' }`)
+      throw new TapeError(
+        'BAD_DTYPE',
+        `only float64 and float32 can require a gradient, got ${array.dtype}; pass { dtype: 'float64' }`,
+      )
     }
     this.array = array
     this.requiresGrad = floating && options?.requiresGrad !== false
@@ -95,10 +99,16 @@ export class Variable {
     const current = this.data
     const next = value instanceof NDArray ? value : ndarray(value, { dtype: current.dtype })
     if (!sameShape(next.shape, current.shape)) {
-      throw new TapeError('SHAPE_MISMATCH', `${this.describe()}.data expected shape ${formatShape(current.shape)}, got ${formatShape(next.shape)}; make a new Variable for another shape`)
+      throw new TapeError(
+        'SHAPE_MISMATCH',
+        `${this.describe()}.data expected shape ${formatShape(current.shape)}, got ${formatShape(next.shape)}; make a new Variable for another shape`,
+      )
     }
     if (next.dtype !== current.dtype) {
-      throw new TapeError('BAD_DTYPE', `${this.describe()}.data expected ${current.dtype}, got ${next.dtype}; convert it with .astype('${current.dtype}')`)
+      throw new TapeError(
+        'BAD_DTYPE',
+        `${this.describe()}.data expected ${current.dtype}, got ${next.dtype}; convert it with .astype('${current.dtype}')`,
+      )
     }
     forgetConstant(this)
     this.array = next
@@ -249,7 +259,10 @@ export function constant(value: Operand, options: { name?: string; dtype?: DType
 export function parameter(value: ArrayLike, options: { name?: string; dtype?: DType } = {}): Variable {
   const array = leafArray(value, options.dtype)
   if (!isFloating(array.dtype)) {
-    throw new TapeError('BAD_DTYPE', `a parameter expected float64 or float32, got ${array.dtype}; pass { dtype: 'float64' }`)
+    throw new TapeError(
+      'BAD_DTYPE',
+      `a parameter expected float64 or float32, got ${array.dtype}; pass { dtype: 'float64' }`,
+    )
   }
   const made = new Variable(array, true, 'parameter')
   if (options.name !== undefined) made.setNameQuietly(checkedName(options.name))
@@ -271,17 +284,25 @@ export function asVariable(value: Operand, partner: Variable | null = null): Var
 /** `value` as a gradient of `variable`: same shape (a number fills it), same dtype. */
 export function gradientLike(value: Operand, variable: Variable, what: string): Variable {
   const { shape, dtype } = variable.data
-  if (typeof value === 'number' && shape.length > 0) return new Variable(full(shape, value, dtype), false, 'constant')
+  if (typeof value === 'number' && shape.length > 0)
+    return new Variable(full(shape, value, dtype), false, 'constant')
   const gradient = asVariable(value, variable)
   if (!sameShape(gradient.shape, shape)) {
-    throw new TapeError('SHAPE_MISMATCH', `${what} of ${variable.describe()} expected shape ${formatShape(shape)}, got ${formatShape(gradient.shape)}`)
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `${what} of ${variable.describe()} expected shape ${formatShape(shape)}, got ${formatShape(gradient.shape)}`,
+    )
   }
   return gradient.dtype === dtype ? gradient : new Variable(gradient.data.astype(dtype), false, 'constant')
 }
 
 // Numbers as operands repeat (a loop's 0.1, 2, 1): one constant each keeps them one leaf of a run, not one a call.
 const CONSTANTS_MAX = 4096
-const constants = { float64: new Map<number, Variable>(), float32: new Map<number, Variable>(), int32: new Map<number, Variable>() }
+const constants = {
+  float64: new Map<number, Variable>(),
+  float32: new Map<number, Variable>(),
+  int32: new Map<number, Variable>(),
+}
 
 function constantOfNumber(value: number, dtype: 'float64' | 'float32' | 'int32'): Variable {
   if (Object.is(value, -0)) return new Variable(scalar(value, dtype), false, 'constant') // a Map takes −0 for 0
@@ -298,7 +319,8 @@ function constantOfNumber(value: number, dtype: 'float64' | 'float32' | 'int32')
 /** An assigned constant is no longer the number it is known by. */
 function forgetConstant(variable: Variable): void {
   const array = variable.loadedData
-  if (variable.role !== 'constant' || array === null || array.size !== 1 || !(array.dtype in constants)) return
+  if (variable.role !== 'constant' || array === null || array.size !== 1 || !(array.dtype in constants))
+    return
   const known = constants[array.dtype as keyof typeof constants]
   if (known.get(array.item()) === variable) known.delete(array.item())
 }
@@ -311,7 +333,10 @@ function numberDtype(value: number, partner: Variable | null): 'float64' | 'floa
 
 function leafArray(value: ArrayLike, dtype: DType | undefined): NDArray {
   if ((value as unknown) instanceof Variable) {
-    throw new TapeError('BAD_ARGUMENT', 'new Variable() expected numbers, got a Variable; use it as it is, or take .detach() of it')
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      'new Variable() expected numbers, got a Variable; use it as it is, or take .detach() of it',
+    )
   }
   return dtype === undefined ? ndarray(value) : ndarray(value, { dtype })
 }

@@ -1,6 +1,7 @@
 /** Attention in several heads, with learned projections in and out. */
-import { TapeError } from '../errors.js'
+
 import { formatShape } from '../array/shape.js'
+import { TapeError } from '../errors.js'
 import { scaledDotProductAttention } from '../functions/attention.js'
 import { checkKeys, flagOf, refuse } from '../functions/attributes.js'
 import { reshape, transpose } from '../functions/shapes.js'
@@ -35,7 +36,9 @@ export class MultiHeadAttention extends Module {
     sizeOption(width, 'width', 'MultiHeadAttention')
     this.heads = sizeOption(heads, 'heads', 'MultiHeadAttention')
     if (width % heads !== 0) {
-      refuse(`MultiHeadAttention expected a width that its heads divide, got width ${width} and ${heads} heads`)
+      refuse(
+        `MultiHeadAttention expected a width that its heads divide, got width ${width} and ${heads} heads`,
+      )
     }
     this.#causal = flagOf(options.causal, false, 'causal', 'MultiHeadAttention')
     const { bias, dtype } = options
@@ -75,5 +78,8 @@ export class MultiHeadAttention extends Module {
 function checked(x: Operand): Variable {
   const variable = asVariable(x)
   if (variable.ndim === 3) return variable
-  throw new TapeError('SHAPE_MISMATCH', `MultiHeadAttention expected [n, length, width], got ${formatShape(variable.shape)}`)
+  throw new TapeError(
+    'SHAPE_MISMATCH',
+    `MultiHeadAttention expected [n, length, width], got ${formatShape(variable.shape)}`,
+  )
 }

@@ -38,7 +38,9 @@ export class Conv2d extends Module {
     const dtype = floatDtype(options.dtype, 'Conv2d')
     const fanIn = inputs * rows * columns
     this.weight = uniformParameter([outputs, inputs, rows, columns], fanIn, dtype)
-    this.bias = flagOf(options.bias, true, 'bias', 'Conv2d') ? uniformParameter([outputs], fanIn, dtype) : null
+    this.bias = flagOf(options.bias, true, 'bias', 'Conv2d')
+      ? uniformParameter([outputs], fanIn, dtype)
+      : null
     this.#windows = {
       stride: pairOf(options.stride, [1, 1], 1, 'stride', 'Conv2d'),
       padding: pairOf(options.padding, [0, 0], 0, 'padding', 'Conv2d'),

@@ -97,7 +97,10 @@ function readerOf(view: DataView, type: ElementType, little: boolean, what: stri
 
 function fitting(value: bigint, i: number, what: string): number {
   if (BigInt.asIntN(32, value) === value) return Number(value)
-  throw new TapeError('BAD_VALUE', `${what} expected integers that fit into int32, got ${value} at element ${i}; save it as float64`)
+  throw new TapeError(
+    'BAD_VALUE',
+    `${what} expected integers that fit into int32, got ${value} at element ${i}; save it as float64`,
+  )
 }
 
 /** Sign, 5 bits of exponent, 10 of fraction. */

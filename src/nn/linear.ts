@@ -22,7 +22,9 @@ export class Linear extends Module {
     sizeOption(outputs, 'outputs', 'Linear')
     const dtype = floatDtype(options.dtype, 'Linear')
     this.weight = uniformParameter([inputs, outputs], inputs, dtype)
-    this.bias = flagOf(options.bias, true, 'bias', 'Linear') ? uniformParameter([outputs], inputs, dtype) : null
+    this.bias = flagOf(options.bias, true, 'bias', 'Linear')
+      ? uniformParameter([outputs], inputs, dtype)
+      : null
   }
 
   override forward(x: Operand): Variable {

@@ -61,7 +61,10 @@ function isPlainObject(value: object): boolean {
 /** Only a Map whose keys hold dots, or whose keys read alike, can give one path to two things. */
 function put<T>(into: Map<string, T>, path: string, value: T): void {
   if (into.has(path)) {
-    throw new TapeError('BAD_ARGUMENT', `a module expected one thing for each path, got two for "${path}"; give its Map other keys`)
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `a module expected one thing for each path, got two for "${path}"; give its Map other keys`,
+    )
   }
   into.set(path, value)
 }

@@ -262,6 +262,7 @@ function isLonger(path: string, before: string | null): boolean {
 
 /** Where a module is called from, and then what its path has beyond its caller's. */
 function scopeOf(outer: string, callerPath: string, path: string): string {
-  const own = callerPath !== '' && path.startsWith(`${callerPath}.`) ? path.slice(callerPath.length + 1) : path
+  const own =
+    callerPath !== '' && path.startsWith(`${callerPath}.`) ? path.slice(callerPath.length + 1) : path
   return outer === '' ? own : own === '' ? outer : `${outer}.${own}`
 }

@@ -80,7 +80,8 @@ export class BatchNorm extends Module {
   override forward(x: Operand): Variable {
     const { weight, bias, runningMean, runningVariance } = this
     const eps = this.#eps
-    if (!this.training) return batchNorm(x, weight, bias, { eps, training: false, runningMean, runningVariance })
+    if (!this.training)
+      return batchNorm(x, weight, bias, { eps, training: false, runningMean, runningVariance })
     const input = asVariable(x)
     const y = batchNorm(input, weight, bias, { eps })
     const [mean, variance] = noGrad(() =>

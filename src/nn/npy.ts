@@ -63,9 +63,13 @@ export function fromNpy(bytes: Uint8Array, what: string): NDArray {
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(fields)
   const extents = /'shape'\s*:\s*\(([\d,\sL]*)\)/.exec(fields)
   if (description === null) {
-    throw new TapeError('BAD_DTYPE', `${what} expected one plain number type, got the header ${fields.trim()}; save the fields of a structured array apart`)
+    throw new TapeError(
+      'BAD_DTYPE',
+      `${what} expected one plain number type, got the header ${fields.trim()}; save the fields of a structured array apart`,
+    )
   }
-  if (order === null || extents === null) refuse(what, `a header with fortran_order and shape, got ${fields.trim()}`)
+  if (order === null || extents === null)
+    refuse(what, `a header with fortran_order and shape, got ${fields.trim()}`)
   const type = ELEMENT_TYPES[description[2]!]
   if (type === undefined) {
     throw new TapeError(
@@ -73,7 +77,11 @@ export function fromNpy(bytes: Uint8Array, what: string): NDArray {
       `${what} expected elements of ${Object.keys(ELEMENT_TYPES).join(', ')}, got '${description[1]}${description[2]}'; convert it with .astype('float64') in NumPy`,
     )
   }
-  const shape = extents[1]!.split(',').map((part) => part.replace('L', '').trim()).filter((part) => part !== '').map(Number)
+  const shape = extents[1]!
+    .split(',')
+    .map((part) => part.replace('L', '').trim())
+    .filter((part) => part !== '')
+    .map(Number)
   const fortran = order[1] === 'True'
   const stored = fortran ? [...shape].reverse() : shape
   const array = readElements(bytes, start, type, stored, { bigEndian: description[1] === '>', what })
@@ -81,14 +89,18 @@ export function fromNpy(bytes: Uint8Array, what: string): NDArray {
 }
 
 function headerOf(bytes: Uint8Array, what: string): { fields: string; start: number } {
-  if (bytes.length < 10 || MAGIC.some((byte, i) => bytes[i] !== byte)) refuse(what, 'NumPy’s magic at the start')
+  if (bytes.length < 10 || MAGIC.some((byte, i) => bytes[i] !== byte))
+    refuse(what, 'NumPy’s magic at the start')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const version = bytes[6]!
-  if (version < 1 || version > 3 || (version > 1 && bytes.length < 12)) refuse(what, `.npy version 1, 2 or 3, got ${version}`)
+  if (version < 1 || version > 3 || (version > 1 && bytes.length < 12))
+    refuse(what, `.npy version 1, 2 or 3, got ${version}`)
   const from = version === 1 ? 10 : 12
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true)
   if (from + length > bytes.length) refuse(what, `a header of ${length} bytes, got ${bytes.length - from}`)
-  const fields = new TextDecoder(version === 3 ? 'utf-8' : 'latin1').decode(bytes.subarray(from, from + length))
+  const fields = new TextDecoder(version === 3 ? 'utf-8' : 'latin1').decode(
+    bytes.subarray(from, from + length),
+  )
   return { fields, start: from + length }
 }
 

@@ -77,7 +77,8 @@ abstract class Recurrent extends Module {
   protected begin(given: Operand | undefined, n: number, key: string): Variable {
     const shape: Shape = [n, this.size]
     if (given === undefined) {
-      if (this.#zeros === null || !sameShape(this.#zeros.shape, shape)) this.#zeros = constant(zeros(shape, this.#dtype))
+      if (this.#zeros === null || !sameShape(this.#zeros.shape, shape))
+        this.#zeros = constant(zeros(shape, this.#dtype))
       return this.#zeros
     }
     const state = asVariable(given)
@@ -107,7 +108,8 @@ export class RNN extends Recurrent {
     checkKeys(options, ['activation', 'dtype'], 'RNN')
     super(inputs, size, 1, options.dtype, 'RNN')
     const { activation = 'tanh' } = options
-    if (activation !== 'tanh' && activation !== 'relu') refuse(`RNN expected activation 'tanh' or 'relu', got ${show(activation)}`)
+    if (activation !== 'tanh' && activation !== 'relu')
+      refuse(`RNN expected activation 'tanh' or 'relu', got ${show(activation)}`)
     this.#activation = activation === 'tanh' ? tanh : relu
   }
 
@@ -144,7 +146,12 @@ export class LSTM extends Recurrent {
     let hidden = this.begin(state.hidden, n, 'hidden')
     let cell = this.begin(state.cell, n, 'cell')
     const outputs = times.map((fromInput) => {
-      const [i, f, g, o] = split(add(fromInput, this.fromHidden(hidden)), 4, { axis: 1 }) as [Variable, Variable, Variable, Variable]
+      const [i, f, g, o] = split(add(fromInput, this.fromHidden(hidden)), 4, { axis: 1 }) as [
+        Variable,
+        Variable,
+        Variable,
+        Variable,
+      ]
       cell = add(mul(sigmoid(f), cell), mul(sigmoid(i), tanh(g)))
       hidden = mul(sigmoid(o), tanh(cell))
       return hidden
@@ -172,7 +179,10 @@ export class GRU extends Recurrent {
     const { size } = this
     const outputs = times.map((fromInput) => {
       const [gatesX, candidateX] = split(fromInput, [2 * size], { axis: 1 }) as [Variable, Variable]
-      const [gatesH, candidateH] = split(this.fromHidden(hidden), [2 * size], { axis: 1 }) as [Variable, Variable]
+      const [gatesH, candidateH] = split(this.fromHidden(hidden), [2 * size], { axis: 1 }) as [
+        Variable,
+        Variable,
+      ]
       const [reset, update] = split(sigmoid(add(gatesX, gatesH)), 2, { axis: 1 }) as [Variable, Variable]
       const candidate = tanh(add(candidateX, mul(reset, candidateH)))
       hidden = add(candidate, mul(update, sub(hidden, candidate))) // (1 − z)·candidate + z·h

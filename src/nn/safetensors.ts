@@ -14,7 +14,13 @@ const LENGTH_BYTES = 8
 /** What the safetensors library accepts at most. */
 const HEADER_BYTES_MAX = 100_000_000
 
-const NAMES: Readonly<Record<DType, string>> = { float64: 'F64', float32: 'F32', int32: 'I32', uint8: 'U8', bool: 'BOOL' }
+const NAMES: Readonly<Record<DType, string>> = {
+  float64: 'F64',
+  float32: 'F32',
+  int32: 'I32',
+  uint8: 'U8',
+  bool: 'BOOL',
+}
 
 const ELEMENT_TYPES: Readonly<Record<string, ElementType>> = {
   F64: 'float64',
@@ -53,7 +59,9 @@ export function toSafetensors(state: StateDict): Uint8Array {
   new DataView(bytes.buffer).setBigUint64(0, BigInt(start - LENGTH_BYTES), true)
   bytes.fill(0x20, LENGTH_BYTES, start)
   bytes.set(json, LENGTH_BYTES)
-  entries.forEach(([, array], i) => writeElements(array, bytes, start + places[i]![1].data_offsets[0]!))
+  entries.forEach(([, array], i) => {
+    writeElements(array, bytes, start + places[i]![1].data_offsets[0]!)
+  })
   return bytes
 }
 
@@ -78,32 +86,50 @@ export function fromSafetensors(bytes: Uint8Array, what: string): StateDict {
   for (const { name, dtype, shape, start: from, stop } of entries) {
     const type = ELEMENT_TYPES[dtype]
     if (type === undefined) {
-      throw new TapeError('BAD_DTYPE', `${what} expected "${name}" to be one of ${Object.keys(ELEMENT_TYPES).join(', ')}, got ${dtype}`)
+      throw new TapeError(
+        'BAD_DTYPE',
+        `${what} expected "${name}" to be one of ${Object.keys(ELEMENT_TYPES).join(', ')}, got ${dtype}`,
+      )
     }
-    if (byteCount(type, shape) !== stop - from) refuse(what, `${byteCount(type, shape)} bytes for "${name}", got ${stop - from}`)
+    if (byteCount(type, shape) !== stop - from)
+      refuse(what, `${byteCount(type, shape)} bytes for "${name}", got ${stop - from}`)
     const part = bytes.subarray(start + from, start + stop)
     arrays.set(name, readElements(part, 0, type, shape, { bigEndian: false, what: `"${name}" in ${what}` }))
   }
   // In the order of the header, which is that of the names as they were given.
-  return Object.fromEntries(Object.keys(header).flatMap((name) => (arrays.has(name) ? [[name, arrays.get(name)!]] : [])))
+  return Object.fromEntries(
+    Object.keys(header).flatMap((name) => (arrays.has(name) ? [[name, arrays.get(name)!]] : [])),
+  )
 }
 
 function headerOf(bytes: Uint8Array, what: string): { header: Record<string, unknown>; start: number } {
   if (bytes.length < LENGTH_BYTES) refuse(what, `at least ${LENGTH_BYTES} bytes, got ${bytes.length}`)
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true))
   const start = LENGTH_BYTES + length
-  if (length > HEADER_BYTES_MAX || start > bytes.length) refuse(what, `a header within the file, got a length of ${length} bytes`)
+  if (length > HEADER_BYTES_MAX || start > bytes.length)
+    refuse(what, `a header within the file, got a length of ${length} bytes`)
   try {
-    const header: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, start)))
-    if (typeof header === 'object' && header !== null && !Array.isArray(header)) return { header: header as Record<string, unknown>, start }
+    const header: unknown = JSON.parse(
+      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, start)),
+    )
+    if (typeof header === 'object' && header !== null && !Array.isArray(header))
+      return { header: header as Record<string, unknown>, start }
   } catch (error) {
-    throw new TapeError('BAD_FILE', `${what} expected a header in JSON; it is damaged, or no safetensors file`, { cause: error })
+    throw new TapeError(
+      'BAD_FILE',
+      `${what} expected a header in JSON; it is damaged, or no safetensors file`,
+      { cause: error },
+    )
   }
   return refuse(what, 'a header that is an object')
 }
 
 function checkedEntry(name: string, entry: unknown, what: string): Entry {
-  const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown }
+  const {
+    dtype,
+    shape,
+    data_offsets: offsets,
+  } = (entry ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown }
   if (
     typeof dtype !== 'string' ||
     !isCounts(shape) ||

@@ -1,7 +1,7 @@
 /** Layers one after the other, and the multilayer perceptron made of them. */
 import { TapeError } from '../errors.js'
-import { checkKeys, refuse, show } from '../functions/attributes.js'
 import { relu } from '../functions/activations.js'
+import { checkKeys, refuse, show } from '../functions/attributes.js'
 import { asVariable, type Operand, Variable } from '../graph/variable.js'
 import type { LayerOptions } from './initial.js'
 import { Linear } from './linear.js'
@@ -68,7 +68,8 @@ export class MLP extends Module {
       refuse(`MLP expected a list of at least two sizes, new MLP([64, 32, 10]), got ${show(sizes)}`)
     }
     const { activation = relu, dtype } = options
-    if (typeof activation !== 'function') refuse(`MLP expected activation to be a function, got ${show(activation)}`)
+    if (typeof activation !== 'function')
+      refuse(`MLP expected activation to be a function, got ${show(activation)}`)
     this.activation = activation
     this.layers = sizes.slice(1).map((outputs, i) => new Linear(sizes[i]!, outputs, { dtype }))
   }

@@ -18,7 +18,10 @@ export function assignState(variables: ReadonlyMap<string, Variable>, state: Sta
     if (Object.hasOwn(state, name)) problems.push(...misfit(name, variable, state[name]))
   }
   if (problems.length > 0) {
-    throw new TapeError('STATE_MISMATCH', `the state does not fit ${what}; nothing was loaded; ${problems.join('; ')}`)
+    throw new TapeError(
+      'STATE_MISMATCH',
+      `the state does not fit ${what}; nothing was loaded; ${problems.join('; ')}`,
+    )
   }
   for (const [name, variable] of variables) variable.data = state[name]!
 }
@@ -29,7 +32,9 @@ function misfit(name: string, variable: Variable, array: unknown): string[] {
     return [`${name} expected shape ${formatShape(variable.shape)}, got ${formatShape(array.shape)}`]
   }
   if (array.dtype !== variable.dtype) {
-    return [`${name} expected ${variable.dtype}, got ${array.dtype} (convert it with .astype('${variable.dtype}'))`]
+    return [
+      `${name} expected ${variable.dtype}, got ${array.dtype} (convert it with .astype('${variable.dtype}'))`,
+    ]
   }
   return []
 }

@@ -22,7 +22,10 @@ const ZIP_TIME = '1980-01-01T00:00:00'
 export function saveState(path: string, state: StateDict): void {
   for (const [name, array] of Object.entries(state)) {
     if (!(array instanceof NDArray)) {
-      throw new TapeError('BAD_ARGUMENT', `saveState expected NDArrays, got ${show(array)} for "${name}"; of a Variable take .data`)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `saveState expected NDArrays, got ${show(array)} for "${name}"; of a Variable take .data`,
+      )
     }
   }
   const bytes = formatOf(path) === 'npz' ? toNpz(state) : toSafetensors(state)
@@ -51,7 +54,10 @@ export function loadState(path: string): StateDict {
 function formatOf(path: string): 'npz' | 'safetensors' {
   if (typeof path === 'string' && path.endsWith('.npz')) return 'npz'
   if (typeof path === 'string' && path.endsWith('.safetensors')) return 'safetensors'
-  throw new TapeError('BAD_ARGUMENT', `a file of state expected a path ending in .npz or .safetensors, got ${show(path)}`)
+  throw new TapeError(
+    'BAD_ARGUMENT',
+    `a file of state expected a path ending in .npz or .safetensors, got ${show(path)}`,
+  )
 }
 
 function bytesOf(path: string): Uint8Array {
@@ -59,7 +65,9 @@ function bytesOf(path: string): Uint8Array {
     return fs.readFileSync(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw new TapeError('FILE_NOT_FOUND', `loadState expected a file at ${path}, found none`, { cause: error })
+    throw new TapeError('FILE_NOT_FOUND', `loadState expected a file at ${path}, found none`, {
+      cause: error,
+    })
   }
 }
 
@@ -74,7 +82,10 @@ function fromNpz(bytes: Uint8Array, path: string): StateDict {
   return Object.fromEntries(
     Object.entries(members).map(([member, content]) => {
       if (sums?.get(member) !== crc32(content)) {
-        throw new TapeError('BAD_FILE', `"${member}" in ${path} does not have the checksum that the file says; it is damaged`)
+        throw new TapeError(
+          'BAD_FILE',
+          `"${member}" in ${path} does not have the checksum that the file says; it is damaged`,
+        )
       }
       const name = member.replace(/\.npy$/, '')
       return [name, fromNpy(content, `"${name}" in ${path}`)]
@@ -86,6 +97,8 @@ function unzipped(bytes: Uint8Array, path: string): Record<string, Uint8Array> {
   try {
     return unzipSync(bytes)
   } catch (error) {
-    throw new TapeError('BAD_FILE', `${path} expected a zip of arrays; it is damaged, or no .npz file`, { cause: error })
+    throw new TapeError('BAD_FILE', `${path} expected a zip of arrays; it is damaged, or no .npz file`, {
+      cause: error,
+    })
   }
 }

@@ -72,7 +72,9 @@ function printed(rows: readonly SummaryRow[], total: number): string {
   ]
   const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => row[column]!.length)))
   const lines = cells.map((row) =>
-    row.map((cell, column) => (column === 3 ? cell.padStart(widths[3]!) : cell.padEnd(widths[column]!))).join('  '),
+    row
+      .map((cell, column) => (column === 3 ? cell.padStart(widths[3]!) : cell.padEnd(widths[column]!)))
+      .join('  '),
   )
   const rule = '─'.repeat(lines[0]!.length)
   return [lines[0], rule, ...lines.slice(1), rule, `${grouped(total)} parameters`].join('\n')

@@ -11,7 +11,12 @@ import { Variable } from '../graph/variable.js'
  * inputs  what forward was given: a parameter that came in from outside is not the model's own
  * Throws  PARAMETER_UNKNOWN names the first such parameter and the call that used it
  */
-export function checkAllClaimed(result: unknown, inputs: readonly unknown[], clock: number, model: string): void {
+export function checkAllClaimed(
+  result: unknown,
+  inputs: readonly unknown[],
+  clock: number,
+  model: string,
+): void {
   const given = new Set(variablesIn(inputs))
   const calls: Func[] = []
   const seen = new Set<Func>()
@@ -35,7 +40,8 @@ export function checkAllClaimed(result: unknown, inputs: readonly unknown[], clo
 export function variablesIn(result: unknown): Variable[] {
   if (result instanceof Variable) return [result]
   if (Array.isArray(result)) return result.flatMap(variablesIn)
-  if (typeof result !== 'object' || result === null || Object.getPrototypeOf(result) !== Object.prototype) return []
+  if (typeof result !== 'object' || result === null || Object.getPrototypeOf(result) !== Object.prototype)
+    return []
   return Object.values(result).flatMap(variablesIn)
 }
 

@@ -10,7 +10,13 @@ import { refuse, show } from '../functions/attributes.js'
 import type { Func } from '../graph/func.js'
 import { mode, noGrad, withScope } from '../graph/mode.js'
 import { constant, type Variable } from '../graph/variable.js'
-import { groupsFrom, type ParameterGroup, type Parameters, type Rule, type Settings } from './parameter-group.js'
+import {
+  groupsFrom,
+  type ParameterGroup,
+  type Parameters,
+  type Rule,
+  type Settings,
+} from './parameter-group.js'
 
 /** What is remembered of one parameter, by key: Variables that no graph leads to. */
 export type ParameterState = Map<string, Variable>
@@ -66,7 +72,10 @@ export abstract class Optimizer<R extends Rule> {
         }
       }),
     )
-    if (updated === 0) refuse(`${this.#what}.step() expected a parameter with a gradient, got none; call loss.backward() first`)
+    if (updated === 0)
+      refuse(
+        `${this.#what}.step() expected a parameter with a gradient, got none; call loss.backward() first`,
+      )
   }
 
   /** Forgets the gradients of all parameters. */
@@ -84,7 +93,10 @@ export abstract class Optimizer<R extends Rule> {
     const entries: [string, NDArray][] = []
     this.groups.forEach(({ rule }, i) => {
       for (const [key, value] of Object.entries(rule) as [string, number | boolean][]) {
-        entries.push([`groups.${i}.${key}`, scalar(Number(value), typeof value === 'boolean' ? 'bool' : 'float64')])
+        entries.push([
+          `groups.${i}.${key}`,
+          scalar(Number(value), typeof value === 'boolean' ? 'bool' : 'float64'),
+        ])
       }
     })
     for (const [label, parameter] of this.#labels()) {
@@ -106,14 +118,22 @@ export abstract class Optimizer<R extends Rule> {
     const loaded = this.groups.flatMap((group, i) =>
       group.parameters.map((parameter) => {
         const label = [...labels].find(([, other]) => other === parameter)![0]
-        return [parameter, this.#stateIn(state, parameter, label, this.keys(rules[i]!), left, problems)] as const
+        return [
+          parameter,
+          this.#stateIn(state, parameter, label, this.keys(rules[i]!), left, problems),
+        ] as const
       }),
     )
     if (left.size > 0) problems.push(`not in the optimizer: ${[...left].join(', ')}`)
     if (problems.length > 0) {
-      throw new TapeError('STATE_MISMATCH', `the state does not fit ${this.#what}; nothing was loaded; ${problems.join('; ')}`)
+      throw new TapeError(
+        'STATE_MISMATCH',
+        `the state does not fit ${this.#what}; nothing was loaded; ${problems.join('; ')}`,
+      )
     }
-    this.groups.forEach((group, i) => group.set(rules[i]!))
+    this.groups.forEach((group, i) => {
+      group.set(rules[i]!)
+    })
     for (const [parameter, arrays] of loaded) {
       this.#states.delete(parameter)
       for (const [key, array] of arrays) this.#keep(parameter, key, array)
@@ -168,18 +188,28 @@ export abstract class Optimizer<R extends Rule> {
     return new Map(
       all.map((parameter, i) => {
         const { name } = parameter
-        return [name !== null && count(name) === 1 && !name.startsWith('groups.') ? name : `parameters.${i}`, parameter]
+        return [
+          name !== null && count(name) === 1 && !name.startsWith('groups.') ? name : `parameters.${i}`,
+          parameter,
+        ]
       }),
     )
   }
 
-  #ruleIn(state: OptimizerState, group: ParameterGroup<R>, i: number, left: Set<string>, problems: string[]): R {
+  #ruleIn(
+    state: OptimizerState,
+    group: ParameterGroup<R>,
+    i: number,
+    left: Set<string>,
+    problems: string[],
+  ): R {
     const rule: Record<string, number | boolean> = {}
     for (const [key, value] of Object.entries(group.rule) as [string, number | boolean][]) {
       const name = `groups.${i}.${key}`
       rule[key] = value
       if (!left.delete(name)) problems.push(`missing: ${name}`)
-      else if (state[name]!.size !== 1) problems.push(`${name} expected a scalar, got ${formatShape(state[name]!.shape)}`)
+      else if (state[name]!.size !== 1)
+        problems.push(`${name} expected a scalar, got ${formatShape(state[name]!.shape)}`)
       else rule[key] = typeof value === 'boolean' ? state[name]!.item() !== 0 : state[name]!.item()
     }
     return rule as unknown as R

@@ -31,20 +31,28 @@ export function ruleFrom<R extends Rule>(given: object, settings: Settings<R>, w
   checkKeys(given, Object.keys(settings), what)
   const rule: Record<string, number | boolean> = {}
   for (const [key, setting] of Object.entries(settings) as [string, Setting][]) {
-    rule[key] = valueOf((given as Record<string, unknown>)[key], setting, key, what)
+    rule[key] = settingOf((given as Record<string, unknown>)[key], setting, key, what)
   }
   checkedRules.add(rule)
   return Object.freeze(rule) as unknown as R
 }
 
-function valueOf(given: unknown, setting: Setting, key: string, what: string): number | boolean {
+function settingOf(given: unknown, setting: Setting, key: string, what: string): number | boolean {
   if ('flag' in setting) {
     if (given === undefined) return setting.flag
-    return typeof given === 'boolean' ? given : refuse(`${what} expected ${key} to be true or false, got ${show(given)}`)
+    return typeof given === 'boolean'
+      ? given
+      : refuse(`${what} expected ${key} to be true or false, got ${show(given)}`)
   }
   const value = given === undefined ? setting.otherwise : given
   const { least, below } = setting.bounds
-  if (typeof value === 'number' && Number.isFinite(value) && value >= least && (below === undefined || value < below)) return value
+  if (
+    typeof value === 'number' &&
+    Number.isFinite(value) &&
+    value >= least &&
+    (below === undefined || value < below)
+  )
+    return value
   const range = below === undefined ? `of at least ${least}` : `from ${least} to below ${below}`
   return refuse(`${what} expected ${key} to be a number ${range}, got ${show(value)}`)
 }
@@ -83,7 +91,9 @@ export class ParameterGroup<R extends Rule> {
 }
 
 /** Parameters alone, or in groups with settings of their own. */
-export type Parameters<O> = Iterable<Variable> | readonly (Partial<O> & { readonly parameters: Iterable<Variable> })[]
+export type Parameters<O> =
+  | Iterable<Variable>
+  | readonly (Partial<O> & { readonly parameters: Iterable<Variable> })[]
 
 /** Throws BAD_ARGUMENT for no parameters, for what cannot be trained, and for a parameter that comes twice. */
 export function groupsFrom<R extends Rule>(
@@ -98,8 +108,10 @@ export function groupsFrom<R extends Rule>(
     refuse(`${what} expected a list of parameters, got ${show(given)}${advice}`)
   }
   const items = [...(given as Iterable<unknown>)]
-  const isGroup = (item: unknown) => typeof item === 'object' && item !== null && !(item instanceof Variable) && 'parameters' in item
-  const lists = items.length > 0 && items.every(isGroup) ? (items as { parameters: unknown }[]) : [{ parameters: items }]
+  const isGroup = (item: unknown) =>
+    typeof item === 'object' && item !== null && !(item instanceof Variable) && 'parameters' in item
+  const lists =
+    items.length > 0 && items.every(isGroup) ? (items as { parameters: unknown }[]) : [{ parameters: items }]
   const seen = new Set<Variable>()
   return lists.map(({ parameters, ...own }) => {
     if (typeof parameters !== 'object' || parameters === null || !(Symbol.iterator in parameters)) {
@@ -107,19 +119,30 @@ export function groupsFrom<R extends Rule>(
     }
     const list = [...(parameters as Iterable<unknown>)].map((one, i) => checkedParameter(one, i, seen, what))
     if (list.length === 0) {
-      refuse(`${what} expected parameters, got none; a model keeps them in fields, made by parameter(…) or by layers`)
+      refuse(
+        `${what} expected parameters, got none; a model keeps them in fields, made by parameter(…) or by layers`,
+      )
     }
     return new ParameterGroup(list, { ...options, ...own }, settings, what)
   })
 }
 
 function checkedParameter(one: unknown, i: number, seen: Set<Variable>, what: string): Variable {
-  if (!(one instanceof Variable)) return refuse(`${what} expected Variables as parameters, got ${show(one)} as number ${i}`)
-  if (!one.requiresGrad) refuse(`${what} expected parameters that require a gradient, but ${one.describe()} (number ${i}) does not`)
+  if (!(one instanceof Variable))
+    return refuse(`${what} expected Variables as parameters, got ${show(one)} as number ${i}`)
+  if (!one.requiresGrad)
+    refuse(
+      `${what} expected parameters that require a gradient, but ${one.describe()} (number ${i}) does not`,
+    )
   if (one.creator !== null) {
-    refuse(`${what} expected leaves as parameters, but ${one.describe()} (number ${i}) was made by ${one.creator.name}; take .detach() and make a parameter of it`)
+    refuse(
+      `${what} expected leaves as parameters, but ${one.describe()} (number ${i}) was made by ${one.creator.name}; take .detach() and make a parameter of it`,
+    )
   }
-  if (seen.has(one)) refuse(`${what} got ${one.describe()} twice (the second time as number ${i}); it would be updated twice a step`)
+  if (seen.has(one))
+    refuse(
+      `${what} got ${one.describe()} twice (the second time as number ${i}); it would be updated twice a step`,
+    )
   seen.add(one)
   claim(one)
   return one

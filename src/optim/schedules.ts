@@ -1,6 +1,7 @@
 /** Learning rates that change over time. A schedule sets the rates of an optimizer's groups; it knows no gradients. */
-import { cos } from '../array/math/trigonometry.js'
+
 import { pow } from '../array/math/pow.js'
+import { cos } from '../array/math/trigonometry.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { checkKeys, integerOf, isIntegers, numberOf, refuse, show } from '../functions/attributes.js'
@@ -51,7 +52,10 @@ export abstract class Schedule {
     const wanted = ['count', ...this.#bases.map((_, i) => `base.${i}`)]
     const names = Object.keys(state)
     if (names.length !== wanted.length || !wanted.every((name) => state[name]?.size === 1)) {
-      throw new TapeError('STATE_MISMATCH', `a schedule expected the scalars ${wanted.join(', ')}, got ${names.join(', ')}`)
+      throw new TapeError(
+        'STATE_MISMATCH',
+        `a schedule expected the scalars ${wanted.join(', ')}, got ${names.join(', ')}`,
+      )
     }
     this.#count = state.count!.item()
     this.#bases = wanted.slice(1).map((name) => state[name]!.item())
@@ -98,7 +102,8 @@ export class MultiStepLR extends Schedule {
     super(optimizer, 'MultiStepLR')
     checkKeys(options, ['milestones', 'gamma'], 'MultiStepLR')
     const { milestones } = options
-    if (!isIntegers(milestones)) refuse(`MultiStepLR expected milestones to be a list of integers, got ${show(milestones)}`)
+    if (!isIntegers(milestones))
+      refuse(`MultiStepLR expected milestones to be a list of integers, got ${show(milestones)}`)
     this.#milestones = [...milestones]
     this.#gamma = gammaOf(options.gamma, 0.1, 'MultiStepLR')
     this.apply()
@@ -156,7 +161,8 @@ export class LinearWarmupLR extends Schedule {
     checkKeys(options, ['steps', 'start'], 'LinearWarmupLR')
     this.#steps = integerOf(options.steps, undefined, 1, 'steps', 'LinearWarmupLR')
     this.#start = numberOf(options.start, 1 / 3, 'start', 'LinearWarmupLR')
-    if (this.#start < 0 || this.#start > 1) refuse(`LinearWarmupLR expected start from 0 to 1, got ${this.#start}`)
+    if (this.#start < 0 || this.#start > 1)
+      refuse(`LinearWarmupLR expected start from 0 to 1, got ${this.#start}`)
     this.apply()
   }
 
@@ -171,7 +177,8 @@ export class LambdaLR extends Schedule {
 
   constructor(optimizer: Scheduled, factor: (count: number) => number) {
     super(optimizer, 'LambdaLR')
-    if (typeof factor !== 'function') refuse(`LambdaLR expected a function from the count to a factor, got ${show(factor)}`)
+    if (typeof factor !== 'function')
+      refuse(`LambdaLR expected a function from the count to a factor, got ${show(factor)}`)
     this.#factor = factor
     this.apply()
   }

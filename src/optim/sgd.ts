@@ -41,7 +41,9 @@ export class SGD extends Optimizer<SGDRule> {
     super(parameters as Parameters<never>, options, SETTINGS, 'SGD')
     for (const { rule } of this.groups) {
       if (rule.nesterov && (rule.momentum === 0 || rule.dampening !== 0)) {
-        refuse(`SGD expected nesterov with momentum above 0 and dampening 0, got ${rule.momentum} and ${rule.dampening}`)
+        refuse(
+          `SGD expected nesterov with momentum above 0 and dampening 0, got ${rule.momentum} and ${rule.dampening}`,
+        )
       }
     }
   }

@@ -39,7 +39,11 @@ export function fold<S>(projection: Projection<S>, events: Iterable<TapeEvent>):
  * The states of a projection over a stream: one after each batch of at most `batchMax` events, one whenever a step
  * begins (so that a progress line is up to date), and the last when the stream completes.
  */
-export function fold$<S>(projection: Projection<S>, events$: Observable<TapeEvent>, batchMax = FOLD_BATCH): Observable<S> {
+export function fold$<S>(
+  projection: Projection<S>,
+  events$: Observable<TapeEvent>,
+  batchMax = FOLD_BATCH,
+): Observable<S> {
   return new Observable((subscriber) => {
     let state = projection.initial
     let batch: TapeEvent[] = []

@@ -38,8 +38,18 @@ const POINTS_MAX = 1024
 
 export const training: Projection<Training> = {
   initial: {
-    name: '', startedAt: '', kernel: '', status: 'recording', error: null, step: 0, events: 0, calls: 0, elapsedMs: 0,
-    eventsByType: {}, callsByFunction: {}, metrics: {},
+    name: '',
+    startedAt: '',
+    kernel: '',
+    status: 'recording',
+    error: null,
+    step: 0,
+    events: 0,
+    calls: 0,
+    elapsedMs: 0,
+    eventsByType: {},
+    callsByFunction: {},
+    metrics: {},
   },
 
   apply(draft: Training, event: TapeEvent): void {
@@ -74,7 +84,15 @@ export const training: Projection<Training> = {
 function addTo(metrics: Training['metrics'], name: string, step: number, value: number): void {
   const curve = metrics[name]
   if (curve === undefined) {
-    metrics[name] = { count: 1, first: value, last: value, min: value, max: value, points: [[step, value]], stride: 1 }
+    metrics[name] = {
+      count: 1,
+      first: value,
+      last: value,
+      min: value,
+      max: value,
+      points: [[step, value]],
+      stride: 1,
+    }
     return
   }
   curve.last = value

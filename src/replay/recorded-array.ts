@@ -9,7 +9,8 @@ import { ScalarValue } from '../events/scalar-value.js'
 export function toNDArray(value: RecordedArray): NDArray {
   if (value instanceof NDArray) return value
   const { dtype } = value
-  if (!isDType(dtype)) throw new TapeError('TAPE_CORRUPT', `the tape holds an array of dtype ${JSON.stringify(dtype)}`)
+  if (!isDType(dtype))
+    throw new TapeError('TAPE_CORRUPT', `the tape holds an array of dtype ${JSON.stringify(dtype)}`)
   if (value instanceof ScalarValue && value.shape.length === 0) return scalar(value.item(), dtype)
   return ndarray(value.data, { dtype, shape: value.shape })
 }

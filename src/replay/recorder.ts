@@ -3,7 +3,7 @@
  * replay use the same recorder, so a replay emits just what the run did, and comparing the two is comparing events.
  */
 import type { NDArray } from '../array/ndarray.js'
-import { sameShape, type Shape } from '../array/shape.js'
+import { type Shape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import { arrayForm, callSignature, leafForm } from '../events/pack.js'
@@ -99,7 +99,8 @@ export class StreamRecorder implements Recorder {
 
   gradientAssigned(variable: Variable, gradient: Variable): void {
     const known = this.knownRef(variable)
-    if (known !== 0) this.stream().append({ type: 'GradientAssigned', variable: known, gradient: this.refOf(gradient) })
+    if (known !== 0)
+      this.stream().append({ type: 'GradientAssigned', variable: known, gradient: this.refOf(gradient) })
     else if (variable.creator === null) this.enter(variable) // and its gradient with it; else made by a call that is not on this tape
     this.tellOuter(variable, gradient)
   }
@@ -125,13 +126,25 @@ export class StreamRecorder implements Recorder {
   }
 
   backwardStarted(request: PassRequest): number {
-    const roots = request.roots.map((root) => (root.creator === null ? this.refOf(root) : this.knownRef(root)))
+    const roots = request.roots.map((root) =>
+      root.creator === null ? this.refOf(root) : this.knownRef(root),
+    )
     if (roots.includes(0)) return 0
     const gradients = request.seeds.map((seed, i) => (request.seedGiven[i] ? this.refOf(seed) : null))
-    const targets = request.targets?.map((target) => (target.creator === null ? this.refOf(target) : this.knownRef(target))) ?? null
+    const targets =
+      request.targets?.map((target) =>
+        target.creator === null ? this.refOf(target) : this.knownRef(target),
+      ) ?? null
     if (targets?.includes(0)) return 0
     const { createGraph, retainGrad } = request
-    return this.stream().append({ type: 'BackwardStarted', roots, gradients, targets, createGraph, retainGrad })
+    return this.stream().append({
+      type: 'BackwardStarted',
+      roots,
+      gradients,
+      targets,
+      createGraph,
+      retainGrad,
+    })
   }
 
   gradientComputed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void {
@@ -219,14 +232,16 @@ export class StreamRecorder implements Recorder {
     stream.appended(cursor, step)
     // A gradient from before the run: the next pass adds to it, or the program clears it.
     const { grad } = variable
-    if (grad !== null) this.stream().append({ type: 'GradientAssigned', variable: position, gradient: this.refOf(grad) })
+    if (grad !== null)
+      this.stream().append({ type: 'GradientAssigned', variable: position, gradient: this.refOf(grad) })
     return position
   }
 
   /** The open stream. Throws what writing failed with, or RUN_FINISHED. */
   protected stream(): EventStream {
     const stream = this.openStream
-    if (stream === null) throw new TapeError('RUN_FINISHED', 'this run is finished and takes no more events; start another')
+    if (stream === null)
+      throw new TapeError('RUN_FINISHED', 'this run is finished and takes no more events; start another')
     if (stream.failure !== null) throw stream.failure
     return stream
   }
@@ -258,14 +273,23 @@ export class StreamRecorder implements Recorder {
     }
     const outputs = func.outputs.map((output) => ({ dtype: output.data.dtype, shape: output.data.shape }))
     const text = packer.text(callSignature(func.name, mode.scope, linked, outputs))
-    if (outputs.length === 1) this.signatures.set(func.constructor, { dtype, shape, scope: mode.scope, linked, numbering: packer.numbering, text })
+    if (outputs.length === 1)
+      this.signatures.set(func.constructor, {
+        dtype,
+        shape,
+        scope: mode.scope,
+        linked,
+        numbering: packer.numbering,
+        text,
+      })
     return text
   }
 
   private attributes(signature: number, attributes: Attributes): number {
     const { packer } = this.openStream!
     const latest = this.latestAttributes
-    if (latest !== null && latest.attributes === attributes && latest.numbering === packer.numbering) return latest.text
+    if (latest !== null && latest.attributes === attributes && latest.numbering === packer.numbering)
+      return latest.text
     const text = packer.attributes(signature, plainToText(attributes, 'attributes'))
     if (text >= 0) this.latestAttributes = { attributes, numbering: packer.numbering, text }
     return text
@@ -274,7 +298,8 @@ export class StreamRecorder implements Recorder {
   private form(array: NDArray): number {
     const { packer } = this.openStream!
     const latest = this.forms.get(array.dtype)
-    if (latest !== undefined && latest.numbering === packer.numbering && sameShape(latest.shape, array.shape)) return latest.text
+    if (latest !== undefined && latest.numbering === packer.numbering && sameShape(latest.shape, array.shape))
+      return latest.text
     const text = packer.text(arrayForm(array.dtype, array.shape))
     this.forms.set(array.dtype, { numbering: packer.numbering, shape: array.shape, text })
     return text

@@ -5,10 +5,17 @@
  * A leaf that was assigned to has versions, and a call is linked to the version it read. Values are read from the file
  * when somebody looks at them.
  */
-import type { NDArray } from '../array/ndarray.js'
+
 import { type DType, isFloating } from '../array/dtype.js'
+import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
-import { type FunctionCalled, type RecordedArray, REF_SLOT_UNIT, type Ref, type TapeEvent } from '../events/event.js'
+import {
+  type FunctionCalled,
+  REF_SLOT_UNIT,
+  type RecordedArray,
+  type Ref,
+  type TapeEvent,
+} from '../events/event.js'
 import type { Attributes } from '../graph/func.js'
 import type { Home } from '../graph/recorder.js'
 import { recreateFunc } from '../graph/registry.js'
@@ -61,7 +68,8 @@ export class PastGraph implements Home {
 
   loadValue(variable: Variable): NDArray {
     const load = this.unloaded.get(variable)
-    if (load === undefined) throw new TapeError('VALUE_NOT_CAPTURED', `the tape does not hold the value of ${variable.describe()}`)
+    if (load === undefined)
+      throw new TapeError('VALUE_NOT_CAPTURED', `the tape does not hold the value of ${variable.describe()}`)
     return load()
   }
 
@@ -95,7 +103,12 @@ export class PastGraph implements Home {
       this.keep(this.blank(requiresGrad, role, name, position, value, read), position)
     } else if (event.type === 'GradientComputed') {
       const value = event.accumulated ?? event.contribution
-      this.keep(this.blank(false, 'variable', null, event.position, value, () => toNDArray(this.captured(value, event.position))), event.position)
+      this.keep(
+        this.blank(false, 'variable', null, event.position, value, () =>
+          toNDArray(this.captured(value, event.position)),
+        ),
+        event.position,
+      )
     }
   }
 
@@ -107,7 +120,11 @@ export class PastGraph implements Home {
     } catch (error) {
       if (!(error instanceof TapeError)) throw error
       const [, explanation = error.message] = error.message.split(/: (.*)/s)
-      throw new TapeError(error.code, `event ${position} of run "${this.runName}" calls "${event.function}": ${explanation}`, { cause: error })
+      throw new TapeError(
+        error.code,
+        `event ${position} of run "${this.runName}" calls "${event.function}": ${explanation}`,
+        { cause: error },
+      )
     }
     const inputs = event.inputs.map((ref) => this.versionFor(ref, position))
     const differentiable = event.linked && func.differentiable && inputs.some((input) => input.requiresGrad)
@@ -118,7 +135,10 @@ export class PastGraph implements Home {
       const ref = position + slot * REF_SLOT_UNIT
       return this.keep(this.blank(requiresGrad, 'variable', null, ref, value, read), ref)
     })
-    if (event.linked) func.restore(inputs, outputs, position - this.orderOffset, this, position)
+    if (event.linked) {
+      func.restore(inputs, outputs, position - this.orderOffset, this, position)
+      func.scope = event.scope
+    }
   }
 
   private keep(variable: Variable, ref: Ref): Variable {
@@ -127,7 +147,14 @@ export class PastGraph implements Home {
   }
 
   /** A variable whose scalar value is at hand, or whose larger value is read when it is looked at. */
-  private blank(requiresGrad: boolean, role: Role, name: string | null, ref: Ref, value: RecordedArray | null, read: () => NDArray): Variable {
+  private blank(
+    requiresGrad: boolean,
+    role: Role,
+    name: string | null,
+    ref: Ref,
+    value: RecordedArray | null,
+    read: () => NDArray,
+  ): Variable {
     const small = value !== null && value.size === 1
     const variable = new Variable(small ? toNDArray(value) : null, requiresGrad, role)
     variable.home = this
@@ -140,7 +167,10 @@ export class PastGraph implements Home {
   private versionFor(ref: Ref, at: number): Variable {
     const original = this.originals.get(ref)
     if (original === undefined) {
-      throw new TapeError('VARIABLE_NOT_FOUND', `run "${this.runName}" made no variable at position ${ref % REF_SLOT_UNIT}${ref >= REF_SLOT_UNIT ? `, output ${Math.floor(ref / REF_SLOT_UNIT)}` : ''}`)
+      throw new TapeError(
+        'VARIABLE_NOT_FOUND',
+        `run "${this.runName}" made no variable at position ${ref % REF_SLOT_UNIT}${ref >= REF_SLOT_UNIT ? `, output ${Math.floor(ref / REF_SLOT_UNIT)}` : ''}`,
+      )
     }
     const version = this.lookup.versionBefore(ref, at)
     if (version === null) return original
@@ -168,7 +198,9 @@ export class PastGraph implements Home {
       const event = this.reader.event(this.runId, position)
       switch (event.type) {
         case 'FunctionCalled':
-          return toNDArray(this.captured(event.outputs[Math.floor(ref / REF_SLOT_UNIT)]?.value ?? null, position))
+          return toNDArray(
+            this.captured(event.outputs[Math.floor(ref / REF_SLOT_UNIT)]?.value ?? null, position),
+          )
         case 'GradientComputed':
           return toNDArray(this.captured(event.accumulated ?? event.contribution, position))
         case 'LeafCreated':
@@ -177,14 +209,21 @@ export class PastGraph implements Home {
           ref = event.source
           continue
         default:
-          throw new TapeError('TAPE_CORRUPT', `event ${position} of run "${this.runName}" is named as the source of a value, but is ${event.type}`)
+          throw new TapeError(
+            'TAPE_CORRUPT',
+            `event ${position} of run "${this.runName}" is named as the source of a value, but is ${event.type}`,
+          )
       }
     }
     throw new TapeError('TAPE_CORRUPT', `a value of run "${this.runName}" has no source`)
   }
 
   private captured(value: RecordedArray | null, position: number): RecordedArray {
-    if (value === null) throw new TapeError('VALUE_NOT_CAPTURED', `the value made at position ${position} of run "${this.runName}" was not captured; replay the run to compute it again`)
+    if (value === null)
+      throw new TapeError(
+        'VALUE_NOT_CAPTURED',
+        `the value made at position ${position} of run "${this.runName}" was not captured; replay the run to compute it again`,
+      )
     return value
   }
 
@@ -192,7 +231,10 @@ export class PastGraph implements Home {
   private gradientAsNode(position: number): TapeEvent {
     const event = this.reader.event(this.runId, position)
     if (event.type === 'GradientComputed') return event
-    throw new TapeError('VARIABLE_NOT_FOUND', `position ${position} of run "${this.runName}" is ${event.type}, which makes no variable`)
+    throw new TapeError(
+      'VARIABLE_NOT_FOUND',
+      `position ${position} of run "${this.runName}" is ${event.type}, which makes no variable`,
+    )
   }
 }
 

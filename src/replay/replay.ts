@@ -7,16 +7,15 @@
 import { currentKernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
-import { type RecordedArray, REF_SLOT_UNIT, type Ref, type TapeEvent } from '../events/event.js'
+import { REF_SLOT_UNIT, type Ref, type TapeEvent } from '../events/event.js'
 import { payloadOf } from '../events/pack.js'
-import { plainToText } from '../events/plain.js'
 import { EventStream } from '../events/stream.js'
 import { backward, grad } from '../graph/backward.js'
 import type { Attributes } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
 import { recreateFunc } from '../graph/registry.js'
 import { Variable } from '../graph/variable.js'
-import { bytesOf } from '../store/value.js'
+import { differenceOf, functionOf, shown, whatOf } from './compare.js'
 import { toNDArray } from './recorded-array.js'
 import { StreamRecorder } from './recorder.js'
 
@@ -130,16 +129,25 @@ class Replay {
         this.perform(event)
         if (this.failure !== null) throw this.failure
         if (this.stream.position < event.position) {
-          throw new Diverged(this.divergence(event, shown(event), 'nothing: the engine made no such event here'))
+          throw new Diverged(
+            this.divergence(event, shown(event), 'nothing: the engine made no such event here'),
+          )
         }
         this.forget(event)
         this.tellProgress()
       }
       return { verdict: 'bit-exact', events: this.compared, kernel: this.kernel, divergence: null }
     } catch (error) {
-      if (this.failure instanceof EndOfTape) return { verdict: 'bit-exact', events: this.compared, kernel: this.kernel, divergence: null }
+      if (this.failure instanceof EndOfTape)
+        return { verdict: 'bit-exact', events: this.compared, kernel: this.kernel, divergence: null }
       if (this.failure instanceof Diverged) error = this.failure
-      if (error instanceof Diverged) return { verdict: 'diverged', events: this.compared, kernel: this.kernel, divergence: error.divergence }
+      if (error instanceof Diverged)
+        return {
+          verdict: 'diverged',
+          events: this.compared,
+          kernel: this.kernel,
+          divergence: error.divergence,
+        }
       throw error
     }
   }
@@ -158,7 +166,10 @@ class Replay {
     switch (event.type) {
       case 'RunStarted': {
         if (event.kernel !== this.kernel) {
-          throw new TapeError('KERNEL_MISMATCH', `the run was computed by kernel "${event.kernel}", this process has "${this.kernel}", which may round otherwise; replay it with the gradtape version that wrote it (${event.engine})`)
+          throw new TapeError(
+            'KERNEL_MISMATCH',
+            `the run was computed by kernel "${event.kernel}", this process has "${this.kernel}", which may round otherwise; replay it with the gradtape version that wrote it (${event.engine})`,
+          )
         }
         this.stream.append(payloadOf(event))
         return
@@ -182,7 +193,12 @@ class Replay {
           throw new Diverged(this.divergence(event, shown(event), `an error: ${error.message}`))
         }
         mode.linking = true
-        this.options.probe?.({ position: event.position, step: event.step, function: event.function, outputs })
+        this.options.probe?.({
+          position: event.position,
+          step: event.step,
+          function: event.function,
+          outputs,
+        })
         return
       }
       case 'BackwardStarted': {
@@ -203,7 +219,8 @@ class Replay {
         this.variable(event.variable, event).grad = this.variable(event.gradient, event)
         return
       case 'ValueAssigned':
-        this.variable(event.variable, event).data = event.value !== null ? toNDArray(event.value) : this.array(event.source!, event)
+        this.variable(event.variable, event).data =
+          event.value !== null ? toNDArray(event.value) : this.array(event.source!, event)
         return
       case 'VariableNamed':
         this.variable(event.variable, event).name = event.name
@@ -214,7 +231,8 @@ class Replay {
       case 'MetricLogged': {
         if (event.variable !== null) {
           const value = this.variable(event.variable, event).item()
-          if (!Object.is(value, event.value)) throw new Diverged(this.divergence(event, String(event.value), String(value)))
+          if (!Object.is(value, event.value))
+            throw new Diverged(this.divergence(event, String(event.value), String(value)))
         }
         this.stream.append(payloadOf(event))
         return
@@ -226,7 +244,9 @@ class Replay {
         this.stream.append(payloadOf(event))
         return
       case 'GradientComputed':
-        throw new Diverged(this.divergence(event, shown(event), 'nothing: the backward pass computed no further gradient'))
+        throw new Diverged(
+          this.divergence(event, shown(event), 'nothing: the backward pass computed no further gradient'),
+        )
     }
   }
 
@@ -236,9 +256,18 @@ class Replay {
     try {
       const expected = this.take()
       if (expected === null && !this.runEnded) throw new EndOfTape()
-      if (expected === null) throw new Diverged({ position: got.position, step: got.step, what: whatOf(got), function: functionOf(got), expected: 'the end of the run', got: shown(got) })
+      if (expected === null)
+        throw new Diverged({
+          position: got.position,
+          step: got.step,
+          what: whatOf(got),
+          function: functionOf(got),
+          expected: 'the end of the run',
+          got: shown(got),
+        })
       const difference = differenceOf(expected, got)
-      if (difference !== null) throw new Diverged(this.divergence(expected, difference.expected, difference.got))
+      if (difference !== null)
+        throw new Diverged(this.divergence(expected, difference.expected, difference.got))
       this.compared++
       this.runEnded = expected.type === 'RunFinished'
       // A pass with createGraph makes calls that nobody performs; where they were made stands in their events.
@@ -250,7 +279,14 @@ class Replay {
   }
 
   private divergence(event: TapeEvent, expected: string, got: string): Divergence {
-    return { position: event.position, step: event.step, what: whatOf(event), function: functionOf(event), expected, got }
+    return {
+      position: event.position,
+      step: event.step,
+      what: whatOf(event),
+      function: functionOf(event),
+      expected,
+      got,
+    }
   }
 
   private peek(): TapeEvent | null {
@@ -289,7 +325,9 @@ class Replay {
   }
 
   private variable(ref: Ref, event: TapeEvent): Variable {
-    return this.variables.get(ref % REF_SLOT_UNIT)?.[Math.floor(ref / REF_SLOT_UNIT)] ?? this.unknown(ref, event)
+    return (
+      this.variables.get(ref % REF_SLOT_UNIT)?.[Math.floor(ref / REF_SLOT_UNIT)] ?? this.unknown(ref, event)
+    )
   }
 
   private array(ref: Ref, event: TapeEvent): NDArray {
@@ -297,7 +335,10 @@ class Replay {
   }
 
   private unknown(ref: Ref, event: TapeEvent): never {
-    throw new TapeError('TAPE_CORRUPT', `event ${event.position} (${event.type}) refers to ${ref}, which made no variable`)
+    throw new TapeError(
+      'TAPE_CORRUPT',
+      `event ${event.position} (${event.type}) refers to ${ref}, which made no variable`,
+    )
   }
 }
 
@@ -333,67 +374,4 @@ function refsOf(event: TapeEvent): readonly Ref[] {
     default:
       return []
   }
-}
-
-function whatOf(event: TapeEvent): string {
-  return functionOf(event) ?? event.type
-}
-
-function functionOf(event: TapeEvent): string | null {
-  return event.type === 'FunctionCalled' ? event.function : null
-}
-
-/** The first field in which two events differ. Times are not recomputed: the driver passes them on. */
-export function differenceOf(expected: TapeEvent, got: TapeEvent): { expected: string; got: string } | null {
-  const [valuesExpected, valuesGot] = [valuesOf(expected), valuesOf(got)]
-  const [want, have] = [withoutValues(expected), withoutValues(got)]
-  if (want !== have) return { expected: want, got: have }
-  for (let i = 0; i < valuesExpected.length; i++) {
-    const [a, b] = [valuesExpected[i]!, valuesGot[i]]
-    if (a === null || b === null || b === undefined) continue // not captured on one side: nothing to compare
-    const difference = differenceOfArrays(a, b)
-    if (difference !== null) return difference
-  }
-  return null
-}
-
-function differenceOfArrays(a: RecordedArray, b: RecordedArray): { expected: string; got: string } | null {
-  if (a.data.length !== b.data.length) return { expected: `${a.data.length} elements`, got: `${b.data.length} elements` }
-  if (bytesOf(a.data, true).equals(bytesOf(b.data, true))) return null
-  let i = 0
-  while (Object.is(a.data[i], b.data[i])) i++
-  const where = a.data.length === 1 ? '' : `element ${i}: `
-  return { expected: `${where}${a.data[i]}`, got: `${where}${b.data[i]}` }
-}
-
-function valuesOf(event: TapeEvent): (RecordedArray | null)[] {
-  switch (event.type) {
-    case 'FunctionCalled':
-      return event.outputs.map((output) => output.value)
-    case 'GradientComputed':
-      return [event.contribution, event.accumulated]
-    case 'LeafCreated':
-    case 'ValueAssigned':
-      return [event.value]
-    default:
-      return []
-  }
-}
-
-function withoutValues(event: TapeEvent): string {
-  switch (event.type) {
-    case 'FunctionCalled':
-      return plainToText({ ...event, outputs: event.outputs.map(({ dtype, shape }) => ({ dtype, shape })) }, 'event')
-    case 'GradientComputed':
-      return plainToText({ ...event, contribution: null, accumulated: null }, 'event')
-    case 'LeafCreated':
-    case 'ValueAssigned':
-      return plainToText({ ...event, value: null }, 'event')
-    default:
-      return plainToText(event, 'event')
-  }
-}
-
-function shown(event: TapeEvent): string {
-  return withoutValues(event)
 }

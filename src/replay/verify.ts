@@ -1,7 +1,8 @@
 /** Walks the hash chain of a tape: recomputes every hash from what the tables say, so any edit is found. */
+
+import { TapeError } from '../errors.js'
 import type { RecordedArray } from '../events/event.js'
 import { Packer, payloadOf } from '../events/pack.js'
-import { TapeError } from '../errors.js'
 import { chainHash, GENESIS } from '../store/chain.js'
 import { checkFile, checkNothingOutside, checkValues } from '../store/integrity.js'
 import { Reader } from '../store/reader.js'
@@ -22,13 +23,21 @@ export interface VerifyReport {
 
 /** Never throws for a damaged tape: the report says what is wrong. Throws TAPE_CLOSED and TAPE_BUSY, which say nothing of it. */
 export function verifyChain(reader: Reader, onProgress?: (events: number) => void): VerifyReport {
-  const report: VerifyReport = { intact: true, batches: 0, events: 0, values: 0, head: GENESIS.toString('hex'), problem: null }
+  const report: VerifyReport = {
+    intact: true,
+    batches: 0,
+    events: 0,
+    values: 0,
+    head: GENESIS.toString('hex'),
+    problem: null,
+  }
   try {
     checkFile(reader.db)
     report.values = checkValues(reader.db)
     walk(new Reader(reader.db), report, onProgress) // a new one, because a reader remembers texts that may have been changed since
   } catch (error) {
-    if (!(error instanceof TapeError) || error.code === 'TAPE_CLOSED' || error.code === 'TAPE_BUSY') throw error
+    if (!(error instanceof TapeError) || error.code === 'TAPE_CLOSED' || error.code === 'TAPE_BUSY')
+      throw error
     report.intact = false
     report.problem = error.message
   }
@@ -46,16 +55,27 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
       packers.set(commit.run_id, packer)
     }
     const where = `batch ${commit.id} (run ${commit.run_id}, events ${commit.first_position} to ${commit.first_position + commit.event_count - 1})`
-    if (commit.id !== report.batches + 1) throw new TapeError('TAPE_CORRUPT', `${where} expected to be batch ${report.batches + 1}`)
+    if (commit.id !== report.batches + 1)
+      throw new TapeError('TAPE_CORRUPT', `${where} expected to be batch ${report.batches + 1}`)
     if (commit.first_position !== packer.position + 1) {
       throw new TapeError('TAPE_CORRUPT', `${where} expected to begin at position ${packer.position + 1}`)
     }
-    for (const event of reader.events(commit.run_id, commit.first_position, commit.first_position + commit.event_count - 1)) {
+    for (const event of reader.events(
+      commit.run_id,
+      commit.first_position,
+      commit.first_position + commit.event_count - 1,
+    )) {
       if (event.step !== packer.step + (event.type === 'StepStarted' ? 1 : 0)) {
-        throw new TapeError('TAPE_CORRUPT', `event ${event.position} of run ${commit.run_id} says step ${event.step}, the steps before it say otherwise`)
+        throw new TapeError(
+          'TAPE_CORRUPT',
+          `event ${event.position} of run ${commit.run_id} says step ${event.step}, the steps before it say otherwise`,
+        )
       }
       if (event.type === 'RunStarted' && event.name !== reader.runName(commit.run_id)) {
-        throw new TapeError('TAPE_CORRUPT', `run ${commit.run_id} is listed under another name than it was started with ("${event.name}")`)
+        throw new TapeError(
+          'TAPE_CORRUPT',
+          `run ${commit.run_id} is listed under another name than it was started with ("${event.name}")`,
+        )
       }
       packer.append(payloadOf(event))
     }
@@ -63,14 +83,22 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
     if (batch === null) throw new TapeError('TAPE_CORRUPT', `${where} is empty`)
     for (const value of batch.values) if (value instanceof StoredArray) values.add(value.valueId)
     const hash = chainHash(before, commit.run_id, commit.committed_at, batch, batch.values.map(contentHash))
-    if (!hash.equals(commit.hash)) throw new TapeError('TAPE_CORRUPT', `${where} does not have the hash it was written with: it, or what came before it, was changed`)
+    if (!hash.equals(commit.hash))
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `${where} does not have the hash it was written with: it, or what came before it, was changed`,
+      )
     before = commit.hash
     report.batches++
     report.events += batch.count
     report.head = hash.toString('hex')
     onProgress?.(report.events)
   }
-  checkNothingOutside(reader.db, new Map([...packers].map(([runId, packer]) => [runId, packer.position])), values.size)
+  checkNothingOutside(
+    reader.db,
+    new Map([...packers].map(([runId, packer]) => [runId, packer.position])),
+    values.size,
+  )
 }
 
 function contentHash(value: RecordedArray): Buffer {

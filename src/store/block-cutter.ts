@@ -212,13 +212,15 @@ export class BlockCutter {
   private encoded(ref: Ref): number {
     const { own } = this
     const position = ref % REF_SLOT_UNIT
-    if (position >= this.segments.previous && own - position <= RELATIVE_MAX) return own - position + (ref - position)
+    if (position >= this.segments.previous && own - position <= RELATIVE_MAX)
+      return own - position + (ref - position)
     return -ref
   }
 
   /** The variable of a gradient: by the block's base when it is far away but in the graph the pass walks down. */
   private encodedVariable(ref: Ref): number {
-    if (ref >= REF_SLOT_UNIT || this.own - ref < BASE_DISTANCE_MIN || ref < this.segments.previous) return this.encoded(ref)
+    if (ref >= REF_SLOT_UNIT || this.own - ref < BASE_DISTANCE_MIN || ref < this.segments.previous)
+      return this.encoded(ref)
     if (this.base === 0) this.base = ref
     return Math.abs(this.base - ref) <= RELATIVE_MAX ? this.base - ref + 0.5 : this.encoded(ref)
   }

@@ -1,6 +1,12 @@
 /** From blocks back to events: a template's lists, with the block's place and slots filled in. */
 import { TapeError } from '../errors.js'
-import { EVENT_VERSION, type FunctionCalled, type RecordedArray, type Ref, type TapeEvent } from '../events/event.js'
+import {
+  EVENT_VERSION,
+  type FunctionCalled,
+  type RecordedArray,
+  type Ref,
+  type TapeEvent,
+} from '../events/event.js'
 import { HELD } from '../events/pack.js'
 import { textToPlain } from '../events/plain.js'
 import { ScalarValue } from '../events/scalar-value.js'
@@ -33,9 +39,15 @@ export class BlockReader {
   constructor(db: Connection, texts: TextReader) {
     this.db = db
     this.texts = texts
-    this.range = db.prepare('SELECT id, run_id, step, template_id, base, slots FROM _block WHERE id BETWEEN ? AND ? ORDER BY id').raw()
+    this.range = db
+      .prepare(
+        'SELECT id, run_id, step, template_id, base, slots FROM _block WHERE id BETWEEN ? AND ? ORDER BY id',
+      )
+      .raw()
     this.startOf = db.prepare('SELECT max(id) FROM _block WHERE id BETWEEN ? AND ?').pluck()
-    this.template = db.prepare('SELECT event_count, calls, leaves, gradients, assignments, clears FROM _template WHERE id = ?')
+    this.template = db.prepare(
+      'SELECT event_count, calls, leaves, gradients, assignments, clears FROM _template WHERE id = ?',
+    )
   }
 
   /** The blocks that hold events `from` to `to`, in order. */
@@ -43,9 +55,22 @@ export class BlockReader {
     const base = runId * RUN_UNIT
     const start = (this.startOf.get(base + 1, base + from) as number | null) ?? base + from
     // Read at once and not row by row: an open statement would keep the connection from being used meanwhile.
-    for (const [id, run, step, templateId, blockBase, slots] of this.range.all(start, base + to) as [number, number, number, number, number, Buffer | null][]) {
+    for (const [id, run, step, templateId, blockBase, slots] of this.range.all(start, base + to) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      Buffer | null,
+    ][]) {
       if (run !== runId) throw new TapeError('TAPE_CORRUPT', `block ${id} is listed under run ${run}`)
-      yield { first: id - base, step, template: this.templateOf(templateId), base: blockBase, slots: new SlotReader(slots) }
+      yield {
+        first: id - base,
+        step,
+        template: this.templateOf(templateId),
+        base: blockBase,
+        slots: new SlotReader(slots),
+      }
     }
   }
 
@@ -59,7 +84,8 @@ export class BlockReader {
     const place = (offset: number): number => {
       const position = first + offset
       if (position < from || position > to) return -1
-      if (found[position - from] !== null) throw new TapeError('TAPE_CORRUPT', `position ${position} holds two events`)
+      if (found[position - from] !== null)
+        throw new TapeError('TAPE_CORRUPT', `position ${position} holds two events`)
       return position
     }
     for (const leaf of template.leaves) {
@@ -67,7 +93,19 @@ export class BlockReader {
       if (position < 0) continue
       const { role, requiresGrad, name, dtype, shape } = this.texts.leafForm(leaf[3]!)
       const value = leaf[2]! > 0 ? this.value(slots, leaf[1]!, dtype, shape) : null
-      found[position - from] = { type: 'LeafCreated', version: EVENT_VERSION, position, step, role, requiresGrad, name, dtype, shape, source: refOrNull(leaf[4]!, position, base), value } as TapeEvent
+      found[position - from] = {
+        type: 'LeafCreated',
+        version: EVENT_VERSION,
+        position,
+        step,
+        role,
+        requiresGrad,
+        name,
+        dtype,
+        shape,
+        source: refOrNull(leaf[4]!, position, base),
+        value,
+      } as TapeEvent
     }
     for (const call of template.calls) {
       const position = place(call[0]!)
@@ -76,46 +114,114 @@ export class BlockReader {
     for (const gradient of template.gradients) {
       const position = place(gradient[0]!)
       if (position < 0) continue
-      const [, slot, taken, form, held, pass, variable, maker] = gradient as [number, number, number, number, number, number, number, number]
+      const [, slot, taken, form, held, pass, variable, maker] = gradient as [
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+      ]
       const { dtype, shape } = this.texts.arrayForm(form)
       found[position - from] = {
-        type: 'GradientComputed', version: EVENT_VERSION, position, step, pass: decodeRef(pass, position, base), variable: decodeRef(variable, position, base), dtype, shape,
-        gradient: refOrNull(maker, position, base), contribution: taken > 0 ? this.value(slots, slot, dtype, shape) : null, held: HELD[held],
+        type: 'GradientComputed',
+        version: EVENT_VERSION,
+        position,
+        step,
+        pass: decodeRef(pass, position, base),
+        variable: decodeRef(variable, position, base),
+        dtype,
+        shape,
+        gradient: refOrNull(maker, position, base),
+        contribution: taken > 0 ? this.value(slots, slot, dtype, shape) : null,
+        held: HELD[held],
         accumulated: taken > 1 ? this.value(slots, slot + 1, dtype, shape) : null,
       } as TapeEvent
     }
     for (const assignment of template.assignments) {
       const position = place(assignment[0]!)
       if (position < 0) continue
-      const [, slot, taken, form, variable, source] = assignment as [number, number, number, number, number, number]
+      const [, slot, taken, form, variable, source] = assignment as [
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+      ]
       const { dtype, shape } = this.texts.arrayForm(form)
       found[position - from] = {
-        type: 'ValueAssigned', version: EVENT_VERSION, position, step, variable: decodeRef(variable, position, base), dtype, shape,
-        source: refOrNull(source, position, base), value: taken > 0 ? this.value(slots, slot, dtype, shape) : null,
+        type: 'ValueAssigned',
+        version: EVENT_VERSION,
+        position,
+        step,
+        variable: decodeRef(variable, position, base),
+        dtype,
+        shape,
+        source: refOrNull(source, position, base),
+        value: taken > 0 ? this.value(slots, slot, dtype, shape) : null,
       }
     }
     for (const clear of template.clears) {
       const position = place(clear[0]!)
-      if (position >= 0) found[position - from] = { type: 'GradientCleared', version: EVENT_VERSION, position, step, variable: decodeRef(clear[1]!, position, base) }
+      if (position >= 0)
+        found[position - from] = {
+          type: 'GradientCleared',
+          version: EVENT_VERSION,
+          position,
+          step,
+          variable: decodeRef(clear[1]!, position, base),
+        }
     }
   }
 
-  private call(call: number[], position: number, step: number, base: number, slots: SlotReader): FunctionCalled {
+  private call(
+    call: number[],
+    position: number,
+    step: number,
+    base: number,
+    slots: SlotReader,
+  ): FunctionCalled {
     const { function: name, scope, linked, outputs: forms } = this.texts.signature(call[3]!)
     const slot = call[1]!
     let taken = call[2]!
     let attributes: FunctionCalled['attributes']
     if (call[4] === 0) {
       taken--
-      attributes = textToPlain(this.texts.passing(slots.textId(slot + taken)), `attributes of event ${position}`) as FunctionCalled['attributes']
+      attributes = textToPlain(
+        this.texts.passing(slots.textId(slot + taken)),
+        `attributes of event ${position}`,
+      ) as FunctionCalled['attributes']
     } else attributes = this.texts.attributes(call[4]!) as FunctionCalled['attributes']
     const inputs = new Array<Ref>(call.length - 5)
     for (let i = 5; i < call.length; i++) inputs[i - 5] = decodeRef(call[i]!, position, base)
-    const outputs = forms.map(({ dtype, shape }, i) => ({ dtype, shape, value: i < taken ? this.value(slots, slot + i, dtype, shape) : null }))
-    return { type: 'FunctionCalled', version: EVENT_VERSION, position, step, function: name, attributes, inputs, outputs, scope, linked }
+    const outputs = forms.map(({ dtype, shape }, i) => ({
+      dtype,
+      shape,
+      value: i < taken ? this.value(slots, slot + i, dtype, shape) : null,
+    }))
+    return {
+      type: 'FunctionCalled',
+      version: EVENT_VERSION,
+      position,
+      step,
+      function: name,
+      attributes,
+      inputs,
+      outputs,
+      scope,
+      linked,
+    }
   }
 
-  private value(slots: SlotReader, slot: number, dtype: string, shape: readonly number[]): RecordedArray | null {
+  private value(
+    slots: SlotReader,
+    slot: number,
+    dtype: string,
+    shape: readonly number[],
+  ): RecordedArray | null {
     const valueId = slots.valueId(slot)
     if (valueId > 0) return new StoredArray(this.db, valueId, dtype, shape)
     return slots.isNothing(slot) ? null : new ScalarValue(slots.number(slot), dtype, shape)
@@ -124,11 +230,18 @@ export class BlockReader {
   private templateOf(id: number): TemplateLists {
     let template = this.templates.get(id)
     if (template === undefined) {
-      const row = this.template.get(id) as { event_count: number } & Record<keyof Omit<TemplateLists, 'eventCount'>, string>
+      const row = this.template.get(id) as { event_count: number } & Record<
+        keyof Omit<TemplateLists, 'eventCount'>,
+        string
+      >
       if (row === undefined) throw new TapeError('TAPE_CORRUPT', `template ${id} is missing`)
       template = {
-        calls: list(row.calls, id), leaves: list(row.leaves, id), gradients: list(row.gradients, id), assignments: list(row.assignments, id),
-        clears: list(row.clears, id), eventCount: row.event_count,
+        calls: list(row.calls, id),
+        leaves: list(row.leaves, id),
+        gradients: list(row.gradients, id),
+        assignments: list(row.assignments, id),
+        clears: list(row.clears, id),
+        eventCount: row.event_count,
       }
       if (this.templates.size >= TEMPLATES_KEPT_MAX) this.templates.clear()
       this.templates.set(id, template)
@@ -145,7 +258,11 @@ function refOrNull(encoded: number, own: number, base: number): Ref | null {
 function list(text: string, id: number): number[][] {
   try {
     const lists: unknown = JSON.parse(text)
-    if (Array.isArray(lists) && lists.every((element) => Array.isArray(element) && element.every((n) => typeof n === 'number'))) return lists
+    if (
+      Array.isArray(lists) &&
+      lists.every((element) => Array.isArray(element) && element.every((n) => typeof n === 'number'))
+    )
+      return lists
   } catch {
     // said below
   }

@@ -11,7 +11,10 @@ import type { PackedBatch } from '../events/pack.js'
 export const GENESIS = Buffer.alloc(32)
 
 if (os.endianness() !== 'LE') {
-  throw new TapeError('BAD_ARGUMENT', 'gradtape needs a little-endian processor: its hashes cover the bytes of numbers as they stand in memory')
+  throw new TapeError(
+    'BAD_ARGUMENT',
+    'gradtape needs a little-endian processor: its hashes cover the bytes of numbers as they stand in memory',
+  )
 }
 
 /**
@@ -25,7 +28,15 @@ export function chainHash(
   batch: Pick<PackedBatch, 'firstPosition' | 'firstStep' | 'count' | 'words' | 'texts' | 'firstText'>,
   valueHashes: readonly Buffer[],
 ): Buffer {
-  const place = Float64Array.of(runId, batch.firstPosition, batch.firstStep, batch.count, batch.firstText, batch.texts.length, valueHashes.length)
+  const place = Float64Array.of(
+    runId,
+    batch.firstPosition,
+    batch.firstStep,
+    batch.count,
+    batch.firstText,
+    batch.texts.length,
+    valueHashes.length,
+  )
   const hash = crypto.createHash('sha256')
   hash.update(before)
   hash.update(new Uint8Array(place.buffer))

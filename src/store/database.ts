@@ -24,7 +24,8 @@ const BUSY_TIMEOUT_MS = 30_000
  */
 export function openDatabase(path: string, options: { readonly: boolean }): Connection {
   const exists = path !== ':memory:' && fs.existsSync(path)
-  if (options.readonly && !exists) throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${path}, found no file; check the path`)
+  if (options.readonly && !exists)
+    throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${path}, found no file; check the path`)
   if (exists) checkHeader(path)
   let db: Connection | null = null
   try {
@@ -34,7 +35,10 @@ export function openDatabase(path: string, options: { readonly: boolean }): Conn
     setPragmas(db, options.readonly, version)
     if (!options.readonly && version < SCHEMA_VERSION) migrate(db, APPLICATION_ID)
     else if (version < SCHEMA_VERSION) {
-      throw new TapeError('TAPE_TOO_OLD', `${path} has schema ${version}, this gradtape reads ${SCHEMA_VERSION}; open it once without { readonly: true } to migrate it`)
+      throw new TapeError(
+        'TAPE_TOO_OLD',
+        `${path} has schema ${version}, this gradtape reads ${SCHEMA_VERSION}; open it once without { readonly: true } to migrate it`,
+      )
     }
     return db
   } catch (error) {
@@ -46,20 +50,45 @@ export function openDatabase(path: string, options: { readonly: boolean }): Conn
 /** Turns what SQLite throws into a TapeError that says what it means for the tape. */
 export function sqliteError(error: unknown, doing: string): unknown {
   if (error instanceof TapeError || !(error instanceof Error)) return error
-  if (error.message.includes('database connection is not open')) return new TapeError('TAPE_CLOSED', `${doing}: the tape was closed; open it again`, { cause: error })
-  if (error.message.includes('directory does not exist')) return new TapeError('TAPE_NOT_FOUND', `${doing}: its folder does not exist; make it first`, { cause: error })
+  if (error.message.includes('database connection is not open'))
+    return new TapeError('TAPE_CLOSED', `${doing}: the tape was closed; open it again`, { cause: error })
+  if (error.message.includes('directory does not exist'))
+    return new TapeError('TAPE_NOT_FOUND', `${doing}: its folder does not exist; make it first`, {
+      cause: error,
+    })
   const code = (error as { code?: unknown }).code
   if (typeof code !== 'string' || !code.startsWith('SQLITE')) {
-    return code === undefined ? error : new TapeError('WRITE_FAILED', `${doing}: ${error.message}`, { cause: error })
+    return code === undefined
+      ? error
+      : new TapeError('WRITE_FAILED', `${doing}: ${error.message}`, { cause: error })
   }
-  if (code === 'SQLITE_NOTADB') return new TapeError('NOT_A_TAPE', `${doing}: the file is not a SQLite database`, { cause: error })
-  if (code.startsWith('SQLITE_CORRUPT')) return new TapeError('TAPE_CORRUPT', `${doing}: ${error.message}; restore the file from a copy`, { cause: error })
+  if (code === 'SQLITE_NOTADB')
+    return new TapeError('NOT_A_TAPE', `${doing}: the file is not a SQLite database`, { cause: error })
+  if (code.startsWith('SQLITE_CORRUPT'))
+    return new TapeError('TAPE_CORRUPT', `${doing}: ${error.message}; restore the file from a copy`, {
+      cause: error,
+    })
   if (code.startsWith('SQLITE_BUSY') || code === 'SQLITE_LOCKED') {
-    return new TapeError('TAPE_BUSY', `${doing}: another process kept the tape locked for ${BUSY_TIMEOUT_MS / 1000} s; try again when it is done`, { cause: error })
+    return new TapeError(
+      'TAPE_BUSY',
+      `${doing}: another process kept the tape locked for ${BUSY_TIMEOUT_MS / 1000} s; try again when it is done`,
+      { cause: error },
+    )
   }
-  if (code.startsWith('SQLITE_READONLY')) return new TapeError('TAPE_READONLY', `${doing}: the tape cannot be written to (${error.message})`, { cause: error })
-  if (code === 'SQLITE_FULL') return new TapeError('WRITE_FAILED', `${doing}: the disk is full; make room and call flush() again, nothing is lost until the process ends`, { cause: error })
-  if (code === 'SQLITE_CANTOPEN') return new TapeError('TAPE_NOT_FOUND', `${doing}: ${error.message}; is its folder there and writable?`, { cause: error })
+  if (code.startsWith('SQLITE_READONLY'))
+    return new TapeError('TAPE_READONLY', `${doing}: the tape cannot be written to (${error.message})`, {
+      cause: error,
+    })
+  if (code === 'SQLITE_FULL')
+    return new TapeError(
+      'WRITE_FAILED',
+      `${doing}: the disk is full; make room and call flush() again, nothing is lost until the process ends`,
+      { cause: error },
+    )
+  if (code === 'SQLITE_CANTOPEN')
+    return new TapeError('TAPE_NOT_FOUND', `${doing}: ${error.message}; is its folder there and writable?`, {
+      cause: error,
+    })
   return new TapeError('WRITE_FAILED', `${doing}: ${error.message} (${code})`, { cause: error })
 }
 
@@ -76,7 +105,10 @@ function checkHeader(path: string): void {
     fs.closeSync(file)
   }
   if (head.toString('latin1') !== 'SQLite format 3\0') {
-    throw new TapeError('NOT_A_TAPE', `expected a tape at ${path}, found a file that is not a SQLite database; it was not touched`)
+    throw new TapeError(
+      'NOT_A_TAPE',
+      `expected a tape at ${path}, found a file that is not a SQLite database; it was not touched`,
+    )
   }
 }
 
@@ -86,7 +118,11 @@ function checkSqlite(db: Connection): void {
   const [have, need] = [parts(version), parts(SQLITE_MIN)]
   for (let i = 0; i < need.length; i++) {
     if (have[i]! > need[i]!) return
-    if (have[i]! < need[i]!) throw new TapeError('SQLITE_TOO_OLD', `gradtape needs SQLite ${SQLITE_MIN} or later, better-sqlite3 brings ${version}; update it`)
+    if (have[i]! < need[i]!)
+      throw new TapeError(
+        'SQLITE_TOO_OLD',
+        `gradtape needs SQLite ${SQLITE_MIN} or later, better-sqlite3 brings ${version}; update it`,
+      )
   }
 }
 
@@ -95,13 +131,19 @@ function checkIdentity(db: Connection, path: string): number {
   const version = db.pragma('user_version', { simple: true }) as number
   if (applicationId === APPLICATION_ID) {
     if (version > SCHEMA_VERSION) {
-      throw new TapeError('TAPE_TOO_NEW', `${path} has schema ${version}, this gradtape knows ${SCHEMA_VERSION}; install a newer gradtape`)
+      throw new TapeError(
+        'TAPE_TOO_NEW',
+        `${path} has schema ${version}, this gradtape knows ${SCHEMA_VERSION}; install a newer gradtape`,
+      )
     }
     return version
   }
   const objects = db.prepare<[], { n: number }>('SELECT count(*) AS n FROM sqlite_schema').get()!.n
   if (applicationId !== 0 || version !== 0 || objects > 0) {
-    throw new TapeError('NOT_A_TAPE', `expected a tape at ${path}, found another program's SQLite database (application_id ${applicationId}, ${objects} tables, views and indexes); it was not touched`)
+    throw new TapeError(
+      'NOT_A_TAPE',
+      `expected a tape at ${path}, found another program's SQLite database (application_id ${applicationId}, ${objects} tables, views and indexes); it was not touched`,
+    )
   }
   return 0
 }

@@ -55,10 +55,16 @@ type UsedTexts = { [table in '_signature' | '_leaf_form' | '_array_form' | '_tex
 export function checkFile(db: Connection): void {
   reading('the file', () => {
     const problems = db.pragma('integrity_check') as { integrity_check: string }[]
-    if (problems[0]?.integrity_check !== 'ok') corrupt(`SQLite says: ${problems.map((problem) => problem.integrity_check).join('; ')}`)
+    if (problems[0]?.integrity_check !== 'ok')
+      corrupt(`SQLite says: ${problems.map((problem) => problem.integrity_check).join('; ')}`)
     checkSchema(db)
     checkPowers(db)
-    const used: UsedTexts = { _signature: new Set(), _leaf_form: new Set(), _array_form: new Set(), _text: new Set() }
+    const used: UsedTexts = {
+      _signature: new Set(),
+      _leaf_form: new Set(),
+      _array_form: new Set(),
+      _text: new Set(),
+    }
     checkBlocks(db, checkTemplates(db, used), used)
     checkTexts(db, used)
     checkFacts(db)
@@ -81,8 +87,12 @@ function checkValue(row: ValueRow): void {
   if (!hashOf(row.dtype, row.bytes).equals(row.hash)) changed('content')
   const summary = summaryOf(arrayFromBytes(row.dtype, row.size, row.bytes))
   const same =
-    row.l2_norm === summary.l2Norm && row.mean === summary.mean && row.min === summary.min && row.max === summary.max &&
-    row.zero_count === summary.zeroCount && row.non_finite_count === summary.nonFiniteCount
+    row.l2_norm === summary.l2Norm &&
+    row.mean === summary.mean &&
+    row.min === summary.min &&
+    row.max === summary.max &&
+    row.zero_count === summary.zeroCount &&
+    row.non_finite_count === summary.nonFiniteCount
   if (!same) changed('summary')
 }
 
@@ -90,7 +100,11 @@ function checkValue(row: ValueRow): void {
  * Throws TAPE_CORRUPT when a table holds events that no batch closed, or there are more values than the `valueCount` that
  * events name. `lastPositions` is by run.
  */
-export function checkNothingOutside(db: Connection, lastPositions: ReadonlyMap<number, number>, valueCount: number): void {
+export function checkNothingOutside(
+  db: Connection,
+  lastPositions: ReadonlyMap<number, number>,
+  valueCount: number,
+): void {
   reading('the tables', () => {
     const values = db.prepare<[], { n: number }>('SELECT count(*) AS n FROM _value').get()!.n
     if (values !== valueCount) corrupt(`there are ${values} values, but events name ${valueCount}`)
@@ -101,7 +115,8 @@ export function checkNothingOutside(db: Connection, lastPositions: ReadonlyMap<n
         )
         .all()
       for (const { run, first, last } of rows) {
-        if (first < 1 || last > (lastPositions.get(run) ?? 0)) corrupt(`${table} holds event ${last} of run ${run}, which no batch wrote`)
+        if (first < 1 || last > (lastPositions.get(run) ?? 0))
+          corrupt(`${table} holds event ${last} of run ${run}, which no batch wrote`)
       }
     }
     for (const id of db.prepare('SELECT id FROM _run').pluck().all() as number[]) {
@@ -115,7 +130,9 @@ function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUs
   const uses = new Map<number, TemplateUse>()
   const texts = new TextReader(db)
   const marked = new Map<number, Set<string>>()
-  for (const { template_id, kind, key } of db.prepare<[], { template_id: number; kind: string; key: string | number }>('SELECT * FROM _mark').all()) {
+  for (const { template_id, kind, key } of db
+    .prepare<[], { template_id: number; kind: string; key: string | number }>('SELECT * FROM _mark')
+    .all()) {
     const marks = marked.get(template_id)
     if (marks === undefined) marked.set(template_id, new Set([`${kind} ${key}`]))
     else marks.add(`${kind} ${key}`)
@@ -124,8 +141,14 @@ function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUs
   for (const id of db.prepare('SELECT id FROM _template ORDER BY id').pluck().all() as number[]) {
     const row = get.get(id)!
     const lists = [row.calls, row.leaves, row.gradients, row.assignments, row.clears]
-    if (!templateHash(row.event_count, lists).equals(row.hash)) corrupt(`template ${id} was changed after it was written`)
-    const [calls, leaves, gradients, assignments] = lists.map((text) => JSON.parse(text) as number[][]) as [number[][], number[][], number[][], number[][]]
+    if (!templateHash(row.event_count, lists).equals(row.hash))
+      corrupt(`template ${id} was changed after it was written`)
+    const [calls, leaves, gradients, assignments] = lists.map((text) => JSON.parse(text) as number[][]) as [
+      number[][],
+      number[][],
+      number[][],
+      number[][],
+    ]
     const parsed = { leaves, assignments }
     for (const call of calls) {
       used._signature.add(call[3]!)
@@ -135,13 +158,16 @@ function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUs
     for (const other of [...gradients, ...assignments]) used._array_form.add(other[3]!)
     uses.set(id, {
       eventCount: row.event_count,
-      slots: [calls, leaves, gradients, assignments].flat().reduce((slots, element) => slots + element[2]!, 0),
+      slots: [calls, leaves, gradients, assignments]
+        .flat()
+        .reduce((slots, element) => slots + element[2]!, 0),
       usesBase: gradients.some((gradient) => !Number.isInteger(gradient[6])),
       textSlots: calls.filter((call) => call[4] === 0).map((call) => call[1]! + call[2]! - 1),
     })
     const want = marksOf(parsed, (form) => texts.leafForm(form).name).map(([kind, key]) => `${kind} ${key}`)
     const have = marked.get(id) ?? new Set<string>()
-    if (want.length !== have.size || !want.every((mark) => have.has(mark))) corrupt(`the marks of template ${id} are not those of its content`)
+    if (want.length !== have.size || !want.every((mark) => have.has(mark)))
+      corrupt(`the marks of template ${id} are not those of its content`)
     marked.delete(id)
   }
   for (const id of marked.keys()) corrupt(`there are marks of template ${id}, which does not exist`)
@@ -151,23 +177,31 @@ function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUs
 /** Blocks follow each other without gaps; each says the step it is in, and has the slots that its template takes. */
 function checkBlocks(db: Connection, templates: ReadonlyMap<number, TemplateUse>, used: UsedTexts): void {
   const seen = new Set<number>()
-  const stepOf = db.prepare<[number, number], { step: number }>('SELECT step FROM _step WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1')
+  const stepOf = db.prepare<[number, number], { step: number }>(
+    'SELECT step FROM _step WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1',
+  )
   let run = 0
   let next = 1
   let step = 0
-  const rows = db.prepare('SELECT id, run_id, step, template_id, base, slots FROM _block ORDER BY id').raw().iterate() as IterableIterator<[number, number, number, number, number, Buffer | null]>
+  const rows = db
+    .prepare('SELECT id, run_id, step, template_id, base, slots FROM _block ORDER BY id')
+    .raw()
+    .iterate() as IterableIterator<[number, number, number, number, number, Buffer | null]>
   for (const [id, runId, blockStep, templateId, base, slots] of rows) {
     const first = id % RUN_UNIT
     const where = `the block at event ${first} of run ${Math.floor(id / RUN_UNIT)}`
     if (runId !== run) [run, next, step] = [runId, 1, 0]
     if (id !== run * RUN_UNIT + next) corrupt(`${where} expected to begin at event ${next} of run ${run}`)
-    const template = templates.get(templateId) ?? corrupt(`${where} names template ${templateId}, which does not exist`)
+    const template =
+      templates.get(templateId) ?? corrupt(`${where} names template ${templateId}, which does not exist`)
     seen.add(templateId)
     next += template.eventCount
     if (blockStep !== step) step = stepOf.get(run * RUN_UNIT, id)?.step ?? 0
     if (blockStep !== step) corrupt(`${where} says step ${blockStep}, it is in step ${step}`)
-    if (!template.usesBase && base !== 0) corrupt(`${where} says base ${base}, which its template does not use`)
-    if ((slots?.length ?? 0) !== 8 * template.slots) corrupt(`${where} has ${(slots?.length ?? 0) / 8} slots, its template takes ${template.slots}`)
+    if (!template.usesBase && base !== 0)
+      corrupt(`${where} says base ${base}, which its template does not use`)
+    if ((slots?.length ?? 0) !== 8 * template.slots)
+      corrupt(`${where} has ${(slots?.length ?? 0) / 8} slots, its template takes ${template.slots}`)
     for (const slot of template.textSlots) used._text.add(new SlotReader(slots).textId(slot))
   }
   for (const id of templates.keys()) if (!seen.has(id)) corrupt(`no block names template ${id}`)
@@ -176,12 +210,21 @@ function checkBlocks(db: Connection, templates: ReadonlyMap<number, TemplateUse>
 /** Each text is named by something, and those that are JSON are as they were written. */
 function checkTexts(db: Connection, used: UsedTexts): void {
   const attributes = new Set(used._text)
-  for (const id of db.prepare('SELECT DISTINCT name_id FROM _metric').pluck().all() as number[]) used._text.add(id)
+  for (const id of db.prepare('SELECT DISTINCT name_id FROM _metric').pluck().all() as number[])
+    used._text.add(id)
   for (const table of Object.keys(used) as (keyof UsedTexts)[]) {
-    const rows = db.prepare(`SELECT id, content FROM ${table} ORDER BY id`).raw().iterate() as IterableIterator<[number, string]>
+    const rows = db
+      .prepare(`SELECT id, content FROM ${table} ORDER BY id`)
+      .raw()
+      .iterate() as IterableIterator<[number, string]>
     for (const [id, content] of rows) {
       if (!used[table].has(id)) corrupt(`row ${id} of ${table} is named by no event`)
-      const written = table === '_text' ? (attributes.has(id) ? plainToText(textToPlain(content, `text ${id}`), 'attributes') : content) : canonicalJson(content)
+      const written =
+        table === '_text'
+          ? attributes.has(id)
+            ? plainToText(textToPlain(content, `text ${id}`), 'attributes')
+            : content
+          : canonicalJson(content)
       if (content !== written) corrupt(`row ${id} of ${table} was changed after it was written`)
     }
   }
@@ -189,14 +232,23 @@ function checkTexts(db: Connection, used: UsedTexts): void {
 
 /** The payload of each fact is as it was written, and the variable it is listed under is the one it is about. */
 function checkFacts(db: Connection): void {
-  const rows = db.prepare('SELECT id, subject, payload FROM _fact ORDER BY id').raw().iterate() as IterableIterator<[number, number | null, string]>
+  const rows = db
+    .prepare('SELECT id, subject, payload FROM _fact ORDER BY id')
+    .raw()
+    .iterate() as IterableIterator<[number, number | null, string]>
   for (const [id, subject, payload] of rows) {
     const where = `event ${id % RUN_UNIT} of run ${Math.floor(id / RUN_UNIT)}`
     const plain = textToPlain(payload, where)
     if (plainToText(plain, where) !== payload) corrupt(`${where} was changed after it was written`)
-    if (typeof plain !== 'object' || plain === null || ['type', 'version', 'position', 'step'].some((key) => Object.hasOwn(plain, key))) corrupt(`${where} holds what no event holds`)
+    if (
+      typeof plain !== 'object' ||
+      plain === null ||
+      ['type', 'version', 'position', 'step'].some((key) => Object.hasOwn(plain, key))
+    )
+      corrupt(`${where} holds what no event holds`)
     const { variable } = plain as { variable?: unknown }
-    if (subject !== (typeof variable === 'number' ? variable : null)) corrupt(`${where} is listed under variable ${subject}, but is about ${String(variable)}`)
+    if (subject !== (typeof variable === 'number' ? variable : null))
+      corrupt(`${where} is listed under variable ${subject}, but is about ${String(variable)}`)
   }
 }
 
@@ -209,8 +261,14 @@ function canonicalJson(text: string): string | null {
 }
 
 function checkPowers(db: Connection): void {
-  const rows = db.prepare<[], { exponent: number; value: number }>('SELECT exponent, value FROM _power_of_two ORDER BY exponent').all()
-  const right = rows.length === 971 + 1074 + 1 && rows.every(({ exponent, value }, i) => exponent === i - 1074 && value === powerOfTwo(exponent))
+  const rows = db
+    .prepare<[], { exponent: number; value: number }>(
+      'SELECT exponent, value FROM _power_of_two ORDER BY exponent',
+    )
+    .all()
+  const right =
+    rows.length === 971 + 1074 + 1 &&
+    rows.every(({ exponent, value }, i) => exponent === i - 1074 && value === powerOfTwo(exponent))
   if (!right) corrupt('_power_of_two does not hold the powers of two')
 }
 

@@ -1,9 +1,9 @@
 /** Finds things in a run without reading all of it: by name, by step, by version. Answers in positions and refs. */
 import { TapeError } from '../errors.js'
 import { EVENT_KIND, REF_SLOT_UNIT, type Ref } from '../events/event.js'
-import { type Connection, sqliteError } from './database.js'
 import { RUN_UNIT } from './block-cutter.js'
 import { type Block, BlockReader } from './block-reader.js'
+import { type Connection, sqliteError } from './database.js'
 import { decodeRef } from './template.js'
 import { TextReader } from './text-reader.js'
 
@@ -44,14 +44,20 @@ export class Lookup {
     const from = step === 0 ? this.base + 1 : at(step)
     if (from === undefined || !Number.isInteger(step)) {
       const last = this.stepCount()
-      throw new TapeError('STEP_NOT_FOUND', `expected a step ${last === 0 ? 'of 0, as the run has no steps' : `from 0 to ${last}`}, got ${step}`)
+      throw new TapeError(
+        'STEP_NOT_FOUND',
+        `expected a step ${last === 0 ? 'of 0, as the run has no steps' : `from 0 to ${last}`}, got ${step}`,
+      )
     }
     const next = at(step + 1)
     return { from: from - this.base, to: next === undefined ? lastPosition : next - this.base - 1 }
   }
 
   stepCount(): number {
-    return this.get<{ n: number | null }>('SELECT max(step) AS n FROM _step WHERE id >> 32 = ?', this.runId)?.n ?? 0
+    return (
+      this.get<{ n: number | null }>('SELECT max(step) AS n FROM _step WHERE id >> 32 = ?', this.runId)?.n ??
+      0
+    )
   }
 
   /**
@@ -65,12 +71,14 @@ export class Lookup {
       this.get<{ id: number; ref: number }>(
         `SELECT id, subject AS ref FROM _fact WHERE kind = ${EVENT_KIND.VariableNamed} AND id BETWEEN ? AND ?
          AND json_extract(payload, '$.name') = ? ORDER BY id DESC LIMIT 1`,
-        ...range, name,
+        ...range,
+        name,
       ),
       this.get<{ id: number; ref: number }>(
         `SELECT m.id AS id, m.variable AS ref FROM _metric m JOIN _text t ON t.id = m.name_id
          WHERE m.variable IS NOT NULL AND t.content = ? AND m.id BETWEEN ? AND ? ORDER BY m.id DESC LIMIT 1`,
-        name, ...range,
+        name,
+        ...range,
       ),
     ].filter((row) => row !== undefined)
     const last = rows.sort((a, b) => b.id - a.id)[0]
@@ -79,10 +87,14 @@ export class Lookup {
 
   /** The first call of the range that reads the variable; null when none does. */
   firstReader(ref: Ref, from: number, to: number): number | null {
-    for (const { first, base, template } of this.reading(() => [...this.blocks.blocks(this.runId, from, to)])) {
+    for (const { first, base, template } of this.reading(() => [
+      ...this.blocks.blocks(this.runId, from, to),
+    ])) {
       for (const call of template.calls) {
         const position = first + call[0]!
-        for (let i = 5; i < call.length; i++) if (decodeRef(call[i]!, position, base) === ref && position >= from && position <= to) return position
+        for (let i = 5; i < call.length; i++)
+          if (decodeRef(call[i]!, position, base) === ref && position >= from && position <= to)
+            return position
       }
     }
     return null
@@ -94,7 +106,9 @@ export class Lookup {
       `SELECT DISTINCT m.key AS name FROM _mark m WHERE m.kind = 'leaf' AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.id BETWEEN ?1 AND ?2)
        UNION SELECT DISTINCT json_extract(payload, '$.name') FROM _fact WHERE id >> 32 = ?3 AND kind = ${EVENT_KIND.VariableNamed}
        UNION SELECT DISTINCT t.content FROM _metric m JOIN _text t ON t.id = m.name_id WHERE m.id BETWEEN ?1 AND ?2 AND m.variable IS NOT NULL`,
-      this.base + 1, this.base + RUN_UNIT - 1, this.runId,
+      this.base + 1,
+      this.base + RUN_UNIT - 1,
+      this.runId,
     )
     return rows.map((row) => row.name).filter((name) => name !== null)
   }
@@ -103,11 +117,14 @@ export class Lookup {
   nameOf(ref: Ref): string | null {
     const given = this.get<{ name: string | null }>(
       `SELECT json_extract(payload, '$.name') AS name FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.VariableNamed} AND subject = ? ORDER BY id DESC LIMIT 1`,
-      this.runId, ref,
+      this.runId,
+      ref,
     )
     if (given !== undefined) return given.name
     const position = ref % REF_SLOT_UNIT
-    for (const { first, template } of this.reading(() => [...this.blocks.blocks(this.runId, position, position)])) {
+    for (const { first, template } of this.reading(() => [
+      ...this.blocks.blocks(this.runId, position, position),
+    ])) {
       const leaf = template.leaves.find((candidate) => first + candidate[0]! === position)
       if (leaf !== undefined) return this.texts.leafForm(leaf[3]!).name
     }
@@ -117,7 +134,9 @@ export class Lookup {
   /** The version of a variable that a call at `position` reads; null for the first, which the variable was made with. */
   versionBefore(ref: Ref, position: number): VersionRow | null {
     if (!this.versioned().has(ref)) return null
-    const known = this.versionAt.get(ref)?.find((version) => version.position < position && position <= version.until)
+    const known = this.versionAt
+      .get(ref)
+      ?.find((version) => version.position < position && position <= version.until)
     if (known !== undefined) return known.position === 0 ? null : known
     const assigned = this.assignment(ref, 'before', position)
     const unchained = this.unchained(ref, 'before', position)
@@ -149,13 +168,20 @@ export class Lookup {
       if (used <= lastPosition && uses[used]! < position) uses[used] = position
     }
     const rows = (sql: string, each: (row: unknown[]) => void) => {
-      for (const row of this.db.prepare(sql).raw().all(this.base + 1, this.base + lastPosition) as unknown[][]) each(row)
+      for (const row of this.db
+        .prepare(sql)
+        .raw()
+        .all(this.base + 1, this.base + lastPosition) as unknown[][])
+        each(row)
     }
     this.reading(() => {
       for (let start = 1; start <= lastPosition; start += PAGE) {
-        for (const block of this.blocks.blocks(this.runId, start, Math.min(lastPosition, start + PAGE - 1))) noteBlock(block, (ref, position) => note(ref, this.base + position))
+        for (const block of this.blocks.blocks(this.runId, start, Math.min(lastPosition, start + PAGE - 1)))
+          noteBlock(block, (ref, position) => note(ref, this.base + position))
       }
-      rows('SELECT id, variable FROM _metric WHERE id BETWEEN ? AND ?', (row) => note(row[1], row[0] as number))
+      rows('SELECT id, variable FROM _metric WHERE id BETWEEN ? AND ?', (row) =>
+        note(row[1], row[0] as number),
+      )
       rows('SELECT id, subject FROM _fact WHERE id BETWEEN ? AND ?', (row) => note(row[1], row[0] as number))
       rows(
         `SELECT f.id, m.value FROM _fact f, json_tree(f.payload) m WHERE f.kind IN (${EVENT_KIND.BackwardStarted}, ${EVENT_KIND.GradientAssigned}, ${EVENT_KIND.CheckpointTaken})
@@ -171,12 +197,15 @@ export class Lookup {
       const rows = this.all<{ ref: number }>(
         `SELECT DISTINCT subject AS ref FROM _fact WHERE id >> 32 = ?1 AND kind = ${EVENT_KIND.VariableUnchained}
          UNION SELECT key FROM _mark m WHERE kind = 'assigns' AND key > 0 AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.id BETWEEN ?2 AND ?3)`,
-        this.runId, this.base + 1, this.base + RUN_UNIT - 1,
+        this.runId,
+        this.base + 1,
+        this.base + RUN_UNIT - 1,
       )
       this.versionedRefs = new Set(rows.map((row) => row.ref))
       // Where an assignment refers relatively, its template does not say to what: look at the blocks.
       for (const block of this.blocksOf('assigns', 0)) {
-        for (const assignment of block.template.assignments) this.versionedRefs.add(decodeRef(assignment[4]!, block.first + assignment[0]!, block.base))
+        for (const assignment of block.template.assignments)
+          this.versionedRefs.add(decodeRef(assignment[4]!, block.first + assignment[0]!, block.base))
       }
     }
     return this.versionedRefs
@@ -187,12 +216,25 @@ export class Lookup {
     let best = 0
     for (const templateId of this.marked('leaf', name)) {
       // The range may begin or end inside a block, so look at the last two.
-      const ids = this.all<{ id: number }>('SELECT id FROM _block WHERE template_id = ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT 2', templateId, this.base + Math.max(1, from - PAGE), this.base + to)
+      const ids = this.all<{ id: number }>(
+        'SELECT id FROM _block WHERE template_id = ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT 2',
+        templateId,
+        this.base + Math.max(1, from - PAGE),
+        this.base + to,
+      )
       for (const { id } of ids) {
-        for (const { first, template } of this.reading(() => [...this.blocks.blocks(this.runId, id - this.base, id - this.base)])) {
+        for (const { first, template } of this.reading(() => [
+          ...this.blocks.blocks(this.runId, id - this.base, id - this.base),
+        ])) {
           for (const leaf of template.leaves) {
             const position = first + leaf[0]!
-            if (position >= from && position <= to && position > best && this.texts.leafForm(leaf[3]!).name === name) best = position
+            if (
+              position >= from &&
+              position <= to &&
+              position > best &&
+              this.texts.leafForm(leaf[3]!).name === name
+            )
+              best = position
           }
         }
       }
@@ -204,7 +246,10 @@ export class Lookup {
   private assignment(ref: Ref, which: 'before' | 'from', position: number): number | null {
     let best: number | null = null
     for (const templateId of [...this.marked('assigns', ref), ...this.marked('assigns', 0)]) {
-      const found: number | null = which === 'before' ? this.assignmentBefore(templateId, ref, position, best ?? 0) : this.assignmentFrom(templateId, ref, position, best ?? RUN_UNIT - 1)
+      const found: number | null =
+        which === 'before'
+          ? this.assignmentBefore(templateId, ref, position, best ?? 0)
+          : this.assignmentFrom(templateId, ref, position, best ?? RUN_UNIT - 1)
       if (found !== null) best = found
     }
     return best
@@ -212,7 +257,12 @@ export class Lookup {
 
   private assignmentBefore(templateId: number, ref: Ref, position: number, after: number): number | null {
     for (let below = this.base + position; ; ) {
-      const id = this.get<{ id: number | null }>('SELECT max(id) AS id FROM _block WHERE template_id = ? AND id >= ? AND id < ?', templateId, this.base + Math.max(1, after - PAGE), below)?.id
+      const id = this.get<{ id: number | null }>(
+        'SELECT max(id) AS id FROM _block WHERE template_id = ? AND id >= ? AND id < ?',
+        templateId,
+        this.base + Math.max(1, after - PAGE),
+        below,
+      )?.id
       if (id == null) return null
       const found = this.assignmentsIn(id - this.base, ref).filter((at) => at < position && at > after)
       if (found.length > 0) return Math.max(...found)
@@ -222,7 +272,12 @@ export class Lookup {
 
   private assignmentFrom(templateId: number, ref: Ref, position: number, before: number): number | null {
     for (let above = this.base + Math.max(1, position - PAGE) - 1; ; ) {
-      const id = this.get<{ id: number | null }>('SELECT min(id) AS id FROM _block WHERE template_id = ? AND id > ? AND id <= ?', templateId, above, this.base + before)?.id
+      const id = this.get<{ id: number | null }>(
+        'SELECT min(id) AS id FROM _block WHERE template_id = ? AND id > ? AND id <= ?',
+        templateId,
+        above,
+        this.base + before,
+      )?.id
       if (id == null) return null
       const found = this.assignmentsIn(id - this.base, ref).filter((at) => at >= position && at < before)
       if (found.length > 0) return Math.min(...found)
@@ -232,7 +287,9 @@ export class Lookup {
 
   private assignmentsIn(position: number, ref: Ref): number[] {
     const found: number[] = []
-    for (const { first, base, template } of this.reading(() => [...this.blocks.blocks(this.runId, position, position)])) {
+    for (const { first, base, template } of this.reading(() => [
+      ...this.blocks.blocks(this.runId, position, position),
+    ])) {
       for (const assignment of template.assignments) {
         const at = first + assignment[0]!
         if (decodeRef(assignment[4]!, at, base) === ref) found.push(at)
@@ -245,18 +302,29 @@ export class Lookup {
     const order = which === 'before' ? 'id < ? ORDER BY id DESC' : 'id >= ? ORDER BY id'
     const row = this.get<{ id: number }>(
       `SELECT id FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.VariableUnchained} AND subject = ? AND ${order} LIMIT 1`,
-      this.runId, ref, this.base + position,
+      this.runId,
+      ref,
+      this.base + position,
     )
     return row === undefined ? null : row.id - this.base
   }
 
   private marked(kind: string, key: string | number): number[] {
-    return this.all<{ id: number }>('SELECT template_id AS id FROM _mark WHERE kind = ? AND key = ?', kind, key).map((row) => row.id)
+    return this.all<{ id: number }>(
+      'SELECT template_id AS id FROM _mark WHERE kind = ? AND key = ?',
+      kind,
+      key,
+    ).map((row) => row.id)
   }
 
   private *blocksOf(kind: string, key: string | number): Generator<Block> {
     for (const templateId of this.marked(kind, key)) {
-      const ids = this.all<{ id: number }>('SELECT id FROM _block WHERE template_id = ? AND id BETWEEN ? AND ?', templateId, this.base + 1, this.base + RUN_UNIT - 1)
+      const ids = this.all<{ id: number }>(
+        'SELECT id FROM _block WHERE template_id = ? AND id BETWEEN ? AND ?',
+        templateId,
+        this.base + 1,
+        this.base + RUN_UNIT - 1,
+      )
       for (const { id } of ids) yield* this.blocks.blocks(this.runId, id - this.base, id - this.base)
     }
   }
@@ -285,12 +353,12 @@ export class Lookup {
   }
 }
 
-
 /** Tells `note` every reference of a block, with the position it is made from. */
 function noteBlock({ first, base, template }: Block, note: (ref: Ref, position: number) => void): void {
   const noteAll = (element: number[], from: number) => {
     const position = first + element[0]!
-    for (let i = from; i < element.length; i++) if (element[i] !== 0) note(decodeRef(element[i]!, position, base), position)
+    for (let i = from; i < element.length; i++)
+      if (element[i] !== 0) note(decodeRef(element[i]!, position, base), position)
   }
   for (const call of template.calls) noteAll(call, 5)
   for (const leaf of template.leaves) noteAll(leaf, 4)

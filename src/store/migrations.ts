@@ -24,7 +24,12 @@ export const MIGRATIONS: readonly Migration[] = fs
   .sort()
   .map((file) => {
     const sql = fs.readFileSync(new URL(file, FOLDER), 'utf8').replaceAll('\r\n', '\n')
-    return { version: Number(file.slice(0, 4)), name: file.slice(5, -4), sql, checksum: crypto.createHash('sha256').update(sql).digest('hex') }
+    return {
+      version: Number(file.slice(0, 4)),
+      name: file.slice(5, -4),
+      sql,
+      checksum: crypto.createHash('sha256').update(sql).digest('hex'),
+    }
   })
 
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0
@@ -45,7 +50,9 @@ export function migrate(db: Connection, applicationId: number): void {
   db.transaction(() => {
     const from = db.pragma('user_version', { simple: true }) as number
     db.exec(CREATE_LEDGER)
-    const note = db.prepare('INSERT INTO _migration (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)')
+    const note = db.prepare(
+      'INSERT INTO _migration (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)',
+    )
     for (const migration of MIGRATIONS) {
       if (migration.version <= from) continue
       db.exec(migration.sql)
@@ -64,21 +71,35 @@ export function migrate(db: Connection, applicationId: number): void {
 export function checkSchema(db: Connection): void {
   const fresh = new Database(':memory:')
   migrate(fresh, 0)
-  const applied = db.prepare<[], Migration>('SELECT version, name, checksum FROM _migration ORDER BY version').all()
-  if (applied.length !== MIGRATIONS.length) throw new TapeError('TAPE_CORRUPT', `the tape lists ${applied.length} migrations, expected ${MIGRATIONS.length}`)
+  const applied = db
+    .prepare<[], Migration>('SELECT version, name, checksum FROM _migration ORDER BY version')
+    .all()
+  if (applied.length !== MIGRATIONS.length)
+    throw new TapeError(
+      'TAPE_CORRUPT',
+      `the tape lists ${applied.length} migrations, expected ${MIGRATIONS.length}`,
+    )
   for (const [i, migration] of MIGRATIONS.entries()) {
     const { version, name } = applied[i]!
     if (version !== migration.version || name !== migration.name) {
-      throw new TapeError('TAPE_CORRUPT', `the tape lists migration ${version} (${name}), expected ${migration.version} (${migration.name})`)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `the tape lists migration ${version} (${name}), expected ${migration.version} (${migration.name})`,
+      )
     }
     if (applied[i]?.checksum !== migration.checksum) {
-      throw new TapeError('TAPE_CORRUPT', `migration ${migration.version} (${migration.name}) has checksum ${applied[i]?.checksum ?? 'none'} in the tape, expected ${migration.checksum}`)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `migration ${migration.version} (${migration.name}) has checksum ${applied[i]?.checksum ?? 'none'} in the tape, expected ${migration.checksum}`,
+      )
     }
   }
   const list = (connection: Connection) =>
     new Map(
       connection
-        .prepare<[], { name: string; sql: string | null }>("SELECT type || ' ' || name AS name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+        .prepare<[], { name: string; sql: string | null }>(
+          "SELECT type || ' ' || name AS name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'",
+        )
         .all()
         .map((row) => [row.name, row.sql]),
     )
@@ -89,6 +110,7 @@ export function checkSchema(db: Connection): void {
     if (have.get(name) !== sql) throw new TapeError('TAPE_CORRUPT', `the ${name} is not as gradtape makes it`)
   }
   for (const name of have.keys()) {
-    if (!want.has(name)) throw new TapeError('TAPE_CORRUPT', `the schema has a ${name} that gradtape does not make`)
+    if (!want.has(name))
+      throw new TapeError('TAPE_CORRUPT', `the schema has a ${name} that gradtape does not make`)
   }
 }

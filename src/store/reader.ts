@@ -6,15 +6,17 @@ import { TapeError } from '../errors.js'
 import { EVENT_KIND, EVENT_VERSION, type EventType, type Ref, type TapeEvent } from '../events/event.js'
 import { textToPlain } from '../events/plain.js'
 import { frozenEvent } from '../events/validate.js'
-import { type Connection, sqliteError, type Statement } from './database.js'
-import { fromScalar } from './value.js'
 import { RUN_UNIT } from './block-cutter.js'
 import { BlockReader } from './block-reader.js'
+import { type Connection, type Statement, sqliteError } from './database.js'
 import { TextReader } from './text-reader.js'
+import { fromScalar } from './value.js'
 
 /** Events read in one go. */
 const PAGE = 8192
-const TYPE_OF_KIND = new Map<number, EventType>(Object.entries(EVENT_KIND).map(([type, kind]) => [kind, type as EventType]))
+const TYPE_OF_KIND = new Map<number, EventType>(
+  Object.entries(EVENT_KIND).map(([type, kind]) => [kind, type as EventType]),
+)
 
 type Row = unknown[]
 
@@ -46,7 +48,10 @@ export class Reader {
     this.texts = new TextReader(db)
     this.blocks = new BlockReader(db, this.texts)
     this.rows = Object.fromEntries(
-      Object.entries(ROWS).map(([table, columns]) => [table, db.prepare(`SELECT ${columns} FROM ${table} WHERE id BETWEEN ? AND ?`).raw()]),
+      Object.entries(ROWS).map(([table, columns]) => [
+        table,
+        db.prepare(`SELECT ${columns} FROM ${table} WHERE id BETWEEN ? AND ?`).raw(),
+      ]),
     ) as { [T in RowTable]: Statement }
   }
 
@@ -60,14 +65,19 @@ export class Reader {
   }
 
   commits(): CommitRow[] {
-    return this.reading('the hash chain', () => this.db.prepare('SELECT * FROM _commit ORDER BY id').all() as CommitRow[])
+    return this.reading(
+      'the hash chain',
+      () => this.db.prepare('SELECT * FROM _commit ORDER BY id').all() as CommitRow[],
+    )
   }
 
   /** The last position of a run in whole batches; 0 for none. */
   lastPosition(runId: number): number {
     return this.reading(`run ${runId}`, () => {
       const row = this.db
-        .prepare<[number], { last: number }>('SELECT first_position + event_count - 1 AS last FROM _commit WHERE run_id = ? ORDER BY first_position DESC LIMIT 1')
+        .prepare<[number], { last: number }>(
+          'SELECT first_position + event_count - 1 AS last FROM _commit WHERE run_id = ? ORDER BY first_position DESC LIMIT 1',
+        )
         .get(runId)
       return row?.last ?? 0
     })
@@ -79,13 +89,17 @@ export class Reader {
    * Throws  TAPE_CORRUPT names the first position that is missing or malformed
    */
   *events(runId: number, from = 1, to = this.lastPosition(runId)): Generator<TapeEvent, void, undefined> {
-    for (let start = from; start <= to; start += PAGE) yield* this.page(runId, start, Math.min(to, start + PAGE - 1))
+    for (let start = from; start <= to; start += PAGE)
+      yield* this.page(runId, start, Math.min(to, start + PAGE - 1))
   }
 
   /** One event. Throws VARIABLE_NOT_FOUND when the run has no such position. */
   event(runId: number, position: number): TapeEvent {
     if (!Number.isInteger(position) || position < 1 || position > this.lastPosition(runId)) {
-      throw new TapeError('VARIABLE_NOT_FOUND', `run ${runId} has positions 1 to ${this.lastPosition(runId)}, asked for ${position}`)
+      throw new TapeError(
+        'VARIABLE_NOT_FOUND',
+        `run ${runId} has positions 1 to ${this.lastPosition(runId)}, asked for ${position}`,
+      )
     }
     return this.page(runId, position, position)[0]!
   }
@@ -100,7 +114,10 @@ export class Reader {
   }
 
   runName(runId: number): string | null {
-    return this.db.prepare<[number], { name: string }>('SELECT name FROM _run WHERE id = ?').get(runId)?.name ?? null
+    return (
+      this.db.prepare<[number], { name: string }>('SELECT name FROM _run WHERE id = ?').get(runId)?.name ??
+      null
+    )
   }
 
   private page(runId: number, from: number, to: number): TapeEvent[] {
@@ -111,12 +128,14 @@ export class Reader {
       for (const table of Object.keys(ROWS) as RowTable[]) {
         for (const row of this.rows[table].all(base + from, base + to) as Row[]) {
           const position = (row[0] as number) - base
-          if (found[position - from] !== null) throw new TapeError('TAPE_CORRUPT', `position ${position} of run ${runId} holds two events`)
+          if (found[position - from] !== null)
+            throw new TapeError('TAPE_CORRUPT', `position ${position} of run ${runId} holds two events`)
           found[position - from] = this.toEvent(table, row, position)
         }
       }
       const missing = found.indexOf(null)
-      if (missing >= 0) throw new TapeError('TAPE_CORRUPT', `event ${from + missing} of run ${runId} is missing`)
+      if (missing >= 0)
+        throw new TapeError('TAPE_CORRUPT', `event ${from + missing} of run ${runId} is missing`)
       for (const event of found) frozenEvent(event!)
       return found as TapeEvent[]
     })
@@ -128,12 +147,26 @@ export class Reader {
       case '_step':
         return { type: 'StepStarted', ...fact, elapsedMs: row[2] as number }
       case '_metric':
-        return { type: 'MetricLogged', ...fact, name: this.texts.text(row[2] as number), value: fromScalar(row[3] as number | string), variable: row[4] as Ref | null }
+        return {
+          type: 'MetricLogged',
+          ...fact,
+          name: this.texts.text(row[2] as number),
+          value: fromScalar(row[3] as number | string),
+          variable: row[4] as Ref | null,
+        }
       case '_fact': {
         const type = TYPE_OF_KIND.get(row[2] as number)
-        if (type === undefined) throw new TapeError('TAPE_CORRUPT', `event ${position} has kind ${row[2]}, which this gradtape does not know`)
+        if (type === undefined)
+          throw new TapeError(
+            'TAPE_CORRUPT',
+            `event ${position} has kind ${row[2]}, which this gradtape does not know`,
+          )
         const payload = textToPlain(String(row[4]), `event ${position}`) as { variable?: unknown }
-        if ((payload.variable ?? null) !== row[3] && type !== 'BackwardStarted') throw new TapeError('TAPE_CORRUPT', `event ${position} is listed under variable ${row[3]}, but is about ${payload.variable}`)
+        if ((payload.variable ?? null) !== row[3] && type !== 'BackwardStarted')
+          throw new TapeError(
+            'TAPE_CORRUPT',
+            `event ${position} is listed under variable ${row[3]}, but is about ${payload.variable}`,
+          )
         return { type, ...fact, ...payload } as TapeEvent
       }
     }

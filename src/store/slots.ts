@@ -95,7 +95,10 @@ export class SlotReader {
 
   private at(slot: number): Buffer {
     if (this.bytes === null || this.bytes.length < slot * 8 + 8) {
-      throw new TapeError('TAPE_CORRUPT', `a block has ${(this.bytes?.length ?? 0) / 8} slots, its template expects more`)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `a block has ${(this.bytes?.length ?? 0) / 8} slots, its template expects more`,
+      )
     }
     return this.bytes
   }

@@ -29,11 +29,24 @@ export class StoredArray implements RecordedArray {
   /** Throws VALUE_NOT_CAPTURED when the tape has the hash only, TAPE_CORRUPT when the bytes do not fit or do not match it. */
   get data(): RecordedArray['data'] {
     if (this.loaded !== null) return this.loaded
-    const { hash, dtype, bytes } = this.row<{ hash: Buffer; dtype: string; bytes: Buffer | null }>('hash, dtype, bytes')
-    if (bytes === null) throw new TapeError('VALUE_NOT_CAPTURED', `value ${this.valueId} is on the tape as a hash and a summary only`)
-    if (dtype !== this.dtype) throw new TapeError('TAPE_CORRUPT', `value ${this.valueId} is ${dtype}, the event that names it says ${this.dtype}`)
+    const { hash, dtype, bytes } = this.row<{ hash: Buffer; dtype: string; bytes: Buffer | null }>(
+      'hash, dtype, bytes',
+    )
+    if (bytes === null)
+      throw new TapeError(
+        'VALUE_NOT_CAPTURED',
+        `value ${this.valueId} is on the tape as a hash and a summary only`,
+      )
+    if (dtype !== this.dtype)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `value ${this.valueId} is ${dtype}, the event that names it says ${this.dtype}`,
+      )
     if (!hashOf(dtype, bytes).equals(hash)) {
-      throw new TapeError('TAPE_CORRUPT', `the bytes of value ${this.valueId} were changed: they do not have the hash under which they were stored`)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `the bytes of value ${this.valueId} were changed: they do not have the hash under which they were stored`,
+      )
     }
     this.loaded = arrayFromBytes(dtype, this.size, bytes)
     return this.loaded

@@ -38,7 +38,9 @@ export class TemplateStore {
 
   constructor(db: Connection) {
     this.find = db.prepare('SELECT id FROM _template WHERE hash = ?')
-    this.insert = db.prepare('INSERT INTO _template (hash, event_count, calls, leaves, gradients, assignments, clears) VALUES (?, ?, ?, ?, ?, ?, ?)')
+    this.insert = db.prepare(
+      'INSERT INTO _template (hash, event_count, calls, leaves, gradients, assignments, clears) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    )
     this.mark = db.prepare('INSERT INTO _mark (template_id, kind, key) VALUES (?, ?, ?)')
     this.leafName = db.prepare('SELECT name FROM _leaf_form WHERE id = ?').pluck()
   }
@@ -70,7 +72,8 @@ export class TemplateStore {
     const found = this.find.get(hash) as { id: number } | undefined
     if (found !== undefined) return found.id
     const id = Number(this.insert.run(hash, lists.eventCount, ...texts).lastInsertRowid)
-    for (const [kind, key] of marksOf(lists, (form) => this.leafName.get(form) as string | null)) this.mark.run(id, kind, key)
+    for (const [kind, key] of marksOf(lists, (form) => this.leafName.get(form) as string | null))
+      this.mark.run(id, kind, key)
     return id
   }
 
@@ -86,11 +89,17 @@ export class TemplateStore {
 
 /** SHA-256 over the number of events and the texts of the lists, in the order of the table's columns. */
 export function templateHash(eventCount: number, texts: readonly string[]): Buffer {
-  return crypto.createHash('sha256').update(`${eventCount}${texts.join('')}`).digest()
+  return crypto
+    .createHash('sha256')
+    .update(`${eventCount}${texts.join('')}`)
+    .digest()
 }
 
 /** What a template is marked with, so that it is found: each mark once. */
-export function marksOf(lists: Pick<TemplateLists, 'leaves' | 'assignments'>, nameOfForm: (formId: number) => string | null): [kind: string, key: string | number][] {
+export function marksOf(
+  lists: Pick<TemplateLists, 'leaves' | 'assignments'>,
+  nameOfForm: (formId: number) => string | null,
+): [kind: string, key: string | number][] {
   const marks = new Map<string, [string, string | number]>()
   for (const leaf of lists.leaves) {
     const name = nameOfForm(leaf[3]!)
@@ -136,14 +145,33 @@ function sameKey(known: Float64Array, key: Float64Array, length: number): boolea
 }
 
 function listsOf(key: Float64Array): TemplateLists {
-  const lists: TemplateLists = { calls: [], leaves: [], gradients: [], assignments: [], clears: [], eventCount: 0 }
+  const lists: TemplateLists = {
+    calls: [],
+    leaves: [],
+    gradients: [],
+    assignments: [],
+    clears: [],
+    eventCount: 0,
+  }
   let slot = 0
   for (let at = 0; at < key.length; ) {
     const offset = lists.eventCount++
     switch (key[at]) {
       case EVENT_KIND.FunctionCalled: {
-        const [signature, attributes, slots, inputs] = [key[at + 1]!, key[at + 2]!, key[at + 3]!, key[at + 4]!]
-        lists.calls.push([offset, slot, slots, signature, attributes, ...key.subarray(at + 5, at + 5 + inputs)])
+        const [signature, attributes, slots, inputs] = [
+          key[at + 1]!,
+          key[at + 2]!,
+          key[at + 3]!,
+          key[at + 4]!,
+        ]
+        lists.calls.push([
+          offset,
+          slot,
+          slots,
+          signature,
+          attributes,
+          ...key.subarray(at + 5, at + 5 + inputs),
+        ])
         slot += slots
         at += 5 + inputs
         break

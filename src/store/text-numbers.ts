@@ -14,7 +14,9 @@ export class TextNumbers {
 
   constructor(db: Connection) {
     const each = (sql: (table: TextTable) => string) =>
-      Object.fromEntries(TABLES.map((table) => [table, db.prepare(sql(table))])) as { [T in TextTable]: Statement }
+      Object.fromEntries(TABLES.map((table) => [table, db.prepare(sql(table))])) as {
+        [T in TextTable]: Statement
+      }
     this.find = each((table) => `SELECT id FROM ${table} WHERE content = ?`)
     this.insert = each((table) => `INSERT INTO ${table} (content) VALUES (?)`)
   }

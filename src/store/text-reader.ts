@@ -30,11 +30,22 @@ export interface ArrayForm {
 
 export class TextReader {
   private readonly statements: { [T in TextTable]: Statement }
-  private readonly kept = { text: new Map<number, string>(), attributes: new Map<number, Plain>(), signature: new Map<number, Signature>(), leaf: new Map<number, LeafForm>(), array: new Map<number, ArrayForm>() }
+  private readonly kept = {
+    text: new Map<number, string>(),
+    attributes: new Map<number, Plain>(),
+    signature: new Map<number, Signature>(),
+    leaf: new Map<number, LeafForm>(),
+    array: new Map<number, ArrayForm>(),
+  }
 
   constructor(db: Connection) {
     const statement = (table: TextTable) => db.prepare(`SELECT content FROM ${table} WHERE id = ?`).pluck()
-    this.statements = { _text: statement('_text'), _signature: statement('_signature'), _leaf_form: statement('_leaf_form'), _array_form: statement('_array_form') }
+    this.statements = {
+      _text: statement('_text'),
+      _signature: statement('_signature'),
+      _leaf_form: statement('_leaf_form'),
+      _array_form: statement('_array_form'),
+    }
   }
 
   text(id: number): string {
@@ -54,14 +65,25 @@ export class TextReader {
 
   signature(id: number): Signature {
     return this.cached(this.kept.signature, '_signature', id, (text) => {
-      const [name, scope, linked, outputs] = parsed(text, 4, `signature ${id}`) as [string, string, boolean, [string, number[]][]]
+      const [name, scope, linked, outputs] = parsed(text, 4, `signature ${id}`) as [
+        string,
+        string,
+        boolean,
+        [string, number[]][],
+      ]
       return { function: name, scope, linked, outputs: outputs.map(([dtype, shape]) => ({ dtype, shape })) }
     })
   }
 
   leafForm(id: number): LeafForm {
     return this.cached(this.kept.leaf, '_leaf_form', id, (text) => {
-      const [role, requiresGrad, name, dtype, shape] = parsed(text, 5, `leaf form ${id}`) as [string, boolean, string | null, string, number[]]
+      const [role, requiresGrad, name, dtype, shape] = parsed(text, 5, `leaf form ${id}`) as [
+        string,
+        boolean,
+        string | null,
+        string,
+        number[],
+      ]
       return { role, requiresGrad, name, dtype, shape }
     })
   }
@@ -93,6 +115,7 @@ function parsed(text: string, length: number, what: string): unknown[] {
   } catch (cause) {
     throw new TapeError('TAPE_CORRUPT', `${what} is not JSON`, { cause })
   }
-  if (!Array.isArray(list) || list.length !== length) throw new TapeError('TAPE_CORRUPT', `${what} expected ${length} fields`)
+  if (!Array.isArray(list) || list.length !== length)
+    throw new TapeError('TAPE_CORRUPT', `${what} expected ${length} fields`)
   return list
 }

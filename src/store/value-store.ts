@@ -53,7 +53,16 @@ export class ValueStore {
       found?.id ??
       Number(
         this.insert.run(
-          hash, dtype, data.length, summary.l2Norm, summary.mean, summary.min, summary.max, summary.zeroCount, summary.nonFiniteCount, bytes,
+          hash,
+          dtype,
+          data.length,
+          summary.l2Norm,
+          summary.mean,
+          summary.min,
+          summary.max,
+          summary.zeroCount,
+          summary.nonFiniteCount,
+          bytes,
         ).lastInsertRowid,
       )
     const stored = { id, hash }

@@ -80,7 +80,9 @@ export function summaryOf(data: RecordedArray['data']): Summary {
   if (!Number.isFinite(squares)) {
     for (let i = 0; i < n; i++) if (!Number.isFinite(data[i])) nonFiniteCount++
   }
-  const l2Norm = Number.isFinite(squares) ? Math.sqrt(squares) : scaledNorm(data, Math.max(Math.abs(min), Math.abs(max)))
+  const l2Norm = Number.isFinite(squares)
+    ? Math.sqrt(squares)
+    : scaledNorm(data, Math.max(Math.abs(min), Math.abs(max)))
   const finite = (x: number) => (Number.isFinite(x) ? x + 0 : null)
   const extreme = (x: number) => (n === 0 || x !== x ? null : x + 0) // + 0: SQLite keeps no −0
   return {
@@ -102,7 +104,13 @@ function scaledNorm(data: RecordedArray['data'], scale: number): number {
 /** An array from the file. Throws TAPE_CORRUPT when the bytes do not make up an array of that dtype and size. */
 export function arrayFromBytes(dtype: string, size: number, bytes: Buffer): RecordedArray['data'] {
   const copy = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer
-  const make = { float64: Float64Array, float32: Float32Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array }[dtype]
+  const make = {
+    float64: Float64Array,
+    float32: Float32Array,
+    int32: Int32Array,
+    uint8: Uint8Array,
+    bool: Uint8Array,
+  }[dtype]
   if (make === undefined || copy.byteLength !== size * make.BYTES_PER_ELEMENT) {
     throw new TapeError('TAPE_CORRUPT', `a value of ${size} ${dtype} has ${bytes.byteLength} bytes`)
   }

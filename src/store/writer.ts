@@ -34,7 +34,9 @@ export class Writer {
     this.texts = new TextNumbers(db)
     this.values = new ValueStore(db)
     this.templates = new TemplateStore(db)
-    this.rows = Object.fromEntries(Object.entries(ROW_COLUMNS).map(([table, columns]) => [table, new RowBuffer(db, table, columns)])) as Rows
+    this.rows = Object.fromEntries(
+      Object.entries(ROW_COLUMNS).map(([table, columns]) => [table, new RowBuffer(db, table, columns)]),
+    ) as Rows
     this.cutter = new BlockCutter(this.texts, this.templates, this.rows)
   }
 
@@ -82,21 +84,37 @@ export class Writer {
       } catch {
         // The transaction is gone already; the first error is the one to tell.
       }
-      const failure = sqliteError(error, `writing events ${batch.firstPosition} to ${batch.firstPosition + batch.count - 1} of run "${this.runName}"`)
+      const failure = sqliteError(
+        error,
+        `writing events ${batch.firstPosition} to ${batch.firstPosition + batch.count - 1} of run "${this.runName}"`,
+      )
       return failure as TapeError
     }
   }
 
   private write(batch: PackedBatch): void {
-    if (this.runId === 0) this.runId = Number(this.db.prepare('INSERT INTO _run (name) VALUES (?)').run(this.runName).lastInsertRowid)
+    if (this.runId === 0)
+      this.runId = Number(
+        this.db.prepare('INSERT INTO _run (name) VALUES (?)').run(this.runName).lastInsertRowid,
+      )
     const stored = batch.values.map((value) => this.values.idOf(value))
     this.segments = this.cutter.write(batch, this.runId, stored, this.segments)
     for (const rows of Object.values(this.rows)) rows.finish()
     const committedAt = new Date().toISOString()
-    const last = this.db.prepare<[], { hash: Buffer }>('SELECT hash FROM _commit ORDER BY id DESC LIMIT 1').get()
-    const hash = chainHash(last?.hash ?? GENESIS, this.runId, committedAt, batch, stored.map((value) => value.hash))
+    const last = this.db
+      .prepare<[], { hash: Buffer }>('SELECT hash FROM _commit ORDER BY id DESC LIMIT 1')
+      .get()
+    const hash = chainHash(
+      last?.hash ?? GENESIS,
+      this.runId,
+      committedAt,
+      batch,
+      stored.map((value) => value.hash),
+    )
     this.db
-      .prepare('INSERT INTO _commit (run_id, first_position, event_count, committed_at, hash) VALUES (?, ?, ?, ?, ?)')
+      .prepare(
+        'INSERT INTO _commit (run_id, first_position, event_count, committed_at, hash) VALUES (?, ?, ?, ?, ?)',
+      )
       .run(this.runId, batch.firstPosition, batch.count, committedAt, hash)
   }
 }

@@ -20,7 +20,11 @@ export function endAtExit(run: Run): void {
   process.on('exit', () => {
     for (const run of [...open].reverse()) {
       if (uncaught === null) run.end('interrupted', null)
-      else run.end('failed', uncaught instanceof Error ? `${uncaught.name}: ${uncaught.message}` : String(uncaught))
+      else
+        run.end(
+          'failed',
+          uncaught instanceof Error ? `${uncaught.name}: ${uncaught.message}` : String(uncaught),
+        )
     }
   })
 }

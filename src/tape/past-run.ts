@@ -1,10 +1,10 @@
 /** A recorded run, read from the file: its events, its graph, its proof. */
 import { Observable } from 'rxjs'
 import { TapeError } from '../errors.js'
-import { type RunStarted, type TapeEvent } from '../events/event.js'
+import type { RunStarted, TapeEvent } from '../events/event.js'
 import type { Variable } from '../graph/variable.js'
 import { PastGraph } from '../replay/rehydrate.js'
-import { replay, type ReplayOptions, type ReplayReport } from '../replay/replay.js'
+import { type ReplayOptions, type ReplayReport, replay } from '../replay/replay.js'
 import { type VerifyReport, verifyChain } from '../replay/verify.js'
 import { Lookup } from '../store/lookup.js'
 import type { Reader } from '../store/reader.js'
@@ -65,10 +65,12 @@ export class PastRun {
    */
   variable(what: string | number, options: { step?: number } = {}): Variable {
     const { step } = options
-    const range = step === undefined ? { from: 1, to: this.lastPosition } : this.lookup.stepRange(step, this.lastPosition)
+    const range =
+      step === undefined ? { from: 1, to: this.lastPosition } : this.lookup.stepRange(step, this.lastPosition)
     const ref = typeof what === 'number' ? this.checkedPosition(what) : this.refOf(what, range)
     const variable = this.graph.variable(ref, this.readAt(ref, step === undefined ? null : range))
-    if (variable.name === null) variable.setNameQuietly(this.lookup.nameOf(ref) ?? (typeof what === 'string' ? what : null))
+    if (variable.name === null)
+      variable.setNameQuietly(this.lookup.nameOf(ref) ?? (typeof what === 'string' ? what : null))
     return variable
   }
 
@@ -91,7 +93,10 @@ export class PastRun {
     const bearer = this.lookup.bearerOf(name, range.from, range.to) ?? this.lookup.bearerOf(name, 1, range.to)
     if (bearer === null) {
       const names = this.lookup.names()
-      throw new TapeError('VARIABLE_NOT_FOUND', `run "${this.name}" has no variable named "${name}"${names.length === 0 ? '; none has a name' : `; it has ${list(names)}`}`)
+      throw new TapeError(
+        'VARIABLE_NOT_FOUND',
+        `run "${this.name}" has no variable named "${name}"${names.length === 0 ? '; none has a name' : `; it has ${list(names)}`}`,
+      )
     }
     return bearer.ref
   }

@@ -1,6 +1,7 @@
 /** A run being recorded: the recorder, the stream and the writer of one computation, wired together. */
 import os from 'node:os'
 import process from 'node:process'
+import type { Observable } from 'rxjs'
 import { currentKernel } from '../array/kernel.js'
 import { seedRandom } from '../array/random.js'
 import { TapeError } from '../errors.js'
@@ -11,7 +12,6 @@ import { Variable } from '../graph/variable.js'
 import { StreamRecorder } from '../replay/recorder.js'
 import type { Connection } from '../store/database.js'
 import { Writer } from '../store/writer.js'
-import type { Observable } from 'rxjs'
 import { ENGINE_VERSION } from './version.js'
 
 export type Capture = 'full' | 'replayable' | 'structure'
@@ -92,7 +92,11 @@ export class Run {
    */
   log(metrics: { readonly [name: string]: number | Variable }): void {
     for (const [name, metric] of Object.entries(metrics)) {
-      if (!isUnicode(name)) throw new TapeError('BAD_ARGUMENT', `run.log expected names of whole Unicode characters, got ${JSON.stringify(name)}`)
+      if (!isUnicode(name))
+        throw new TapeError(
+          'BAD_ARGUMENT',
+          `run.log expected names of whole Unicode characters, got ${JSON.stringify(name)}`,
+        )
       if (metric instanceof Variable) {
         const value = metric.item()
         if (metric.name === null) this.during(() => (metric.name = name))
@@ -100,14 +104,18 @@ export class Run {
       } else if (typeof metric === 'number') {
         this.append({ type: 'MetricLogged', name, value: metric, variable: null })
       } else {
-        throw new TapeError('BAD_ARGUMENT', `run.log expected numbers or Variables of one element, got ${metric === null ? 'null' : typeof metric} for "${name}"`)
+        throw new TapeError(
+          'BAD_ARGUMENT',
+          `run.log expected numbers or Variables of one element, got ${metric === null ? 'null' : typeof metric} for "${name}"`,
+        )
       }
     }
   }
 
   /** Adds a remark. */
   note(text: string): void {
-    if (typeof text !== 'string') throw new TapeError('BAD_ARGUMENT', `run.note expected a string, got ${typeof text}`)
+    if (typeof text !== 'string')
+      throw new TapeError('BAD_ARGUMENT', `run.note expected a string, got ${typeof text}`)
     this.append({ type: 'NoteAdded', text })
   }
 
@@ -174,7 +182,11 @@ export class Run {
   }
 
   private append(payload: Parameters<EventStream['append']>[0]): void {
-    if (this.ended) throw new TapeError('RUN_FINISHED', `run "${this.name}" is finished and takes no more events; start another`)
+    if (this.ended)
+      throw new TapeError(
+        'RUN_FINISHED',
+        `run "${this.name}" is finished and takes no more events; start another`,
+      )
     if (this.stream.failure !== null) throw this.stream.failure
     this.stream.append(payload)
   }
@@ -187,9 +199,13 @@ export class Run {
 function started(name: string, options: RunOptions): Omit<RunStarted, 'version' | 'position' | 'step'> {
   const { capture = 'full', seed = 0, config = {} } = options
   if (!['full', 'replayable', 'structure'].includes(capture)) {
-    throw new TapeError('BAD_ARGUMENT', `capture expected 'full', 'replayable' or 'structure', got ${JSON.stringify(capture)}`)
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `capture expected 'full', 'replayable' or 'structure', got ${JSON.stringify(capture)}`,
+    )
   }
-  if (!Number.isSafeInteger(seed)) throw new TapeError('BAD_ARGUMENT', `seed expected an integer, got ${String(seed)}`)
+  if (!Number.isSafeInteger(seed))
+    throw new TapeError('BAD_ARGUMENT', `seed expected an integer, got ${String(seed)}`)
   return {
     type: 'RunStarted',
     name,
@@ -209,7 +225,8 @@ function started(name: string, options: RunOptions): Omit<RunStarted, 'version' 
 }
 
 function checkedName(name: string): string {
-  if (typeof name !== 'string' || name === '' || !isUnicode(name)) throw new TapeError('BAD_ARGUMENT', `startRun expected a name, got ${JSON.stringify(name)}`)
+  if (typeof name !== 'string' || name === '' || !isUnicode(name))
+    throw new TapeError('BAD_ARGUMENT', `startRun expected a name, got ${JSON.stringify(name)}`)
   return name
 }
 

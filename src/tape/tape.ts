@@ -37,9 +37,11 @@ export interface RunInfo {
  * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT; the file is left as it was
  */
 export function openTape(path: string, options: TapeOptions = {}): Tape {
-  if (typeof path !== 'string' || path === '') throw new TapeError('BAD_ARGUMENT', `openTape expected a path, got ${JSON.stringify(path)}`)
+  if (typeof path !== 'string' || path === '')
+    throw new TapeError('BAD_ARGUMENT', `openTape expected a path, got ${JSON.stringify(path)}`)
   for (const key of Object.keys(options)) {
-    if (key !== 'readonly') throw new TapeError('BAD_ARGUMENT', `openTape knows the option "readonly" only, got "${key}"`)
+    if (key !== 'readonly')
+      throw new TapeError('BAD_ARGUMENT', `openTape knows the option "readonly" only, got "${key}"`)
   }
   return new Tape(path, options.readonly === true)
 }
@@ -67,7 +69,11 @@ export class Tape {
    */
   startRun(name: string, options: RunOptions = {}): Run {
     this.checkOpen()
-    if (this.readonly) throw new TapeError('TAPE_READONLY', `${this.path} was opened with { readonly: true }; open it without to record`)
+    if (this.readonly)
+      throw new TapeError(
+        'TAPE_READONLY',
+        `${this.path} was opened with { readonly: true }; open it without to record`,
+      )
     const run = new Run(this.db, name, options, (ended) => {
       this.open.delete(ended)
       endedBeforeExit(ended)
@@ -91,7 +97,10 @@ export class Tape {
   run(which: number | string): PastRun {
     this.checkOpen()
     // Whole batches only, though other processes go on writing.
-    const row = typeof which === 'number' ? this.rows('WHERE id = ?', which)[0] : this.rows('WHERE name = ? ORDER BY id DESC LIMIT 1', which)[0]
+    const row =
+      typeof which === 'number'
+        ? this.rows('WHERE id = ?', which)[0]
+        : this.rows('WHERE name = ? ORDER BY id DESC LIMIT 1', which)[0]
     if (row === undefined) {
       const names = [...new Set(this.runs().map((run) => `"${run.name}" (${run.id})`))]
       const known = names.length === 0 ? 'it holds no runs' : `it has ${names.slice(-10).join(', ')}`

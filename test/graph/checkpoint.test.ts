@@ -91,7 +91,7 @@ test('a function that does more than compute is refused', () => {
   const x = makeX()
   expect(() =>
     checkpoint((v) => {
-      w.data = w.data
+      w.data = v.data
       return tanh(v)
     }, x),
   ).toThrow(/BAD_ARGUMENT: checkpoint expected a function that only computes, but it assigns to .data/)

@@ -7,7 +7,7 @@ import { exp, matmul, mul, pow, sin, square, sum, tanh } from '../../src/index.j
 const near = (got: Variable, want: number[] | number, digits = 12) => {
   const list = typeof want === 'number' ? [want] : want
   expect(got.size).toBe(list.length)
-  list.forEach((w, i) => expect(got.data.data[i]).toBeCloseTo(w, digits))
+  for (const [i, w] of list.entries()) expect(got.data.data[i]).toBeCloseTo(w, digits)
 }
 
 describe('functional transforms', () => {

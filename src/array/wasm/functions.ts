@@ -39,6 +39,18 @@ export function vectorKernel(run: WasmExports, op: UnaryOp, wide: boolean): InPl
       return wide ? run.sin64 : run.sin32
     case 'cos':
       return wide ? run.cos64 : run.cos32
+    case 'neg':
+      return wide ? run.neg64 : run.neg32
+    case 'square':
+      return wide ? run.square64 : run.square32
+    case 'abs':
+      return wide ? run.abs64 : run.abs32
+    case 'relu':
+      return wide ? run.relu64 : run.relu32
+    case 'sqrt':
+      return wide ? run.sqrt64 : run.sqrt32
+    case 'reciprocal':
+      return wide ? run.reciprocal64 : run.reciprocal32
     default:
       return null
   }

@@ -25,6 +25,11 @@ type Product = (
   adds: number,
 ) => void
 
+/** a = op(a, b) over rows of `bytes` each, of which b has only one when `bStep` is 0. */
+export type Pairs = (a: number, b: number, rows: number, bytes: number, bStep: number) => void
+
+type Rows = (at: number, rows: number, columns: number, spare: number) => void
+
 type Functions =
   | 'exp'
   | 'expm1'
@@ -37,8 +42,19 @@ type Functions =
   | 'gelu'
   | 'sin'
   | 'cos'
+  | 'neg'
+  | 'square'
+  | 'abs'
+  | 'relu'
+  | 'sqrt'
+  | 'reciprocal'
 
-export interface WasmExports extends Record<`${Functions}${64 | 32}`, InPlace> {
+type Arithmetic = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum'
+
+export interface WasmExports
+  extends Record<`${Functions}${64 | 32}`, InPlace>,
+    Record<`${Arithmetic}${64 | 32}`, Pairs>,
+    Record<`${'softmax' | 'logSoftmax'}${64 | 32}`, Rows> {
   readonly memory: { readonly buffer: ArrayBuffer }
   pow64(x: number, y: number, count: number): void
   pow32(x: number, y: number, count: number): void

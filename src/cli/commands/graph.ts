@@ -1,23 +1,21 @@
 /** `gradtape graph`: the computation behind a variable, drawn. */
-import fs from 'node:fs'
 import { type Command, Option } from 'commander'
 import { TapeError } from '../../errors.js'
+import { type Computation, computationOf } from '../../graph/computation.js'
+import { toDot } from '../../graph/dot.js'
+import { COLLAPSES, type Collapse, pictureOf } from '../../graph/picture.js'
+import { writePicture } from '../../graph/plot.js'
+import { toSvg } from '../../graph/svg.js'
 import type { Variable } from '../../graph/variable.js'
-import { type PlainGraph, ranksCrossed, toDot } from '../../queries/dot.js'
 import { lastLoggedVariable } from '../../queries/metrics.js'
 import { type Answer, answer } from '../answer.js'
-import { computationOf, graphOf } from '../computation.js'
 import { Describer, positionText } from '../describer.js'
 import { type OpenRun, openRun, variableKey } from '../open.js'
 import { examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
 import { numberText, plural, shapeText } from '../words.js'
 
-/** Drawing more takes minutes, and nobody can read it. */
-const SVG_NODES_MAX = 2_000
-/** Drawing 160,000 crossings hastily took 6 s; with care, 10,000 took more than a minute. */
-const SVG_CROSSINGS_MAX = 150_000
-const CAREFUL_CROSSINGS_MAX = 2_000
 const VALUES_SHOWN = 6
+const ADVICE = 'let it collapse (--collapse auto), take a smaller part with --of or --step, or --format dot'
 
 interface Options {
   run?: string
@@ -26,6 +24,7 @@ interface Options {
   format?: 'dot' | 'svg'
   output?: string
   values?: boolean
+  collapse: Collapse
   import: string[]
   json?: boolean
 }
@@ -44,6 +43,14 @@ export function addGraph(program: Command): void {
     )
     .option('--output <path>', 'write to a file instead of standard output')
     .option('--values', 'show the values of small variables too')
+    .addOption(
+      new Option(
+        '--collapse <how>',
+        'many calls as one box: auto (of a graph of more than 300 nodes), scopes (always), none',
+      )
+        .choices(COLLAPSES)
+        .default('auto'),
+    )
     .addHelpText(
       'after',
       examples(
@@ -63,10 +70,10 @@ async function drawn(open: OpenRun, options: Options): Promise<Answer> {
   const variable = past.variable(rootOf(open, options), step === undefined ? {} : { step })
   const say = new Describer(past, lookup)
   const computation = computationOf(variable)
-  const graph = graphOf(computation, (node) => linesOf(node, say, options.values === true))
+  const graph = pictureOf(computation, (node) => linesOf(node, say, options.values === true), options.collapse)
   const format = options.format ?? (output?.toLowerCase().endsWith('.svg') === true ? 'svg' : 'dot')
-  const drawing = format === 'dot' ? toDot(graph) : await svgOf(graph)
-  if (output !== undefined) write(output, drawing)
+  const drawing = format === 'dot' ? toDot(graph) : await toSvg(graph, ADVICE)
+  if (output !== undefined) writePicture(output, drawing)
   const { nodes, edges } = graph
   return {
     json: () => ({
@@ -81,8 +88,12 @@ async function drawn(open: OpenRun, options: Options): Promise<Answer> {
     text: () =>
       output === undefined
         ? drawing.trimEnd()
-        : `wrote ${output}: ${plural(computation.variables.length, 'variable')}, ${plural(computation.calls.length, 'call')}`,
+        : `wrote ${output}: ${plural(computation.variables.length, 'variable')}, ${plural(computation.calls.length, 'call')}${collapsedText(computation, nodes.length)}`,
   }
+}
+
+function collapsedText({ variables, calls }: Computation, nodes: number): string {
+  return nodes === variables.length + calls.length ? '' : `, collapsed into ${plural(nodes, 'node')}`
 }
 
 function rootOf({ views, past }: OpenRun, { of, step }: Options): string | number {
@@ -106,37 +117,4 @@ function linesOf(variable: Variable, say: Describer, values: boolean): string[] 
     lines.push(shape.length === 0 ? numbers.join('') : `[${numbers.join(', ')}]`)
   }
   return lines
-}
-
-async function svgOf(graph: PlainGraph): Promise<string> {
-  const advice = 'take a smaller part with --of or --step, or --format dot'
-  const nodes = graph.nodes.length
-  if (nodes > SVG_NODES_MAX) {
-    throw new TapeError(
-      'GRAPH_TOO_LARGE',
-      `a drawing expected at most ${SVG_NODES_MAX} nodes, got ${nodes}; ${advice}`,
-    )
-  }
-  const crossings = ranksCrossed(graph)
-  if (crossings > SVG_CROSSINGS_MAX) {
-    throw new TapeError(
-      'GRAPH_TOO_LARGE',
-      `a drawing expected edges that cross at most ${SVG_CROSSINGS_MAX} ranks, got ${crossings}: variables here are used again far from where they were made; ${advice}`,
-    )
-  }
-  const dot = toDot(graph, { hasty: crossings > CAREFUL_CROSSINGS_MAX })
-  const { instance } = await import('@viz-js/viz')
-  return (await instance()).renderString(dot, { format: 'svg' })
-}
-
-function write(path: string, text: string): void {
-  try {
-    fs.writeFileSync(path, text)
-  } catch (error) {
-    throw new TapeError(
-      'WRITE_FAILED',
-      `${path} could not be written: ${error instanceof Error ? error.message : error}`,
-      { cause: error },
-    )
-  }
 }

@@ -4,7 +4,7 @@ import { type GradientRow, gradientsOfVariable } from '../../queries/gradients.j
 import { assignmentsTo } from '../../queries/variables.js'
 import type { Answer } from '../answer.js'
 import { arrayJson, arrayText } from '../array-words.js'
-import { computationOf } from '../computation.js'
+import { computationOf } from '../../graph/computation.js'
 import { creatorTree } from '../creator-tree.js'
 import { Describer, positionText } from '../describer.js'
 import { type OpenRun, variableKey } from '../open.js'

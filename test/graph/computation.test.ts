@@ -1,6 +1,7 @@
 /** The walk behind a variable, on live Variables. */
 import { describe, expect, test } from 'vitest'
-import { computationOf, graphOf } from '../../src/cli/computation.js'
+import { computationOf } from '../../src/graph/computation.js'
+import { pictureOf } from '../../src/graph/picture.js'
 import { add, Func, mul, type NDArray, square, Variable } from '../../src/index.js'
 
 describe('computationOf', () => {
@@ -31,7 +32,7 @@ describe('computationOf', () => {
       }
     }
     const [first] = new Halves().applyAll(new Variable(4))
-    const graph = graphOf(computationOf(first as Variable), (variable) => [String(variable.item())])
+    const graph = pictureOf(computationOf(first as Variable), (variable) => [String(variable.item())])
     expect(graph.nodes.map(({ kind }) => kind)).toEqual(['variable', 'variable', 'variable', 'call'])
     expect(graph.edges).toEqual([
       { from: 'v1', to: 'f3' },

@@ -1,7 +1,7 @@
 /** The DOT writer: a pure function of nodes and edges. */
 import { instance } from '@viz-js/viz'
 import { describe, expect, test } from 'vitest'
-import { ranksCrossed, toDot } from '../../src/queries/dot.js'
+import { ranksCrossed, toDot } from '../../src/graph/dot.js'
 
 describe('toDot', () => {
   test('writes variables as orange ellipses and calls as light blue boxes', () => {

@@ -1,12 +1,13 @@
 /**
- * Writes a graph in Graphviz's DOT language: variables as orange ellipses, calls as light blue boxes. A pure
- * function of plain nodes and edges; it knows neither Variables nor tapes.
+ * Writes a graph in Graphviz's DOT language: variables as orange ellipses, calls as light blue boxes, many calls in one
+ * as boxes with a double frame. A pure function of plain nodes and edges; it knows neither Variables nor tapes.
  */
 
 export interface GraphNode {
   /** Unique in the graph: letters, digits and underscores. */
   readonly id: string
-  readonly kind: 'variable' | 'call'
+  /** `calls` stands for several calls and what they pass to each other. */
+  readonly kind: 'variable' | 'call' | 'calls'
   /** What the node says, line by line. */
   readonly lines: readonly string[]
 }
@@ -26,6 +27,13 @@ export interface DotOptions {
   readonly direction?: 'down' | 'right'
   /** Bounds the search for a good layout and draws edges as straight lines: for graphs that cross many ranks. */
   readonly hasty?: boolean
+}
+
+// With `color` alone a filled shape has no line around it; a double frame needs one.
+const LOOKS: Readonly<Record<GraphNode['kind'], string>> = {
+  variable: 'color=orange',
+  call: 'color=lightblue, shape=box',
+  calls: 'color=steelblue, fillcolor=lightblue, shape=box, peripheries=2',
 }
 
 /** The graph as one `digraph`. */
@@ -73,8 +81,7 @@ export function ranksCrossed({ nodes, edges }: PlainGraph): number {
 }
 
 function nodeLine({ id, kind, lines }: GraphNode): string {
-  const look = kind === 'variable' ? 'color=orange' : 'color=lightblue, shape=box'
-  return `  ${id} [label="${lines.map(escaped).join('\\n')}", ${look}]`
+  return `  ${id} [label="${lines.map(escaped).join('\\n')}", ${LOOKS[kind]}]`
 }
 
 /** In a quoted DOT string a quote ends it, and a backslash begins an escape. */
