@@ -123,63 +123,87 @@ export class NDArray {
 
 // --- memory ------------------------------------------------------------------------------------------------
 //
-// `new Float64Array(100)` costs about 0.4 µs, most of it outside the JavaScript heap. So small arrays are cut
-// off a slab: a bump pointer, nothing reused, a new slab when the rest is too short. A piece is therefore
-// zero until its owner writes it, and a slab is garbage once no array of its time is alive.
+// `new Float64Array(100)` costs about 0.4 µs, most of it outside the JavaScript heap. So arrays of up to about a
+// thousand elements are cut off a slab: a bump pointer, nothing reused, a new slab when the rest is too short. A
+// piece is therefore zero until its owner writes it, and a slab is garbage once no array of its time is alive.
+//
+// An array that outlives its neighbours keeps their slab, so slabs come in three sizes: who collects a scalar a
+// step keeps 8 KiB a step, not 125.
 
-const SLAB_BYTES = 16384
-const SLAB_ELEMENTS_MAX = 128
+const SMALL_MAX = 16
+const MIDDLE_MAX = 128
+const LARGE_MAX = 1024
+const SMALL_SLAB = 1024
+const MIDDLE_SLAB = 4096
+/** Just below the size from which C libraries give each allocation fresh pages, which cost more to touch. */
+const LARGE_SLAB = 16_000
 
-let float64Slab = new Float64Array(SLAB_BYTES / 8)
-let float32Slab = new Float32Array(SLAB_BYTES / 4)
-let int32Slab = new Int32Array(SLAB_BYTES / 4)
-let uint8Slab = new Uint8Array(SLAB_BYTES)
-let float64Used = 0
-let float32Used = 0
-let int32Used = 0
-let uint8Used = 0
+class Slabs<T extends TypedArray> {
+  private small: T
+  private middle: T
+  private large: T
+  private smallUsed = 0
+  private middleUsed = 0
+  private largeUsed = 0
+  private readonly make: (size: number) => T
+
+  constructor(make: (size: number) => T) {
+    this.make = make
+    this.small = make(SMALL_SLAB)
+    this.middle = make(0)
+    this.large = make(0)
+  }
+
+  cut(dtype: DType, shape: Shape, size: number): NDArray {
+    if (size <= SMALL_MAX) {
+      if (this.smallUsed + size > this.small.length) {
+        this.small = this.make(SMALL_SLAB)
+        this.smallUsed = 0
+      }
+      const offset = this.smallUsed
+      this.smallUsed += size
+      return new NDArray(dtype, shape, size, this.small, offset)
+    }
+    if (size <= MIDDLE_MAX) {
+      if (this.middleUsed + size > this.middle.length) {
+        this.middle = this.make(MIDDLE_SLAB)
+        this.middleUsed = 0
+      }
+      const offset = this.middleUsed
+      this.middleUsed += size
+      return new NDArray(dtype, shape, size, this.middle, offset)
+    }
+    if (this.largeUsed + size > this.large.length) {
+      this.large = this.make(LARGE_SLAB)
+      this.largeUsed = 0
+    }
+    const offset = this.largeUsed
+    this.largeUsed += size
+    return new NDArray(dtype, shape, size, this.large, offset)
+  }
+}
+
+const float64Slabs = new Slabs((size) => new Float64Array(size))
+const float32Slabs = new Slabs((size) => new Float32Array(size))
+const int32Slabs = new Slabs((size) => new Int32Array(size))
+const uint8Slabs = new Slabs((size) => new Uint8Array(size))
+// Scalars are the most frequent; their slab is at hand without a pool around it.
+let scalars = new Float64Array(SMALL_SLAB)
+let scalarsUsed = 0
 
 /** A zeroed array, for the operation that fills it. `size` may be passed when it is known. */
 export function allocate(dtype: DType, shape: Shape, size: number = sizeOf(shape)): NDArray {
-  if (size > SLAB_ELEMENTS_MAX) return new NDArray(dtype, shape, size, newStorage(dtype, size), 0)
+  if (size > LARGE_MAX) return new NDArray(dtype, shape, size, newStorage(dtype, size), 0)
   switch (dtype) {
-    case 'float64': {
-      if (float64Used + size > float64Slab.length) {
-        float64Slab = new Float64Array(SLAB_BYTES / 8)
-        float64Used = 0
-      }
-      const offset = float64Used
-      float64Used += size
-      return new NDArray(dtype, shape, size, float64Slab, offset)
-    }
-    case 'float32': {
-      if (float32Used + size > float32Slab.length) {
-        float32Slab = new Float32Array(SLAB_BYTES / 4)
-        float32Used = 0
-      }
-      const offset = float32Used
-      float32Used += size
-      return new NDArray(dtype, shape, size, float32Slab, offset)
-    }
-    case 'int32': {
-      if (int32Used + size > int32Slab.length) {
-        int32Slab = new Int32Array(SLAB_BYTES / 4)
-        int32Used = 0
-      }
-      const offset = int32Used
-      int32Used += size
-      return new NDArray(dtype, shape, size, int32Slab, offset)
-    }
+    case 'float64':
+      return float64Slabs.cut(dtype, shape, size)
+    case 'float32':
+      return float32Slabs.cut(dtype, shape, size)
+    case 'int32':
+      return int32Slabs.cut(dtype, shape, size)
     case 'uint8':
-    case 'bool': {
-      if (uint8Used + size > uint8Slab.length) {
-        uint8Slab = new Uint8Array(SLAB_BYTES)
-        uint8Used = 0
-      }
-      const offset = uint8Used
-      uint8Used += size
-      return new NDArray(dtype, shape, size, uint8Slab, offset)
-    }
+    case 'bool':
+      return uint8Slabs.cut(dtype, shape, size)
   }
 }
 
@@ -193,13 +217,13 @@ export function viewOf(x: NDArray, shape: Shape): NDArray {
 
 /** A float64 scalar: the shortest way from a number to an array. */
 export function float64Scalar(value: number): NDArray {
-  if (float64Used === float64Slab.length) {
-    float64Slab = new Float64Array(SLAB_BYTES / 8)
-    float64Used = 0
+  if (scalarsUsed === SMALL_SLAB) {
+    scalars = new Float64Array(SMALL_SLAB)
+    scalarsUsed = 0
   }
-  const offset = float64Used++
-  float64Slab[offset] = value
-  return new NDArray('float64', SCALAR, 1, float64Slab, offset)
+  const offset = scalarsUsed++
+  scalars[offset] = value
+  return new NDArray('float64', SCALAR, 1, scalars, offset)
 }
 
 /** An array without axes. The value is stored as the dtype stores it (rounded, wrapped; bool: not 0). */
