@@ -4,8 +4,14 @@ import './functions/methods.js'
 export { type DType, getDefaultDtype, setDefaultDtype, type TypedArray } from './array/dtype.js'
 export { currentKernel } from './array/kernel.js'
 export { type ArrayLike, NDArray, ndarray } from './array/ndarray.js'
-export { seedRandom } from './array/random.js'
+export { normal, permutation, type RandomKey, seedRandom, uniform } from './array/random.js'
 export type { Shape } from './array/shape.js'
+export { type Columns, type ColumnType, type CsvOptions, csv } from './data/csv.js'
+export { DataLoader, type DataLoaderOptions } from './data/data-loader.js'
+export { type DigitsOptions, digits } from './data/digits.js'
+export { type MnistFiles, mnist, readIdx } from './data/mnist.js'
+export { type SpiralOptions, spiral } from './data/spiral.js'
+export { type Batch, TensorDataset } from './data/tensor-dataset.js'
 export { type ErrorCode, TapeError } from './errors.js'
 export type {
   BackwardStarted,
@@ -241,6 +247,46 @@ export {
   Variable,
   type VariableOptions,
 } from './graph/variable.js'
+export { MultiHeadAttention, type MultiHeadAttentionOptions } from './nn/attention.js'
+export { Conv2d, ConvTranspose2d } from './nn/convolution.js'
+export { Dropout } from './nn/dropout.js'
+export { Embedding } from './nn/embedding.js'
+export type { BiasOptions, FloatDType, LayerOptions } from './nn/initial.js'
+export { Linear } from './nn/linear.js'
+export { Module } from './nn/module.js'
+export {
+  BatchNorm,
+  type BatchNormOptions as BatchNormLayerOptions,
+  LayerNorm,
+  type NormOptions as NormLayerOptions,
+} from './nn/normalization.js'
+export { GRU, LSTM, type LSTMRecurrence, type Recurrence, RNN, type RNNOptions } from './nn/recurrent.js'
+export { type Layer, MLP, type MLPOptions, Sequential } from './nn/sequential.js'
+export type { StateDict } from './nn/state-dict.js'
+export { loadState, saveState } from './nn/state-file.js'
+export { type Summary, type SummaryRow, summary } from './nn/summary.js'
+export { Adam, type AdamOptions, AdamW } from './optim/adam.js'
+export {
+  AdaDelta,
+  type AdaDeltaOptions,
+  AdaGrad,
+  type AdaGradOptions,
+  RMSProp,
+  type RMSPropOptions,
+} from './optim/adaptive.js'
+export { clipGradNorm } from './optim/clip-grad-norm.js'
+export { Optimizer, type OptimizerState, type ParameterState } from './optim/optimizer.js'
+export type { Parameters } from './optim/parameter-group.js'
+export {
+  CosineAnnealingLR,
+  ExponentialLR,
+  LambdaLR,
+  LinearWarmupLR,
+  MultiStepLR,
+  Schedule,
+  StepLR,
+} from './optim/schedules.js'
+export { SGD, type SGDOptions } from './optim/sgd.js'
 export { fold, fold$, foldBatch, type Projection } from './projections/fold.js'
 export { type MetricCurve, type Training, training } from './projections/training.js'
 export type { Divergence, ReplayOptions, ReplayReport } from './replay/replay.js'

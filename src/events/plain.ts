@@ -47,9 +47,9 @@ function encode(value: unknown, path: string, depth: number): unknown {
       const prototype = Object.getPrototypeOf(value)
       if (prototype !== Object.prototype && prototype !== null) break
       const entries = Object.entries(value).filter(([, element]) => element !== undefined)
-      const escape = entries.length === 1 && NUMBER_KEY.test(entries[0]![0]) ? '$' : ''
+      const prefix = entries.length === 1 && NUMBER_KEY.test(entries[0]![0]) ? '$' : ''
       return Object.fromEntries(
-        entries.map(([key, element]) => [escape + key, encode(element, `${path}.${key}`, depth + 1)]),
+        entries.map(([key, element]) => [prefix + key, encode(element, `${path}.${key}`, depth + 1)]),
       )
     }
   }

@@ -70,11 +70,23 @@ export function withChains(computation: Computation, groups: readonly CallGroup[
   return [...groups.filter(({ calls: [call] }) => call === undefined || !between.has(call)), ...chains]
 }
 
-/** Every group into one of at most `count`, by the order of their first calls: what always works. */
+/** What is left when nothing else helps: at most `count` groups, by the order of their first calls; scopes stay, if they are few. */
 export function byOrder(groups: readonly CallGroup[], count: number): CallGroup[] {
+  const scopes = groups.filter(({ title }) => title !== null && title !== UNNAMED)
+  if (scopes.length > count) return inWindows(groups, count)
+  return [
+    ...scopes,
+    ...inWindows(
+      groups.filter((group) => !scopes.includes(group)),
+      count,
+    ),
+  ]
+}
+
+function inWindows(groups: readonly CallGroup[], count: number): CallGroup[] {
   const first = new Map(groups.map((group) => [group, firstOrder(group)]))
   const sorted = [...groups].sort((a, b) => (first.get(a) ?? 0) - (first.get(b) ?? 0))
-  const each = Math.ceil(sorted.length / count)
+  const each = Math.max(1, Math.ceil(sorted.length / count))
   return Array.from({ length: Math.ceil(sorted.length / each) }, (_, i) => {
     const members = sorted.slice(i * each, (i + 1) * each)
     const [only] = members

@@ -16,7 +16,7 @@ export const COLLAPSES: readonly Collapse[] = ['auto', 'scopes', 'none']
 /** A collapsed picture has at most this many nodes. */
 export const NODES_MAX = 300
 /** The boxes of a picture that neither scopes nor chains make small enough. */
-const WINDOWS = 100
+const WINDOWS = 60
 
 /** What is drawn: boxes, and the variables that are not inside one. */
 interface Plan {
@@ -65,7 +65,10 @@ function planOf(computation: Computation, collapse: Collapse): Plan {
   }
 }
 
-/** The root, and every variable that a call by itself has to do with, or that more than one group has. */
+/**
+ * The root, every variable that a call by itself has to do with, or that more than one group has, and the named inputs of
+ * a scope; its parameters are inside.
+ */
 function outside({ variables }: Computation, groups: readonly CallGroup[]): Variable[] {
   const owner = new Map<Variable, CallGroup>()
   const shown = new Set(variables.slice(0, 1))
@@ -74,11 +77,17 @@ function outside({ variables }: Computation, groups: readonly CallGroup[]): Vari
       for (const variable of [...linkedInputs(call), ...linkedOutputs(call)]) {
         const before = owner.get(variable)
         if (before === undefined) owner.set(variable, group)
-        if (group.title === null || (before !== undefined && before !== group)) shown.add(variable)
+        const shared = before !== undefined && before !== group
+        if (group.title === null || shared || (group.title !== UNNAMED && isInput(variable)))
+          shown.add(variable)
       }
     }
   }
   return variables.filter((variable) => shown.has(variable))
+}
+
+function isInput({ creator, role, name }: Variable): boolean {
+  return creator === null && role !== 'parameter' && name !== null
 }
 
 /** From variable to box and box to variable; from box to box where the variable between them is not drawn. */

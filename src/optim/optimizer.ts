@@ -3,7 +3,7 @@
  * function from a parameter, its gradient and its state to their next values; each update is one recorded call and
  * assignments from its outputs, which store nothing, so that any step can be replayed from a tape.
  */
-import { type NDArray, scalar } from '../array/ndarray.js'
+import { NDArray, scalar } from '../array/ndarray.js'
 import { formatShape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { refuse, show } from '../functions/attributes.js'
@@ -113,6 +113,10 @@ export abstract class Optimizer<R extends Rule> {
   loadStateDict(state: OptimizerState): void {
     const left = new Set(Object.keys(state))
     const problems: string[] = []
+    for (const [name, array] of Object.entries(state)) {
+      if (!(array instanceof NDArray))
+        refuse(`${this.#what} expected a state of NDArrays, got ${show(array)} for "${name}"`)
+    }
     const rules = this.groups.map((group, i) => this.#ruleIn(state, group, i, left, problems))
     const labels = this.#labels()
     const loaded = this.groups.flatMap((group, i) =>
@@ -212,7 +216,7 @@ export abstract class Optimizer<R extends Rule> {
         problems.push(`${name} expected a scalar, got ${formatShape(state[name]!.shape)}`)
       else rule[key] = typeof value === 'boolean' ? state[name]!.item() !== 0 : state[name]!.item()
     }
-    return rule as unknown as R
+    return group.changed(rule as Partial<R>)
   }
 
   /** All keys or, for a parameter that had no step yet, none. */
@@ -235,7 +239,7 @@ export abstract class Optimizer<R extends Rule> {
       const dtype = key === 't' ? 'float64' : parameter.dtype
       if (!sameShape(array.shape, shape) || array.dtype !== dtype) {
         problems.push(
-          `${label}.${key} expected ${formatShape(shape)} of ${dtype}, got ${formatShape(array.shape)} of ${show(array.dtype)}`,
+          `${label}.${key} expected ${formatShape(shape)} of ${dtype}, got ${formatShape(array.shape)} of ${array.dtype}`,
         )
       }
       return [key, array]

@@ -75,9 +75,14 @@ export class ParameterGroup<R extends Rule> {
     return this.#rule
   }
 
+  /** The settings with some changed. Throws BAD_ARGUMENT as the optimizer's constructor does. */
+  changed(changes: Partial<R>): R {
+    return ruleFrom({ ...this.#rule, ...changes }, this.#settings, this.#what)
+  }
+
   /** Changes some settings from the next step on. Throws BAD_ARGUMENT as the optimizer's constructor does. */
-  set(changes: { readonly [K in keyof R]?: R[K] }): void {
-    this.#rule = ruleFrom({ ...this.#rule, ...changes }, this.#settings, this.#what)
+  set(changes: Partial<R>): void {
+    this.#rule = this.changed(changes)
   }
 
   /** The learning rate. */
@@ -86,7 +91,7 @@ export class ParameterGroup<R extends Rule> {
   }
 
   set lr(lr: number) {
-    if (lr !== this.#rule.lr) this.set({ lr } as { readonly [K in keyof R]?: R[K] })
+    if (lr !== this.#rule.lr) this.set({ lr } as Partial<R>)
   }
 }
 

@@ -53,8 +53,9 @@ export class Run {
       this.writer.take(batch)
       this.stream.failure = this.writer.failure
     })
+    const first = started(name, options)
     if (options.seed !== undefined) seedRandom(options.seed)
-    this.stream.append(started(name, options))
+    this.stream.append(first)
     this.flush()
     this.recorder.outer = active.at(-1)?.recorder ?? null
     active.push(this)
@@ -204,8 +205,8 @@ function started(name: string, options: RunOptions): Omit<RunStarted, 'version' 
       `capture expected 'full', 'replayable' or 'structure', got ${JSON.stringify(capture)}`,
     )
   }
-  if (!Number.isSafeInteger(seed))
-    throw new TapeError('BAD_ARGUMENT', `seed expected an integer, got ${String(seed)}`)
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new TapeError('BAD_ARGUMENT', `seed expected an integer from 0, got ${String(seed)}`)
   return {
     type: 'RunStarted',
     name,

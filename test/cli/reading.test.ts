@@ -224,7 +224,7 @@ describe('gradtape graph', () => {
     expect(svg.match(/class="node"/g)).toHaveLength(10)
   })
 
-  test('refuses to draw what nobody could read, and says what to do; DOT always works', async () => {
+  test('collapses what nobody could read; told not to, refuses to draw it; DOT always works', async () => {
     const { mul, openTape, Variable } = await import('../../src/index.js')
     const large = path.join(folder, 'large.tape')
     const tape = openTape(large)
@@ -240,15 +240,40 @@ describe('gradtape graph', () => {
       await run.finish()
     }
     tape.close()
+    const target = path.join(folder, 'long.svg')
+    expect(await lines('graph', large, '--run', 'long', '--output', target)).toEqual([
+      `wrote ${target}: 1,102 variables, 1,100 calls, collapsed into 8 nodes`,
+    ])
+    expect(fs.readFileSync(target, 'utf8')).toContain('… 1,098 calls')
     for (const [run, words] of [
-      ['long', /^GRAPH_TOO_LARGE: .*at most 2000 nodes, got \d+; .*--of or --step/],
+      ['long', /^GRAPH_TOO_LARGE: .*at most 2000 nodes, got \d+; .*--collapse auto.*--of or --step/],
       ['crossing', /^GRAPH_TOO_LARGE: .*cross at most 150000 ranks/],
     ] as const) {
-      const refused = await gradtape('graph', large, '--run', run, '--format', 'svg')
+      const whole = ['--run', run, '--collapse', 'none']
+      const refused = await gradtape('graph', large, ...whole, '--format', 'svg')
       expect(refused.stderr).toMatch(words)
       expect([refused.status, refused.stdout]).toEqual([1, ''])
-      expect((await lines('graph', large, '--run', run)).at(-1)).toBe('}')
+      expect((await lines('graph', large, ...whole)).at(-1)).toBe('}')
     }
+  })
+
+  test('makes a box of each scope when asked', async () => {
+    const { mul, openTape, Variable } = await import('../../src/index.js')
+    const scoped = path.join(folder, 'scoped.tape')
+    const tape = openTape(scoped)
+    const run = tape.startRun('scoped')
+    const x = new Variable(1, { name: 'x' })
+    run.log({ y: run.scope('cube', () => mul(mul(x, x), x)) })
+    await run.finish()
+    tape.close()
+    expect(await gradtapeJson('graph', scoped, '--collapse', 'scopes')).toMatchObject({
+      nodes: [
+        { kind: 'variable', lines: ['y', 'float64'] },
+        { kind: 'variable', lines: ['x', 'float64'] },
+        { kind: 'calls', lines: ['cube', '2 calls'] },
+      ],
+    })
+    expect((await gradtape('graph', scoped, '--collapse', 'all')).status).toBe(2)
   })
 
   test('gives nodes and edges as JSON', async () => {

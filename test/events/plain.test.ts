@@ -44,7 +44,7 @@ describe('plain data as text', () => {
 
   test('refuses what refers to itself', () => {
     const loop: Record<string, unknown> = {}
-    loop['self'] = loop
+    loop.self = loop
     expect(() => plainToText(loop, 'config')).toThrow(
       /^BAD_EVENT: config\.self.* is nested deeper than 64 levels, or refers to itself/,
     )

@@ -46,11 +46,11 @@ class Renaming extends Func {
   }
 
   override forward(x: NDArray): NDArray {
-    return x.map((value) => value * (this.attributes['by'] as number))
+    return x.map((value) => value * (this.attributes.by as number))
   }
 
   override backward(gy: Variable): Variable {
-    return mul(gy, this.attributes['by'] as number)
+    return mul(gy, this.attributes.by as number)
   }
 }
 

@@ -11,10 +11,10 @@ import { plainEvent } from '../events/plain-event.js'
 import { newTapePath } from '../tape/temporary-tape.js'
 import { type Instruction, type Pass, Program, program } from './random-program.js'
 
-const PROGRAMS = Number(process.env['GRADTAPE_PROGRAMS'] ?? 150)
+const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 150)
 
 test(`${PROGRAMS} random programs: live = recorded = from the file = replayed`, { timeout: 240_000 }, () => {
-  const seed = Number(process.env['GRADTAPE_SEED'] ?? randomInt(2 ** 31))
+  const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
   process.stderr.write(`random programs: GRADTAPE_SEED=${seed}\n`)
   const seen = { passes: 0, fromFile: 0, gradients: 0, events: 0 }
   fc.assert(

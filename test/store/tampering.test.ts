@@ -137,9 +137,9 @@ describe('verify() finds', () => {
     const db = plainConnection(file)
     const [, second, third] = rowsOf(db, '_commit')
     withoutTriggers(db, () => {
-      db.prepare('UPDATE _commit SET id = -1 WHERE id = ?').run(second!['id'])
-      db.prepare('UPDATE _commit SET id = ? WHERE id = ?').run(second!['id'], third!['id'])
-      db.prepare('UPDATE _commit SET id = ? WHERE id = -1').run(third!['id'])
+      db.prepare('UPDATE _commit SET id = -1 WHERE id = ?').run(second!.id)
+      db.prepare('UPDATE _commit SET id = ? WHERE id = ?').run(second!.id, third!.id)
+      db.prepare('UPDATE _commit SET id = ? WHERE id = -1').run(third!.id)
     })
     expect(verify(file)).toMatchObject({
       intact: false,
@@ -215,8 +215,8 @@ describe('verify() finds', () => {
     const db = plainConnection(file)
     const last = rowsOf(db, '_commit').at(-1)!
     withoutTriggers(db, () => {
-      db.prepare('DELETE FROM _commit WHERE id = ?').run(last['id'])
-      const from = ((last['run_id'] as bigint) << 32n) + (last['first_position'] as bigint)
+      db.prepare('DELETE FROM _commit WHERE id = ?').run(last.id)
+      const from = ((last.run_id as bigint) << 32n) + (last.first_position as bigint)
       for (const table of privateTables(db)) {
         const names = columns(db, table).map((column) => column.name)
         if (names.includes('step') || table === '_step')

@@ -151,7 +151,7 @@ describe('arguments that are wrong', () => {
       /^BAD_ARGUMENT: capture expected 'full', 'replayable' or 'structure', got "some"/,
     )
     expect(() => tape.startRun('r', { seed: 1.5 })).toThrow(
-      /^BAD_ARGUMENT: seed expected an integer, got 1\.5/,
+      /^BAD_ARGUMENT: seed expected an integer from 0, got 1\.5/,
     )
     expect(() => tape.startRun('r', { config: { when: new Date() } as never })).toThrow(
       /^BAD_EVENT: .*config\.when expected plain data/,

@@ -46,7 +46,7 @@ function numbersFrom(seed: number): () => number {
 test(`${KILLS} kills in the middle of recording leave a tape that opens, is whole, and replays bit for bit`, {
   timeout: 240_000,
 }, async () => {
-  const seed = Number(process.env['GRADTAPE_SEED'] ?? randomInt(2 ** 31))
+  const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
   process.stderr.write(`kill test: GRADTAPE_SEED=${seed}\n`)
   let events = 0
   const lane = async (number: number) => {

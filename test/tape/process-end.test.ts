@@ -13,7 +13,7 @@ run.note('the last')
 `
 
 /** Ends such a process as `end` says and gives what its tape holds. */
-async function after(end: string) {
+async function endedBy(end: string) {
   const file = newTapePath()
   const outcome = await runChild(RECORD + end, { file })
   const tape = openForTest(file, { readonly: true })
@@ -26,7 +26,7 @@ async function after(end: string) {
 
 describe('everything up to the last event is on the tape when a process', () => {
   test('comes to its natural end without finish(): interrupted', async () => {
-    const { outcome, info, events } = await after('')
+    const { outcome, info, events } = await endedBy('')
     expect(outcome).toMatchObject({ code: 0, stderr: '' })
     expect(info).toMatchObject({ status: 'interrupted', error: null, steps: 100 })
     expect(events.at(-2)).toMatchObject({ type: 'NoteAdded', text: 'the last' })
@@ -34,32 +34,32 @@ describe('everything up to the last event is on the tape when a process', () => 
   })
 
   test('finishes: finished', async () => {
-    const { outcome, info } = await after('await run.finish()')
+    const { outcome, info } = await endedBy('await run.finish()')
     expect(outcome).toMatchObject({ code: 0, stderr: '' })
     expect(info).toMatchObject({ status: 'finished', error: null, steps: 100 })
   })
 
   test('finishes without waiting for it', async () => {
-    const { info } = await after('run.finish()')
+    const { info } = await endedBy('run.finish()')
     expect(info).toMatchObject({ status: 'finished', steps: 100 })
   })
 
   test('calls process.exit in the middle: interrupted', async () => {
-    const { outcome, info, events } = await after('process.exit(3)')
+    const { outcome, info, events } = await endedBy('process.exit(3)')
     expect(outcome).toMatchObject({ code: 3, stderr: '' })
     expect(info).toMatchObject({ status: 'interrupted', steps: 100 })
     expect(events.at(-2)).toMatchObject({ type: 'NoteAdded', text: 'the last' })
   })
 
   test('throws what nobody catches: failed, with the error', async () => {
-    const { outcome, info } = await after(`throw new RangeError('out of luck')`)
+    const { outcome, info } = await endedBy(`throw new RangeError('out of luck')`)
     expect(outcome.code).toBe(1)
     expect(outcome.stderr).toContain('out of luck')
     expect(info).toMatchObject({ status: 'failed', error: 'RangeError: out of luck', steps: 100 })
   })
 
   test('throws later, from a timer', async () => {
-    const { info, events } = await after(
+    const { info, events } = await endedBy(
       `setTimeout(() => { gradtape.square(x); throw new Error('later') }, 20)`,
     )
     expect(info).toMatchObject({ status: 'failed', error: 'Error: later' })
@@ -67,16 +67,16 @@ describe('everything up to the last event is on the tape when a process', () => 
   })
 
   test('throws something that is no error', async () => {
-    const { info } = await after(`setTimeout(() => { throw undefined }, 1)`)
+    const { info } = await endedBy(`setTimeout(() => { throw undefined }, 1)`)
     expect(info.status).toBe('failed')
-    expect((await after(`setTimeout(() => { throw 'text' }, 1)`)).info).toMatchObject({
+    expect((await endedBy(`setTimeout(() => { throw 'text' }, 1)`)).info).toMatchObject({
       status: 'failed',
       error: 'text',
     })
   })
 
   test('leaves a rejection unhandled: failed', async () => {
-    const { outcome, info } = await after(
+    const { outcome, info } = await endedBy(
       `Promise.reject(new TypeError('lost')); await new Promise((r) => setTimeout(r, 1000))`,
     )
     expect(outcome.code).toBe(1)
@@ -84,17 +84,19 @@ describe('everything up to the last event is on the tape when a process', () => 
   })
 
   test('fails by its own word', async () => {
-    const { info } = await after(`await run.fail(new Error('loss is NaN'))`)
+    const { info } = await endedBy(`await run.fail(new Error('loss is NaN'))`)
     expect(info).toMatchObject({ status: 'failed', error: 'Error: loss is NaN' })
   })
 
   test('closes the tape under an open run: interrupted', async () => {
-    const { info } = await after('tape.close()')
+    const { info } = await endedBy('tape.close()')
     expect(info.status).toBe('interrupted')
   })
 
   test('has runs inside runs open: each gets its end', async () => {
-    const { tape } = await after(`const inner = tape.startRun('inner'); gradtape.square(x); process.exit(0)`)
+    const { tape } = await endedBy(
+      `const inner = tape.startRun('inner'); gradtape.square(x); process.exit(0)`,
+    )
     expect(tape.runs().map(({ name, status }) => [name, status])).toEqual([
       ['r', 'interrupted'],
       ['inner', 'interrupted'],
@@ -102,7 +104,7 @@ describe('everything up to the last event is on the tape when a process', () => 
   })
 
   test('changes its folder while it records', async () => {
-    const { info } = await after(`process.chdir('/'); gradtape.square(x)`)
+    const { info } = await endedBy(`process.chdir('/'); gradtape.square(x)`)
     expect(info.status).toBe('interrupted')
   })
 

@@ -70,7 +70,11 @@ async function drawn(open: OpenRun, options: Options): Promise<Answer> {
   const variable = past.variable(rootOf(open, options), step === undefined ? {} : { step })
   const say = new Describer(past, lookup)
   const computation = computationOf(variable)
-  const graph = pictureOf(computation, (node) => linesOf(node, say, options.values === true), options.collapse)
+  const graph = pictureOf(
+    computation,
+    (node) => linesOf(node, say, options.values === true),
+    options.collapse,
+  )
   const format = options.format ?? (output?.toLowerCase().endsWith('.svg') === true ? 'svg' : 'dot')
   const drawing = format === 'dot' ? toDot(graph) : await toSvg(graph, ADVICE)
   if (output !== undefined) writePicture(output, drawing)

@@ -1,0 +1,118 @@
+// Compares the kernels of the built library with test/fixtures/kernel-golden.json in Chromium:
+//   node scripts/check-browser.mjs [path of a Chromium]
+// The page loads the same modules that Node does and posts its findings to a server of this process. Where there is no
+// Chromium it says so and ends with 2, which is neither "they agree" (0) nor "they differ" (1).
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+const PATIENCE_MS = 120_000
+
+const PAGE = `<!doctype html><script type="module">
+  const tell = (what) => fetch('/findings', { method: 'POST', body: JSON.stringify(what) })
+  try {
+    const { differences, kernelHashes } = await import('/scripts/kernel-corpus.mjs')
+    const { plainKernel } = await import('/dist/array/plain-kernel.js')
+    const { portableKernel } = await import('/dist/array/portable-kernel.js')
+    const { staging } = await import('/dist/array/wasm/staging.js')
+    const golden = await (await fetch('/test/fixtures/kernel-golden.json')).json()
+    await tell({
+      agent: navigator.userAgent,
+      count: Object.keys(golden.hashes).length,
+      wasm: staging() !== null,
+      plain: differences(kernelHashes(plainKernel), golden.hashes),
+      portable: differences(kernelHashes(portableKernel), golden.hashes),
+    })
+  } catch (error) {
+    await tell({ failure: String(error?.stack ?? error) })
+  }
+</script>`
+
+const TYPES = { js: 'text/javascript', mjs: 'text/javascript', json: 'application/json' }
+
+function serve(request, response, found) {
+  if (request.method === 'POST') {
+    let body = ''
+    request.on('data', (chunk) => {
+      body += chunk
+    })
+    request.on('end', () => {
+      response.end()
+      found(JSON.parse(body))
+    })
+    return
+  }
+  const path = normalize(new URL(request.url, 'http://localhost').pathname)
+  if (path === '/') return response.setHeader('content-type', 'text/html').end(PAGE)
+  const type = TYPES[path.split('.').pop()]
+  try {
+    if (!/^\/(dist\/(array|errors)|scripts\/kernel|test\/fixtures\/kernel)/.test(path) || type === undefined)
+      throw path
+    response.setHeader('content-type', type).end(readFileSync(join(ROOT, path)))
+  } catch {
+    response.writeHead(404).end()
+  }
+}
+
+async function main() {
+  const browser = (process.argv[2] ? [process.argv[2]] : NAMES).find(
+    (name) => spawnSync(name, ['--version']).status === 0,
+  )
+  if (browser === undefined) {
+    console.log('skipped: no Chromium found; install it (Debian: apt-get install chromium) or name one')
+    return 2
+  }
+  const profile = mkdtempSync(join(tmpdir(), 'gradtape-browser-'))
+  const server = createServer()
+  let child
+  try {
+    const findings = await new Promise((resolve, reject) => {
+      server.on('request', (request, response) => serve(request, response, resolve))
+      server.listen(0, '127.0.0.1', () => {
+        const flags = [
+          '--headless',
+          '--no-sandbox',
+          '--disable-gpu',
+          '--disable-dev-shm-usage',
+          `--user-data-dir=${profile}`,
+        ]
+        child = spawn(browser, [...flags, `http://127.0.0.1:${server.address().port}/`], { stdio: 'ignore' })
+        child.on('exit', (status) =>
+          reject(new Error(`${browser} ended with ${status} before it had answered`)),
+        )
+      })
+      setTimeout(
+        () => reject(new Error(`${browser} gave no answer in ${PATIENCE_MS / 1000} s`)),
+        PATIENCE_MS,
+      ).unref()
+    })
+    if (findings.failure !== undefined) throw new Error(`the page failed: ${findings.failure}`)
+    console.log(
+      findings.agent,
+      findings.wasm ? '' : '(no WebAssembly: the portable kernel takes the plain path)',
+    )
+    for (const path of ['plain', 'portable']) {
+      const wrong = findings[path]
+      console.log(
+        `${path} path: ${wrong.length === 0 ? `all ${findings.count} results agree` : `${wrong.length} differ: ${wrong.slice(0, 8).join(', ')}`}`,
+      )
+    }
+    return findings.wasm && findings.plain.length + findings.portable.length === 0 ? 0 : 1
+  } finally {
+    if (child !== undefined && child.exitCode === null) {
+      const gone = new Promise((resolve) => child.on('close', resolve))
+      child.kill()
+      await gone
+    }
+    server.closeAllConnections()
+    server.close()
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+process.exitCode = await main()
