@@ -323,7 +323,8 @@ SELECT
   id & 4294967295 AS position, -- 1-based place in the run, without gaps
   step AS step, -- in which it happened
   CASE kind WHEN 1 THEN 'RunStarted' WHEN 5 THEN 'BackwardStarted' WHEN 10 THEN 'VariableNamed' WHEN 11 THEN 'CheckpointTaken'
-    WHEN 12 THEN 'NoteAdded' WHEN 13 THEN 'RunFinished' WHEN 14 THEN 'GradientAssigned' WHEN 15 THEN 'VariableUnchained' END AS type, -- what happened
+    WHEN 12 THEN 'NoteAdded' WHEN 13 THEN 'RunFinished' WHEN 14 THEN 'GradientAssigned' WHEN 15 THEN 'VariableUnchained'
+    WHEN 16 THEN 'GradientReplaced' WHEN 17 THEN 'BackwardAborted' END AS type, -- what happened
   subject & 1099511627775 AS variable_position, -- the variable it is about, if it is about one; for a call its first input
   payload AS detail -- JSON, or the name of the function, leaf or metric
 FROM _fact

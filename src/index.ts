@@ -4,7 +4,7 @@ import './functions/methods.js'
 export { type DType, getDefaultDtype, setDefaultDtype, type TypedArray } from './array/dtype.js'
 export { currentKernel } from './array/kernel.js'
 export { type ArrayLike, NDArray, ndarray } from './array/ndarray.js'
-export { normal, permutation, type RandomKey, seedRandom, uniform } from './array/random.js'
+export { seedRandom } from './array/random.js'
 export type { Shape } from './array/shape.js'
 export { type Columns, type ColumnType, type CsvOptions, csv } from './data/csv.js'
 export { DataLoader, type DataLoaderOptions } from './data/data-loader.js'
@@ -14,6 +14,7 @@ export { type SpiralOptions, spiral } from './data/spiral.js'
 export { type Batch, TensorDataset } from './data/tensor-dataset.js'
 export { type ErrorCode, TapeError } from './errors.js'
 export type {
+  BackwardAborted,
   BackwardStarted,
   CallOutput,
   CheckpointTaken,
@@ -22,6 +23,7 @@ export type {
   GradientAssigned,
   GradientCleared,
   GradientComputed,
+  GradientReplaced,
   LeafCreated,
   MetricLogged,
   NoteAdded,
@@ -165,7 +167,7 @@ export {
 } from './functions/losses.js'
 export {
   BatchNorm as BatchNormFunc,
-  type BatchNormOptions,
+  type BatchNormOptions as BatchNormFuncOptions,
   batchNorm,
   LayerNorm as LayerNormFunc,
   layerNorm,
@@ -212,7 +214,7 @@ export {
   LogSumExp,
   logSumExp,
   Norm,
-  type NormOptions,
+  type NormOptions as NormFuncOptions,
   norm,
   Std,
   std,
@@ -251,32 +253,36 @@ export { MultiHeadAttention, type MultiHeadAttentionOptions } from './nn/attenti
 export { Conv2d, ConvTranspose2d } from './nn/convolution.js'
 export { Dropout } from './nn/dropout.js'
 export { Embedding } from './nn/embedding.js'
-export type { BiasOptions, FloatDType, LayerOptions } from './nn/initial.js'
+export type { BiasOptions, LayerOptions } from './nn/initial.js'
 export { Linear } from './nn/linear.js'
 export { Module } from './nn/module.js'
 export {
   BatchNorm,
-  type BatchNormOptions as BatchNormLayerOptions,
+  type BatchNormOptions,
   LayerNorm,
-  type NormOptions as NormLayerOptions,
+  type NormOptions,
+  RunningStatistics,
 } from './nn/normalization.js'
 export { GRU, LSTM, type LSTMRecurrence, type Recurrence, RNN, type RNNOptions } from './nn/recurrent.js'
 export { type Layer, MLP, type MLPOptions, Sequential } from './nn/sequential.js'
 export type { StateDict } from './nn/state-dict.js'
 export { loadState, saveState } from './nn/state-file.js'
 export { type Summary, type SummaryRow, summary } from './nn/summary.js'
-export { Adam, type AdamOptions, AdamW } from './optim/adam.js'
+export { Adam, type AdamOptions, AdamStep, AdamW } from './optim/adam.js'
 export {
   AdaDelta,
   type AdaDeltaOptions,
+  AdaDeltaStep,
   AdaGrad,
   type AdaGradOptions,
+  AdaGradStep,
   RMSProp,
   type RMSPropOptions,
+  RMSPropStep,
 } from './optim/adaptive.js'
-export { clipGradNorm } from './optim/clip-grad-norm.js'
-export { Optimizer, type OptimizerState, type ParameterState } from './optim/optimizer.js'
-export type { Parameters } from './optim/parameter-group.js'
+export { ClipGradNorm, clipGradNorm } from './optim/clip-grad-norm.js'
+export { Optimizer, type OptimizerState } from './optim/optimizer.js'
+export { ParameterGroup, type Parameters as OptimizerParameters, type Rule } from './optim/parameter-group.js'
 export {
   CosineAnnealingLR,
   ExponentialLR,
@@ -284,9 +290,10 @@ export {
   LinearWarmupLR,
   MultiStepLR,
   Schedule,
+  type Scheduled,
   StepLR,
 } from './optim/schedules.js'
-export { SGD, type SGDOptions } from './optim/sgd.js'
+export { SGD, type SGDOptions, SGDStep } from './optim/sgd.js'
 export { fold, fold$, foldBatch, type Projection } from './projections/fold.js'
 export { type MetricCurve, type Training, training } from './projections/training.js'
 export type { Divergence, ReplayOptions, ReplayReport } from './replay/replay.js'

@@ -73,9 +73,12 @@ export function sgdStep(w: NDArray, g: NDArray, rule: SGDRule): NDArray {
   check('sgdStep', w, [g])
   const out = like(w)
   const { lr, weightDecay } = rule
+  const ws = w.data
+  const gs = g.data
+  const results = out.data
   for (let i = 0; i < w.size; i++) {
-    const x = w.buffer[w.offset + i]!
-    out.buffer[out.offset + i] = x - lr * (g.buffer[g.offset + i]! + weightDecay * x)
+    const x = ws[i]!
+    results[i] = x - lr * (gs[i]! + weightDecay * x)
   }
   return out
 }
@@ -91,12 +94,17 @@ export function momentumStep(w: NDArray, g: NDArray, v: NDArray | null, rule: SG
   const outV = like(w)
   const { lr, momentum, weightDecay, nesterov } = rule
   const fresh = 1 - rule.dampening
+  const ws = w.data
+  const gs = g.data
+  const vs = v?.data ?? null
+  const newW = outW.data
+  const newV = outV.data
   for (let i = 0; i < w.size; i++) {
-    const x = w.buffer[w.offset + i]!
-    const d = g.buffer[g.offset + i]! + weightDecay * x
-    const velocity = v === null ? d : momentum * v.buffer[v.offset + i]! + fresh * d
-    outV.buffer[outV.offset + i] = velocity
-    outW.buffer[outW.offset + i] = x - lr * (nesterov ? d + momentum * velocity : velocity)
+    const x = ws[i]!
+    const d = gs[i]! + weightDecay * x
+    const velocity = vs === null ? d : momentum * vs[i]! + fresh * d
+    newV[i] = velocity
+    newW[i] = x - lr * (nesterov ? d + momentum * velocity : velocity)
   }
   return [outW, outV]
 }
@@ -123,14 +131,21 @@ export function adamStep(
   const fresh2 = 1 - beta2
   const keep = decoupled ? 1 - lr * weightDecay : 1
   const decay = decoupled ? 0 : weightDecay
+  const ws = w.data
+  const gs = g.data
+  const ms = m.data
+  const vs = v.data
+  const newW = outW.data
+  const newV = outV.data
+  const newM = outM.data
   for (let i = 0; i < w.size; i++) {
-    const x = w.buffer[w.offset + i]!
-    const d = g.buffer[g.offset + i]! + decay * x
-    const mean = beta1 * m.buffer[m.offset + i]! + fresh1 * d
-    const square = beta2 * v.buffer[v.offset + i]! + fresh2 * d * d
-    outM.buffer[outM.offset + i] = mean
-    outV.buffer[outV.offset + i] = square
-    outW.buffer[outW.offset + i] = x * keep - (size * mean) / (Math.sqrt(square) / correction + eps)
+    const x = ws[i]!
+    const d = gs[i]! + decay * x
+    const mean = beta1 * ms[i]! + fresh1 * d
+    const square = beta2 * vs[i]! + fresh2 * d * d
+    newM[i] = mean
+    newV[i] = square
+    newW[i] = x * keep - (size * mean) / (Math.sqrt(square) / correction + eps)
   }
   return [outW, outM, outV, scalar(steps, t.dtype)]
 }
@@ -142,12 +157,17 @@ export function adaGradStep(w: NDArray, g: NDArray, s: NDArray, t: NDArray, rule
   const { lr, lrDecay, eps, weightDecay } = rule
   const before = t.item()
   const size = lr / (1 + before * lrDecay)
+  const ws = w.data
+  const gs = g.data
+  const ss = s.data
+  const newW = outW.data
+  const newS = outS.data
   for (let i = 0; i < w.size; i++) {
-    const x = w.buffer[w.offset + i]!
-    const d = g.buffer[g.offset + i]! + weightDecay * x
-    const sum = s.buffer[s.offset + i]! + d * d
-    outS.buffer[outS.offset + i] = sum
-    outW.buffer[outW.offset + i] = x - (size * d) / (Math.sqrt(sum) + eps)
+    const x = ws[i]!
+    const d = gs[i]! + weightDecay * x
+    const sum = ss[i]! + d * d
+    newS[i] = sum
+    newW[i] = x - (size * d) / (Math.sqrt(sum) + eps)
   }
   return [outW, outS, scalar(before + 1, t.dtype)]
 }
@@ -160,15 +180,22 @@ export function adaDeltaStep(w: NDArray, g: NDArray, s: NDArray, u: NDArray, rul
   const [outW, outS, outU] = [like(w), like(w), like(w)]
   const { lr, rho, eps, weightDecay } = rule
   const fresh = 1 - rho
+  const ws = w.data
+  const gs = g.data
+  const ss = s.data
+  const us = u.data
+  const newW = outW.data
+  const newS = outS.data
+  const newU = outU.data
   for (let i = 0; i < w.size; i++) {
-    const x = w.buffer[w.offset + i]!
-    const d = g.buffer[g.offset + i]! + weightDecay * x
-    const square = rho * s.buffer[s.offset + i]! + fresh * d * d
-    const update = u.buffer[u.offset + i]!
+    const x = ws[i]!
+    const d = gs[i]! + weightDecay * x
+    const square = rho * ss[i]! + fresh * d * d
+    const update = us[i]!
     const delta = (Math.sqrt(update + eps) / Math.sqrt(square + eps)) * d
-    outS.buffer[outS.offset + i] = square
-    outU.buffer[outU.offset + i] = rho * update + fresh * delta * delta
-    outW.buffer[outW.offset + i] = x - lr * delta
+    newS[i] = square
+    newU[i] = rho * update + fresh * delta * delta
+    newW[i] = x - lr * delta
   }
   return [outW, outS, outU]
 }
@@ -194,21 +221,30 @@ export function rmsPropStep(
   const outC = c === null ? null : like(w)
   const { lr, alpha, eps, momentum, weightDecay } = rule
   const fresh = 1 - alpha
+  const ws = w.data
+  const gs = g.data
+  const vs = v?.data ?? null
+  const ss = s.data
+  const cs = c?.data ?? null
+  const newW = outW.data
+  const newV = outV?.data ?? null
+  const newS = outS.data
+  const newC = outC?.data ?? null
   for (let i = 0; i < w.size; i++) {
-    const x = w.buffer[w.offset + i]!
-    const d = g.buffer[g.offset + i]! + weightDecay * x
-    const square = alpha * s.buffer[s.offset + i]! + fresh * d * d
-    outS.buffer[outS.offset + i] = square
+    const x = ws[i]!
+    const d = gs[i]! + weightDecay * x
+    const square = alpha * ss[i]! + fresh * d * d
+    newS[i] = square
     let spread = square
-    if (c !== null && outC !== null) {
-      const center = alpha * c.buffer[c.offset + i]! + fresh * d
-      outC.buffer[outC.offset + i] = center
+    if (cs !== null && newC !== null) {
+      const center = alpha * cs[i]! + fresh * d
+      newC[i] = center
       spread = square - center * center
     }
     const scaled = d / (Math.sqrt(spread) + eps)
-    const velocity = v === null ? scaled : momentum * v.buffer[v.offset + i]! + scaled
-    if (outV !== null) outV.buffer[outV.offset + i] = velocity
-    outW.buffer[outW.offset + i] = x - lr * velocity
+    const velocity = vs === null ? scaled : momentum * vs[i]! + scaled
+    if (newV !== null) newV[i] = velocity
+    newW[i] = x - lr * velocity
   }
   return [outW, outS, ...(outV === null ? [] : [outV]), ...(outC === null ? [] : [outC])]
 }
@@ -220,17 +256,13 @@ export function rmsPropStep(
  */
 export function clipNorm(gradients: readonly NDArray[], maxNorm: number): NDArray[] {
   let total = 0
-  for (const g of gradients) {
+  for (const { data } of gradients) {
     let sum = 0
-    for (let i = 0; i < g.size; i++) sum += g.buffer[g.offset + i]! * g.buffer[g.offset + i]!
+    for (let i = 0; i < data.length; i++) sum += data[i]! * data[i]!
     total += sum
   }
   const norm = Math.sqrt(total)
   const factor = Math.min(1, maxNorm / (norm + 1e-6))
-  const clipped = gradients.map((g) => {
-    const out = like(g)
-    for (let i = 0; i < g.size; i++) out.buffer[out.offset + i] = g.buffer[g.offset + i]! * factor
-    return out
-  })
+  const clipped = gradients.map((g) => g.map((value) => value * factor))
   return [scalar(norm, gradients[0]?.dtype ?? 'float64'), ...clipped]
 }

@@ -38,6 +38,10 @@ export function eventLine(event: TapeEvent, say: Describer, gradient: GradientRo
       return `gradient of ${say.label(event.variable)} cleared`
     case 'GradientAssigned':
       return `gradient of ${say.label(event.variable)} set to ${say.label(event.gradient)}`
+    case 'GradientReplaced':
+      return `gradient of ${say.label(event.variable)} replaced by a hook with ${say.label(event.gradient)}`
+    case 'BackwardAborted':
+      return `backward ${positionText(event.pass)} ended in an exception`
     case 'ValueAssigned': {
       const from = event.source === null ? 'from outside' : `to ${say.label(event.source)}`
       return `${say.label(event.variable)} set ${from}${event.value === null ? '' : value(event.dtype, event.shape, event.value)}`

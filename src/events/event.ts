@@ -120,6 +120,22 @@ export interface GradientComputed extends Fact {
   readonly accumulated: RecordedArray | null
 }
 
+/** A hook of the program put another gradient in the place of the one a pass computed; GradientComputed follows with it. */
+export interface GradientReplaced extends Fact {
+  readonly type: 'GradientReplaced'
+  /** Position of the BackwardStarted. */
+  readonly pass: number
+  readonly variable: Ref
+  readonly gradient: Ref
+}
+
+/** A backward pass ended in an exception that the program caught; what it had computed by then stands. */
+export interface BackwardAborted extends Fact {
+  readonly type: 'BackwardAborted'
+  /** Position of the BackwardStarted. */
+  readonly pass: number
+}
+
 export interface GradientCleared extends Fact {
   readonly type: 'GradientCleared'
   readonly variable: Ref
@@ -189,6 +205,8 @@ export type TapeEvent =
   | GradientComputed
   | GradientCleared
   | GradientAssigned
+  | GradientReplaced
+  | BackwardAborted
   | ValueAssigned
   | VariableNamed
   | VariableUnchained
@@ -216,6 +234,8 @@ export const EVENT_KIND = {
   RunFinished: 13,
   GradientAssigned: 14,
   VariableUnchained: 15,
+  GradientReplaced: 16,
+  BackwardAborted: 17,
 } as const satisfies Record<EventType, number>
 
 export type EventKind = (typeof EVENT_KIND)[EventType]

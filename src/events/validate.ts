@@ -105,6 +105,8 @@ const FIELDS: {
   },
   GradientCleared: { variable: isRef },
   GradientAssigned: { variable: isRef, gradient: isRef },
+  GradientReplaced: { pass: isRef, variable: isRef, gradient: isRef },
+  BackwardAborted: { pass: isRef },
   ValueAssigned: {
     variable: isRef,
     dtype: isDtype,

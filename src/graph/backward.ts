@@ -111,6 +111,7 @@ class Pass {
   run(): Map<Variable, Variable> {
     const { roots, seeds, createGraph } = this.request
     if (this.recorder !== null) this.recordedPass = this.recorder.backwardStarted(this.request)
+    const bystander = this.recordedPass === 0 ? this.recorder : null
     if (this.recordedPass === 0) this.recorder = null
     const walk = () => {
       for (let i = 0; i < roots.length; i++) this.arrive(roots[i]!, seeds[i]!)
@@ -120,9 +121,14 @@ class Pass {
     try {
       if (createGraph) withLinking(true, walk)
       else unrecorded(walk)
+    } catch (error) {
+      this.recorder?.backwardAborted(this.recordedPass)
+      throw error
     } finally {
       this.giveBack()
     }
+    if (bystander !== null && this.targets === null)
+      for (const leaf of this.leaves.keys()) bystander.gradientHeld(leaf)
     return this.found
   }
 
@@ -220,9 +226,7 @@ class Pass {
 
   /** A gradient is complete: hooks see it, `.grad` or the answer takes it, the recorder hears of it. */
   private finish(variable: Variable, complete: Variable): Variable {
-    let gradient = complete
-    const hooks = variable.gradientHooks
-    if (hooks !== null) for (const hook of hooks) gradient = hook(gradient) ?? gradient
+    const gradient = this.replaced(variable, complete)
     let held: Variable | null = null
     if (this.targets !== null) {
       if (this.targets.has(variable)) {
@@ -233,6 +237,20 @@ class Pass {
       held = this.accumulate(variable, gradient)
     }
     if (this.recorder !== null) this.recorder.gradientComputed(this.recordedPass, variable, gradient, held)
+    return gradient
+  }
+
+  /** What the variable's hooks make of a gradient. */
+  private replaced(variable: Variable, complete: Variable): Variable {
+    const hooks = variable.gradientHooks
+    let gradient = this.recorder?.replacementFor?.(variable) ?? complete
+    if (hooks !== null) {
+      for (const hook of hooks) {
+        const made = hook(gradient)
+        if (made !== undefined) gradient = gradientLike(made, variable, 'what a hook returned as gradient')
+      }
+    }
+    if (gradient !== complete) this.recorder?.gradientReplaced(this.recordedPass, variable, gradient)
     return gradient
   }
 

@@ -150,6 +150,9 @@ class Trace implements Recorder {
     return refuse('runs backward')
   }
   gradientComputed(): void {}
+  gradientReplaced(): void {}
+  gradientHeld(): void {}
+  backwardAborted(): void {}
   variableNamed(): void {}
 
   /** Inputs count from 0; what calls made counts from −1 down until the number of inputs is known. */

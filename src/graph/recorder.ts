@@ -51,4 +51,17 @@ export interface Recorder extends Home {
    * held          what `variable.grad` is after accumulation; null when the variable does not keep its gradient
    */
   gradientComputed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void
+  /**
+   * A hook put `gradient` in the place of what the pass computed for `variable`; `gradientComputed` follows.
+   */
+  gradientReplaced(pass: number, variable: Variable, gradient: Variable): void
+  /**
+   * Asked before each gradient is finished by a recorder that repeats a recorded pass: what a hook, which this process
+   * does not have, put in the gradient's place; null for nothing.
+   */
+  replacementFor?(variable: Variable): Variable | null
+  /** The pass ended in an exception; what it had finished by then stands. */
+  backwardAborted(pass: number): void
+  /** A pass that this recorder did not take down left a gradient in `variable.grad`. */
+  gradientHeld(variable: Variable): void
 }

@@ -166,7 +166,7 @@ export abstract class Module {
     const outer = mode.scope
     const caller = active
     if (module.#outerScope !== outer || module.#caller !== caller) {
-      module.#scope = scopeOf(outer, caller?.path ?? '', module.#path ?? '')
+      module.#scope = scopeOf(outer, caller === null ? '' : (caller.#path ?? ''), module.#path ?? '')
       module.#outerScope = outer
       module.#caller = caller
     }

@@ -31,6 +31,9 @@ export class StreamRecorder implements Recorder {
   private openStream: EventStream | null
   /** Variables that another run knew first: who is home in two runs is looked up here. */
   private readonly guests = new WeakMap<Variable, Ref>()
+  /** Leaves of this run that a call from before it made: a pass would walk on from them. */
+  private readonly boundaries = new WeakSet<Variable>()
+  private hasBoundaries = false
   private readonly signatures = new Map<unknown, LatestSignature>()
   private readonly forms = new Map<string, { numbering: number; shape: Shape; text: number }>()
   private latestAttributes: { attributes: Attributes; numbering: number; text: number } | null = null
@@ -129,7 +132,7 @@ export class StreamRecorder implements Recorder {
     const roots = request.roots.map((root) =>
       root.creator === null ? this.refOf(root) : this.knownRef(root),
     )
-    if (roots.includes(0)) return 0
+    if (roots.includes(0) || this.leavesTheRun(request.roots)) return 0
     const gradients = request.seeds.map((seed, i) => (request.seedGiven[i] ? this.refOf(seed) : null))
     const targets =
       request.targets?.map((target) =>
@@ -175,6 +178,40 @@ export class StreamRecorder implements Recorder {
       this.mark(held.data, position)
     }
     stream.appended(cursor, step)
+  }
+
+  gradientReplaced(pass: number, variable: Variable, gradient: Variable): void {
+    const ref = this.knownRef(variable)
+    if (ref !== 0)
+      this.stream().append({ type: 'GradientReplaced', pass, variable: ref, gradient: this.refOf(gradient) })
+  }
+
+  backwardAborted(pass: number): void {
+    this.stream().append({ type: 'BackwardAborted', pass })
+  }
+
+  gradientHeld(variable: Variable): void {
+    const ref = this.knownRef(variable)
+    if (ref !== 0 && variable.grad !== null)
+      this.stream().append({ type: 'GradientAssigned', variable: ref, gradient: this.refOf(variable.grad) })
+  }
+
+  /**
+   * Whether a pass from `roots` walks on into calls from before the run. The tape does not have them, so it cannot
+   * repeat such a pass; it takes down the gradients that the pass leaves instead.
+   */
+  private leavesTheRun(roots: readonly Variable[]): boolean {
+    if (!this.hasBoundaries) return false
+    const seen = new Set<Func>()
+    const waiting = [...roots]
+    for (let variable = waiting.pop(); variable !== undefined; variable = waiting.pop()) {
+      if (this.boundaries.has(variable)) return true
+      const { creator } = variable
+      if (creator === null || seen.has(creator)) continue
+      seen.add(creator)
+      for (let slot = 0; slot < creator.inputCount; slot++) waiting.push(creator.linkedInput(slot))
+    }
+    return false
   }
 
   /** The ref under which this run knows the variable; one it has not seen enters as a leaf. */
@@ -229,6 +266,10 @@ export class StreamRecorder implements Recorder {
     const position = packer.leaf(form, source, source === null ? array : null)
     this.identify(variable, position)
     if (source === null) this.mark(array, position)
+    if (variable.creator !== null && requiresGrad) {
+      this.boundaries.add(variable)
+      this.hasBoundaries = true
+    }
     stream.appended(cursor, step)
     // A gradient from before the run: the next pass adds to it, or the program clears it.
     const { grad } = variable

@@ -17,7 +17,7 @@ import { recreateFunc } from '../graph/registry.js'
 import { Variable } from '../graph/variable.js'
 import { differenceOf, functionOf, shown, whatOf } from './compare.js'
 import { toNDArray } from './recorded-array.js'
-import { StreamRecorder } from './recorder.js'
+import { ReplayRecorder } from './replay-recorder.js'
 
 export interface ReplayOptions {
   /** Stop after this step (all of it); the whole run when not given. */
@@ -59,6 +59,9 @@ class Diverged extends Error {
   }
 }
 
+/** The recorded pass ended here in an exception. */
+class Aborted extends Error {}
+
 /** The tape ends in the middle of a pass, because its process ended there, or is still at it. */
 class EndOfTape extends Error {}
 
@@ -82,30 +85,17 @@ export function replay(
   }
 }
 
-/** A recorder that tells which variable got which ref. */
-class ReplayRecorder extends StreamRecorder {
-  private readonly identified: (variable: Variable, ref: Ref) => void
-
-  constructor(stream: EventStream, identified: (variable: Variable, ref: Ref) => void) {
-    super(stream)
-    this.identified = identified
-  }
-
-  protected override identify(variable: Variable, ref: Ref): void {
-    super.identify(variable, ref)
-    this.identified(variable, ref)
-  }
-}
-
 class Replay {
   private readonly stream = new EventStream({ eventsMax: 8192, bytesMax: 2 ** 25, ageMaxMs: 2 ** 31 - 1 })
   private readonly recorder: ReplayRecorder
   /** What later events refer to, by position and then by slot; forgotten after the last use. */
   private readonly variables = new Map<number, Variable[]>()
   private readonly arrays = new Map<number, NDArray[]>()
-  private ahead: TapeEvent | null = null
+  /** Events read and not yet compared. */
+  private readonly ahead: TapeEvent[] = []
   private compared = 0
   private runEnded = false
+  private abortedAsRecorded = false
   private kernel = currentKernel().id
   private readonly tape: Iterator<TapeEvent>
   private readonly lastUses: Float64Array
@@ -115,7 +105,13 @@ class Replay {
     this.tape = tape
     this.lastUses = lastUses
     this.options = options
-    this.recorder = new ReplayRecorder(this.stream, (variable, ref) => this.remember(variable, ref))
+    this.recorder = new ReplayRecorder(this.stream, {
+      identified: (variable, ref) => this.remember(variable, ref),
+      peek: () => this.peek(),
+      known: (ref) => this.variableAt(ref),
+      stopIfAborted: () => this.stopIfAborted(),
+      replacementFor: (ref) => this.replacementFor(ref),
+    })
     // Thrown inside a subscriber an error would be lost; kept, it is thrown by the driver.
     this.stream.events$.subscribe((event) => this.compare(event))
   }
@@ -205,10 +201,14 @@ class Replay {
         const roots = event.roots.map((ref) => this.variable(ref, event))
         const gradients = event.gradients.map((ref) => (ref === null ? undefined : this.variable(ref, event)))
         const { createGraph, retainGrad } = event
-        if (event.targets === null) backward(roots[0]!, { gradient: gradients[0], createGraph, retainGrad })
-        else {
-          const targets = event.targets.map((ref) => this.variable(ref, event))
-          grad(roots, targets, { createGraph, gradients: gradients as Variable[] })
+        try {
+          if (event.targets === null) backward(roots[0]!, { gradient: gradients[0], createGraph, retainGrad })
+          else {
+            const targets = event.targets.map((ref) => this.variable(ref, event))
+            grad(roots, targets, { createGraph, gradients: gradients as Variable[] })
+          }
+        } catch (error) {
+          if (!this.abortedAsRecorded) throw error
         }
         return
       }
@@ -244,6 +244,8 @@ class Replay {
         this.stream.append(payloadOf(event))
         return
       case 'GradientComputed':
+      case 'GradientReplaced':
+      case 'BackwardAborted':
         throw new Diverged(
           this.divergence(event, shown(event), 'nothing: the backward pass computed no further gradient'),
         )
@@ -270,6 +272,7 @@ class Replay {
         throw new Diverged(this.divergence(expected, difference.expected, difference.got))
       this.compared++
       this.runEnded = expected.type === 'RunFinished'
+      this.abortedAsRecorded = expected.type === 'BackwardAborted'
       // A pass with createGraph makes calls that nobody performs; where they were made stands in their events.
       const next = this.peek()
       if (next?.type === 'FunctionCalled') mode.scope = next.scope
@@ -289,18 +292,41 @@ class Replay {
     }
   }
 
-  private peek(): TapeEvent | null {
-    if (this.ahead === null) {
+  /** The event `further` places on from the next. */
+  private peek(further = 0): TapeEvent | null {
+    while (this.ahead.length <= further) {
       const next = this.tape.next()
-      this.ahead = next.done === true ? null : next.value
+      if (next.done === true) return null
+      this.ahead.push(next.value)
     }
-    return this.ahead
+    return this.ahead[further]!
   }
 
   private take(): TapeEvent | null {
     const event = this.peek()
-    this.ahead = null
+    this.ahead.shift()
     return event
+  }
+
+  /** Ends the pass under way when the tape says that it ended here. */
+  private stopIfAborted(): void {
+    if (this.failure === null && this.peek()?.type === 'BackwardAborted') throw new Aborted()
+  }
+
+  /**
+   * What a hook put in the place of the gradient of `ref`: the events that made it stand before its GradientReplaced,
+   * and nobody but the tape can perform them.
+   */
+  private replacementFor(ref: Ref): Variable | null {
+    let further = 0
+    let found = this.peek()
+    while (found?.type === 'LeafCreated' || found?.type === 'FunctionCalled') found = this.peek(++further)
+    if (found?.type !== 'GradientReplaced' || found.variable !== ref) return null
+    const before = { ...mode }
+    mode.recorder = this.recorder
+    for (; further > 0 && this.failure === null; further--) this.perform(this.peek()!)
+    Object.assign(mode, { recorder: before.recorder, linking: before.linking, scope: before.scope })
+    return this.failure === null ? this.variable(found.gradient, found) : null
   }
 
   private remember(variable: Variable, ref: Ref): void {
@@ -325,9 +351,11 @@ class Replay {
   }
 
   private variable(ref: Ref, event: TapeEvent): Variable {
-    return (
-      this.variables.get(ref % REF_SLOT_UNIT)?.[Math.floor(ref / REF_SLOT_UNIT)] ?? this.unknown(ref, event)
-    )
+    return this.variableAt(ref) ?? this.unknown(ref, event)
+  }
+
+  private variableAt(ref: Ref): Variable | null {
+    return this.variables.get(ref % REF_SLOT_UNIT)?.[Math.floor(ref / REF_SLOT_UNIT)] ?? null
   }
 
   private array(ref: Ref, event: TapeEvent): NDArray {
@@ -364,6 +392,7 @@ function refsOf(event: TapeEvent): readonly Ref[] {
     case 'GradientComputed':
       return event.gradient === null ? [event.variable] : [event.variable, event.gradient]
     case 'GradientAssigned':
+    case 'GradientReplaced':
       return [event.variable, event.gradient]
     case 'GradientCleared':
     case 'VariableNamed':

@@ -184,7 +184,7 @@ export class Lookup {
       )
       rows('SELECT id, subject FROM _fact WHERE id BETWEEN ? AND ?', (row) => note(row[1], row[0] as number))
       rows(
-        `SELECT f.id, m.value FROM _fact f, json_tree(f.payload) m WHERE f.kind IN (${EVENT_KIND.BackwardStarted}, ${EVENT_KIND.GradientAssigned}, ${EVENT_KIND.CheckpointTaken})
+        `SELECT f.id, m.value FROM _fact f, json_tree(f.payload) m WHERE f.kind IN (${EVENT_KIND.BackwardStarted}, ${EVENT_KIND.GradientAssigned}, ${EVENT_KIND.GradientReplaced}, ${EVENT_KIND.CheckpointTaken})
          AND m.type = 'integer' AND f.id BETWEEN ? AND ?`,
         (row) => note(row[1], row[0] as number),
       )

@@ -134,6 +134,8 @@ export function payload(type: EventType, position: number): fc.Arbitrary<Payload
     ),
     GradientCleared: fc.record({ variable: ref }),
     GradientAssigned: fc.record({ variable: ref, gradient: ref }),
+    GradientReplaced: fc.record({ pass: ref, variable: ref, gradient: ref }),
+    BackwardAborted: fc.record({ pass: ref }),
     ValueAssigned: withForm((of) => fc.record({ variable: ref, source: maybeRef, value: maybeArray(of) })),
     VariableNamed: fc.record({ variable: ref, name: fc.option(text) }),
     VariableUnchained: fc.record({ variable: ref }),

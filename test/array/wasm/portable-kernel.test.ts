@@ -1,0 +1,179 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { differences, kernelHashes } from '../../../scripts/kernel-corpus.mjs'
+import { plainKernel } from '../../../src/array/plain-kernel.js'
+import { portableKernel } from '../../../src/array/portable-kernel.js'
+import type { BinaryOp, Kernel, ReduceOp, UnaryOp } from '../../../src/array/primitives.js'
+import { softmaxFits } from '../../../src/array/wasm/arithmetic.js'
+import { staging } from '../../../src/array/wasm/staging.js'
+import { Source } from '../math/corpus.js'
+import { expectSameBits } from './same-bits.js'
+
+const UNARY: readonly UnaryOp[] = [
+  'neg',
+  'square',
+  'abs',
+  'relu',
+  'sign',
+  'floor',
+  'sqrt',
+  'reciprocal',
+  'exp',
+  'sin',
+]
+const BINARY: readonly BinaryOp[] = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'pow']
+const REDUCE: readonly ReduceOp[] = ['sum', 'prod', 'max', 'min']
+const SPECIAL = [0, -0, NaN, Infinity, -Infinity, 5e-324, -1e-45, 3e38, 1e308, -2]
+
+type Type = typeof Float64Array | typeof Float32Array
+type Floats = Float64Array | Float32Array
+
+function numbers(Type: Type, length: number, seed: number): Floats {
+  const source = new Source(seed)
+  const out = new Type(length)
+  for (let i = 0; i < length; i++) {
+    const word = source.word()
+    out[i] = word % 9 === 0 ? SPECIAL[(word >>> 8) % SPECIAL.length]! : source.between(-6, 6)
+  }
+  return out
+}
+
+/** Runs one call on both kernels, into arrays with a margin that nobody may touch. */
+function both(
+  Type: Type,
+  size: number,
+  what: string,
+  call: (kernel: Kernel, out: Floats, at: number) => void,
+): void {
+  const [got, expected] = [new Type(size + 10).fill(0.75), new Type(size + 10).fill(0.75)]
+  call(portableKernel, got, 5)
+  call(plainKernel, expected, 5)
+  expectSameBits(got, expected, what)
+}
+
+/** Sizes on both sides of every threshold and piece. */
+const count = fc.oneof(
+  fc.integer({ min: 0, max: 70 }),
+  fc.integer({ min: 200, max: 600 }),
+  fc.integer({ min: 2040, max: 2060 }),
+  fc.integer({ min: 4000, max: 9000 }),
+)
+const seed = fc.nat()
+const offset = fc.integer({ min: 0, max: 3 })
+const block = fc.oneof(
+  fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 })),
+  fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 5000 })),
+  fc.tuple(fc.integer({ min: 100, max: 900 }), fc.integer({ min: 1, max: 20 })),
+)
+
+describe.each([Float64Array, Float32Array])('both kernels agree bit for bit in %o', (Type) => {
+  const check = (property: fc.IProperty<never> | Parameters<typeof fc.assert>[0]) =>
+    fc.assert(property, { numRuns: 100 })
+
+  test('on functions of one operand', () => {
+    check(
+      fc.property(fc.constantFrom(...UNARY), count, offset, seed, (op, n, at, s) => {
+        const x = numbers(Type, n + at, s)
+        both(Type, n, `${op} of ${n}`, (kernel, out, to) => kernel.unary(op, x, at, out, to, n))
+      }),
+    )
+  })
+
+  test('on functions of two operands, whatever is repeated', () => {
+    const steps = fc.constantFrom('like', 'row', 'column', 'one', 'transposed')
+    check(
+      fc.property(
+        fc.constantFrom(...BINARY),
+        block,
+        steps,
+        steps,
+        offset,
+        seed,
+        (op, [rows, columns], sa, sb, at, s) => {
+          const x = numbers(Type, rows * columns + at, s)
+          const y = numbers(Type, rows * columns + at, s + 1)
+          const all = {
+            like: [columns, 1],
+            row: [0, 1],
+            column: [1, 0],
+            one: [0, 0],
+            transposed: [1, rows],
+          } as const
+          const [[ar, ac], [br, bc]] = [all[sa], all[sb]]
+          both(Type, rows * columns, `${op} ${rows}×${columns}, ${sa} and ${sb}`, (kernel, out, to) =>
+            kernel.binary(op, rows, columns, x, at, ar, ac, y, at, br, bc, out, to),
+          )
+        },
+      ),
+    )
+  })
+
+  test('on reductions and softmax', () => {
+    check(
+      fc.property(fc.constantFrom(...REDUCE), block, offset, seed, (op, [rows, columns], at, s) => {
+        const x = numbers(Type, rows * columns + at, s)
+        both(Type, rows, `${op} of rows ${rows}×${columns}`, (kernel, out, to) =>
+          kernel.reduceRows(op, x, at, rows, columns, out, to),
+        )
+        both(Type, columns, `${op} of columns ${rows}×${columns}`, (kernel, out, to) =>
+          kernel.accumulateRows(op, x, at, rows, columns, out, to),
+        )
+        both(Type, rows * columns, `softmax ${rows}×${columns}`, (kernel, out, to) =>
+          kernel.softmaxRows(x, at, rows, columns, out, to),
+        )
+        both(Type, rows * columns, `logSoftmax ${rows}×${columns}`, (kernel, out, to) =>
+          kernel.logSoftmaxRows(x, at, rows, columns, out, to),
+        )
+      }),
+    )
+  })
+
+  test('when the result takes the place of an operand', () => {
+    for (const op of BINARY) {
+      for (const [br, bc] of [
+        [70, 1],
+        [0, 1],
+        [0, 0],
+      ] as const) {
+        const [got, expected] = [numbers(Type, 4900, 3), numbers(Type, 4900, 3)]
+        const b = numbers(Type, 4900, 4)
+        portableKernel.binary(op, 70, 70, got, 0, 70, 1, b, 0, br, bc, got, 0)
+        plainKernel.binary(op, 70, 70, expected, 0, 70, 1, b, 0, br, bc, expected, 0)
+        expectSameBits(got, expected, `${op} into its first operand, steps ${br}, ${bc}`)
+        const [got2, expected2] = [numbers(Type, 4900, 3), numbers(Type, 4900, 3)]
+        portableKernel.binary(op, 70, 70, b, 0, 70, 1, got2, 0, 70, 1, got2, 0)
+        plainKernel.binary(op, 70, 70, b, 0, 70, 1, expected2, 0, 70, 1, expected2, 0)
+        expectSameBits(got2, expected2, `${op} into its second operand`)
+      }
+    }
+  })
+
+  test('on rows that just fit the staging memory, and on those that do not', () => {
+    for (const [columns, fits] of [
+      [2_000_000, true],
+      [2_010_000, false],
+    ] as const) {
+      expect(softmaxFits(columns)).toBe(fits)
+      const x = new Type(columns).fill(0.5)
+      x[77] = 3
+      both(Type, columns, `softmax of ${columns}`, (kernel, out, to) =>
+        kernel.softmaxRows(x, 0, 1, columns, out, to),
+      )
+    }
+  })
+})
+
+test('integers take the plain way', () => {
+  const x = Int32Array.from({ length: 5000 }, (_, i) => (i * 7919) % 1000)
+  const [got, expected] = [new Int32Array(5000), new Int32Array(5000)]
+  portableKernel.binary('mul', 1, 5000, x, 0, 5000, 1, x, 0, 5000, 1, got, 0)
+  plainKernel.binary('mul', 1, 5000, x, 0, 5000, 1, x, 0, 5000, 1, expected, 0)
+  expect(got).toEqual(expected)
+})
+
+test('the corpus does go through WebAssembly', () => {
+  const memory = staging()
+  const first = memory?.float64.slice(0x160000 / 8, 0x160000 / 8 + 100)
+  expect(differences(kernelHashes(portableKernel), kernelHashes(plainKernel))).toEqual([])
+  expect(memory?.float64.slice(0x160000 / 8, 0x160000 / 8 + 100)).not.toEqual(first)
+})
