@@ -154,7 +154,7 @@ SELECT
   coalesce(json_extract(finished.payload, '$.status'), 'recording') AS status, -- finished, failed, interrupted; recording: no end is recorded, so it is still going on or its process was killed
   json_extract(started.payload, '$.startedAt') AS started_at, -- UTC, ISO 8601
   json_extract(finished.payload, '$.elapsedMs') AS elapsed_ms, -- from start to end; null while no end is recorded
-  (SELECT coalesce(max(s.step), 0) FROM _step s WHERE s.id >> 32 = r.id) AS step_count, -- training steps begun
+  (SELECT coalesce(max(s.step), 0) FROM _step s WHERE s.id >> 32 = +r.id) AS step_count, -- training steps begun
   (SELECT c.first_position + c.event_count - 1 FROM _commit c WHERE c.run_id = r.id ORDER BY c.first_position DESC LIMIT 1) AS event_count, -- events in the file
   json_extract(finished.payload, '$.error') AS error, -- what made it fail
   json_extract(started.payload, '$.seed') AS seed, -- seed of its random numbers
@@ -171,7 +171,7 @@ SELECT
   json_extract(started.payload, '$.parent.step') AS parent_step -- for a fork: the step it began from
 FROM _run r
 JOIN _fact started ON started.id = (r.id << 32) + 1
-LEFT JOIN _fact finished ON finished.id >> 32 = r.id AND finished.kind = 13;
+LEFT JOIN _fact finished ON finished.id >> 32 = +r.id AND finished.kind = 13;
 
 CREATE VIEW step AS -- One training iteration. What precedes the first is step 0, which has no row.
 SELECT
@@ -187,7 +187,7 @@ SELECT
   v.position AS position, -- of the event that made it
   v.slot AS slot, -- which output of its call; 0 for a leaf
   v.step AS step, -- in which it was made
-  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = v.run_id AND n.kind = 10 AND n.subject = v.position + (v.slot << 40) ORDER BY n.id DESC LIMIT 1), v.name) AS name, -- the last name it was given; null when none
+  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +v.run_id AND n.kind = 10 AND n.subject = v.position + (v.slot << 40) ORDER BY n.id DESC LIMIT 1), v.name) AS name, -- the last name it was given; null when none
   v.role AS role, -- parameter, variable, constant (leaves), output (of a call)
   v.creator AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
   v.dtype AS dtype, -- float64, float32, int32, uint8, bool
@@ -244,7 +244,7 @@ SELECT
   g.pass AS pass_position, -- the BackwardStarted event; joins event.position
   g.variable AS variable_position, -- joins variable.position
   g.variable_slot AS variable_slot, -- joins variable.slot
-  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = g.run_id AND n.kind = 10 AND n.subject = g.variable + (g.variable_slot << 40) ORDER BY n.id DESC LIMIT 1),
+  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +g.run_id AND n.kind = 10 AND n.subject = g.variable + (g.variable_slot << 40) ORDER BY n.id DESC LIMIT 1),
     (SELECT lf.name FROM _block lb JOIN _template lt ON lt.id = lb.template_id JOIN json_each(lt.leaves) le
     ON le.value ->> 0 = (g.variable) - (lb.id & 4294967295) JOIN _leaf_form lf ON lf.id = le.value ->> 3
     WHERE lb.id = (SELECT max(id) FROM _block WHERE id BETWEEN (g.run_id << 32) AND (g.run_id << 32) + (g.variable)))) AS variable_name, -- the last name of the variable; null when none

@@ -6,7 +6,15 @@ import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { type NDArray, openTape, type PastRun, type Run, type RunOptions } from 'gradtape'
+import {
+  type Module,
+  type NDArray,
+  openTape,
+  type PastRun,
+  type Run,
+  type RunOptions,
+  type StateDict,
+} from 'gradtape'
 import { command, line, paint } from '../demo/terminal.js'
 
 /** Where tapes and pictures go. */
@@ -59,6 +67,12 @@ export function askSql(question: string, file: string, query: string): void {
   })
   if (status !== 0) throw new Error(`gradtape sql ended with status ${status}\n${stderr}`)
   for (const each of stdout.trimEnd().split('\n')) line(each)
+}
+
+/** The parameters of a model as the calls of a step read them. */
+export function stateAt(past: PastRun, model: Module, step: number): StateDict {
+  const paths = [...model.namedParameters().keys()]
+  return Object.fromEntries(paths.map((name) => [name, past.variable(name, { step }).data]))
 }
 
 /** A step of the run, past or live, for the reader: every so many, and the first. */

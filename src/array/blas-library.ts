@@ -85,7 +85,7 @@ export function loadBlas(search: BlasSearch = {}): BlasLibrary {
     )
   }
   const platform = search.platform ?? process.platform
-  const asked = search.path ?? (process.env['GRADTAPE_BLAS'] || undefined)
+  const asked = search.path ?? (process.env.GRADTAPE_BLAS || undefined)
   const { path, native } = open(bindingOf(search), asked, platform)
   const gemm = (letter: 's' | 'd', type: 'float' | 'double') =>
     required(
@@ -100,7 +100,7 @@ export function loadBlas(search: BlasSearch = {}): BlasLibrary {
 }
 
 function threadsOfEnvironment(): number {
-  const asked = process.env['GRADTAPE_BLAS_THREADS']
+  const asked = process.env.GRADTAPE_BLAS_THREADS
   return asked === undefined || asked === '' ? 1 : Number(asked)
 }
 
@@ -179,7 +179,7 @@ function pinOpenBlas(native: NativeLibrary, path: string, threads: number): stri
  * set for the calling thread (macOS 15 and later); before that only a variable read at its first use.
  */
 function pinAccelerate(native: NativeLibrary, threads: number): string {
-  process.env['VECLIB_MAXIMUM_THREADS'] = String(threads)
+  process.env.VECLIB_MAXIMUM_THREADS = String(threads)
   try {
     const pin = native.func('int BLASSetThreading(uint32_t threading)') as (threading: number) => number
     pin(threads === 1 ? 1 : 0)

@@ -25,12 +25,15 @@ export function setKernel(name: KernelName): Kernel {
 
 /** The kernel that GRADTAPE_KERNEL names, put in place; nothing happens when it is unset or empty. */
 export function setKernelFromEnvironment(): void {
-  const name = process.env['GRADTAPE_KERNEL']
+  const name = process.env.GRADTAPE_KERNEL
   if (name !== undefined && name !== '') useKernel(kernelNamed(name, ' in GRADTAPE_KERNEL'))
 }
 
 function kernelNamed(name: string, where = ''): Kernel {
   if (name === 'portable') return portableKernel
   if (name === 'blas') return blasKernel()
-  throw new TapeError('BAD_ARGUMENT', `expected a kernel, 'portable' or 'blas', got '${String(name)}'${where}`)
+  throw new TapeError(
+    'BAD_ARGUMENT',
+    `expected a kernel, 'portable' or 'blas', got '${String(name)}'${where}`,
+  )
 }

@@ -10,6 +10,7 @@ export type { Kernel } from './primitives.js'
 /** Read by every operation; a live binding, as small arrays feel every call. */
 export let kernel: Kernel = portableKernel
 
+/** The kernel that computes now; its `id` is what runs record. */
 export function currentKernel(): Kernel {
   return kernel
 }

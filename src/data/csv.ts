@@ -9,6 +9,7 @@ import { TapeError } from '../errors.js'
 import { checkKeys, flagOf, refuse, show } from '../functions/attributes.js'
 import { bytesOfFile } from './file-bytes.js'
 
+/** What a column of a CSV file is read as: numbers of a dtype, or strings. */
 export type ColumnType = DType | 'string'
 
 export interface CsvOptions<C extends Readonly<Record<string, ColumnType>>> {

@@ -15,54 +15,63 @@ abstract class Predicate extends NotDifferentiable {
   }
 }
 
+/** Whether a = b, element by element, broadcast; bool. Not differentiable. */
 export class Equal extends Predicate {
   override forward(a: NDArray, b: NDArray): NDArray {
     return comparison.equal(a, b)
   }
 }
 
+/** Whether a ≠ b, element by element, broadcast; bool. Not differentiable. */
 export class NotEqual extends Predicate {
   override forward(a: NDArray, b: NDArray): NDArray {
     return comparison.notEqual(a, b)
   }
 }
 
+/** Whether a < b, element by element, broadcast; bool. Not differentiable. */
 export class Less extends Predicate {
   override forward(a: NDArray, b: NDArray): NDArray {
     return comparison.less(a, b)
   }
 }
 
+/** Whether a ≤ b, element by element, broadcast; bool. Not differentiable. */
 export class LessEqual extends Predicate {
   override forward(a: NDArray, b: NDArray): NDArray {
     return comparison.lessEqual(a, b)
   }
 }
 
+/** Whether a > b, element by element, broadcast; bool. Not differentiable. */
 export class Greater extends Predicate {
   override forward(a: NDArray, b: NDArray): NDArray {
     return comparison.greater(a, b)
   }
 }
 
+/** Whether a ≥ b, element by element, broadcast; bool. Not differentiable. */
 export class GreaterEqual extends Predicate {
   override forward(a: NDArray, b: NDArray): NDArray {
     return comparison.greaterEqual(a, b)
   }
 }
 
+/** Whether both operands are true (not 0), element by element, broadcast; bool. Not differentiable. */
 export class LogicalAnd extends Predicate {
   override forward(a: NDArray, b: NDArray): NDArray {
     return comparison.logicalAnd(a, b)
   }
 }
 
+/** Whether at least one operand is true (not 0), element by element, broadcast; bool. Not differentiable. */
 export class LogicalOr extends Predicate {
   override forward(a: NDArray, b: NDArray): NDArray {
     return comparison.logicalOr(a, b)
   }
 }
 
+/** Whether the operand is not true (not 0), element by element, broadcast; bool. Not differentiable. */
 export class LogicalNot extends Predicate {
   override forward(x: NDArray): NDArray {
     return comparison.logicalNot(x)
@@ -79,18 +88,22 @@ export function notEqual(a: Operand, b: Operand): Variable {
   return new NotEqual().apply2(a, b)
 }
 
+/** Whether a < b, element by element, broadcast; bool. Not differentiable. */
 export function less(a: Operand, b: Operand): Variable {
   return new Less().apply2(a, b)
 }
 
+/** Whether a ≤ b, element by element, broadcast; bool. Not differentiable. */
 export function lessEqual(a: Operand, b: Operand): Variable {
   return new LessEqual().apply2(a, b)
 }
 
+/** Whether a > b, element by element, broadcast; bool. Not differentiable. */
 export function greater(a: Operand, b: Operand): Variable {
   return new Greater().apply2(a, b)
 }
 
+/** Whether a ≥ b, element by element, broadcast; bool. Not differentiable. */
 export function greaterEqual(a: Operand, b: Operand): Variable {
   return new GreaterEqual().apply2(a, b)
 }
@@ -100,10 +113,12 @@ export function logicalAnd(a: Operand, b: Operand): Variable {
   return new LogicalAnd().apply2(a, b)
 }
 
+/** Whether at least one operand is true (not 0), element by element, broadcast; bool. Not differentiable. */
 export function logicalOr(a: Operand, b: Operand): Variable {
   return new LogicalOr().apply2(a, b)
 }
 
+/** Whether the operand is not true (not 0), element by element, broadcast; bool. Not differentiable. */
 export function logicalNot(x: Operand): Variable {
   return new LogicalNot().apply1(x)
 }

@@ -9,6 +9,7 @@ import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkKeys, flagOf, integerOf, numberOf, refuse } from './attributes.js'
 
+/** Settings of `dropout`: the probability, and the key and counter of its random numbers. */
 export interface DropoutOptions {
   /** The share of elements that become 0. Default 0.5. */
   p?: number | undefined

@@ -216,6 +216,7 @@ export function scatterSlice(x: Operand, ranges: readonly Range[], shape: Shape)
   return new ScatterSlice({ ranges, shape }).apply1(x)
 }
 
+/** How many elements to pad before and after each axis. */
 export type Widths = readonly (readonly [before: number, after: number])[]
 
 /** x surrounded by a value.  Backward gx = the middle of gy. */

@@ -120,6 +120,7 @@ export function layerNorm(
   return new LayerNorm(options).apply(x, gamma, beta)
 }
 
+/** Settings of the function `batchNorm`. */
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number | undefined

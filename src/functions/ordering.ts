@@ -41,6 +41,7 @@ abstract class Position extends NotDifferentiable {
   }
 }
 
+/** Index of the largest element along an axis; int32. Not differentiable. */
 export class ArgMax extends Position {
   constructor(attributes: ArgOptions = {}) {
     super(attributes, 'argmax')
@@ -56,6 +57,7 @@ export function argmax(x: Operand, options: ArgOptions = {}): Variable {
   return new ArgMax(options).apply1(x)
 }
 
+/** Index of the smallest element along an axis; int32. Not differentiable. */
 export class ArgMin extends Position {
   constructor(attributes: ArgOptions = {}) {
     super(attributes, 'argmin')

@@ -11,6 +11,7 @@ import type { Home } from './recorder.js'
 import { nameOfFunc } from './registry.js'
 import { asVariable, type Operand, Variable } from './variable.js'
 
+/** Plain data: what an attribute of a call can be, so that the tape can keep it. */
 export type AttributeValue =
   | null
   | boolean
@@ -21,6 +22,7 @@ export type AttributeValue =
 /** What a call was told besides its inputs (an axis, an exponent): plain data, kept on the tape. */
 export type Attributes = { readonly [key: string]: AttributeValue | undefined }
 
+/** What `forward` may return for one output; whatever is not an NDArray is made one. */
 export type ForwardResult = NDArray | TypedArray | number | NestedArray
 /** What `backward` returns: a gradient for each input in order; null for an input that gets none. */
 export type BackwardResult = Variable | null | readonly (Variable | null)[]

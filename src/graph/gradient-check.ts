@@ -14,6 +14,7 @@ export interface GradientCheckOptions {
   throwOnFailure?: boolean
 }
 
+/** What `checkGradients` found. */
 export interface GradientCheckReport {
   passed: boolean
   /** The largest relative error, and where it is. */

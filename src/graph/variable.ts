@@ -13,6 +13,7 @@ import type { Home } from './recorder.js'
 
 export type Role = 'variable' | 'parameter' | 'constant'
 
+/** Settings of a new Variable. */
 export interface VariableOptions {
   name?: string | undefined
   dtype?: DType | undefined

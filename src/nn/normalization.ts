@@ -43,6 +43,7 @@ export class LayerNorm extends Module {
   }
 }
 
+/** Settings of the layer BatchNorm. */
 export interface BatchNormOptions extends NormOptions {
   /** How much of the running statistics each batch replaces, from 0 to 1. Default 0.1. */
   momentum?: number | undefined

@@ -28,6 +28,7 @@ export interface ReplayOptions {
   onProgress?: (position: number) => void
 }
 
+/** The first event in which a replay differs from the tape. */
 export interface Divergence {
   position: number
   step: number
@@ -39,6 +40,7 @@ export interface Divergence {
   got: string
 }
 
+/** The verdict of a replay. */
 export interface ReplayReport {
   verdict: 'bit-exact' | 'diverged'
   /** How many events were recomputed and compared. */

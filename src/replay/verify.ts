@@ -9,6 +9,7 @@ import { Reader } from '../store/reader.js'
 import { StoredArray } from '../store/stored-array.js'
 import { hashOf } from '../store/value.js'
 
+/** What walking the hash chain found. */
 export interface VerifyReport {
   intact: boolean
   /** Batches, events and values that were checked. */

@@ -14,6 +14,7 @@ export interface TapeOptions {
   readonly?: boolean
 }
 
+/** How a run stands: still recording, or how it ended. */
 export type RunStatus = 'recording' | 'finished' | 'failed' | 'interrupted'
 
 /** A row of `tape.runs()`. */

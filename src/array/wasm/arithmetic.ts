@@ -1,5 +1,5 @@
 /**
- * Arithmetic and softmax through staging memory, in pieces that stay in the first cache: three copies and vectors are
+ * Arithmetic and softmax through staging memory, in pieces that stay in the second cache: three copies and vectors are
  * faster than one loop of plain JavaScript.
  */
 import type { BinaryOp } from '../primitives.js'
@@ -8,7 +8,7 @@ import { copyIn, copyOut, type Pairs, STAGE, STAGE_END, type Staging, type WasmE
 type Floats = Float64Array | Float32Array
 
 /** Elements a piece. The second operand, and the spare row of softmax, are staged behind the first. */
-const PIECE = 2048
+const PIECE = 8192
 const SECOND = STAGE + PIECE * 8
 
 /** The vector kernel of an operation, or null when it has none. */

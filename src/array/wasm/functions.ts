@@ -1,5 +1,5 @@
 /**
- * Elementary functions through staging memory, in pieces that stay in the first cache.
+ * Elementary functions through staging memory, in pieces that stay in the second cache.
  */
 import { cos, sin } from '../math/trigonometry.js'
 import type { UnaryOp } from '../primitives.js'
@@ -8,7 +8,7 @@ import { copyIn, copyOut, type InPlace, STAGE, type Staging, type WasmExports } 
 type Floats = Float64Array | Float32Array
 
 /** Elements a piece. The second operand of `pow` is staged behind the first. */
-const PIECE = 2048
+const PIECE = 8192
 const SECOND = STAGE + PIECE * 8
 
 /** The vector kernels of sine and cosine leave larger arguments to the scalar ones. */

@@ -5,8 +5,8 @@ import { copyIn, copyOut, STAGE, STAGE_END, type Staging } from './staging.js'
 
 type Floats = Float64Array | Float32Array
 
-/** The longest piece that is staged at once: it stays in the first cache. */
-const PIECE = 2048
+/** The longest piece that is staged at once: it stays in the second cache. */
+const PIECE = 8192
 
 /** The pairwise sum of `count` elements. */
 export function pairwiseStaged(memory: Staging, x: Floats, at: number, count: number): number {

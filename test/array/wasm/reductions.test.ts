@@ -10,7 +10,8 @@ describe.each([Float64Array, Float32Array])('sums of %o', (Floats) => {
 
   test('along rows are pairwise in the plain order, whatever the length', () => {
     const lengths = [
-      0, 1, 7, 8, 9, 127, 128, 129, 511, 512, 513, 1000, 2047, 2048, 2049, 2056, 4097, 100_003, 299_990,
+      0, 1, 7, 8, 9, 127, 128, 129, 511, 512, 513, 1000, 2047, 2048, 2049, 2056, 4097, 8191, 8192, 8193, 8200,
+      16_390, 100_003, 299_990,
     ]
     for (const n of lengths) {
       const rows = Math.max(1, Math.min(5, Math.floor(299_990 / Math.max(n, 1))))

@@ -1,0 +1,137 @@
+// A small GPT that learns to write letter by letter: two blocks of attention, about 110,000 parameters, 10,000 letters.
+import {
+  AdamW,
+  add,
+  clipGradNorm,
+  constant,
+  Embedding,
+  gelu,
+  LayerNorm,
+  Linear,
+  LinearWarmupLR,
+  Module,
+  MultiHeadAttention,
+  ndarray,
+  noGrad,
+  reshape,
+  setDefaultDtype,
+  softmaxCrossEntropy,
+  take,
+  uniform,
+  Variable,
+} from 'gradtape'
+import { count, line } from '../demo/terminal.js'
+import { ask, askSql, isTold, record, stateAt } from './recorded.js'
+import { SONNETS } from './sonnets.js'
+
+const WIDTH = 64
+const HEADS = 4
+const BLOCKS = 2
+const LENGTH = 48
+const BATCH = 8
+const STEPS = 240
+const LETTERS_WRITTEN = 160
+
+setDefaultDtype('float32')
+const letters = [...new Set(SONNETS)].sort()
+const codes = Int32Array.from(SONNETS, (letter) => letters.indexOf(letter))
+
+class Block extends Module {
+  norm1 = new LayerNorm(WIDTH)
+  attention = new MultiHeadAttention(WIDTH, HEADS, { causal: true })
+  norm2 = new LayerNorm(WIDTH)
+  widen = new Linear(WIDTH, 4 * WIDTH)
+  narrow = new Linear(4 * WIDTH, WIDTH)
+
+  override forward(x: Variable): Variable {
+    const y = add(x, this.attention.forward(this.norm1.forward(x)))
+    return add(y, this.narrow.forward(gelu(this.widen.forward(this.norm2.forward(y)))))
+  }
+}
+
+class GPT extends Module {
+  letter = new Embedding(letters.length, WIDTH)
+  place = new Embedding(LENGTH, WIDTH)
+  blocks = Array.from({ length: BLOCKS }, () => new Block())
+  norm = new LayerNorm(WIDTH)
+  head = new Linear(WIDTH, letters.length, { bias: false })
+
+  /** Codes [n, length] → scores of the letter that follows each, [n, length, letters]. */
+  override forward(codes: Variable): Variable {
+    const places = constant(Int32Array.from({ length: codes.shape[1] ?? 0 }, (_, i) => i))
+    let x = add(this.letter.forward(codes), this.place.forward(places))
+    for (const block of this.blocks) x = block.forward(x)
+    return this.head.forward(this.norm.forward(x))
+  }
+}
+
+const file = await record('10-gpt', { seed: 1, config: { width: WIDTH, length: LENGTH, batch: BATCH } }, (run) => {
+  const model = new GPT()
+  const parameters = model.parameters()
+  line(`${count(parameters.reduce((sum, { size }) => sum + size, 0))} parameters, ${count(codes.length)} letters`)
+  const optimizer = new AdamW(parameters, { lr: 3e-3 })
+  const schedule = new LinearWarmupLR(optimizer, { steps: 20 })
+  const text = constant(codes, { name: 'text' })
+  for (let step = 1; step <= STEPS; step++) {
+    run.step()
+    const starts = uniform([BATCH], { most: codes.length - LENGTH - 1, dtype: 'float64' }).data
+    const places = Array.from(starts, (at) => Array.from({ length: LENGTH }, (_, i) => Math.floor(at) + i))
+    const x = take(text, constant(ndarray(places, { dtype: 'int32' })))
+    const t = take(text, constant(ndarray(places.map((row) => row.map((at) => at + 1)), { dtype: 'int32' })))
+    const scores = model.forward(x)
+    const rows = BATCH * LENGTH
+    const loss = softmaxCrossEntropy(reshape(scores, [rows, letters.length]), reshape(t, [rows]))
+    model.clearGrads()
+    loss.backward()
+    const norm = clipGradNorm(parameters, 1)
+    optimizer.step()
+    schedule.step()
+    run.log({ loss, norm })
+    if (isTold(step, 40)) line(`step ${String(step).padStart(3)}  loss ${loss.item().toFixed(3)}`)
+  }
+})
+
+ask('what would it have written at step 20, and at the end?', file, (past) => {
+  for (const step of [20, past.stepCount]) {
+    const model = new GPT()
+    model.loadStateDict(stateAt(past, model, step))
+    line(`step ${step}:`)
+    for (const each of written(model, 'Shall I ').split('\n')) line(`  ${each}`)
+  }
+})
+
+askSql(
+  'how often did clipping hold the gradient back?',
+  file,
+  `
+SELECT (step - 1) / 40 * 40 + 1 AS from_step, count(*) AS steps, sum(value > 1) AS clipped, round(max(value), 2) AS largest
+FROM metric WHERE run_id = newest AND name = 'norm' GROUP BY 1 ORDER BY 1`,
+)
+
+/** Draws one letter after the other, at a temperature that prefers the likely ones. */
+function written(model: GPT, start: string): string {
+  const chosen = Array.from(start, (letter) => letters.indexOf(letter))
+  const draws = uniform([LETTERS_WRITTEN], { dtype: 'float64', key: { seed: 7, counter: 0 } }).data
+  model.eval()
+  noGrad(() => {
+    for (const draw of draws) {
+      const context = chosen.slice(-LENGTH)
+      const scores = model.forward(new Variable(ndarray([context], { dtype: 'int32' })))
+      chosen.push(drawn(scores.data.data.slice((context.length - 1) * letters.length), draw))
+    }
+  })
+  return chosen.map((code) => letters[code] ?? '').join('')
+}
+
+function drawn(scores: ArrayLike<number>, draw: number, temperature = 0.7): number {
+  const most = Math.max(...Array.from(scores))
+  const weights = Array.from(scores, (score) => Math.exp((score - most) / temperature))
+  let left = draw * weights.reduce((sum, weight) => sum + weight, 0)
+  return Math.max(
+    0,
+    weights.findIndex((weight) => {
+      left -= weight
+      return left < 0
+    }),
+  )
+}
