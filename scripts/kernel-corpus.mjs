@@ -31,6 +31,8 @@ const SPECIAL = [
   ],
 ]
 
+const ADAM = { beta1: 0.9, fresh1: 0.1, beta2: 0.999, fresh2: 0.001, size: 0.01, correction: 0.05, eps: 1e-8 }
+
 /** Pseudo-random 32 bits: a Weyl sequence through a mixer. */
 function words(seed) {
   let state = seed >>> 0
@@ -106,6 +108,21 @@ export function kernelHashes(kernel) {
       for (const op of COMPARE) {
         kernel.compare(op, 1, n, x, 0, n, 1, y, 0, n, 1, bytes, 0)
         note(`${op} ${dtype} ${n}`, bytes)
+      }
+      const m = numbers(Type, n, 4, true)
+      const v = numbers(Type, n, 5, true).map((value) => (value < 0 ? -value : value))
+      kernel.sgdStep(x, 0, y, 0, out, 0, n, 0.1, 0.01)
+      note(`sgdStep ${dtype} ${n}`, out)
+      const [outM, outV] = [new Type(n), new Type(n)]
+      for (const [decay, keep] of [
+        [0, 1],
+        [0.01, 1],
+        [0, 0.999],
+      ]) {
+        kernel.adamStep(x, 0, y, 0, m, 0, v, 0, out, 0, outM, 0, outV, 0, n, { ...ADAM, decay, keep })
+        note(`adamStep ${dtype} ${n} decay ${decay}, ${keep}: weights`, out)
+        note(`adamStep ${dtype} ${n} decay ${decay}, ${keep}: mean`, outM)
+        note(`adamStep ${dtype} ${n} decay ${decay}, ${keep}: square`, outV)
       }
       kernel.clip(x, 0, -0.5, 2, out, 0, n)
       note(`clip ${dtype} ${n}`, out)

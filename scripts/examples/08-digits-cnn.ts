@@ -10,6 +10,7 @@ import {
   relu,
   reshape,
   SGD,
+  setDefaultDtype,
   softmaxCrossEntropy,
   Variable,
 } from 'gradtape'
@@ -18,6 +19,8 @@ import { ask, record, shade, shareRight, stateAt } from './recorded.js'
 
 const EPOCHS = 5
 const BATCH = 50
+
+setDefaultDtype('float32')
 
 class ConvNet extends Module {
   conv1 = new Conv2d(1, 8, 3, { padding: 1 })
@@ -36,7 +39,7 @@ const test = digits({ part: 'test' })
 
 const file = await record('08-digits-cnn', { seed: 1, config: { epochs: EPOCHS, batch: BATCH } }, (run) => {
   const model = new ConvNet()
-  const optimizer = new SGD(model.parameters(), { lr: 0.1, momentum: 0.9 })
+  const optimizer = new SGD(model.parameters(), { lr: 0.05, momentum: 0.9 })
   const loader = new DataLoader(digits({ part: 'train' }), { batchSize: BATCH, shuffle: true, seed: 1 })
   for (let epoch = 1; epoch <= EPOCHS; epoch++) {
     let total = 0

@@ -18,9 +18,9 @@ import { line } from '../demo/terminal.js'
 import { ask, isTold, record } from './recorded.js'
 
 const WINDOW = 20
-const ROWS = 400
+const ROWS = 200
 const PERIOD = 25
-const EPOCHS = 12
+const EPOCHS = 15
 
 class Forecast extends Module {
   lstm = new LSTM(1, 16)
@@ -42,7 +42,7 @@ const file = await record('09-lstm-sine', { seed: 1, config: { window: WINDOW, r
     Array.from({ length: ROWS }, (_, row) => sine.slice(row, row + WINDOW).map((value) => [value])),
   )
   const next = ndarray(Array.from({ length: ROWS }, (_, row) => [sine[row + WINDOW] ?? 0]))
-  const loader = new DataLoader(new TensorDataset(windows, next), { batchSize: 40, shuffle: true, seed: 1 })
+  const loader = new DataLoader(new TensorDataset(windows, next), { batchSize: 20, shuffle: true, seed: 1 })
   const optimizer = new Adam(model.parameters(), { lr: 0.01 })
   for (let epoch = 1; epoch <= EPOCHS; epoch++) {
     let total = 0
@@ -55,11 +55,12 @@ const file = await record('09-lstm-sine', { seed: 1, config: { window: WINDOW, r
       run.log({ loss })
       total += loss.item()
     }
-    if (isTold(epoch, 3))
+    if (isTold(epoch, 5))
       line(`epoch ${String(epoch).padStart(2)}  loss ${(total / loader.length).toFixed(5)}`)
   }
-  drawContinuation(sine.slice(0, WINDOW))
 })
+
+drawContinuation(Array.from({ length: WINDOW }, (_, i) => Math.sin((2 * Math.PI * i) / PERIOD)))
 
 ask('how far back does the loss of step 1, and of the last step, reach?', file, (past) => {
   const steps = [1, past.stepCount]

@@ -85,7 +85,8 @@ const file = await record('11-vae', { seed: 1, config: { epochs: EPOCHS, batch: 
       run.log({ loss })
       total += loss.item()
     }
-    if (isTold(epoch, 5)) line(`epoch ${String(epoch).padStart(2)}  loss ${(total / loader.length).toFixed(3)}`)
+    if (isTold(epoch, 5))
+      line(`epoch ${String(epoch).padStart(2)}  loss ${(total / loader.length).toFixed(3)}`)
   }
 })
 

@@ -8,6 +8,7 @@
  * Source   the formulas of `torch.optim` 1.13.
  */
 import { TapeError } from '../errors.js'
+import { kernel } from './kernel.js'
 import { pow } from './math/pow.js'
 import { allocate, type NDArray, scalar } from './ndarray.js'
 import { formatShape, sameShape } from './shape.js'
@@ -73,13 +74,7 @@ export function sgdStep(w: NDArray, g: NDArray, rule: SGDRule): NDArray {
   check('sgdStep', w, [g])
   const out = like(w)
   const { lr, weightDecay } = rule
-  const ws = w.data
-  const gs = g.data
-  const results = out.data
-  for (let i = 0; i < w.size; i++) {
-    const x = ws[i]!
-    results[i] = x - lr * (gs[i]! + weightDecay * x)
-  }
+  kernel.sgdStep(w.buffer, w.offset, g.buffer, g.offset, out.buffer, out.offset, w.size, lr, weightDecay)
   return out
 }
 
@@ -125,28 +120,34 @@ export function adamStep(
   const [outW, outM, outV] = [like(w), like(w), like(w)]
   const { lr, beta1, beta2, eps, weightDecay, decoupled } = rule
   const steps = t.item() + 1
-  const size = lr / (1 - pow(beta1, steps))
-  const correction = Math.sqrt(1 - pow(beta2, steps))
-  const fresh1 = 1 - beta1
-  const fresh2 = 1 - beta2
-  const keep = decoupled ? 1 - lr * weightDecay : 1
-  const decay = decoupled ? 0 : weightDecay
-  const ws = w.data
-  const gs = g.data
-  const ms = m.data
-  const vs = v.data
-  const newW = outW.data
-  const newV = outV.data
-  const newM = outM.data
-  for (let i = 0; i < w.size; i++) {
-    const x = ws[i]!
-    const d = gs[i]! + decay * x
-    const mean = beta1 * ms[i]! + fresh1 * d
-    const square = beta2 * vs[i]! + fresh2 * d * d
-    newM[i] = mean
-    newV[i] = square
-    newW[i] = x * keep - (size * mean) / (Math.sqrt(square) / correction + eps)
-  }
+  kernel.adamStep(
+    w.buffer,
+    w.offset,
+    g.buffer,
+    g.offset,
+    m.buffer,
+    m.offset,
+    v.buffer,
+    v.offset,
+    outW.buffer,
+    outW.offset,
+    outM.buffer,
+    outM.offset,
+    outV.buffer,
+    outV.offset,
+    w.size,
+    {
+      beta1,
+      fresh1: 1 - beta1,
+      beta2,
+      fresh2: 1 - beta2,
+      decay: decoupled ? 0 : weightDecay,
+      keep: decoupled ? 1 - lr * weightDecay : 1,
+      size: lr / (1 - pow(beta1, steps)),
+      correction: Math.sqrt(1 - pow(beta2, steps)),
+      eps,
+    },
+  )
   return [outW, outM, outV, scalar(steps, t.dtype)]
 }
 

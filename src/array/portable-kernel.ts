@@ -12,6 +12,7 @@ import type { Kernel } from './primitives.js'
 import { binaryStaged, rowwiseStaged, softmaxFits, softmaxStaged } from './wasm/arithmetic.js'
 import { powStaged, unaryStaged, vectorKernel } from './wasm/functions.js'
 import { matmulStaged } from './wasm/matmul.js'
+import { adamStaged, sgdStaged } from './wasm/optimizers.js'
 import { addRowsStaged, pairwiseStaged, rowFits } from './wasm/reductions.js'
 import { staging } from './wasm/staging.js'
 
@@ -92,6 +93,48 @@ export const portableKernel: Kernel = Object.freeze<Kernel>({
       }
     }
     plainKernel.accumulateRows(op, x, xo, rows, columns, out, oo)
+  },
+
+  sgdStep(w, wo, g, go, out, oo, n, lr, weightDecay) {
+    const memory =
+      n >= PAIRS_MIN && (w instanceof Float64Array || w instanceof Float32Array) ? staging() : null
+    if (memory === null) return plainKernel.sgdStep(w, wo, g, go, out, oo, n, lr, weightDecay)
+    const x = w as Float64Array | Float32Array
+    sgdStaged(memory, x, wo, g as typeof x, go, out as typeof x, oo, n, lr, weightDecay)
+  },
+
+  adamStep(w, wo, g, go, m, mo, v, vo, outW, outWo, outM, outMo, outV, outVo, n, numbers) {
+    const memory =
+      n >= ELEMENTS_MIN && (w instanceof Float64Array || w instanceof Float32Array) ? staging() : null
+    if (memory === null) {
+      return plainKernel.adamStep(
+        ...([w, wo, g, go, m, mo, v, vo, outW, outWo, outM, outMo, outV, outVo, n, numbers] as const),
+      )
+    }
+    const x = w as Float64Array | Float32Array
+    const [gx, mx, vx] = [g as typeof x, m as typeof x, v as typeof x]
+    const [outX, outMx, outVx] = [outW as typeof x, outM as typeof x, outV as typeof x]
+    adamStaged(
+      ...([
+        memory,
+        x,
+        wo,
+        gx,
+        go,
+        mx,
+        mo,
+        vx,
+        vo,
+        outX,
+        outWo,
+        outMx,
+        outMo,
+        outVx,
+        outVo,
+        n,
+        numbers,
+      ] as const),
+    )
   },
 
   softmaxRows(x, xo, rows, columns, out, oo) {

@@ -154,4 +154,60 @@ export interface Kernel {
     out: TypedArray,
     outOffset: number,
   ): void
+
+  /** out = w − lr·(g + weightDecay·w), computed in float64 and rounded once when it is stored. */
+  sgdStep(
+    w: TypedArray,
+    wOffset: number,
+    g: TypedArray,
+    gOffset: number,
+    out: TypedArray,
+    outOffset: number,
+    count: number,
+    lr: number,
+    weightDecay: number,
+  ): void
+
+  /**
+   * With d = g + decay·w: outM = beta1·m + fresh1·d, outV = beta2·v + (fresh2·d)·d, and
+   * outW = w·keep − (size·outM) / (√outV / correction + eps), where outM and outV count as they are before they
+   * are rounded. Computed in float64 and rounded once when it is stored.
+   */
+  adamStep(
+    w: TypedArray,
+    wOffset: number,
+    g: TypedArray,
+    gOffset: number,
+    m: TypedArray,
+    mOffset: number,
+    v: TypedArray,
+    vOffset: number,
+    outW: TypedArray,
+    outWOffset: number,
+    outM: TypedArray,
+    outMOffset: number,
+    outV: TypedArray,
+    outVOffset: number,
+    count: number,
+    numbers: AdamNumbers,
+  ): void
+}
+
+/** What a step of Adam knows before it sees an element. */
+export interface AdamNumbers {
+  readonly beta1: number
+  /** 1 − beta1 */
+  readonly fresh1: number
+  readonly beta2: number
+  /** 1 − beta2 */
+  readonly fresh2: number
+  /** Decay of the weights through the gradient. */
+  readonly decay: number
+  /** What is left of a weight that decays by itself; 1 when it does not. */
+  readonly keep: number
+  /** The learning rate over 1 − beta1^t. */
+  readonly size: number
+  /** √(1 − beta2^t) */
+  readonly correction: number
+  readonly eps: number
 }

@@ -51,6 +51,13 @@ type Functions =
 
 type Arithmetic = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum'
 
+type SGD = (w: number, g: number, count: number, lr: number, weightDecay: number) => void
+
+type Adam = (w: number, g: number, m: number, v: number, count: number, ...numbers: AdamArguments) => void
+
+/** The numbers of `AdamNumbers` in the order written there. */
+type AdamArguments = [number, number, number, number, number, number, number, number, number]
+
 export interface WasmExports
   extends Record<`${Functions}${64 | 32}`, InPlace>,
     Record<`${Arithmetic}${64 | 32}`, Pairs>,
@@ -62,6 +69,10 @@ export interface WasmExports
   matmul32: Product
   pairwiseSum64(at: number, count: number): number
   pairwiseSum32(at: number, count: number): number
+  sgdStep64: SGD
+  sgdStep32: SGD
+  adamStep64: Adam
+  adamStep32: Adam
   addRows64(x: number, rows: number, columns: number, out: number): void
   addRows32(x: number, rows: number, columns: number, out: number): void
 }
