@@ -18,6 +18,7 @@ const GOALS = {
   ],
   format: [['biome', 'check', '--write']],
   bench: [['.build/scripts/bench.js']],
+  examples: [['.build/scripts/examples.js']],
 }
 
 /** The package that each command comes from; they are run by this Node, whatever the path says. */

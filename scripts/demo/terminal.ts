@@ -17,7 +17,7 @@ export function line(text = ''): void {
   process.stdout.write(text === '' ? '\n' : `   ${text}\n`)
 }
 
-export function heading(number: number, text: string): void {
+export function heading(number: number | string, text: string): void {
   process.stdout.write(`\n${paint('bold', `${number}  ${text}`)}\n`)
 }
 

@@ -17,7 +17,7 @@ import {
 import { line, percent } from '../demo/terminal.js'
 import { ask, record, shade, shareRight, stateAt } from './recorded.js'
 
-const EPOCHS = 5
+const EPOCHS = 6
 const BATCH = 50
 
 setDefaultDtype('float32')

@@ -72,45 +72,29 @@ class GPT extends Module {
   }
 }
 
-const file = await record(
-  '10-gpt',
-  { seed: 1, config: { width: WIDTH, length: LENGTH, batch: BATCH } },
-  (run) => {
-    const model = new GPT()
-    const parameters = model.parameters()
-    line(
-      `${count(parameters.reduce((sum, { size }) => sum + size, 0))} parameters, ${count(codes.length)} letters`,
-    )
-    const optimizer = new AdamW(parameters, { lr: 3e-3 })
-    const schedule = new LinearWarmupLR(optimizer, { steps: 20 })
-    const text = constant(codes, { name: 'text' })
-    for (let step = 1; step <= STEPS; step++) {
-      run.step()
-      const starts = uniform([BATCH], { most: codes.length - LENGTH - 1, dtype: 'float64' }).data
-      const places = Array.from(starts, (at) => Array.from({ length: LENGTH }, (_, i) => Math.floor(at) + i))
-      const x = take(text, constant(ndarray(places, { dtype: 'int32' })))
-      const t = take(
-        text,
-        constant(
-          ndarray(
-            places.map((row) => row.map((at) => at + 1)),
-            { dtype: 'int32' },
-          ),
-        ),
-      )
-      const scores = model.forward(x)
-      const rows = BATCH * LENGTH
-      const loss = softmaxCrossEntropy(reshape(scores, [rows, letters.length]), reshape(t, [rows]))
-      model.clearGrads()
-      loss.backward()
-      const norm = clipGradNorm(parameters, 1)
-      optimizer.step()
-      schedule.step()
-      run.log({ loss, norm })
-      if (isTold(step, 40)) line(`step ${String(step).padStart(3)}  loss ${loss.item().toFixed(3)}`)
-    }
-  },
-)
+const config = { width: WIDTH, length: LENGTH, batch: BATCH, steps: STEPS }
+const file = await record('10-gpt', { seed: 1, config }, (run) => {
+  const model = new GPT()
+  const parameters = model.parameters()
+  const size = parameters.reduce((sum, parameter) => sum + parameter.size, 0)
+  line(`${count(size)} parameters, ${count(codes.length)} letters`)
+  const optimizer = new AdamW(parameters, { beta2: 0.99 })
+  const text = constant(codes, { name: 'text' })
+  for (let step = 1; step <= STEPS; step++) {
+    run.step()
+    optimizer.lr = LEARNING_RATE * Math.min(step / 10, 1 - (0.9 * step) / STEPS)
+    const places = drawPlaces()
+    const x = take(text, places)
+    const t = take(text, add(places, 1))
+    const rows = BATCH * LENGTH
+    const loss = softmaxCrossEntropy(reshape(model.forward(x), [rows, letters.length]), reshape(t, [rows]))
+    model.clearGrads()
+    loss.backward()
+    optimizer.step()
+    run.log({ loss })
+    if (isTold(step, 50)) line(`step ${String(step).padStart(3)}  loss ${loss.item().toFixed(3)}`)
+  }
+})
 
 ask('what would it have written at step 20, and at the end?', file, (past) => {
   for (const step of [20, past.stepCount]) {
@@ -130,6 +114,13 @@ SELECT variable_name, round(avg(l2_norm) FILTER (WHERE step <= 10), 3) AS first_
 FROM gradient WHERE run_id = newest AND (step <= 10 OR step > ${STEPS - 10}) AND variable_name LIKE '%weight'
 GROUP BY variable_name ORDER BY first_10_steps DESC LIMIT 6`,
 )
+
+/** For each row of a batch the places of some letters that follow each other. */
+function drawPlaces(): Variable {
+  const starts = uniform([BATCH], { most: codes.length - LENGTH - 1, dtype: 'float64' }).data
+  const rows = Array.from(starts, (at) => Array.from({ length: LENGTH }, (_, i) => Math.floor(at) + i))
+  return constant(ndarray(rows, { dtype: 'int32' }))
+}
 
 /** Draws one letter after the other, at a temperature that prefers the likely ones. */
 function written(model: GPT, start: string): string {

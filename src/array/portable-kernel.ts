@@ -3,6 +3,10 @@
  * ways give the same bits, so the sizes where they change are a matter of speed alone and may differ between
  * machines. Where WebAssembly is not to be had, everything goes the plain way.
  *
+ * The bits do not depend on the machine either, be it x86-64 or arm64: both ways use only + − × ÷ √, comparisons,
+ * conversions and moves of bits, each of which IEEE 754 gives one result; ECMAScript and WebAssembly (without its
+ * relaxed operations) allow no engine to fuse or reorder them or to flush subnormals.
+ *
  * Of a NaN only that it is one is promised: its sign and payload may differ between the ways, and between engines.
  * Who compares or hashes results takes one NaN for all.
  */

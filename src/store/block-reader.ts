@@ -13,7 +13,7 @@ import { ScalarValue } from '../events/scalar-value.js'
 import { RUN_UNIT } from './block-cutter.js'
 import type { Connection, Statement } from './database.js'
 import { SlotReader } from './slots.js'
-import { StoredArray } from './stored-array.js'
+import { StoredArray, ValueRows } from './stored-array.js'
 import { decodeRef, type TemplateLists } from './template.js'
 import type { TextReader } from './text-reader.js'
 
@@ -33,11 +33,11 @@ export class BlockReader {
   private readonly startOf: Statement
   private readonly template: Statement
   private templates = new Map<number, TemplateLists>()
-  private readonly db: Connection
+  private readonly values: ValueRows
   private readonly texts: TextReader
 
   constructor(db: Connection, texts: TextReader) {
-    this.db = db
+    this.values = new ValueRows(db)
     this.texts = texts
     this.range = db
       .prepare(
@@ -223,7 +223,7 @@ export class BlockReader {
     shape: readonly number[],
   ): RecordedArray | null {
     const valueId = slots.valueId(slot)
-    if (valueId > 0) return new StoredArray(this.db, valueId, dtype, shape)
+    if (valueId > 0) return new StoredArray(this.values, valueId, dtype, shape)
     return slots.isNothing(slot) ? null : new ScalarValue(slots.number(slot), dtype, shape)
   }
 

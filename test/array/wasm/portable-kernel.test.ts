@@ -148,6 +148,31 @@ describe.each([Float64Array, Float32Array])('both kernels agree bit for bit in %
     }
   })
 
+  test('on steps of optimizers', () => {
+    const adam = { beta1: 0.9, fresh1: 0.1, beta2: 0.99, fresh2: 0.01, size: 0.1, correction: 0.5, eps: 1e-8 }
+    check(
+      fc.property(count, offset, seed, (n, at, s) => {
+        const [w, g, m, v] = [0, 1, 2, 3].map((i) => numbers(Type, n + at, s + i)) as [
+          Floats,
+          Floats,
+          Floats,
+          Floats,
+        ]
+        both(Type, n, `sgdStep of ${n}`, (kernel, out, to) =>
+          kernel.sgdStep(w, at, g, 0, out, to, n, 0.1, 0.5),
+        )
+        for (const picked of [0, 1, 2]) {
+          both(Type, n, `adamStep of ${n}, result ${picked}`, (kernel, out, to) => {
+            const outs = [0, 1, 2].map((i) => (i === picked ? out : new Type(n + to)))
+            const [x, y, z] = outs as [Floats, Floats, Floats]
+            const numbers = { ...adam, decay: 0.01, keep: 0.9 }
+            kernel.adamStep(w, at, g, 0, m, 0, v, at, x, to, y, to, z, to, n, numbers)
+          })
+        }
+      }),
+    )
+  })
+
   test('on rows that just fit the staging memory, and on those that do not', () => {
     for (const [columns, fits] of [
       [2_000_000, true],
