@@ -1,10 +1,11 @@
-// Compiles assembly/ (AssemblyScript) into src/array/wasm/portable-wasm.ts, a module that holds the WebAssembly as
+// Compiles src/array/wasm/assembly/ (AssemblyScript) into src/array/wasm/portable-wasm.ts, a module that holds the WebAssembly as
 // text, so that it loads without a file system. The result is committed: only who changes assembly/ needs the compiler.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const ENTRY = 'assembly/portable.ts'
+const SOURCES = 'src/array/wasm/assembly'
+const ENTRY = `${SOURCES}/portable.ts`
 const TARGET = 'src/array/wasm/portable-wasm.ts'
 
 /** 512 pages are 32 MiB; as initial and maximum agree, the memory never moves and its views never die. */
@@ -101,8 +102,8 @@ function readTarget(root) {
 
 function stampOf(root) {
   const hash = createHash('sha256').update(readFileSync(join(root, 'scripts/build-wasm.mjs')))
-  for (const name of readdirSync(join(root, 'assembly')).sort()) {
-    hash.update(`\0${name}\0`).update(readFileSync(join(root, 'assembly', name)))
+  for (const name of readdirSync(join(root, SOURCES)).sort()) {
+    hash.update(`\0${name}\0`).update(readFileSync(join(root, SOURCES, name)))
   }
   return hash.digest('hex').slice(0, 16)
 }

@@ -48,7 +48,9 @@ function main(args: readonly string[]): number {
     }
     heading('Examples', `${rows.length} of ${known.length}`)
     for (const each of table(rows)) line(each)
-    line(kept === null ? `the tapes are gone; with ${FOLDER_OPTION} DIR they stay` : `the tapes are in ${kept}`)
+    line(
+      kept === null ? `the tapes are gone; with ${FOLDER_OPTION} DIR they stay` : `the tapes are in ${kept}`,
+    )
     return rows.every(({ verdict }) => verdict !== 'diverged') ? 0 : 1
   } finally {
     if (kept === null) rmSync(folder, { recursive: true, force: true })

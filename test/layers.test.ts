@@ -22,6 +22,8 @@ describe('src/', () => {
   const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, `${entry.parentPath}/${entry.name}`).split(sep).join('/'))
+    // AssemblyScript: another language with the same ending, which names its imports without one.
+    .filter((path) => !path.startsWith('array/wasm/assembly/'))
   const sources = new Map(paths.map((path) => [path, readFileSync(`${folder}/${path}`, 'utf8')]))
 
   test('keeps to the import table of DESIGN.md', () => {
