@@ -1,10 +1,20 @@
 /** The one public door of gradtape: everything promised, by name. */
 import './functions/methods.js'
+import { setKernelFromEnvironment } from './array/kernel-choice.js'
 
 export { type DType, getDefaultDtype, setDefaultDtype, type TypedArray } from './array/dtype.js'
 export { currentKernel } from './array/kernel.js'
+export { type KernelName, setKernel } from './array/kernel-choice.js'
 export { type ArrayLike, NDArray, ndarray } from './array/ndarray.js'
-export { normal, permutation, type RandomKey, seedRandom, uniform } from './array/random.js'
+export {
+  normal,
+  permutation,
+  type RandomKey,
+  randomState,
+  seedRandom,
+  setRandomState,
+  uniform,
+} from './array/random.js'
 export type { Shape } from './array/shape.js'
 export { type Columns, type ColumnType, type CsvOptions, csv } from './data/csv.js'
 export { DataLoader, type DataLoaderOptions } from './data/data-loader.js'
@@ -301,3 +311,5 @@ export type { VerifyReport } from './replay/verify.js'
 export type { PastRun } from './tape/past-run.js'
 export type { Capture, Run, RunOptions } from './tape/run.js'
 export { openTape, type RunInfo, type RunStatus, type Tape, type TapeOptions } from './tape/tape.js'
+
+setKernelFromEnvironment()

@@ -40,7 +40,8 @@ describe('package-lock.json', () => {
     const scripted = locked
       .filter(([, entry]) => entry.hasInstallScript)
       .map(([path]) => path.replace(/^.*node_modules\//, ''))
-    expect(scripted).toEqual(['better-sqlite3'])
-    expect(manifest.allowScripts).toEqual({ 'better-sqlite3': true })
+    // koffi brings its binaries in packages of their own and works without its script.
+    expect(scripted).toEqual(['better-sqlite3', 'koffi'])
+    expect(manifest.allowScripts).toEqual({ 'better-sqlite3': true, koffi: false })
   })
 })

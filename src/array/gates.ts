@@ -17,8 +17,9 @@ export function gateAboveZero(y: NDArray, x: NDArray): NDArray {
     )
   }
   const out = allocate(y.dtype, y.shape, y.size)
-  for (let i = 0; i < out.size; i++) {
-    out.buffer[out.offset + i] = x.buffer[x.offset + i]! <= 0 ? 0 : y.buffer[y.offset + i]!
-  }
+  const { buffer: to, offset: at, size } = out
+  const { buffer: gate, offset: gateAt } = x
+  const { buffer: from, offset: fromAt } = y
+  for (let i = 0; i < size; i++) to[at + i] = gate[gateAt + i]! <= 0 ? 0 : from[fromAt + i]!
   return out
 }

@@ -123,7 +123,7 @@ export class NDArray {
 
 // --- memory ------------------------------------------------------------------------------------------------
 //
-// `new Float64Array(100)` costs about 0.4 µs, most of it outside the JavaScript heap. So arrays of up to about a
+// `new Float64Array(100)` costs about 0.4 µs, most of it outside the JavaScript heap. So arrays of up to a few
 // thousand elements are cut off a slab: a bump pointer, nothing reused, a new slab when the rest is too short. A
 // piece is therefore zero until its owner writes it, and a slab is garbage once no array of its time is alive.
 //
@@ -132,7 +132,7 @@ export class NDArray {
 
 const SMALL_MAX = 16
 const MIDDLE_MAX = 128
-const LARGE_MAX = 1024
+const LARGE_MAX = 4000
 const SMALL_SLAB = 1024
 const MIDDLE_SLAB = 4096
 /** Just below the size from which C libraries give each allocation fresh pages, which cost more to touch. */

@@ -15,6 +15,8 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const wantsJson = process.argv.includes('--json')
 try {
+  if (process.env.GRADTAPE_KERNEL !== undefined)
+    (await import('../array/kernel-choice.js')).setKernelFromEnvironment()
   await makeProgram().parseAsync(process.argv)
 } catch (error) {
   if (!(error instanceof CommanderError)) reportFailure(error, wantsJson)

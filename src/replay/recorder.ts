@@ -2,6 +2,7 @@
  * From the graph to the stream: gives calls and variables their positions and packs what happened. A live run and a
  * replay use the same recorder, so a replay emits just what the run did, and comparing the two is comparing events.
  */
+import { kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
 import { type Shape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
@@ -36,6 +37,7 @@ export class StreamRecorder implements Recorder {
   private hasBoundaries = false
   private readonly signatures = new Map<unknown, LatestSignature>()
   private readonly forms = new Map<string, { numbering: number; shape: Shape; text: number }>()
+  private kernel = kernel
   private latestAttributes: { attributes: Attributes; numbering: number; text: number } | null = null
 
   constructor(stream: EventStream) {
@@ -50,6 +52,7 @@ export class StreamRecorder implements Recorder {
 
   functionCalled(func: Func, linked: boolean): void {
     const stream = this.stream()
+    if (kernel !== this.kernel) this.checkKernel()
     const count = func.inputCount
     const a = count > 0 ? this.refOf(func.linkedInput(0)) : 0
     const b = count > 1 ? this.refOf(func.linkedInput(1)) : 0
@@ -276,6 +279,17 @@ export class StreamRecorder implements Recorder {
     if (grad !== null)
       this.stream().append({ type: 'GradientAssigned', variable: position, gradient: this.refOf(grad) })
     return position
+  }
+
+  /** The run's kernel stands in its first event; one that computes otherwise would make that a lie. */
+  private checkKernel(): void {
+    if (kernel.id !== this.kernel.id) {
+      throw new TapeError(
+        'KERNEL_MISMATCH',
+        `the run began with kernel "${this.kernel.id}", and now "${kernel.id}" computes; choose the kernel before startRun, or startRun(name, { kernel })`,
+      )
+    }
+    this.kernel = kernel
   }
 
   /** The open stream. Throws what writing failed with, or RUN_FINISHED. */

@@ -6,7 +6,7 @@
  * tape says which; a replay must not depend on what this process has kept.
  */
 import { scalar } from '../array/ndarray.js'
-import type { Ref, TapeEvent } from '../events/event.js'
+import type { FunctionCalled, Ref, TapeEvent } from '../events/event.js'
 import type { EventStream } from '../events/stream.js'
 import type { Func } from '../graph/func.js'
 import type { PassRequest } from '../graph/recorder.js'
@@ -15,8 +15,8 @@ import { StreamRecorder } from './recorder.js'
 
 export interface ReplayContext {
   identified(variable: Variable, ref: Ref): void
-  /** The event that the engine has to emit next; null at the end. */
-  peek(): TapeEvent | null
+  /** The event that the engine has to emit next, or one further on; null at the end. */
+  peek(further?: number): TapeEvent | null
   /** The variable that a ref names; null when there is none. */
   known(ref: Ref): Variable | null
   /** Throws when the tape says that the pass under way ended here in an exception. */
@@ -27,6 +27,8 @@ export interface ReplayContext {
 
 export class ReplayRecorder extends StreamRecorder {
   private readonly context: ReplayContext
+  /** The call that is being taken down. */
+  private calling: Func | null = null
 
   constructor(stream: EventStream, context: ReplayContext) {
     super(stream)
@@ -54,7 +56,9 @@ export class ReplayRecorder extends StreamRecorder {
   }
 
   override functionCalled(func: Func, linked: boolean): void {
+    this.calling = func
     super.functionCalled(func, linked)
+    this.calling = null
     this.context.stopIfAborted()
   }
 
@@ -67,21 +71,30 @@ export class ReplayRecorder extends StreamRecorder {
     this.context.identified(variable, ref)
   }
 
+  /** The call under way reads, in the slots where the variable stands, what the tape says, if that is the same number. */
   private refOfNumber(variable: Variable): Ref {
-    const expected = this.context.peek()
-    if (expected?.type === 'FunctionCalled') {
-      const ref = this.knownRef(variable)
-      if (ref !== 0 && expected.inputs.includes(ref)) return ref
-      const same = expected.inputs.find((input) => this.isSameNumber(input, variable))
-      if (same !== undefined) return same
-    } else if (expected?.type === 'LeafCreated' && expected.value !== null && expected.shape.length === 0) {
-      const { role, name, dtype, value } = expected
-      const isNext = role === 'constant' && name === null && dtype === variable.dtype
-      // A leaf of its own: the one kept here may be on the tape already, and its array with it.
-      if (isNext && Object.is(value.data[0], variable.item()))
+    const { calling } = this
+    const expected = calling === null ? null : this.nextCall()
+    if (calling === null || expected === null) return super.refOf(variable)
+    for (let slot = 0; slot < expected.inputs.length; slot++) {
+      const ref = expected.inputs[slot]!
+      if (slot >= calling.inputCount || calling.linkedInput(slot) !== variable) continue
+      if (this.isSameNumber(ref, variable)) return ref
+      // A leaf that comes now. The variable may be on the tape already, and its array with it: then another takes its place.
+      const isNext = this.context.known(ref) === null && this.context.peek()?.position === ref
+      if (isNext && this.knownRef(variable) !== 0) {
         return this.enter(new Variable(scalar(variable.item(), variable.dtype), false, 'constant'))
+      }
     }
     return super.refOf(variable)
+  }
+
+  /** The next call on the tape: only leaves, which enter with it, stand before it. */
+  private nextCall(): FunctionCalled | null {
+    let further = 0
+    let event = this.context.peek()
+    while (event?.type === 'LeafCreated') event = this.context.peek(++further)
+    return event?.type === 'FunctionCalled' ? event : null
   }
 
   private isSameNumber(ref: Ref, variable: Variable): boolean {

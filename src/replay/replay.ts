@@ -109,7 +109,7 @@ class Replay {
     this.options = options
     this.recorder = new ReplayRecorder(this.stream, {
       identified: (variable, ref) => this.remember(variable, ref),
-      peek: () => this.peek(),
+      peek: (further) => this.peek(further),
       known: (ref) => this.variableAt(ref),
       stopIfAborted: () => this.stopIfAborted(),
       replacementFor: (ref) => this.replacementFor(ref),
@@ -166,7 +166,11 @@ class Replay {
         if (event.kernel !== this.kernel) {
           throw new TapeError(
             'KERNEL_MISMATCH',
-            `the run was computed by kernel "${event.kernel}", this process has "${this.kernel}", which may round otherwise; replay it with the gradtape version that wrote it (${event.engine})`,
+            `the run was computed by kernel "${event.kernel}", this process has "${this.kernel}", which may round otherwise; ${
+              event.kernel.startsWith('blas-')
+                ? 'replay it with GRADTAPE_KERNEL=blas, on the same library, core type and thread count'
+                : `replay it with the kernel that computed it (gradtape ${event.engine})`
+            }`,
           )
         }
         this.stream.append(payloadOf(event))

@@ -2,7 +2,8 @@
 import os from 'node:os'
 import process from 'node:process'
 import type { Observable } from 'rxjs'
-import { currentKernel } from '../array/kernel.js'
+import { currentKernel, type Kernel, useKernel } from '../array/kernel.js'
+import { type KernelName, setKernel } from '../array/kernel-choice.js'
 import { seedRandom } from '../array/random.js'
 import { TapeError } from '../errors.js'
 import type { Plain, RunStarted, TapeEvent } from '../events/event.js'
@@ -19,6 +20,8 @@ export type Capture = 'full' | 'replayable' | 'structure'
 export interface RunOptions {
   /** How much is stored. For now every level stores what `full` does: each value and gradient. */
   capture?: Capture
+  /** The kernel that computes until the run ends; the one in use when not given. */
+  kernel?: KernelName
   /** Seed of the run's random numbers, kept on the tape; when given, the generator begins anew from it. Default 0. */
   seed?: number
   /** Whatever describes the run; plain data. */
@@ -40,6 +43,8 @@ export class Run {
   private readonly startedMs = performance.now()
   private readonly onEnd: (run: Run) => void
   private ended = false
+  /** What to put back at the end, when the run chose its kernel. */
+  private kernelBefore: Kernel | null = null
 
   /** @internal Use `tape.startRun`. */
   constructor(db: Connection, name: string, options: RunOptions, onEnd: (run: Run) => void) {
@@ -54,8 +59,9 @@ export class Run {
       this.stream.failure = this.writer.failure
     })
     const first = started(name, options)
+    if (options.kernel !== undefined) this.kernelBefore = setKernel(options.kernel)
     if (options.seed !== undefined) seedRandom(options.seed)
-    this.stream.append(first)
+    this.stream.append({ ...first, kernel: currentKernel().id })
     this.flush()
     this.recorder.outer = active.at(-1)?.recorder ?? null
     active.push(this)
@@ -169,6 +175,8 @@ export class Run {
     const at = active.indexOf(this)
     if (at >= 0) active.splice(at, 1)
     if (mode.recorder === this.recorder) mode.recorder = active.at(-1)?.recorder ?? null
+    if (this.kernelBefore !== null) useKernel(this.kernelBefore)
+    this.kernelBefore = null
   }
 
   /** Runs `fn` with this run recording, though another may have begun inside it. */

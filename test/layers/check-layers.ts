@@ -35,6 +35,7 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   worker_threads: ['store'],
   immer: ['projections', 'detectors'],
   commander: ['cli'],
+  koffi: ['array'],
 }
 
 /** With the whole namespace in hand one has the Subject too. */

@@ -74,8 +74,15 @@ function pushFrom(
     // `from` may itself be a name: import from from 'x', import { from } from 'x'.
     if (kind === 'word' && text === 'from' && at(place + 1).kind === 'string' && braces === 0) {
       const specifier = at(place + 1).text
-      const typeOnly = at(index + 1).text === 'type' && at(index + 2).text !== 'from' && at(index + 2).text !== ','
-      found.push({ specifier, line, names, kind: all ? 'export-all' : word, ...(typeOnly ? { typeOnly } : {}) })
+      const typeOnly =
+        at(index + 1).text === 'type' && at(index + 2).text !== 'from' && at(index + 2).text !== ','
+      found.push({
+        specifier,
+        line,
+        names,
+        kind: all ? 'export-all' : word,
+        ...(typeOnly ? { typeOnly } : {}),
+      })
       return
     }
     if (kind === 'punctuator' && text === '{') braces++
