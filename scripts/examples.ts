@@ -10,7 +10,7 @@ import { openTape } from 'gradtape'
 import { count, heading, line } from './demo/terminal.js'
 
 /** A larger tape takes longer to replay than one would wait for at the end of a tour. */
-const REPLAYED_BYTES_MAX = 64e6
+const REPLAYED_BYTES_MAX = 500e6
 
 interface Row {
   name: string

@@ -6,7 +6,6 @@ import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openTape } from '../src/index.js'
 
 const RUNNER = fileURLToPath(new URL('../.build/scripts/examples.js', import.meta.url))
 const SOURCES = fileURLToPath(new URL('../scripts/examples/', import.meta.url))
@@ -100,9 +99,7 @@ describe('the guided series', () => {
     const shares = [...text.matchAll(/weights of step +\d+ {2}(\S+) %/g)].map(([, share]) => Number(share))
     expect(shares[0]).toBeLessThan(30)
     expect(shares.at(-1)).toBeGreaterThan(88)
-    const tape = openTape(path.join(folder, '07-digits-mlp.tape'), { readonly: true })
-    expect(tape.run('07-digits-mlp').replay()).toMatchObject({ verdict: 'bit-exact' })
-    tape.close()
+    expect(text).toMatch(/07-digits-mlp .* bit-exact\n/)
   })
 })
 

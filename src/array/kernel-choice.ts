@@ -8,6 +8,7 @@ import { blasKernel } from './blas-kernel.js'
 import { type Kernel, useKernel } from './kernel.js'
 import { portableKernel } from './portable-kernel.js'
 
+/** A kernel by the name that users give it. */
 export type KernelName = 'portable' | 'blas'
 
 /**

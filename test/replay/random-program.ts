@@ -173,7 +173,8 @@ export class Program {
         this.keep([sum, mean, max][b % 3]!(this.pick(a)))
         return
       case 'number':
-        this.keep(mul(this.pick(a), b % 4 === 0 ? -0 : x))
+        // 1 and 2 are numbers that backward passes use too: with createGraph they are leaves of the tape.
+        this.keep(mul(this.pick(a), [-0, 1, 2][b % 5] ?? x))
         return
       case 'step':
         this.run.step()
