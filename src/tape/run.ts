@@ -43,6 +43,8 @@ export class Run {
   private readonly startedMs = performance.now()
   private readonly onEnd: (run: Run) => void
   private ended = false
+  /** RunFinished was appended, though perhaps not yet written. */
+  private endTold = false
   /** What to put back at the end, when the run chose its kernel. */
   private kernelBefore: Kernel | null = null
 
@@ -50,6 +52,9 @@ export class Run {
   constructor(db: Connection, name: string, options: RunOptions, onEnd: (run: Run) => void) {
     this.name = checkedName(name)
     this.onEnd = onEnd
+    checkOptions(options)
+    if (options.kernel !== undefined) this.kernelBefore = setKernel(options.kernel)
+    const first = started(name, options)
     this.stream = new EventStream(options.batch)
     this.events$ = this.stream.events$
     this.writer = new Writer(db, name)
@@ -58,11 +63,14 @@ export class Run {
       this.writer.take(batch)
       this.stream.failure = this.writer.failure
     })
-    const first = started(name, options)
-    if (options.kernel !== undefined) this.kernelBefore = setKernel(options.kernel)
     if (options.seed !== undefined) seedRandom(options.seed)
-    this.stream.append({ ...first, kernel: currentKernel().id })
-    this.flush()
+    try {
+      this.stream.append(first)
+      this.flush()
+    } catch (error) {
+      this.putKernelBack()
+      throw error
+    }
     this.recorder.outer = active.at(-1)?.recorder ?? null
     active.push(this)
     mode.recorder = this.recorder
@@ -157,15 +165,11 @@ export class Run {
   end(status: 'finished' | 'failed' | 'interrupted', error: string | null): void {
     if (this.ended) return
     this.flush()
-    this.stream.append({ type: 'RunFinished', status, error, elapsedMs: this.elapsedMs() })
-    this.ended = true
+    if (!this.endTold) this.stream.append({ type: 'RunFinished', status, error, elapsedMs: this.elapsedMs() })
+    this.endTold = true
     this.deactivate()
-    try {
-      this.flush()
-    } catch (failure) {
-      this.ended = false // the last event waits; finish() may be called again
-      throw failure
-    }
+    this.flush() // when it throws, the last event waits, and finish() may be called again
+    this.ended = true
     this.stream.complete()
     this.recorder.close()
     this.onEnd(this)
@@ -175,6 +179,10 @@ export class Run {
     const at = active.indexOf(this)
     if (at >= 0) active.splice(at, 1)
     if (mode.recorder === this.recorder) mode.recorder = active.at(-1)?.recorder ?? null
+    this.putKernelBack()
+  }
+
+  private putKernelBack(): void {
     if (this.kernelBefore !== null) useKernel(this.kernelBefore)
     this.kernelBefore = null
   }
@@ -191,7 +199,7 @@ export class Run {
   }
 
   private append(payload: Parameters<EventStream['append']>[0]): void {
-    if (this.ended)
+    if (this.ended || this.endTold)
       throw new TapeError(
         'RUN_FINISHED',
         `run "${this.name}" is finished and takes no more events; start another`,
@@ -206,15 +214,7 @@ export class Run {
 }
 
 function started(name: string, options: RunOptions): Omit<RunStarted, 'version' | 'position' | 'step'> {
-  const { capture = 'full', seed = 0, config = {} } = options
-  if (!['full', 'replayable', 'structure'].includes(capture)) {
-    throw new TapeError(
-      'BAD_ARGUMENT',
-      `capture expected 'full', 'replayable' or 'structure', got ${JSON.stringify(capture)}`,
-    )
-  }
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new TapeError('BAD_ARGUMENT', `seed expected an integer from 0, got ${String(seed)}`)
+  const { seed = 0, config = {} } = options
   return {
     type: 'RunStarted',
     name,
@@ -231,6 +231,17 @@ function started(name: string, options: RunOptions): Omit<RunStarted, 'version' 
     startedAt: new Date().toISOString(),
     parent: null,
   }
+}
+
+function checkOptions({ capture = 'full', seed = 0 }: RunOptions): void {
+  if (!['full', 'replayable', 'structure'].includes(capture)) {
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `capture expected 'full', 'replayable' or 'structure', got ${JSON.stringify(capture)}`,
+    )
+  }
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new TapeError('BAD_ARGUMENT', `seed expected an integer from 0, got ${String(seed)}`)
 }
 
 function checkedName(name: string): string {

@@ -37,6 +37,7 @@ describe('the kernel of a run', () => {
     const before = currentKernel()
     const run = tape.startRun('r', { kernel: 'blas' })
     expect(currentKernel()).toBe(blas)
+    square(new Variable(3))
     await run.finish()
     expect(currentKernel()).toBe(before)
     expect(tape.run('r').started.kernel).toBe(blas!.id)
