@@ -135,10 +135,10 @@ class Replay {
         this.tellProgress()
       }
       return { verdict: 'bit-exact', events: this.compared, kernel: this.kernel, divergence: null }
-    } catch (error) {
+    } catch (thrown) {
       if (this.failure instanceof EndOfTape)
         return { verdict: 'bit-exact', events: this.compared, kernel: this.kernel, divergence: null }
-      if (this.failure instanceof Diverged) error = this.failure
+      const error = this.failure instanceof Diverged ? this.failure : thrown
       if (error instanceof Diverged)
         return {
           verdict: 'diverged',

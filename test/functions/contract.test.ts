@@ -165,9 +165,9 @@ const run: Recorder = {
   variableUnchained: () => {},
   backwardStarted: () => 0,
   gradientComputed: () => {},
-      gradientReplaced: () => {},
-      gradientHeld: () => {},
-      backwardAborted: () => {},
+  gradientReplaced: () => {},
+  gradientHeld: () => {},
+  backwardAborted: () => {},
 }
 
 /** Attributes are plain data, and a class that takes settings leaves some on the tape. */

@@ -1,3 +1,4 @@
+import process from 'node:process'
 import { describe, expect, test } from 'vitest'
 import { currentKernel, useKernel } from '../../src/array/kernel.js'
 import { setKernel } from '../../src/array/kernel-choice.js'
@@ -13,7 +14,7 @@ const blas = (() => {
     return currentKernel()
   } catch (error) {
     if (!(error instanceof TapeError) || error.code !== 'KERNEL_UNAVAILABLE') throw error
-    console.error(`skipped: ${error.message}`)
+    process.stderr.write(`skipped: ${error.message}\n`)
     return null
   } finally {
     useKernel(before)

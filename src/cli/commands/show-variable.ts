@@ -1,10 +1,10 @@
 /** One variable: its value, its versions, the gradients recorded for it, and the calls it came from. */
 import { REF_SLOT_UNIT } from '../../events/event.js'
+import { computationOf } from '../../graph/computation.js'
 import { type GradientRow, gradientsOfVariable } from '../../queries/gradients.js'
 import { assignmentsTo } from '../../queries/variables.js'
 import type { Answer } from '../answer.js'
 import { arrayJson, arrayText } from '../array-words.js'
-import { computationOf } from '../../graph/computation.js'
 import { creatorTree } from '../creator-tree.js'
 import { Describer, positionText } from '../describer.js'
 import { type OpenRun, variableKey } from '../open.js'
