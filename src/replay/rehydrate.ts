@@ -73,26 +73,34 @@ export class PastGraph implements Home {
     return load()
   }
 
-  /** Links the node at `position` and all its ancestors that are not linked yet: found latest first, made earliest first. */
+  /**
+   * Links the node at `position` and all its ancestors that are not linked yet. They are found latest first, by what
+   * calls read, and made earliest first; so no more than a window of events is in memory, however many there are.
+   */
   private load(position: number): void {
     if (this.originals.has(position)) return
     const needed = new PositionHeap()
     const seen = new RefMap<true>()
-    const found: TapeEvent[] = []
+    const found: number[] = []
     const need = (ref: Ref) => {
       const at = ref % REF_SLOT_UNIT
       if (this.originals.has(at) || seen.has(at)) return
       seen.set(at, true)
       needed.push(at)
     }
-    const nodes = new NodeWindow(this.reader, this.runId)
+    const inputs = new Window<readonly Ref[]>(-1, this.lastPosition, (from, to) =>
+      this.reader.inputs(this.runId, from, to),
+    )
     need(position)
     for (let at = needed.pop(); at !== null; at = needed.pop()) {
-      const event = nodes.at(at) ?? this.gradientAsNode(at)
-      found.push(event)
-      if (event.type === 'FunctionCalled') for (const input of event.inputs) need(input)
+      found.push(at)
+      for (const input of inputs.at(at)) need(input)
     }
-    for (let i = found.length - 1; i >= 0; i--) this.make(found[i]!)
+    const nodes = new Window<TapeEvent | null>(1, position, (from, to) =>
+      this.reader.nodes(this.runId, from, to),
+    )
+    for (let i = found.length - 1; i >= 0; i--)
+      this.make(nodes.at(found[i]!) ?? this.gradientAsNode(found[i]!))
   }
 
   private make(event: TapeEvent): void {
@@ -238,27 +246,35 @@ export class PastGraph implements Home {
   }
 }
 
-/** Leaves and calls by position, read in windows that grow while the walk goes down without leaps. */
-class NodeWindow {
-  private readonly reader: Reader
-  private readonly runId: number
+/** Things by position, read many at a time; more at a time while the walk goes on without leaps. */
+class Window<T> {
   private from = 0
-  private nodes: (TapeEvent | null)[] = []
+  private things: T[] = []
   private size = WINDOW_MIN
+  private readonly direction: 1 | -1
+  private readonly last: number
+  private readonly read: (from: number, to: number) => T[]
 
-  constructor(reader: Reader, runId: number) {
-    this.reader = reader
-    this.runId = runId
+  /** `direction`: whether positions will be asked for upwards or downwards; none above `last`. */
+  constructor(direction: 1 | -1, last: number, read: (from: number, to: number) => T[]) {
+    this.direction = direction
+    this.last = last
+    this.read = read
   }
 
-  at(position: number): TapeEvent | null {
-    if (position < this.from || position >= this.from + this.nodes.length) {
-      const near = this.nodes.length > 0 && position < this.from && position >= this.from - this.size
+  at(position: number): T {
+    const to = this.from + this.things.length - 1
+    if (position < this.from || position > to) {
+      const leap = this.direction > 0 ? position - to : this.from - position
+      const near = this.things.length > 0 && leap > 0 && leap <= this.size
       this.size = near ? Math.min(WINDOW_MAX, this.size * 4) : WINDOW_MIN
-      this.from = Math.max(1, position - this.size + 1)
-      this.nodes = this.reader.nodes(this.runId, this.from, position)
+      this.from = this.direction > 0 ? position : Math.max(1, position - this.size + 1)
+      this.things = this.read(
+        this.from,
+        this.direction > 0 ? Math.min(this.last, position + this.size - 1) : position,
+      )
     }
-    return this.nodes[position - this.from]!
+    return this.things[position - this.from]!
   }
 }
 

@@ -79,6 +79,19 @@ export class BlockReader {
     for (const block of this.blocks(runId, from, to)) this.expand(block, from, to, found)
   }
 
+  /** Puts what each call reads at its index from `from`; everything else reads nothing. */
+  readInputsInto(found: (readonly Ref[])[], runId: number, from: number, to: number): void {
+    for (const { first, base, template } of this.blocks(runId, from, to)) {
+      for (const call of template.calls) {
+        const position = first + call[0]!
+        if (position < from || position > to) continue
+        const inputs = new Array<Ref>(call.length - 5)
+        for (let i = 5; i < call.length; i++) inputs[i - 5] = decodeRef(call[i]!, position, base)
+        found[position - from] = inputs
+      }
+    }
+  }
+
   private expand(block: Block, from: number, to: number, found: (TapeEvent | null)[]): void {
     const { first, step, template, base, slots } = block
     const place = (offset: number): number => {
