@@ -182,7 +182,7 @@ export {
   LayerNorm as LayerNormFunc,
   layerNorm,
 } from './functions/normalization.js'
-export { NotDifferentiable } from './functions/not-differentiable.js'
+export { DerivativeNotWritten, NotDifferentiable } from './functions/not-differentiable.js'
 export {
   ArgMax,
   ArgMin,

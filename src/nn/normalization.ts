@@ -5,7 +5,7 @@ import * as reductions from '../array/reductions.js'
 import type { Shape } from '../array/shape.js'
 import { checkKeys, numberOf, refuse, shapeOf } from '../functions/attributes.js'
 import { batchNorm, layerNorm } from '../functions/normalization.js'
-import { NotDifferentiable } from '../functions/not-differentiable.js'
+import { DerivativeNotWritten } from '../functions/not-differentiable.js'
 import { noGrad } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
@@ -101,7 +101,7 @@ function momentumOf(value: unknown, what: string): number {
 }
 
 /** The running mean and variance of channels after one more batch: (1 − momentum)·r + momentum·batch. */
-export class RunningStatistics extends NotDifferentiable {
+export class RunningStatistics extends DerivativeNotWritten {
   private readonly momentum: number
 
   constructor(attributes: { momentum: number }) {
@@ -111,8 +111,8 @@ export class RunningStatistics extends NotDifferentiable {
     this.momentum = momentum
   }
 
-  protected override get reason(): string {
-    return 'running statistics are not trained'
+  protected override get instead(): string {
+    return 'compute the statistics with mean and variance'
   }
 
   override forward(x: NDArray, mean: NDArray, variance: NDArray): NDArray[] {

@@ -1,7 +1,7 @@
 /** Adam, and AdamW, whose weights decay apart from the gradient. */
 import { type NDArray, scalar, zerosLike } from '../array/ndarray.js'
 import { type AdamRule, adamStep } from '../array/optimizer-steps.js'
-import { NotDifferentiable } from '../functions/not-differentiable.js'
+import { DerivativeNotWritten } from '../functions/not-differentiable.js'
 import type { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Variable } from '../graph/variable.js'
@@ -77,7 +77,7 @@ export class AdamW extends AdamLike {
 }
 
 /** A step for one parameter: w, gradient, m, v, t → w', m', v', t'. */
-export class AdamStep extends NotDifferentiable {
+export class AdamStep extends DerivativeNotWritten {
   private readonly rule: AdamRule
 
   constructor(attributes: AdamRule) {
@@ -86,8 +86,8 @@ export class AdamStep extends NotDifferentiable {
     this.rule = rule
   }
 
-  protected override get reason(): string {
-    return 'a step of an optimizer is not part of what it trains'
+  protected override get instead(): string {
+    return 'compute the step with ordinary functions to differentiate through it'
   }
 
   override forward(w: NDArray, g: NDArray, m: NDArray, v: NDArray, t: NDArray): NDArray[] {

@@ -8,7 +8,7 @@ import {
   type RMSPropRule,
   rmsPropStep,
 } from '../array/optimizer-steps.js'
-import { NotDifferentiable } from '../functions/not-differentiable.js'
+import { DerivativeNotWritten } from '../functions/not-differentiable.js'
 import type { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Variable } from '../graph/variable.js'
@@ -17,8 +17,6 @@ import { type Parameters, ruleFrom, type Settings } from './parameter-group.js'
 
 const SHARE = { least: 0, below: 1 }
 const AT_LEAST_0 = { least: 0 }
-
-const STEP_REASON = 'a step of an optimizer is not part of what it trains'
 
 // --- AdaGrad -----------------------------------------------------------------------------------------------
 
@@ -76,7 +74,7 @@ export class AdaGrad extends Optimizer<AdaGradRule> {
 }
 
 /** A step for one parameter: w, gradient, sum, t → w', sum', t'. */
-export class AdaGradStep extends NotDifferentiable {
+export class AdaGradStep extends DerivativeNotWritten {
   private readonly rule: AdaGradRule
 
   constructor(attributes: AdaGradRule) {
@@ -85,8 +83,8 @@ export class AdaGradStep extends NotDifferentiable {
     this.rule = rule
   }
 
-  protected override get reason(): string {
-    return STEP_REASON
+  protected override get instead(): string {
+    return 'compute the step with ordinary functions to differentiate through it'
   }
 
   override forward(w: NDArray, g: NDArray, sum: NDArray, t: NDArray): NDArray[] {
@@ -139,7 +137,7 @@ export class AdaDelta extends Optimizer<AdaDeltaRule> {
 }
 
 /** A step for one parameter: w, gradient, square, update → w', square', update'. */
-export class AdaDeltaStep extends NotDifferentiable {
+export class AdaDeltaStep extends DerivativeNotWritten {
   private readonly rule: AdaDeltaRule
 
   constructor(attributes: AdaDeltaRule) {
@@ -148,8 +146,8 @@ export class AdaDeltaStep extends NotDifferentiable {
     this.rule = rule
   }
 
-  protected override get reason(): string {
-    return STEP_REASON
+  protected override get instead(): string {
+    return 'compute the step with ordinary functions to differentiate through it'
   }
 
   override forward(w: NDArray, g: NDArray, square: NDArray, update: NDArray): NDArray[] {
@@ -208,7 +206,7 @@ export class RMSProp extends Optimizer<RMSPropRule> {
 }
 
 /** A step for one parameter: w, gradient, square, and velocity and center when there are → their next values, w first. */
-export class RMSPropStep extends NotDifferentiable {
+export class RMSPropStep extends DerivativeNotWritten {
   private readonly rule: RMSPropRule
 
   constructor(attributes: RMSPropRule) {
@@ -217,8 +215,8 @@ export class RMSPropStep extends NotDifferentiable {
     this.rule = rule
   }
 
-  protected override get reason(): string {
-    return STEP_REASON
+  protected override get instead(): string {
+    return 'compute the step with ordinary functions to differentiate through it'
   }
 
   override forward(w: NDArray, g: NDArray, square: NDArray, ...more: NDArray[]): NDArray[] {

@@ -2,7 +2,7 @@
 import type { NDArray } from '../array/ndarray.js'
 import { clipNorm } from '../array/optimizer-steps.js'
 import { checkKeys, numberOf, refuse, show } from '../functions/attributes.js'
-import { NotDifferentiable } from '../functions/not-differentiable.js'
+import { DerivativeNotWritten } from '../functions/not-differentiable.js'
 import { noGrad } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
 import { Variable } from '../graph/variable.js'
@@ -13,7 +13,7 @@ function maxNormOf(value: unknown, what: string): number {
 }
 
 /** The norm of all inputs together, then each input, scaled down when the norm is above maxNorm. */
-export class ClipGradNorm extends NotDifferentiable {
+export class ClipGradNorm extends DerivativeNotWritten {
   private readonly maxNorm: number
 
   constructor(attributes: { maxNorm: number }) {
@@ -23,8 +23,8 @@ export class ClipGradNorm extends NotDifferentiable {
     this.maxNorm = maxNorm
   }
 
-  protected override get reason(): string {
-    return 'it works on gradients that a pass has left'
+  protected override get instead(): string {
+    return 'scale the gradients with ordinary functions'
   }
 
   override forward(...gradients: NDArray[]): NDArray[] {

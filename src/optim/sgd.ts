@@ -2,7 +2,7 @@
 import type { NDArray } from '../array/ndarray.js'
 import { momentumStep, type SGDRule, sgdStep } from '../array/optimizer-steps.js'
 import { refuse } from '../functions/attributes.js'
-import { NotDifferentiable } from '../functions/not-differentiable.js'
+import { DerivativeNotWritten } from '../functions/not-differentiable.js'
 import type { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { Optimizer } from './optimizer.js'
@@ -62,7 +62,7 @@ export class SGD extends Optimizer<SGDRule> {
 }
 
 /** A step for one parameter: w, gradient and, after the first step, velocity → w' and, with momentum, velocity'. */
-export class SGDStep extends NotDifferentiable {
+export class SGDStep extends DerivativeNotWritten {
   private readonly rule: SGDRule
 
   constructor(attributes: SGDRule) {
@@ -71,8 +71,8 @@ export class SGDStep extends NotDifferentiable {
     this.rule = rule
   }
 
-  protected override get reason(): string {
-    return 'a step of an optimizer is not part of what it trains'
+  protected override get instead(): string {
+    return 'compute the step with ordinary functions to differentiate through it'
   }
 
   override forward(w: NDArray, g: NDArray, v?: NDArray): NDArray | NDArray[] {
