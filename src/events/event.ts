@@ -238,8 +238,6 @@ export const EVENT_KIND = {
   BackwardAborted: 17,
 } as const satisfies Record<EventType, number>
 
-export type EventKind = (typeof EVENT_KIND)[EventType]
-
 /** What an event says besides where it stands. */
 export type Payload<E extends TapeEvent = TapeEvent> = E extends TapeEvent
   ? Omit<E, 'version' | 'position' | 'step'>

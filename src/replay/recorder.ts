@@ -15,15 +15,17 @@ import { mode } from '../graph/mode.js'
 import type { PassRequest, Recorder } from '../graph/recorder.js'
 import type { Variable } from '../graph/variable.js'
 
-/** The signature a class of functions had at its latest call; in a loop the next call has the same. */
-interface LatestSignature {
-  dtype: string
-  shape: Shape
+/** A signature that calls of a class of functions had lately; in a loop the next calls have the same few. */
+interface LateSignature {
+  outputs: readonly { dtype: string; shape: Shape }[]
   scope: string
   linked: boolean
   numbering: number
   text: number
 }
+
+/** So many signatures of a class are remembered: one for each shape that a model of some layers has. */
+const LATE_SIGNATURES_MAX = 16
 
 export class StreamRecorder implements Recorder {
   finished = false
@@ -35,7 +37,7 @@ export class StreamRecorder implements Recorder {
   /** Leaves of this run that a call from before it made: a pass would walk on from them. */
   private readonly boundaries = new WeakSet<Variable>()
   private hasBoundaries = false
-  private readonly signatures = new Map<unknown, LatestSignature>()
+  private readonly signatures = new Map<unknown, LateSignature[]>()
   private readonly forms = new Map<string, { numbering: number; shape: Shape; text: number }>()
   private kernel = kernel
   private latestAttributes: { attributes: Attributes; numbering: number; text: number } | null = null
@@ -311,32 +313,26 @@ export class StreamRecorder implements Recorder {
     return array.recordedBy === this ? array.recordedAs : null
   }
 
+  /** The text of the call's signature; made of words only when the class has not had it lately. */
   private signature(func: Func, linked: boolean): number {
     const { packer } = this.openStream!
-    const { dtype, shape } = func.outputAt(0).data
-    const latest = this.signatures.get(func.constructor)
-    if (
-      latest !== undefined &&
-      latest.dtype === dtype &&
-      latest.scope === mode.scope &&
-      latest.linked === linked &&
-      latest.numbering === packer.numbering &&
-      sameShape(latest.shape, shape) &&
-      func.outputCount === 1
-    ) {
-      return latest.text
+    const { scope } = mode
+    let late = this.signatures.get(func.constructor)
+    if (late === undefined || late[0]?.numbering !== packer.numbering) {
+      late = []
+      this.signatures.set(func.constructor, late)
     }
-    const outputs = func.outputs.map((output) => ({ dtype: output.data.dtype, shape: output.data.shape }))
-    const text = packer.text(callSignature(func.name, mode.scope, linked, outputs))
-    if (outputs.length === 1)
-      this.signatures.set(func.constructor, {
-        dtype,
-        shape,
-        scope: mode.scope,
-        linked,
-        numbering: packer.numbering,
-        text,
-      })
+    for (const signature of late) {
+      if (signature.linked === linked && signature.scope === scope && hasOutputs(func, signature.outputs))
+        return signature.text
+    }
+    const outputs = Array.from({ length: func.outputCount }, (_, slot) => {
+      const { dtype, shape } = func.outputAt(slot).data
+      return { dtype, shape }
+    })
+    const text = packer.text(callSignature(func.name, scope, linked, outputs))
+    if (late.length >= LATE_SIGNATURES_MAX) late.length = 0
+    late.push({ outputs, scope, linked, numbering: packer.numbering, text })
     return text
   }
 
@@ -359,4 +355,14 @@ export class StreamRecorder implements Recorder {
     this.forms.set(array.dtype, { numbering: packer.numbering, shape: array.shape, text })
     return text
   }
+}
+
+function hasOutputs(func: Func, outputs: LateSignature['outputs']): boolean {
+  if (func.outputCount !== outputs.length) return false
+  for (let slot = 0; slot < outputs.length; slot++) {
+    const { dtype, shape } = func.outputAt(slot).data
+    const output = outputs[slot]!
+    if (dtype !== output.dtype || !sameShape(shape, output.shape)) return false
+  }
+  return true
 }

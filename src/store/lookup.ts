@@ -3,7 +3,7 @@ import { TapeError } from '../errors.js'
 import { EVENT_KIND, REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import { RUN_UNIT } from './block-cutter.js'
 import { type Block, BlockReader } from './block-reader.js'
-import { type Connection, sqliteError } from './database.js'
+import { type Connection, type Statement, sqliteError } from './database.js'
 import { decodeRef } from './template.js'
 import { TextReader } from './text-reader.js'
 
@@ -25,6 +25,7 @@ export class Lookup {
   private readonly runId: number
   private readonly base: number
   private versionedRefs: Set<Ref> | null = null
+  private readonly statements = new Map<string, Statement>()
   private readonly versionAt = new Map<Ref, VersionRow[]>()
   private readonly blocks: BlockReader
   private readonly texts: TextReader
@@ -346,7 +347,12 @@ export class Lookup {
       // better-sqlite3 takes a repeated ?1 only as a named parameter.
       const numbered = sql.includes('?1')
       const bound = numbered ? [Object.fromEntries(parameters.map((value, i) => [i + 1, value]))] : parameters
-      return this.db.prepare(sql).all(...bound) as R[]
+      let statement = this.statements.get(sql)
+      if (statement === undefined) {
+        statement = this.db.prepare(sql)
+        this.statements.set(sql, statement)
+      }
+      return statement.all(...bound) as R[]
     } catch (error) {
       throw sqliteError(error, `reading run ${this.runId}`)
     }
