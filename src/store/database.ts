@@ -27,24 +27,44 @@ export function openDatabase(path: string, options: { readonly: boolean }): Conn
   if (options.readonly && !exists)
     throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${path}, found no file; check the path`)
   if (exists) checkHeader(path)
-  let db: Connection | null = null
-  try {
-    db = new Database(path, { readonly: options.readonly, timeout: BUSY_TIMEOUT_MS })
-    checkSqlite(db)
-    const version = checkIdentity(db, path)
-    setPragmas(db, options.readonly, version)
-    if (!options.readonly && version < SCHEMA_VERSION) migrate(db, APPLICATION_ID)
-    else if (version < SCHEMA_VERSION) {
-      throw new TapeError(
-        'TAPE_TOO_OLD',
-        `${path} has schema ${version}, this gradtape reads ${SCHEMA_VERSION}; open it once without { readonly: true } to migrate it`,
-      )
+  const deadline = Date.now() + BUSY_TIMEOUT_MS
+  for (;;) {
+    let db: Connection | null = null
+    try {
+      db = new Database(path, { readonly: options.readonly, timeout: BUSY_TIMEOUT_MS })
+      prepareConnection(db, path, options.readonly)
+      return db
+    } catch (error) {
+      db?.close()
+      // Where waiting could deadlock (two processes that both turn a new file to WAL), SQLite answers BUSY at once and
+      // asks nobody to wait: whoever lost lets go of everything and comes again.
+      if (!isBusy(error) || Date.now() >= deadline) throw sqliteError(error, `opening ${path}`)
+      sleep(5 + (process.pid % 20))
     }
-    return db
-  } catch (error) {
-    db?.close()
-    throw sqliteError(error, `opening ${path}`)
   }
+}
+
+function prepareConnection(db: Connection, path: string, readonly: boolean): void {
+  checkSqlite(db)
+  const version = checkIdentity(db, path)
+  setPragmas(db, readonly, version)
+  if (version >= SCHEMA_VERSION) return
+  if (readonly)
+    throw new TapeError(
+      'TAPE_TOO_OLD',
+      `${path} has schema ${version}, this gradtape reads ${SCHEMA_VERSION}; open it once without { readonly: true } to migrate it`,
+    )
+  migrate(db, APPLICATION_ID)
+}
+
+function isBusy(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && code.startsWith('SQLITE_BUSY')
+}
+
+/** Blocks this thread: opening a tape is synchronous. */
+function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
 }
 
 /** Turns what SQLite throws into a TapeError that says what it means for the tape. */
