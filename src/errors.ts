@@ -49,6 +49,7 @@ export type ErrorCode =
   | 'STEP_NOT_FOUND'
   | 'VARIABLE_NOT_FOUND'
   | 'VIEW_NOT_FOUND'
+  | 'REPLAY_DIVERGED'
   | 'VALUE_NOT_CAPTURED'
   | 'KERNEL_MISMATCH'
   | 'BAD_EVENT'

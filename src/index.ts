@@ -23,7 +23,9 @@ export { type MnistFiles, mnist, readIdx } from './data/mnist.js'
 export { type SpiralOptions, spiral } from './data/spiral.js'
 export { type Batch, TensorDataset } from './data/tensor-dataset.js'
 export { type ErrorCode, TapeError } from './errors.js'
+export type { Capture, CaptureLevel, CaptureMix } from './events/capture.js'
 export type {
+  ArraySummary,
   BackwardAborted,
   BackwardStarted,
   CallOutput,
@@ -309,7 +311,7 @@ export { type MetricCurve, type Training, training } from './projections/trainin
 export type { Divergence, ReplayOptions, ReplayReport } from './replay/replay.js'
 export type { VerifyReport } from './replay/verify.js'
 export type { PastRun } from './tape/past-run.js'
-export type { Capture, Run, RunOptions } from './tape/run.js'
+export type { Run, RunOptions } from './tape/run.js'
 export { openTape, type RunInfo, type RunStatus, type Tape, type TapeOptions } from './tape/tape.js'
 
 setKernelFromEnvironment()

@@ -33,7 +33,6 @@ const UNDESCRIBED: readonly string[] = [
   'TypedArray',
   'BackwardStarted',
   'CallOutput',
-  'CheckpointTaken',
   'EventType',
   'GradientCleared',
   'GradientComputed',
@@ -51,7 +50,6 @@ const UNDESCRIBED: readonly string[] = [
   'Sign',
   'Max',
   'Min',
-  'Capture',
 ]
 
 describe('the examples of the README', () => {

@@ -48,6 +48,7 @@ function fieldJson(key: string, value: unknown, ref: (value: number) => string):
       shape,
       values: valuesOf(array),
     }))
+  if (key === 'values') return (value as RecordedArray[]).map((array) => fieldJson('value', array, ref))
   if (isArray(value)) return { dtype: value.dtype, shape: value.shape, values: valuesOf(value) }
   return value
 }

@@ -1,7 +1,7 @@
 /** Numbers, times, shapes and arrays as people read them. */
 
 import type { NDArray } from '../array/ndarray.js'
-import { bytesOf, hashOf, type Summary, summaryOf } from '../store/value.js'
+import { bytesOf, hashOf, type Summary, summaryOf } from '../events/content.js'
 import { paint } from './paint.js'
 
 /** A number in at most six significant digits. */

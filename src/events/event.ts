@@ -23,6 +23,19 @@ export interface RecordedArray {
   readonly data: Float64Array | Float32Array | Int32Array | Uint8Array
 }
 
+/** What is known of an array whose bytes are not on the tape. Computed in a fixed order, so it is a fingerprint too. */
+export interface ArraySummary {
+  /** Euclidean norm; null when not finite. */
+  readonly l2Norm: number | null
+  readonly mean: number | null
+  readonly min: number | null
+  readonly max: number | null
+  readonly zeroCount: number
+  readonly nonFiniteCount: number
+  /** SHA-256 of the content, hexadecimal; null where the capture keeps none. */
+  readonly hash: string | null
+}
+
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain }
 
 interface Fact {
@@ -69,6 +82,8 @@ export interface LeafCreated extends Fact {
   /** The value is that of this ref, so its bytes are not stored again; null when it came from outside. */
   readonly source: Ref | null
   readonly value: RecordedArray | null
+  /** What stands for a value that came from outside when the capture keeps no bytes. */
+  readonly summary: ArraySummary | null
 }
 
 export interface CallOutput {
@@ -112,12 +127,14 @@ export interface GradientComputed extends Fact {
   readonly shape: readonly number[]
   /** What made the gradient, with `createGraph` a call; null when this event itself is the gradient's identity. */
   readonly gradient: Ref | null
-  /** What this pass gives to the variable. */
+  /** What this pass gives to the variable; null when its bytes were not captured, then there is its summary. */
   readonly contribution: RecordedArray | null
+  readonly contributionSummary: ArraySummary | null
   /** Whether the variable keeps a gradient after this pass, and whether it is more than the contribution. */
   readonly held: 'nothing' | 'contribution' | 'accumulated'
   /** What the variable holds after accumulation, when that is not the contribution alone. */
   readonly accumulated: RecordedArray | null
+  readonly accumulatedSummary: ArraySummary | null
 }
 
 /** A hook of the program put another gradient in the place of the one a pass computed; GradientComputed follows with it. */
@@ -156,6 +173,8 @@ export interface ValueAssigned extends Fact {
   /** What made the new value; null when it came from outside the run. */
   readonly source: Ref | null
   readonly value: RecordedArray | null
+  /** As in LeafCreated. */
+  readonly summary: ArraySummary | null
 }
 
 export interface VariableNamed extends Fact {
@@ -178,9 +197,12 @@ export interface MetricLogged extends Fact {
   readonly variable: Ref | null
 }
 
+/** The values that the run goes on from: of every living variable that was assigned to since the run began. */
 export interface CheckpointTaken extends Fact {
   readonly type: 'CheckpointTaken'
   readonly variables: readonly Ref[]
+  /** The value of each. */
+  readonly values: readonly RecordedArray[]
 }
 
 export interface NoteAdded extends Fact {

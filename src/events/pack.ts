@@ -6,7 +6,8 @@
  *   word      one float64 holds every field: positions (below 2⁵³), counts, and the value of a scalar, exactly
  *   text      names, shapes and attributes repeat; each distinct text of a run gets a number at first sight and the
  *             batch in which it was first seen carries it
- *   value     an array of one element stands in the words; larger arrays stand beside them, by index
+ *   value     an array of one element stands in the words; larger arrays stand beside them, by index, and the tag says
+ *             what is kept of them: bytes, a summary, or a summary and a hash
  *
  * Layouts, by kind (V is one value: tag, payload):
  *   LeafCreated       kind, form text, source, V
@@ -15,12 +16,28 @@
  *   ValueAssigned     kind, variable, source, form text, V
  *   StepStarted       kind, elapsed
  *   MetricLogged      kind, name text, value, variable
+ *   CheckpointTaken   kind, count, then for each: variable, form text, V
  *   GradientCleared   kind, variable
  *   all others        kind, payload text
  */
 import { TapeError } from '../errors.js'
-import { EVENT_KIND, type Payload, type RecordedArray, type Ref, type TapeEvent } from './event.js'
+import {
+  type ArrayCapture,
+  CAPTURE_BYTES,
+  CAPTURE_HASH,
+  CAPTURE_NOTHING,
+  CAPTURE_SUMMARY,
+} from './capture.js'
+import {
+  type ArraySummary,
+  EVENT_KIND,
+  type Payload,
+  type RecordedArray,
+  type Ref,
+  type TapeEvent,
+} from './event.js'
 import { plainToText } from './plain.js'
+import { SummarizedArray } from './summarized-array.js'
 
 /** A run of events on their way to the file. */
 export interface PackedBatch {
@@ -34,11 +51,13 @@ export interface PackedBatch {
   /** 0 when the numbering began anew with this batch. */
   readonly firstText: number
   readonly values: readonly RecordedArray[]
+  /** What is kept of each value. */
+  readonly captures: readonly ArrayCapture[]
 }
 
-export const VALUE_NONE = 0
+/** Tags of values; the tag of a larger array is its `ArrayCapture`. */
+export const VALUE_NONE = CAPTURE_NOTHING
 export const VALUE_SCALAR = 1
-export const VALUE_ARRAY = 2
 
 export const HELD = ['nothing', 'contribution', 'accumulated'] as const
 
@@ -69,6 +88,7 @@ export class Packer {
   /** @internal Counts the renumberings: who remembers a text's number asks whether this is still the same. */
   numbering = 0
   private values: RecordedArray[] = []
+  private captures: ArrayCapture[] = []
   /** Upper bound of the bytes of the arrays that wait. */
   valueBytes = 0
 
@@ -119,12 +139,12 @@ export class Packer {
     return this.nextText++
   }
 
-  leaf(form: number, source: Ref | null, value: RecordedArray | null): number {
+  leaf(form: number, source: Ref | null, value: RecordedArray | null, capture: Kept = CAPTURE_BYTES): number {
     this.room(8)
     const position = this.begin(EVENT_KIND.LeafCreated)
     this.words[this.used++] = form
     this.ref(source)
-    this.value(value)
+    this.value(value, capture)
     return position
   }
 
@@ -148,8 +168,8 @@ export class Packer {
     this.words[this.used++] = count
   }
 
-  callOutput(value: RecordedArray | null): void {
-    this.value(value)
+  callOutput(value: RecordedArray | null, capture: Kept = CAPTURE_BYTES): void {
+    this.value(value, capture)
   }
 
   gradient(
@@ -160,6 +180,7 @@ export class Packer {
     held: 0 | 1 | 2,
     contribution: RecordedArray | null,
     accumulated: RecordedArray | null,
+    capture: Kept = CAPTURE_BYTES,
   ): number {
     this.room(12)
     const position = this.begin(EVENT_KIND.GradientComputed)
@@ -168,18 +189,24 @@ export class Packer {
     this.ref(gradient)
     this.words[this.used++] = form
     this.words[this.used++] = held
-    this.value(contribution)
-    this.value(accumulated)
+    this.value(contribution, capture)
+    this.value(accumulated, capture)
     return position
   }
 
-  assigned(variable: Ref, source: Ref | null, form: number, value: RecordedArray | null): number {
+  assigned(
+    variable: Ref,
+    source: Ref | null,
+    form: number,
+    value: RecordedArray | null,
+    capture: Kept = CAPTURE_BYTES,
+  ): number {
     this.room(8)
     const position = this.begin(EVENT_KIND.ValueAssigned)
     this.ref(variable)
     this.ref(source)
     this.words[this.used++] = form
-    this.value(value)
+    this.value(value, capture)
     return position
   }
 
@@ -207,13 +234,32 @@ export class Packer {
     return position
   }
 
+  /** The variables and their values. */
+  checkpoint(variables: readonly Ref[], values: readonly RecordedArray[]): number {
+    this.room(4 + 4 * variables.length)
+    const position = this.begin(EVENT_KIND.CheckpointTaken)
+    this.words[this.used++] = variables.length
+    for (let i = 0; i < variables.length; i++) {
+      const value = values[i]!
+      this.ref(variables[i]!)
+      this.words[this.used++] = this.text(arrayForm(value.dtype, value.shape))
+      this.value(value, CAPTURE_BYTES)
+    }
+    return position
+  }
+
   /** Any event, from its payload. */
   append(payload: Payload): number {
     switch (payload.type) {
       case 'StepStarted':
         return this.stepStarted(payload.elapsedMs)
       case 'LeafCreated':
-        return this.leaf(this.text(leafForm(payload)), payload.source, payload.value)
+        return this.leaf(
+          this.text(leafForm(payload)),
+          payload.source,
+          payload.value ?? standIn(payload, payload.summary),
+          kept(payload.summary),
+        )
       case 'FunctionCalled': {
         const signature = this.text(
           callSignature(payload.function, payload.scope, payload.linked, payload.outputs),
@@ -235,18 +281,22 @@ export class Packer {
           payload.gradient,
           this.text(arrayForm(payload.dtype, payload.shape)),
           HELD.indexOf(payload.held) as 0 | 1 | 2,
-          payload.contribution,
-          payload.accumulated,
+          payload.contribution ?? standIn(payload, payload.contributionSummary),
+          payload.accumulated ?? standIn(payload, payload.accumulatedSummary),
+          kept(payload.contributionSummary ?? payload.accumulatedSummary),
         )
       case 'ValueAssigned':
         return this.assigned(
           payload.variable,
           payload.source,
           this.text(arrayForm(payload.dtype, payload.shape)),
-          payload.value,
+          payload.value ?? standIn(payload, payload.summary),
+          kept(payload.summary),
         )
       case 'GradientCleared':
         return this.cleared(payload.variable)
+      case 'CheckpointTaken':
+        return this.checkpoint(payload.variables, payload.values)
       case 'MetricLogged':
         return this.metric(payload.name, payload.value, payload.variable)
       default: {
@@ -273,6 +323,7 @@ export class Packer {
       texts: this.texts,
       firstText: this.firstText,
       values: this.values,
+      captures: this.captures,
     }
     this.used = 0
     this.count = 0
@@ -280,6 +331,7 @@ export class Packer {
     this.firstStep = this.step
     this.texts = []
     this.values = []
+    this.captures = []
     this.valueBytes = 0
     if (this.nextText >= TEXTS_MAX) {
       this.numbers.clear()
@@ -322,18 +374,19 @@ export class Packer {
     this.words[this.used++] = ref ?? 0
   }
 
-  private value(value: RecordedArray | null): void {
+  private value(value: RecordedArray | null, capture: Kept): void {
     const { words } = this
-    if (value === null) {
+    if (value === null || capture === CAPTURE_NOTHING) {
       words[this.used++] = VALUE_NONE
       words[this.used++] = 0
     } else if (value.size === 1) {
       words[this.used++] = VALUE_SCALAR
       words[this.used++] = canonical((value as { item?(): number }).item?.() ?? value.data[0]!)
     } else {
-      words[this.used++] = VALUE_ARRAY
+      words[this.used++] = capture
       words[this.used++] = this.values.length
       this.values.push(value)
+      this.captures.push(capture)
       this.valueBytes += value.size * 8 // at most
     }
   }
@@ -344,6 +397,22 @@ export class Packer {
     larger.set(this.words)
     this.words = larger
   }
+}
+
+/** What is kept of an array; nothing counts as no array. */
+type Kept = ArrayCapture | typeof CAPTURE_NOTHING
+
+function kept(summary: ArraySummary | null): ArrayCapture {
+  if (summary === null) return CAPTURE_BYTES
+  return summary.hash === null ? CAPTURE_SUMMARY : CAPTURE_HASH
+}
+
+/** What packs in the place of an array of which only a summary is known. */
+function standIn(
+  form: { readonly dtype: string; readonly shape: readonly number[] },
+  summary: ArraySummary | null,
+): SummarizedArray | null {
+  return summary === null ? null : new SummarizedArray(form.dtype, form.shape, summary)
 }
 
 /** What a leaf is besides its value, as text. */

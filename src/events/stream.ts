@@ -29,7 +29,7 @@ const PATIENCE = 2
 export class EventStream {
   readonly events$: Observable<TapeEvent>
   readonly batches$ = new Subject<PackedBatch>()
-  readonly packer = new Packer()
+  readonly packer: Packer
   /** What writing failed with; whoever calls next throws it. */
   failure: Error | null = null
   private readonly subject = new Subject<TapeEvent>()
@@ -38,8 +38,13 @@ export class EventStream {
   private oldestAt = 0
   private timer: NodeJS.Timeout | null = null
 
-  constructor(limits: BatchLimits = BATCH_LIMITS) {
+  /** `after`: where the run stands already, for a stream that goes on in its middle. */
+  constructor(
+    limits: BatchLimits = BATCH_LIMITS,
+    after: { position: number; step: number } = { position: 0, step: 0 },
+  ) {
     this.limits = limits
+    this.packer = new Packer(after)
     this.events$ = new Observable((subscriber) => this.subject.subscribe(subscriber))
   }
 

@@ -3,7 +3,10 @@
  * field is checked, because words may come from a file.
  */
 import { TapeError } from '../errors.js'
+import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_SUMMARY } from './capture.js'
+import { summarized } from './content.js'
 import {
+  type ArraySummary,
   type CallOutput,
   EVENT_KIND,
   EVENT_VERSION,
@@ -12,9 +15,10 @@ import {
   type Ref,
   type TapeEvent,
 } from './event.js'
-import { HELD, type PackedBatch, VALUE_ARRAY, VALUE_NONE, VALUE_SCALAR } from './pack.js'
+import { HELD, type PackedBatch, VALUE_NONE, VALUE_SCALAR } from './pack.js'
 import { textToPlain } from './plain.js'
 import { ScalarValue } from './scalar-value.js'
+import { SummarizedArray } from './summarized-array.js'
 import { frozenEvent } from './validate.js'
 
 const TYPE_OF_KIND = new Map<number, EventType>(
@@ -74,7 +78,7 @@ export class Unpacker {
           dtype,
           shape,
           source,
-          value: words.value(dtype, shape),
+          ...words.captured(dtype, shape),
         } as TapeEvent)
       }
       case 'FunctionCalled': {
@@ -87,7 +91,7 @@ export class Unpacker {
         const inputs = Array.from({ length: words.next() }, () => words.ref())
         const outputs = Array.from({ length: words.next() }, (_, slot): CallOutput => {
           const [dtype, shape] = (forms as [string, number[]][])[slot]!
-          return { dtype, shape, value: words.value(dtype, shape) }
+          return { dtype, shape, value: words.captured(dtype, shape).value }
         })
         return frozenEvent({
           type,
@@ -106,8 +110,8 @@ export class Unpacker {
         const gradient = words.ref()
         const [dtype, shape] = this.list(words.next(), position, 2)
         const held = HELD[words.next()]
-        const contribution = words.value(dtype, shape)
-        const accumulated = words.value(dtype, shape)
+        const contribution = words.captured(dtype, shape)
+        const accumulated = words.captured(dtype, shape)
         return frozenEvent({
           type,
           ...fact,
@@ -116,9 +120,11 @@ export class Unpacker {
           dtype,
           shape,
           gradient,
-          contribution,
+          contribution: contribution.value,
+          contributionSummary: contribution.summary,
           held,
-          accumulated,
+          accumulated: accumulated.value,
+          accumulatedSummary: accumulated.summary,
         } as TapeEvent)
       }
       case 'ValueAssigned': {
@@ -132,7 +138,7 @@ export class Unpacker {
           dtype,
           shape,
           source,
-          value: words.value(dtype, shape),
+          ...words.captured(dtype, shape),
         } as TapeEvent)
       }
       case 'GradientCleared':
@@ -141,6 +147,17 @@ export class Unpacker {
         const name = this.text(words.next(), position)
         const value = words.next()
         return frozenEvent({ type, ...fact, name, value, variable: words.ref() })
+      }
+      case 'CheckpointTaken': {
+        const count = words.next()
+        const variables: (Ref | null)[] = []
+        const values: (RecordedArray | null)[] = []
+        for (let i = 0; i < count; i++) {
+          variables.push(words.ref())
+          const [dtype, shape] = this.list(words.next(), position, 2)
+          values.push(words.captured(dtype, shape).value)
+        }
+        return frozenEvent({ type, ...fact, variables, values } as TapeEvent)
       }
       default: {
         const payload = textToPlain(this.text(words.next(), position), `event ${position}`)
@@ -188,17 +205,21 @@ export class WordReader {
     return ref === 0 ? null : ref
   }
 
-  value(dtype: string, shape: readonly number[]): RecordedArray | null {
+  /** The next value, or what stands for it when its bytes are not kept. */
+  captured(
+    dtype: string,
+    shape: readonly number[],
+  ): { value: RecordedArray | null; summary: ArraySummary | null } {
     const tag = this.next()
     const payload = this.next()
-    switch (tag) {
-      case VALUE_NONE:
-        return null
-      case VALUE_SCALAR:
-        return new ScalarValue(payload, dtype, shape)
-      case VALUE_ARRAY: {
-        const value = this.values[payload]
-        if (value !== undefined) return value
+    if (tag === VALUE_NONE) return { value: null, summary: null }
+    if (tag === VALUE_SCALAR) return { value: new ScalarValue(payload, dtype, shape), summary: null }
+    const value = this.values[payload]
+    if (value !== undefined) {
+      if (tag === CAPTURE_BYTES) return { value, summary: null }
+      if (tag === CAPTURE_SUMMARY || tag === CAPTURE_HASH) {
+        const known = value instanceof SummarizedArray
+        return { value: null, summary: known ? value.summary : summarized(value, tag === CAPTURE_HASH) }
       }
     }
     throw new TapeError('TAPE_CORRUPT', `packed value has tag ${tag} and payload ${payload}`)

@@ -24,6 +24,15 @@ const isArray: Check = (value) =>
   value !== null &&
   'data' in value &&
   isDtype((value as unknown as { dtype: unknown }).dtype, 0)
+const isSummary: Check = (value) => {
+  const { l2Norm, mean, min, max, zeroCount, nonFiniteCount, hash } = (value ?? {}) as Record<string, unknown>
+  return (
+    [l2Norm, mean, min, max].every((number) => orNull(isNumber)(number, 0)) &&
+    isCount(zeroCount, 0) &&
+    isCount(nonFiniteCount, 0) &&
+    orNull(isText)(hash, 0)
+  )
+}
 const isOutput: Check = (value) => {
   const output = value as { dtype: unknown; shape: unknown; value: unknown }
   return (
@@ -77,6 +86,7 @@ const FIELDS: {
     shape: isShape,
     source: orNull(isRef),
     value: orNull(isArray),
+    summary: orNull(isSummary),
   },
   FunctionCalled: {
     function: isText,
@@ -100,8 +110,10 @@ const FIELDS: {
     shape: isShape,
     gradient: orNull(isRef),
     contribution: orNull(isArray),
+    contributionSummary: orNull(isSummary),
     held: oneOf('nothing', 'contribution', 'accumulated'),
     accumulated: orNull(isArray),
+    accumulatedSummary: orNull(isSummary),
   },
   GradientCleared: { variable: isRef },
   GradientAssigned: { variable: isRef, gradient: isRef },
@@ -113,11 +125,12 @@ const FIELDS: {
     shape: isShape,
     source: orNull(isRef),
     value: orNull(isArray),
+    summary: orNull(isSummary),
   },
   VariableNamed: { variable: isRef, name: orNull(isText) },
   VariableUnchained: { variable: isRef },
   MetricLogged: { name: isText, value: isNumber, variable: orNull(isRef) },
-  CheckpointTaken: { variables: listOf(isRef) },
+  CheckpointTaken: { variables: listOf(isRef), values: listOf(isArray) },
   NoteAdded: { text: isText },
   RunFinished: {
     status: oneOf('finished', 'failed', 'interrupted'),

@@ -255,7 +255,7 @@ class Pass {
   }
 
   private accumulate(variable: Variable, gradient: Variable): Variable {
-    const before = variable.grad
+    const before = variable.heldGrad
     // The assigned gradient of a root is its seed; it stays as the user assigned it.
     if (variable.gradientAssigned && this.request.roots.includes(variable)) return before!
     const held = before === null ? gradient : this.sum(before, gradient)

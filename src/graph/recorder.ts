@@ -12,6 +12,9 @@ import type { Variable } from './variable.js'
  */
 export interface Home {
   loadValue?(variable: Variable): NDArray
+  /** The gradient that was recorded for the variable; shown until a pass leaves another or it is cleared. */
+  recordedGradient?(variable: Variable): Variable | null
+  forgetGradient?(variable: Variable): void
   /** True once nothing more is recorded there, so that another run may take the variable over. */
   readonly finished: boolean
 }

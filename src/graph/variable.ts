@@ -121,6 +121,11 @@ export class Variable {
     return this.array
   }
 
+  /** @internal The value of a variable from a file, which was not loaded yet. */
+  keepLoaded(array: NDArray): void {
+    this.array = array
+  }
+
   get shape(): Shape {
     return this.data.shape
   }
@@ -164,6 +169,11 @@ export class Variable {
 
   /** The accumulated gradient: a Variable, so that it can be computed with and differentiated again. */
   get grad(): Variable | null {
+    return this.gradient ?? this.home?.recordedGradient?.(this) ?? null
+  }
+
+  /** @internal What passes left, without what a tape remembers of earlier ones. */
+  get heldGrad(): Variable | null {
     return this.gradient
   }
 
@@ -192,6 +202,7 @@ export class Variable {
     const had = this.gradient !== null
     this.gradient = null
     this.gradientAssigned = false
+    this.home?.forgetGradient?.(this)
     if (had && mode.recorder !== null) mode.recorder.gradientCleared(this)
   }
 

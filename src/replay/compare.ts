@@ -1,7 +1,7 @@
 /** Compares what a replay emitted with what the tape says, bit for bit. */
-import type { RecordedArray, TapeEvent } from '../events/event.js'
+import { bytesOf, summarized } from '../events/content.js'
+import type { ArraySummary, RecordedArray, TapeEvent } from '../events/event.js'
 import { plainToText } from '../events/plain.js'
-import { bytesOf } from '../store/value.js'
 
 /** What an event is called in a report: for a call the function's name. */
 export function whatOf(event: TapeEvent): string {
@@ -12,27 +12,36 @@ export function functionOf(event: TapeEvent): string | null {
   return event.type === 'FunctionCalled' ? event.function : null
 }
 
-/** The first field in which two events differ. Times are not recomputed: the driver passes them on. */
+/**
+ * The first field in which an event differs from the recomputed one, which has all its arrays. Where the tape has an
+ * array, bits are compared; where it has a summary, the summary. Times are not recomputed: the driver passes them on.
+ */
 export function differenceOf(expected: TapeEvent, got: TapeEvent): { expected: string; got: string } | null {
   // Equal as a rule; words are made only for a difference.
   if (!sameFacts(expected, got)) return { expected: shown(expected), got: shown(got) }
-  const valuesExpected = valuesOf(expected)
-  const valuesGot = valuesOf(got)
-  for (let i = 0; i < valuesExpected.length; i++) {
-    const [a, b] = [valuesExpected[i]!, valuesGot[i]]
-    if (a === null || b === null || b === undefined) continue // not captured on one side: nothing to compare
-    const difference = differenceOfArrays(a, b)
+  const contentsExpected = contentsOf(expected)
+  const contentsGot = contentsOf(got)
+  for (let i = 0; i < contentsExpected.length; i++) {
+    const { value, summary } = contentsExpected[i]!
+    const recomputed = contentsGot[i]?.value
+    if (recomputed == null) continue
+    const difference =
+      value !== null
+        ? differenceOfArrays(value, recomputed)
+        : summary !== null
+          ? differenceOfSummaries(summary, summarized(recomputed, summary.hash !== null))
+          : null
     if (difference !== null) return difference
   }
   return null
 }
 
-/** Whether two pieces of plain data are equal, arrays of recorded values apart. */
+/** Whether two pieces of plain data are equal, recorded values and summaries apart. */
 function sameFacts(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true
   if (typeof a !== 'object' || typeof b !== 'object') return false
-  if (a === null || b === null) return isValue(a ?? b)
-  if (isValue(a) && isValue(b)) return true
+  if (a === null || b === null) return isContent(a ?? b)
+  if (isContent(a) && isContent(b)) return true
   const [x, y] = [a as Record<string, unknown>, b as Record<string, unknown>]
   const keys = Object.keys(x)
   if (keys.length !== Object.keys(y).length) return false
@@ -40,8 +49,18 @@ function sameFacts(a: unknown, b: unknown): boolean {
   return true
 }
 
-function isValue(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'data' in value && 'dtype' in value
+function isContent(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (('data' in value && 'dtype' in value) || 'l2Norm' in value)
+  )
+}
+
+function differenceOfSummaries(a: ArraySummary, b: ArraySummary): { expected: string; got: string } | null {
+  for (const key of Object.keys(a) as (keyof ArraySummary)[])
+    if (!Object.is(a[key], b[key])) return { expected: `${key} ${a[key]}`, got: `${key} ${b[key]}` }
+  return null
 }
 
 function differenceOfArrays(a: RecordedArray, b: RecordedArray): { expected: string; got: string } | null {
@@ -56,15 +75,25 @@ function differenceOfArrays(a: RecordedArray, b: RecordedArray): { expected: str
   return null
 }
 
-function valuesOf(event: TapeEvent): (RecordedArray | null)[] {
+interface Content {
+  value: RecordedArray | null
+  summary: ArraySummary | null
+}
+
+function contentsOf(event: TapeEvent): Content[] {
   switch (event.type) {
     case 'FunctionCalled':
-      return event.outputs.map((output) => output.value)
+      return event.outputs.map(({ value }) => ({ value, summary: null }))
     case 'GradientComputed':
-      return [event.contribution, event.accumulated]
+      return [
+        { value: event.contribution, summary: event.contributionSummary },
+        { value: event.accumulated, summary: event.accumulatedSummary },
+      ]
     case 'LeafCreated':
     case 'ValueAssigned':
-      return [event.value]
+      return [event]
+    case 'CheckpointTaken':
+      return event.values.map((value) => ({ value, summary: null }))
     default:
       return []
   }
@@ -78,10 +107,21 @@ function withoutValues(event: TapeEvent): string {
         'event',
       )
     case 'GradientComputed':
-      return plainToText({ ...event, contribution: null, accumulated: null }, 'event')
+      return plainToText(
+        {
+          ...event,
+          contribution: null,
+          contributionSummary: null,
+          accumulated: null,
+          accumulatedSummary: null,
+        },
+        'event',
+      )
     case 'LeafCreated':
     case 'ValueAssigned':
-      return plainToText({ ...event, value: null }, 'event')
+      return plainToText({ ...event, value: null, summary: null }, 'event')
+    case 'CheckpointTaken':
+      return plainToText({ ...event, values: [] }, 'event')
     default:
       return plainToText(event, 'event')
   }

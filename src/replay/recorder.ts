@@ -6,6 +6,7 @@ import { kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
 import { type Shape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
+import type { CapturePolicy } from '../events/capture.js'
 import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import { arrayForm, callSignature, leafForm } from '../events/pack.js'
 import { plainToText } from '../events/plain.js'
@@ -29,6 +30,8 @@ const LATE_SIGNATURES_MAX = 16
 
 export class StreamRecorder implements Recorder {
   finished = false
+  /** By all calls of the run. */
+  elementsComputed = 0
   /** The run inside which this one began. It hears what happens to variables it knows, or it could not be replayed. */
   outer: StreamRecorder | null = null
   private openStream: EventStream | null
@@ -39,11 +42,16 @@ export class StreamRecorder implements Recorder {
   private hasBoundaries = false
   private readonly signatures = new Map<unknown, LateSignature[]>()
   private readonly forms = new Map<string, { numbering: number; shape: Shape; text: number }>()
+  /** What is kept of arrays. */
+  protected readonly policy: CapturePolicy
   private kernel = kernel
+  /** Every variable that was assigned to; a checkpoint holds those that still live. */
+  private readonly assignedTo = new Map<Ref, WeakRef<Variable>>()
   private latestAttributes: { attributes: Attributes; numbering: number; text: number } | null = null
 
-  constructor(stream: EventStream) {
+  constructor(stream: EventStream, policy: CapturePolicy) {
     this.openStream = stream
+    this.policy = policy
   }
 
   /** Lets go of the stream: arrays and variables keep their home, and should not keep its buffers. */
@@ -69,14 +77,18 @@ export class StreamRecorder implements Recorder {
     if (count > 1) packer.callInput(b)
     if (more !== null) for (const ref of more) packer.callInput(ref)
     const outputs = func.outputCount
+    const { policy } = this
+    policy.enter(step)
     packer.callOutputs(outputs)
     func.home = this
     func.ref = position
     for (let slot = 0; slot < outputs; slot++) {
       const output = func.outputAt(slot)
-      packer.callOutput(output.data)
+      const array = output.data
+      this.elementsComputed += array.size
+      packer.callOutput(array, policy.ofOutput(array))
       this.identify(output, position + slot * REF_SLOT_UNIT)
-      this.mark(output.data, position + slot * REF_SLOT_UNIT)
+      this.mark(array, position + slot * REF_SLOT_UNIT)
     }
     stream.appended(cursor, step)
   }
@@ -94,9 +106,40 @@ export class StreamRecorder implements Recorder {
     const source = this.sourceOf(array)
     const { packer } = stream
     const { cursor, step } = packer
-    const position = packer.assigned(ref, source, this.form(array), source === null ? array : null)
+    const position = packer.assigned(
+      ref,
+      source,
+      this.form(array),
+      source === null ? array : null,
+      this.policy.ofOutside(array),
+    )
     if (source === null) this.mark(array, position)
+    if (!this.assignedTo.has(ref)) this.assignedTo.set(ref, new WeakRef(variable))
     stream.appended(cursor, step)
+  }
+
+  /**
+   * Takes down the value of every living variable that was assigned to since the run began: parameters, optimizer state,
+   * whatever the program carries from step to step. Gives how many bytes that is; 0 when there is none, and then no event.
+   */
+  takeCheckpoint(): number {
+    const stream = this.stream()
+    const variables: Ref[] = []
+    const values: NDArray[] = []
+    let bytes = 0
+    for (const [ref, weak] of this.assignedTo) {
+      const variable = weak.deref()
+      if (variable === undefined) {
+        this.assignedTo.delete(ref) // nobody can refer to it again
+        continue
+      }
+      variables.push(ref)
+      values.push(variable.data)
+      bytes += variable.data.size * (variable.data.dtype === 'float64' ? 8 : 4)
+    }
+    if (variables.length === 0) return 0
+    stream.append({ type: 'CheckpointTaken', variables, values })
+    return bytes
   }
 
   variableNamed(variable: Variable): void {
@@ -164,8 +207,11 @@ export class StreamRecorder implements Recorder {
     const ref = this.knownRef(variable)
     if (ref === 0) return // it lies before the run; its gradient enters as a leaf if it is used
     const stream = this.stream()
-    const maker = held === null ? 0 : this.knownRef(held)
     const { packer } = stream
+    const { policy } = this
+    policy.enter(packer.step)
+    if (held === null && !policy.everyGradient) return // nobody can refer to it, and a replay computes it again
+    const maker = held === null ? 0 : this.knownRef(held)
     const form = this.form(contribution.data)
     const { cursor, step } = packer
     const accumulated = held !== null && held !== contribution
@@ -177,6 +223,7 @@ export class StreamRecorder implements Recorder {
       held === null ? 0 : accumulated ? 2 : 1,
       contribution.data,
       accumulated ? held.data : null,
+      policy.ofGradient(contribution.data),
     )
     if (held !== null && maker === 0) {
       this.identify(held, position)
@@ -268,7 +315,7 @@ export class StreamRecorder implements Recorder {
     const { role, requiresGrad, name } = variable
     const form = packer.text(leafForm({ role, requiresGrad, name, dtype: array.dtype, shape: array.shape }))
     const { cursor, step } = packer
-    const position = packer.leaf(form, source, source === null ? array : null)
+    const position = packer.leaf(form, source, source === null ? array : null, this.policy.ofOutside(array))
     this.identify(variable, position)
     if (source === null) this.mark(array, position)
     if (variable.creator !== null && requiresGrad) {

@@ -14,6 +14,7 @@ import {
   REF_SLOT_UNIT,
   type RecordedArray,
   type Ref,
+  type RunStarted,
   type TapeEvent,
 } from '../events/event.js'
 import type { Attributes } from '../graph/func.js'
@@ -22,8 +23,12 @@ import { recreateFunc } from '../graph/registry.js'
 import { type Role, Variable } from '../graph/variable.js'
 import type { Lookup } from '../store/lookup.js'
 import type { Reader } from '../store/reader.js'
+import { Hindsight } from './hindsight.js'
+import { ForwardRecomputer } from './recompute-forward.js'
 import { toNDArray } from './recorded-array.js'
 import { RefMap } from './ref-map.js'
+import { checkKernel } from './replay.js'
+import type { Recording } from './replay-run.js'
 
 /** Calls from a file come before any live call: their order is their position, moved below zero. */
 const ORDER_OFFSET = 2 ** 30
@@ -46,13 +51,21 @@ export class PastGraph implements Home {
   private readonly versions = new Map<Ref, Map<number, Variable>>()
   /** Where the value of a variable not yet looked at is. */
   private readonly unloaded = new WeakMap<Variable, () => NDArray>()
+  /** Where the recorded gradient of a variable is looked up, until somebody clears it. */
+  private readonly gradients = new WeakMap<Variable, () => Ref | null>()
+  private readonly hindsight: Hindsight
+  private readonly forward: ForwardRecomputer
 
-  constructor(reader: Reader, lookup: Lookup, run: { id: number; name: string; lastPosition: number }) {
-    this.reader = reader
-    this.lookup = lookup
-    this.runId = run.id
-    this.runName = run.name
-    this.lastPosition = run.lastPosition
+  constructor(recording: Recording) {
+    this.reader = recording.reader
+    this.lookup = recording.lookup
+    this.runId = recording.id
+    this.runName = recording.name
+    this.lastPosition = recording.lastPosition
+    this.hindsight = new Hindsight(recording)
+    this.forward = new ForwardRecomputer(() =>
+      checkKernel(recording.reader.event(recording.id, 1) as RunStarted),
+    )
     this.orderOffset = this.lastPosition < ORDER_OFFSET ? ORDER_OFFSET : WIDE_ORDER_OFFSET
   }
 
@@ -64,6 +77,23 @@ export class PastGraph implements Home {
   variable(ref: Ref, at: number): Variable {
     this.load(ref % REF_SLOT_UNIT)
     return this.versionFor(ref, at)
+  }
+
+  /** From now on, the variable's `grad` is the gradient that `find` names, unless a pass leaves another. */
+  offerGradient(variable: Variable, find: () => Ref | null): void {
+    this.gradients.set(variable, find)
+  }
+
+  recordedGradient(variable: Variable): Variable | null {
+    const position = this.gradients.get(variable)?.() ?? null
+    if (position === null) return null
+    const event = this.reader.event(this.runId, position)
+    if (event.type !== 'GradientComputed') return null
+    return this.variable(event.gradient ?? position, position)
+  }
+
+  forgetGradient(variable: Variable): void {
+    this.gradients.delete(variable)
   }
 
   loadValue(variable: Variable): NDArray {
@@ -110,13 +140,9 @@ export class PastGraph implements Home {
       const read = () => (value !== null ? toNDArray(value) : this.valueOf(source))
       this.keep(this.blank(requiresGrad, role, name, position, value, read), position)
     } else if (event.type === 'GradientComputed') {
-      const value = event.accumulated ?? event.contribution
-      this.keep(
-        this.blank(false, 'variable', null, event.position, value, () =>
-          toNDArray(this.captured(value, event.position)),
-        ),
-        event.position,
-      )
+      const value = event.held === 'accumulated' ? event.accumulated : event.contribution
+      const read = () => this.computed(value, event.position)
+      this.keep(this.blank(false, 'variable', null, event.position, value, read), event.position)
     }
   }
 
@@ -138,12 +164,15 @@ export class PastGraph implements Home {
     const differentiable = event.linked && func.differentiable && inputs.some((input) => input.requiresGrad)
     const outputs = event.outputs.map((output, slot) => {
       const { value } = output
-      const read = () => toNDArray(this.captured(value, position))
-      const requiresGrad = differentiable && isFloating(output.dtype as DType)
       const ref = position + slot * REF_SLOT_UNIT
-      return this.keep(this.blank(requiresGrad, 'variable', null, ref, value, read), ref)
+      const requiresGrad = differentiable && isFloating(output.dtype as DType)
+      const read: () => NDArray = () =>
+        value !== null ? toNDArray(value) : (this.forward.value(variable) ?? this.hindsight.value(ref))
+      const variable = this.blank(requiresGrad, 'variable', null, ref, value, read)
+      return this.keep(variable, ref)
     })
     if (event.linked) {
+      if (event.outputs.some((output) => output.value === null)) this.forward.learn(func, inputs, outputs)
       func.restore(inputs, outputs, position - this.orderOffset, this, position)
       func.scope = event.scope
     }
@@ -206,11 +235,12 @@ export class PastGraph implements Home {
       const event = this.reader.event(this.runId, position)
       switch (event.type) {
         case 'FunctionCalled':
-          return toNDArray(
-            this.captured(event.outputs[Math.floor(ref / REF_SLOT_UNIT)]?.value ?? null, position),
-          )
+          return this.computed(event.outputs[Math.floor(ref / REF_SLOT_UNIT)]?.value ?? null, ref)
         case 'GradientComputed':
-          return toNDArray(this.captured(event.accumulated ?? event.contribution, position))
+          if (event.gradient === null)
+            return this.computed(event.held === 'accumulated' ? event.accumulated : event.contribution, ref)
+          ref = event.gradient
+          continue
         case 'LeafCreated':
         case 'ValueAssigned':
           if (event.value !== null) return toNDArray(event.value)
@@ -223,16 +253,15 @@ export class PastGraph implements Home {
           )
       }
     }
-    throw new TapeError('TAPE_CORRUPT', `a value of run "${this.runName}" has no source`)
+    throw new TapeError(
+      'VALUE_NOT_CAPTURED',
+      `a value of run "${this.runName}" that came from outside is on the tape as its hash only: the run was recorded with capture 'structure'`,
+    )
   }
 
-  private captured(value: RecordedArray | null, position: number): RecordedArray {
-    if (value === null)
-      throw new TapeError(
-        'VALUE_NOT_CAPTURED',
-        `the value made at position ${position} of run "${this.runName}" was not captured; replay the run to compute it again`,
-      )
-    return value
+  /** A value that the run computed: from the tape, or computed again. */
+  private computed(value: RecordedArray | null, ref: Ref): NDArray {
+    return value !== null ? toNDArray(value) : this.hindsight.value(ref)
   }
 
   /** Positions that are neither leaf nor call: a gradient is a variable too. */

@@ -6,11 +6,12 @@
  * tape says which; a replay must not depend on what this process has kept.
  */
 import { scalar } from '../array/ndarray.js'
+import { CAPTURE_BYTES, CapturePolicy } from '../events/capture.js'
 import type { FunctionCalled, Ref, TapeEvent } from '../events/event.js'
 import type { EventStream } from '../events/stream.js'
 import type { Func } from '../graph/func.js'
-import type { PassRequest } from '../graph/recorder.js'
 import { Variable } from '../graph/variable.js'
+import { CheckpointState } from './checkpoint-state.js'
 import { StreamRecorder } from './recorder.js'
 
 export interface ReplayContext {
@@ -25,24 +26,38 @@ export interface ReplayContext {
   replacementFor(ref: Ref): Variable | null
 }
 
+/** Events are made as in the run, but with every array: the tape says which of them it can compare. */
+export class ReplayPolicy extends CapturePolicy {
+  override ofOutput(): typeof CAPTURE_BYTES {
+    return CAPTURE_BYTES
+  }
+
+  override ofOutside(): typeof CAPTURE_BYTES {
+    return CAPTURE_BYTES
+  }
+
+  override ofGradient(): typeof CAPTURE_BYTES {
+    return CAPTURE_BYTES
+  }
+}
+
 export class ReplayRecorder extends StreamRecorder {
   private readonly context: ReplayContext
   /** The call that is being taken down. */
   private calling: Func | null = null
 
-  constructor(stream: EventStream, context: ReplayContext) {
-    super(stream)
+  constructor(stream: EventStream, policy: ReplayPolicy, context: ReplayContext) {
+    super(stream, policy)
     this.context = context
+  }
+
+  /** What stood before the replay began is known under its ref, though another home made it. */
+  override knownRef(variable: Variable): Ref {
+    return variable.home instanceof CheckpointState ? variable.ref : super.knownRef(variable)
   }
 
   override refOf(variable: Variable): Ref {
     return isNumber(variable) ? this.refOfNumber(variable) : super.refOf(variable)
-  }
-
-  override backwardStarted(request: PassRequest): number {
-    const pass = super.backwardStarted(request)
-    this.context.stopIfAborted()
-    return pass
   }
 
   override gradientComputed(
@@ -63,6 +78,7 @@ export class ReplayRecorder extends StreamRecorder {
   }
 
   replacementFor(variable: Variable): Variable | null {
+    this.context.stopIfAborted()
     return this.context.replacementFor(this.knownRef(variable))
   }
 

@@ -5,9 +5,9 @@
  * recorder a live run has. What the engine then emits must be the tape's next events, bit for bit.
  */
 import { currentKernel } from '../array/kernel.js'
-import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
-import { REF_SLOT_UNIT, type Ref, type TapeEvent } from '../events/event.js'
+import { captureFrom, isReplayable } from '../events/capture.js'
+import type { Ref, RunStarted, TapeEvent } from '../events/event.js'
 import { payloadOf } from '../events/pack.js'
 import { EventStream } from '../events/stream.js'
 import { backward, grad } from '../graph/backward.js'
@@ -15,15 +15,21 @@ import type { Attributes } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
 import { recreateFunc } from '../graph/registry.js'
 import { Variable } from '../graph/variable.js'
+import { type CheckpointState, NeedsEarlier } from './checkpoint-state.js'
 import { differenceOf, functionOf, shown, whatOf } from './compare.js'
 import { toNDArray } from './recorded-array.js'
-import { ReplayRecorder } from './replay-recorder.js'
+import { ReplayMemory } from './replay-memory.js'
+import { ReplayPolicy, ReplayRecorder } from './replay-recorder.js'
 
 export interface ReplayOptions {
+  /** Begin at the last checkpoint before this step begins; at the start of the run when not given, or when there is none. */
+  from?: number
   /** Stop after this step (all of it); the whole run when not given. */
   to?: number
   /** Sees each call as it was recomputed: its position, and the variables it made. */
   probe?: (call: { position: number; step: number; function: string; outputs: readonly Variable[] }) => void
+  /** @internal Sees each event as it was recomputed, with all arrays, and as it stands on the tape. */
+  onEvent?: (got: TapeEvent, expected: TapeEvent) => void
   /** Told now and then how far it is, for a progress bar. */
   onProgress?: (position: number) => void
 }
@@ -43,10 +49,49 @@ export interface Divergence {
 /** The verdict of a replay. */
 export interface ReplayReport {
   verdict: 'bit-exact' | 'diverged'
+  /** The step at whose beginning the replay began: that of a checkpoint, or 0 for the start of the run. */
+  from: number
   /** How many events were recomputed and compared. */
   events: number
   kernel: string
   divergence: Divergence | null
+}
+
+/** Throws KERNEL_MISMATCH when this process computes otherwise than the run did. */
+export function checkKernel({ kernel, engine }: RunStarted): void {
+  const own = currentKernel().id
+  if (kernel === own) return
+  throw new TapeError(
+    'KERNEL_MISMATCH',
+    `the run was computed by kernel "${kernel}", this process has "${own}", which may round otherwise; ${
+      kernel.startsWith('blas-')
+        ? 'replay it with GRADTAPE_KERNEL=blas, on the same library, core type and thread count'
+        : `replay it with the kernel that computed it (gradtape ${engine})`
+    }`,
+  )
+}
+
+function checkReplayable(started: RunStarted): void {
+  checkKernel(started)
+  if (isReplayable(captureFrom(started.capture))) return
+  throw new TapeError(
+    'VALUE_NOT_CAPTURED',
+    "the run was recorded with capture 'structure', which keeps no bytes, so there is nothing to compute from; record with 'replayable' to replay",
+  )
+}
+
+/** Where a replay begins, and what it reads. */
+export interface Origin {
+  readonly started: RunStarted
+  /** The events, from position `first` on. */
+  readonly events: Iterable<TapeEvent>
+  readonly first: number
+  /** The step under way before `first`. */
+  readonly step: number
+  /** From position `first` on, the last position that refers to each. */
+  readonly lastUses: Float64Array
+  /** What stood before; null at the start of a run. */
+  readonly before: CheckpointState | null
 }
 
 /** Events between two words on progress. */
@@ -71,12 +116,8 @@ class EndOfTape extends Error {}
  * Throws  KERNEL_MISMATCH    the run was computed by another kernel, whose results this one does not promise
  *         UNREGISTERED_FUNC  the run calls a function this process does not know
  */
-export function replay(
-  events: Iterable<TapeEvent>,
-  lastUses: Float64Array,
-  options: ReplayOptions = {},
-): ReplayReport {
-  const engine = new Replay(events[Symbol.iterator](), lastUses, options)
+export function replay(origin: Origin, options: ReplayOptions = {}): ReplayReport {
+  const engine = new Replay(origin, options)
   const { recorder, linking, scope } = mode
   try {
     return engine.run()
@@ -88,11 +129,9 @@ export function replay(
 }
 
 class Replay {
-  private readonly stream = new EventStream({ eventsMax: 8192, bytesMax: 2 ** 25, ageMaxMs: 2 ** 31 - 1 })
+  private readonly stream: EventStream
   private readonly recorder: ReplayRecorder
-  /** What later events refer to, by position and then by slot; forgotten after the last use. */
-  private readonly variables = new Map<number, Variable[]>()
-  private readonly arrays = new Map<number, NDArray[]>()
+  private readonly memory: ReplayMemory
   /** Events read and not yet compared. */
   private readonly ahead: TapeEvent[] = []
   private compared = 0
@@ -100,26 +139,35 @@ class Replay {
   private abortedAsRecorded = false
   private kernel = currentKernel().id
   private readonly tape: Iterator<TapeEvent>
-  private readonly lastUses: Float64Array
+  private readonly origin: Origin
   private readonly options: ReplayOptions
 
-  constructor(tape: Iterator<TapeEvent>, lastUses: Float64Array, options: ReplayOptions) {
-    this.tape = tape
-    this.lastUses = lastUses
+  constructor(origin: Origin, options: ReplayOptions) {
+    this.tape = origin.events[Symbol.iterator]()
+    this.origin = origin
     this.options = options
-    this.recorder = new ReplayRecorder(this.stream, {
-      identified: (variable, ref) => this.remember(variable, ref),
+    const { first, step } = origin
+    this.stream = new EventStream(
+      { eventsMax: 8192, bytesMax: 2 ** 25, ageMaxMs: 2 ** 31 - 1 },
+      { position: first - 1, step },
+    )
+    this.memory = new ReplayMemory(first, origin.lastUses, origin.before)
+    const policy = new ReplayPolicy(captureFrom(origin.started.capture))
+    this.recorder = new ReplayRecorder(this.stream, policy, {
+      identified: (variable, ref) => this.memory.remember(variable, ref),
       peek: (further) => this.peek(further),
-      known: (ref) => this.variableAt(ref),
+      known: (ref) => this.memory.known(ref),
       stopIfAborted: () => this.stopIfAborted(),
       replacementFor: (ref) => this.replacementFor(ref),
     })
+    if (origin.before !== null) origin.before.recorder = this.recorder
     // Thrown inside a subscriber an error would be lost; kept, it is thrown by the driver.
     this.stream.events$.subscribe((event) => this.compare(event))
   }
 
   run(): ReplayReport {
     mode.recorder = this.recorder
+    checkReplayable(this.origin.started)
     try {
       for (let event = this.peek(); event !== null; event = this.peek()) {
         if (this.options.to !== undefined && event.step > this.options.to) break
@@ -131,22 +179,26 @@ class Replay {
             this.divergence(event, shown(event), 'nothing: the engine made no such event here'),
           )
         }
-        this.forget(event)
+        this.memory.forget(event, this.stream.position)
         this.tellProgress()
       }
-      return { verdict: 'bit-exact', events: this.compared, kernel: this.kernel, divergence: null }
+      return this.report(null)
     } catch (thrown) {
-      if (this.failure instanceof EndOfTape)
-        return { verdict: 'bit-exact', events: this.compared, kernel: this.kernel, divergence: null }
+      if (thrown instanceof NeedsEarlier) throw thrown
+      if (this.failure instanceof EndOfTape) return this.report(null)
       const error = this.failure instanceof Diverged ? this.failure : thrown
-      if (error instanceof Diverged)
-        return {
-          verdict: 'diverged',
-          events: this.compared,
-          kernel: this.kernel,
-          divergence: error.divergence,
-        }
+      if (error instanceof Diverged) return this.report(error.divergence)
       throw error
+    }
+  }
+
+  private report(divergence: Divergence | null): ReplayReport {
+    return {
+      verdict: divergence === null ? 'bit-exact' : 'diverged',
+      from: this.origin.step,
+      events: this.compared,
+      kernel: this.kernel,
+      divergence,
     }
   }
 
@@ -162,22 +214,8 @@ class Replay {
   /** Does what the event tells of, so that the engine emits it again. */
   private perform(event: TapeEvent): void {
     switch (event.type) {
-      case 'RunStarted': {
-        if (event.kernel !== this.kernel) {
-          throw new TapeError(
-            'KERNEL_MISMATCH',
-            `the run was computed by kernel "${event.kernel}", this process has "${this.kernel}", which may round otherwise; ${
-              event.kernel.startsWith('blas-')
-                ? 'replay it with GRADTAPE_KERNEL=blas, on the same library, core type and thread count'
-                : `replay it with the kernel that computed it (gradtape ${event.engine})`
-            }`,
-          )
-        }
-        this.stream.append(payloadOf(event))
-        return
-      }
       case 'LeafCreated': {
-        const array = event.value !== null ? toNDArray(event.value) : this.array(event.source!, event)
+        const array = event.value !== null ? toNDArray(event.value) : this.memory.array(event.source!, event)
         const leaf = new Variable(array, event.requiresGrad, event.role)
         leaf.setNameQuietly(event.name)
         this.recorder.enter(leaf)
@@ -189,7 +227,7 @@ class Replay {
         mode.scope = event.scope
         let outputs: Variable[]
         try {
-          outputs = func.applyAll(...event.inputs.map((ref) => this.variable(ref, event)))
+          outputs = func.applyAll(...event.inputs.map((ref) => this.memory.variable(ref, event)))
         } catch (error) {
           if (error instanceof Diverged || !(error instanceof TapeError)) throw error
           throw new Diverged(this.divergence(event, shown(event), `an error: ${error.message}`))
@@ -204,13 +242,15 @@ class Replay {
         return
       }
       case 'BackwardStarted': {
-        const roots = event.roots.map((ref) => this.variable(ref, event))
-        const gradients = event.gradients.map((ref) => (ref === null ? undefined : this.variable(ref, event)))
+        const roots = event.roots.map((ref) => this.memory.variable(ref, event))
+        const gradients = event.gradients.map((ref) =>
+          ref === null ? undefined : this.memory.variable(ref, event),
+        )
         const { createGraph, retainGrad } = event
         try {
           if (event.targets === null) backward(roots[0]!, { gradient: gradients[0], createGraph, retainGrad })
           else {
-            const targets = event.targets.map((ref) => this.variable(ref, event))
+            const targets = event.targets.map((ref) => this.memory.variable(ref, event))
             grad(roots, targets, { createGraph, gradients: gradients as Variable[] })
           }
         } catch (error) {
@@ -219,32 +259,39 @@ class Replay {
         return
       }
       case 'GradientCleared':
-        this.variable(event.variable, event).clearGrad()
+        this.memory.variable(event.variable, event).clearGrad()
         return
       case 'GradientAssigned':
-        this.variable(event.variable, event).grad = this.variable(event.gradient, event)
+        this.memory.variable(event.variable, event).grad = this.memory.variable(event.gradient, event)
         return
       case 'ValueAssigned':
-        this.variable(event.variable, event).data =
-          event.value !== null ? toNDArray(event.value) : this.array(event.source!, event)
+        this.memory.variable(event.variable, event).data =
+          event.value !== null ? toNDArray(event.value) : this.memory.array(event.source!, event)
         return
       case 'VariableNamed':
-        this.variable(event.variable, event).name = event.name
+        this.memory.variable(event.variable, event).name = event.name
         return
       case 'VariableUnchained':
-        this.variable(event.variable, event).unchain()
+        this.memory.variable(event.variable, event).unchain()
         return
       case 'MetricLogged': {
         if (event.variable !== null) {
-          const value = this.variable(event.variable, event).item()
+          const value = this.memory.variable(event.variable, event).item()
           if (!Object.is(value, event.value))
             throw new Diverged(this.divergence(event, String(event.value), String(value)))
         }
         this.stream.append(payloadOf(event))
         return
       }
-      case 'StepStarted':
       case 'CheckpointTaken':
+        this.stream.append({
+          type: 'CheckpointTaken',
+          variables: event.variables,
+          values: event.variables.map((ref) => this.memory.variable(ref, event).data),
+        })
+        return
+      case 'RunStarted':
+      case 'StepStarted':
       case 'NoteAdded':
       case 'RunFinished':
         this.stream.append(payloadOf(event))
@@ -277,6 +324,7 @@ class Replay {
       if (difference !== null)
         throw new Diverged(this.divergence(expected, difference.expected, difference.got))
       this.compared++
+      this.options.onEvent?.(got, expected)
       this.runEnded = expected.type === 'RunFinished'
       this.abortedAsRecorded = expected.type === 'BackwardAborted'
       // A pass with createGraph makes calls that nobody performs; where they were made stands in their events.
@@ -332,81 +380,6 @@ class Replay {
     mode.recorder = this.recorder
     for (; further > 0 && this.failure === null; further--) this.perform(this.peek()!)
     Object.assign(mode, { recorder: before.recorder, linking: before.linking, scope: before.scope })
-    return this.failure === null ? this.variable(found.gradient, found) : null
-  }
-
-  private remember(variable: Variable, ref: Ref): void {
-    const position = ref % REF_SLOT_UNIT
-    if ((this.lastUses[position] ?? 0) === 0) return
-    const slot = Math.floor(ref / REF_SLOT_UNIT)
-    listAt(this.variables, position)[slot] = variable
-    listAt(this.arrays, position)[slot] = variable.data
-  }
-
-  private forget(event: TapeEvent): void {
-    if (event.type === 'ValueAssigned' && event.value !== null && this.lastUses[event.position]! > 0) {
-      listAt(this.arrays, event.position)[0] = this.variable(event.variable, event).data
-    }
-    for (const ref of refsOf(event)) {
-      const position = ref % REF_SLOT_UNIT
-      if (this.lastUses[position]! <= this.stream.position) {
-        this.variables.delete(position)
-        this.arrays.delete(position)
-      }
-    }
-  }
-
-  private variable(ref: Ref, event: TapeEvent): Variable {
-    return this.variableAt(ref) ?? this.unknown(ref, event)
-  }
-
-  private variableAt(ref: Ref): Variable | null {
-    return this.variables.get(ref % REF_SLOT_UNIT)?.[Math.floor(ref / REF_SLOT_UNIT)] ?? null
-  }
-
-  private array(ref: Ref, event: TapeEvent): NDArray {
-    return this.arrays.get(ref % REF_SLOT_UNIT)?.[Math.floor(ref / REF_SLOT_UNIT)] ?? this.unknown(ref, event)
-  }
-
-  private unknown(ref: Ref, event: TapeEvent): never {
-    throw new TapeError(
-      'TAPE_CORRUPT',
-      `event ${event.position} (${event.type}) refers to ${ref}, which made no variable`,
-    )
-  }
-}
-
-function listAt<T>(map: Map<number, T[]>, position: number): T[] {
-  let list = map.get(position)
-  if (list === undefined) {
-    list = []
-    map.set(position, list)
-  }
-  return list
-}
-
-function refsOf(event: TapeEvent): readonly Ref[] {
-  switch (event.type) {
-    case 'FunctionCalled':
-      return event.inputs
-    case 'LeafCreated':
-      return event.source === null ? [] : [event.source]
-    case 'ValueAssigned':
-      return event.source === null ? [event.variable] : [event.variable, event.source]
-    case 'BackwardStarted':
-      return [...event.roots, ...event.gradients.filter((ref) => ref !== null), ...(event.targets ?? [])]
-    case 'GradientComputed':
-      return event.gradient === null ? [event.variable] : [event.variable, event.gradient]
-    case 'GradientAssigned':
-    case 'GradientReplaced':
-      return [event.variable, event.gradient]
-    case 'GradientCleared':
-    case 'VariableNamed':
-    case 'VariableUnchained':
-      return [event.variable]
-    case 'MetricLogged':
-      return event.variable === null ? [] : [event.variable]
-    default:
-      return []
+    return this.failure === null ? this.memory.variable(found.gradient, found) : null
   }
 }

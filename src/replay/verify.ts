@@ -1,13 +1,14 @@
 /** Walks the hash chain of a tape: recomputes every hash from what the tables say, so any edit is found. */
 
 import { TapeError } from '../errors.js'
+import { hashOf } from '../events/content.js'
 import type { RecordedArray } from '../events/event.js'
 import { Packer, payloadOf } from '../events/pack.js'
-import { chainHash, GENESIS } from '../store/chain.js'
+import { SummarizedArray } from '../events/summarized-array.js'
+import { chainHash, contentDigest, GENESIS, materializedHash } from '../store/chain.js'
 import { checkFile, checkNothingOutside, checkValues } from '../store/integrity.js'
 import { Reader } from '../store/reader.js'
 import { StoredArray } from '../store/stored-array.js'
-import { hashOf } from '../store/value.js'
 
 /** What walking the hash chain found. */
 export interface VerifyReport {
@@ -47,7 +48,6 @@ export function verifyChain(reader: Reader, onProgress?: (events: number) => voi
 
 function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number) => void): void {
   const packers = new Map<number, Packer>()
-  const values = new Set<number>()
   let before: Buffer = GENESIS
   for (const commit of reader.commits()) {
     let packer = packers.get(commit.run_id)
@@ -58,6 +58,19 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
     const where = `batch ${commit.id} (run ${commit.run_id}, events ${commit.first_position} to ${commit.first_position + commit.event_count - 1})`
     if (commit.id !== report.batches + 1)
       throw new TapeError('TAPE_CORRUPT', `${where} expected to be batch ${report.batches + 1}`)
+    if (commit.event_count === 0) {
+      const rows = reader.materializedBy(commit.id, commit.run_id)
+      const hash = materializedHash(before, commit.run_id, commit.committed_at, rows)
+      if (rows.length === 0 || commit.first_position !== 0 || !hash.equals(commit.hash))
+        throw new TapeError(
+          'TAPE_CORRUPT',
+          `batch ${commit.id} (values of run ${commit.run_id} that were computed again) does not have the hash it was written with: it, or what came before it, was changed`,
+        )
+      before = commit.hash
+      report.batches++
+      report.head = hash.toString('hex')
+      continue
+    }
     if (commit.first_position !== packer.position + 1) {
       throw new TapeError('TAPE_CORRUPT', `${where} expected to begin at position ${packer.position + 1}`)
     }
@@ -82,8 +95,7 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
     }
     const batch = packer.take()
     if (batch === null) throw new TapeError('TAPE_CORRUPT', `${where} is empty`)
-    for (const value of batch.values) if (value instanceof StoredArray) values.add(value.valueId)
-    const hash = chainHash(before, commit.run_id, commit.committed_at, batch, batch.values.map(contentHash))
+    const hash = chainHash(before, commit.run_id, commit.committed_at, batch, batch.values.map(digestOf))
     if (!hash.equals(commit.hash))
       throw new TapeError(
         'TAPE_CORRUPT',
@@ -95,15 +107,15 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
     report.head = hash.toString('hex')
     onProgress?.(report.events)
   }
-  checkNothingOutside(
-    reader.db,
-    new Map([...packers].map(([runId, packer]) => [runId, packer.position])),
-    values.size,
-  )
+  checkNothingOutside(reader.db, new Map([...packers].map(([runId, packer]) => [runId, packer.position])))
 }
 
-function contentHash(value: RecordedArray): Buffer {
+function digestOf(value: RecordedArray): Buffer {
   if (value instanceof StoredArray) return value.hash
+  if (value instanceof SummarizedArray) {
+    const { hash } = value.summary
+    return contentDigest(hash === null ? null : Buffer.from(hash, 'hex'), value.summary)
+  }
   // One-element values stand in the words; an array that is not from the value table is a reader's mistake.
   return hashOf(value.dtype, Buffer.from(value.data.buffer, value.data.byteOffset, value.data.byteLength))
 }

@@ -2,13 +2,17 @@
  * Cuts the packed events of a batch into blocks, and each block into what repeats (its template's key) and what does not
  * (its slots). Events that are few and looked up by themselves (steps, metrics, facts) get rows of their own.
  */
+
+import { CAPTURE_BYTES, CAPTURE_HASH } from '../events/capture.js'
 import { EVENT_KIND, REF_SLOT_UNIT, type Ref } from '../events/event.js'
-import { type PackedBatch, VALUE_ARRAY, VALUE_NONE } from '../events/pack.js'
+import { type PackedBatch, VALUE_NONE, VALUE_SCALAR } from '../events/pack.js'
+import { plainToText } from '../events/plain.js'
 import type { RowBuffer } from './row-buffer.js'
 import { SlotBuffer } from './slots.js'
 import type { TemplateStore } from './template.js'
 import type { TextNumbers } from './text-numbers.js'
-import { toScalar } from './value.js'
+import { SUMMARY_SLOTS, toScalar } from './value.js'
+import type { StoredValue } from './value-store.js'
 
 /** `id` of an event is run × this + position. */
 export const RUN_UNIT = 2 ** 32
@@ -23,6 +27,7 @@ export const ROW_COLUMNS = {
   _step: ['id', 'step', 'elapsed_ms'],
   _metric: ['id', 'step', 'name_id', 'scalar', 'variable'],
   _fact: ['id', 'step', 'kind', 'subject', 'payload'],
+  _checkpoint_value: ['id', 'ordinal', 'form_id', 'value_id', 'scalar'],
 } as const
 export type Rows = { [table in keyof typeof ROW_COLUMNS]: RowBuffer }
 
@@ -46,7 +51,7 @@ export class BlockCutter {
   private own = 0
   private runBase = 0
   private segments: Segments = { current: 1, previous: 1 }
-  private stored: readonly { id: number }[] = []
+  private stored: readonly StoredValue[] = []
   private readonly texts: TextNumbers
   private readonly templates: TemplateStore
   private readonly rows: Rows
@@ -58,7 +63,7 @@ export class BlockCutter {
   }
 
   /** Writes the rows of a batch; gives the segments as they are after it. */
-  write(batch: PackedBatch, runId: number, stored: readonly { id: number }[], segments: Segments): Segments {
+  write(batch: PackedBatch, runId: number, stored: readonly StoredValue[], segments: Segments): Segments {
     this.words = batch.words
     this.at = 0
     this.step = batch.firstStep
@@ -195,6 +200,8 @@ export class BlockCutter {
       row.add(toScalar(this.word()))
       row.add(this.word() || null)
       row.endRow()
+    } else if (kind === EVENT_KIND.CheckpointTaken) {
+      this.checkpoint(id)
     } else {
       const payload = this.texts.content(this.word())
       const subject: unknown = JSON.parse(payload).variable
@@ -206,6 +213,29 @@ export class BlockCutter {
       row.add(payload)
       row.endRow()
     }
+  }
+
+  private checkpoint(id: number): void {
+    const variables: Ref[] = []
+    const count = this.word()
+    const row = this.rows._checkpoint_value
+    for (let i = 0; i < count; i++) {
+      variables.push(this.word())
+      row.add(id)
+      row.add(i)
+      row.add(this.texts.id('_array_form', this.word()))
+      const [tag, payload] = [this.word(), this.word()]
+      row.add(tag === VALUE_SCALAR ? null : this.stored[payload]!.id)
+      row.add(tag === VALUE_SCALAR ? toScalar(payload) : null)
+      row.endRow()
+    }
+    const fact = this.rows._fact
+    fact.add(id)
+    fact.add(this.step)
+    fact.add(EVENT_KIND.CheckpointTaken)
+    fact.add(null)
+    fact.add(plainToText({ variables }, 'checkpoint'))
+    fact.endRow()
   }
 
   /** A reference as templates hold it: so many positions back, or minus the ref itself when it lies far back. */
@@ -225,19 +255,28 @@ export class BlockCutter {
     return Math.abs(this.base - ref) <= RELATIVE_MAX ? this.base - ref + 0.5 : this.encoded(ref)
   }
 
-  /** The slots of `count` values; trailing values that were not captured take none. Gives how many were taken. */
+  /**
+   * The slots of `count` values; trailing values that were not captured take none, and summaries take six each (then all
+   * of the values are summaries). Gives how many slots were taken.
+   */
   private values(count: number): number {
     let taken = 0
+    let width = 1
     for (let i = 0; i < count; i++) {
       const tag = this.word()
       const payload = this.word()
       if (tag === VALUE_NONE) continue
       for (; taken < i; taken++) this.slots.addNothing()
-      if (tag === VALUE_ARRAY) this.slots.addValue(this.stored[payload]!.id)
-      else this.slots.addNumber(payload)
+      if (tag === VALUE_SCALAR) this.slots.addNumber(payload)
+      else if (tag === CAPTURE_BYTES) this.slots.addValue(this.stored[payload]!.id)
+      else if (tag === CAPTURE_HASH) this.slots.addHashed(this.stored[payload]!.id)
+      else {
+        this.slots.addSummary(this.stored[payload]!.summary)
+        width = SUMMARY_SLOTS
+      }
       taken = i + 1
     }
-    return taken
+    return taken * width
   }
 
   private put(word: number): void {

@@ -1,6 +1,7 @@
 /** From blocks back to events: a template's lists, with the block's place and slots filled in. */
 import { TapeError } from '../errors.js'
 import {
+  type ArraySummary,
   EVENT_VERSION,
   type FunctionCalled,
   type RecordedArray,
@@ -16,8 +17,15 @@ import { SlotReader } from './slots.js'
 import { StoredArray, ValueRows } from './stored-array.js'
 import { decodeRef, type TemplateLists } from './template.js'
 import type { TextReader } from './text-reader.js'
+import { SUMMARY_SLOTS } from './value.js'
 
 const TEMPLATES_KEPT_MAX = 4096
+
+interface Content {
+  value: RecordedArray | null
+  summary: ArraySummary | null
+}
+const NO_CONTENT: Content = { value: null, summary: null }
 
 export interface Block {
   /** Position of its first event. */
@@ -105,7 +113,7 @@ export class BlockReader {
       const position = place(leaf[0]!)
       if (position < 0) continue
       const { role, requiresGrad, name, dtype, shape } = this.texts.leafForm(leaf[3]!)
-      const value = leaf[2]! > 0 ? this.value(slots, leaf[1]!, dtype, shape) : null
+      const content = leaf[2]! > 0 ? this.content(slots, leaf[1]!, dtype, shape) : NO_CONTENT
       found[position - from] = {
         type: 'LeafCreated',
         version: EVENT_VERSION,
@@ -117,7 +125,7 @@ export class BlockReader {
         dtype,
         shape,
         source: refOrNull(leaf[4]!, position, base),
-        value,
+        ...content,
       } as TapeEvent
     }
     for (const call of template.calls) {
@@ -138,6 +146,14 @@ export class BlockReader {
         number,
       ]
       const { dtype, shape } = this.texts.arrayForm(form)
+      const width = taken < SUMMARY_SLOTS ? 1 : SUMMARY_SLOTS
+      const read = (part: number): Content => {
+        if (taken <= part * width) return NO_CONTENT
+        if (width === 1) return this.content(slots, slot + part, dtype, shape)
+        return { value: null, summary: { ...slots.summary(slot + part * width), hash: null } }
+      }
+      const contribution = read(0)
+      const accumulated = read(1)
       found[position - from] = {
         type: 'GradientComputed',
         version: EVENT_VERSION,
@@ -148,9 +164,11 @@ export class BlockReader {
         dtype,
         shape,
         gradient: refOrNull(maker, position, base),
-        contribution: taken > 0 ? this.value(slots, slot, dtype, shape) : null,
+        contribution: contribution.value,
+        contributionSummary: contribution.summary,
         held: HELD[held],
-        accumulated: taken > 1 ? this.value(slots, slot + 1, dtype, shape) : null,
+        accumulated: accumulated.value,
+        accumulatedSummary: accumulated.summary,
       } as TapeEvent
     }
     for (const assignment of template.assignments) {
@@ -174,7 +192,7 @@ export class BlockReader {
         dtype,
         shape,
         source: refOrNull(source, position, base),
-        value: taken > 0 ? this.value(slots, slot, dtype, shape) : null,
+        ...(taken > 0 ? this.content(slots, slot, dtype, shape) : NO_CONTENT),
       }
     }
     for (const clear of template.clears) {
@@ -213,7 +231,7 @@ export class BlockReader {
     const outputs = forms.map(({ dtype, shape }, i) => ({
       dtype,
       shape,
-      value: i < taken ? this.value(slots, slot + i, dtype, shape) : null,
+      value: i < taken ? this.content(slots, slot + i, dtype, shape).value : null,
     }))
     return {
       type: 'FunctionCalled',
@@ -229,15 +247,14 @@ export class BlockReader {
     }
   }
 
-  private value(
-    slots: SlotReader,
-    slot: number,
-    dtype: string,
-    shape: readonly number[],
-  ): RecordedArray | null {
+  /** What a slot holds of an array. */
+  private content(slots: SlotReader, slot: number, dtype: string, shape: readonly number[]): Content {
     const valueId = slots.valueId(slot)
-    if (valueId > 0) return new StoredArray(this.values, valueId, dtype, shape)
-    return slots.isNothing(slot) ? null : new ScalarValue(slots.number(slot), dtype, shape)
+    if (valueId > 0) return { value: new StoredArray(this.values, valueId, dtype, shape), summary: null }
+    if (slots.isNothing(slot)) return NO_CONTENT
+    const hashedId = slots.hashedId(slot)
+    if (hashedId > 0) return { value: null, summary: this.values.summary(hashedId) }
+    return { value: new ScalarValue(slots.number(slot), dtype, shape), summary: null }
   }
 
   private templateOf(id: number): TemplateLists {

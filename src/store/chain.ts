@@ -5,7 +5,9 @@
 import crypto from 'node:crypto'
 import os from 'node:os'
 import { TapeError } from '../errors.js'
+import type { Summary } from '../events/content.js'
 import type { PackedBatch } from '../events/pack.js'
+import { numbersOf } from './value.js'
 
 /** The hash before the first. */
 export const GENESIS = Buffer.alloc(32)
@@ -17,16 +19,48 @@ if (os.endianness() !== 'LE') {
   )
 }
 
+/** A value that was computed again after the run. */
+export interface MaterializedRow {
+  /** run × 2³² + position of the event that made it. */
+  readonly id: number
+  readonly part: number
+  /** Of the value's content; null for one element. */
+  readonly hash: string | null
+  readonly scalar: number | string | null
+}
+
+/** The hash of a commit that holds no events, but values that were computed again. */
+export function materializedHash(
+  before: Buffer,
+  runId: number,
+  committedAt: string,
+  rows: readonly MaterializedRow[],
+): Buffer {
+  const hash = crypto.createHash('sha256')
+  hash.update(before)
+  hash.update(
+    JSON.stringify([runId, committedAt, rows.map(({ id, part, hash, scalar }) => [id, part, hash, scalar])]),
+  )
+  return hash.digest()
+}
+
+/** What the chain covers of an array: the hash of its content, or its summary, or both, whatever is kept of it. */
+export function contentDigest(hash: Buffer | null, summary: Summary | null): Buffer {
+  const numbers = summary === null ? null : Buffer.from(Float64Array.from(numbersOf(summary)).buffer)
+  if (numbers === null) return hash!
+  return hash === null ? numbers : Buffer.concat([hash, numbers])
+}
+
 /**
- * SHA-256 over the hash before, where the batch stands, the packed words of its events, its texts, and the hashes of its
- * larger values.
+ * SHA-256 over the hash before, where the batch stands, the packed words of its events, its texts, and the digests of
+ * its larger values.
  */
 export function chainHash(
   before: Buffer,
   runId: number,
   committedAt: string,
   batch: Pick<PackedBatch, 'firstPosition' | 'firstStep' | 'count' | 'words' | 'texts' | 'firstText'>,
-  valueHashes: readonly Buffer[],
+  digests: readonly Buffer[],
 ): Buffer {
   const place = Float64Array.of(
     runId,
@@ -35,7 +69,7 @@ export function chainHash(
     batch.count,
     batch.firstText,
     batch.texts.length,
-    valueHashes.length,
+    digests.length,
   )
   const hash = crypto.createHash('sha256')
   hash.update(before)
@@ -43,6 +77,6 @@ export function chainHash(
   hash.update(committedAt)
   hash.update(new Uint8Array(batch.words.buffer, batch.words.byteOffset, batch.words.byteLength))
   hash.update(JSON.stringify(batch.texts))
-  for (const valueHash of valueHashes) hash.update(valueHash)
+  for (const digest of digests) hash.update(digest)
   return hash.digest()
 }

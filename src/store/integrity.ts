@@ -3,16 +3,18 @@
  * because it follows from what it does cover (summaries, marks, hashes of contents).
  */
 import { TapeError } from '../errors.js'
+import { hashOf, summaryOf } from '../events/content.js'
 import { plainToText, textToPlain } from '../events/plain.js'
 import { RUN_UNIT } from './block-cutter.js'
 import { type Connection, sqliteError } from './database.js'
 import { checkSchema } from './migrations.js'
 import { SlotReader } from './slots.js'
+import { ValueRows } from './stored-array.js'
 import { marksOf, templateHash } from './template.js'
 import { TextReader } from './text-reader.js'
-import { arrayFromBytes, hashOf, summaryOf } from './value.js'
+import { arrayFromBytes } from './value.js'
 
-const EVENT_TABLES = ['_block', '_step', '_metric', '_fact'] as const
+const EVENT_TABLES = ['_block', '_step', '_metric', '_fact', '_checkpoint_value', '_materialized'] as const
 
 interface ValueRow {
   id: number
@@ -65,7 +67,23 @@ export function checkFile(db: Connection): void {
       _array_form: new Set(),
       _text: new Set(),
     }
-    checkBlocks(db, checkTemplates(db, used), used)
+    const values: NamedValues = new Map()
+    checkBlocks(db, checkTemplates(db, used), used, values)
+    checkCheckpoints(db)
+    for (const { form_id, value_id } of db
+      .prepare<[], { form_id: number; value_id: number | null }>(
+        'SELECT form_id, value_id FROM _checkpoint_value',
+      )
+      .iterate()) {
+      used._array_form.add(form_id)
+      if (value_id !== null) values.set(value_id, true)
+    }
+    for (const id of db
+      .prepare('SELECT value_id FROM _materialized WHERE value_id IS NOT NULL')
+      .pluck()
+      .iterate())
+      values.set(id as number, true)
+    checkNamed(db, values)
     checkTexts(db, used)
     checkFacts(db)
   })
@@ -76,7 +94,11 @@ export function checkValues(db: Connection): number {
   return reading('values', () => {
     const ids = db.prepare('SELECT id FROM _value ORDER BY id').pluck().all() as number[]
     const get = db.prepare<[number], ValueRow>('SELECT * FROM _value WHERE id = ?')
-    for (const id of ids) checkValue(get.get(id)!)
+    const rows = new ValueRows(db)
+    for (const id of ids) {
+      const row = get.get(id)!
+      checkValue({ ...row, bytes: row.bytes ?? rows.content(id).bytes })
+    }
     return ids.length
   })
 }
@@ -96,18 +118,55 @@ function checkValue(row: ValueRow): void {
   if (!same) changed('summary')
 }
 
-/**
- * Throws TAPE_CORRUPT when a table holds events that no batch closed, or there are more values than the `valueCount` that
- * events name. `lastPositions` is by run.
- */
-export function checkNothingOutside(
-  db: Connection,
-  lastPositions: ReadonlyMap<number, number>,
-  valueCount: number,
-): void {
+/** Each row of a checkpoint belongs to one, and they are numbered without gaps. */
+function checkCheckpoints(db: Connection): void {
+  const odd = db
+    .prepare(
+      `SELECT k.id AS id FROM _checkpoint_value k LEFT JOIN _fact f ON f.id = k.id AND f.kind = 11
+       GROUP BY k.id HAVING max(f.id) IS NULL OR min(k.ordinal) <> 0 OR max(k.ordinal) <> count(*) - 1
+       OR count(*) <> json_array_length(max(f.payload), '$.variables')`,
+    )
+    .pluck()
+    .get() as number | undefined
+  if (odd !== undefined)
+    corrupt(
+      `event ${odd % RUN_UNIT} of run ${Math.floor(odd / RUN_UNIT)} does not hold the values of a checkpoint`,
+    )
+}
+
+/** Values that are named, by id, and whether their bytes are kept. */
+type NamedValues = Map<number, boolean>
+
+/** Every value is named by an event and has the bytes it should have, and every chunk belongs to a value that has no bytes in its own row. */
+function checkNamed(db: Connection, named: NamedValues): void {
+  for (const id of db.prepare('SELECT id FROM _value').pluck().iterate())
+    if (!named.has(id as number)) corrupt(`no event names value ${id}`)
+  const hasBytes = db
+    .prepare(
+      'SELECT bytes IS NOT NULL OR EXISTS (SELECT 1 FROM _chunk WHERE value_id = _value.id) FROM _value WHERE id = ?',
+    )
+    .pluck()
+  for (const [id, withBytes] of named)
+    if (withBytes && hasBytes.get(id) !== 1) corrupt(`the bytes of value ${id} are missing`)
+  const stray = db
+    .prepare(
+      'SELECT value_id FROM _chunk c LEFT JOIN _value v ON v.id = c.value_id WHERE v.id IS NULL OR v.bytes IS NOT NULL',
+    )
+    .pluck()
+    .get()
+  if (stray !== undefined) corrupt(`there are chunks of value ${stray}, which has none`)
+  const gap = db
+    .prepare(
+      'SELECT value_id FROM _chunk GROUP BY value_id HAVING min(ordinal) <> 0 OR max(ordinal) <> count(*) - 1',
+    )
+    .pluck()
+    .get()
+  if (gap !== undefined) corrupt(`a chunk of value ${gap} is missing`)
+}
+
+/** Throws TAPE_CORRUPT when a table holds events that no batch closed. `lastPositions` is by run. */
+export function checkNothingOutside(db: Connection, lastPositions: ReadonlyMap<number, number>): void {
   reading('the tables', () => {
-    const values = db.prepare<[], { n: number }>('SELECT count(*) AS n FROM _value').get()!.n
-    if (values !== valueCount) corrupt(`there are ${values} values, but events name ${valueCount}`)
     for (const table of EVENT_TABLES) {
       const rows = db
         .prepare<[], { run: number; first: number; last: number }>(
@@ -175,7 +234,12 @@ function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUs
 }
 
 /** Blocks follow each other without gaps; each says the step it is in, and has the slots that its template takes. */
-function checkBlocks(db: Connection, templates: ReadonlyMap<number, TemplateUse>, used: UsedTexts): void {
+function checkBlocks(
+  db: Connection,
+  templates: ReadonlyMap<number, TemplateUse>,
+  used: UsedTexts,
+  values: NamedValues,
+): void {
   const seen = new Set<number>()
   const stepOf = db.prepare<[number, number], { step: number }>(
     'SELECT step FROM _step WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1',
@@ -202,7 +266,10 @@ function checkBlocks(db: Connection, templates: ReadonlyMap<number, TemplateUse>
       corrupt(`${where} says base ${base}, which its template does not use`)
     if ((slots?.length ?? 0) !== 8 * template.slots)
       corrupt(`${where} has ${(slots?.length ?? 0) / 8} slots, its template takes ${template.slots}`)
-    for (const slot of template.textSlots) used._text.add(new SlotReader(slots).textId(slot))
+    const reader = new SlotReader(slots)
+    for (const slot of template.textSlots) used._text.add(reader.textId(slot))
+    for (const { id: value, withBytes } of reader.values())
+      if (withBytes || !values.has(value)) values.set(value, withBytes)
   }
   for (const id of templates.keys()) if (!seen.has(id)) corrupt(`no block names template ${id}`)
 }

@@ -1,11 +1,14 @@
 /** Finds things in a run without reading all of it: by name, by step, by version. Answers in positions and refs. */
 import { TapeError } from '../errors.js'
-import { EVENT_KIND, REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { EVENT_KIND, REF_SLOT_UNIT, type RecordedArray, type Ref } from '../events/event.js'
+import { ScalarValue } from '../events/scalar-value.js'
 import { RUN_UNIT } from './block-cutter.js'
 import { type Block, BlockReader } from './block-reader.js'
 import { type Connection, type Statement, sqliteError } from './database.js'
+import { StoredArray, ValueRows } from './stored-array.js'
 import { decodeRef } from './template.js'
-import { TextReader } from './text-reader.js'
+import { type ArrayForm, TextReader } from './text-reader.js'
+import { fromScalar } from './value.js'
 
 /** What a variable was from some position on. */
 export interface VersionRow {
@@ -19,20 +22,25 @@ export interface VersionRow {
 
 /** Positions read at once; no block is longer. */
 const PAGE = 8192
+/** And when looking back for a gradient, which is near as a rule. */
+const GRADIENT_PAGE = 1024
 
 export class Lookup {
   private readonly db: Connection
   private readonly runId: number
   private readonly base: number
   private versionedRefs: Set<Ref> | null = null
+  private readonly targetedPasses = new Map<number, boolean>()
   private readonly statements = new Map<string, Statement>()
   private readonly versionAt = new Map<Ref, VersionRow[]>()
   private readonly blocks: BlockReader
   private readonly texts: TextReader
+  private readonly values: ValueRows
 
   constructor(db: Connection, runId: number) {
     this.db = db
     this.texts = new TextReader(db)
+    this.values = new ValueRows(db)
     this.blocks = new BlockReader(db, this.texts)
     this.runId = runId
     this.base = runId * RUN_UNIT
@@ -114,12 +122,13 @@ export class Lookup {
     return rows.map((row) => row.name).filter((name) => name !== null)
   }
 
-  /** The name of a variable: the last it was given. */
-  nameOf(ref: Ref): string | null {
+  /** The name of a variable: the last it was given before `position`. */
+  nameOf(ref: Ref, before: number = RUN_UNIT - 1): string | null {
     const given = this.get<{ name: string | null }>(
-      `SELECT json_extract(payload, '$.name') AS name FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.VariableNamed} AND subject = ? ORDER BY id DESC LIMIT 1`,
+      `SELECT json_extract(payload, '$.name') AS name FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.VariableNamed} AND subject = ? AND id < ? ORDER BY id DESC LIMIT 1`,
       this.runId,
       ref,
+      this.base + before,
     )
     if (given !== undefined) return given.name
     const position = ref % REF_SLOT_UNIT
@@ -159,25 +168,28 @@ export class Lookup {
     return this.unchained(ref, 'before', position) !== null
   }
 
-  /** Of each position of the run, the last that refers to it; for who reads the run in order and wants to forget. */
-  lastUses(lastPosition: number): Float64Array {
-    const uses = new Float64Array(lastPosition + 1)
+  /**
+   * Of each position from `from` to `to`, at its index from `from`, the last position up to `to` that refers to it; for
+   * who reads the run in order and wants to forget.
+   */
+  lastUses(from: number, to: number): Float64Array {
+    const uses = new Float64Array(Math.max(0, to - from + 1))
     const note = (ref: unknown, id: number) => {
       if (typeof ref !== 'number') return
-      const used = ref % REF_SLOT_UNIT
+      const used = (ref % REF_SLOT_UNIT) - from
       const position = id - this.base
-      if (used <= lastPosition && uses[used]! < position) uses[used] = position
+      if (used >= 0 && used < uses.length && uses[used]! < position) uses[used] = position
     }
     const rows = (sql: string, each: (row: unknown[]) => void) => {
       for (const row of this.db
         .prepare(sql)
         .raw()
-        .all(this.base + 1, this.base + lastPosition) as unknown[][])
+        .all(this.base + from, this.base + to) as unknown[][])
         each(row)
     }
     this.reading(() => {
-      for (let start = 1; start <= lastPosition; start += PAGE) {
-        for (const block of this.blocks.blocks(this.runId, start, Math.min(lastPosition, start + PAGE - 1)))
+      for (let start = from; start <= to; start += PAGE) {
+        for (const block of this.blocks.blocks(this.runId, start, Math.min(to, start + PAGE - 1)))
           noteBlock(block, (ref, position) => note(ref, this.base + position))
       }
       rows('SELECT id, variable FROM _metric WHERE id BETWEEN ? AND ?', (row) =>
@@ -191,6 +203,103 @@ export class Lookup {
       )
     })
     return uses
+  }
+
+  /** Positions of the checkpoints before `position`, the latest first. */
+  checkpointsBefore(position: number): number[] {
+    return this.all<{ id: number }>(
+      `SELECT id FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.CheckpointTaken} AND id < ? ORDER BY id DESC`,
+      this.runId,
+      this.base + position,
+    ).map((row) => row.id - this.base)
+  }
+
+  /** The last gradient of a range that a pass left in the variable, whether or not it was cleared since; null for none. */
+  lastGradient(ref: Ref, from: number, to: number): number | null {
+    return this.gradientWithin(ref, Math.max(from, (ref % REF_SLOT_UNIT) + 1), to, false)
+  }
+
+  /**
+   * The event that left the gradient which the variable holds just before `position`: a GradientComputed that it kept or a
+   * GradientAssigned. Null when it holds none.
+   */
+  gradientBefore(ref: Ref, position: number): number | null {
+    return this.gradientWithin(ref, (ref % REF_SLOT_UNIT) + 1, position - 1, true)
+  }
+
+  private gradientWithin(ref: Ref, first: number, last: number, asHeld: boolean): number | null {
+    for (let to = last; to >= first; to -= GRADIENT_PAGE) {
+      const from = Math.max(first, to - GRADIENT_PAGE + 1)
+      const found: { at: number; pass: number }[] = []
+      let cleared = 0
+      for (const { first, base, template } of this.reading(() => [
+        ...this.blocks.blocks(this.runId, from, to),
+      ])) {
+        for (const gradient of template.gradients) {
+          const at = first + gradient[0]!
+          if (at >= from && at <= to && gradient[4] !== 0 && decodeRef(gradient[6]!, at, base) === ref)
+            found.push({ at, pass: decodeRef(gradient[5]!, at, base) })
+        }
+        for (const clear of template.clears) {
+          const at = first + clear[0]!
+          if (at > cleared && at >= from && at <= to && decodeRef(clear[1]!, at, base) === ref) cleared = at
+        }
+      }
+      const assigned = !asHeld
+        ? 0
+        : (this.get<{ id: number | null }>(
+            `SELECT max(id) AS id FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.GradientAssigned} AND subject = ? AND id BETWEEN ? AND ?`,
+            this.runId,
+            ref,
+            this.base + from,
+            this.base + to,
+          )?.id ?? 0)
+      // What `grad()` asked for is the answer of the call, and no variable's gradient.
+      const kept = found.sort((a, b) => b.at - a.at).find(({ pass }) => !this.hasTargets(pass))?.at ?? 0
+      const best = Math.max(kept, assigned - this.base)
+      if (asHeld && cleared > best) return null
+      if (best > 0) return best
+    }
+    return null
+  }
+
+  /** A value that was computed again after the run and written down; null when it was not. */
+  materialized(position: number, part: number): RecordedArray | null {
+    const row = this.get<{ value_id: number | null; scalar: number | string | null }>(
+      'SELECT value_id, scalar FROM _materialized WHERE id = ? AND part = ?',
+      this.base + position,
+      part,
+    )
+    if (row === undefined) return null
+    const { dtype, shape } = this.formAt(position, part)
+    if (row.value_id !== null) return new StoredArray(this.values, row.value_id, dtype, shape)
+    return new ScalarValue(fromScalar(row.scalar!), dtype, shape)
+  }
+
+  private formAt(position: number, part: number): ArrayForm {
+    for (const { first, template } of this.reading(() => [
+      ...this.blocks.blocks(this.runId, position, position),
+    ])) {
+      const call = template.calls.find((candidate) => first + candidate[0]! === position)
+      const output = call === undefined ? undefined : this.texts.signature(call[3]!).outputs[part]
+      if (output !== undefined) return output
+      const gradient = template.gradients.find((candidate) => first + candidate[0]! === position)
+      if (gradient !== undefined) return this.texts.arrayForm(gradient[3]!)
+    }
+    throw new TapeError('TAPE_CORRUPT', `a value was materialized for event ${position}, which makes none`)
+  }
+
+  private hasTargets(pass: number): boolean {
+    let answer = this.targetedPasses.get(pass)
+    if (answer === undefined) {
+      const row = this.get<{ type: string }>(
+        "SELECT json_type(payload, '$.targets') AS type FROM _fact WHERE id = ?",
+        this.base + pass,
+      )
+      answer = row?.type === 'array'
+      this.targetedPasses.set(pass, answer)
+    }
+    return answer
   }
 
   private versioned(): Set<Ref> {

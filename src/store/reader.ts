@@ -3,12 +3,22 @@
  * into events; nothing here computes or writes.
  */
 import { TapeError } from '../errors.js'
-import { EVENT_KIND, EVENT_VERSION, type EventType, type Ref, type TapeEvent } from '../events/event.js'
+import {
+  EVENT_KIND,
+  EVENT_VERSION,
+  type EventType,
+  type RecordedArray,
+  type Ref,
+  type TapeEvent,
+} from '../events/event.js'
 import { textToPlain } from '../events/plain.js'
+import { ScalarValue } from '../events/scalar-value.js'
 import { frozenEvent } from '../events/validate.js'
 import { RUN_UNIT } from './block-cutter.js'
 import { BlockReader } from './block-reader.js'
+import type { MaterializedRow } from './chain.js'
 import { type Connection, type Statement, sqliteError } from './database.js'
+import { StoredArray, ValueRows } from './stored-array.js'
 import { TextReader } from './text-reader.js'
 import { fromScalar } from './value.js'
 
@@ -43,9 +53,15 @@ export class Reader {
   private readonly rows: { [T in RowTable]: Statement }
   private readonly blocks: BlockReader
   private readonly texts: TextReader
+  private readonly values: ValueRows
+  private readonly checkpoint: Statement
 
   constructor(db: Connection) {
     this.db = db
+    this.values = new ValueRows(db)
+    this.checkpoint = db.prepare(
+      'SELECT form_id, value_id, scalar FROM _checkpoint_value WHERE id = ? ORDER BY ordinal',
+    )
     this.texts = new TextReader(db)
     this.blocks = new BlockReader(db, this.texts)
     this.rows = Object.fromEntries(
@@ -151,6 +167,38 @@ export class Reader {
     })
   }
 
+  /** The values that a commit without events holds, of one run, in order. Others that name the commit are left out, and missed. */
+  materializedBy(commitId: number, runId: number): MaterializedRow[] {
+    return this.reading(
+      'materialized values',
+      () =>
+        this.db
+          .prepare(
+            `SELECT m.id, m.part, lower(hex(v.hash)) AS hash, m.scalar FROM _materialized m LEFT JOIN _value v ON v.id = m.value_id
+             WHERE m.commit_id = ? AND m.id >> 32 = ? ORDER BY m.id, m.part`,
+          )
+          .all(commitId, runId) as MaterializedRow[],
+    )
+  }
+
+  private checkpointValues(id: number, { variables }: { variables?: readonly unknown[] }): RecordedArray[] {
+    const rows = this.checkpoint.all(id) as {
+      form_id: number
+      value_id: number | null
+      scalar: number | string
+    }[]
+    if (rows.length !== variables?.length)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `event ${id % RUN_UNIT} is a checkpoint of ${variables?.length} variables, but ${rows.length} values are there`,
+      )
+    return rows.map(({ form_id, value_id, scalar }) => {
+      const { dtype, shape } = this.texts.arrayForm(form_id)
+      if (value_id !== null) return new StoredArray(this.values, value_id, dtype, shape)
+      return new ScalarValue(fromScalar(scalar), dtype, shape)
+    })
+  }
+
   private toEvent(table: RowTable, row: Row, position: number): TapeEvent {
     const fact = { version: EVENT_VERSION, position, step: row[1] as number }
     switch (table) {
@@ -171,13 +219,18 @@ export class Reader {
             'TAPE_CORRUPT',
             `event ${position} has kind ${row[2]}, which this gradtape does not know`,
           )
-        const payload = textToPlain(String(row[4]), `event ${position}`) as { variable?: unknown }
+        const payload = textToPlain(String(row[4]), `event ${position}`) as {
+          variable?: unknown
+          variables?: readonly unknown[]
+        }
         if ((payload.variable ?? null) !== row[3] && type !== 'BackwardStarted')
           throw new TapeError(
             'TAPE_CORRUPT',
             `event ${position} is listed under variable ${row[3]}, but is about ${payload.variable}`,
           )
-        return { type, ...fact, ...payload } as TapeEvent
+        const values =
+          type === 'CheckpointTaken' ? { values: this.checkpointValues(row[0] as number, payload) } : {}
+        return { type, ...fact, ...payload, ...values } as TapeEvent
       }
     }
   }

@@ -1,9 +1,12 @@
 /**
  * Slots: what differs from one repetition of a graph to the next. Each is eight bytes, big-endian: a float64, or, where
- * no number can stand (the bits of a NaN that is not the canonical one), a tag and an id.
+ * no number can stand (the bits of a NaN that is not the canonical one), a tag and an id. A summary takes six.
  */
 import { TapeError } from '../errors.js'
+import type { Summary } from '../events/content.js'
+import { numbersOf, SUMMARY_SLOTS, summaryFrom } from './value.js'
 
+const TAG_HASHED = 0x7ffb
 const TAG_VALUE = 0x7ffc
 const TAG_TEXT = 0x7ffd
 const TAG_NOTHING = 0x7ffe
@@ -26,6 +29,16 @@ export class SlotBuffer {
   /** The id of a row in `_value`. */
   addValue(id: number): void {
     this.addTagged(TAG_VALUE, id)
+  }
+
+  /** The id of a row in `_value` of whose content hash and summary are kept. */
+  addHashed(id: number): void {
+    this.addTagged(TAG_HASHED, id)
+  }
+
+  /** Six slots. */
+  addSummary(summary: Summary): void {
+    for (const number of numbersOf(summary)) this.addNumber(number)
   }
 
   /** The id of a row in `_text`. */
@@ -78,6 +91,25 @@ export class SlotReader {
   /** 0 when the slot holds no value id. */
   valueId(slot: number): number {
     return this.tagged(slot, TAG_VALUE)
+  }
+
+  /** 0 when the slot holds no id of a value of which hash and summary are kept. */
+  hashedId(slot: number): number {
+    return this.tagged(slot, TAG_HASHED)
+  }
+
+  /** The summary in six slots. */
+  summary(slot: number): Summary {
+    return summaryFrom(Array.from({ length: SUMMARY_SLOTS }, (_, i) => this.number(slot + i)))
+  }
+
+  /** Every value that the slots name, and whether as one whose bytes are kept. */
+  *values(): Generator<{ id: number; withBytes: boolean }> {
+    for (let slot = 0; slot < (this.bytes?.length ?? 0) / 8; slot++) {
+      const id = this.valueId(slot)
+      if (id > 0) yield { id, withBytes: true }
+      else if (this.hashedId(slot) > 0) yield { id: this.hashedId(slot), withBytes: false }
+    }
   }
 
   textId(slot: number): number {

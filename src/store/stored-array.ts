@@ -1,8 +1,9 @@
 /** An array in the file: its bytes are read, and checked for size, when somebody asks for `data`. */
 import { TapeError } from '../errors.js'
-import type { RecordedArray } from '../events/event.js'
+import { hashOf } from '../events/content.js'
+import type { ArraySummary, RecordedArray } from '../events/event.js'
 import { type Connection, type Statement, sqliteError } from './database.js'
-import { arrayFromBytes, hashOf } from './value.js'
+import { arrayFromBytes } from './value.js'
 
 export class StoredArray implements RecordedArray {
   readonly valueId: number
@@ -51,14 +52,40 @@ export class StoredArray implements RecordedArray {
   }
 }
 
+interface SummaryRow {
+  hash: Buffer
+  l2_norm: number | null
+  mean: number | null
+  min: number | null
+  max: number | null
+  zero_count: number
+  non_finite_count: number
+}
+
+function summaryOfRow(row: SummaryRow): ArraySummary {
+  return {
+    l2Norm: row.l2_norm,
+    mean: row.mean,
+    min: row.min,
+    max: row.max,
+    zeroCount: row.zero_count,
+    nonFiniteCount: row.non_finite_count,
+    hash: row.hash.toString('hex'),
+  }
+}
+
 /** The rows of `_value`, by id. */
 export class ValueRows {
   private readonly hashOf: Statement
   private readonly contentOf: Statement
+  private readonly summaryOf: Statement
+  private readonly chunksOf: Statement
 
   constructor(db: Connection) {
     this.hashOf = db.prepare('SELECT hash FROM _value WHERE id = ?')
     this.contentOf = db.prepare('SELECT hash, dtype, bytes FROM _value WHERE id = ?')
+    this.summaryOf = db.prepare('SELECT * FROM _value WHERE id = ?')
+    this.chunksOf = db.prepare('SELECT bytes FROM _chunk WHERE value_id = ? ORDER BY ordinal').pluck()
   }
 
   hash(id: number): Buffer {
@@ -66,7 +93,18 @@ export class ValueRows {
   }
 
   content(id: number): { hash: Buffer; dtype: string; bytes: Buffer | null } {
-    return this.get(this.contentOf, id) as { hash: Buffer; dtype: string; bytes: Buffer | null }
+    const row = this.get(this.contentOf, id) as { hash: Buffer; dtype: string; bytes: Buffer | null }
+    return row.bytes === null ? { ...row, bytes: this.chunks(id) } : row
+  }
+
+  /** What is known of a value besides its bytes. */
+  summary(id: number): ArraySummary {
+    return summaryOfRow(this.get(this.summaryOf, id) as SummaryRow)
+  }
+
+  private chunks(id: number): Buffer | null {
+    const chunks = this.chunksOf.all(id) as Buffer[]
+    return chunks.length === 0 ? null : chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
   }
 
   private get(statement: Statement, id: number): unknown {

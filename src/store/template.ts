@@ -5,7 +5,7 @@
  * Records of a key, by kind:
  *   FunctionCalled    kind, signature id, attributes id (0: in the last slot), slots, inputs, input…
  *   LeafCreated       kind, form id, slots, source or 0
- *   GradientComputed  kind, form id, slots, held, pass, variable, gradient or 0
+ *   GradientComputed  kind, form id, slots (1 a value, 6 a summary), held, pass, variable, gradient or 0
  *   ValueAssigned     kind, form id, slots, variable, source or 0
  *   GradientCleared   kind, variable
  *   any other         kind (it has a row of its own; here it only takes its place)

@@ -1,36 +1,58 @@
 /** Stores array values by content: a value that the tape has already is not stored again. */
+import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_SUMMARY } from '../events/capture.js'
+import { bytesOf, hashOf, type Summary, summaryOf } from '../events/content.js'
 import type { RecordedArray } from '../events/event.js'
+import { contentDigest } from './chain.js'
 import type { Connection, Statement } from './database.js'
-import { bytesOf, hashOf, summaryOf } from './value.js'
 
 /** Contents remembered, so that one that comes again is not looked up. */
 const REMEMBERED_MAX = 16_384
+/** Larger contents are kept in pieces of this size. */
+export const CHUNK_BYTES = 16 * 2 ** 20
 
 export interface StoredValue {
+  /** The row of `_value`; 0 when only the summary is kept, which then stands with the event. */
   readonly id: number
-  readonly hash: Buffer
+  readonly summary: Summary
+  /** What the hash chain covers. */
+  readonly digest: Buffer
+}
+
+interface KnownContent {
+  readonly id: number
+  hasBytes: boolean
 }
 
 export class ValueStore {
-  private byHash = new Map<string, StoredValue>()
+  private byHash = new Map<string, KnownContent>()
   /** Arrays never change, so the same array is the same content: no second hash. */
   private byArray = new WeakMap<RecordedArray, StoredValue>()
   private readonly find: Statement
   private readonly insert: Statement
+  private readonly insertChunk: Statement
 
   constructor(db: Connection) {
-    this.find = db.prepare('SELECT id FROM _value WHERE hash = ?')
+    this.find = db.prepare(
+      'SELECT id, bytes IS NOT NULL OR EXISTS (SELECT 1 FROM _chunk WHERE value_id = _value.id) AS hasBytes FROM _value WHERE hash = ?',
+    )
     this.insert = db.prepare(
       'INSERT INTO _value (hash, dtype, size, l2_norm, mean, min, max, zero_count, non_finite_count, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     )
+    this.insertChunk = db.prepare('INSERT INTO _chunk (value_id, ordinal, bytes) VALUES (?, ?, ?)')
   }
 
-  /** The row that holds the value; made at first sight. */
-  idOf(value: RecordedArray): StoredValue {
+  /** Keeps of the array what `capture` says. */
+  store(value: RecordedArray, capture: ArrayCapture): StoredValue {
+    if (capture === CAPTURE_SUMMARY) {
+      const summary = summaryOf(value.data)
+      return { id: 0, summary, digest: contentDigest(null, summary) }
+    }
+    if (capture !== CAPTURE_BYTES) return this.keep(value, false)
     let stored = this.byArray.get(value)
-    if (stored !== undefined) return stored
-    stored = this.store(value)
-    this.byArray.set(value, stored)
+    if (stored === undefined) {
+      stored = this.keep(value, true)
+      this.byArray.set(value, stored)
+    }
     return stored
   }
 
@@ -40,34 +62,37 @@ export class ValueStore {
     this.byArray = new WeakMap()
   }
 
-  private store(value: RecordedArray): StoredValue {
+  private keep(value: RecordedArray, withBytes: boolean): StoredValue {
     const { data, dtype } = value
     const summary = summaryOf(data)
     const bytes = bytesOf(data, summary.nonFiniteCount > 0)
     const hash = hashOf(dtype, bytes)
+    const digest = contentDigest(hash, withBytes ? null : summary)
     const key = hash.toString('latin1')
-    const known = this.byHash.get(key)
-    if (known !== undefined) return known
-    const found = this.find.get(hash) as { id: number } | undefined
-    const id =
-      found?.id ??
-      Number(
-        this.insert.run(
-          hash,
-          dtype,
-          data.length,
-          summary.l2Norm,
-          summary.mean,
-          summary.min,
-          summary.max,
-          summary.zeroCount,
-          summary.nonFiniteCount,
-          bytes,
-        ).lastInsertRowid,
-      )
-    const stored = { id, hash }
+    let known = this.byHash.get(key) ?? this.found(hash)
+    if (known === null) {
+      const inRow = withBytes && bytes.length <= CHUNK_BYTES
+      const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = summary
+      const row = [hash, dtype, data.length, l2Norm, mean, min, max, zeroCount, nonFiniteCount]
+      const id = Number(this.insert.run(...row, inRow ? bytes : null).lastInsertRowid)
+      known = { id, hasBytes: inRow }
+    }
+    if (withBytes && !known.hasBytes) {
+      this.addBytes(known.id, bytes)
+      known.hasBytes = true
+    }
     if (this.byHash.size >= REMEMBERED_MAX) this.byHash.clear()
-    this.byHash.set(key, stored)
-    return stored
+    this.byHash.set(key, known)
+    return { id: known.id, summary, digest }
+  }
+
+  private found(hash: Buffer): KnownContent | null {
+    const row = this.find.get(hash) as { id: number; hasBytes: number } | undefined
+    return row === undefined ? null : { id: row.id, hasBytes: row.hasBytes === 1 }
+  }
+
+  private addBytes(id: number, bytes: Buffer): void {
+    for (let at = 0, ordinal = 0; at < bytes.length; at += CHUNK_BYTES, ordinal++)
+      this.insertChunk.run(id, ordinal, bytes.subarray(at, at + CHUNK_BYTES))
   }
 }

@@ -1,105 +1,7 @@
-/**
- * Values as the file keeps them: little-endian bytes, the hash that names them, and a summary. The summary is computed
- * in a fixed order, so equal bytes have equal summaries on every machine.
- */
-import crypto from 'node:crypto'
+/** Values as the file keeps them: arrays from bytes, and the numbers that SQLite has no number for. */
 import { TapeError } from '../errors.js'
+import type { Summary } from '../events/content.js'
 import type { RecordedArray } from '../events/event.js'
-
-export interface Summary {
-  /** Euclidean norm; null when not finite. */
-  l2Norm: number | null
-  mean: number | null
-  min: number | null
-  max: number | null
-  zeroCount: number
-  nonFiniteCount: number
-}
-
-const CHUNK = 1024
-
-/**
- * The bytes of an array, with every NaN the canonical one: processors differ in the sign and payload of the NaN they
- * compute. A view on the array's own memory when it holds no NaN.
- */
-export function bytesOf(data: RecordedArray['data'], hasNaN: boolean): Buffer {
-  let exact = data
-  if (hasNaN && (data instanceof Float64Array || data instanceof Float32Array)) {
-    exact = data.slice()
-    for (let i = 0; i < exact.length; i++) if (exact[i] !== exact[i]) exact[i] = Number.NaN
-    canonicalizeNaN(exact)
-  }
-  return Buffer.from(exact.buffer, exact.byteOffset, exact.byteLength)
-}
-
-/** Engines may store any NaN for NaN; set the bits themselves. */
-function canonicalizeNaN(data: Float64Array | Float32Array): void {
-  const words = new Uint32Array(data.buffer, data.byteOffset, data.byteLength / 4)
-  const wide = data instanceof Float64Array
-  for (let i = 0; i < data.length; i++) {
-    if (data[i] === data[i]) continue
-    if (wide) {
-      words[2 * i] = 0
-      words[2 * i + 1] = 0x7ff80000
-    } else words[i] = 0x7fc00000
-  }
-}
-
-/** SHA-256 over the dtype's name, a zero byte, and the bytes. */
-export function hashOf(dtype: string, bytes: Buffer): Buffer {
-  return crypto.createHash('sha256').update(`${dtype}\0`).update(bytes).digest()
-}
-
-/**
- * Norm, mean, extremes and counts, in one pass of chunks: sums of a chunk, then of the chunks, in ascending order.
- */
-export function summaryOf(data: RecordedArray['data']): Summary {
-  const n = data.length
-  let sum = 0
-  let squares = 0
-  let min = Number.POSITIVE_INFINITY
-  let max = Number.NEGATIVE_INFINITY
-  let zeroCount = 0
-  for (let start = 0; start < n; start += CHUNK) {
-    const end = Math.min(n, start + CHUNK)
-    let chunkSum = 0
-    let chunkSquares = 0
-    for (let i = start; i < end; i++) {
-      const x = data[i]!
-      chunkSum += x
-      chunkSquares += x * x
-      min = Math.min(min, x)
-      max = Math.max(max, x)
-      if (x === 0) zeroCount++
-    }
-    sum += chunkSum
-    squares += chunkSquares
-  }
-  // Squares overflow before their norm does, and NaN or ±∞ spoil them: only then is a second look needed.
-  let nonFiniteCount = 0
-  if (!Number.isFinite(squares)) {
-    for (let i = 0; i < n; i++) if (!Number.isFinite(data[i])) nonFiniteCount++
-  }
-  const l2Norm = Number.isFinite(squares)
-    ? Math.sqrt(squares)
-    : scaledNorm(data, Math.max(Math.abs(min), Math.abs(max)))
-  const finite = (x: number) => (Number.isFinite(x) ? x + 0 : null)
-  const extreme = (x: number) => (n === 0 || x !== x ? null : x + 0) // + 0: SQLite keeps no −0
-  return {
-    l2Norm: nonFiniteCount > 0 ? null : finite(l2Norm),
-    mean: n === 0 || nonFiniteCount > 0 ? null : finite(sum / n),
-    min: extreme(min),
-    max: extreme(max),
-    zeroCount,
-    nonFiniteCount,
-  }
-}
-
-function scaledNorm(data: RecordedArray['data'], scale: number): number {
-  let squares = 0
-  for (let i = 0; i < data.length; i++) squares += (data[i]! / scale) ** 2
-  return scale * Math.sqrt(squares)
-}
 
 /** An array from the file. Throws TAPE_CORRUPT when the bytes do not make up an array of that dtype and size. */
 export function arrayFromBytes(dtype: string, size: number, bytes: Buffer): RecordedArray['data'] {
@@ -125,4 +27,32 @@ export function toScalar(value: number): number | string {
 
 export function fromScalar(scalar: number | string): number {
   return typeof scalar === 'number' ? scalar : scalar === '-0' ? -0 : Number.NaN
+}
+
+/** How many numbers a summary is. */
+export const SUMMARY_SLOTS = 6
+
+/** A summary as numbers: norm, mean, min, max, zeros, non-finite; NaN for null. */
+export function numbersOf(summary: Summary): number[] {
+  const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = summary
+  return [
+    l2Norm ?? Number.NaN,
+    mean ?? Number.NaN,
+    min ?? Number.NaN,
+    max ?? Number.NaN,
+    zeroCount,
+    nonFiniteCount,
+  ]
+}
+
+export function summaryFrom(numbers: readonly number[]): Summary {
+  const [l2Norm, mean, min, max] = numbers.slice(0, 4).map((x) => (x === x ? x : null)) as (number | null)[]
+  return {
+    l2Norm: l2Norm!,
+    mean: mean!,
+    min: min!,
+    max: max!,
+    zeroCount: numbers[4]!,
+    nonFiniteCount: numbers[5]!,
+  }
 }

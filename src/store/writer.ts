@@ -97,7 +97,7 @@ export class Writer {
       this.runId = Number(
         this.db.prepare('INSERT INTO _run (name) VALUES (?)').run(this.runName).lastInsertRowid,
       )
-    const stored = batch.values.map((value) => this.values.idOf(value))
+    const stored = batch.values.map((value, i) => this.values.store(value, batch.captures[i]!))
     this.segments = this.cutter.write(batch, this.runId, stored, this.segments)
     for (const rows of Object.values(this.rows)) rows.finish()
     const committedAt = new Date().toISOString()
@@ -109,7 +109,7 @@ export class Writer {
       this.runId,
       committedAt,
       batch,
-      stored.map((value) => value.hash),
+      stored.map((value) => value.digest),
     )
     this.db
       .prepare(

@@ -3,8 +3,10 @@ import { Observable } from 'rxjs'
 import { TapeError } from '../errors.js'
 import type { RunStarted, TapeEvent } from '../events/event.js'
 import type { Variable } from '../graph/variable.js'
+import { type MaterializeReport, materialize } from '../replay/materialize.js'
 import { PastGraph } from '../replay/rehydrate.js'
-import { type ReplayOptions, type ReplayReport, replay } from '../replay/replay.js'
+import type { ReplayOptions, ReplayReport } from '../replay/replay.js'
+import { type Recording, replayRun } from '../replay/replay-run.js'
 import { type VerifyReport, verifyChain } from '../replay/verify.js'
 import { Lookup } from '../store/lookup.js'
 import type { Reader } from '../store/reader.js'
@@ -18,6 +20,7 @@ export class PastRun {
   readonly lastPosition: number
   private readonly reader: Reader
   private readonly lookup: Lookup
+  private readonly recording: Recording
   private readonly graph: PastGraph
 
   /** @internal Use `tape.run`. */
@@ -27,7 +30,8 @@ export class PastRun {
     this.reader = reader
     this.lastPosition = reader.lastPosition(id)
     this.lookup = new Lookup(reader.db, id)
-    this.graph = new PastGraph(reader, this.lookup, this)
+    this.recording = { reader, lookup: this.lookup, id, name, lastPosition: this.lastPosition }
+    this.graph = new PastGraph(this.recording)
     this.events$ = new Observable((subscriber) => {
       try {
         for (const event of this.events()) {
@@ -56,7 +60,9 @@ export class PastRun {
   }
 
   /**
-   * A Variable of the run, with its creator chain; `backward()` on it is the same code as on a live one.
+   * A Variable of the run, with its creator chain; `backward()` on it is the same code as on a live one. Its `grad` is the
+   * last one recorded for it (within `step` if given) until a pass leaves another. What was not stored is computed again,
+   * from the nearest checkpoint, and compared with what was.
    *
    * what     its name (the last bearer, within `step` if given), or its position
    * step     the step of interest: of a leaf that was assigned to, the version which that step's calls read; without
@@ -69,19 +75,30 @@ export class PastRun {
       step === undefined ? { from: 1, to: this.lastPosition } : this.lookup.stepRange(step, this.lastPosition)
     const ref = typeof what === 'number' ? this.checkedPosition(what) : this.refOf(what, range)
     const variable = this.graph.variable(ref, this.readAt(ref, step === undefined ? null : range))
+    this.graph.offerGradient(variable, () => this.lookup.lastGradient(ref, range.from, range.to))
     if (variable.name === null)
       variable.setNameQuietly(this.lookup.nameOf(ref) ?? (typeof what === 'string' ? what : null))
     return variable
   }
 
   /**
-   * Recomputes every event in order and compares: `bit-exact`, or the first that differs.
+   * Recomputes the events in order and compares: `bit-exact`, or the first that differs. From the start of the run, or
+   * with `from` from the last checkpoint before that step.
    *
-   * Throws  KERNEL_MISMATCH, UNREGISTERED_FUNC
+   * Throws  KERNEL_MISMATCH, UNREGISTERED_FUNC, STEP_NOT_FOUND; VALUE_NOT_CAPTURED for a run of capture 'structure'
    */
   replay(options: ReplayOptions = {}): ReplayReport {
-    if (options.to !== undefined) this.lookup.stepRange(options.to, this.lastPosition)
-    return replay(this.events(), this.lookup.lastUses(this.lastPosition), options)
+    return replayRun(this.recording, options)
+  }
+
+  /**
+   * Computes steps `from` to `to` again and writes the values that were not captured into the tape, so that SQL can read
+   * them: `materialized` in the views `variable` and `gradient`. The run itself does not change.
+   *
+   * Throws  TAPE_READONLY, STEP_NOT_FOUND, and as `replay`; REPLAY_DIVERGED when it comes out otherwise
+   */
+  materialize(from: number, to: number = from, onProgress?: (position: number) => void): MaterializeReport {
+    return materialize(this.recording, from, to, onProgress)
   }
 
   /** Walks the hash chain of the tape, of which this run is a part. */

@@ -6,19 +6,19 @@ import { currentKernel, type Kernel, useKernel } from '../array/kernel.js'
 import { type KernelName, setKernel } from '../array/kernel-choice.js'
 import { seedRandom } from '../array/random.js'
 import { TapeError } from '../errors.js'
+import { type Capture, CapturePolicy, checkCapture } from '../events/capture.js'
 import type { Plain, RunStarted, TapeEvent } from '../events/event.js'
 import { type BatchLimits, EventStream } from '../events/stream.js'
 import { mode, withScope } from '../graph/mode.js'
 import { Variable } from '../graph/variable.js'
+import { CheckpointSchedule } from '../replay/checkpoint-schedule.js'
 import { StreamRecorder } from '../replay/recorder.js'
 import type { Connection } from '../store/database.js'
 import { Writer } from '../store/writer.js'
 import { ENGINE_VERSION } from './version.js'
 
-export type Capture = 'full' | 'replayable' | 'structure'
-
 export interface RunOptions {
-  /** How much is stored. For now `replayable` stores what `full` does, each value and gradient; `structure` is refused. */
+  /** How much is stored; see `Capture`. Default 'replayable': everything else follows from it by replay. */
   capture?: Capture
   /** The kernel that computes until the run ends; the one in use when not given. */
   kernel?: KernelName
@@ -28,7 +28,11 @@ export interface RunOptions {
   config?: { readonly [key: string]: Plain }
   /** @internal How many events and bytes make a batch. */
   batch?: BatchLimits
+  /** @internal A checkpoint every so many steps, instead of when time has come. */
+  checkpointEvery?: number
 }
+
+const DEFAULT_CAPTURE: Capture = 'replayable'
 
 /** The runs that take calls down, the innermost last. */
 const active: Run[] = []
@@ -42,6 +46,8 @@ export class Run {
   private readonly writer: Writer
   private readonly startedMs = performance.now()
   private readonly onEnd: (run: Run) => void
+  private readonly checkpoints: CheckpointSchedule
+  private readonly keepsCheckpoints: boolean
   private ended = false
   /** RunFinished was appended, though perhaps not yet written. */
   private endTold = false
@@ -58,7 +64,10 @@ export class Run {
     this.stream = new EventStream(options.batch)
     this.events$ = this.stream.events$
     this.writer = new Writer(db, name)
-    this.recorder = new StreamRecorder(this.stream)
+    const policy = new CapturePolicy(options.capture ?? DEFAULT_CAPTURE)
+    this.keepsCheckpoints = policy.keepsValues
+    this.checkpoints = new CheckpointSchedule(options.checkpointEvery ?? null)
+    this.recorder = new StreamRecorder(this.stream, policy)
     this.stream.batches$.subscribe((batch) => {
       this.writer.take(batch)
       this.stream.failure = this.writer.failure
@@ -98,7 +107,10 @@ export class Run {
   /** Begins the next step and gives its number; the first is 1. */
   step(): number {
     this.append({ type: 'StepStarted', elapsedMs: this.elapsedMs() })
-    return this.stream.step
+    const { step, position } = this.stream
+    if (this.keepsCheckpoints && this.checkpoints.isDue(step, position, this.recorder.elementsComputed))
+      this.takeCheckpoint()
+    return step
   }
 
   /**
@@ -198,6 +210,11 @@ export class Run {
     }
   }
 
+  private takeCheckpoint(): void {
+    const bytes = this.recorder.takeCheckpoint()
+    this.checkpoints.taken(this.stream.step, this.stream.position, this.recorder.elementsComputed, bytes)
+  }
+
   private append(payload: Parameters<EventStream['append']>[0]): void {
     if (this.ended || this.endTold)
       throw new TapeError(
@@ -214,13 +231,13 @@ export class Run {
 }
 
 function started(name: string, options: RunOptions): Omit<RunStarted, 'version' | 'position' | 'step'> {
-  const { seed = 0, config = {} } = options
+  const { seed = 0, config = {}, capture = DEFAULT_CAPTURE } = options
   return {
     type: 'RunStarted',
     name,
     seed,
     config,
-    capture: 'full',
+    capture: capture as Plain,
     kernel: currentKernel().id,
     engine: ENGINE_VERSION,
     node: process.versions.node,
@@ -233,20 +250,8 @@ function started(name: string, options: RunOptions): Omit<RunStarted, 'version' 
   }
 }
 
-function checkOptions({ capture = 'full', seed = 0 }: RunOptions): void {
-  if (!['full', 'replayable', 'structure'].includes(capture)) {
-    throw new TapeError(
-      'BAD_ARGUMENT',
-      `capture expected 'full', 'replayable' or 'structure', got ${JSON.stringify(capture)}`,
-    )
-  }
-  // Whoever asks for `structure` has data that must not leave: storing more than asked would be no favour.
-  if (capture === 'structure') {
-    throw new TapeError(
-      'NOT_IMPLEMENTED',
-      "capture 'structure' is not there yet: this version would store the values too; use 'full', or do not record",
-    )
-  }
+function checkOptions({ capture = DEFAULT_CAPTURE, seed = 0 }: RunOptions): void {
+  checkCapture(capture)
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new TapeError('BAD_ARGUMENT', `seed expected an integer from 0, got ${String(seed)}`)
 }

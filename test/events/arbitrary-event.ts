@@ -1,6 +1,7 @@
 /** Draws well-formed events of every type, in the order of a run: refs point back, awkward numbers are likely. */
 import fc from 'fast-check'
 import {
+  type ArraySummary,
   EVENT_KIND,
   type EventType,
   type Payload,
@@ -68,6 +69,39 @@ function array(form: { dtype: string; shape: readonly number[] }): fc.Arbitrary<
 const form = fc.record({ dtype, shape })
 const maybeArray = (of: { dtype: string; shape: readonly number[] }) => fc.option(array(of))
 
+/** A number of a summary; SQLite keeps no −0, and NaN stands for null. */
+const statistic = fc.option(awkwardNumber.filter((x) => x === x && !Object.is(x, -0)))
+const summary: fc.Arbitrary<ArraySummary> = fc.record({
+  l2Norm: statistic,
+  mean: statistic,
+  min: statistic,
+  max: statistic,
+  zeroCount: fc.nat(),
+  nonFiniteCount: fc.nat(),
+  hash: fc.option(fc.constantFrom('00'.repeat(32), 'a7'.repeat(32))),
+})
+
+/** What is captured of arrays of one form: their bytes, summaries, or nothing. One element is never summarized. */
+function captured<K extends string>(
+  of: { dtype: string; shape: readonly number[] },
+  ...parts: readonly (readonly [value: K, summary: K])[]
+): fc.Arbitrary<{ [key in K]: unknown }> {
+  const isOne = of.shape.every((extent) => extent === 1)
+  const either = fc.record({
+    values: fc.tuple(...parts.map(() => maybeArray(of))),
+    summaries: fc.option(summary),
+  })
+  return either.map(({ values, summaries }) => {
+    const fields = {} as { [key in K]: unknown }
+    parts.forEach(([value, summary], i) => {
+      const isSummary = summaries !== null && !isOne && values[i] !== null
+      fields[value] = isSummary ? null : values[i]
+      fields[summary] = isSummary ? summaries : null
+    })
+    return fields
+  })
+}
+
 /** A payload of `type` for an event at `position` (from 2 on, so that there is something to refer to). */
 export function payload(type: EventType, position: number): fc.Arbitrary<Payload> {
   const ref = fc
@@ -101,9 +135,9 @@ export function payload(type: EventType, position: number): fc.Arbitrary<Payload
         requiresGrad: fc.boolean(),
         name: fc.option(text),
         source: maybeRef,
-        value: maybeArray(of),
+        content: captured(of, ['value', 'summary']),
       }),
-    ),
+    ).map(({ content, ...rest }) => ({ ...rest, ...content })),
     FunctionCalled: fc.record({
       function: text,
       attributes: record,
@@ -127,20 +161,23 @@ export function payload(type: EventType, position: number): fc.Arbitrary<Payload
         pass: fc.integer({ min: 1, max: position - 1 }),
         variable: ref,
         gradient: maybeRef,
-        contribution: maybeArray(of),
         held: fc.constantFrom('nothing', 'contribution', 'accumulated'),
-        accumulated: maybeArray(of),
+        content: captured(of, ['contribution', 'contributionSummary'], ['accumulated', 'accumulatedSummary']),
       }),
-    ),
+    ).map(({ content, ...rest }) => ({ ...rest, ...content })),
     GradientCleared: fc.record({ variable: ref }),
     GradientAssigned: fc.record({ variable: ref, gradient: ref }),
     GradientReplaced: fc.record({ pass: ref, variable: ref, gradient: ref }),
     BackwardAborted: fc.record({ pass: ref }),
-    ValueAssigned: withForm((of) => fc.record({ variable: ref, source: maybeRef, value: maybeArray(of) })),
+    ValueAssigned: withForm((of) =>
+      fc.record({ variable: ref, source: maybeRef, content: captured(of, ['value', 'summary']) }),
+    ).map(({ content, ...rest }) => ({ ...rest, ...content })),
     VariableNamed: fc.record({ variable: ref, name: fc.option(text) }),
     VariableUnchained: fc.record({ variable: ref }),
     MetricLogged: fc.record({ name: text, value: awkwardNumber, variable: maybeRef }),
-    CheckpointTaken: fc.record({ variables: refs }),
+    CheckpointTaken: fc
+      .array(fc.tuple(ref, form.chain(array)), { maxLength: 4 })
+      .map((held) => ({ variables: held.map(([at]) => at), values: held.map(([, value]) => value) })),
     NoteAdded: fc.record({ text }),
     RunFinished: fc.record({
       status: fc.constantFrom('finished', 'failed', 'interrupted'),

@@ -94,6 +94,7 @@ describe('packing and unpacking', () => {
             shape: [],
             source: null,
             value: { dtype: 'float64', shape: [], size: 1, data },
+            summary: null,
           },
         ],
         1,

@@ -41,6 +41,7 @@ describe('a stream of events', () => {
         shape: [100],
         source: null,
         value,
+        summary: null,
       })
     expect(counts).toEqual([2, 2])
   })

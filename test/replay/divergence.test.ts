@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import '../../src/index.js'
 import { ndarray } from '../../src/array/ndarray.js'
-import type { FunctionCalled, RecordedArray, TapeEvent } from '../../src/events/event.js'
+import type { FunctionCalled, RecordedArray, RunStarted, TapeEvent } from '../../src/events/event.js'
 import { mul, square } from '../../src/functions/arithmetic.js'
 import { exp } from '../../src/functions/exponential.js'
 import { sum } from '../../src/functions/reductions.js'
@@ -29,7 +29,7 @@ function recordSteps(run: Run): void {
 
 async function eventsOf(record: (run: Run) => void): Promise<TapeEvent[]> {
   return [
-    ...openForTest(await recordedTape(record), { readonly: true })
+    ...openForTest(await recordedTape(record, { capture: 'full' }), { readonly: true })
       .run('test')
       .events(),
   ]
@@ -37,7 +37,14 @@ async function eventsOf(record: (run: Run) => void): Promise<TapeEvent[]> {
 
 /** Replays events as if they were a tape. */
 function replayOf(events: readonly TapeEvent[]) {
-  return replay(events, new Float64Array(events.length + 1).fill(Number.POSITIVE_INFINITY))
+  return replay({
+    started: events[0] as RunStarted,
+    events,
+    first: 1,
+    step: 0,
+    lastUses: new Float64Array(events.length).fill(Number.POSITIVE_INFINITY),
+    before: null,
+  })
 }
 
 const array = (data: number[]): RecordedArray => ({
@@ -230,7 +237,7 @@ describe('a function whose implementation changed', () => {
     gradtape.registerFunc(Curve)
   `
   const RECORD = `${DEFINE}
-    const run = gradtape.openTape(arg.file).startRun('r')
+    const run = gradtape.openTape(arg.file).startRun('r', { capture: 'full' })
     const x = new gradtape.Variable(3, { name: 'x' })
     run.step()
     gradtape.square(new Curve({ k: 1 }).apply(gradtape.square(x))).backward()

@@ -34,7 +34,10 @@ function check(instructions: readonly Instruction[], eventsMax: number) {
   const file = newTapePath()
   const heard: TapeEvent[] = []
   const tape = openTape(file)
-  const run = tape.startRun('program', { batch: { eventsMax, bytesMax: 2 ** 20, ageMaxMs: 1e6 } })
+  const run = tape.startRun('program', {
+    capture: 'full',
+    batch: { eventsMax, bytesMax: 2 ** 20, ageMaxMs: 1e6 },
+  })
   run.events$.subscribe((event) => heard.push(event))
   const live = new Program(tape, run)
   try {

@@ -1,12 +1,12 @@
 // From a connection that knows nothing of gradtape, with SQLite's defaults: nothing on a tape can be changed.
 import { describe, expect, test } from 'vitest'
-import { newTapePath, openForTest, plainConnection, recordedTape } from '../tape/temporary-tape.js'
-import { recordEverything } from './rich-run.js'
+import { newTapePath, openForTest, plainConnection } from '../tape/temporary-tape.js'
+import { richTape } from './rich-run.js'
 import { columns, contentOf, privateTables, type Row, rowsOf, whereRow } from './schema.js'
 
 describe('a tape is append-only', () => {
   test('no row of any private table can be updated, deleted, replaced or inserted again', async () => {
-    const db = plainConnection(await recordedTape((run) => recordEverything(run, 12)))
+    const db = plainConnection(await richTape(12))
     expect(db.pragma('recursive_triggers', { simple: true })).toBe(0)
     const before = contentOf(db)
     const got: string[] = []
@@ -55,7 +55,7 @@ describe('a tape is append-only', () => {
   })
 
   test('a new row that takes the place of an old one by another unique column is refused', async () => {
-    const db = plainConnection(await recordedTape((run) => recordEverything(run, 12)))
+    const db = plainConnection(await richTape(12))
     const before = contentOf(db)
     for (const table of privateTables(db)) {
       const [row] = rowsOf(db, table)
@@ -86,12 +86,12 @@ describe('a tape is append-only', () => {
   })
 
   test('the program that makes these rows leaves no private table empty, so that all of them were tried', async () => {
-    const db = plainConnection(await recordedTape((run) => recordEverything(run, 12)))
+    const db = plainConnection(await richTape(12))
     expect(privateTables(db).filter((table) => rowsOf(db, table).length === 0)).toEqual([])
   })
 
   test('the views cannot be written to', async () => {
-    const db = plainConnection(await recordedTape((run) => recordEverything(run)))
+    const db = plainConnection(await richTape())
     const views = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'view'").pluck().all() as string[]
     expect(views.length).toBeGreaterThan(8)
     for (const view of views) expect(() => db.prepare(`DELETE FROM ${view}`).run()).toThrow(/cannot modify/)
@@ -99,8 +99,8 @@ describe('a tape is append-only', () => {
 
   test('and still records after all that', async () => {
     const file = newTapePath()
-    await recordedTape((run) => recordEverything(run), {}, file)
-    await recordedTape((run) => recordEverything(run), {}, file)
+    await richTape(3, {}, file)
+    await richTape(3, {}, file)
     const tape = openForTest(file, { readonly: true })
     expect(tape.runs().map((run) => run.status)).toEqual(['finished', 'finished'])
     expect(tape.verify()).toMatchObject({ intact: true, problem: null })

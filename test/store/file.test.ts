@@ -62,7 +62,7 @@ describe('the file of a tape', () => {
         () => {
           for (let i = 0; i < 5; i++) concat([constant(numbers), constant([i])])
         },
-        {},
+        { capture: 'full' },
         file,
       )
     await record()

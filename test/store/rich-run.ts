@@ -7,7 +7,8 @@ import { mean, sum } from '../../src/functions/reductions.js'
 import { grad } from '../../src/graph/backward.js'
 import { noGrad } from '../../src/graph/mode.js'
 import { constant, parameter, Variable } from '../../src/graph/variable.js'
-import type { Run } from '../../src/tape/run.js'
+import type { Run, RunOptions } from '../../src/tape/run.js'
+import { newTapePath, openForTest, recordedTape } from '../tape/temporary-tape.js'
 
 export function recordEverything(run: Run, steps = 3): void {
   const w = parameter(
@@ -18,6 +19,7 @@ export function recordEverything(run: Run, steps = 3): void {
     { name: 'w' },
   )
   const rate = new Variable(0.1)
+  const wide = parameter(Array.from({ length: 100 }, (_, i) => Math.sin(i)))
   run.note('a remark')
   for (let i = 0; i < steps; i++) {
     run.step()
@@ -35,12 +37,25 @@ export function recordEverything(run: Run, steps = 3): void {
     loss.grad = 2
     loss.backward({ retainGrad: i === 1 })
     sum(square(w)).backward()
+    wide.clearGrad()
+    mean(square(wide)).backward()
+    if (i % 2 === 1) mean(wide).backward()
     const [g] = grad([sum(mul(square(w), w))], [w], { createGraph: true })
     noGrad(() => {
       w.data = sub(w, mul(add(w.grad!, g!), 0.01)).data
       rate.data = ndarray(rate.item() / 2)
+      wide.data = sub(wide, wide.grad!).data
     })
     h.unchain()
     run.log({ loss, learningRate: rate.item(), odd: i === 0 ? Number.NaN : -0 })
   }
+}
+
+/** A tape with rows in every private table: summaries, hashes, checkpoints, and values that were materialized later. */
+export async function richTape(steps = 3, options: RunOptions = {}, file = newTapePath()): Promise<string> {
+  await recordedTape((run) => recordEverything(run, steps), { checkpointEvery: 1, ...options }, file)
+  const tape = openForTest(file)
+  tape.run('test').materialize(1, 2)
+  tape.close()
+  return file
 }

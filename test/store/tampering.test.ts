@@ -6,8 +6,8 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { TapeError } from '../../src/errors.js'
 import type { VerifyReport } from '../../src/replay/verify.js'
 import { openTape } from '../../src/tape/tape.js'
-import { newTapePath, openForTest, plainConnection, recordedTape } from '../tape/temporary-tape.js'
-import { recordEverything } from './rich-run.js'
+import { newTapePath, openForTest, plainConnection } from '../tape/temporary-tape.js'
+import { richTape } from './rich-run.js'
 import { columns, contentOf, privateTables, type Row, rowsOf, whereRow, withoutTriggers } from './schema.js'
 
 /** Small batches, so that the chain has many links. */
@@ -16,8 +16,8 @@ const BATCH = { eventsMax: 20, bytesMax: 2 ** 25, ageMaxMs: 1e6 }
 let file: string
 beforeEach(async () => {
   file = newTapePath()
-  await recordedTape((run) => recordEverything(run), { batch: BATCH }, file)
-  await recordedTape((run) => recordEverything(run), { batch: BATCH }, file)
+  await richTape(3, { batch: BATCH }, file)
+  await richTape(3, { batch: BATCH }, file)
   expect(verify(file)).toMatchObject({ intact: true, problem: null })
 })
 

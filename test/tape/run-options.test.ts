@@ -56,12 +56,6 @@ describe('the kernel of a run', () => {
     expect(tape.run('r').replay().verdict).toBe('bit-exact')
   })
 
-  test('capture structure is refused while it would store values', () => {
-    expect(() => openForTest(newTapePath()).startRun('r', { capture: 'structure' })).toThrow(
-      /^NOT_IMPLEMENTED: /,
-    )
-  })
-
   test('is refused by a name that is none', () => {
     expect(() => openForTest(newTapePath()).startRun('r', { kernel: 'cuda' as 'blas' })).toThrow(
       /^BAD_ARGUMENT: expected a kernel, 'portable' or 'blas', got 'cuda'/,

@@ -2,10 +2,10 @@
 import type { Command } from 'commander'
 import type { NDArray } from '../../array/ndarray.js'
 import { TapeError } from '../../errors.js'
-import { REF_SLOT_UNIT, type RecordedArray, type Ref } from '../../events/event.js'
+import { bytesOf, summarized } from '../../events/content.js'
+import { type ArraySummary, REF_SLOT_UNIT, type RecordedArray, type Ref } from '../../events/event.js'
 import type { Variable } from '../../graph/variable.js'
 import { namedParameters } from '../../queries/variables.js'
-import { bytesOf } from '../../store/value.js'
 import { type Answer, answer } from '../answer.js'
 import { arrayJson, arrayText } from '../array-words.js'
 import { Describer, positionText } from '../describer.js'
@@ -27,9 +27,15 @@ interface Options {
 interface Comparison {
   /** Position of the GradientComputed event. */
   position: number
+  /** What could be compared: the tape has all bits of the recorded gradient, or its summary (and hash). */
+  by: 'bits' | 'summary'
   equal: boolean
-  /** The first element that differs. */
-  difference: { element: number; computed: number; recorded: number } | null
+  /** The first element, or number of the summary, that differs. */
+  difference: {
+    element: number | string
+    computed: number | string | null
+    recorded: number | string | null
+  } | null
 }
 
 export function addGradient(program: Command): void {
@@ -136,13 +142,11 @@ function compared(
         event.roots[0] === root &&
         event.gradients.every((given) => given === null)
       if (plain) passes.add(event.position)
-    } else if (
-      event.type === 'GradientComputed' &&
-      event.variable === target &&
-      passes.has(event.pass) &&
-      event.contribution !== null
-    ) {
-      found = { position: event.position, ...differenceOf(gradient, event.contribution) }
+    } else if (event.type === 'GradientComputed' && event.variable === target && passes.has(event.pass)) {
+      const { position, contribution, contributionSummary } = event
+      if (contribution !== null) found = { position, by: 'bits', ...differenceOf(gradient, contribution) }
+      else if (contributionSummary !== null)
+        found = { position, by: 'summary', ...differenceOfSummaries(gradient, contributionSummary) }
     }
   }
   return found
@@ -163,10 +167,22 @@ function differenceOf(computed: NDArray, recorded: RecordedArray): Pick<Comparis
   }
 }
 
+/** The tape has no bytes of it, but what they come to. */
+function differenceOfSummaries(
+  computed: NDArray,
+  recorded: ArraySummary,
+): Pick<Comparison, 'equal' | 'difference'> {
+  const ours = summarized(computed, recorded.hash !== null)
+  for (const key of Object.keys(recorded) as (keyof ArraySummary & string)[])
+    if (!Object.is(ours[key], recorded[key]))
+      return { equal: false, difference: { element: key, computed: ours[key], recorded: recorded[key] } }
+  return { equal: true, difference: null }
+}
+
 function verdictText(recorded: Comparison | null): string {
   if (recorded === null) return 'the run recorded no such gradient to compare with'
   if (recorded.difference === null)
-    return `${paint('green', 'equal')} to the recorded gradient (#${recorded.position}), bit for bit`
+    return `${paint('green', 'equal')} to the recorded gradient (#${recorded.position}), ${recorded.by === 'bits' ? 'bit for bit' : 'by its summary'}`
   const { element, computed, recorded: value } = recorded.difference
-  return `${paint('red', 'differs')} from the recorded gradient (#${recorded.position}): element ${element} is ${computed}, recorded was ${value}`
+  return `${paint('red', 'differs')} from the recorded gradient (#${recorded.position}): ${typeof element === 'number' ? `element ${element}` : element} is ${computed}, recorded was ${value}`
 }

@@ -1,0 +1,164 @@
+-- Recording less than everything.
+--
+-- A gradient may be kept as its summary: then it has six slots (norm, mean, min, max, zeros, non-finite; the canonical NaN
+-- for a null) instead of one, and twelve instead of two when there is an accumulated one. A slot 7FFB names a row of _value
+-- that has hash and summary, but whose bytes were not captured.
+
+-- The values that a CheckpointTaken holds, in the order of its variables. `scalar` for one element, otherwise a value.
+CREATE TABLE _checkpoint_value (
+  id INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  form_id INTEGER NOT NULL,
+  value_id INTEGER,
+  scalar ANY,
+  CHECK ((value_id IS NULL) <> (scalar IS NULL)),
+  PRIMARY KEY (id, ordinal)
+) STRICT, WITHOUT ROWID;
+
+-- Bytes of a value that is too large for one row, or whose bytes came later than its hash.
+CREATE TABLE _chunk (
+  value_id INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (value_id, ordinal)
+) STRICT;
+
+-- Values that were not captured, but computed again later by a replay that agreed with all that was. `part` is the slot
+-- of a call's output; of a gradient 0 for the contribution and 1 for the accumulated one. They are no events: a row of
+-- _commit with no events (first_position 0) covers them.
+CREATE TABLE _materialized (
+  id INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  commit_id INTEGER NOT NULL,
+  value_id INTEGER,
+  scalar ANY,
+  CHECK ((value_id IS NULL) <> (scalar IS NULL)),
+  PRIMARY KEY (id, part)
+) STRICT, WITHOUT ROWID;
+
+DROP VIEW variable;
+DROP VIEW gradient;
+DROP VIEW value;
+DROP VIEW checkpoint;
+
+CREATE VIEW variable AS -- One node: a leaf, or one output of a call.
+SELECT
+  v.run_id AS run_id, -- joins run.id
+  v.position AS position, -- of the event that made it
+  v.slot AS slot, -- which output of its call; 0 for a leaf
+  v.step AS step, -- in which it was made
+  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +v.run_id AND n.kind = 10 AND n.subject = v.position + (v.slot << 40) ORDER BY n.id DESC LIMIT 1), v.name) AS name, -- the last name it was given; null when none
+  v.role AS role, -- parameter, variable, constant (leaves), output (of a call)
+  v.creator AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
+  v.dtype AS dtype, -- float64, float32, int32, uint8, bool
+  v.shape AS shape, -- JSON
+  CASE WHEN m.id IS NOT NULL THEN CASE m.scalar WHEN '-0' THEN -0.0 ELSE m.scalar END ELSE CASE substr(v.content, 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFB' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(v.content, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(v.content, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(v.content, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(v.content, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(v.content, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(v.content, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(v.content, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(v.content, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(v.content, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(v.content, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(v.content, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(v.content, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(v.content, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(v.content, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(v.content, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(v.content, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END END AS value, -- the number, of a variable of one element ('NaN' as text); null otherwise, or when not captured
+  coalesce(m.value_id, CASE WHEN substr(v.content, 1, 4) IN ('7FFC', '7FFB') THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(v.content, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(v.content, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(v.content, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(v.content, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(v.content, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(v.content, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(v.content, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(v.content, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(v.content, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(v.content, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(v.content, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(v.content, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(v.content, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(v.content, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(v.content, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(v.content, 16, 1)) << 0) AS bits) x) END) AS value_id, -- joins value.id; null for a variable of one element, or when not captured
+  v.source AS source_position, -- for a leaf: the event whose value it has; null when it came from outside
+  m.id IS NOT NULL AS materialized -- 1 when the value was not captured, but computed again later by a replay
+FROM (
+  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, 0 AS slot, b.step, f.name, f.role, NULL AS creator, f.dtype, f.shape,
+    CASE WHEN e.value ->> 2 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)) END AS content, CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END AS source
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e JOIN _leaf_form f ON f.id = e.value ->> 3
+  UNION ALL
+  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), o.key, b.step, NULL, 'output', CASE WHEN s.linked THEN (b.id & 4294967295) + (e.value ->> 0) END, o.value ->> 0, o.value ->> 1,
+    CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o
+) v LEFT JOIN _materialized m ON m.id = (v.run_id << 32) + v.position AND m.part = v.slot;
+
+CREATE VIEW gradient AS -- One gradient that a backward pass computed for one variable.
+SELECT
+  g.run_id AS run_id, -- joins run.id
+  g.position AS position, -- its place in the run
+  g.step AS step, -- in which it was computed
+  g.pass AS pass_position, -- the BackwardStarted event; joins event.position
+  g.variable AS variable_position, -- joins variable.position
+  g.variable_slot AS variable_slot, -- joins variable.slot
+  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +g.run_id AND n.kind = 10 AND n.subject = g.variable + (g.variable_slot << 40) ORDER BY n.id DESC LIMIT 1),
+    (SELECT lf.name FROM _block lb JOIN _template lt ON lt.id = lb.template_id JOIN json_each(lt.leaves) le
+    ON le.value ->> 0 = (g.variable) - (lb.id & 4294967295) JOIN _leaf_form lf ON lf.id = le.value ->> 3
+    WHERE lb.id = (SELECT max(id) FROM _block WHERE id BETWEEN (g.run_id << 32) AND (g.run_id << 32) + (g.variable)))) AS variable_name, -- the last name of the variable; null when none
+  f.dtype AS dtype, -- of the variable and its gradient
+  f.shape AS shape, -- JSON
+  g.scalar AS value, -- the number, of a gradient of one element ('NaN' as text); null otherwise
+  CASE WHEN g.summary IS NOT NULL THEN CASE substr(substr(g.summary, 1, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END WHEN typeof(g.scalar) = 'real' THEN CASE WHEN abs(g.scalar) <= 1.7976931348623157e308 THEN abs(g.scalar) END WHEN g.scalar IS NULL THEN v.l2_norm END AS l2_norm, -- Euclidean norm; null when not finite
+  CASE WHEN g.summary IS NOT NULL THEN CASE substr(substr(g.summary, 17, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END WHEN typeof(g.scalar) = 'real' THEN CASE WHEN abs(g.scalar) <= 1.7976931348623157e308 THEN g.scalar END WHEN g.scalar IS NULL THEN v.mean END AS mean, -- mean of the elements; null when not finite or empty
+  CASE WHEN g.summary IS NOT NULL THEN CASE substr(substr(g.summary, 33, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar IS NULL THEN v.min END AS min, -- smallest element; null when there are none or one is NaN
+  CASE WHEN g.summary IS NOT NULL THEN CASE substr(substr(g.summary, 49, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar IS NULL THEN v.max END AS max, -- largest element; null when there are none or one is NaN
+  CASE WHEN g.summary IS NOT NULL THEN CAST(CASE substr(substr(g.summary, 65, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END AS INTEGER) WHEN g.scalar IS NULL THEN v.zero_count ELSE g.scalar = 0.0 END AS zero_count, -- how many elements are 0
+  CASE WHEN g.summary IS NOT NULL THEN CAST(CASE substr(substr(g.summary, 81, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END AS INTEGER) WHEN g.scalar IS NULL THEN v.non_finite_count ELSE g.scalar = 'NaN' OR abs(g.scalar) > 1.7976931348623157e308 END AS non_finite_count, -- how many elements are NaN or infinite
+  nullif(lower(hex(v.hash)), '') AS hash, -- joins value.hash; null for one element
+  coalesce(g.value_id, m.value_id) AS value_id, -- joins value.id; null for one element, or when not captured
+  CASE g.held WHEN 0 THEN 'nothing' WHEN 1 THEN 'contribution' ELSE 'accumulated' END AS held, -- what the variable's grad is after the pass: nothing (an intermediate variable), this contribution, or this added to what it held
+  CASE substr(g.accumulated, 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFB' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(g.accumulated, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(g.accumulated, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(g.accumulated, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(g.accumulated, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(g.accumulated, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(g.accumulated, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(g.accumulated, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(g.accumulated, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(g.accumulated, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(g.accumulated, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(g.accumulated, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(g.accumulated, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(g.accumulated, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(g.accumulated, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(g.accumulated, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(g.accumulated, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END AS accumulated_value, -- when accumulated: the sum, for one element
+  coalesce(a.value_id, CASE WHEN substr(g.accumulated, 1, 4) IN ('7FFC', '7FFB') THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(g.accumulated, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(g.accumulated, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(g.accumulated, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(g.accumulated, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(g.accumulated, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(g.accumulated, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(g.accumulated, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(g.accumulated, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(g.accumulated, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(g.accumulated, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(g.accumulated, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(g.accumulated, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(g.accumulated, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(g.accumulated, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(g.accumulated, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(g.accumulated, 16, 1)) << 0) AS bits) x) END) AS accumulated_value_id, -- when accumulated: joins value.id
+  CASE WHEN g.accumulated_summary IS NOT NULL THEN CASE substr(g.accumulated_summary, 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(g.accumulated_summary, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END END AS accumulated_l2_norm, -- its Euclidean norm when its bytes were not captured; else see value
+  m.id IS NOT NULL AS materialized -- 1 when the bytes were not captured, but computed again later by a replay
+FROM (
+  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, b.step, CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END AS pass, CASE WHEN typeof(e.value ->> 6) = 'real' THEN b.base - CAST(e.value ->> 6 - 0.5 AS INTEGER) WHEN e.value ->> 6 < 0 THEN -(e.value ->> 6) & 1099511627775 WHEN e.value ->> 6 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 6 & 1099511627775) END AS variable, CASE WHEN typeof(e.value ->> 6) = 'real' THEN 0 ELSE abs(e.value ->> 6) >> 40 END AS variable_slot,
+    e.value ->> 3 AS form_id, e.value ->> 4 AS held,
+    CASE WHEN e.value ->> 2 IN (1, 2) THEN CASE substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFB' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END END AS scalar,
+    CASE WHEN e.value ->> 2 IN (1, 2) THEN CASE WHEN substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 4) IN ('7FFC', '7FFB') THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 16, 1)) << 0) AS bits) x) END END AS value_id,
+    CASE e.value ->> 2 WHEN 2 THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + 1) + 1, 8)) END AS accumulated,
+    CASE WHEN e.value ->> 2 >= 6 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 48)) END AS summary,
+    CASE e.value ->> 2 WHEN 12 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 49, 8)) END AS accumulated_summary
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.gradients) e
+) g JOIN _array_form f ON f.id = g.form_id LEFT JOIN _materialized m ON m.id = (g.run_id << 32) + g.position AND m.part = 0
+  LEFT JOIN _materialized a ON a.id = (g.run_id << 32) + g.position AND a.part = 1
+  LEFT JOIN _value v ON v.id = coalesce(g.value_id, m.value_id);
+
+CREATE VIEW value AS -- The bytes of an array, once per distinct content. An array of one element stands with its event instead.
+SELECT
+  id AS id, -- number of the value in this tape
+  lower(hex(hash)) AS hash, -- SHA-256 over the dtype's name, a zero byte, and the bytes
+  dtype AS dtype, -- float64, float32, int32, uint8, bool
+  size AS size, -- number of elements
+  l2_norm AS l2_norm, -- Euclidean norm; null when not finite
+  mean AS mean, -- mean of the elements; null when not finite or empty
+  min AS min, -- smallest element; null when there are none or one is NaN
+  max AS max, -- largest element; null when there are none or one is NaN
+  zero_count AS zero_count, -- how many elements are 0
+  non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
+  coalesce(length(bytes), (SELECT sum(length(c.bytes)) FROM _chunk c WHERE c.value_id = v.id)) AS byte_count, -- null when the bytes were not captured
+  coalesce(bytes, (SELECT c.bytes FROM _chunk c WHERE c.value_id = v.id AND (SELECT count(*) FROM _chunk k WHERE k.value_id = v.id) = 1)) AS bytes, -- row-major, little-endian; null when not captured, or kept in several chunks
+  CASE WHEN bytes IS NOT NULL THEN 1 ELSE (SELECT count(*) FROM _chunk c WHERE c.value_id = v.id) END AS chunk_count -- in how many pieces the bytes are kept; 0 when they were not captured
+FROM _value v;
+
+CREATE VIEW checkpoint AS -- The values of all parameters and optimizer state at a step.
+SELECT
+  id >> 32 AS run_id, -- joins run.id
+  id & 4294967295 AS position, -- its place in the run
+  step AS step, -- at which it was taken
+  json_array_length(payload, '$.variables') AS variable_count, -- how many variables it holds
+  (SELECT coalesce(sum(coalesce(v.size * CASE v.dtype WHEN 'float64' THEN 8 WHEN 'float32' THEN 4 WHEN 'int32' THEN 4 ELSE 1 END, 8)), 0) FROM _checkpoint_value k LEFT JOIN _value v ON v.id = k.value_id WHERE k.id = _fact.id) AS byte_count -- of their values, each content counted as often as it is held
+FROM _fact WHERE kind = 11;
+
+CREATE TRIGGER _checkpoint_value_no_update BEFORE UPDATE ON _checkpoint_value BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _checkpoint_value_no_delete BEFORE DELETE ON _checkpoint_value BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _checkpoint_value_no_replace BEFORE INSERT ON _checkpoint_value WHEN EXISTS (SELECT 1 FROM _checkpoint_value WHERE id = NEW.id AND ordinal = NEW.ordinal) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _chunk_no_update BEFORE UPDATE ON _chunk BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _chunk_no_delete BEFORE DELETE ON _chunk BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _chunk_no_replace BEFORE INSERT ON _chunk WHEN EXISTS (SELECT 1 FROM _chunk WHERE value_id = NEW.value_id AND ordinal = NEW.ordinal) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _materialized_no_update BEFORE UPDATE ON _materialized BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _materialized_no_delete BEFORE DELETE ON _materialized BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _materialized_no_replace BEFORE INSERT ON _materialized WHEN EXISTS (SELECT 1 FROM _materialized WHERE id = NEW.id AND part = NEW.part) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;

@@ -1,0 +1,24 @@
+/** In the place of an array of which only the summary is known: it packs like the array it stands for. */
+import { TapeError } from '../errors.js'
+import type { ArraySummary, RecordedArray } from './event.js'
+
+export class SummarizedArray implements RecordedArray {
+  readonly dtype: string
+  readonly shape: readonly number[]
+  readonly summary: ArraySummary
+
+  constructor(dtype: string, shape: readonly number[], summary: ArraySummary) {
+    this.dtype = dtype
+    this.shape = shape
+    this.summary = summary
+  }
+
+  get size(): number {
+    return this.shape.reduce((product, extent) => product * extent, 1)
+  }
+
+  /** Throws VALUE_NOT_CAPTURED: the bytes are nowhere. */
+  get data(): never {
+    throw new TapeError('VALUE_NOT_CAPTURED', 'this array is on the tape as a summary only')
+  }
+}

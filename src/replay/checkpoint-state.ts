@@ -1,0 +1,210 @@
+/**
+ * The variables of a run as they stood at a checkpoint, for a replay that begins there. Values come from the checkpoint or,
+ * where the tape has them, from the events that made them. What the tape cannot tell makes the replay begin earlier.
+ */
+import { type DType, isFloating } from '../array/dtype.js'
+import type { NDArray } from '../array/ndarray.js'
+import {
+  type CheckpointTaken,
+  type FunctionCalled,
+  REF_SLOT_UNIT,
+  type RecordedArray,
+  type Ref,
+} from '../events/event.js'
+import type { Attributes } from '../graph/func.js'
+import { unrecorded } from '../graph/mode.js'
+import type { Home } from '../graph/recorder.js'
+import { recreateFunc } from '../graph/registry.js'
+import { Variable } from '../graph/variable.js'
+import type { Lookup } from '../store/lookup.js'
+import type { Reader } from '../store/reader.js'
+import { toNDArray } from './recorded-array.js'
+import type { Before } from './replay-memory.js'
+
+/** So far back it is looked for what a value was computed from. */
+const DEPTH_MAX = 16
+
+/** The state at a checkpoint does not say what is needed: begin at an earlier one. */
+export class NeedsEarlier extends Error {
+  constructor(what: string) {
+    super(`${what} cannot be told at this checkpoint`)
+  }
+}
+
+export class CheckpointState implements Before, Home {
+  /** Nobody takes these variables over: they are known under their ref. */
+  readonly finished = false
+  /** Who takes the replay down. */
+  recorder: Home | null = null
+  private readonly variables = new Map<Ref, Variable>()
+  private readonly arrays = new Map<Ref, NDArray>()
+  private readonly unloaded = new WeakMap<Variable, () => NDArray>()
+  private readonly values: ReadonlyMap<Ref, RecordedArray>
+  private readonly position: number
+  private readonly reader: Reader
+  private readonly lookup: Lookup
+  private readonly runId: number
+
+  constructor(reader: Reader, lookup: Lookup, runId: number, checkpoint: CheckpointTaken) {
+    this.reader = reader
+    this.lookup = lookup
+    this.runId = runId
+    this.position = checkpoint.position
+    this.values = new Map(checkpoint.variables.map((ref, i) => [ref, checkpoint.values[i]!]))
+  }
+
+  /** Throws NeedsEarlier when the variable has a history that a pass could walk into. */
+  variable(ref: Ref): Variable {
+    let variable = this.variables.get(ref)
+    if (variable === undefined) {
+      variable = this.make(ref)
+      variable.home = this
+      variable.ref = ref
+      this.variables.set(ref, variable)
+      const name = this.lookup.nameOf(ref, this.position)
+      if (name !== null) variable.setNameQuietly(name)
+      if (variable.requiresGrad || this.values.has(ref)) this.giveGradient(variable, ref)
+    }
+    return variable
+  }
+
+  /** The array that the event behind `ref` made or took over. Throws NeedsEarlier when its bytes are nowhere. */
+  array(ref: Ref): NDArray {
+    const { source, value } = this.sourceOf(ref)
+    return this.marked(source, value)
+  }
+
+  loadValue(variable: Variable): NDArray {
+    return this.unloaded.get(variable)!()
+  }
+
+  private make(ref: Ref): Variable {
+    const event = this.reader.event(this.runId, ref % REF_SLOT_UNIT)
+    if (event.type === 'LeafCreated')
+      return this.blank(event.requiresGrad, event.role, () => this.valueOf(ref, event.position))
+    if (event.type === 'GradientComputed') return this.blank(false, 'variable', () => this.array(ref))
+    if (event.type !== 'FunctionCalled') throw new NeedsEarlier(`what ${event.type} at ${ref} made`)
+    // A pass that meets it would walk on into calls that this replay has not made.
+    if (event.linked && this.requiresGrad(ref, DEPTH_MAX)) throw new NeedsEarlier(`the history of ${ref}`)
+    return this.blank(false, 'variable', () => this.valueOf(ref, ref))
+  }
+
+  /** Whether a pass that reaches the ref goes on from there. */
+  private requiresGrad(ref: Ref, depth: number): boolean {
+    const event = this.reader.event(this.runId, ref % REF_SLOT_UNIT)
+    if (event.type === 'LeafCreated') return event.requiresGrad
+    if (event.type !== 'FunctionCalled' || !event.linked) return false
+    const output = event.outputs[Math.floor(ref / REF_SLOT_UNIT)]
+    if (depth === 0 || output === undefined) throw new NeedsEarlier(`the history of ${ref}`)
+    return (
+      isFloating(output.dtype as DType) && event.inputs.some((input) => this.requiresGrad(input, depth - 1))
+    )
+  }
+
+  private blank(requiresGrad: boolean, role: Variable['role'], load: () => NDArray): Variable {
+    const variable = new Variable(null, requiresGrad, role)
+    this.unloaded.set(variable, load)
+    return variable
+  }
+
+  private valueOf(ref: Ref, original: Ref): NDArray {
+    const version = this.lookup.versionBefore(ref, this.position)
+    const { source, value } = this.sourceOf(
+      version === null || version.unchained ? original : version.position,
+    )
+    return this.marked(source, this.values.get(ref) ?? value)
+  }
+
+  /** The event that made what `ref` has, and its value where the tape has it. */
+  private sourceOf(ref: Ref): { source: Ref; value: RecordedArray | null } {
+    for (let at: Ref = ref; ; ) {
+      const event = this.reader.event(this.runId, at % REF_SLOT_UNIT)
+      switch (event.type) {
+        case 'FunctionCalled': {
+          const slot = Math.floor(at / REF_SLOT_UNIT)
+          return { source: at, value: event.outputs[slot]?.value ?? this.computed(event, slot, DEPTH_MAX) }
+        }
+        case 'GradientComputed':
+          if (event.gradient === null)
+            return {
+              source: at,
+              value: event.held === 'accumulated' ? event.accumulated : event.contribution,
+            }
+          at = event.gradient
+          continue
+        case 'LeafCreated':
+        case 'ValueAssigned':
+          if (event.source === null) return { source: at, value: event.value }
+          at = event.source
+          continue
+        default:
+          throw new NeedsEarlier(`what ${event.type} at ${at} made`)
+      }
+    }
+  }
+
+  /**
+   * What a call computed from what is on the tape: a batch, say, that was taken from a data set before the step began. Null
+   * when it takes more than that.
+   */
+  private computed(call: FunctionCalled, slot: number, depth: number): NDArray | null {
+    if (depth === 0) return null
+    const inputs: NDArray[] = []
+    for (const ref of call.inputs) {
+      const version = this.lookup.versionBefore(ref, call.position)
+      const from = version === null || version.unchained ? ref : version.position
+      const event = this.reader.event(this.runId, from % REF_SLOT_UNIT)
+      let value: RecordedArray | null = null
+      if (event.type === 'LeafCreated' || event.type === 'ValueAssigned') value = event.value
+      else if (event.type === 'FunctionCalled') {
+        const output = Math.floor(from / REF_SLOT_UNIT)
+        value = event.outputs[output]?.value ?? this.computed(event, output, depth - 1)
+      }
+      if (value === null) return null
+      inputs.push(toNDArray(value))
+    }
+    const made = unrecorded(() =>
+      recreateFunc(call.function, call.attributes as Attributes).forward(...inputs),
+    )
+    return Array.isArray(made) ? (made[slot] ?? null) : (made as NDArray)
+  }
+
+  /** The array as the recorder knows it: made at `source`, so that assigning it elsewhere is recorded as it was. */
+  private marked(source: Ref, value: RecordedArray | null): NDArray {
+    let array = this.arrays.get(source)
+    if (array === undefined) {
+      if (value === null) throw new NeedsEarlier(`the value made at ${source}`)
+      array = toNDArray(value)
+      array.recordedBy = this.recorder
+      array.recordedAs = source
+      this.arrays.set(source, array)
+    }
+    return array
+  }
+
+  /** The gradient it holds. Its bytes may be nowhere; as a rule it is cleared next, and nobody asks for them. */
+  private giveGradient(variable: Variable, ref: Ref): void {
+    const at = this.lookup.gradientBefore(ref, this.position)
+    if (at === null) return
+    const event = this.reader.event(this.runId, at)
+    if (event.type === 'GradientAssigned') {
+      variable.holdGrad(this.held(event.gradient))
+      variable.gradientAssigned = true
+    } else if (event.type === 'GradientComputed') {
+      variable.holdGrad(this.held(event.gradient ?? at))
+    }
+  }
+
+  private held(ref: Ref): Variable {
+    try {
+      return this.variable(ref)
+    } catch (error) {
+      if (!(error instanceof NeedsEarlier)) throw error
+      const unknown = this.blank(false, 'variable', () => {
+        throw error
+      })
+      unknown.home = this
+      return unknown
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/** Replays a recorded run from its start, or from the nearest checkpoint that suffices. */
+import type { CheckpointTaken, RunStarted } from '../events/event.js'
+import type { Lookup } from '../store/lookup.js'
+import type { Reader } from '../store/reader.js'
+import { CheckpointState, NeedsEarlier } from './checkpoint-state.js'
+import { type ReplayOptions, type ReplayReport, replay } from './replay.js'
+
+/** A run on a tape, and what reads it. */
+export interface Recording {
+  readonly reader: Reader
+  readonly lookup: Lookup
+  readonly id: number
+  readonly name: string
+  /** The last position when the run was opened. */
+  readonly lastPosition: number
+}
+
+/** Throws STEP_NOT_FOUND for `from` and `to`; otherwise as `replay`. */
+export function replayRun(recording: Recording, options: ReplayOptions = {}): ReplayReport {
+  const { reader, lookup, id, lastPosition } = recording
+  const { from, to } = options
+  const end = to === undefined ? lastPosition : lookup.stepRange(to, lastPosition).to
+  const started = reader.event(id, 1) as RunStarted
+  if (from !== undefined) {
+    for (const position of lookup.checkpointsBefore(lookup.stepRange(from, lastPosition).from + 2)) {
+      if (position > end) continue
+      const checkpoint = reader.event(id, position) as CheckpointTaken
+      const first = position + 1
+      try {
+        return replay(
+          {
+            started,
+            events: reader.events(id, first, end),
+            first,
+            step: checkpoint.step,
+            lastUses: lookup.lastUses(first, end),
+            before: new CheckpointState(reader, lookup, id, checkpoint),
+          },
+          options,
+        )
+      } catch (error) {
+        if (!(error instanceof NeedsEarlier)) throw error
+      }
+    }
+  }
+  const lastUses = lookup.lastUses(1, end)
+  return replay(
+    { started, events: reader.events(id, 1, end), first: 1, step: 0, lastUses, before: null },
+    options,
+  )
+}
