@@ -208,7 +208,6 @@ function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUs
       number[][],
       number[][],
     ]
-    const parsed = { leaves, assignments }
     for (const call of calls) {
       used._signature.add(call[3]!)
       if (call[4] !== 0) used._text.add(call[4]!)
@@ -223,7 +222,11 @@ function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUs
       usesBase: gradients.some((gradient) => !Number.isInteger(gradient[6])),
       textSlots: calls.filter((call) => call[4] === 0).map((call) => call[1]! + call[2]! - 1),
     })
-    const want = marksOf(parsed, (form) => texts.leafForm(form).name).map(([kind, key]) => `${kind} ${key}`)
+    const want = marksOf(
+      leaves.map((leaf) => leaf[3]!),
+      assignments.map((assignment) => assignment[4]!),
+      (form) => texts.leafForm(form).name,
+    ).map(([kind, key]) => `${kind} ${key}`)
     const have = marked.get(id) ?? new Set<string>()
     if (want.length !== have.size || !want.every((mark) => have.has(mark)))
       corrupt(`the marks of template ${id} are not those of its content`)

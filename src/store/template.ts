@@ -11,8 +11,9 @@
  *   any other         kind (it has a row of its own; here it only takes its place)
  */
 import crypto from 'node:crypto'
-import { EVENT_KIND, REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import type { Connection, Statement } from './database.js'
+import { templateTexts } from './template-text.js'
 
 /** Keys remembered, and their numbers in all; beyond, a template seen again is looked up in the file. */
 const REMEMBERED_MAX = 8192
@@ -66,13 +67,16 @@ export class TemplateStore {
   }
 
   private store(key: Float64Array): number {
-    const lists = listsOf(key)
-    const texts = [lists.calls, lists.leaves, lists.gradients, lists.assignments, lists.clears].map(listText)
-    const hash = templateHash(lists.eventCount, texts)
+    const { eventCount, lists, leafForms, assigned } = templateTexts(key)
+    const hash = templateHash(eventCount, lists)
     const found = this.find.get(hash) as { id: number } | undefined
     if (found !== undefined) return found.id
-    const id = Number(this.insert.run(hash, lists.eventCount, ...texts).lastInsertRowid)
-    for (const [kind, key] of marksOf(lists, (form) => this.leafName.get(form) as string | null))
+    const id = Number(this.insert.run(hash, eventCount, ...lists).lastInsertRowid)
+    for (const [kind, key] of marksOf(
+      leafForms,
+      assigned,
+      (form) => this.leafName.get(form) as string | null,
+    ))
       this.mark.run(id, kind, key)
     return id
   }
@@ -95,18 +99,23 @@ export function templateHash(eventCount: number, texts: readonly string[]): Buff
     .digest()
 }
 
-/** What a template is marked with, so that it is found: each mark once. */
+/**
+ * What a template is marked with, so that it is found: each mark once.
+ *
+ * leafForms  form ids of its leaves
+ * assigned   the variables of its assignments, as the template refers to them
+ */
 export function marksOf(
-  lists: Pick<TemplateLists, 'leaves' | 'assignments'>,
+  leafForms: readonly number[],
+  assigned: readonly number[],
   nameOfForm: (formId: number) => string | null,
 ): [kind: string, key: string | number][] {
   const marks = new Map<string, [string, string | number]>()
-  for (const leaf of lists.leaves) {
-    const name = nameOfForm(leaf[3]!)
+  for (const form of leafForms) {
+    const name = nameOfForm(form)
     if (name !== null) marks.set(`leaf ${name}`, ['leaf', name])
   }
-  for (const assignment of lists.assignments) {
-    const variable = assignment[4]!
+  for (const variable of assigned) {
     const key = variable < 0 && Number.isInteger(variable) ? -variable : 0
     marks.set(`assigns ${key}`, ['assigns', key])
   }
@@ -119,13 +128,6 @@ export function decodeRef(encoded: number, own: number, base: number): Ref {
   if (encoded < 0) return -encoded
   const distance = encoded % REF_SLOT_UNIT
   return own - distance + (encoded - distance)
-}
-
-/** JSON of a list of lists of numbers; templates that never repeat make many, and this is faster than JSON.stringify. */
-function listText(list: readonly number[][]): string {
-  let text = '['
-  for (let i = 0; i < list.length; i++) text += `${i === 0 ? '' : ','}[${list[i]!.join(',')}]`
-  return `${text}]`
 }
 
 function quickHash(key: Float64Array, length: number): number {
@@ -142,62 +144,4 @@ function sameKey(known: Float64Array, key: Float64Array, length: number): boolea
   if (known.length !== length) return false
   for (let i = 0; i < length; i++) if (known[i] !== key[i]) return false
   return true
-}
-
-function listsOf(key: Float64Array): TemplateLists {
-  const lists: TemplateLists = {
-    calls: [],
-    leaves: [],
-    gradients: [],
-    assignments: [],
-    clears: [],
-    eventCount: 0,
-  }
-  let slot = 0
-  for (let at = 0; at < key.length; ) {
-    const offset = lists.eventCount++
-    switch (key[at]) {
-      case EVENT_KIND.FunctionCalled: {
-        const [signature, attributes, slots, inputs] = [
-          key[at + 1]!,
-          key[at + 2]!,
-          key[at + 3]!,
-          key[at + 4]!,
-        ]
-        lists.calls.push([
-          offset,
-          slot,
-          slots,
-          signature,
-          attributes,
-          ...key.subarray(at + 5, at + 5 + inputs),
-        ])
-        slot += slots
-        at += 5 + inputs
-        break
-      }
-      case EVENT_KIND.LeafCreated:
-        lists.leaves.push([offset, slot, key[at + 2]!, key[at + 1]!, key[at + 3]!])
-        slot += key[at + 2]!
-        at += 4
-        break
-      case EVENT_KIND.GradientComputed:
-        lists.gradients.push([offset, slot, key[at + 2]!, key[at + 1]!, ...key.subarray(at + 3, at + 7)])
-        slot += key[at + 2]!
-        at += 7
-        break
-      case EVENT_KIND.ValueAssigned:
-        lists.assignments.push([offset, slot, key[at + 2]!, key[at + 1]!, key[at + 3]!, key[at + 4]!])
-        slot += key[at + 2]!
-        at += 5
-        break
-      case EVENT_KIND.GradientCleared:
-        lists.clears.push([offset, key[at + 1]!])
-        at += 2
-        break
-      default:
-        at += 1
-    }
-  }
-  return lists
 }
