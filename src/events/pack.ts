@@ -72,7 +72,7 @@ export class Packer {
   /** Positions given so far. */
   position: number
   step: number
-  private words = new Float64Array(4096)
+  private words: Float64Array = new Float64Array(4096)
   private used = 0
   private count = 0
   private firstPosition: number
@@ -344,6 +344,11 @@ export class Packer {
     return batch
   }
 
+  /** The next events go into `words`; only while nothing waits. A buffer that becomes too small is left for another. */
+  packInto(words: Float64Array): void {
+    this.words = words
+  }
+
   /** The words packed since the last `take`; the rest of the buffer is garbage. */
   get packedWords(): Float64Array {
     return this.words
@@ -354,7 +359,7 @@ export class Packer {
     return this.used
   }
 
-  get waitingValues(): readonly RecordedArray[] {
+  get waitingValues(): RecordedArray[] {
     return this.values
   }
 

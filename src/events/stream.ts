@@ -7,7 +7,7 @@
  * listens.
  */
 import { Observable, Subject } from 'rxjs'
-import type { Payload, TapeEvent } from './event.js'
+import type { Payload, RecordedArray, TapeEvent } from './event.js'
 import { type PackedBatch, Packer } from './pack.js'
 import { Unpacker, WordReader } from './unpack.js'
 
@@ -20,22 +20,47 @@ export interface BatchLimits {
   ageMaxMs: number
 }
 
-export const BATCH_LIMITS: BatchLimits = { eventsMax: 8192, bytesMax: 32 * 2 ** 20, ageMaxMs: 200 }
+export const BATCH_LIMITS: BatchLimits = { eventsMax: 8192, bytesMax: 8 * 2 ** 20, ageMaxMs: 200 }
 
-const CLOCK_EVERY = 64
+/** Every event is a batch. */
+export const STRICT_LIMITS: BatchLimits = { ...BATCH_LIMITS, eventsMax: 1 }
+
+/** A batch ends after so many words, however few events they make: calls of thousands of inputs are long. */
+export const WORDS_MAX = 114_688
+
+/** The clock is looked at every so many events, or, when they are slow, after about so long. */
+const LOOK_EVERY_MAX = 64
+const LOOK_EVERY_MS = 10
 /** How much longer than `ageMaxMs` a batch may wait for a good place to end. */
-const PATIENCE = 2
+export const PATIENCE = 2
+
+/** Where the batches go. */
+export interface Outlet {
+  /** What writing failed with. */
+  readonly failure: Error | null
+  /** Takes arrays of the event that was packed last, while they are warm; null: they wait with their batch. */
+  readonly keeper: ArrayKeeper | null
+}
+
+export interface ArrayKeeper {
+  /** So many of the waiting arrays are kept already. */
+  readonly kept: number
+  /** Keeps the others, and may put something else in their places; says whether the batch should end. */
+  keep(values: RecordedArray[]): boolean
+}
 
 export class EventStream {
   readonly events$: Observable<TapeEvent>
   readonly batches$ = new Subject<PackedBatch>()
   readonly packer: Packer
-  /** What writing failed with; whoever calls next throws it. */
-  failure: Error | null = null
+  /** Null while nobody writes, as in a replay. */
+  outlet: Outlet | null = null
   private readonly subject = new Subject<TapeEvent>()
   private readonly unpacker = new Unpacker((number) => this.packer.textOf(number))
-  private readonly limits: BatchLimits
+  readonly limits: BatchLimits
   private oldestAt = 0
+  private lookEvery = 1
+  private lookAt = 1
   private timer: NodeJS.Timeout | null = null
 
   /** `after`: where the run stands already, for a stream that goes on in its middle. */
@@ -46,6 +71,11 @@ export class EventStream {
     this.limits = limits
     this.packer = new Packer(after)
     this.events$ = new Observable((subscriber) => this.subject.subscribe(subscriber))
+  }
+
+  /** What writing failed with; whoever calls next throws it. */
+  get failure(): Error | null {
+    return this.outlet === null ? null : this.outlet.failure
   }
 
   get position(): number {
@@ -70,14 +100,37 @@ export class EventStream {
   appended(at: number, step: number): void {
     const { packer } = this
     if (this.subject.observed) this.tell(at, step)
-    const waiting = packer.waiting
-    if (waiting === 1) this.startAge()
-    else if (waiting >= this.limits.eventsMax || packer.valueBytes >= this.limits.bytesMax) this.flush()
-    else if (
-      waiting % CLOCK_EVERY === 0 &&
-      performance.now() - this.oldestAt > PATIENCE * this.limits.ageMaxMs
-    )
+    const { waiting } = packer
+    const { eventsMax, bytesMax } = this.limits
+    if (
+      this.keepArrays() ||
+      waiting >= eventsMax ||
+      packer.valueBytes >= bytesMax ||
+      packer.cursor >= WORDS_MAX
+    ) {
       this.flush()
+      // One event a batch promises that it is on the disk when the call returns: if it is not, the call must say so.
+      if (eventsMax === 1 && this.failure !== null) throw this.failure
+    } else if (waiting === 1) this.startAge()
+    else if (waiting >= this.lookAt) this.look(waiting)
+  }
+
+  private keepArrays(): boolean {
+    if (this.outlet === null) return false
+    const { keeper } = this.outlet
+    return (
+      keeper !== null &&
+      this.packer.waitingValues.length > keeper.kept &&
+      keeper.keep(this.packer.waitingValues)
+    )
+  }
+
+  /** Ends a batch that has waited too long; looking at the clock costs more than packing an event, so it is done rarely. */
+  private look(waiting: number): void {
+    const age = performance.now() - this.oldestAt
+    if (age > PATIENCE * this.limits.ageMaxMs) this.flush()
+    this.lookEvery = Math.max(1, Math.min(LOOK_EVERY_MAX, Math.floor((LOOK_EVERY_MS * waiting) / age)))
+    this.lookAt = waiting + this.lookEvery
   }
 
   /**
@@ -98,6 +151,7 @@ export class EventStream {
   flush(): void {
     if (this.timer !== null) clearTimeout(this.timer)
     this.timer = null
+    this.lookAt = this.lookEvery
     const batch = this.packer.take()
     if (batch !== null) this.batches$.next(batch)
   }

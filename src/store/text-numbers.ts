@@ -6,13 +6,12 @@ const TABLES = ['_text', '_signature', '_leaf_form', '_array_form'] as const
 export type TextTable = (typeof TABLES)[number]
 
 export class TextNumbers {
-  private contents: string[] = []
+  private contents: string[]
   private ids = emptyIds()
   private readonly find: { [T in TextTable]: Statement }
   private readonly insert: { [T in TextTable]: Statement }
-  private learntUpTo = 0
-
-  constructor(db: Connection) {
+  constructor(db: Connection, known: readonly string[] = []) {
+    this.contents = [...known]
     const each = (sql: (table: TextTable) => string) =>
       Object.fromEntries(TABLES.map((table) => [table, db.prepare(sql(table))])) as {
         [T in TextTable]: Statement
@@ -21,15 +20,19 @@ export class TextNumbers {
     this.insert = each((table) => `INSERT INTO ${table} (content) VALUES (?)`)
   }
 
+  /** The texts by number. */
+  get all(): readonly string[] {
+    return this.contents
+  }
+
   /** Takes in the texts of a batch; taking in the same batch again (after a failure) changes nothing. */
-  learn(batch: PackedBatch): void {
-    if (batch.firstPosition < this.learntUpTo) return
-    this.learntUpTo = batch.firstPosition + batch.count
+  learn(batch: Pick<PackedBatch, 'firstText' | 'texts'>): void {
     if (batch.firstText === 0) {
       this.contents = []
       this.ids = emptyIds()
     }
-    this.contents.push(...batch.texts)
+    this.contents.length = batch.firstText
+    for (const text of batch.texts) this.contents.push(text)
   }
 
   content(number: number): string {

@@ -1,8 +1,7 @@
 /**
  * Writes the batches of one run to the file: each batch in one transaction, closed by a commit row in the hash chain.
- * It sees packed words only, so it can move to another thread as it is.
- *
- * RxJS hides what a subscriber throws; so a failure is kept here, with the batch, and thrown to whoever calls next.
+ * It sees packed words only, so it works on the training thread and on another alike, and a run may go from one to the
+ * other (`progress`). What becomes of a batch that could not be written is its caller's business.
  */
 import type { TapeError } from '../errors.js'
 import type { PackedBatch } from '../events/pack.js'
@@ -14,11 +13,16 @@ import { TemplateStore } from './template.js'
 import { TextNumbers } from './text-numbers.js'
 import { ValueStore } from './value-store.js'
 
+/** How far the writing of a run has come: what another writer needs to go on with the next batch. */
+export interface Progress {
+  readonly runId: number
+  readonly segments: Segments
+  /** The run's texts by number. */
+  readonly texts: readonly string[]
+}
+
 export class Writer {
-  /** The failure that stopped writing; null while all is well. */
-  failure: TapeError | null = null
   private runId = 0
-  private waiting: PackedBatch[] = []
   private readonly db: Connection
   private readonly runName: string
   private readonly texts: TextNumbers
@@ -28,16 +32,20 @@ export class Writer {
   private readonly cutter: BlockCutter
   private segments: Segments = { current: 1, previous: 1 }
 
-  constructor(db: Connection, runName: string) {
+  constructor(db: Connection, runName: string, after?: Progress) {
     this.db = db
     this.runName = runName
-    this.texts = new TextNumbers(db)
+    this.texts = new TextNumbers(db, after?.texts)
     this.values = new ValueStore(db)
     this.templates = new TemplateStore(db)
     this.rows = Object.fromEntries(
       Object.entries(ROW_COLUMNS).map(([table, columns]) => [table, new RowBuffer(db, table, columns)]),
     ) as Rows
     this.cutter = new BlockCutter(this.texts, this.templates, this.rows)
+    if (after !== undefined) {
+      this.runId = after.runId
+      this.segments = after.segments
+    }
   }
 
   /** The run's number in the tape; 0 before its first batch is written. */
@@ -45,31 +53,17 @@ export class Writer {
     return this.runId
   }
 
-  /** Takes a batch; on failure keeps it and remembers why. */
-  take(batch: PackedBatch): void {
-    if (this.failure === null) {
-      this.failure = this.attempt(batch)
-      if (this.failure === null) return
-    }
-    this.waiting.push({ ...batch, words: batch.words.slice() })
+  get progress(): Progress {
+    return { runId: this.runId, segments: this.segments, texts: this.texts.all }
   }
 
-  /** Tries again what failed. */
-  retry(): void {
-    this.failure = null
-    while (this.waiting.length > 0) {
-      this.failure = this.attempt(this.waiting[0]!)
-      if (this.failure !== null) return
-      this.waiting.shift()
-    }
-  }
-
-  private attempt(batch: PackedBatch): TapeError | null {
+  /** Writes a batch, whole or not at all; gives what it failed with. The same batch may be tried again. */
+  write(batch: PackedBatch): TapeError | null {
     const { runId, segments } = this
     try {
       this.texts.learn(batch)
       this.db.exec('BEGIN IMMEDIATE')
-      this.write(batch)
+      this.insert(batch)
       this.db.exec('COMMIT')
       return null
     } catch (error) {
@@ -92,7 +86,7 @@ export class Writer {
     }
   }
 
-  private write(batch: PackedBatch): void {
+  private insert(batch: PackedBatch): void {
     if (this.runId === 0)
       this.runId = Number(
         this.db.prepare('INSERT INTO _run (name) VALUES (?)').run(this.runName).lastInsertRowid,

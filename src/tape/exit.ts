@@ -1,7 +1,7 @@
 /**
  * Runs that are still open when the process ends get an end on the tape: `failed` after an uncaught exception,
- * `interrupted` otherwise. SQLite writes synchronously, so an exit handler can do it. A signal that kills leaves no time;
- * then the file ends with the last whole batch.
+ * `interrupted` otherwise. An exit handler may block, so it writes what is left, or waits for the thread that does. A signal
+ * that kills leaves no time; then the file ends with the last whole batch.
  */
 import process from 'node:process'
 import type { Run } from './run.js'
@@ -18,17 +18,29 @@ export function endAtExit(run: Run): void {
     uncaught ??= error ?? 'unknown error'
   })
   process.on('exit', () => {
+    let failure: unknown = null
     for (const run of [...open].reverse()) {
-      if (uncaught === null) run.end('interrupted', null)
-      else
-        run.end(
-          'failed',
-          uncaught instanceof Error ? `${uncaught.name}: ${uncaught.message}` : String(uncaught),
-        )
+      try {
+        end(run)
+      } catch {
+        // There is no next call to try again, and no flush(): a thread that died can be replaced even now.
+        try {
+          end(run)
+        } catch (error) {
+          failure ??= error // the other runs get their ends all the same
+        }
+      }
     }
+    if (failure !== null) throw failure
   })
 }
 
 export function endedBeforeExit(run: Run): void {
   open.delete(run)
+}
+
+function end(run: Run): void {
+  if (uncaught === null) run.end('interrupted', null)
+  else
+    run.end('failed', uncaught instanceof Error ? `${uncaught.name}: ${uncaught.message}` : String(uncaught))
 }

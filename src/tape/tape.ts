@@ -5,6 +5,7 @@ import { TapeError } from '../errors.js'
 import { type VerifyReport, verifyChain } from '../replay/verify.js'
 import { type Connection, openDatabase, sqliteError } from '../store/database.js'
 import { Reader } from '../store/reader.js'
+import { WritingThread } from '../store/writing-thread.js'
 import { endAtExit, endedBeforeExit } from './exit.js'
 import { PastRun } from './past-run.js'
 import { Run, type RunOptions } from './run.js'
@@ -52,6 +53,7 @@ export class Tape {
   readonly readonly: boolean
   private readonly db: Connection
   private readonly reader: Reader
+  private readonly thread: WritingThread | null
   private readonly open = new Set<Run>()
   private closed = false
 
@@ -61,6 +63,7 @@ export class Tape {
     this.readonly = readonly
     this.db = openDatabase(path, { readonly })
     this.reader = new Reader(this.db)
+    this.thread = readonly ? null : WritingThread.for(path)
   }
 
   /**
@@ -75,7 +78,7 @@ export class Tape {
         'TAPE_READONLY',
         `${this.path} was opened with { readonly: true }; open it without to record`,
       )
-    const run = new Run(this.db, name, options, (ended) => {
+    const run = new Run(this.db, this.thread, name, options, (ended) => {
       this.open.delete(ended)
       endedBeforeExit(ended)
     })
@@ -120,6 +123,7 @@ export class Tape {
   close(): void {
     if (this.closed) return
     for (const run of [...this.open].reverse()) run.end('interrupted', null)
+    this.thread?.close()
     this.db.close()
     this.closed = true
   }

@@ -21,7 +21,7 @@ const { Variable, square, sum } = gradtape
 const attempt = (what, doing) => { try { doing(); return { what, code: null } } catch (error) { return { what, code: error.code, message: error.message } } }
 const attemptAsync = async (what, doing) => { try { await doing(); return { what, code: null } } catch (error) { return { what, code: error.code, message: error.message } } }
 const tape = gradtape.openTape(arg.file)
-const run = tape.startRun('r', { batch: { eventsMax: 16, bytesMax: 2 ** 20, ageMaxMs: 1e6 } })
+const run = tape.startRun('r', arg.options)
 let flushed = 0
 let calls = 0
 let failed = null
@@ -32,7 +32,11 @@ while (failed === null && calls < 5000) {
 }
 `
 
-describe('when the disk is full in the middle of a run', () => {
+describe.each([
+  ['a second thread writes', { batch: { eventsMax: 16, bytesMax: 2 ** 20, ageMaxMs: 1e6 } }, 4000],
+  // A commit writes whole pages, a hundred KiB or more of them, however small the event is.
+  ['each event is written at once', { durability: 'strict' }, 12_000],
+] as const)('when the disk is full in the middle of a run, and %s', (_, options, kibibytes) => {
   test('the next call, flush() and finish() throw WRITE_FAILED, and what was flushed is on the tape', async () => {
     const file = newTapePath()
     const { stdout, stderr } = await runChild(
@@ -41,8 +45,8 @@ describe('when the disk is full in the middle of a run', () => {
          attempt('flush', () => run.flush()), await attemptAsync('finish', () => run.finish())]
        say(JSON.stringify({ all, calls, flushed }))
        process.kill(process.pid, 'SIGKILL')`,
-      { file },
-      limitTo(4000),
+      { file, options },
+      limitTo(kibibytes),
     )
     expect(stderr).toBe('')
     const { all, calls, flushed } = JSON.parse(stdout)
@@ -68,8 +72,8 @@ describe('when the disk is full in the middle of a run', () => {
        makeRoom()
        const after = [attempt('flush', () => run.flush()), attempt('call', () => square(new Variable(7, { name: 'after' }))), await attemptAsync('finish', () => run.finish())]
        say(JSON.stringify({ before, after, position }))`,
-      { file },
-      limitTo(4000),
+      { file, options },
+      limitTo(kibibytes),
     )
     expect(stderr).toBe('')
     const { before, after, position } = JSON.parse(stdout)
@@ -90,8 +94,8 @@ describe('when the disk is full in the middle of a run', () => {
        makeRoom()
        const second = await attemptAsync('finish', () => run.finish())
        say(JSON.stringify([first.code, second.code, run.finished]))`,
-      { file },
-      limitTo(4000),
+      { file, options },
+      limitTo(kibibytes),
     )
     expect(stderr).toBe('')
     expect(JSON.parse(stdout)).toEqual(['WRITE_FAILED', null, true])
@@ -99,8 +103,10 @@ describe('when the disk is full in the middle of a run', () => {
     expect(tape.runs()[0]).toMatchObject({ status: 'finished' })
     expect(tape.verify().intact).toBe(true)
   })
+})
 
-  test('a process that ends without having noticed says so', async () => {
+describe('when the disk is full and', () => {
+  test('a process ends without having noticed, it says so', async () => {
     const file = newTapePath()
     const { code, stderr } = await runChild(
       `const tape = gradtape.openTape(arg.file)

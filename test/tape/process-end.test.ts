@@ -6,25 +6,28 @@ import { newTapePath, openForTest } from './temporary-tape.js'
 
 const RECORD = `
 const tape = gradtape.openTape(arg.file)
-const run = tape.startRun('r')
+const run = tape.startRun('r', arg.options)
 const x = new gradtape.Variable(0.5, { name: 'x' })
 for (let i = 0; i < 100; i++) { run.step(); run.log({ loss: gradtape.square(x) }) }
 run.note('the last')
 `
 
-/** Ends such a process as `end` says and gives what its tape holds. */
-async function endedBy(end: string) {
-  const file = newTapePath()
-  const outcome = await runChild(RECORD + end, { file })
-  const tape = openForTest(file, { readonly: true })
-  const past = tape.run('r')
-  const events = [...past.events()]
-  expect(tape.verify()).toMatchObject({ intact: true, problem: null })
-  expect(past.replay().verdict).toBe('bit-exact')
-  return { outcome, info: tape.runs()[0]!, events, tape }
-}
+describe.each([
+  ['while the training thread writes', {}],
+  ['while a second thread writes', { batch: { eventsMax: 32, bytesMax: 2 ** 20, ageMaxMs: 1e6 } }],
+])('%s, everything up to the last event is on the tape when a process', (_, options) => {
+  /** Ends such a process as `end` says and gives what its tape holds. */
+  async function endedBy(end: string) {
+    const file = newTapePath()
+    const outcome = await runChild(RECORD + end, { file, options })
+    const tape = openForTest(file, { readonly: true })
+    const past = tape.run('r')
+    const events = [...past.events()]
+    expect(tape.verify()).toMatchObject({ intact: true, problem: null })
+    expect(past.replay().verdict).toBe('bit-exact')
+    return { outcome, info: tape.runs()[0]!, events, tape }
+  }
 
-describe('everything up to the last event is on the tape when a process', () => {
   test('comes to its natural end without finish(): interrupted', async () => {
     const { outcome, info, events } = await endedBy('')
     expect(outcome).toMatchObject({ code: 0, stderr: '' })
@@ -113,7 +116,7 @@ describe('everything up to the last event is on the tape when a process', () => 
       const file = newTapePath()
       const outcome = await runChild(
         `${RECORD}; run.flush(); process.kill(process.pid, '${signal}'); setInterval(() => {}, 1000)`,
-        { file },
+        { file, options },
       )
       expect(outcome.signal).toBe(signal)
       const tape = openForTest(file, { readonly: true })

@@ -1,0 +1,161 @@
+/**
+ * Memory that the training thread fills and the writing thread reads: the words of one batch, and a copy of its arrays.
+ * It is shared and used again, so that handing a batch over allocates nothing. Knows nothing of who waits for whom.
+ *
+ * Arrays stand in chunks, one record after another, each at a multiple of eight bytes:
+ *   dtype code, size, elements     or     −1 − index, 0: the same array as the batch's array of that index
+ */
+import { TapeError } from '../errors.js'
+import type { RecordedArray } from '../events/event.js'
+import { WORDS_MAX } from '../events/stream.js'
+
+/** Room for the event that ends a batch of WORDS_MAX words; a larger one takes another way. */
+const WORDS = WORDS_MAX + 16_384
+export const CHUNK_BYTES = 8 * 2 ** 20
+/** Past this much of its first chunk a segment is full: what comes next would not fit as a rule. */
+const FULL_BYTES = CHUNK_BYTES - 2 ** 20
+/** Chunks made for arrays that did not fit are kept for the next ones, up to so many bytes a segment. */
+const EXTRA_BYTES_MAX = 64 * 2 ** 20
+const HEADER_BYTES = 16
+/** So many of the latest arrays are compared with a new one: a gradient often passes through several calls as it is. */
+const LATEST = 8
+/** Below this a loop is faster than `set`. */
+const LOOP_MAX = 16
+
+const DTYPES = ['float64', 'float32', 'int32', 'uint8', 'bool'] as const
+
+type View = Float64Array | Float32Array | Int32Array | Uint8Array
+
+interface Chunk {
+  readonly buffer: SharedArrayBuffer
+  readonly headers: Float64Array
+  /** A view of the whole chunk for each dtype code. */
+  readonly views: readonly View[]
+  used: number
+}
+
+export class Segment {
+  readonly words = new Float64Array(new SharedArrayBuffer(WORDS * 8))
+  private readonly chunks: Chunk[] = [newChunk(CHUNK_BYTES)]
+  private at = 0
+  private count = 0
+  private readonly latest: (RecordedArray | null)[] = new Array(LATEST).fill(null)
+
+  get full(): boolean {
+    return this.at > 0 || this.chunks[0]!.used > FULL_BYTES
+  }
+
+  /** Copies an array in. */
+  add(value: RecordedArray): void {
+    const index = this.count++
+    for (let back = 1; back <= LATEST && back <= index; back++) {
+      if (this.latest[(index - back) % LATEST] === value) {
+        this.latest[index % LATEST] = value
+        const chunk = this.chunkFor(HEADER_BYTES)
+        chunk.headers[chunk.used / 8] = -1 - (index - back)
+        chunk.headers[chunk.used / 8 + 1] = 0
+        chunk.used += HEADER_BYTES
+        return
+      }
+    }
+    this.latest[index % LATEST] = value
+    const code = DTYPES.indexOf(value.dtype as (typeof DTYPES)[number])
+    if (code < 0) throw new TapeError('BAD_DTYPE', `an array of dtype "${value.dtype}" cannot be recorded`)
+    const { data } = value
+    const bytes = HEADER_BYTES + padded(data.byteLength)
+    const chunk = this.chunkFor(bytes)
+    chunk.headers[chunk.used / 8] = code
+    chunk.headers[chunk.used / 8 + 1] = data.length
+    const view = chunk.views[code]!
+    const to = (chunk.used + HEADER_BYTES) / view.BYTES_PER_ELEMENT
+    if (data.length > LOOP_MAX) view.set(data, to)
+    else for (let i = 0; i < data.length; i++) view[to + i] = data[i]!
+    chunk.used += bytes
+  }
+
+  /** Where the arrays are, for the other thread. */
+  arrays(): ArraysAt {
+    const inUse = this.chunks.slice(0, this.at + 1)
+    return {
+      count: this.count,
+      chunks: inUse.map((chunk) => chunk.buffer),
+      used: inUse.map((chunk) => chunk.used),
+    }
+  }
+
+  /** Empties the segment for the next batch. */
+  clear(): void {
+    let extra = 0
+    for (const [i, chunk] of this.chunks.entries()) {
+      chunk.used = 0
+      extra += i === 0 ? 0 : chunk.buffer.byteLength
+    }
+    if (extra > EXTRA_BYTES_MAX) this.chunks.length = 1
+    this.at = 0
+    this.count = 0
+    this.latest.fill(null)
+  }
+
+  private chunkFor(bytes: number): Chunk {
+    const chunk = this.chunks[this.at]!
+    if (chunk.used + bytes <= chunk.buffer.byteLength) return chunk
+    const next = this.chunks[++this.at]
+    if (next !== undefined && next.buffer.byteLength >= bytes) return next
+    const made = newChunk(Math.max(bytes, 2 ** 20))
+    this.chunks[this.at] = made
+    return made
+  }
+}
+
+/** The arrays of a batch as a message names them. */
+export interface ArraysAt {
+  readonly count: number
+  readonly chunks: readonly SharedArrayBuffer[]
+  readonly used: readonly number[]
+}
+
+/** The arrays that `Segment.add` copied, as views on the shared memory; their shapes stand in the batch's texts. */
+export function arraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
+  const arrays: RecordedArray[] = []
+  for (const [i, buffer] of chunks.entries()) {
+    const headers = new Float64Array(buffer)
+    for (let at = 0; at < used[i]!; ) {
+      const code = headers[at / 8]!
+      const size = headers[at / 8 + 1]!
+      at += HEADER_BYTES
+      if (code < 0) {
+        arrays.push(arrays[-1 - code]!)
+        continue
+      }
+      const data = viewOf(code, buffer, at, size)
+      arrays.push({ dtype: DTYPES[code]!, shape: [size], size, data })
+      at += padded(data.byteLength)
+    }
+  }
+  if (arrays.length !== count)
+    throw new TapeError('BAD_EVENT', `a batch of ${count} arrays arrived with ${arrays.length}`)
+  return arrays
+}
+
+function newChunk(bytes: number): Chunk {
+  const buffer = new SharedArrayBuffer(padded(bytes))
+  const views = DTYPES.map((_, code) => viewOf(code, buffer))
+  return { buffer, headers: new Float64Array(buffer), views, used: 0 }
+}
+
+function viewOf(code: number, buffer: SharedArrayBuffer, at?: number, size?: number): View {
+  switch (DTYPES[code]) {
+    case 'float64':
+      return new Float64Array(buffer, at, size)
+    case 'float32':
+      return new Float32Array(buffer, at, size)
+    case 'int32':
+      return new Int32Array(buffer, at, size)
+    default:
+      return new Uint8Array(buffer, at, size)
+  }
+}
+
+function padded(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8
+}

@@ -1,0 +1,148 @@
+/**
+ * The thread that writes a tape's runs: takes batches in order, with a connection of its own, and tells by the runs'
+ * control blocks how far it is. A batch that could not be written stays where it is, in the memory of the training
+ * thread, until that one says to try again; those behind it wait.
+ */
+import process from 'node:process'
+import { workerData } from 'node:worker_threads'
+import { TapeError } from '../errors.js'
+import { type Connection, openDatabase } from './database.js'
+import { fileIdentity } from './file-identity.js'
+import {
+  type BatchMessage,
+  CONTROL,
+  type FailureMessage,
+  THREAD,
+  type ThreadData,
+  type ToThread,
+  tellChange,
+} from './hand-over.js'
+import { arraysOf } from './segment.js'
+import { Writer } from './writer.js'
+
+const { path, file, port, control: threadControl } = workerData as ThreadData
+
+type Begin = Extract<ToThread, { kind: 'begin' }>
+
+let db: Connection | null = null
+const runs = new Map<number, RunHere>()
+
+class RunHere {
+  private readonly begin: Begin
+  private readonly waiting: BatchMessage[] = []
+  private writer: Writer | null = null
+  private failed = false
+  /** Events before this position are in the file. */
+  private writtenUpTo = 0
+
+  constructor(begin: Begin) {
+    this.begin = begin
+  }
+
+  get control(): Int32Array {
+    return this.begin.control
+  }
+
+  take(batch: BatchMessage): void {
+    this.waiting.push(batch)
+    if (!this.failed) this.write()
+  }
+
+  retry(): void {
+    this.failed = false
+    this.write()
+  }
+
+  private write(): void {
+    const { control } = this.begin
+    for (let batch = this.waiting[0]; batch !== undefined; batch = this.waiting[0]) {
+      const failure = this.attempt(batch)
+      if (failure !== null) {
+        this.failed = true
+        port.postMessage(failureMessage(this.begin.progress.runId, failure))
+        Atomics.store(control, CONTROL.failed, 1)
+        tellChange(control)
+        return
+      }
+      this.waiting.shift()
+      Atomics.add(control, CONTROL.written, 1)
+      tellChange(control)
+    }
+  }
+
+  private attempt(batch: BatchMessage): unknown {
+    try {
+      this.writer ??= this.start()
+      if (batch.firstPosition < this.writtenUpTo) return null
+      return this.writer.write({ ...batch, values: arraysOf(batch.arrays) })
+    } catch (error) {
+      return error
+    }
+  }
+
+  private start(): Writer {
+    const { progress, name, writtenBefore } = this.begin
+    db ??= openSame()
+    if (writtenBefore === 'perhaps') {
+      const next = db
+        .prepare('SELECT max(first_position + event_count) FROM _commit WHERE run_id = ?')
+        .pluck()
+        .get(progress.runId)
+      this.writtenUpTo = Number(next ?? 0)
+    }
+    return new Writer(db, name, progress)
+  }
+}
+
+/** Opens the file that the training thread opened, and no other that took its name since. */
+function openSame(): Connection {
+  if (fileIdentity(path) !== file) {
+    throw new TapeError(
+      'TAPE_NOT_FOUND',
+      `${path} is not the file any more that it was when the tape was opened; put it back and call flush(), or record to a new tape`,
+    )
+  }
+  return openDatabase(path, { readonly: false })
+}
+
+function failureMessage(runId: number, error: unknown): FailureMessage {
+  if (error instanceof TapeError) {
+    const { cause, code, message } = error
+    return {
+      runId,
+      code,
+      explanation: message.slice(code.length + 2),
+      cause: cause instanceof Error ? cause.message : null,
+    }
+  }
+  const words = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return { runId, code: 'WRITE_FAILED', explanation: words, cause: null }
+}
+
+port.on('message', (message: ToThread) => {
+  switch (message.kind) {
+    case 'begin':
+      runs.set(message.progress.runId, new RunHere(message))
+      break
+    case 'batch':
+      runs.get(message.runId)?.take(message.batch)
+      break
+    case 'retry':
+      runs.get(message.runId)?.retry()
+      break
+    case 'end':
+      runs.delete(message.runId)
+      break
+    case 'close':
+      db?.close()
+      db = null
+      Atomics.store(threadControl, THREAD.closed, 1)
+      Atomics.notify(threadControl, THREAD.closed)
+      port.close()
+  }
+})
+
+// However the thread ends, who waits should look at once whether it is still there.
+process.on('exit', () => {
+  for (const run of runs.values()) tellChange(run.control)
+})
