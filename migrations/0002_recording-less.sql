@@ -4,6 +4,13 @@
 -- for a null) instead of one, and twelve instead of two when there is an accumulated one. A slot 7FFB names a row of _value
 -- that has hash and summary, but whose bytes were not captured.
 
+-- A leaf or an assignment that has more than one slot has its array there itself: a slot with the number of bytes, then the
+-- bytes, little-endian.
+
+-- BackwardStarted events, which had rows in _fact before: [offset, flags (1 createGraph, 2 retainGrad, 4 with targets), number
+-- of roots, the roots, for each root its given gradient or 0, the targets].
+ALTER TABLE _template ADD COLUMN passes TEXT NOT NULL DEFAULT '[]';
+
 -- The values that a CheckpointTaken holds, in the order of its variables. `scalar` for one element, otherwise a value.
 CREATE TABLE _checkpoint_value (
   id INTEGER NOT NULL,
@@ -14,6 +21,9 @@ CREATE TABLE _checkpoint_value (
   CHECK ((value_id IS NULL) <> (scalar IS NULL)),
   PRIMARY KEY (id, ordinal)
 ) STRICT, WITHOUT ROWID;
+
+-- A metric's name is the name of its variable, if that has no other.
+CREATE INDEX _metric_by_variable ON _metric (variable, id) WHERE variable IS NOT NULL;
 
 -- Bytes of a value that is too large for one row, or whose bytes came later than its hash.
 CREATE TABLE _chunk (
@@ -40,6 +50,7 @@ DROP VIEW variable;
 DROP VIEW gradient;
 DROP VIEW value;
 DROP VIEW checkpoint;
+DROP VIEW event;
 
 CREATE VIEW variable AS -- One node: a leaf, or one output of a call.
 SELECT
@@ -47,7 +58,8 @@ SELECT
   v.position AS position, -- of the event that made it
   v.slot AS slot, -- which output of its call; 0 for a leaf
   v.step AS step, -- in which it was made
-  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +v.run_id AND n.kind = 10 AND n.subject = v.position + (v.slot << 40) ORDER BY n.id DESC LIMIT 1), v.name) AS name, -- the last name it was given; null when none
+  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +v.run_id AND n.kind = 10 AND n.subject = v.position + (v.slot << 40) ORDER BY n.id DESC LIMIT 1), v.name,
+    (SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = v.position + (v.slot << 40) AND n.id >> 32 = +v.run_id ORDER BY n.id LIMIT 1)) AS name, -- the last name it was given, or under which it was logged; null when none
   v.role AS role, -- parameter, variable, constant (leaves), output (of a call)
   v.creator AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
   v.dtype AS dtype, -- float64, float32, int32, uint8, bool
@@ -57,14 +69,16 @@ SELECT
     FROM (SELECT (instr('123456789ABCDEF', substr(v.content, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(v.content, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(v.content, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(v.content, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(v.content, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(v.content, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(v.content, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(v.content, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(v.content, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(v.content, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(v.content, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(v.content, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(v.content, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(v.content, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(v.content, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(v.content, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END END AS value, -- the number, of a variable of one element ('NaN' as text); null otherwise, or when not captured
   coalesce(m.value_id, CASE WHEN substr(v.content, 1, 4) IN ('7FFC', '7FFB') THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(v.content, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(v.content, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(v.content, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(v.content, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(v.content, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(v.content, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(v.content, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(v.content, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(v.content, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(v.content, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(v.content, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(v.content, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(v.content, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(v.content, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(v.content, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(v.content, 16, 1)) << 0) AS bits) x) END) AS value_id, -- joins value.id; null for a variable of one element, or when not captured
   v.source AS source_position, -- for a leaf: the event whose value it has; null when it came from outside
-  m.id IS NOT NULL AS materialized -- 1 when the value was not captured, but computed again later by a replay
+  m.id IS NOT NULL AS materialized, -- 1 when the value was not captured, but computed again later by a replay
+  v.bytes AS bytes -- of a small leaf that stands with its event and not in value: row-major, little-endian
 FROM (
   SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, 0 AS slot, b.step, f.name, f.role, NULL AS creator, f.dtype, f.shape,
-    CASE WHEN e.value ->> 2 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)) END AS content, CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END AS source
+    CASE e.value ->> 2 WHEN 1 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)) END AS content,
+    CASE WHEN e.value ->> 2 > 1 THEN substr(b.slots, 8 * (e.value ->> 1) + 9, (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 1, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 2, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 3, 1)) << 4) | instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 4, 1))) END AS bytes, CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END AS source
   FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e JOIN _leaf_form f ON f.id = e.value ->> 3
   UNION ALL
   SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), o.key, b.step, NULL, 'output', CASE WHEN s.linked THEN (b.id & 4294967295) + (e.value ->> 0) END, o.value ->> 0, o.value ->> 1,
-    CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END, NULL
+    CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END, NULL, NULL
   FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o
 ) v LEFT JOIN _materialized m ON m.id = (v.run_id << 32) + v.position AND m.part = v.slot;
 
@@ -79,7 +93,8 @@ SELECT
   coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +g.run_id AND n.kind = 10 AND n.subject = g.variable + (g.variable_slot << 40) ORDER BY n.id DESC LIMIT 1),
     (SELECT lf.name FROM _block lb JOIN _template lt ON lt.id = lb.template_id JOIN json_each(lt.leaves) le
     ON le.value ->> 0 = (g.variable) - (lb.id & 4294967295) JOIN _leaf_form lf ON lf.id = le.value ->> 3
-    WHERE lb.id = (SELECT max(id) FROM _block WHERE id BETWEEN (g.run_id << 32) AND (g.run_id << 32) + (g.variable)))) AS variable_name, -- the last name of the variable; null when none
+    WHERE lb.id = (SELECT max(id) FROM _block WHERE id BETWEEN (g.run_id << 32) AND (g.run_id << 32) + (g.variable))),
+    (SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = g.variable + (g.variable_slot << 40) AND n.id >> 32 = +g.run_id ORDER BY n.id LIMIT 1)) AS variable_name, -- the last name it was given, or under which it was logged; null when none
   f.dtype AS dtype, -- of the variable and its gradient
   f.shape AS shape, -- JSON
   g.scalar AS value, -- the number, of a gradient of one element ('NaN' as text); null otherwise
@@ -152,6 +167,32 @@ SELECT
   json_array_length(payload, '$.variables') AS variable_count, -- how many variables it holds
   (SELECT coalesce(sum(coalesce(v.size * CASE v.dtype WHEN 'float64' THEN 8 WHEN 'float32' THEN 4 WHEN 'int32' THEN 4 ELSE 1 END, 8)), 0) FROM _checkpoint_value k LEFT JOIN _value v ON v.id = k.value_id WHERE k.id = _fact.id) AS byte_count -- of their values, each content counted as often as it is held
 FROM _fact WHERE kind = 11;
+
+CREATE VIEW event AS -- Every event. Order by run_id, position.
+SELECT
+  id >> 32 AS run_id, -- joins run.id
+  id & 4294967295 AS position, -- 1-based place in the run, without gaps
+  step AS step, -- in which it happened
+  CASE kind WHEN 1 THEN 'RunStarted' WHEN 5 THEN 'BackwardStarted' WHEN 10 THEN 'VariableNamed' WHEN 11 THEN 'CheckpointTaken'
+    WHEN 12 THEN 'NoteAdded' WHEN 13 THEN 'RunFinished' WHEN 14 THEN 'GradientAssigned' WHEN 15 THEN 'VariableUnchained'
+    WHEN 16 THEN 'GradientReplaced' WHEN 17 THEN 'BackwardAborted' END AS type, -- what happened
+  subject & 1099511627775 AS variable_position, -- the variable it is about, if it is about one; for a call its first input
+  payload AS detail -- JSON, or the name of the function, leaf or metric
+FROM _fact
+UNION ALL SELECT id >> 32, id & 4294967295, step, 'StepStarted', NULL, NULL FROM _step
+UNION ALL SELECT m.id >> 32, m.id & 4294967295, m.step, 'MetricLogged', m.variable & 1099511627775, x.content FROM _metric m JOIN _text x ON x.id = m.name_id
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'LeafCreated', (b.id & 4294967295) + (e.value ->> 0), f.content
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e JOIN _leaf_form f ON f.id = e.value ->> 3
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'FunctionCalled', CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END, s.function
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'GradientComputed', CASE WHEN typeof(e.value ->> 6) = 'real' THEN b.base - CAST(e.value ->> 6 - 0.5 AS INTEGER) WHEN e.value ->> 6 < 0 THEN -(e.value ->> 6) & 1099511627775 WHEN e.value ->> 6 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 6 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.gradients) e
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'ValueAssigned', CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.assignments) e
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'GradientCleared', CASE WHEN typeof(e.value ->> 1) = 'real' THEN b.base - CAST(e.value ->> 1 - 0.5 AS INTEGER) WHEN e.value ->> 1 < 0 THEN -(e.value ->> 1) & 1099511627775 WHEN e.value ->> 1 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 1 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.clears) e
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'BackwardStarted', NULL, json_object('roots', json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 AND key < 3 + (e.value ->> 2) ORDER BY key) r)), 'gradients', json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 + (e.value ->> 2) AND key < 3 + 2 * (e.value ->> 2) ORDER BY key) r)), 'targets', CASE WHEN e.value ->> 1 & 4 THEN json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 + 2 * (e.value ->> 2) ORDER BY key) r)) END, 'createGraph', json(CASE WHEN e.value ->> 1 & 1 THEN 'true' ELSE 'false' END), 'retainGrad', json(CASE WHEN e.value ->> 1 & 2 THEN 'true' ELSE 'false' END))
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.passes) e;
 
 CREATE TRIGGER _checkpoint_value_no_update BEFORE UPDATE ON _checkpoint_value BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
 CREATE TRIGGER _checkpoint_value_no_delete BEFORE DELETE ON _checkpoint_value BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;

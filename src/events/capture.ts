@@ -32,7 +32,13 @@ export type Capture = CaptureLevel | CaptureMix
 export const CAPTURE_BYTES = 2
 export const CAPTURE_SUMMARY = 3
 export const CAPTURE_HASH = 4
-export type ArrayCapture = typeof CAPTURE_BYTES | typeof CAPTURE_SUMMARY | typeof CAPTURE_HASH
+/** All bytes, beside the event: cheaper than a value of its own for what is small and differs each time, as indices do. */
+export const CAPTURE_INLINE = 5
+export type ArrayCapture =
+  | typeof CAPTURE_BYTES
+  | typeof CAPTURE_SUMMARY
+  | typeof CAPTURE_HASH
+  | typeof CAPTURE_INLINE
 /** Nothing is kept. */
 export const CAPTURE_NOTHING = 0
 
@@ -125,7 +131,8 @@ export class CapturePolicy {
 
   /** Of a value that came from outside the run. */
   ofOutside(array: RecordedArray): ArrayCapture | typeof CAPTURE_NOTHING {
-    if (this.values !== 'structure') return CAPTURE_BYTES
+    if (this.values !== 'structure')
+      return array.size <= SMALL_ELEMENTS_MAX && array.size > 0 ? CAPTURE_INLINE : CAPTURE_BYTES
     return array.size === 1 ? CAPTURE_NOTHING : CAPTURE_HASH
   }
 

@@ -5,8 +5,10 @@
  * You may subscribe late: `past.events$` gives the same events, in the same order, as `run.events$` gave live.
  */
 
-/** Version written today. */
+/** Version written today, of most types. */
 export const EVENT_VERSION = 1
+/** BackwardStarted says the same in version 2, and is packed in numbers; before, it was a text. */
+export const BACKWARD_VERSION = 2
 
 /**
  * Names a variable, or the value an event made: the position of the event, plus the output's slot times 2⁴⁰ for any
@@ -259,6 +261,9 @@ export const EVENT_KIND = {
   GradientReplaced: 16,
   BackwardAborted: 17,
 } as const satisfies Record<EventType, number>
+
+/** A BackwardStarted of version 2, in packed words and templates. */
+export const PACKED_BACKWARD = 18
 
 /** What an event says besides where it stands. */
 export type Payload<E extends TapeEvent = TapeEvent> = E extends TapeEvent

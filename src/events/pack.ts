@@ -17,6 +17,7 @@
  *   StepStarted       kind, elapsed
  *   MetricLogged      kind, name text, value, variable
  *   CheckpointTaken   kind, count, then for each: variable, form text, V
+ *   BackwardStarted   18, flags (1 createGraph, 2 retainGrad, 4 targets), root count, roots…, gradients…, target count, targets…
  *   GradientCleared   kind, variable
  *   all others        kind, payload text
  */
@@ -25,17 +26,22 @@ import {
   type ArrayCapture,
   CAPTURE_BYTES,
   CAPTURE_HASH,
+  CAPTURE_INLINE,
   CAPTURE_NOTHING,
   CAPTURE_SUMMARY,
 } from './capture.js'
 import {
   type ArraySummary,
+  type BackwardStarted,
   EVENT_KIND,
+  EVENT_VERSION,
+  PACKED_BACKWARD,
   type Payload,
   type RecordedArray,
   type Ref,
   type TapeEvent,
 } from './event.js'
+import { InlineArray } from './inline-array.js'
 import { plainToText } from './plain.js'
 import { SummarizedArray } from './summarized-array.js'
 
@@ -248,9 +254,26 @@ export class Packer {
     return position
   }
 
-  /** Any event, from its payload. */
-  append(payload: Payload): number {
+  backwardStarted(pass: Payload<BackwardStarted>): number {
+    const { roots, gradients, targets } = pass
+    this.room(6 + 2 * roots.length + (targets?.length ?? 0))
+    const position = this.begin(PACKED_BACKWARD)
+    this.words[this.used++] =
+      (pass.createGraph ? 1 : 0) + (pass.retainGrad ? 2 : 0) + (targets === null ? 0 : 4)
+    this.words[this.used++] = roots.length
+    for (const root of roots) this.ref(root)
+    for (const gradient of gradients) this.ref(gradient)
+    this.words[this.used++] = targets?.length ?? 0
+    for (const target of targets ?? []) this.ref(target)
+    return position
+  }
+
+  /** Any event, from its payload; as its `version` was packed. */
+  append(payload: Payload, version?: number): number {
     switch (payload.type) {
+      case 'BackwardStarted':
+        if (version === EVENT_VERSION) return this.appendText(payload)
+        return this.backwardStarted(payload)
       case 'StepStarted':
         return this.stepStarted(payload.elapsedMs)
       case 'LeafCreated':
@@ -258,7 +281,7 @@ export class Packer {
           this.text(leafForm(payload)),
           payload.source,
           payload.value ?? standIn(payload, payload.summary),
-          kept(payload.summary),
+          kept(payload.summary, payload.value),
         )
       case 'FunctionCalled': {
         const signature = this.text(
@@ -291,7 +314,7 @@ export class Packer {
           payload.source,
           this.text(arrayForm(payload.dtype, payload.shape)),
           payload.value ?? standIn(payload, payload.summary),
-          kept(payload.summary),
+          kept(payload.summary, payload.value),
         )
       case 'GradientCleared':
         return this.cleared(payload.variable)
@@ -299,15 +322,17 @@ export class Packer {
         return this.checkpoint(payload.variables, payload.values)
       case 'MetricLogged':
         return this.metric(payload.name, payload.value, payload.variable)
-      default: {
-        const { type, ...rest } = payload
-        const content = plainToText(rest, type)
-        this.room(4)
-        const position = this.begin(EVENT_KIND[type])
-        this.words[this.used++] = this.passingText(content)
-        return position
-      }
+      default:
+        return this.appendText(payload)
     }
+  }
+
+  private appendText({ type, ...rest }: Payload): number {
+    const content = plainToText(rest, type)
+    this.room(4)
+    const position = this.begin(EVENT_KIND[type])
+    this.words[this.used++] = this.passingText(content)
+    return position
   }
 
   /**
@@ -407,8 +432,8 @@ export class Packer {
 /** What is kept of an array; nothing counts as no array. */
 type Kept = ArrayCapture | typeof CAPTURE_NOTHING
 
-function kept(summary: ArraySummary | null): ArrayCapture {
-  if (summary === null) return CAPTURE_BYTES
+function kept(summary: ArraySummary | null, value: RecordedArray | null = null): ArrayCapture {
+  if (summary === null) return value instanceof InlineArray ? CAPTURE_INLINE : CAPTURE_BYTES
   return summary.hash === null ? CAPTURE_SUMMARY : CAPTURE_HASH
 }
 

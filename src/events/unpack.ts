@@ -3,14 +3,16 @@
  * field is checked, because words may come from a file.
  */
 import { TapeError } from '../errors.js'
-import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_SUMMARY } from './capture.js'
+import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_INLINE, CAPTURE_SUMMARY } from './capture.js'
 import { summarized } from './content.js'
 import {
   type ArraySummary,
+  BACKWARD_VERSION,
   type CallOutput,
   EVENT_KIND,
   EVENT_VERSION,
   type EventType,
+  PACKED_BACKWARD,
   type RecordedArray,
   type Ref,
   type TapeEvent,
@@ -56,6 +58,7 @@ export class Unpacker {
   /** The next event in `words`; `step` is the step before it. */
   event(words: WordReader, position: number, step: number): TapeEvent {
     const kind = words.next()
+    if (kind === PACKED_BACKWARD) return backwardStarted(words, position, step)
     const type = TYPE_OF_KIND.get(kind)
     if (type === undefined)
       throw new TapeError(
@@ -182,6 +185,25 @@ export class Unpacker {
   }
 }
 
+function backwardStarted(words: WordReader, position: number, step: number): TapeEvent {
+  const flags = words.next()
+  const count = words.next()
+  const roots = Array.from({ length: count }, () => words.ref())
+  const gradients = Array.from({ length: count }, () => words.ref())
+  const targets = Array.from({ length: words.next() }, () => words.ref())
+  return frozenEvent({
+    type: 'BackwardStarted',
+    version: BACKWARD_VERSION,
+    position,
+    step,
+    roots,
+    gradients,
+    targets: (flags & 4) === 0 ? null : targets,
+    createGraph: (flags & 1) !== 0,
+    retainGrad: (flags & 2) !== 0,
+  } as TapeEvent)
+}
+
 /** A place in packed words. */
 export class WordReader {
   private readonly words: Float64Array
@@ -216,7 +238,7 @@ export class WordReader {
     if (tag === VALUE_SCALAR) return { value: new ScalarValue(payload, dtype, shape), summary: null }
     const value = this.values[payload]
     if (value !== undefined) {
-      if (tag === CAPTURE_BYTES) return { value, summary: null }
+      if (tag === CAPTURE_BYTES || tag === CAPTURE_INLINE) return { value, summary: null }
       if (tag === CAPTURE_SUMMARY || tag === CAPTURE_HASH) {
         const known = value instanceof SummarizedArray
         return { value: null, summary: known ? value.summary : summarized(value, tag === CAPTURE_HASH) }

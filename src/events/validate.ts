@@ -1,6 +1,6 @@
 /** Checks events on both sides of the disk and freezes them: what leaves here is well formed and cannot be changed. */
 import { TapeError } from '../errors.js'
-import { EVENT_KIND, EVENT_VERSION, REF_SLOT_UNIT, type TapeEvent } from './event.js'
+import { BACKWARD_VERSION, EVENT_KIND, EVENT_VERSION, REF_SLOT_UNIT, type TapeEvent } from './event.js'
 
 type Check = (value: unknown, position: number) => boolean
 
@@ -149,7 +149,7 @@ export function frozenEvent<E extends TapeEvent>(event: E): E {
   const fields = Object.hasOwn(EVENT_KIND, type) ? (FIELDS[type] as Record<string, Check>) : undefined
   if (fields === undefined)
     throw new TapeError('TAPE_CORRUPT', `event ${position} has the unknown type ${JSON.stringify(type)}`)
-  if (version !== EVENT_VERSION) {
+  if (version !== EVENT_VERSION && !(type === 'BackwardStarted' && version === BACKWARD_VERSION)) {
     throw new TapeError(
       'TAPE_TOO_NEW',
       `event ${position} is ${type} version ${version}; this gradtape reads version ${EVENT_VERSION}: install a newer one`,

@@ -1,8 +1,9 @@
 /** Walks the hash chain of a tape: recomputes every hash from what the tables say, so any edit is found. */
 
 import { TapeError } from '../errors.js'
-import { hashOf } from '../events/content.js'
+import { bytesOf, hashOf } from '../events/content.js'
 import type { RecordedArray } from '../events/event.js'
+import { InlineArray } from '../events/inline-array.js'
 import { Packer, payloadOf } from '../events/pack.js'
 import { SummarizedArray } from '../events/summarized-array.js'
 import { chainHash, contentDigest, GENESIS, materializedHash } from '../store/chain.js'
@@ -91,7 +92,7 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
           `run ${commit.run_id} is listed under another name than it was started with ("${event.name}")`,
         )
       }
-      packer.append(payloadOf(event))
+      packer.append(payloadOf(event), event.version)
     }
     const batch = packer.take()
     if (batch === null) throw new TapeError('TAPE_CORRUPT', `${where} is empty`)
@@ -111,6 +112,7 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
 }
 
 function digestOf(value: RecordedArray): Buffer {
+  if (value instanceof InlineArray) return bytesOf(value.data, true)
   if (value instanceof StoredArray) return value.hash
   if (value instanceof SummarizedArray) {
     const { hash } = value.summary

@@ -3,8 +3,8 @@
  * (its slots). Events that are few and looked up by themselves (steps, metrics, facts) get rows of their own.
  */
 
-import { CAPTURE_BYTES, CAPTURE_HASH } from '../events/capture.js'
-import { EVENT_KIND, REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_INLINE } from '../events/capture.js'
+import { EVENT_KIND, PACKED_BACKWARD, REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import { type PackedBatch, VALUE_NONE, VALUE_SCALAR } from '../events/pack.js'
 import { plainToText } from '../events/plain.js'
 import type { RowBuffer } from './row-buffer.js'
@@ -79,7 +79,7 @@ export class BlockCutter {
         this.step++
         this.segments = { previous: this.segments.current, current: position }
         this.begin(position)
-      } else if (kind === EVENT_KIND.BackwardStarted) {
+      } else if (kind === EVENT_KIND.BackwardStarted || kind === PACKED_BACKWARD) {
         this.end(runId)
         if (this.step === 0) this.segments = { previous: this.segments.current, current: position }
         this.begin(position)
@@ -173,6 +173,20 @@ export class BlockCutter {
         this.key[slotsAt] = this.values(1)
         return
       }
+      case PACKED_BACKWARD: {
+        const flags = this.word()
+        const roots = this.word()
+        this.room(4 + 2 * roots)
+        this.put(kind)
+        this.put(flags)
+        this.put(roots)
+        for (let i = 0; i < 2 * roots; i++) this.put(this.encodedOrNone(this.word()))
+        const targets = this.word()
+        this.room(1 + targets)
+        this.put(targets)
+        for (let i = 0; i < targets; i++) this.put(this.encoded(this.word()))
+        return
+      }
       case EVENT_KIND.GradientCleared:
         this.room(2)
         this.put(kind)
@@ -247,6 +261,10 @@ export class BlockCutter {
     return -ref
   }
 
+  private encodedOrNone(ref: Ref): number {
+    return ref === 0 ? 0 : this.encoded(ref)
+  }
+
   /** The variable of a gradient: by the block's base when it is far away but in the graph the pass walks down. */
   private encodedVariable(ref: Ref): number {
     if (ref >= REF_SLOT_UNIT || this.own - ref < BASE_DISTANCE_MIN || ref < this.segments.previous)
@@ -269,9 +287,11 @@ export class BlockCutter {
       for (; taken < i; taken++) this.slots.addNothing()
       if (tag === VALUE_SCALAR) this.slots.addNumber(payload)
       else if (tag === CAPTURE_BYTES) this.slots.addValue(this.stored[payload]!.id)
+      else if (tag === CAPTURE_INLINE)
+        return this.slots.addInline(this.stored[payload]!.digest) // always the only one
       else if (tag === CAPTURE_HASH) this.slots.addHashed(this.stored[payload]!.id)
       else {
-        this.slots.addSummary(this.stored[payload]!.summary)
+        this.slots.addSummary(this.stored[payload]!.summary!)
         width = SUMMARY_SLOTS
       }
       taken = i + 1

@@ -2,12 +2,14 @@
 import { TapeError } from '../errors.js'
 import {
   type ArraySummary,
+  BACKWARD_VERSION,
   EVENT_VERSION,
   type FunctionCalled,
   type RecordedArray,
   type Ref,
   type TapeEvent,
 } from '../events/event.js'
+import { InlineArray } from '../events/inline-array.js'
 import { HELD } from '../events/pack.js'
 import { textToPlain } from '../events/plain.js'
 import { ScalarValue } from '../events/scalar-value.js'
@@ -17,7 +19,7 @@ import { SlotReader } from './slots.js'
 import { StoredArray, ValueRows } from './stored-array.js'
 import { decodeRef, type TemplateLists } from './template.js'
 import type { TextReader } from './text-reader.js'
-import { SUMMARY_SLOTS } from './value.js'
+import { arrayFromBytes, SUMMARY_SLOTS } from './value.js'
 
 const TEMPLATES_KEPT_MAX = 4096
 
@@ -54,7 +56,7 @@ export class BlockReader {
       .raw()
     this.startOf = db.prepare('SELECT max(id) FROM _block WHERE id BETWEEN ? AND ?').pluck()
     this.template = db.prepare(
-      'SELECT event_count, calls, leaves, gradients, assignments, clears FROM _template WHERE id = ?',
+      'SELECT event_count, calls, leaves, gradients, assignments, clears, passes FROM _template WHERE id = ?',
     )
   }
 
@@ -113,7 +115,7 @@ export class BlockReader {
       const position = place(leaf[0]!)
       if (position < 0) continue
       const { role, requiresGrad, name, dtype, shape } = this.texts.leafForm(leaf[3]!)
-      const content = leaf[2]! > 0 ? this.content(slots, leaf[1]!, dtype, shape) : NO_CONTENT
+      const content = this.outside(slots, leaf[1]!, leaf[2]!, dtype, shape)
       found[position - from] = {
         type: 'LeafCreated',
         version: EVENT_VERSION,
@@ -192,8 +194,29 @@ export class BlockReader {
         dtype,
         shape,
         source: refOrNull(source, position, base),
-        ...(taken > 0 ? this.content(slots, slot, dtype, shape) : NO_CONTENT),
+        ...this.outside(slots, slot, taken, dtype, shape),
       }
+    }
+    for (const [offset, flags, roots, ...refs] of template.passes as [
+      number,
+      number,
+      number,
+      ...number[],
+    ][]) {
+      const position = place(offset)
+      if (position < 0) continue
+      const decoded = refs.map((ref) => refOrNull(ref, position, base))
+      found[position - from] = {
+        type: 'BackwardStarted',
+        version: BACKWARD_VERSION,
+        position,
+        step,
+        roots: decoded.slice(0, roots),
+        gradients: decoded.slice(roots, 2 * roots),
+        targets: (flags & 4) === 0 ? null : decoded.slice(2 * roots),
+        createGraph: (flags & 1) !== 0,
+        retainGrad: (flags & 2) !== 0,
+      } as TapeEvent
     }
     for (const clear of template.clears) {
       const position = place(clear[0]!)
@@ -206,6 +229,21 @@ export class BlockReader {
           variable: decodeRef(clear[1]!, position, base),
         }
     }
+  }
+
+  /** A value that came from outside: one slot names or is it, several hold it. */
+  private outside(
+    slots: SlotReader,
+    slot: number,
+    taken: number,
+    dtype: string,
+    shape: readonly number[],
+  ): Content {
+    if (taken === 0) return NO_CONTENT
+    if (taken === 1) return this.content(slots, slot, dtype, shape)
+    const size = shape.reduce((product, extent) => product * extent, 1)
+    const data = arrayFromBytes(dtype, size, slots.inline(slot, taken))
+    return { value: new InlineArray(dtype, shape, data), summary: null }
   }
 
   private call(
@@ -271,6 +309,7 @@ export class BlockReader {
         gradients: list(row.gradients, id),
         assignments: list(row.assignments, id),
         clears: list(row.clears, id),
+        passes: list(row.passes, id),
         eventCount: row.event_count,
       }
       if (this.templates.size >= TEMPLATES_KEPT_MAX) this.templates.clear()

@@ -39,6 +39,7 @@ interface TemplateRow {
   gradients: string
   assignments: string
   clears: string
+  passes: string
 }
 
 /** What the tables around a template must agree with. */
@@ -46,6 +47,8 @@ interface TemplateUse {
   eventCount: number
   slots: number
   usesBase: boolean
+  /** Where arrays stand in slots: the first, and how many. */
+  inline: Map<number, number>
   /** Slots that name a text. */
   textSlots: number[]
 }
@@ -199,7 +202,7 @@ function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUs
   const get = db.prepare<[number], TemplateRow>('SELECT * FROM _template WHERE id = ?')
   for (const id of db.prepare('SELECT id FROM _template ORDER BY id').pluck().all() as number[]) {
     const row = get.get(id)!
-    const lists = [row.calls, row.leaves, row.gradients, row.assignments, row.clears]
+    const lists = [row.calls, row.leaves, row.gradients, row.assignments, row.clears, row.passes]
     if (!templateHash(row.event_count, lists).equals(row.hash))
       corrupt(`template ${id} was changed after it was written`)
     const [calls, leaves, gradients, assignments] = lists.map((text) => JSON.parse(text) as number[][]) as [
@@ -220,6 +223,11 @@ function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUs
         .flat()
         .reduce((slots, element) => slots + element[2]!, 0),
       usesBase: gradients.some((gradient) => !Number.isInteger(gradient[6])),
+      inline: new Map(
+        [...leaves, ...assignments]
+          .filter((element) => element[2]! > 1)
+          .map((element) => [element[1]!, element[2]!]),
+      ),
       textSlots: calls.filter((call) => call[4] === 0).map((call) => call[1]! + call[2]! - 1),
     })
     const want = marksOf(
@@ -271,7 +279,7 @@ function checkBlocks(
       corrupt(`${where} has ${(slots?.length ?? 0) / 8} slots, its template takes ${template.slots}`)
     const reader = new SlotReader(slots)
     for (const slot of template.textSlots) used._text.add(reader.textId(slot))
-    for (const { id: value, withBytes } of reader.values())
+    for (const { id: value, withBytes } of reader.values(template.inline))
       if (withBytes || !values.has(value)) values.set(value, withBytes)
   }
   for (const id of templates.keys()) if (!seen.has(id)) corrupt(`no block names template ${id}`)

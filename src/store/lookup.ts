@@ -136,9 +136,17 @@ export class Lookup {
       ...this.blocks.blocks(this.runId, position, position),
     ])) {
       const leaf = template.leaves.find((candidate) => first + candidate[0]! === position)
-      if (leaf !== undefined) return this.texts.leafForm(leaf[3]!).name
+      const name = leaf === undefined ? null : this.texts.leafForm(leaf[3]!).name
+      if (name !== null) return name
     }
-    return null
+    const logged = this.get<{ name: string }>(
+      `SELECT t.content AS name FROM _metric m JOIN _text t ON t.id = m.name_id
+       WHERE m.variable = ? AND m.id >> 32 = ? AND m.id < ? ORDER BY m.id LIMIT 1`,
+      ref,
+      this.runId,
+      this.base + before,
+    )
+    return logged?.name ?? null
   }
 
   /** The version of a variable that a call at `position` reads; null for the first, which the variable was made with. */
@@ -291,6 +299,12 @@ export class Lookup {
 
   private hasTargets(pass: number): boolean {
     let answer = this.targetedPasses.get(pass)
+    if (answer === undefined) {
+      for (const { first, template } of this.reading(() => [...this.blocks.blocks(this.runId, pass, pass)])) {
+        const packed = template.passes.find((candidate) => first + candidate[0]! === pass)
+        if (packed !== undefined) answer = (packed[1]! & 4) !== 0
+      }
+    }
     if (answer === undefined) {
       const row = this.get<{ type: string }>(
         "SELECT json_type(payload, '$.targets') AS type FROM _fact WHERE id = ?",
@@ -480,4 +494,5 @@ function noteBlock({ first, base, template }: Block, note: (ref: Ref, position: 
   for (const gradient of template.gradients) noteAll(gradient, 5)
   for (const assignment of template.assignments) noteAll(assignment, 4)
   for (const clear of template.clears) noteAll(clear, 1)
+  for (const pass of template.passes) noteAll(pass, 3)
 }

@@ -1,6 +1,7 @@
 /**
  * Slots: what differs from one repetition of a graph to the next. Each is eight bytes, big-endian: a float64, or, where
- * no number can stand (the bits of a NaN that is not the canonical one), a tag and an id. A summary takes six.
+ * no number can stand (the bits of a NaN that is not the canonical one), a tag and an id. A summary takes six; a small array
+ * may stand in them itself.
  */
 import { TapeError } from '../errors.js'
 import type { Summary } from '../events/content.js'
@@ -41,6 +42,16 @@ export class SlotBuffer {
     for (const number of numbersOf(summary)) this.addNumber(number)
   }
 
+  /** One slot with the number of bytes, then the bytes, filled up to whole slots. Gives how many slots they take. */
+  addInline(bytes: Buffer): number {
+    const slots = inlineSlots(bytes.length)
+    this.setPair(this.next(), 0, bytes.length)
+    const at = this.count * 8
+    for (let i = 1; i < slots; i++) this.setPair(this.next(), 0, 0)
+    new Uint8Array(this.view.buffer).set(bytes, at)
+    return slots
+  }
+
   /** The id of a row in `_text`. */
   addText(id: number): void {
     this.addTagged(TAG_TEXT, id)
@@ -76,6 +87,10 @@ export class SlotBuffer {
   }
 }
 
+function inlineSlots(bytes: number): number {
+  return 1 + Math.ceil(bytes / 8)
+}
+
 /** Reads slots. Throws TAPE_CORRUPT when a template expects more than there are. */
 export class SlotReader {
   private readonly bytes: Buffer | null
@@ -103,9 +118,27 @@ export class SlotReader {
     return summaryFrom(Array.from({ length: SUMMARY_SLOTS }, (_, i) => this.number(slot + i)))
   }
 
-  /** Every value that the slots name, and whether as one whose bytes are kept. */
-  *values(): Generator<{ id: number; withBytes: boolean }> {
+  /** The bytes that begin at `slot`; at most `slots` of them hold them. */
+  inline(slot: number, slots: number): Buffer {
+    const head = this.at(slot)
+    const count = head.readUInt32BE(slot * 8 + 4)
+    if (head.readUInt32BE(slot * 8) !== 0 || inlineSlots(count) !== slots)
+      throw new TapeError('TAPE_CORRUPT', `a block has ${count} bytes in ${slots} slots`)
+    return this.at(slot + slots - 1).subarray(slot * 8 + 8, slot * 8 + 8 + count)
+  }
+
+  /**
+   * Every value that the slots name, and whether as one whose bytes are kept.
+   *
+   * inline  where arrays stand themselves: first slots and how many
+   */
+  *values(inline: ReadonlyMap<number, number>): Generator<{ id: number; withBytes: boolean }> {
     for (let slot = 0; slot < (this.bytes?.length ?? 0) / 8; slot++) {
+      const skipped = inline.get(slot)
+      if (skipped !== undefined) {
+        slot += skipped - 1
+        continue
+      }
       const id = this.valueId(slot)
       if (id > 0) yield { id, withBytes: true }
       else if (this.hashedId(slot) > 0) yield { id: this.hashedId(slot), withBytes: false }

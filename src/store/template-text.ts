@@ -2,7 +2,7 @@
  * The lists of a template as JSON text, written straight from its key. Graphs that never repeat make a template a block, so
  * this is the writer's hot path for them.
  */
-import { EVENT_KIND } from '../events/event.js'
+import { EVENT_KIND, PACKED_BACKWARD } from '../events/event.js'
 
 const [COMMA, MINUS, ZERO, OPEN, CLOSE] = [44, 45, 48, 91, 93] as const
 const LONGEST_NUMBER = 24
@@ -77,19 +77,26 @@ class ListText {
 /** What the columns of a template hold. */
 export interface TemplateTexts {
   eventCount: number
-  /** calls, leaves, gradients, assignments, clears */
-  lists: [string, string, string, string, string]
+  /** calls, leaves, gradients, assignments, clears, passes */
+  lists: [string, string, string, string, string, string]
   /** Form ids of the leaves, and the variables of assignments, as the key has them: what a template is marked with. */
   leafForms: number[]
   assigned: number[]
 }
 
-const texts = [new ListText(), new ListText(), new ListText(), new ListText(), new ListText()] as const
+const texts = [
+  new ListText(),
+  new ListText(),
+  new ListText(),
+  new ListText(),
+  new ListText(),
+  new ListText(),
+] as const
 
 /** The texts of the template with this key (its layout is described in template.ts). */
 export function templateTexts(key: Float64Array): TemplateTexts {
   for (const text of texts) text.clear()
-  const [calls, leaves, gradients, assignments, clears] = texts
+  const [calls, leaves, gradients, assignments, clears, passes] = texts
   const leafForms: number[] = []
   const assigned: number[] = []
   let eventCount = 0
@@ -141,13 +148,22 @@ export function templateTexts(key: Float64Array): TemplateTexts {
         clears.close()
         at += 2
         break
+      case PACKED_BACKWARD: {
+        const targetsAt = at + 3 + 2 * key[at + 2]!
+        const end = targetsAt + 1 + key[targetsAt]!
+        passes.open()
+        passes.first(offset)
+        for (at += 1; at < end; at++) if (at !== targetsAt) passes.next(key[at]!)
+        passes.close()
+        break
+      }
       default:
         at += 1
     }
   }
   return {
     eventCount,
-    lists: [calls.text(), leaves.text(), gradients.text(), assignments.text(), clears.text()],
+    lists: [calls.text(), leaves.text(), gradients.text(), assignments.text(), clears.text(), passes.text()],
     leafForms,
     assigned,
   }

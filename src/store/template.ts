@@ -4,10 +4,11 @@
  *
  * Records of a key, by kind:
  *   FunctionCalled    kind, signature id, attributes id (0: in the last slot), slots, inputs, input…
- *   LeafCreated       kind, form id, slots, source or 0
+ *   LeafCreated       kind, form id, slots (more than one: the array stands in them itself), source or 0
  *   GradientComputed  kind, form id, slots (1 a value, 6 a summary), held, pass, variable, gradient or 0
  *   ValueAssigned     kind, form id, slots, variable, source or 0
  *   GradientCleared   kind, variable
+ *   BackwardStarted   18, flags, roots, root…, gradient or 0…, targets, target…
  *   any other         kind (it has a row of its own; here it only takes its place)
  */
 import crypto from 'node:crypto'
@@ -25,6 +26,7 @@ export interface TemplateLists {
   gradients: number[][]
   assignments: number[][]
   clears: number[][]
+  passes: number[][]
   eventCount: number
 }
 
@@ -40,7 +42,7 @@ export class TemplateStore {
   constructor(db: Connection) {
     this.find = db.prepare('SELECT id FROM _template WHERE hash = ?')
     this.insert = db.prepare(
-      'INSERT INTO _template (hash, event_count, calls, leaves, gradients, assignments, clears) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO _template (hash, event_count, calls, leaves, gradients, assignments, clears, passes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     )
     this.mark = db.prepare('INSERT INTO _mark (template_id, kind, key) VALUES (?, ?, ?)')
     this.leafName = db.prepare('SELECT name FROM _leaf_form WHERE id = ?').pluck()
@@ -91,11 +93,14 @@ export class TemplateStore {
   }
 }
 
-/** SHA-256 over the number of events and the texts of the lists, in the order of the table's columns. */
+/**
+ * SHA-256 over the number of events and the texts of the lists, in the order of the table's columns. Without passes it is
+ * what it was before the first schema had a column for them.
+ */
 export function templateHash(eventCount: number, texts: readonly string[]): Buffer {
   return crypto
     .createHash('sha256')
-    .update(`${eventCount}${texts.join('')}`)
+    .update(`${eventCount}${texts.slice(0, 5).join('')}${texts[5] === '[]' ? '' : texts[5]}`)
     .digest()
 }
 

@@ -1,5 +1,5 @@
 /** Stores array values by content: a value that the tape has already is not stored again. */
-import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_SUMMARY } from '../events/capture.js'
+import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_INLINE, CAPTURE_SUMMARY } from '../events/capture.js'
 import { bytesOf, hashOf, type Summary, summaryOf } from '../events/content.js'
 import type { RecordedArray } from '../events/event.js'
 import { contentDigest } from './chain.js'
@@ -13,8 +13,8 @@ export const CHUNK_BYTES = 16 * 2 ** 20
 export interface StoredValue {
   /** The row of `_value`; 0 when only the summary is kept, which then stands with the event. */
   readonly id: number
-  readonly summary: Summary
-  /** What the hash chain covers. */
+  readonly summary: Summary | null
+  /** What the hash chain covers; of an inline array all its bytes. */
   readonly digest: Buffer
 }
 
@@ -47,6 +47,8 @@ export class ValueStore {
       const summary = summaryOf(value.data)
       return { id: 0, summary, digest: contentDigest(null, summary) }
     }
+    if (capture === CAPTURE_INLINE)
+      return { id: 0, summary: null, digest: Buffer.from(bytesOf(value.data, true)) }
     if (capture !== CAPTURE_BYTES) return this.keep(value, false)
     let stored = this.byArray.get(value)
     if (stored === undefined) {

@@ -141,7 +141,9 @@ export class Run {
         )
       if (metric instanceof Variable) {
         const value = metric.item()
-        if (metric.name === null) this.during(() => (metric.name = name))
+        // The metric itself says that the variable bears its name; only an outer run has to be told.
+        if (metric.name === null && this.recorder.outer === null) metric.setNameQuietly(name)
+        else if (metric.name === null) this.during(() => (metric.name = name))
         this.append({ type: 'MetricLogged', name, value, variable: this.recorder.knownRef(metric) || null })
       } else if (typeof metric === 'number') {
         this.append({ type: 'MetricLogged', name, value: metric, variable: null })

@@ -149,13 +149,18 @@ export function payload(type: EventType, position: number): fc.Arbitrary<Payload
         { minLength: 1, maxLength: 3 },
       ),
     }),
-    BackwardStarted: fc.record({
-      roots: refs,
-      gradients: fc.array(maybeRef),
-      targets: fc.option(refs),
-      createGraph: fc.boolean(),
-      retainGrad: fc.boolean(),
-    }),
+    BackwardStarted: fc
+      .record({
+        seeded: fc.array(fc.tuple(ref, maybeRef), { maxLength: 5 }),
+        targets: fc.option(refs),
+        createGraph: fc.boolean(),
+        retainGrad: fc.boolean(),
+      })
+      .map(({ seeded, ...rest }) => ({
+        roots: seeded.map(([root]) => root),
+        gradients: seeded.map(([, gradient]) => gradient),
+        ...rest,
+      })),
     GradientComputed: withForm((of) =>
       fc.record({
         pass: fc.integer({ min: 1, max: position - 1 }),

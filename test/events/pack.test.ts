@@ -35,7 +35,11 @@ describe('packing and unpacking', () => {
       fc.property(payload(type, 2), (drawn) => {
         const [, event] = unpack(pack([FIRST, drawn], 8))
         expect(plainEvent(payloadOf(event!))).toStrictEqual(plainEvent(drawn))
-        expect(event).toMatchObject({ version: 1, position: 2, step: type === 'StepStarted' ? 1 : 0 })
+        expect(event).toMatchObject({
+          version: type === 'BackwardStarted' ? 2 : 1,
+          position: 2,
+          step: type === 'StepStarted' ? 1 : 0,
+        })
       }),
       { numRuns: 60 },
     )

@@ -18,6 +18,7 @@ function recordSteps(run: Run): void {
   for (let i = 0; i < 3; i++) {
     run.step()
     const loss = sum(square(mul(w, i + 1)))
+    loss.name = 'loss'
     w.clearGrad()
     loss.backward()
     noGrad(() => {

@@ -89,10 +89,12 @@ describe('the file of a tape', () => {
 
   test('keeps NaN, −0, infinities and subnormal numbers, one by one and in arrays, and summarises them', async () => {
     const odd = [Number.NaN, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 5e-324, 1e308, 0]
+    const many = Array.from({ length: 70 }, (_, i) => odd[i % odd.length]!)
     const file = await recordedTape(() => {
       for (const number of odd)
         square(new Variable(number, { name: `scalar ${Object.is(number, -0) ? '-0' : number}` }))
       square(new Variable(odd, { name: 'array' }))
+      square(new Variable(many, { name: 'larger array' }))
       square(new Variable(odd, { name: 'single', dtype: 'float32' }))
     })
     const tape = openForTest(file, { readonly: true })
@@ -100,17 +102,20 @@ describe('the file of a tape', () => {
     for (const number of odd)
       expect(past.variable(`scalar ${Object.is(number, -0) ? '-0' : number}`).item()).toBe(number)
     expect([...past.variable('array').data.data]).toEqual(odd)
+    expect([...past.variable('larger array').data.data]).toEqual(many)
     expect([...past.variable('single').data.data]).toEqual(odd.map(Math.fround))
     expect(past.replay().verdict).toBe('bit-exact')
     expect(tape.verify().intact).toBe(true)
     const db = plainConnection(file, { readonly: true })
-    const bytes = Buffer.from(Float64Array.from(odd).buffer)
+    const bytes = Buffer.from(Float64Array.from(many).buffer)
+    const small = db.prepare("SELECT bytes FROM variable WHERE name = 'array'").pluck().get()
+    expect(small).toEqual(Buffer.from(Float64Array.from(odd).buffer))
     expect(
       db
         .prepare('SELECT l2_norm, mean, min, max, zero_count, non_finite_count FROM value WHERE bytes = ?')
         .raw()
         .get(bytes),
-    ).toEqual([null, null, null, null, 2, 3])
+    ).toEqual([null, null, null, null, 20, 30])
     expect(db.prepare("SELECT value FROM variable WHERE name = 'scalar NaN'").pluck().get()).toBe('NaN')
   })
 

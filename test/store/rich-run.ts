@@ -19,7 +19,10 @@ export function recordEverything(run: Run, steps = 3): void {
     { name: 'w' },
   )
   const rate = new Variable(0.1)
-  const wide = parameter(Array.from({ length: 100 }, (_, i) => Math.sin(i)))
+  const wide = parameter(
+    Array.from({ length: 100 }, (_, i) => Math.sin(i)),
+    { name: 'wide' },
+  )
   run.note('a remark')
   for (let i = 0; i < steps; i++) {
     run.step()

@@ -158,7 +158,7 @@ describe('verify() finds', () => {
   })
 
   test('a flipped byte of a value in the raw file, and reading that value says so too', () => {
-    const needle = Buffer.from(Float64Array.of(0.5, -1, 2, 0.25).buffer)
+    const needle = Buffer.from(Float64Array.from({ length: 100 }, (_, i) => Math.sin(i)).buffer)
     const bytes = fs.readFileSync(file)
     const at = bytes.indexOf(needle)
     expect(at).toBeGreaterThan(0)
@@ -169,7 +169,7 @@ describe('verify() finds', () => {
       problem: expect.stringMatching(/^TAPE_CORRUPT: value \d+: its content was changed/),
     })
     const tape = openForTest(file, { readonly: true })
-    expect(() => tape.run(1).variable('w', { step: 1 }).data).toThrow(
+    expect(() => tape.run(1).variable('wide', { step: 1 }).data).toThrow(
       /^TAPE_CORRUPT: the bytes of value \d+ were changed/,
     )
   })
