@@ -1,6 +1,6 @@
 /**
  * Element-by-element arithmetic with NumPy's broadcasting and promotion. Never changes an operand. Two
- * float64 scalars take a short way that computes the same bits without a kernel, as most calls of a small
+ * float64 numbers take a short way that computes the same bits without a kernel, as most calls of a small
  * program are that.
  *
  * Common to all two-operand functions here:
@@ -20,14 +20,20 @@ import { tanh as tanhOf } from './math/tanh.js'
 import { cos as cosOf, sin as sinOf } from './math/trigonometry.js'
 import { allocate, float64Scalar, type NDArray } from './ndarray.js'
 import type { BinaryOp, UnaryOp } from './primitives.js'
-import { broadcastShapes } from './shape.js'
+import { broadcastShapes, type Shape, sameShape } from './shape.js'
 
-function isFloat64Scalar(x: NDArray): boolean {
-  return x.dtype === 'float64' && x.shape.length === 0
+/** Whether an array is one float64, be it a scalar or [1]. */
+function isNumber(x: NDArray): boolean {
+  return x.size === 1 && x.dtype === 'float64'
+}
+
+/** What two shapes of one element broadcast to. */
+function longer(a: NDArray, b: NDArray): Shape {
+  return b.shape.length > a.shape.length ? b.shape : a.shape
 }
 
 /**
- * The value of an array of which `isFloat64Scalar` is true; the cast keeps this read compiled for one element
+ * The value of an array of which `isNumber` is true; the cast keeps this read compiled for one element
  * type.
  */
 function valueIn(x: NDArray): number {
@@ -38,43 +44,43 @@ function valueIn(x: NDArray): number {
 
 /** bool: logical or. Integers wrap. */
 export function add(a: NDArray, b: NDArray): NDArray {
-  return isFloat64Scalar(a) && isFloat64Scalar(b)
-    ? float64Scalar(valueIn(a) + valueIn(b))
+  return isNumber(a) && isNumber(b)
+    ? float64Scalar(valueIn(a) + valueIn(b), longer(a, b))
     : binary('add', a, b)
 }
 
 /** Throws also BAD_DTYPE for two bools, as NumPy does. */
 export function sub(a: NDArray, b: NDArray): NDArray {
-  return isFloat64Scalar(a) && isFloat64Scalar(b)
-    ? float64Scalar(valueIn(a) - valueIn(b))
+  return isNumber(a) && isNumber(b)
+    ? float64Scalar(valueIn(a) - valueIn(b), longer(a, b))
     : binary('sub', a, b)
 }
 
 /** bool: logical and. Integers wrap. */
 export function mul(a: NDArray, b: NDArray): NDArray {
-  return isFloat64Scalar(a) && isFloat64Scalar(b)
-    ? float64Scalar(valueIn(a) * valueIn(b))
+  return isNumber(a) && isNumber(b)
+    ? float64Scalar(valueIn(a) * valueIn(b), longer(a, b))
     : binary('mul', a, b)
 }
 
 /** True division: integers and bools give float64. */
 export function div(a: NDArray, b: NDArray): NDArray {
-  return isFloat64Scalar(a) && isFloat64Scalar(b)
-    ? float64Scalar(valueIn(a) / valueIn(b))
+  return isNumber(a) && isNumber(b)
+    ? float64Scalar(valueIn(a) / valueIn(b), longer(a, b))
     : binary('div', a, b)
 }
 
 /** The larger of the two; NaN where either is, and 0 is larger than -0. */
 export function maximum(a: NDArray, b: NDArray): NDArray {
-  return isFloat64Scalar(a) && isFloat64Scalar(b)
-    ? float64Scalar(Math.max(valueIn(a), valueIn(b)))
+  return isNumber(a) && isNumber(b)
+    ? float64Scalar(Math.max(valueIn(a), valueIn(b)), longer(a, b))
     : binary('maximum', a, b)
 }
 
 /** The smaller of the two; NaN where either is, and -0 is smaller than 0. */
 export function minimum(a: NDArray, b: NDArray): NDArray {
-  return isFloat64Scalar(a) && isFloat64Scalar(b)
-    ? float64Scalar(Math.min(valueIn(a), valueIn(b)))
+  return isNumber(a) && isNumber(b)
+    ? float64Scalar(Math.min(valueIn(a), valueIn(b)), longer(a, b))
     : binary('minimum', a, b)
 }
 
@@ -84,8 +90,8 @@ export function minimum(a: NDArray, b: NDArray): NDArray {
  * Throws   BAD_VALUE for a negative integer exponent of an integer.
  */
 export function pow(a: NDArray, b: NDArray): NDArray {
-  return isFloat64Scalar(a) && isFloat64Scalar(b)
-    ? float64Scalar(powOf(valueIn(a), valueIn(b)))
+  return isNumber(a) && isNumber(b)
+    ? float64Scalar(powOf(valueIn(a), valueIn(b)), longer(a, b))
     : binary('pow', a, b)
 }
 
@@ -95,6 +101,23 @@ function binary(op: BinaryOp, a: NDArray, b: NDArray): NDArray {
   const x = a.dtype === dtype ? a : a.astype(dtype)
   const y = b.dtype === dtype ? b : b.astype(dtype)
   if (op === 'pow' && !isFloating(dtype)) requireExponents(y)
+  const aligned = x.shape.length - y.shape.length
+  // Nearly all calls are of one shape, or have one element on a side; they need no walk.
+  const step = sameShape(x.shape, y.shape) ? 1 : 0
+  if (step === 1 || (y.size === 1 && aligned >= 0)) {
+    const out = allocate(dtype, x.shape, x.size)
+    const { size } = x
+    const at = x.offset
+    kernel.binary(work, 1, size, x.buffer, at, 0, 1, y.buffer, y.offset, 0, step, out.buffer, out.offset)
+    return out
+  }
+  if (x.size === 1 && aligned <= 0) {
+    const out = allocate(dtype, y.shape, y.size)
+    const { size } = y
+    const at = x.offset
+    kernel.binary(work, 1, size, x.buffer, at, 0, 0, y.buffer, y.offset, 0, 1, out.buffer, out.offset)
+    return out
+  }
   const shape = broadcastShapes(x.shape, y.shape, op)
   const out = allocate(dtype, shape)
   forEachPair(x.shape, y.shape, shape, (rows, columns, xo, xr, xc, yo, yr, yc, at) => {
@@ -152,7 +175,7 @@ function requireExponents(y: NDArray): void {
 
 /** Throws BAD_DTYPE for bool, as NumPy does; use logicalNot. */
 export function neg(x: NDArray): NDArray {
-  if (isFloat64Scalar(x)) return float64Scalar(-valueIn(x))
+  if (isNumber(x)) return float64Scalar(-valueIn(x), x.shape)
   if (x.dtype === 'bool') {
     throw new TapeError('BAD_DTYPE', 'neg expected numbers, got bool; use logicalNot, or convert with astype')
   }
@@ -160,16 +183,16 @@ export function neg(x: NDArray): NDArray {
 }
 
 export function square(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(valueIn(x) * valueIn(x)) : unary('square', x)
+  return isNumber(x) ? float64Scalar(valueIn(x) * valueIn(x), x.shape) : unary('square', x)
 }
 
 export function abs(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(Math.abs(valueIn(x))) : unary('abs', x)
+  return isNumber(x) ? float64Scalar(Math.abs(valueIn(x)), x.shape) : unary('abs', x)
 }
 
 /** max(x, 0); NaN stays. */
 export function relu(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(Math.max(valueIn(x), 0)) : unary('relu', x)
+  return isNumber(x) ? float64Scalar(Math.max(valueIn(x), 0), x.shape) : unary('relu', x)
 }
 
 /** -1, 0 or 1; NaN stays. */
@@ -191,61 +214,61 @@ function unary(op: UnaryOp, x: NDArray): NDArray {
 // --- one operand, floating result: integers and bools are taken as float64 ---------------------------------
 
 export function exp(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(expOf(valueIn(x))) : floating('exp', x)
+  return isNumber(x) ? float64Scalar(expOf(valueIn(x)), x.shape) : floating('exp', x)
 }
 
 /** eˣ − 1, exact near 0. */
 export function expm1(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(expm1Of(valueIn(x))) : floating('expm1', x)
+  return isNumber(x) ? float64Scalar(expm1Of(valueIn(x)), x.shape) : floating('expm1', x)
 }
 
 /** The natural logarithm; -Infinity at 0, NaN below. */
 export function log(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(logOf(valueIn(x))) : floating('log', x)
+  return isNumber(x) ? float64Scalar(logOf(valueIn(x)), x.shape) : floating('log', x)
 }
 
 /** log(1 + x), exact near 0. */
 export function log1p(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(log1pOf(valueIn(x))) : floating('log1p', x)
+  return isNumber(x) ? float64Scalar(log1pOf(valueIn(x)), x.shape) : floating('log1p', x)
 }
 
 export function sqrt(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(Math.sqrt(valueIn(x))) : floating('sqrt', x)
+  return isNumber(x) ? float64Scalar(Math.sqrt(valueIn(x)), x.shape) : floating('sqrt', x)
 }
 
 export function sin(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(sinOf(valueIn(x))) : floating('sin', x)
+  return isNumber(x) ? float64Scalar(sinOf(valueIn(x)), x.shape) : floating('sin', x)
 }
 
 export function cos(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(cosOf(valueIn(x))) : floating('cos', x)
+  return isNumber(x) ? float64Scalar(cosOf(valueIn(x)), x.shape) : floating('cos', x)
 }
 
 export function tanh(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(tanhOf(valueIn(x))) : floating('tanh', x)
+  return isNumber(x) ? float64Scalar(tanhOf(valueIn(x)), x.shape) : floating('tanh', x)
 }
 
 /** 1 / (1 + e⁻ˣ). */
 export function sigmoid(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(sigmoidOf(valueIn(x))) : floating('sigmoid', x)
+  return isNumber(x) ? float64Scalar(sigmoidOf(valueIn(x)), x.shape) : floating('sigmoid', x)
 }
 
 export function erf(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(erfOf(valueIn(x))) : floating('erf', x)
+  return isNumber(x) ? float64Scalar(erfOf(valueIn(x)), x.shape) : floating('erf', x)
 }
 
 /** x·Φ(x) = x/2·(1 + erf(x/√2)). */
 export function gelu(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(geluOf(valueIn(x))) : floating('gelu', x)
+  return isNumber(x) ? float64Scalar(geluOf(valueIn(x)), x.shape) : floating('gelu', x)
 }
 
 /** log(1 + eˣ), without overflow. */
 export function softplus(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(softplusOf(valueIn(x))) : floating('softplus', x)
+  return isNumber(x) ? float64Scalar(softplusOf(valueIn(x)), x.shape) : floating('softplus', x)
 }
 
 export function reciprocal(x: NDArray): NDArray {
-  return isFloat64Scalar(x) ? float64Scalar(1 / valueIn(x)) : floating('reciprocal', x)
+  return isNumber(x) ? float64Scalar(1 / valueIn(x), x.shape) : floating('reciprocal', x)
 }
 
 function floating(op: UnaryOp, x: NDArray): NDArray {

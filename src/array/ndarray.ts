@@ -215,15 +215,21 @@ export function viewOf(x: NDArray, shape: Shape): NDArray {
   return new NDArray(x.dtype, shape, x.size, x.buffer, x.offset)
 }
 
-/** A float64 scalar: the shortest way from a number to an array. */
-export function float64Scalar(value: number): NDArray {
+// One array lives for ever. While none does, a full garbage collection drops V8's hidden class of them, and with it all
+// code that was compiled for it. And a mark that was not always a small integer stays a plain field when numbers come
+// that are none.
+export const kept = float64Slabs.cut('float64', SCALAR, 1)
+kept.recordedAs = null as never
+
+/** A float64 array of one element, a scalar unless said: the shortest way from a number to an array. */
+export function float64Scalar(value: number, shape: Shape = SCALAR): NDArray {
   if (scalarsUsed === SMALL_SLAB) {
     scalars = new Float64Array(SMALL_SLAB)
     scalarsUsed = 0
   }
   const offset = scalarsUsed++
   scalars[offset] = value
-  return new NDArray('float64', SCALAR, 1, scalars, offset)
+  return new NDArray('float64', shape, 1, scalars, offset)
 }
 
 /** An array without axes. The value is stored as the dtype stores it (rounded, wrapped; bool: not 0). */
@@ -246,6 +252,7 @@ export function scalar(value: number, dtype: DType): NDArray {
  */
 export function ndarray(values: ArrayLike, options?: { shape?: Shape; dtype?: DType }): NDArray {
   if (options?.dtype !== undefined) requireDType(options.dtype, 'ndarray')
+  if (typeof values === 'number' && options === undefined) return scalar(values, getDefaultDtype())
   if (typeof values === 'number' || typeof values === 'boolean') {
     const dtype = options?.dtype ?? (typeof values === 'boolean' ? 'bool' : getDefaultDtype())
     return reshaped(fill([Number(values)], SCALAR, dtype, false), options?.shape)
@@ -299,7 +306,7 @@ function reshaped(x: NDArray, shape: Shape | undefined): NDArray {
 
 /** Copies the values; `fits` says that every value is known to be one of the dtype. */
 function fill(values: globalThis.ArrayLike<number>, shape: Shape, dtype: DType, fits: boolean): NDArray {
-  const out = allocate(dtype, Object.freeze(shape), values.length)
+  const out = allocate(dtype, copyShape(shape), values.length)
   if (dtype === 'bool') {
     for (let i = 0; i < values.length; i++) out.buffer[out.offset + i] = values[i] === 0 ? 0 : 1
     return out
@@ -350,6 +357,7 @@ export function zerosLike(x: NDArray): NDArray {
 }
 
 export function onesLike(x: NDArray): NDArray {
+  if (x.size === 1 && x.dtype === 'float64') return float64Scalar(1, x.shape)
   const out = allocate(x.dtype, x.shape, x.size)
   out.buffer.fill(1, out.offset, out.offset + out.size)
   return out

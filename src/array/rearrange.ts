@@ -8,6 +8,7 @@ import { type DType, promoteTypes } from './dtype.js'
 import { allocate, NDArray, viewOf } from './ndarray.js'
 import {
   copyShape,
+  fixedShape,
   formatShape,
   normalizeAxes,
   normalizeAxis,
@@ -64,14 +65,14 @@ function axisOrder(x: NDArray, axes: readonly number[]): number[] {
 
 /** Elements of x at offset + Σ i·stride as a new array; without a copy where they lie in order already. */
 function strided(x: NDArray, offset: number, shape: number[], strides: readonly number[]): NDArray {
-  Object.freeze(shape)
+  const fixed = fixedShape(shape)
   const size = sizeOf(shape)
   const natural = stridesOf(shape)
   if (size === 0 || shape.every((extent, i) => extent === 1 || strides[i] === natural[i])) {
-    return new NDArray(x.dtype, shape, size, x.buffer, size === 0 ? x.offset : x.offset + offset)
+    return new NDArray(x.dtype, fixed, size, x.buffer, size === 0 ? x.offset : x.offset + offset)
   }
-  const out = allocate(x.dtype, shape, size)
-  copyFrom(x.buffer, x.offset + offset, shape, strides, out.buffer, out.offset)
+  const out = allocate(x.dtype, fixed, size)
+  copyFrom(x.buffer, x.offset + offset, fixed, strides, out.buffer, out.offset)
   return out
 }
 
@@ -119,7 +120,7 @@ export function squeeze(x: NDArray, axis?: number | readonly number[]): NDArray 
       )
     }
   }
-  return viewOf(x, Object.freeze(x.shape.filter((_, i) => !axes.includes(i))))
+  return viewOf(x, fixedShape(x.shape.filter((_, i) => !axes.includes(i))))
 }
 
 /** Reversed along the given axes, or all. Throws BAD_AXIS. */
@@ -243,7 +244,7 @@ export function pad(x: NDArray, widths: readonly (readonly [number, number])[], 
         JSON.stringify(widths),
     )
   }
-  const shape = Object.freeze(x.shape.map((extent, i) => widths[i]![0] + extent + widths[i]![1]))
+  const shape = fixedShape(x.shape.map((extent, i) => widths[i]![0] + extent + widths[i]![1]))
   const out = allocate(x.dtype, shape)
   if (value !== 0) out.buffer.fill(value, out.offset, out.offset + out.size)
   const strides = stridesOf(shape)

@@ -16,6 +16,7 @@ import { allocate, type NDArray, viewOf } from './ndarray.js'
 import type { ReduceOp } from './primitives.js'
 import {
   copyShape,
+  fixedShape,
   formatShape,
   normalizeAxes,
   normalizeAxis,
@@ -135,7 +136,7 @@ function reduce(
       kinds.push(reduced)
     }
   }
-  const out = allocate(x.dtype === 'float32' ? 'float32' : 'float64', Object.freeze(shape))
+  const out = allocate(x.dtype === 'float32' ? 'float32' : 'float64', fixedShape(shape))
   if (start !== 0) out.buffer.fill(start, out.offset, out.offset + out.size)
   if (x.size > 0) reduceGroups(op, x, x.offset, out, out.offset, extents, kinds, 0)
   return out
@@ -177,6 +178,11 @@ function reduceGroups(
  */
 export function sumTo(x: NDArray, shape: Shape): NDArray {
   if (sameShape(x.shape, shape)) return viewOf(x, x.shape)
+  if (isRowOf(x, shape)) {
+    const out = allocate(x.dtype, fixedShape(shape), shape[0]!)
+    kernel.accumulateRows('sum', x.buffer, x.offset, x.shape[0]!, shape[0]!, out.buffer, out.offset)
+    return out
+  }
   requireShape(shape, 'sumTo')
   const lead = x.ndim - shape.length
   const axes: number[] = []
@@ -193,6 +199,12 @@ export function sumTo(x: NDArray, shape: Shape): NDArray {
   }
   const summed = axes.every((axis) => x.shape[axis] === 1) ? x : total('sum', x, axes, false)
   return viewOf(summed, copyShape(shape))
+}
+
+/** Whether a matrix of floats is to be summed to one row, as for every bias: `reduce` comes to the same without its walk. */
+function isRowOf(x: NDArray, shape: Shape): boolean {
+  if (x.shape.length !== 2 || shape.length !== 1 || !isFloating(x.dtype)) return false
+  return x.shape[0]! > 1 && shape[0]! > 1 && x.shape[1] === shape[0]
 }
 
 /**
@@ -258,7 +270,7 @@ function around(
 export function cumsum(x: NDArray, axis?: number): NDArray {
   const { outer, extent, inner } = around(x.shape, axis, 'cumsum')
   const dtype = isFloating(x.dtype) ? x.dtype : 'float64'
-  const out = allocate(dtype, axis === undefined ? Object.freeze([x.size]) : x.shape)
+  const out = allocate(dtype, axis === undefined ? fixedShape([x.size]) : x.shape)
   for (let r = 0; r < outer; r++) {
     for (let i = 0; i < extent; i++) {
       for (let c = 0; c < inner; c++) {
@@ -283,7 +295,5 @@ export function logSumExp(x: NDArray, options?: ReduceOptions): NDArray {
   const shift = most.map((value) => (Number.isFinite(value) ? value : 0))
   const sums = sum(exp(sub(from, shift)), { axis: axes, keepdims: true })
   const result = add(log(sums), shift)
-  return options?.keepdims
-    ? result
-    : viewOf(result, Object.freeze(x.shape.filter((_, i) => !axes.includes(i))))
+  return options?.keepdims ? result : viewOf(result, fixedShape(x.shape.filter((_, i) => !axes.includes(i))))
 }

@@ -22,28 +22,58 @@ export function sizeBetween(shape: Shape, from: number, to: number = shape.lengt
   return size
 }
 
-/**
- * The shape with `count` axes at `at` replaced by others; frozen. A loop, as slicing and spreading frozen
- * arrays costs more than a small operation.
- */
+// Freezing a list costs more than a small operation, and lists of several kinds cost every loop over extents. So shapes
+// are made here, frozen, and the few of a program are found again.
+const KNOWN_MAX = 1024
+const known = new Array<Shape | null>(KNOWN_MAX).fill(null)
+
+/** A frozen shape of these extents; the list itself stays the caller's. */
+export function fixedShape(extents: readonly number[]): Shape {
+  const { length } = extents
+  if (length === 0) return SCALAR
+  let hash = length
+  for (let i = 0; i < length; i++) hash = (Math.imul(hash, 31) + extents[i]!) | 0
+  const place = (hash ^ (hash >>> 10)) & (KNOWN_MAX - 1)
+  const candidate = known[place]!
+  if (candidate !== null && sameExtents(candidate, extents)) return candidate
+  const shape: number[] = []
+  for (let i = 0; i < length; i++) shape.push(extents[i]!)
+  Object.freeze(shape)
+  known[place] = shape
+  return shape
+}
+
+/** The shape [rows, columns], without a list of them. */
+export function matrixShape(rows: number, columns: number): Shape {
+  const hash = (Math.imul(Math.imul(2, 31) + rows, 31) + columns) | 0
+  const candidate = known[(hash ^ (hash >>> 10)) & (KNOWN_MAX - 1)]!
+  if (candidate !== null && candidate.length === 2 && candidate[0] === rows && candidate[1] === columns)
+    return candidate
+  return fixedShape([rows, columns])
+}
+
+function sameExtents(a: Shape, b: Shape): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** The shape with `count` axes at `at` replaced by others; frozen. */
 export function replaceAxes(shape: Shape, at: number, count: number, by: Shape): Shape {
   const out: number[] = []
   for (let i = 0; i < at; i++) out.push(shape[i]!)
   for (let i = 0; i < by.length; i++) out.push(by[i]!)
   for (let i = at + count; i < shape.length; i++) out.push(shape[i]!)
-  return Object.freeze(out)
+  return fixedShape(out)
 }
 
 /** A frozen copy, for shapes that come from users. */
 export function copyShape(shape: Shape): Shape {
-  return replaceAxes(shape, 0, 0, SCALAR)
+  return fixedShape(shape)
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  if (a === b) return true
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
+  return a === b || sameExtents(a, b)
 }
 
 /** `[2, 3]`; `[]` for a scalar. */
@@ -101,7 +131,7 @@ export function broadcastShapes(a: Shape, b: Shape, what: string): Shape {
     if (eb !== extent) isB = false
     out[i] = extent
   }
-  return isA ? a : isB ? b : out
+  return isA ? a : isB ? b : fixedShape(out)
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The largest or smallest elements along an axis, in order. */
 import { TapeError } from '../errors.js'
 import { allocate, type NDArray } from './ndarray.js'
-import { formatShape, normalizeAxis, sizeOf } from './shape.js'
+import { fixedShape, formatShape, normalizeAxis, sizeOf } from './shape.js'
 
 /**
  * The k largest (or smallest) elements along an axis, best first, and where they are. Equal elements come in the order of
@@ -24,7 +24,7 @@ export function topk(
       `topk expected k from 0 to ${extent}, the extent of axis ${at} of ${formatShape(x.shape)}, got ${String(k)}`,
     )
   }
-  const shape = Object.freeze(x.shape.map((e, i) => (i === at ? k : e)))
+  const shape = fixedShape(x.shape.map((e, i) => (i === at ? k : e)))
   const values = allocate(x.dtype, shape)
   const indices = allocate('int32', shape)
   const outer = sizeOf(x.shape.slice(0, at))

@@ -2,7 +2,7 @@
  * Reads the settings of functions. They come from users without types and from untrusted tapes, so each is checked where
  * the call is made; what comes out is plain data. Knows no array.
  */
-import type { Shape } from '../array/shape.js'
+import { fixedShape, type Shape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 
 export type Axis = number | readonly number[]
@@ -83,9 +83,9 @@ export function isIntegers(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every(Number.isInteger)
 }
 
-/** The list itself when nobody can change it, else a frozen copy: attributes are kept. */
+/** A list of these integers that nobody can change: attributes are kept. */
 export function fixed(list: readonly number[]): readonly number[] {
-  return Object.isFrozen(list) ? list : Object.freeze([...list])
+  return fixedShape(list)
 }
 
 /** A value in an error message. */

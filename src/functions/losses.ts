@@ -3,7 +3,7 @@ import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
 import { allocate, type NDArray, scalar } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
-import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
+import { broadcastShapes, fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import * as softmaxes from '../array/softmax.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
@@ -31,7 +31,7 @@ export class SoftmaxCrossEntropy extends Func {
       const total = reductions.sum(elementwise.mul(logs, labels))
       return total.map((value) => -value / count)
     }
-    const picked = allocate(logs.dtype, [count], count)
+    const picked = allocate(logs.dtype, fixedShape([count]), count)
     for (let row = 0; row < count; row++) {
       const label = labels.buffer[labels.offset + row]!
       if (label < 0 || label >= classes) refuseLabel(label, row, classes)

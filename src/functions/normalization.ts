@@ -4,7 +4,7 @@ import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
 import { type NDArray, scalar, viewOf } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
-import { formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
+import { fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
@@ -201,7 +201,7 @@ function batchAxes(ndim: number): number[] {
 }
 
 function channelShape(shape: Shape): Shape {
-  return Object.freeze(shape.map((extent, axis) => (axis === 1 ? extent : 1)))
+  return fixedShape(shape.map((extent, axis) => (axis === 1 ? extent : 1)))
 }
 
 function requireChannels(x: NDArray, perChannel: readonly NDArray[]): void {

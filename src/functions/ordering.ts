@@ -1,6 +1,7 @@
 /** Where the largest elements are, and which they are. Positions are integers and have no gradient; values do. */
 import { type NDArray, viewOf } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
+import { fixedShape } from '../array/shape.js'
 import { topk as topkOf } from '../array/sorting.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
@@ -37,7 +38,7 @@ abstract class Position extends NotDifferentiable {
   }
 
   protected kept(y: NDArray, x: NDArray): NDArray {
-    return this.keepdims ? viewOf(y, Object.freeze(keptShape(x.shape, this.axis))) : y
+    return this.keepdims ? viewOf(y, fixedShape(keptShape(x.shape, this.axis))) : y
   }
 }
 

@@ -126,6 +126,20 @@ describe('sums have the bits of np.sum', () => {
   test('sumTo adds as the sum over the axes that were stretched', () => {
     const x = noise(2000, 1, 'float64', [20, 25, 4])
     expect(hexOf(reductions.sumTo(x, [25, 1]))).toBe(hexOf(reductions.sum(x, { axis: [0, 2] })))
+    for (const dtype of ['float64', 'float32'] as const) {
+      for (const shape of [
+        [1, 7],
+        [7, 1],
+        [40, 3],
+        [3, 40],
+        [200, 10],
+        [0, 4],
+        [4, 0],
+      ] as const) {
+        const y = noise(sizeOf(shape), 2, dtype, [...shape])
+        expect(hexOf(reductions.sumTo(y, [shape[1]]))).toBe(hexOf(reductions.sum(y, { axis: 0 })))
+      }
+    }
   })
 })
 

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { bytesPerElement, DTYPES, isDType, isFloating, newStorage } from '../../src/array/dtype.js'
 import {
   broadcastShapes,
+  fixedShape,
   formatShape,
+  matrixShape,
   normalizeAxes,
   normalizeAxis,
   SCALAR,
@@ -29,6 +31,20 @@ describe('shapes', () => {
       'blend expected shapes that broadcast',
     )
     expect(codeOf(() => broadcastShapes([0], [2], 'x'))).toBe('SHAPE_MISMATCH')
+  })
+
+  test('that are made are frozen and what was asked for, however many there are', () => {
+    for (let rows = 0; rows < 60; rows++) {
+      for (let columns = 0; columns < 60; columns++) {
+        expect(matrixShape(rows, columns)).toEqual([rows, columns])
+        expect(fixedShape([rows, columns, 2])).toEqual([rows, columns, 2])
+      }
+    }
+    const given = [4, 5]
+    const made = fixedShape(given)
+    given[0] = 9
+    expect([made, Object.isFrozen(made), fixedShape([4, 5])]).toEqual([[4, 5], true, [4, 5]])
+    expect(fixedShape([])).toBe(SCALAR)
   })
 })
 
