@@ -235,7 +235,7 @@ export {
   variance,
   variance as var,
 } from './functions/statistics.js'
-export { backward, grad } from './graph/backward.js'
+export { type BackwardOptions, backward, grad } from './graph/backward.js'
 export { Checkpoint, checkpoint } from './graph/checkpoint.js'
 export {
   type Attributes,
@@ -253,14 +253,7 @@ export { noGrad } from './graph/mode.js'
 export { type PlotOptions, plotGraph } from './graph/plot.js'
 export { registerFunc } from './graph/registry.js'
 export { hessian, hvp, jacobian, jvp, type TransformOptions, vjp } from './graph/transforms.js'
-export {
-  type BackwardOptions,
-  constant,
-  type Operand,
-  parameter,
-  Variable,
-  type VariableOptions,
-} from './graph/variable.js'
+export { constant, type Operand, parameter, Variable, type VariableOptions } from './graph/variable.js'
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './nn/attention.js'
 export { Conv2d, ConvTranspose2d } from './nn/convolution.js'
 export { Dropout } from './nn/dropout.js'

@@ -14,9 +14,11 @@ export interface MatMulOptions {
   transposeB?: boolean | undefined
 }
 
-const FIRST: MatMulOptions = { transposeA: true }
-const SECOND: MatMulOptions = { transposeB: true }
-const BOTH: MatMulOptions = { transposeA: true, transposeB: true }
+// All that there can be; calls share them, as their attributes too.
+const NEITHER = Object.freeze({})
+const FIRST = Object.freeze({ transposeA: true })
+const SECOND = Object.freeze({ transposeB: true })
+const BOTH = Object.freeze({ transposeA: true, transposeB: true })
 
 /** Matrix product over the last two axes.  Backward ga = gy·bᵀ, gb = aᵀ·gy, each summed back to its input's shape. */
 export class MatMul extends Func {
@@ -24,18 +26,10 @@ export class MatMul extends Func {
   readonly transposeB: boolean
 
   constructor(attributes: MatMulOptions = UNSAID) {
-    if (attributes === UNSAID) {
-      super()
-      this.transposeA = false
-      this.transposeB = false
-      return
-    }
-    checkKeys(attributes, ['transposeA', 'transposeB'], 'matmul')
-    const transposeA = flagOf(attributes.transposeA, false, 'transposeA', 'matmul')
-    const transposeB = flagOf(attributes.transposeB, false, 'transposeB', 'matmul')
-    super(matmulAttributes(transposeA, transposeB))
-    this.transposeA = transposeA
-    this.transposeB = transposeB
+    const ours = matmulAttributes(attributes)
+    super(ours)
+    this.transposeA = ours === FIRST || ours === BOTH
+    this.transposeB = ours === SECOND || ours === BOTH
   }
 
   override forward(a: NDArray, b: NDArray): NDArray {
@@ -88,9 +82,13 @@ export class MatMul extends Func {
   }
 }
 
-function matmulAttributes(transposeA: boolean, transposeB: boolean): Attributes {
-  if (transposeA) return transposeB ? { transposeA, transposeB } : { transposeA }
-  return transposeB ? { transposeB } : {}
+function matmulAttributes(given: MatMulOptions): Attributes {
+  if (given === UNSAID) return NEITHER
+  if (given === FIRST || given === SECOND || given === BOTH) return given as Attributes
+  checkKeys(given, ['transposeA', 'transposeB'], 'matmul')
+  const transposeB = flagOf(given.transposeB, false, 'transposeB', 'matmul')
+  if (flagOf(given.transposeA, false, 'transposeA', 'matmul')) return transposeB ? BOTH : FIRST
+  return transposeB ? SECOND : NEITHER
 }
 
 /** A gradient of the operand as a matrix, summed over the batch and given the operand's own shape. */
@@ -146,7 +144,7 @@ export class Linear extends Func {
  * Throws   SHAPE_MISMATCH.
  */
 export function linear(x: Operand, w: Operand, b?: Operand): Variable {
-  return b === undefined ? new Linear().apply2(x, w) : new Linear().apply(x, w, b)
+  return b === undefined ? new Linear().apply2(x, w) : new Linear().apply3(x, w, b)
 }
 
 registerFunc(MatMul, { name: 'matmul' })

@@ -18,6 +18,8 @@ export interface ReduceOptions {
   keepdims?: boolean | undefined
 }
 
+/** Attributes all the same, so that all instances of a class have one form. */
+const NO_OPTIONS: Attributes = Object.freeze({})
 const REDUCE_KEYS = ['axis', 'keepdims']
 
 /** What all reductions share: their options, and the way back to the shape of x. */
@@ -27,7 +29,7 @@ export abstract class Reduction extends Func {
 
   constructor(options: ReduceOptions, what: string) {
     if (options === UNSAID) {
-      super()
+      super(NO_OPTIONS)
       this.axis = undefined
       this.keepdims = false
       return
@@ -54,7 +56,7 @@ export abstract class Reduction extends Func {
 }
 
 function reduceAttributes(axis: Axis | undefined, keepdims: boolean): Attributes {
-  if (axis === undefined) return keepdims ? { keepdims } : {}
+  if (axis === undefined) return keepdims ? { keepdims } : NO_OPTIONS
   return keepdims ? { axis, keepdims } : { axis }
 }
 

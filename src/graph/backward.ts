@@ -11,11 +11,24 @@ import { onesLike, zerosLike } from '../array/ndarray.js'
 import { formatShape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { CallHeap } from './call-heap.js'
+import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
-import { mode, unrecorded, withLinking } from './mode.js'
+import { LeafGradients } from './leaf-gradients.js'
+import { mode } from './mode.js'
 import type { PassRequest, Recorder } from './recorder.js'
 import { createFunc } from './registry.js'
-import { type BackwardOptions, gradientLike, type Operand, Variable } from './variable.js'
+import { gradientLike, type Operand, Variable } from './variable.js'
+
+export interface BackwardOptions {
+  /** The gradient of the root; needed unless the root is a scalar or its `grad` was assigned. */
+  gradient?: Operand | undefined
+  /** Intermediate variables keep their gradients too. */
+  retainGrad?: boolean | undefined
+  /** The pass itself becomes a graph, so that gradients can be differentiated again. */
+  createGraph?: boolean | undefined
+}
+
+const NO_OPTIONS: BackwardOptions = Object.freeze({})
 
 let passCount = 0
 
@@ -26,15 +39,16 @@ let passCount = 0
  * Throws  NOT_SCALAR  the root has more than one element and neither `gradient` nor an assigned `grad`
  *         NOT_DIFFERENTIABLE  the root does not depend on anything that requires a gradient
  */
-export function backward(root: Variable, options: BackwardOptions = {}): void {
-  const request = {
+export function backward(root: Variable, options: BackwardOptions = NO_OPTIONS): void {
+  const given = givenSeed(root, options.gradient)
+  runPass({
     roots: [root],
-    ...seedsOf([root], [options.gradient]),
+    seeds: [given ?? defaultSeed(root)],
+    seedGiven: [given !== null],
     targets: null,
     createGraph: options.createGraph === true,
     retainGrad: options.retainGrad === true,
-  }
-  new Pass(request).run()
+  })
 }
 
 /**
@@ -51,24 +65,22 @@ export function grad(
 ): Variable[] {
   const roots = outputs instanceof Variable ? [outputs] : [...outputs]
   const targets = inputs instanceof Variable ? [inputs] : [...inputs]
-  const seeds = seedsOf(roots, options.gradients ?? [])
-  const found = new Pass({
+  const given = roots.map((root, i) => givenSeed(root, options.gradients?.[i]))
+  const found = runPass({
     roots,
-    ...seeds,
+    seeds: given.map((seed, i) => seed ?? defaultSeed(roots[i]!)),
+    seedGiven: given.map((seed) => seed !== null),
     targets,
     createGraph: options.createGraph === true,
     retainGrad: false,
-  }).run()
-  return targets.map((target) => found.get(target) ?? new Variable(zerosLike(target.data), false, 'constant'))
+  })
+  return targets.map(
+    (target) => found?.get(target) ?? new Variable(zerosLike(target.data), false, 'constant'),
+  )
 }
 
-function seedsOf(
-  roots: readonly Variable[],
-  gradients: readonly (Operand | undefined)[],
-): Pick<PassRequest, 'seeds' | 'seedGiven'> {
-  const given = roots.map((root, i) => givenSeed(root, gradients[i]))
-  const seeds = given.map((seed, i) => seed ?? new Variable(onesLike(roots[i]!.data), false, 'constant'))
-  return { seeds, seedGiven: given.map((seed) => seed !== null) }
+function defaultSeed(root: Variable): Variable {
+  return new Variable(onesLike(root.data), false, 'constant')
 }
 
 function givenSeed(root: Variable, given: Operand | undefined): Variable | null {
@@ -88,67 +100,114 @@ function givenSeed(root: Variable, given: Operand | undefined): Variable | null 
   )
 }
 
-class Pass {
-  private readonly id = ++passCount
-  private readonly heap = new CallHeap()
-  /** What came to each leaf, in order of first arrival. */
-  private readonly leaves = new Map<Variable, Variable>()
-  private readonly found = new Map<Variable, Variable>()
-  private readonly targets: Set<Variable> | null
-  /** Calls that an outer pass is collecting for: given back to it at the end. */
-  private borrowed:
-    | { call: Func; pass: number; pending: Variable | null; rest: (Variable | null)[] | null }[]
-    | null = null
-  private recorder: Recorder | null = mode.recorder
-  private recordedPass = 0
-  private readonly request: PassRequest
+/** What an outer pass had noted at a call. */
+interface Borrowed {
+  readonly call: CallLinks
+  readonly pass: number
+  readonly pending: Variable | null
+  readonly rest: (Variable | null)[] | null
+}
 
-  constructor(request: PassRequest) {
-    this.request = request
-    this.targets = request.targets === null ? null : new Set(request.targets)
+/** A pass that is over, for the next one to use; a pass inside a pass makes its own. */
+let idle: Pass | null = null
+
+/** The gradients of the targets, where there are targets. */
+function runPass(request: PassRequest): Map<Variable, Variable> | null {
+  const pass = idle ?? new Pass()
+  idle = null
+  try {
+    return pass.run(request)
+  } finally {
+    pass.forget()
+    idle = pass
   }
+}
 
-  run(): Map<Variable, Variable> {
-    const { roots, seeds, createGraph } = this.request
-    if (this.recorder !== null) this.recordedPass = this.recorder.backwardStarted(this.request)
-    const bystander = this.recordedPass === 0 ? this.recorder : null
+class Pass {
+  private id = 0
+  private readonly heap = new CallHeap()
+  private readonly atLeaves = new LeafGradients()
+  private request: PassRequest | null = null
+  private createGraph = false
+  private retainGrad = false
+  private targets: Set<Variable> | null = null
+  private found: Map<Variable, Variable> | null = null
+  /** Calls that an outer pass is collecting for: given back to it at the end. */
+  private borrowed: Borrowed[] | null = null
+  private recorder: Recorder | null = null
+  private recordedPass = 0
+
+  run(request: PassRequest): Map<Variable, Variable> | null {
+    const { targets } = request
+    const { recorder, linking } = mode
+    this.id = ++passCount
+    this.request = request
+    this.createGraph = request.createGraph
+    this.retainGrad = request.retainGrad
+    this.targets = targets === null ? null : new Set(targets)
+    this.found = targets === null ? null : new Map()
+    this.recorder = recorder
+    if (recorder !== null) this.recordedPass = recorder.backwardStarted(request)
     if (this.recordedPass === 0) this.recorder = null
-    const walk = () => {
-      for (let i = 0; i < roots.length; i++) this.arrive(roots[i]!, seeds[i]!)
-      this.walk()
-      for (const [leaf, gradient] of this.leaves) this.finish(leaf, gradient)
-    }
+    // Without createGraph the arithmetic of a pass is not on the tape, which can recompute it.
+    if (!this.createGraph) mode.recorder = null
+    mode.linking = this.createGraph
     try {
-      if (createGraph) withLinking(true, walk)
-      else unrecorded(walk)
+      try {
+        this.walk(request)
+      } finally {
+        mode.recorder = recorder
+        mode.linking = linking
+      }
     } catch (error) {
       this.recorder?.backwardAborted(this.recordedPass)
       throw error
     } finally {
       this.giveBack()
     }
-    if (bystander !== null && this.targets === null)
-      for (const leaf of this.leaves.keys()) bystander.gradientHeld(leaf)
+    if (recorder !== null && this.recordedPass === 0 && this.targets === null)
+      for (const leaf of this.atLeaves.leaves) recorder.gradientHeld(leaf)
     return this.found
   }
 
-  private walk(): void {
-    for (let call = this.heap.pop(); call !== null; call = this.heap.pop()) {
-      const gradients = this.gradientsOfOutputs(call)
-      call.pass = 0
-      const result = gradients instanceof Variable ? call.backward(gradients) : call.backward(...gradients)
-      this.distribute(call, result)
-    }
+  /** Leaves nothing for the next pass, nor anything alive. */
+  forget(): void {
+    this.atLeaves.clear()
+    this.request = null
+    this.targets = null
+    this.found = null
+    this.borrowed = null
+    this.recorder = null
+    this.recordedPass = 0
   }
 
-  /** Takes the collected gradients of a call's outputs; an output that none arrived for gets zeros. */
-  private gradientsOfOutputs(call: Func): Variable | Variable[] {
+  private walk({ roots, seeds }: PassRequest): void {
+    const { heap } = this
+    for (let i = 0; i < roots.length; i++) this.arrive(roots[i]!, seeds[i]!)
+    for (let call = heap.pop(); call !== null; call = heap.pop()) {
+      const { func } = call
+      if (call.more === null ? call.output0 !== null : call.outputCount === 1) {
+        const gradient = call.pending!
+        call.pending = null
+        call.pass = 0
+        this.distribute(call, func.backward(this.finish(call.output0!, gradient)))
+      } else {
+        const gradients = this.gradientsOfOutputs(call)
+        call.pass = 0
+        this.distribute(call, func.backward(...gradients))
+      }
+    }
+    const { leaves, gradients } = this.atLeaves
+    for (let i = 0; i < leaves.length; i++) this.finish(leaves[i]!, gradients[i]!)
+  }
+
+  /** Takes the collected gradients of a call of several outputs; an output that none arrived for gets zeros. */
+  private gradientsOfOutputs(call: CallLinks): Variable[] {
     const first = call.pending
+    const rest = call.more === null ? null : call.more.pending
     call.pending = null
-    if (call.outputCount === 1) return this.finish(call.outputAt(0), first!)
-    const rest = call.pendingRest
-    call.pendingRest = null
-    return call.outputs.map((output, slot) => {
+    if (call.more !== null) call.more.pending = null
+    return call.func.outputs.map((output, slot) => {
       const pending = slot === 0 ? first : (rest?.[slot - 1] ?? null)
       return pending === null
         ? new Variable(zerosLike(output.data), false, 'constant')
@@ -156,14 +215,14 @@ class Pass {
     })
   }
 
-  private distribute(call: Func, result: ReturnType<Func['backward']>): void {
+  private distribute(call: CallLinks, result: ReturnType<Func['backward']>): void {
     if (result instanceof Variable) {
-      if (call.inputCount !== 1)
+      if (!call.hasOneInput)
         this.refuse(
           call,
           `one gradient for ${call.inputCount} inputs; return a list, with null for inputs that get none`,
         )
-      this.give(call, 0, result)
+      this.give(call, 0, call.input0!, result)
       return
     }
     if (result === null) return
@@ -175,12 +234,11 @@ class Pass {
     }
     for (let slot = 0; slot < result.length; slot++) {
       const gradient = result[slot]
-      if (gradient !== null && gradient !== undefined) this.give(call, slot, gradient)
+      if (gradient !== null && gradient !== undefined) this.give(call, slot, call.linkedInput(slot), gradient)
     }
   }
 
-  private give(call: Func, slot: number, gradient: Variable): void {
-    const input = call.linkedInput(slot)
+  private give(call: CallLinks, slot: number, input: Variable, gradient: Variable): void {
     if (!input.requiresGrad) return
     if (!(gradient instanceof Variable))
       this.refuse(call, `a ${typeof gradient} for input ${slot}; return Variables`)
@@ -195,52 +253,60 @@ class Pass {
   }
 
   private arrive(variable: Variable, gradient: Variable): void {
-    const call = variable.creator
+    const call = variable.links
     if (call === null) {
-      const leaf = variable.versionOf ?? variable
-      const before = this.leaves.get(leaf)
-      this.leaves.set(leaf, before === undefined ? gradient : this.sum(before, gradient))
+      this.arriveAtLeaf(variable.versionOf ?? variable, gradient)
       return
     }
     if (call.pass !== this.id) this.enter(call)
     const { slot } = variable
     if (slot === 0) {
       call.pending = call.pending === null ? gradient : this.sum(call.pending, gradient)
-    } else {
-      call.pendingRest ??= new Array<Variable | null>(call.outputCount - 1).fill(null)
-      const before = call.pendingRest[slot - 1] ?? null
-      call.pendingRest[slot - 1] = before === null ? gradient : this.sum(before, gradient)
+      return
     }
+    const more = call.more!
+    more.pending ??= new Array<Variable | null>(more.outputs.length).fill(null)
+    const before = more.pending[slot - 1] ?? null
+    more.pending[slot - 1] = before === null ? gradient : this.sum(before, gradient)
   }
 
-  private enter(call: Func): void {
+  private arriveAtLeaf(leaf: Variable, gradient: Variable): void {
+    const { atLeaves } = this
+    const place = atLeaves.find(leaf)
+    if (place < 0) atLeaves.add(leaf, gradient)
+    else atLeaves.gradients[place] = this.sum(atLeaves.gradients[place]!, gradient)
+  }
+
+  private enter(call: CallLinks): void {
     if (call.pass !== 0) {
       this.borrowed ??= []
-      this.borrowed.push({ call, pass: call.pass, pending: call.pending, rest: call.pendingRest })
+      const rest = call.more === null ? null : call.more.pending
+      this.borrowed.push({ call, pass: call.pass, pending: call.pending, rest })
+      call.pending = null
+      if (call.more !== null) call.more.pending = null
     }
     call.pass = this.id
-    call.pending = null
-    call.pendingRest = null
     this.heap.push(call)
   }
 
   /** A gradient is complete: hooks see it, `.grad` or the answer takes it, the recorder hears of it. */
   private finish(variable: Variable, complete: Variable): Variable {
-    const gradient = this.replaced(variable, complete)
+    const watched = variable.gradientHooks !== null || this.recorder !== null
+    const gradient = watched ? this.replaced(variable, complete) : complete
     let held: Variable | null = null
     if (this.targets !== null) {
       if (this.targets.has(variable)) {
         held = gradient
-        this.found.set(variable, gradient)
+        this.found!.set(variable, gradient)
       }
-    } else if (variable.creator === null || this.request.retainGrad) {
+    } else if (variable.links === null || this.retainGrad) {
       held = this.accumulate(variable, gradient)
     }
     if (this.recorder !== null) this.recorder.gradientComputed(this.recordedPass, variable, gradient, held)
     return gradient
   }
 
-  /** What the variable's hooks make of a gradient. */
+  /** What the variable's hooks, or those of a recorded pass, make of a gradient. */
   private replaced(variable: Variable, complete: Variable): Variable {
     const hooks = variable.gradientHooks
     let gradient = this.recorder?.replacementFor?.(variable) ?? complete
@@ -257,43 +323,47 @@ class Pass {
   private accumulate(variable: Variable, gradient: Variable): Variable {
     const before = variable.heldGrad
     // The assigned gradient of a root is its seed; it stays as the user assigned it.
-    if (variable.gradientAssigned && this.request.roots.includes(variable)) return before!
+    if (variable.gradientAssigned && this.request!.roots.includes(variable)) return before!
     const held = before === null ? gradient : this.sum(before, gradient)
     variable.holdGrad(held)
     return held
   }
 
   private sum(a: Variable, b: Variable): Variable {
-    if (this.request.createGraph) return createFunc('add').apply2(a, b)
+    if (this.createGraph) return createFunc('add').apply2(a, b)
     return new Variable(add(a.data, b.data), false, 'variable')
   }
 
   private cast(gradient: Variable, dtype: Variable['dtype']): Variable {
-    if (this.request.createGraph) return createFunc('cast', { dtype }).apply1(gradient)
+    if (this.createGraph) return createFunc('cast', { dtype }).apply1(gradient)
     return new Variable(gradient.data.astype(dtype), false, 'variable')
   }
 
   private giveBack(): void {
     // A pass that threw leaves calls marked; unmark them, so that the next pass starts clean.
-    for (let call = this.heap.pop(); call !== null; call = this.heap.pop()) {
-      call.pass = 0
-      call.pending = null
-      call.pendingRest = null
-    }
+    for (let call = this.heap.pop(); call !== null; call = this.heap.pop()) unmark(call, 0, null, null)
     if (this.borrowed === null) return
-    for (const { call, pass, pending, rest } of this.borrowed) {
-      call.pass = pass
-      call.pending = pending
-      call.pendingRest = rest
-    }
+    for (const { call, pass, pending, rest } of this.borrowed) unmark(call, pass, pending, rest)
   }
 
-  private refuse(call: Func, got: string): never {
+  private refuse(call: CallLinks, got: string): never {
     throw new TapeError(
       'BAD_GRADIENT',
-      `${call.name}.backward expected one gradient per input, each of its input's shape; got ${got}`,
+      `${call.func.name}.backward expected one gradient per input, each of its input's shape; got ${got}`,
     )
   }
+}
+
+/** Puts a call's notes back to what they were before a pass came. */
+function unmark(
+  call: CallLinks,
+  pass: number,
+  pending: Variable | null,
+  rest: (Variable | null)[] | null,
+): void {
+  call.pass = pass
+  call.pending = pending
+  if (call.more !== null) call.more.pending = rest
 }
 
 Variable.prototype.backward = function (options) {

@@ -1,10 +1,10 @@
 /** A max-heap of calls by `order`: the walk of backward always goes on with the latest call. Knows nothing of gradients. */
-import type { Func } from './func.js'
+import type { CallLinks } from './call-links.js'
 
 export class CallHeap {
-  private readonly calls: Func[] = []
+  private readonly calls: CallLinks[] = []
 
-  push(call: Func): void {
+  push(call: CallLinks): void {
     const { calls } = this
     let i = calls.length
     calls.push(call)
@@ -18,7 +18,7 @@ export class CallHeap {
   }
 
   /** The latest call, or null when none is left. */
-  pop(): Func | null {
+  pop(): CallLinks | null {
     const { calls } = this
     const top = calls[0]
     if (top === undefined) return null

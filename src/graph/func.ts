@@ -6,9 +6,11 @@
 import { isFloating, type TypedArray } from '../array/dtype.js'
 import { NDArray, type NestedArray, ndarray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
+import { CallLinks } from './call-links.js'
 import { mode } from './mode.js'
 import type { Home } from './recorder.js'
 import { nameOfFunc } from './registry.js'
+import { keepSample } from './samples.js'
 import { asVariable, type Operand, Variable } from './variable.js'
 
 /** Plain data: what an attribute of a call can be, so that the tape can keep it. */
@@ -31,37 +33,20 @@ const NO_ATTRIBUTES: Attributes = Object.freeze({})
 const checkedClasses = new WeakSet<object>()
 
 export abstract class Func {
-  readonly attributes: Attributes
-  /** @internal Orders calls for backward: the clock for live calls; below zero for calls read from a file. */
-  order = 0
-  /** @internal */
-  home: Home | null = null
-  /** @internal The position of this call's event in its home. */
-  ref = 0
-  /** @internal Dotted name of where the call was made; '' for nowhere in particular. */
-  scope = ''
-  /** @internal Backward's bookkeeping: the pass that is collecting gradients here, and what it has of each output. */
-  pass = 0
-  /** @internal */
-  pending: Variable | null = null
-  /** @internal */
-  pendingRest: (Variable | null)[] | null = null
-  // The first inputs and the arrays they held at the call, in fields: most calls have one or two.
-  private input0: Variable | null = null
-  private input1: Variable | null = null
-  private array0: NDArray | null = null
-  private array1: NDArray | null = null
-  private inputsRest: { variables: Variable[]; arrays: (NDArray | null)[] } | null = null
-  private output0: Variable | null = null
-  private made0: NDArray | null = null
-  private outputsRest: { variables: Variable[]; arrays: (NDArray | null)[] } | null = null
+  /** On the prototype until a call has some. */
+  declare readonly attributes: Attributes
+  /**
+   * @internal What the call read and made. Until then it is on the prototype: null, or, undefined, the word that no
+   * call of this registered class has been made yet.
+   */
+  declare links: CallLinks | null | undefined
 
   /**
    * attributes  what the call needs to know besides its inputs; kept on the tape, and given to the constructor again
    *             when the call is rehydrated. A subclass with arguments of its own passes them here: `super({ k })`.
    */
   constructor(attributes: Attributes = NO_ATTRIBUTES) {
-    this.attributes = attributes
+    if (attributes !== NO_ATTRIBUTES) this.attributes = attributes
   }
 
   /** From the arrays of the inputs to the array (or, for several outputs, the list of arrays) of the output. */
@@ -85,18 +70,50 @@ export abstract class Func {
 
   /** The 1-based position of this call in its run; null when it was not recorded. */
   get position(): number | null {
-    return this.home === null ? null : this.ref
+    const { links } = this
+    return !links || links.home === null ? null : links.ref
+  }
+
+  /** @internal Orders calls for backward; 0 before the call. */
+  get order(): number {
+    return this.links?.order ?? 0
+  }
+
+  /** @internal The run that recorded this call, and the position of its event there. */
+  get home(): Home | null {
+    return this.links?.home ?? null
+  }
+
+  set home(home: Home | null) {
+    this.linksOf().home = home
+  }
+
+  /** @internal */
+  get ref(): number {
+    return this.links?.ref ?? 0
+  }
+
+  set ref(ref: number) {
+    this.linksOf().ref = ref
+  }
+
+  /** @internal Dotted name of where the call was made. */
+  get scope(): string {
+    return this.links?.scope ?? ''
+  }
+
+  set scope(scope: string) {
+    this.linksOf().scope = scope
   }
 
   /** What the call read, by slot. Inside backward an input that was assigned since appears with the value it had. */
   get inputs(): readonly Variable[] {
-    const { inputCount } = this
-    return Array.from({ length: inputCount }, (_, slot) => this.inputAt(slot))
+    return Array.from({ length: this.inputCount }, (_, slot) => this.inputAt(slot))
   }
 
   /** What the call made, by slot. Inside backward an output that was assigned since appears with the value it had. */
   get outputs(): readonly Variable[] {
-    return Array.from({ length: this.outputCount }, (_, slot) => this.outputWithValue(slot))
+    return Array.from({ length: this.outputCount }, (_, slot) => this.links!.outputWithValue(slot))
   }
 
   get input(): Variable {
@@ -104,51 +121,35 @@ export abstract class Func {
   }
 
   get output(): Variable {
-    if (this.output0 === null)
+    const { links } = this
+    if (!links || links.output0 === null)
       throw new TapeError('BAD_ARGUMENT', `${this.name} has no output yet; apply it first`)
-    return this.outputWithValue(0)
+    return links.outputWithValue(0)
   }
 
   /** @internal */
   get inputCount(): number {
-    if (this.inputsRest !== null) return 2 + this.inputsRest.variables.length
-    return this.input1 !== null ? 2 : this.input0 !== null ? 1 : 0
+    return this.links?.inputCount ?? 0
   }
 
   /** @internal */
   get outputCount(): number {
-    return this.output0 === null ? 0 : 1 + (this.outputsRest?.variables.length ?? 0)
+    return this.links?.outputCount ?? 0
   }
 
   /** The input in `slot`, with the value it had at the call. */
   inputAt(slot: number): Variable {
-    const variable = this.linkedInput(slot)
-    const array = slot === 0 ? this.array0 : slot === 1 ? this.array1 : this.inputsRest!.arrays[slot - 2]!
-    return array === null || array === variable.loadedData ? variable : this.formerVersion(variable, array)
+    return (this.links ?? new CallLinks(this)).inputAt(slot)
   }
 
   /** @internal The variable in `slot` itself, whatever value it has now: where a gradient goes. */
   linkedInput(slot: number): Variable {
-    const variable =
-      slot === 0 ? this.input0 : slot === 1 ? this.input1 : (this.inputsRest?.variables[slot - 2] ?? null)
-    if (variable === null) {
-      throw new TapeError(
-        'INDEX_OUT_OF_RANGE',
-        `${this.name} has ${this.inputCount} inputs, asked for input ${slot}`,
-      )
-    }
-    return variable
+    return (this.links ?? new CallLinks(this)).linkedInput(slot)
   }
 
   /** @internal The variable in output `slot` itself, whatever value it has now. */
   outputAt(slot: number): Variable {
-    return slot === 0 ? this.output0! : this.outputsRest!.variables[slot - 1]!
-  }
-
-  private outputWithValue(slot: number): Variable {
-    const variable = this.outputAt(slot)
-    const array = slot === 0 ? this.made0 : this.outputsRest!.arrays[slot - 1]!
-    return array === null || array === variable.loadedData ? variable : this.formerVersion(variable, array)
+    return this.links!.outputAt(slot)
   }
 
   /** Whether backward needs to compute the gradient of the input in `slot`; saves work for constants. */
@@ -164,136 +165,158 @@ export abstract class Func {
   apply(...operands: Operand[]): Variable {
     if (operands.length === 1) return this.apply1(operands[0]!)
     if (operands.length === 2) return this.apply2(operands[0]!, operands[1]!)
+    if (operands.length === 3) return this.apply3(operands[0]!, operands[1]!, operands[2]!)
     return this.applyAll(...operands)[0]!
   }
 
   /** Calls a function of several outputs. */
   applyAll(...operands: Operand[]): Variable[] {
-    this.checkUnused()
+    const links = this.begin()
     const partner = operands.find((operand) => operand instanceof Variable) ?? null
     const inputs = operands.map((operand) => asVariable(operand, partner as Variable | null))
-    this.setInputs(inputs, false)
+    links.setInputs(inputs, false)
     const made = this.forward(...inputs.map((input) => input.data))
-    const outputs = isArrayList(made) ? made : [this.asArray(made)]
-    return this.finish(outputs)
+    return this.finish(links, this.asArrays(made))
   }
 
-  /** @internal `apply` for one operand. */
+  // `apply` for one, two and three operands, without a list of them: nearly all calls are these.
+
+  /** @internal */
   apply1(operand: Operand): Variable {
-    this.checkUnused()
+    const links = this.begin()
     const x = operand instanceof Variable ? operand : asVariable(operand)
-    this.input0 = x
-    this.array0 = x.data
-    const made = this.forward(x.data)
-    if (made instanceof NDArray) return this.finish1(made, x.requiresGrad)
-    return isArrayList(made) ? this.finish(made)[0]! : this.finish1(this.asArray(made), x.requiresGrad)
+    const array = x.data
+    links.input0 = x
+    links.array0 = array
+    const made = this.forward(array)
+    return made instanceof NDArray
+      ? this.finish1(links, made, x.requiresGrad)
+      : this.finish(links, this.asArrays(made))[0]!
   }
 
-  /** @internal `apply` for two operands. */
+  /** @internal */
   apply2(left: Operand, right: Operand): Variable {
-    this.checkUnused()
+    const links = this.begin()
     const a = left instanceof Variable ? left : asVariable(left, right instanceof Variable ? right : null)
     const b = right instanceof Variable ? right : asVariable(right, a)
-    this.input0 = a
-    this.input1 = b
-    this.array0 = a.data
-    this.array1 = b.data
-    const made = this.forward(a.data, b.data)
-    if (made instanceof NDArray) return this.finish1(made, a.requiresGrad || b.requiresGrad)
-    return isArrayList(made)
-      ? this.finish(made)[0]!
-      : this.finish1(this.asArray(made), a.requiresGrad || b.requiresGrad)
+    const array0 = a.data
+    const array1 = b.data
+    links.input0 = a
+    links.input1 = b
+    links.array0 = array0
+    links.array1 = array1
+    const made = this.forward(array0, array1)
+    return made instanceof NDArray
+      ? this.finish1(links, made, a.requiresGrad || b.requiresGrad)
+      : this.finish(links, this.asArrays(made))[0]!
+  }
+
+  /** @internal */
+  apply3(first: Operand, second: Operand, third: Operand): Variable {
+    const links = this.begin()
+    const partner = first instanceof Variable ? first : second instanceof Variable ? second : asPartner(third)
+    const a = asVariable(first, partner)
+    const b = asVariable(second, partner)
+    const c = asVariable(third, partner)
+    const more = links.withMore()
+    links.input0 = a
+    links.input1 = b
+    more.input2 = c
+    links.array0 = a.data
+    links.array1 = b.data
+    more.array2 = c.data
+    const made = this.forward(a.data, b.data, c.data)
+    return made instanceof NDArray
+      ? this.finish1(links, made, a.requiresGrad || b.requiresGrad || c.requiresGrad)
+      : this.finish(links, this.asArrays(made))[0]!
   }
 
   /**
    * @internal A call read from a file: linked as it was, without computing. Its variables are the versions it read.
    */
   restore(inputs: Variable[], outputs: Variable[], order: number, home: Home, ref: number): void {
-    this.setInputs(inputs, true)
-    this.output0 = outputs[0]!
-    if (outputs.length > 1)
-      this.outputsRest = { variables: outputs.slice(1), arrays: outputs.slice(1).map(() => null) }
+    const links = this.linksOf()
+    links.setInputs(inputs, true)
+    links.setOutputs(outputs, null)
     for (let slot = 0; slot < outputs.length; slot++) {
-      outputs[slot]!.creator = this
+      outputs[slot]!.links = links
       outputs[slot]!.slot = slot
     }
-    this.order = order
-    this.home = home
-    this.ref = ref
+    links.order = order
+    links.home = home
+    links.ref = ref
   }
 
-  private finish1(array: NDArray, requiresGrad: boolean): Variable {
-    const linking = mode.linking
+  /** @internal Its links, which a Func that was not applied has when somebody calls it a creator by hand. */
+  linksOf(): CallLinks {
+    const links = this.links ?? new CallLinks(this)
+    this.links = links
+    return links
+  }
+
+  private begin(): CallLinks {
+    const { links } = this
+    if (mode.recorder !== null && !checkedClasses.has(this.constructor)) this.checkRemaking()
+    if (links === undefined) keepSample(this)
+    else if (links !== null) {
+      if (links.used) this.refuseReuse()
+      return links
+    }
+    const fresh = new CallLinks(this)
+    this.links = fresh
+    return fresh
+  }
+
+  private finish1(links: CallLinks, array: NDArray, requiresGrad: boolean): Variable {
+    const { linking } = mode
     const y = new Variable(
       array,
       linking &&
         requiresGrad &&
-        this.differentiable &&
-        (array.dtype === 'float64' || array.dtype === 'float32'),
+        (array.dtype === 'float64' || array.dtype === 'float32') &&
+        this.differentiable,
       'variable',
     )
-    if (linking) y.creator = this
-    this.output0 = y
-    this.made0 = array
-    this.order = ++mode.clock
-    this.scope = mode.scope
-    if (mode.recorder !== null) mode.recorder.functionCalled(this, linking)
+    if (linking) y.links = links
+    links.output0 = y
+    links.made0 = array
+    this.end(links, linking)
     return y
   }
 
-  private finish(arrays: NDArray[]): Variable[] {
+  private finish(links: CallLinks, arrays: readonly NDArray[]): Variable[] {
     if (arrays.length === 0)
       throw new TapeError('BAD_VALUE', `${this.name}.forward expected at least one output, got none`)
     let requiresGrad = false
-    for (let slot = 0; slot < this.inputCount; slot++) requiresGrad ||= this.linkedInput(slot).requiresGrad
+    for (let slot = 0; slot < links.inputCount; slot++) requiresGrad ||= links.linkedInput(slot).requiresGrad
     requiresGrad &&= this.differentiable
-    const linking = mode.linking
+    const { linking } = mode
     const outputs = arrays.map((array, slot) => {
       const y = new Variable(array, linking && requiresGrad && isFloating(array.dtype), 'variable')
-      if (linking) y.creator = this
+      if (linking) y.links = links
       y.slot = slot
       return y
     })
-    this.output0 = outputs[0]!
-    this.made0 = arrays[0]!
-    if (outputs.length > 1) this.outputsRest = { variables: outputs.slice(1), arrays: arrays.slice(1) }
-    this.order = ++mode.clock
-    this.scope = mode.scope
-    if (mode.recorder !== null) mode.recorder.functionCalled(this, linking)
+    links.setOutputs(outputs, arrays)
+    this.end(links, linking)
     return outputs
   }
 
-  private setInputs(inputs: Variable[], restored: boolean): void {
-    this.input0 = inputs[0] ?? null
-    this.input1 = inputs[1] ?? null
-    if (!restored) {
-      this.array0 = inputs[0]?.data ?? null
-      this.array1 = inputs[1]?.data ?? null
-    }
-    if (inputs.length > 2) {
-      const variables = inputs.slice(2)
-      this.inputsRest = { variables, arrays: variables.map((variable) => (restored ? null : variable.data)) }
-    }
+  private end(links: CallLinks, linking: boolean): void {
+    links.order = ++mode.clock
+    links.scope = mode.scope
+    if (mode.recorder !== null) mode.recorder.functionCalled(this, linking)
   }
 
-  /** An input or output as it was at the call, when assigned since: a variable of its own, in the original's place. */
-  private formerVersion(variable: Variable, array: NDArray): Variable {
-    const former = new Variable(array, variable.requiresGrad, variable.role)
-    former.creator = variable.creator
-    former.slot = variable.slot
-    former.versionOf = variable.versionOf ?? variable
-    former.setNameQuietly(variable.name)
-    return former
+  private refuseReuse(): never {
+    throw new TapeError(
+      'FUNC_REUSED',
+      `this ${this.name} was applied before; one instance is one call, so make a new one: new ${this.constructor.name}(…).apply(…)`,
+    )
   }
 
-  private checkUnused(): void {
-    if (this.order !== 0 || this.input0 !== null) {
-      throw new TapeError(
-        'FUNC_REUSED',
-        `this ${this.name} was applied before; one instance is one call, so make a new one: new ${this.constructor.name}(…).apply(…)`,
-      )
-    }
-    if (mode.recorder !== null && !checkedClasses.has(this.constructor)) this.checkRemaking()
+  private asArrays(made: ForwardResult | NDArray[]): readonly NDArray[] {
+    return isArrayList(made) ? made : [this.asArray(made)]
   }
 
   private asArray(made: ForwardResult): NDArray {
@@ -348,6 +371,14 @@ function remade(funcClass: new (attributes: Attributes) => Func): Func | null {
   } catch {
     return null
   }
+}
+
+// Most calls have no attributes, and none is linked when it is made: so a new Func of most classes has no field to fill,
+// and its first one is written when it is applied.
+Object.assign(Func.prototype, { attributes: NO_ATTRIBUTES, links: null })
+
+function asPartner(operand: Operand): Variable | null {
+  return operand instanceof Variable ? operand : null
 }
 
 function isArrayList(made: ForwardResult | NDArray[]): made is NDArray[] {

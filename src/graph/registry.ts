@@ -31,6 +31,7 @@ export function registerFunc<C extends FuncClass>(funcClass: C, options: { name?
         `register it under its own name: registerFunc(${funcClass.name}, { name: 'my${funcClass.name}' })`,
     )
   }
+  if (taken === undefined) (funcClass.prototype as Func).links = undefined
   classes.set(name, funcClass)
   names.set(funcClass, name)
   return funcClass

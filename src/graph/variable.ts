@@ -7,11 +7,21 @@ import { type DType, getDefaultDtype, isFloating } from '../array/dtype.js'
 import { type ArrayLike, full, NDArray, ndarray, scalar } from '../array/ndarray.js'
 import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
+import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
 import { mode } from './mode.js'
 import type { Home } from './recorder.js'
+import {
+  bitsOf,
+  GRADIENT_ASSIGNED,
+  REQUIRES_GRAD,
+  type Role,
+  roleIn,
+  slotIn,
+  withSlot,
+} from './variable-bits.js'
 
-export type Role = 'variable' | 'parameter' | 'constant'
+export type { Role } from './variable-bits.js'
 
 /** Settings of a new Variable. */
 export interface VariableOptions {
@@ -20,41 +30,30 @@ export interface VariableOptions {
   requiresGrad?: boolean | undefined
 }
 
-export interface BackwardOptions {
-  /** The gradient of the root; needed unless the root is a scalar or its `grad` was assigned. */
-  gradient?: Operand | undefined
-  /** Intermediate variables keep their gradients too. */
-  retainGrad?: boolean | undefined
-  /** The pass itself becomes a graph, so that gradients can be differentiated again. */
-  createGraph?: boolean | undefined
-}
-
 /** What a function takes: a Variable, or anything an array can be made of (it becomes a constant). */
 export type Operand = Variable | ArrayLike
 
 /** References to an output other than the first carry its slot above bit 40. */
 export const SLOT_UNIT = 2 ** 40
 
+/** @internal What few Variables have. */
+export class Extras {
+  label: string | null = null
+  hooks: GradientHook[] | null = null
+  versionOf: Variable | null = null
+}
+
 export class Variable {
-  /** The call that made this variable; null for a leaf, and inside `noGrad`. */
-  creator: Func | null = null
-  /** @internal Which output of its creator this is. */
-  slot = 0
-  readonly requiresGrad: boolean
-  /** @internal */
-  readonly role: Role
+  /** @internal The call that made this variable. */
+  links: CallLinks | null = null
+  private bits: number
   /** @internal The run that knows this variable, and under which number. */
   home: Home | null = null
   /** @internal */
   ref = 0
-  /** @internal Whether `grad` was assigned by the user: then backward takes it as this root's seed. */
-  gradientAssigned = false
-  /** @internal The variable whose earlier value this one stands for inside a backward pass. */
-  versionOf: Variable | null = null
   private array: NDArray | null
   private gradient: Variable | null = null
-  private label: string | null = null
-  private hooks: GradientHook[] | null = null
+  private extras: Extras | null = null
 
   /**
    * A leaf that wants a gradient unless told otherwise.
@@ -66,10 +65,9 @@ export class Variable {
   /** @internal As calls and readers make them: nothing checked; `array` null when its home loads it later. */
   constructor(array: NDArray | null, requiresGrad: boolean, role: Role)
   constructor(value: ArrayLike | null, options?: VariableOptions | boolean, role: Role = 'variable') {
-    this.role = role
     if (typeof options === 'boolean') {
+      this.bits = bitsOf(role, options)
       this.array = value as NDArray | null
-      this.requiresGrad = options
       return
     }
     const array = leafArray(value as ArrayLike, options?.dtype)
@@ -80,9 +78,50 @@ export class Variable {
         `only float64 and float32 can require a gradient, got ${array.dtype}; pass { dtype: 'float64' }`,
       )
     }
+    this.bits = bitsOf(role, floating && options?.requiresGrad !== false)
     this.array = array
-    this.requiresGrad = floating && options?.requiresGrad !== false
-    if (options?.name !== undefined) this.label = checkedName(options.name)
+    if (options?.name !== undefined) this.setNameQuietly(checkedName(options.name))
+  }
+
+  /** The call that made this variable; null for a leaf, and inside `noGrad`. */
+  get creator(): Func | null {
+    return this.links === null ? null : this.links.func
+  }
+
+  set creator(func: Func | null) {
+    this.links = func === null ? null : func.linksOf()
+  }
+
+  get requiresGrad(): boolean {
+    return (this.bits & REQUIRES_GRAD) !== 0
+  }
+
+  /** @internal */
+  get role(): Role {
+    return roleIn(this.bits)
+  }
+
+  /** @internal Which output of its creator this is. */
+  get slot(): number {
+    return slotIn(this.bits)
+  }
+
+  set slot(slot: number) {
+    this.bits = withSlot(this.bits, slot)
+  }
+
+  /** @internal Whether `grad` was assigned by the user: then backward takes it as this root's seed. */
+  get gradientAssigned(): boolean {
+    return (this.bits & GRADIENT_ASSIGNED) !== 0
+  }
+
+  /** @internal The variable whose earlier value this one stands for inside a backward pass. */
+  get versionOf(): Variable | null {
+    return this.extras === null ? null : this.extras.versionOf
+  }
+
+  set versionOf(variable: Variable | null) {
+    this.withExtras().versionOf = variable
   }
 
   /** The array. Reading never copies; nobody changes its elements. */
@@ -148,18 +187,18 @@ export class Variable {
   }
 
   get name(): string | null {
-    return this.label
+    return this.extras === null ? null : this.extras.label
   }
 
   set name(name: string | null) {
-    if (name === this.label) return
-    this.label = name === null ? null : checkedName(name)
+    if (name === this.name) return
+    this.setNameQuietly(name === null ? null : checkedName(name))
     if (mode.recorder !== null) mode.recorder.variableNamed(this)
   }
 
   /** @internal Names the variable without telling anybody. */
   setNameQuietly(name: string | null): void {
-    this.label = name
+    if (name !== null || this.extras !== null) this.withExtras().label = name
   }
 
   /** The 1-based place in its run of the event that made this variable; null when no run has seen it. */
@@ -188,7 +227,7 @@ export class Variable {
       return
     }
     this.gradient = gradientLike(value, this, 'grad')
-    this.gradientAssigned = true
+    this.bits |= GRADIENT_ASSIGNED
     if (mode.recorder !== null) mode.recorder.gradientAssigned(this, this.gradient)
   }
 
@@ -201,7 +240,7 @@ export class Variable {
   clearGrad(): void {
     const had = this.gradient !== null
     this.gradient = null
-    this.gradientAssigned = false
+    this.bits &= ~GRADIENT_ASSIGNED
     this.home?.forgetGradient?.(this)
     if (had && mode.recorder !== null) mode.recorder.gradientCleared(this)
   }
@@ -220,8 +259,8 @@ export class Variable {
 
   /** Cuts this variable from its creator, so that no pass walks further back (truncated backpropagation). */
   unchain(): void {
-    if (this.creator === null) return
-    this.creator = null
+    if (this.links === null) return
+    this.links = null
     if (mode.recorder !== null) mode.recorder.variableUnchained(this)
   }
 
@@ -230,25 +269,31 @@ export class Variable {
    * returns, if anything, takes its place. Returns a function that takes the hook away.
    */
   onGradient(hook: GradientHook): () => void {
-    this.hooks = [...(this.hooks ?? []), hook]
+    const extras = this.withExtras()
+    extras.hooks = [...(extras.hooks ?? []), hook]
     return () => {
-      this.hooks = this.hooks?.filter((h) => h !== hook) ?? null
-      if (this.hooks?.length === 0) this.hooks = null
+      const left = extras.hooks?.filter((other) => other !== hook) ?? []
+      extras.hooks = left.length === 0 ? null : left
     }
   }
 
   /** @internal */
   get gradientHooks(): readonly GradientHook[] | null {
-    return this.hooks
+    return this.extras === null ? null : this.extras.hooks
   }
 
   /** @internal How error messages name it. */
   describe(): string {
-    return this.label ?? 'variable'
+    return this.name ?? 'variable'
   }
 
   toString(): string {
     return `variable(${this.data.toString().replaceAll('\n', '\n         ')})`
+  }
+
+  private withExtras(): Extras {
+    this.extras ??= new Extras()
+    return this.extras
   }
 
   private load(): NDArray {

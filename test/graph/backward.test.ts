@@ -99,6 +99,14 @@ describe('backward', () => {
     expect(x.grad!.item()).toBe(6)
   })
 
+  test('keeps the gradients of many leaves apart, each used more than once', () => {
+    const leaves = Array.from({ length: 30 }, (_, i) => new Variable(i))
+    let y = mul(leaves[0]!, 0)
+    for (const [i, leaf] of [...leaves, ...leaves].entries()) y = add(y, mul(leaf, i))
+    y.backward()
+    expect(leaves.map((leaf) => leaf.grad?.item())).toEqual(leaves.map((_, i) => 2 * i + 30))
+  })
+
   test('begins with the gradient that was assigned to the root, and leaves it as it is', () => {
     const x = new Variable(3)
     const y = square(x)

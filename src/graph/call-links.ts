@@ -1,0 +1,155 @@
+/**
+ * What one call read and made, and backward's notes on it. Every Func has the class of its function; its links are of
+ * this one class, so the engine's loops meet one shape of object however many functions a program uses. Knows nothing
+ * of what a function computes.
+ */
+import type { NDArray } from '../array/ndarray.js'
+import { TapeError } from '../errors.js'
+import type { Func } from './func.js'
+import type { Home } from './recorder.js'
+import { Variable } from './variable.js'
+
+export class CallLinks {
+  readonly func: Func
+  /** Orders calls for backward: the clock for live calls; below zero for calls read from a file; 0 before the call. */
+  order = 0
+  home: Home | null = null
+  /** The position of this call's event in its home. */
+  ref = 0
+  /** Dotted name of where the call was made; '' for nowhere in particular. */
+  scope = ''
+  /** The pass that is collecting gradients here, and what it has for the first output. */
+  pass = 0
+  pending: Variable | null = null
+  // The first inputs and the arrays they held at the call, in fields: most calls have one or two.
+  input0: Variable | null = null
+  input1: Variable | null = null
+  array0: NDArray | null = null
+  array1: NDArray | null = null
+  output0: Variable | null = null
+  made0: NDArray | null = null
+  more: MoreLinks | null = null
+
+  /** `null` only for the sample. */
+  constructor(func: Func | null) {
+    this.func = func!
+  }
+
+  get used(): boolean {
+    return this.order !== 0 || this.input0 !== null
+  }
+
+  get inputCount(): number {
+    const { more } = this
+    if (more !== null && more.input2 !== null) return 3 + more.inputs.length
+    return this.input1 !== null ? 2 : this.input0 !== null ? 1 : 0
+  }
+
+  get outputCount(): number {
+    if (this.output0 === null) return 0
+    return this.more === null ? 1 : 1 + this.more.outputs.length
+  }
+
+  /** Whether nothing but the first input can be one. */
+  get hasOneInput(): boolean {
+    return this.input1 === null && this.input0 !== null
+  }
+
+  /** The variable in `slot` itself, whatever value it has now: where a gradient goes. */
+  linkedInput(slot: number): Variable {
+    const variable = slot === 0 ? this.input0 : slot === 1 ? this.input1 : this.furtherInput(slot)
+    return variable === null ? this.refuseSlot(slot) : variable
+  }
+
+  private furtherInput(slot: number): Variable | null {
+    const { more } = this
+    if (more === null) return null
+    return slot === 2 ? more.input2 : (more.inputs[slot - 3] ?? null)
+  }
+
+  private refuseSlot(slot: number): never {
+    throw new TapeError(
+      'INDEX_OUT_OF_RANGE',
+      `${this.func.name} has ${this.inputCount} inputs, asked for input ${slot}`,
+    )
+  }
+
+  /** The input in `slot`, with the value it had at the call. */
+  inputAt(slot: number): Variable {
+    const variable = this.linkedInput(slot)
+    const array = slot === 0 ? this.array0 : slot === 1 ? this.array1 : this.furtherArray(slot)
+    return array === null || array === variable.loadedData ? variable : formerVersion(variable, array)
+  }
+
+  private furtherArray(slot: number): NDArray | null {
+    return slot === 2 ? this.more!.array2 : this.more!.arrays[slot - 3]!
+  }
+
+  /** The variable in output `slot` itself, whatever value it has now. */
+  outputAt(slot: number): Variable {
+    return slot === 0 ? this.output0! : this.more!.outputs[slot - 1]!
+  }
+
+  /** The output in `slot`, with the value it had at the call. */
+  outputWithValue(slot: number): Variable {
+    const variable = this.outputAt(slot)
+    const array = slot === 0 ? this.made0 : this.more!.made[slot - 1]!
+    return array === null || array === variable.loadedData ? variable : formerVersion(variable, array)
+  }
+
+  /** Inputs with the values they have now; without values when they were read from a file and have their own. */
+  setInputs(inputs: readonly Variable[], restored: boolean): void {
+    this.input0 = inputs[0] ?? null
+    this.input1 = inputs[1] ?? null
+    if (!restored) {
+      this.array0 = inputs[0]?.data ?? null
+      this.array1 = inputs[1]?.data ?? null
+    }
+    if (inputs.length <= 2) return
+    const more = this.withMore()
+    more.input2 = inputs[2]!
+    more.array2 = restored ? null : inputs[2]!.data
+    more.inputs = inputs.slice(3)
+    more.arrays = more.inputs.map((variable) => (restored ? null : variable.data))
+  }
+
+  setOutputs(outputs: readonly Variable[], made: readonly NDArray[] | null): void {
+    this.output0 = outputs[0]!
+    this.made0 = made === null ? null : made[0]!
+    if (outputs.length <= 1) return
+    const more = this.withMore()
+    more.outputs = outputs.slice(1)
+    more.made = more.outputs.map((_, i) => (made === null ? null : made[i + 1]!))
+  }
+
+  withMore(): MoreLinks {
+    this.more ??= new MoreLinks()
+    return this.more
+  }
+}
+
+const NONE: readonly never[] = Object.freeze([])
+
+/** What few calls have: inputs from the third on, outputs from the second on. */
+export class MoreLinks {
+  input2: Variable | null = null
+  array2: NDArray | null = null
+  /** From the fourth on. */
+  inputs: readonly Variable[] = NONE
+  arrays: readonly (NDArray | null)[] = NONE
+  /** From the second on. */
+  outputs: readonly Variable[] = NONE
+  made: readonly (NDArray | null)[] = NONE
+  /** What a pass has collected for each of them. */
+  pending: (Variable | null)[] | null = null
+}
+
+/** An input or output as it was at the call, when assigned since: a variable of its own, in the original's place. */
+function formerVersion(variable: Variable, array: NDArray): Variable {
+  const former = new Variable(array, variable.requiresGrad, variable.role)
+  former.links = variable.links
+  former.slot = variable.slot
+  former.versionOf = variable.versionOf ?? variable
+  former.setNameQuietly(variable.name)
+  return former
+}
