@@ -236,6 +236,12 @@ export class Variable {
     this.gradient = gradient
   }
 
+  /** @internal A gradient that the program had assigned. */
+  holdAssignedGrad(gradient: Variable): void {
+    this.gradient = gradient
+    this.bits |= GRADIENT_ASSIGNED
+  }
+
   /** Forgets the gradient, so that the next pass does not add to it. */
   clearGrad(): void {
     const had = this.gradient !== null

@@ -188,8 +188,7 @@ export class CheckpointState implements Before, Home {
     if (at === null) return
     const event = this.reader.event(this.runId, at)
     if (event.type === 'GradientAssigned') {
-      variable.holdGrad(this.held(event.gradient))
-      variable.gradientAssigned = true
+      variable.holdAssignedGrad(this.held(event.gradient))
     } else if (event.type === 'GradientComputed') {
       variable.holdGrad(this.held(event.gradient ?? at))
     }
