@@ -22,9 +22,6 @@ CREATE TABLE _checkpoint_value (
   PRIMARY KEY (id, ordinal)
 ) STRICT, WITHOUT ROWID;
 
--- A metric's name is the name of its variable, if that has no other.
-CREATE INDEX _metric_by_variable ON _metric (variable, id) WHERE variable IS NOT NULL;
-
 -- Bytes of a value that is too large for one row, or whose bytes came later than its hash.
 CREATE TABLE _chunk (
   value_id INTEGER NOT NULL,
@@ -59,7 +56,7 @@ SELECT
   v.slot AS slot, -- which output of its call; 0 for a leaf
   v.step AS step, -- in which it was made
   coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +v.run_id AND n.kind = 10 AND n.subject = v.position + (v.slot << 40) ORDER BY n.id DESC LIMIT 1), v.name,
-    (SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = v.position + (v.slot << 40) AND n.id >> 32 = +v.run_id ORDER BY n.id LIMIT 1)) AS name, -- the last name it was given, or under which it was logged; null when none
+    (SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = v.position + (v.slot << 40) AND n.id > (v.run_id << 32) + v.position AND n.id < coalesce((SELECT min(s.id) FROM _step s WHERE s.id > (v.run_id << 32) + v.position AND s.id < (v.run_id + 1) << 32), (v.run_id + 1) << 32) ORDER BY n.id LIMIT 1)) AS name, -- the last name it was given, or under which it was logged; null when none
   v.role AS role, -- parameter, variable, constant (leaves), output (of a call)
   v.creator AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
   v.dtype AS dtype, -- float64, float32, int32, uint8, bool
@@ -94,7 +91,7 @@ SELECT
     (SELECT lf.name FROM _block lb JOIN _template lt ON lt.id = lb.template_id JOIN json_each(lt.leaves) le
     ON le.value ->> 0 = (g.variable) - (lb.id & 4294967295) JOIN _leaf_form lf ON lf.id = le.value ->> 3
     WHERE lb.id = (SELECT max(id) FROM _block WHERE id BETWEEN (g.run_id << 32) AND (g.run_id << 32) + (g.variable))),
-    (SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = g.variable + (g.variable_slot << 40) AND n.id >> 32 = +g.run_id ORDER BY n.id LIMIT 1)) AS variable_name, -- the last name it was given, or under which it was logged; null when none
+    (SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = g.variable + (g.variable_slot << 40) AND n.id > (g.run_id << 32) + g.variable AND n.id < coalesce((SELECT min(s.id) FROM _step s WHERE s.id > (g.run_id << 32) + g.variable AND s.id < (g.run_id + 1) << 32), (g.run_id + 1) << 32) ORDER BY n.id LIMIT 1)) AS variable_name, -- the last name it was given, or under which it was logged; null when none
   f.dtype AS dtype, -- of the variable and its gradient
   f.shape AS shape, -- JSON
   g.scalar AS value, -- the number, of a gradient of one element ('NaN' as text); null otherwise

@@ -37,6 +37,7 @@ import {
   EVENT_VERSION,
   PACKED_BACKWARD,
   type Payload,
+  REF_SLOT_UNIT,
   type RecordedArray,
   type Ref,
   type TapeEvent,
@@ -395,13 +396,20 @@ export class Packer {
   }
 
   private ref(ref: Ref | null): void {
-    if (ref !== null && !(ref > 0 && ref % 2 ** 40 < this.position)) {
-      throw new TapeError(
-        'BAD_EVENT',
-        `event ${this.position} refers to ${ref}, which is not an earlier position of the run`,
-      )
+    if (ref === null) this.words[this.used++] = 0
+    else {
+      // Most refs are positions; only outputs past the first are larger than that.
+      if (!(ref > 0 && ref < this.position)) this.checkRef(ref)
+      this.words[this.used++] = ref
     }
-    this.words[this.used++] = ref ?? 0
+  }
+
+  private checkRef(ref: Ref): void {
+    if (ref > 0 && ref % REF_SLOT_UNIT < this.position) return
+    throw new TapeError(
+      'BAD_EVENT',
+      `event ${this.position} refers to ${ref}, which is not an earlier position of the run`,
+    )
   }
 
   private value(value: RecordedArray | null, capture: Kept): void {

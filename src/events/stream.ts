@@ -20,13 +20,13 @@ export interface BatchLimits {
   ageMaxMs: number
 }
 
-export const BATCH_LIMITS: BatchLimits = { eventsMax: 8192, bytesMax: 8 * 2 ** 20, ageMaxMs: 200 }
+export const BATCH_LIMITS: BatchLimits = { eventsMax: 32_768, bytesMax: 8 * 2 ** 20, ageMaxMs: 200 }
 
 /** Every event is a batch. */
 export const STRICT_LIMITS: BatchLimits = { ...BATCH_LIMITS, eventsMax: 1 }
 
 /** A batch ends after so many words, however few events they make: calls of thousands of inputs are long. */
-export const WORDS_MAX = 114_688
+export const WORDS_MAX = 458_752
 
 /** The clock is looked at every so many events, or, when they are slow, after about so long. */
 const LOOK_EVERY_MAX = 64

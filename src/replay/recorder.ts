@@ -4,29 +4,15 @@
  */
 import { kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
-import { type Shape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import type { CapturePolicy } from '../events/capture.js'
 import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
-import { arrayForm, callSignature, leafForm } from '../events/pack.js'
-import { plainToText } from '../events/plain.js'
 import type { EventStream } from '../events/stream.js'
-import type { Attributes, Func } from '../graph/func.js'
+import type { Func } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
 import type { PassRequest, Recorder } from '../graph/recorder.js'
 import type { Variable } from '../graph/variable.js'
-
-/** A signature that calls of a class of functions had lately; in a loop the next calls have the same few. */
-interface LateSignature {
-  outputs: readonly { dtype: string; shape: Shape }[]
-  scope: string
-  linked: boolean
-  numbering: number
-  text: number
-}
-
-/** So many signatures of a class are remembered: one for each shape that a model of some layers has. */
-const LATE_SIGNATURES_MAX = 16
+import { LateTexts } from './late-texts.js'
 
 export class StreamRecorder implements Recorder {
   finished = false
@@ -40,18 +26,17 @@ export class StreamRecorder implements Recorder {
   /** Leaves of this run that a call from before it made: a pass would walk on from them. */
   private readonly boundaries = new WeakSet<Variable>()
   private hasBoundaries = false
-  private readonly signatures = new Map<unknown, LateSignature[]>()
-  private readonly forms = new Map<string, { numbering: number; shape: Shape; text: number }>()
+  private readonly texts: LateTexts
   /** What is kept of arrays. */
   protected readonly policy: CapturePolicy
   private kernel = kernel
   /** Every variable that was assigned to; a checkpoint holds those that still live. */
   private readonly assignedTo = new Map<Ref, WeakRef<Variable>>()
-  private latestAttributes: { attributes: Attributes; numbering: number; text: number } | null = null
 
   constructor(stream: EventStream, policy: CapturePolicy) {
     this.openStream = stream
     this.policy = policy
+    this.texts = new LateTexts(stream.packer)
   }
 
   /** Lets go of the stream: arrays and variables keep their home, and should not keep its buffers. */
@@ -71,8 +56,9 @@ export class StreamRecorder implements Recorder {
 
     const { packer } = stream
     const { cursor, step } = packer
-    const signature = this.signature(func, linked)
-    const position = packer.call(signature, this.attributes(signature, func.attributes), count)
+    const { texts } = this
+    texts.call(func, linked, mode.scope)
+    const position = packer.call(texts.signature, texts.attributes, count)
     if (count > 0) packer.callInput(a)
     if (count > 1) packer.callInput(b)
     if (more !== null) for (const ref of more) packer.callInput(ref)
@@ -109,7 +95,7 @@ export class StreamRecorder implements Recorder {
     const position = packer.assigned(
       ref,
       source,
-      this.form(array),
+      this.texts.form(array),
       source === null ? array : null,
       this.policy.ofOutside(array),
     )
@@ -212,7 +198,7 @@ export class StreamRecorder implements Recorder {
     policy.enter(packer.step)
     if (held === null && !policy.everyGradient) return // nobody can refer to it, and a replay computes it again
     const maker = held === null ? 0 : this.knownRef(held)
-    const form = this.form(contribution.data)
+    const form = this.texts.form(contribution.data)
     const { cursor, step } = packer
     const accumulated = held !== null && held !== contribution
     const position = packer.gradient(
@@ -312,19 +298,18 @@ export class StreamRecorder implements Recorder {
     const array = variable.data
     const source = this.sourceOf(array)
     const { packer } = stream
-    const { role, requiresGrad, name } = variable
-    const form = packer.text(leafForm({ role, requiresGrad, name, dtype: array.dtype, shape: array.shape }))
+    const form = this.texts.leaf(variable, array)
     const { cursor, step } = packer
     const position = packer.leaf(form, source, source === null ? array : null, this.policy.ofOutside(array))
     this.identify(variable, position)
     if (source === null) this.mark(array, position)
-    if (variable.creator !== null && requiresGrad) {
+    if (variable.creator !== null && variable.requiresGrad) {
       this.boundaries.add(variable)
       this.hasBoundaries = true
     }
     stream.appended(cursor, step)
     // A gradient from before the run: the next pass adds to it, or the program clears it.
-    const { grad } = variable
+    const grad = variable.heldGrad
     if (grad !== null)
       this.stream().append({ type: 'GradientAssigned', variable: position, gradient: this.refOf(grad) })
     return position
@@ -359,57 +344,4 @@ export class StreamRecorder implements Recorder {
   private sourceOf(array: NDArray): Ref | null {
     return array.recordedBy === this ? array.recordedAs : null
   }
-
-  /** The text of the call's signature; made of words only when the class has not had it lately. */
-  private signature(func: Func, linked: boolean): number {
-    const { packer } = this.openStream!
-    const { scope } = mode
-    let late = this.signatures.get(func.constructor)
-    if (late === undefined || late[0]?.numbering !== packer.numbering) {
-      late = []
-      this.signatures.set(func.constructor, late)
-    }
-    for (const signature of late) {
-      if (signature.linked === linked && signature.scope === scope && hasOutputs(func, signature.outputs))
-        return signature.text
-    }
-    const outputs = Array.from({ length: func.outputCount }, (_, slot) => {
-      const { dtype, shape } = func.outputAt(slot).data
-      return { dtype, shape }
-    })
-    const text = packer.text(callSignature(func.name, scope, linked, outputs))
-    if (late.length >= LATE_SIGNATURES_MAX) late.length = 0
-    late.push({ outputs, scope, linked, numbering: packer.numbering, text })
-    return text
-  }
-
-  private attributes(signature: number, attributes: Attributes): number {
-    const { packer } = this.openStream!
-    const latest = this.latestAttributes
-    if (latest !== null && latest.attributes === attributes && latest.numbering === packer.numbering)
-      return latest.text
-    const text = packer.attributes(signature, plainToText(attributes, 'attributes'))
-    if (text >= 0) this.latestAttributes = { attributes, numbering: packer.numbering, text }
-    return text
-  }
-
-  private form(array: NDArray): number {
-    const { packer } = this.openStream!
-    const latest = this.forms.get(array.dtype)
-    if (latest !== undefined && latest.numbering === packer.numbering && sameShape(latest.shape, array.shape))
-      return latest.text
-    const text = packer.text(arrayForm(array.dtype, array.shape))
-    this.forms.set(array.dtype, { numbering: packer.numbering, shape: array.shape, text })
-    return text
-  }
-}
-
-function hasOutputs(func: Func, outputs: LateSignature['outputs']): boolean {
-  if (func.outputCount !== outputs.length) return false
-  for (let slot = 0; slot < outputs.length; slot++) {
-    const { dtype, shape } = func.outputAt(slot).data
-    const output = outputs[slot]!
-    if (dtype !== output.dtype || !sameShape(shape, output.shape)) return false
-  }
-  return true
 }

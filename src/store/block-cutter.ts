@@ -17,6 +17,8 @@ import type { StoredValue } from './value-store.js'
 /** `id` of an event is run × this + position. */
 export const RUN_UNIT = 2 ** 32
 const BLOCK_EVENTS_MAX = 256
+/** A forward part of a step below this stands in one block with the pass that follows. */
+const SHORT_EVENTS_MAX = 64
 /** Nothing further back than this is referred to relatively. */
 const RELATIVE_MAX = 16_384
 /** A gradient this far from its variable refers to it by the block's base: a long pass walks down as it goes on. */
@@ -79,7 +81,7 @@ export class BlockCutter {
         this.step++
         this.segments = { previous: this.segments.current, current: position }
         this.begin(position)
-      } else if (kind === EVENT_KIND.BackwardStarted || kind === PACKED_BACKWARD) {
+      } else if (this.cutsAtPass(kind)) {
         this.end(runId)
         if (this.step === 0) this.segments = { previous: this.segments.current, current: position }
         this.begin(position)
@@ -92,6 +94,12 @@ export class BlockCutter {
     }
     this.end(runId)
     return this.segments
+  }
+
+  /** A pass repeats by itself; where a step is short enough for one block, the step does. */
+  private cutsAtPass(kind: number): boolean {
+    if (kind !== EVENT_KIND.BackwardStarted && kind !== PACKED_BACKWARD) return false
+    return this.step === 0 || this.blockCount >= SHORT_EVENTS_MAX
   }
 
   private begin(position: number): void {

@@ -2,8 +2,8 @@
  * A run's way to the writing thread: a ring of segments, filled here, written there, in order. When all are on their
  * way the training thread waits, so what is in flight is bounded and nothing is dropped.
  *
- * In flight are at most SEGMENTS batches, the one being filled among them: of the stream's limits each, which is 8,192
- * events, 1 MiB of words and 8 MiB of arrays, or what a single event brings if that is more.
+ * In flight are at most SEGMENTS batches, the one being filled among them: of the stream's limits each, which is 32,768
+ * events, 4 MiB of words and 8 MiB of arrays, or what a single event brings if that is more.
  *
  * A batch is in a segment until the thread says that it is in the file. So when writing fails, or the thread dies, nothing
  * is lost while this process lives: `retry` has the same batches written, by a new thread if need be.

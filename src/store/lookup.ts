@@ -140,11 +140,14 @@ export class Lookup {
       if (name !== null) return name
     }
     const logged = this.get<{ name: string }>(
-      `SELECT t.content AS name FROM _metric m JOIN _text t ON t.id = m.name_id
-       WHERE m.variable = ? AND m.id >> 32 = ? AND m.id < ? ORDER BY m.id LIMIT 1`,
+      // A name that a metric gives is given in the step that made the variable; otherwise there is an event of its own.
+      `SELECT t.content AS name FROM _metric m JOIN _text t ON t.id = m.name_id WHERE m.variable = ? AND m.id > ?
+       AND m.id < min(?, coalesce((SELECT min(id) FROM _step WHERE id > ?), ?)) ORDER BY m.id LIMIT 1`,
       ref,
-      this.runId,
+      this.base + position,
       this.base + before,
+      this.base + position,
+      this.base + RUN_UNIT - 1,
     )
     return logged?.name ?? null
   }

@@ -1,7 +1,9 @@
 /** Collects rows for one table and inserts them many to a statement, which is what makes SQLite fast. */
 import type { Connection, Statement } from './database.js'
 
+/** Rows of one statement; what is left at the end of a batch goes by the smaller ones. */
 const ROWS_MAX = 64
+const ROWS_FEW = 8
 
 export type Cell = number | string | Buffer | null
 
@@ -10,6 +12,7 @@ export class RowBuffer {
   private used = 0
   private readonly width: number
   private readonly many: Statement
+  private readonly few: Statement
   private readonly one: Statement
 
   constructor(db: Connection, table: string, columns: readonly string[]) {
@@ -18,6 +21,7 @@ export class RowBuffer {
     const row = `(${columns.map(() => '?').join(', ')})`
     const insert = `INSERT INTO ${table} (${columns.join(', ')}) VALUES `
     this.many = db.prepare(insert + Array(ROWS_MAX).fill(row).join(', '))
+    this.few = db.prepare(insert + Array(ROWS_FEW).fill(row).join(', '))
     this.one = db.prepare(insert + row)
   }
 
@@ -38,7 +42,10 @@ export class RowBuffer {
   finish(): void {
     const { used, width } = this
     this.used = 0
-    for (let at = 0; at < used; at += width) this.one.run(this.cells.slice(at, at + width))
+    let at = 0
+    for (const step = width * ROWS_FEW; at + step <= used; at += step)
+      this.few.run(this.cells.slice(at, at + step))
+    for (; at < used; at += width) this.one.run(this.cells.slice(at, at + width))
   }
 
   /** Forgets rows of a batch that failed. */

@@ -10,7 +10,7 @@ import type { RecordedArray } from '../events/event.js'
 import { WORDS_MAX } from '../events/stream.js'
 
 /** Room for the event that ends a batch of WORDS_MAX words; a larger one takes another way. */
-const WORDS = WORDS_MAX + 16_384
+const WORDS = WORDS_MAX + 65_536
 export const CHUNK_BYTES = 8 * 2 ** 20
 /** Past this much of its first chunk a segment is full: what comes next would not fit as a rule. */
 const FULL_BYTES = CHUNK_BYTES - 2 ** 20

@@ -7,7 +7,7 @@ import { type KernelName, setKernel } from '../array/kernel-choice.js'
 import { seedRandom } from '../array/random.js'
 import { TapeError } from '../errors.js'
 import { type Capture, CapturePolicy, checkCapture } from '../events/capture.js'
-import type { Plain, RunStarted, TapeEvent } from '../events/event.js'
+import { type Plain, REF_SLOT_UNIT, type RunStarted, type TapeEvent } from '../events/event.js'
 import { type BatchLimits, EventStream, STRICT_LIMITS } from '../events/stream.js'
 import { mode, withScope } from '../graph/mode.js'
 import { Variable } from '../graph/variable.js'
@@ -34,7 +34,7 @@ export interface RunOptions {
    *   'strict'  nothing that a call returned from: each event is on the disk before the call that made it returns,
    *             which takes as long as the disk does, a third of a millisecond or more
    *   'batch'   what has not reached the disk yet (the default). That is at most three batches, the one being filled
-   *             among them: 24,576 events; 3 MiB of words and 24 MiB of arrays, unless a single event is larger. While
+   *             among them: 98,304 events; 12 MiB of words and 24 MiB of arrays, unless a single event is larger. While
    *             the disk keeps up it is the last 0.4 s, and less than that in a loop of steps
    */
   durability?: 'strict' | 'batch'
@@ -60,6 +60,8 @@ export class Run {
   private readonly onEnd: (run: Run) => void
   private readonly checkpoints: CheckpointSchedule
   private readonly keepsCheckpoints: boolean
+  /** Where the step under way began. */
+  private stepPosition = 0
   private ended = false
   /** RunFinished was appended, though perhaps not yet written. */
   private endTold = false
@@ -123,6 +125,7 @@ export class Run {
   step(): number {
     this.append({ type: 'StepStarted', elapsedMs: this.elapsedMs() })
     const { step, position } = this.stream
+    this.stepPosition = position
     if (this.keepsCheckpoints && this.checkpoints.isDue(step, position, this.recorder.elementsComputed))
       this.takeCheckpoint()
     return step
@@ -141,8 +144,8 @@ export class Run {
         )
       if (metric instanceof Variable) {
         const value = metric.item()
-        // The metric itself says that the variable bears its name; only an outer run has to be told.
-        if (metric.name === null && this.recorder.outer === null) metric.setNameQuietly(name)
+        // The metric itself says that a variable of this step bears its name.
+        if (metric.name === null && this.isOfThisStep(metric)) metric.setNameQuietly(name)
         else if (metric.name === null) this.during(() => (metric.name = name))
         this.append({ type: 'MetricLogged', name, value, variable: this.recorder.knownRef(metric) || null })
       } else if (typeof metric === 'number') {
@@ -154,6 +157,12 @@ export class Run {
         )
       }
     }
+  }
+
+  private isOfThisStep(variable: Variable): boolean {
+    return (
+      this.recorder.outer === null && this.recorder.knownRef(variable) % REF_SLOT_UNIT > this.stepPosition
+    )
   }
 
   /** Adds a remark. */

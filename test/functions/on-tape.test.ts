@@ -31,20 +31,23 @@ function bits(array: NDArray): string {
 }
 
 test('every function, its gradients and the gradients of these replay bit for bit', async () => {
-  const file = await recordedTape((run) => {
-    for (const [name, one] of all) {
-      run.step()
-      const { xs, loss } = lossOf(name, one)
-      if (loss === null) continue
-      const wanted = xs.filter(({ requiresGrad }) => requiresGrad)
-      const slopes = grad([loss], wanted, { createGraph: true }).map(
-        (gradient) => functions.sum!(gradient) as Variable,
-      )
-      const slope = slopes.reduce((a, b) => functions.add!(a, b) as Variable)
-      run.log({ loss, slope })
-      if (slope.requiresGrad) slope.backward()
-    }
-  })
+  const file = await recordedTape(
+    (run) => {
+      for (const [name, one] of all) {
+        run.step()
+        const { xs, loss } = lossOf(name, one)
+        if (loss === null) continue
+        const wanted = xs.filter(({ requiresGrad }) => requiresGrad)
+        const slopes = grad([loss], wanted, { createGraph: true }).map(
+          (gradient) => functions.sum!(gradient) as Variable,
+        )
+        const slope = slopes.reduce((a, b) => functions.add!(a, b) as Variable)
+        run.log({ loss, slope })
+        if (slope.requiresGrad) slope.backward()
+      }
+    },
+    { capture: 'full' },
+  )
   const report = openForTest(file, { readonly: true }).run('test').replay()
   expect(report.divergence).toBeNull()
   expect(report.verdict).toBe('bit-exact')

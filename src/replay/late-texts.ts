@@ -1,0 +1,158 @@
+/**
+ * The numbers of the texts that calls and arrays have had lately. In a loop the next ones have the same few, and making a
+ * text of words to find its number again would cost more than the rest of recording.
+ */
+import type { NDArray } from '../array/ndarray.js'
+import { type Shape, sameShape } from '../array/shape.js'
+import { arrayForm, callSignature, leafForm, type Packer } from '../events/pack.js'
+import { plainToText } from '../events/plain.js'
+import type { Attributes, Func } from '../graph/func.js'
+import type { Variable } from '../graph/variable.js'
+
+/** What calls of a class of functions were lately. */
+interface LateCall {
+  readonly outputs: readonly { dtype: string; shape: Shape }[]
+  readonly scope: string
+  readonly linked: boolean
+  readonly text: number
+  readonly attributes: LateAttributes[]
+}
+
+interface LateAttributes {
+  readonly attributes: Attributes
+  readonly text: number
+}
+
+interface LateForm {
+  readonly dtype: string
+  readonly text: number
+}
+
+interface LateLeaf extends LateForm {
+  readonly role: string
+  readonly requiresGrad: boolean
+}
+
+/** So many signatures of a class are remembered: one for each shape that a model of some layers has. */
+const SIGNATURES_MAX = 16
+const ATTRIBUTES_MAX = 4
+const SHAPES_MAX = 1024
+
+export class LateTexts {
+  /** Of the call asked for last. */
+  signature = 0
+  /** Negative for attributes that keep changing; see `Packer.attributes`. */
+  attributes = 0
+  private readonly packer: Packer
+  private numbering: number
+  private readonly calls = new Map<unknown, LateCall[]>()
+  private readonly forms = new Map<Shape, LateForm[]>()
+  private readonly leaves = new Map<Shape, LateLeaf[]>()
+
+  constructor(packer: Packer) {
+    this.packer = packer
+    this.numbering = packer.numbering
+  }
+
+  /** Sets `signature` and `attributes` to those of the call. */
+  call(func: Func, linked: boolean, scope: string): void {
+    if (this.packer.numbering !== this.numbering) this.forget()
+    const late = this.lateCall(func, linked, scope)
+    this.signature = late.text
+    const { attributes } = func
+    for (const known of late.attributes) {
+      if (known.attributes === attributes || sameAttributes(known.attributes, attributes)) {
+        this.attributes = known.text
+        return
+      }
+    }
+    const text = this.packer.attributes(late.text, plainToText(attributes, 'attributes'))
+    this.attributes = text
+    if (text < 0) return
+    if (late.attributes.length >= ATTRIBUTES_MAX) late.attributes.length = 0
+    late.attributes.push({ attributes, text })
+  }
+
+  /** Dtype and shape of an array. */
+  form({ dtype, shape }: NDArray): number {
+    if (this.packer.numbering !== this.numbering) this.forget()
+    const late = listAt(this.forms, shape)
+    for (const form of late) if (form.dtype === dtype) return form.text
+    const text = this.packer.text(arrayForm(dtype, shape))
+    late.push({ dtype, text })
+    return text
+  }
+
+  /** What a leaf is besides its value. */
+  leaf({ role, requiresGrad, name }: Variable, { dtype, shape }: NDArray): number {
+    if (this.packer.numbering !== this.numbering) this.forget()
+    const text = () => this.packer.text(leafForm({ role, requiresGrad, name, dtype, shape }))
+    if (name !== null) return text()
+    const late = listAt(this.leaves, shape)
+    for (const leaf of late)
+      if (leaf.dtype === dtype && leaf.role === role && leaf.requiresGrad === requiresGrad) return leaf.text
+    const made = { dtype, role, requiresGrad, text: text() }
+    late.push(made)
+    return made.text
+  }
+
+  private lateCall(func: Func, linked: boolean, scope: string): LateCall {
+    let late = this.calls.get(func.constructor)
+    if (late === undefined) {
+      late = []
+      this.calls.set(func.constructor, late)
+    }
+    for (const call of late)
+      if (call.linked === linked && call.scope === scope && hasOutputs(func, call.outputs)) return call
+    const outputs = Array.from({ length: func.outputCount }, (_, slot) => {
+      const { dtype, shape } = func.outputAt(slot).data
+      return { dtype, shape }
+    })
+    const text = this.packer.text(callSignature(func.name, scope, linked, outputs))
+    const call = { outputs, scope, linked, text, attributes: [] }
+    if (late.length >= SIGNATURES_MAX) late.length = 0
+    late.push(call)
+    return call
+  }
+
+  private forget(): void {
+    this.numbering = this.packer.numbering
+    this.calls.clear()
+    this.forms.clear()
+    this.leaves.clear()
+  }
+}
+
+function hasOutputs(func: Func, outputs: LateCall['outputs']): boolean {
+  if (func.outputCount !== outputs.length) return false
+  for (let slot = 0; slot < outputs.length; slot++) {
+    const { dtype, shape } = func.outputAt(slot).data
+    const output = outputs[slot]!
+    if (dtype !== output.dtype || (shape !== output.shape && !sameShape(shape, output.shape))) return false
+  }
+  return true
+}
+
+/** Whether two calls' attributes are the same numbers, words and short lists; false for what is nested deeper. */
+function sameAttributes(a: Attributes, b: Attributes): boolean {
+  let count = 0
+  for (const key in a) {
+    count++
+    const [x, y] = [a[key], b[key]]
+    if (Object.is(x, y) && (x !== undefined || key in b)) continue
+    if (!Array.isArray(x) || !Array.isArray(y) || x.length !== y.length) return false
+    for (let i = 0; i < x.length; i++) if (typeof x[i] === 'object' || !Object.is(x[i], y[i])) return false
+  }
+  for (const _ in b) count--
+  return count === 0
+}
+
+function listAt<T>(map: Map<Shape, T[]>, shape: Shape): T[] {
+  let list = map.get(shape)
+  if (list === undefined) {
+    if (map.size >= SHAPES_MAX) map.clear()
+    list = []
+    map.set(shape, list)
+  }
+  return list
+}
