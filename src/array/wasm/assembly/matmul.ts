@@ -9,6 +9,7 @@
  *         for strips of b, for strips of a: one tile
  */
 import { packPair32, packStrip32, packStrip64 } from './pack'
+import { tile32, tile64 } from './tiles'
 
 /** Where the packed operands lie; see also `STAGE` in src/array/wasm/staging.ts, which begins behind them. */
 const PACKED_A: usize = 0x10000
@@ -74,55 +75,6 @@ function copyTile64(from: usize, fromRow: usize, to: usize, toRow: usize, height
   }
 }
 
-function tile64(k: usize, a: usize, b: usize, out: usize, row: usize, goesOn: bool): void {
-  let s00 = f64x2.splat(0)
-  let s01 = s00
-  let s10 = s00
-  let s11 = s00
-  let s20 = s00
-  let s21 = s00
-  let s30 = s00
-  let s31 = s00
-  const o1 = out + row
-  const o2 = o1 + row
-  const o3 = o2 + row
-  if (goesOn) {
-    s00 = v128.load(out)
-    s01 = v128.load(out, 16)
-    s10 = v128.load(o1)
-    s11 = v128.load(o1, 16)
-    s20 = v128.load(o2)
-    s21 = v128.load(o2, 16)
-    s30 = v128.load(o3)
-    s31 = v128.load(o3, 16)
-  }
-  const end = b + (k << 5)
-  for (; b < end; a += 32, b += 32) {
-    const b0 = v128.load(b)
-    const b1 = v128.load(b, 16)
-    const a0 = v128.load64_splat(a)
-    s00 = f64x2.add(s00, f64x2.mul(a0, b0))
-    s01 = f64x2.add(s01, f64x2.mul(a0, b1))
-    const a1 = v128.load64_splat(a, 8)
-    s10 = f64x2.add(s10, f64x2.mul(a1, b0))
-    s11 = f64x2.add(s11, f64x2.mul(a1, b1))
-    const a2 = v128.load64_splat(a, 16)
-    s20 = f64x2.add(s20, f64x2.mul(a2, b0))
-    s21 = f64x2.add(s21, f64x2.mul(a2, b1))
-    const a3 = v128.load64_splat(a, 24)
-    s30 = f64x2.add(s30, f64x2.mul(a3, b0))
-    s31 = f64x2.add(s31, f64x2.mul(a3, b1))
-  }
-  v128.store(out, s00)
-  v128.store(out, s01, 16)
-  v128.store(o1, s10)
-  v128.store(o1, s11, 16)
-  v128.store(o2, s20)
-  v128.store(o2, s21, 16)
-  v128.store(o3, s30)
-  v128.store(o3, s31, 16)
-}
-
 /** As `matmul64`. */
 export function matmul32(
   m: usize, k: usize, n: usize,
@@ -170,51 +122,4 @@ function copyTile32(from: usize, fromRow: usize, to: usize, toRow: usize, height
   for (let i: usize = 0; i < height; i++, from += fromRow, to += toRow) {
     for (let j: usize = 0; j < width << 2; j += 4) store<f32>(to + j, load<f32>(from + j))
   }
-}
-
-function tile32(k: usize, a: usize, b: usize, out: usize, row: usize, goesOn: bool): void {
-  let s00 = f32x4.splat(0)
-  let s01 = s00
-  let s02 = s00
-  let s03 = s00
-  let s10 = s00
-  let s11 = s00
-  let s12 = s00
-  let s13 = s00
-  const o1 = out + row
-  if (goesOn) {
-    s00 = v128.load(out)
-    s01 = v128.load(out, 16)
-    s02 = v128.load(out, 32)
-    s03 = v128.load(out, 48)
-    s10 = v128.load(o1)
-    s11 = v128.load(o1, 16)
-    s12 = v128.load(o1, 32)
-    s13 = v128.load(o1, 48)
-  }
-  const end = b + (k << 6)
-  for (; b < end; a += 8, b += 64) {
-    const a0 = v128.load32_splat(a)
-    const a1 = v128.load32_splat(a, 4)
-    const b0 = v128.load(b)
-    s00 = f32x4.add(s00, f32x4.mul(a0, b0))
-    s10 = f32x4.add(s10, f32x4.mul(a1, b0))
-    const b1 = v128.load(b, 16)
-    s01 = f32x4.add(s01, f32x4.mul(a0, b1))
-    s11 = f32x4.add(s11, f32x4.mul(a1, b1))
-    const b2 = v128.load(b, 32)
-    s02 = f32x4.add(s02, f32x4.mul(a0, b2))
-    s12 = f32x4.add(s12, f32x4.mul(a1, b2))
-    const b3 = v128.load(b, 48)
-    s03 = f32x4.add(s03, f32x4.mul(a0, b3))
-    s13 = f32x4.add(s13, f32x4.mul(a1, b3))
-  }
-  v128.store(out, s00)
-  v128.store(out, s01, 16)
-  v128.store(out, s02, 32)
-  v128.store(out, s03, 48)
-  v128.store(o1, s10)
-  v128.store(o1, s11, 16)
-  v128.store(o1, s12, 32)
-  v128.store(o1, s13, 48)
 }
