@@ -1,5 +1,5 @@
-// Compares the kernels of the built library with test/fixtures/kernel-golden.json in Chromium:
-//   node scripts/check-browser.mjs [path of a Chromium]
+// Compares the kernels of the built library with the golden files in test/fixtures/ in Chromium:
+//   node scripts/check-browser.mjs [path of a Chromium]      else CHROME_BIN, else the usual names
 // The page loads the same modules that Node does and posts its findings to a server of this process. Where there is no
 // Chromium it says so and ends with 2, which is neither "they agree" (0) nor "they differ" (1).
 import { spawn, spawnSync } from 'node:child_process'
@@ -15,24 +15,31 @@ const PATIENCE_MS = 120_000
 
 const PAGE = `<!doctype html><script type="module">
   const tell = (what) => fetch('/findings', { method: 'POST', body: JSON.stringify(what) })
+  const golden = async (name) => (await (await fetch('/test/fixtures/' + name + '-golden.json')).json()).hashes
   try {
     const { differences, kernelHashes } = await import('/scripts/kernel-corpus.mjs')
-    const { plainKernel } = await import('/dist/array/plain-kernel.js')
-    const { portableKernel } = await import('/dist/array/portable-kernel.js')
-    const { staging } = await import('/dist/array/wasm/staging.js')
-    const golden = await (await fetch('/test/fixtures/kernel-golden.json')).json()
-    await tell({
-      agent: navigator.userAgent,
-      count: Object.keys(golden.hashes).length,
-      wasm: staging() !== null,
-      plain: differences(kernelHashes(plainKernel), golden.hashes),
-      portable: differences(kernelHashes(portableKernel), golden.hashes),
-    })
+    const { functionHashes, loadEngine } = await import('/scripts/function-corpus.mjs')
+    const engine = await loadEngine((part) => import('/dist/' + part + '.js'))
+    const functionsOn = (kernel) => {
+      engine.useKernel(kernel)
+      return functionHashes(engine)
+    }
+    const found = []
+    for (const [name, hashesOn] of [['kernel', kernelHashes], ['function', functionsOn]]) {
+      const expected = await golden(name)
+      for (const path of ['plain', 'portable']) {
+        const wrong = differences(hashesOn(engine[path + 'Kernel']), expected)
+        found.push({ name, path, count: Object.keys(expected).length, wrong })
+      }
+    }
+    await tell({ agent: navigator.userAgent, wasm: engine.staging() !== null, found })
   } catch (error) {
     await tell({ failure: String(error?.stack ?? error) })
   }
 </script>`
 
+const SERVED =
+  /^\/(dist\/(array|errors|functions|graph)|scripts\/(kernel|function)-corpus|test\/fixtures\/(kernel|function)-golden)/
 const TYPES = { js: 'text/javascript', mjs: 'text/javascript', json: 'application/json' }
 
 function serve(request, response, found) {
@@ -51,8 +58,7 @@ function serve(request, response, found) {
   if (path === '/') return response.setHeader('content-type', 'text/html').end(PAGE)
   const type = TYPES[path.split('.').pop()]
   try {
-    if (!/^\/(dist\/(array|errors)|scripts\/kernel|test\/fixtures\/kernel)/.test(path) || type === undefined)
-      throw path
+    if (!SERVED.test(path) || type === undefined) throw path
     response.setHeader('content-type', type).end(readFileSync(join(ROOT, path)))
   } catch {
     response.writeHead(404).end()
@@ -60,9 +66,8 @@ function serve(request, response, found) {
 }
 
 async function main() {
-  const browser = (process.argv[2] ? [process.argv[2]] : NAMES).find(
-    (name) => spawnSync(name, ['--version']).status === 0,
-  )
+  const named = process.argv[2] ?? process.env.CHROME_BIN
+  const browser = (named ? [named] : NAMES).find((name) => spawnSync(name, ['--version']).status === 0)
   if (browser === undefined) {
     console.log('skipped: no Chromium found; install it (Debian: apt-get install chromium) or name one')
     return 2
@@ -96,13 +101,12 @@ async function main() {
       findings.agent,
       findings.wasm ? '' : '(no WebAssembly: the portable kernel takes the plain path)',
     )
-    for (const path of ['plain', 'portable']) {
-      const wrong = findings[path]
+    for (const { name, path, count, wrong } of findings.found) {
       console.log(
-        `${path} path: ${wrong.length === 0 ? `all ${findings.count} results agree` : `${wrong.length} differ: ${wrong.slice(0, 8).join(', ')}`}`,
+        `${name}s, ${path} path: ${wrong.length === 0 ? `all ${count} results agree` : `${wrong.length} differ: ${wrong.slice(0, 8).join(', ')}`}`,
       )
     }
-    return findings.wasm && findings.plain.length + findings.portable.length === 0 ? 0 : 1
+    return findings.wasm && findings.found.every(({ wrong }) => wrong.length === 0) ? 0 : 1
   } finally {
     if (child !== undefined && child.exitCode === null) {
       const gone = new Promise((resolve) => child.on('close', resolve))

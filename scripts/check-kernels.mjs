@@ -1,34 +1,43 @@
-// Compares the kernels of the built library with test/fixtures/kernel-golden.json, in whatever Node runs this:
+// Compares the kernels of the built library with the golden files in test/fixtures/, in whatever Node runs this:
 //   node scripts/check-kernels.mjs            this Node
 //   npx -y node@latest scripts/check-kernels.mjs   the newest one
-//   node scripts/check-kernels.mjs --write    writes the file anew; only together with a new kernel id
+//   node scripts/check-kernels.mjs --write    writes the files anew; only together with a new kernel id
 import { readFileSync, writeFileSync } from 'node:fs'
+import { functionHashes, loadEngine, uncovered } from './function-corpus.mjs'
 import { differences, kernelHashes } from './kernel-corpus.mjs'
 
-const GOLDEN = new URL('../test/fixtures/kernel-golden.json', import.meta.url)
+const fixture = (name) => new URL(`../test/fixtures/${name}-golden.json`, import.meta.url)
 
 async function main() {
-  const { plainKernel } = await import('../dist/array/plain-kernel.js')
-  const { portableKernel } = await import('../dist/array/portable-kernel.js')
-  const { staging } = await import('../dist/array/wasm/staging.js')
-  const plain = kernelHashes(plainKernel)
-  if (process.argv.includes('--write')) {
-    writeFileSync(GOLDEN, `${JSON.stringify({ kernel: plainKernel.id, hashes: plain }, null, 1)}\n`)
+  const engine = await loadEngine((part) => import(`../dist/${part}.js`))
+  const { plainKernel, portableKernel, staging, useKernel, registeredFuncs } = engine
+  const functionsOn = (kernel) => {
+    useKernel(kernel)
+    return functionHashes(engine)
   }
-  const golden = JSON.parse(readFileSync(GOLDEN, 'utf8'))
-  const count = Object.keys(golden.hashes).length
-  const engine = `Node ${process.version}, V8 ${process.versions.v8}, ${process.arch}`
-  const paths = { plain, portable: kernelHashes(portableKernel) }
+  const corpora = { kernel: kernelHashes, function: functionsOn }
+  const where = `Node ${process.version}, V8 ${process.versions.v8}, ${process.arch}`
   if (staging() === null) console.log('no WebAssembly here: the portable kernel takes the plain path')
   let agree = true
-  for (const [name, hashes] of Object.entries(paths)) {
-    const wrong = differences(hashes, golden.hashes)
-    if (wrong.length > 0) agree = false
-    const verdict =
-      wrong.length === 0
-        ? `all ${count} results agree`
-        : `${wrong.length} differ: ${wrong.slice(0, 8).join(', ')}`
-    console.log(`${engine}, ${name} path: ${verdict}`)
+  for (const [name, hashesOn] of Object.entries(corpora)) {
+    const plain = hashesOn(plainKernel)
+    if (process.argv.includes('--write')) {
+      writeFileSync(fixture(name), `${JSON.stringify({ kernel: plainKernel.id, hashes: plain }, null, 1)}\n`)
+    }
+    const golden = JSON.parse(readFileSync(fixture(name), 'utf8'))
+    const count = Object.keys(golden.hashes).length
+    for (const [path, hashes] of Object.entries({ plain, portable: hashesOn(portableKernel) })) {
+      const wrong = differences(hashes, golden.hashes)
+      if (wrong.length > 0) agree = false
+      const verdict =
+        wrong.length === 0
+          ? `all ${count} results agree`
+          : `${wrong.length} differ: ${wrong.slice(0, 8).join(', ')}`
+      console.log(`${where}, ${name}s, ${path} path: ${verdict}`)
+    }
+    const missing = name === 'function' ? uncovered(registeredFuncs(), plain) : []
+    if (missing.length > 0) agree = false
+    if (missing.length > 0) console.log(`functions without a case in the corpus: ${missing.join(', ')}`)
   }
   return agree ? 0 : 1
 }

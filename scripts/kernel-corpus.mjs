@@ -34,7 +34,7 @@ const SPECIAL = [
 const ADAM = { beta1: 0.9, fresh1: 0.1, beta2: 0.999, fresh2: 0.001, size: 0.01, correction: 0.05, eps: 1e-8 }
 
 /** Pseudo-random 32 bits: a Weyl sequence through a mixer. */
-function words(seed) {
+export function words(seed) {
   let state = seed >>> 0
   return () => {
     state = (state + 0x9e3779b9) >>> 0
@@ -46,7 +46,7 @@ function words(seed) {
 }
 
 /** Ordinary numbers of many sizes, and with `special` each seventh one that is not ordinary. */
-function numbers(Type, length, seed, special) {
+export function numbers(Type, length, seed, special) {
   const word = words(seed)
   const out = new Type(length)
   for (let i = 0; i < length; i++) {

@@ -1,0 +1,291 @@
+// What every kernel of one id must agree on, one level above kernel-corpus.mjs: each registered function over a fixed corpus, its
+// outputs and its gradients, hashed. Imports no engine: the caller hands one in, so that it runs in any Node, in a browser, on
+// sources and on the built library.
+import { hashOf, numbers, words } from './kernel-corpus.mjs'
+
+const UNARY = [
+  ...'neg square sqrt abs sign floor exp expm1 log log1p sin cos tanh sigmoid relu erf gelu softplus logicalNot'
+    .split(' ')
+    .map((name) => [name, {}]),
+  ...[2.5, 3, 2, 0.5, -1].map((exponent) => ['pow', { exponent }]),
+  ...['float64', 'float32', 'int32', 'bool'].map((dtype) => ['cast', { dtype }]),
+  ['leakyRelu', { slope: 0.2 }],
+  ['clip', { min: -0.5, max: 2 }],
+  ['clip', { min: 0.25 }],
+  ['dropout', { p: 0.4, seed: 3, counter: 7 }],
+]
+const BINARY =
+  'add sub mul div maximum minimum pow equal notEqual less lessEqual greater greaterEqual logicalAnd logicalOr'.split(
+    ' ',
+  )
+const REDUCE = [
+  ...'sum mean max min prod var std logSumExp'.split(' ').map((name) => [name, {}]),
+  ...[1, 2, 3].map((ord) => ['norm', { ord }]),
+]
+/** Beyond slabs, thresholds and the pieces in which WebAssembly works. */
+const LARGE = 8209
+
+const sizeOf = (shape) => shape.reduce((size, extent) => size * extent, 1)
+
+/** [function, attributes, operands] each; an operand is values and a shape. */
+function* casesOf(Type, special) {
+  let seed = special ? 500 : 0
+  const f = (...shape) => ({ values: numbers(Type, sizeOf(shape), ++seed, special), shape })
+  /** Numbers from 0 to 1. */
+  const share = (...shape) => {
+    const word = words(++seed)
+    return { values: new Type(sizeOf(shape)).map(() => word() / 4294967296), shape }
+  }
+  const integers = (below, ...shape) => {
+    const word = words(++seed)
+    return { values: new Int32Array(sizeOf(shape)).map(() => word() % below), shape }
+  }
+  const bools = (...shape) => ({ ...integers(2, ...shape), dtype: 'bool' })
+
+  // element by element
+  for (const [name, attributes] of UNARY) {
+    for (const shape of [[0], [], [33], [LARGE]]) yield [name, attributes, [f(...shape)]]
+  }
+  for (const name of BINARY) {
+    for (const shape of [[0], [1], [33], [LARGE]]) yield [name, {}, [f(...shape), f(...shape)]]
+    yield [name, {}, [f(40, 33), f(33)]]
+    yield [name, {}, [f(40, 32), f(32)]]
+    yield [name, {}, [f(40, 1), f(40, 33)]]
+    yield [name, {}, [f(7, 1, 5), f(4, 1)]]
+    yield [name, {}, [f(), f(45, 33)]]
+  }
+  for (const shape of [[1], [33], [LARGE]]) {
+    yield ['reluGradient', {}, [f(...shape), f(...shape)]]
+    yield ['largerShare', {}, [f(...shape), f(...shape), f(...shape)]]
+    yield ['where', {}, [bools(...shape), f(...shape), f(...shape)]]
+  }
+  yield ['where', {}, [bools(33), f(40, 1), f()]]
+
+  // reductions
+  for (const [name, own] of REDUCE) {
+    // The gradient of a product takes n² steps.
+    for (const n of name === 'prod' ? [1, 33, 300] : [1, 33, 1000, LARGE]) yield [name, own, [f(n)]]
+    for (const axis of [0, 1]) yield [name, { ...own, axis, keepdims: axis === 1 }, [f(37, 41)]]
+    yield [name, { ...own, axis: 0 }, [f(32, 128)]]
+    yield [name, { ...own, axis: 1 }, [f(9, 600)]]
+    yield [name, { ...own, axis: [0, 2] }, [f(5, 16, 7)]]
+  }
+  for (const name of ['sum', 'prod']) yield [name, { axis: 0 }, [f(0, 3)]]
+  for (const attributes of [{}, { axis: 0 }, { axis: 1 }]) {
+    for (const name of ['cumsum', 'argmax', 'argmin']) yield [name, attributes, [f(37, 41)]]
+    if (!special) yield ['topk', { k: 3, ...attributes, largest: attributes.axis !== 0 }, [f(37, 41)]]
+  }
+  for (const axis of [-1, 0]) {
+    for (const shape of [
+      [1, 1],
+      [32, 10],
+      [5, 33],
+      [3, 1000],
+      [0, 3],
+      [4, 6, 5],
+    ]) {
+      if (axis === 0 && shape[0] === 0) continue
+      yield ['softmax', { axis }, [f(...shape)]]
+      yield ['logSoftmax', { axis }, [f(...shape)]]
+    }
+  }
+
+  // shapes, joining, indices
+  yield ['reshape', { shape: [-1, 33] }, [f(3, 11, 40)]]
+  yield ['transpose', {}, [f(33, 40)]]
+  yield ['transpose', { axes: [1, 2, 0] }, [f(9, 10, 100)]]
+  yield ['broadcastTo', { shape: [5, 33, 40] }, [f(33, 1)]]
+  yield ['sumTo', { shape: [33, 1] }, [f(5, 33, 40)]]
+  yield ['sumTo', { shape: [128] }, [f(32, 128)]]
+  yield ['expandDims', { axis: 1 }, [f(33, 4)]]
+  yield ['squeeze', { axis: [1] }, [f(33, 1, 4)]]
+  yield ['flip', { axis: [0] }, [f(33, 40)]]
+  yield ['concat', { axis: 1 }, [f(33, 40), f(33, 1), f(33, 0)]]
+  yield ['stack', { axis: 1 }, [f(33, 40), f(33, 40)]]
+  yield ['split', { parts: [1, 4], axis: 1 }, [f(33, 40)]]
+  yield [
+    'slice',
+    {
+      ranges: [
+        [1, 30, 3],
+        [null, null, -2],
+      ],
+    },
+    [f(33, 40)],
+  ]
+  yield [
+    'scatterSlice',
+    {
+      ranges: [
+        [1, 30, 3],
+        [null, null, -2],
+      ],
+      shape: [33, 40],
+    },
+    [f(10, 20)],
+  ]
+  yield [
+    'pad',
+    {
+      widths: [
+        [1, 0],
+        [2, 3],
+      ],
+      value: 0.5,
+    },
+    [f(33, 40)],
+  ]
+  yield ['take', { axis: 0 }, [f(50, 40), integers(50, 6, 7)]]
+  yield ['take', { axis: 1 }, [f(33, 40), integers(40, 90)]]
+  yield ['scatterTake', { axis: 0, size: 20 }, [f(60, 33), integers(20, 60)]]
+  yield ['embedding', {}, [f(50, 32), integers(50, 8, 16)]]
+  yield ['oneHot', { classes: 10, dtype: Type === Float64Array ? 'float64' : 'float32' }, [integers(10, 33)]]
+  yield ['gather', { axis: 1 }, [f(33, 40), integers(40, 33, 9)]]
+  yield ['scatterAdd', { axis: 0 }, [f(33, 9), integers(33, 70, 9), f(70, 9)]]
+
+  // products
+  for (const [m, k, n] of [
+    [1, 1, 1],
+    [3, 0, 2],
+    [7, 5, 3],
+    [32, 65, 10],
+    [50, 64, 33],
+    [5, 801, 17],
+  ]) {
+    yield ['matmul', {}, [f(m, k), f(k, n)]]
+    yield ['linear', {}, [f(m, k), f(k, n), f(n)]]
+  }
+  yield ['matmul', { transposeA: true }, [f(65, 32), f(65, 10)]]
+  yield ['matmul', { transposeB: true }, [f(32, 65), f(10, 65)]]
+  yield ['matmul', { transposeA: true, transposeB: true }, [f(65, 32), f(10, 65)]]
+  yield ['matmul', {}, [f(3, 1, 9, 16), f(4, 16, 5)]]
+  yield ['matmul', {}, [f(40), f(40)]]
+  yield ['linear', {}, [f(4, 9, 33), f(33, 16)]]
+  for (const [equation, ...shapes] of [
+    ['ij,jk->ik', [32, 65], [65, 10]],
+    ['bij,bjk', [3, 9, 16], [3, 16, 5]],
+    ['ii->i', [33, 33]],
+    ['ij->j', [37, 41]],
+    ['i,j,k->kji', [9], [10], [11]],
+    ['ij,ij->i', [40, 33], [1, 33]],
+  ]) {
+    yield ['einsum', { equation }, shapes.map((shape) => f(...shape))]
+  }
+
+  // losses
+  for (const [rows, classes] of [
+    [1, 1],
+    [7, 5],
+    [32, 10],
+    [50, 10],
+    [33, 301],
+  ]) {
+    yield ['softmaxCrossEntropy', {}, [f(rows, classes), integers(classes, rows)]]
+    yield ['softmaxCrossEntropy', {}, [f(rows, classes), share(rows, classes)]]
+    yield ['meanSquaredError', {}, [f(rows, classes), f(rows, classes)]]
+    yield ['binaryCrossEntropy', {}, [share(rows, classes), share(rows, classes)]]
+  }
+
+  // images
+  const pooled = { kernel: [2, 2], stride: [1, 2], padding: [1, 0] }
+  for (const [n, h, w] of [
+    [0, 5, 4],
+    [2, 9, 8],
+    [3, 28, 28],
+  ]) {
+    yield ['conv2d', {}, [f(n, 2, h, w), f(3, 2, 3, 3), f(3)]]
+    yield ['conv2d', { stride: 2, padding: [1, 2] }, [f(n, 2, h, w), f(3, 2, 2, 3)]]
+    yield ['convTranspose2d', { stride: [2, 1], padding: 1 }, [f(n, 3, h, w), f(3, 2, 3, 2), f(2)]]
+    yield ['maxPool2d', { kernel: 2 }, [f(n, 2, h, w)]]
+    yield ['maxPool2d', pooled, [f(n, 2, h, w)]]
+    yield ['averagePool2d', { kernel: 2 }, [f(n, 2, h, w)]]
+    yield ['averagePool2d', pooled, [f(n, 2, h, w)]]
+  }
+  yield ['conv2dWeights', { kernel: [2, 3], stride: [2, 1], padding: [0, 0] }, [f(2, 2, 5, 4), f(2, 3, 2, 2)]]
+  yield ['maxPool2dScatter', pooled, [f(2, 2, 6, 2), f(2, 2, 5, 4)]]
+  yield ['maxPool2dGather', pooled, [f(2, 2, 5, 4), f(2, 2, 5, 4)]]
+  yield ['averagePool2dScatter', { ...pooled, size: [5, 4] }, [f(2, 2, 6, 2)]]
+
+  // normalisation and attention
+  for (const [rows, columns] of [
+    [1, 3],
+    [7, 33],
+    [32, 128],
+  ]) {
+    yield ['layerNorm', {}, [f(rows, columns), f(columns), f(columns)]]
+    if (rows > 1) yield ['batchNorm', {}, [f(rows, columns), f(columns), f(columns)]]
+    yield ['batchNorm', { eps: 0.1 }, [f(rows, columns), f(columns), f(columns), f(columns), share(columns)]]
+  }
+  yield ['batchNorm', {}, [f(4, 3, 6, 5), f(3), f(3)]]
+  for (const [length, width] of [
+    [3, 2],
+    [17, 16],
+  ]) {
+    const operands = () => [f(2, length, width), f(2, length, width), f(2, length, width)]
+    yield ['scaledDotProductAttention', {}, operands()]
+    yield ['scaledDotProductAttention', { causal: true }, operands()]
+  }
+}
+
+/**
+ * Hashes by name, of the outputs and then of the gradients of the floating operands. `engine` has createFunc, grad, ndarray and
+ * Variable of the library; it computes with whatever kernel is in place.
+ */
+export function functionHashes({ createFunc, grad, ndarray, Variable }) {
+  const hashes = {}
+  for (const Type of [Float64Array, Float32Array]) {
+    for (const special of [false, true]) {
+      let seed = 1_000
+      for (const [name, attributes, operands] of casesOf(Type, special)) {
+        const xs = operands.map(({ values, shape, dtype }) => {
+          const array = ndarray(values, { shape })
+          return new Variable(dtype === undefined ? array : array.astype(dtype))
+        })
+        const ys = createFunc(name, attributes).applyAll(...xs)
+        const found = [ys.map((y) => hashOf(y.data.data)).join(' ')]
+        const roots = ys.filter((y) => y.requiresGrad)
+        const leaves = xs.filter((x) => x.requiresGrad)
+        if (roots.length > 0 && leaves.length > 0) {
+          const gradients = roots.map((y) =>
+            ndarray(numbers(y.data.data.constructor, y.size, ++seed, special), { shape: y.shape }),
+          )
+          found.push(
+            grad(roots, leaves, { gradients })
+              .map((gradient) => hashOf(gradient.data.data))
+              .join(' '),
+          )
+        }
+        const shapes = operands.map(({ shape }) => `[${shape}]`).join(' ')
+        const settings = JSON.stringify(attributes).replaceAll('"', '')
+        const kind = `${Type === Float64Array ? 'float64' : 'float32'}${special ? ' special' : ''}`
+        const key = `${name} ${settings} ${shapes} ${kind}`
+        if (key in hashes) throw new Error(`two cases are called ${key}`)
+        hashes[key] = found.join(' | ')
+      }
+    }
+  }
+  return hashes
+}
+
+/** What has to be imported of the library, below src/ or dist/, and what of it an engine is made of. */
+export async function loadEngine(load) {
+  const parts = [
+    'array/kernel',
+    'array/ndarray',
+    'array/plain-kernel',
+    'array/portable-kernel',
+    'array/wasm/staging',
+    'functions/einsum',
+    'functions/methods',
+    'graph/backward',
+    'graph/registry',
+    'graph/variable',
+  ]
+  return Object.assign({}, ...(await Promise.all(parts.map(load))))
+}
+
+/** The registered functions that none of the hashes is of. */
+export function uncovered(registered, hashes) {
+  const covered = new Set(Object.keys(hashes).map((key) => key.slice(0, key.indexOf(' '))))
+  return registered.filter((name) => !covered.has(name))
+}
