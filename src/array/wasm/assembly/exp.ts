@@ -1,6 +1,6 @@
 /** e^x and e^x − 1, two at a time; the twins of src/array/math/exp.ts, where the mathematics stands. */
 import {
-  abs, add, below, c, clamp, line, LN2_HIGH, LN2_LOW, LOG2_E, mul, powerOfTwo, ROUND_TO_INTEGER, scale, select, sub,
+  abs, add, all, below, c, clamp, line, LN2_HIGH, LN2_LOW, LOG2_E, mul, powerOfTwo, ROUND_TO_INTEGER, scale, select, sub,
 } from './lanes'
 
 const C2: f64 = 0.5
@@ -24,31 +24,43 @@ const TINY: f64 = 5.551115123125783e-17
   return add(first, mul(r4, add(add(line(C6, C7, r), mul(r2, line(C8, C9, r))), mul(r4, last))))
 }
 
-/** e^(x + tail) for x in [−761, 710]; a tail of 0 costs nothing. */
-@inline export function expWithTail(x: v128, tail: v128): v128 {
-  const n = sub(add(mul(x, c(LOG2_E)), c(ROUND_TO_INTEGER)), c(ROUND_TO_INTEGER))
-  const high = sub(x, mul(n, c(LN2_HIGH)))
-  const low = sub(mul(n, c(LN2_LOW)), tail)
-  return finish(n, high, low)
+@inline function shiftedOf(x: v128): v128 {
+  return add(mul(x, c(LOG2_E)), c(ROUND_TO_INTEGER))
 }
 
-/** e^x for x in [−761, 710]: `expWithTail` with a tail of 0, whose subtraction changes nothing. */
-@inline export function expWithin(x: v128): v128 {
-  const n = sub(add(mul(x, c(LOG2_E)), c(ROUND_TO_INTEGER)), c(ROUND_TO_INTEGER))
-  return finish(n, sub(x, mul(n, c(LN2_HIGH))), mul(n, c(LN2_LOW)))
-}
-
-@inline function finish(n: v128, high: v128, low: v128): v128 {
+/** e^r for r = high − low. */
+@inline function finish(high: v128, low: v128): v128 {
   const r = sub(high, low)
   const r2 = mul(r, r)
   const sum = add(c(1), high)
   const lost = sub(high, sub(sum, c(1)))
-  return scale(add(sum, add(lost, sub(mul(r2, q(r, r2)), low))), n)
+  return add(sum, add(lost, sub(mul(r2, q(r, r2)), low)))
+}
+
+/** e^(x + tail) for x in [−761, 710]; a tail of 0 costs nothing. */
+@inline export function expWithTail(x: v128, tail: v128): v128 {
+  const shifted = shiftedOf(x)
+  const n = sub(shifted, c(ROUND_TO_INTEGER))
+  const y = finish(sub(x, mul(n, c(LN2_HIGH))), sub(mul(n, c(LN2_LOW)), tail))
+  return all(below(abs(n), c(1021))) ? mul(y, powerOfTwo(shifted)) : scale(y, n)
+}
+
+/** e^x for |x| < 707, where one factor of 2^n will do; the subtraction of a tail of 0 would change nothing. */
+@inline export function expInTheMiddle(x: v128): v128 {
+  const shifted = shiftedOf(x)
+  const n = sub(shifted, c(ROUND_TO_INTEGER))
+  return mul(finish(sub(x, mul(n, c(LN2_HIGH))), mul(n, c(LN2_LOW))), powerOfTwo(shifted))
 }
 
 /** At the bounds the result is 0 and ∞ anyway, so x is only brought between them. */
+function expAtTheEnds(given: v128): v128 {
+  const x = clamp(given, -746, 710)
+  const n = sub(shiftedOf(x), c(ROUND_TO_INTEGER))
+  return scale(finish(sub(x, mul(n, c(LN2_HIGH))), mul(n, c(LN2_LOW))), n)
+}
+
 @inline export function exp(x: v128): v128 {
-  return expWithin(clamp(x, -746, 710))
+  return all(below(abs(x), c(707))) ? expInTheMiddle(x) : expAtTheEnds(x)
 }
 
 @inline export function expm1(given: v128): v128 {

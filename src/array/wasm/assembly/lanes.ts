@@ -56,7 +56,7 @@
 }
 
 @inline export function all(mask: v128): bool {
-  return i64x2.all_true(mask)
+  return i64x2.bitmask(mask) === 3
 }
 
 /** Adding and subtracting 1.5·2^52 rounds a number below 2^51 to the nearest integer, ties to even. */

@@ -1,6 +1,6 @@
 /** The logistic function, its integral and tanh, two at a time; the twins of src/array/math/sigmoid.ts and tanh.ts. */
 import { abs, add, all, any, below, c, div, line, mul, select, signOf, sub } from './lanes'
-import { expWithin } from './exp'
+import { exp, expInTheMiddle } from './exp'
 import { log1pWithin } from './log'
 
 const P0: f64 = -0.33333333333333276
@@ -17,7 +17,7 @@ const P10: f64 = -1.890199039270639e-5
 
 /** e^−|x|; NaN stays. */
 @inline function expOfMinusMagnitude(x: v128): v128 {
-  return expWithin(f64x2.pmax(f64x2.neg(abs(x)), c(-746)))
+  return exp(f64x2.neg(abs(x)))
 }
 
 @inline export function sigmoid(x: v128): v128 {
@@ -45,7 +45,7 @@ const P10: f64 = -1.890199039270639e-5
 }
 
 @inline function tanhElsewhere(x: v128, a: v128): v128 {
-  const e = expWithin(f64x2.pmin(add(a, a), c(44)))
+  const e = expInTheMiddle(f64x2.pmin(add(a, a), c(44)))
   return v128.or(sub(c(1), div(c(2), add(e, c(1)))), signOf(x))
 }
 
