@@ -1,5 +1,6 @@
 /** What passes where another array allows it. */
 import { TapeError } from '../errors.js'
+import { kernel } from './kernel.js'
 import { allocate, type NDArray } from './ndarray.js'
 import { formatShape, sameShape } from './shape.js'
 
@@ -17,9 +18,6 @@ export function gateAboveZero(y: NDArray, x: NDArray): NDArray {
     )
   }
   const out = allocate(y.dtype, y.shape, y.size)
-  const { buffer: to, offset: at, size } = out
-  const { buffer: gate, offset: gateAt } = x
-  const { buffer: from, offset: fromAt } = y
-  for (let i = 0; i < size; i++) to[at + i] = gate[gateAt + i]! <= 0 ? 0 : from[fromAt + i]!
+  kernel.gate(y.buffer, y.offset, x.buffer, x.offset, out.buffer, out.offset, y.size)
   return out
 }

@@ -2,7 +2,7 @@
  * The kernel in plain JavaScript: sends every primitive to the loop of its element type. Its results define
  * the id `portable-1`; a faster kernel with that id must give the same bits.
  */
-import { compareLoop } from './compare-loops.js'
+import { compareLoop, gateLoop } from './compare-loops.js'
 import { binaryFloat32, clipFloat32, unaryFloat32 } from './float32-loops.js'
 import { binaryFloat64, clipFloat64, unaryFloat64 } from './float64-loops.js'
 import { binaryInteger, unaryInteger } from './integer-loops.js'
@@ -32,6 +32,7 @@ export const plainKernel: Kernel = Object.freeze<Kernel>({
   },
 
   compare: compareLoop,
+  gate: gateLoop,
   sgdStep: sgdLoop,
   adamStep: adamLoop,
 

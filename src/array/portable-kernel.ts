@@ -17,7 +17,7 @@ import { binaryStaged, rowwiseStaged, softmaxFits, softmaxStaged } from './wasm/
 import { powStaged, unaryStaged, vectorKernel } from './wasm/functions.js'
 import { matmulStaged } from './wasm/matmul.js'
 import { adamStaged, sgdStaged } from './wasm/optimizers.js'
-import { addRowsStaged, pairwiseStaged, rowFits } from './wasm/reductions.js'
+import { extremeStaged, pairwiseStaged, rowFits, rowsIntoStaged } from './wasm/reductions.js'
 import { staging } from './wasm/staging.js'
 
 /** From these sizes on the copies in and out pay: multiplications of a product, elements of the others. */
@@ -61,6 +61,16 @@ export const portableKernel: Kernel = Object.freeze<Kernel>({
     plainKernel.binary(op, rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo)
   },
 
+  gate(y, yo, x, xo, out, oo, n) {
+    const isPair =
+      (y instanceof Float64Array && x instanceof Float64Array) ||
+      (y instanceof Float32Array && x instanceof Float32Array)
+    const memory = n >= PAIRS_MIN && isPair ? staging() : null
+    if (memory === null) return plainKernel.gate(y, yo, x, xo, out, oo, n)
+    const z = y as Float64Array | Float32Array
+    binaryStaged(memory, 'gate', z, yo, 1, x as typeof z, xo, 1, out as typeof z, oo, n)
+  },
+
   matmul(m, k, n, a, ao, ar, ac, b, bo, br, bc, out, oo) {
     if (m * k * n >= PRODUCT_MIN && (a instanceof Float64Array || a instanceof Float32Array)) {
       const memory = staging()
@@ -76,11 +86,17 @@ export const portableKernel: Kernel = Object.freeze<Kernel>({
   },
 
   reduceRows(op, x, xo, rows, columns, out, oo) {
-    if (op === 'sum' && columns >= SUM_MIN && (x instanceof Float64Array || x instanceof Float32Array)) {
+    // A product runs from left to right: one chain, with nothing for vectors to do.
+    const isLarge = op !== 'prod' && columns >= SUM_MIN
+    if (isLarge && (x instanceof Float64Array || x instanceof Float32Array)) {
       const memory = staging()
       if (memory !== null) {
         for (let r = 0; r < rows; r++) {
-          out[oo + r] = out[oo + r]! + pairwiseStaged(memory, x, xo + r * columns, columns)
+          const [before, at] = [out[oo + r]!, xo + r * columns]
+          out[oo + r] =
+            op === 'sum'
+              ? before + pairwiseStaged(memory, x, at, columns)
+              : extremeStaged(memory, op, before, x, at, columns)
         }
         return
       }
@@ -89,11 +105,11 @@ export const portableKernel: Kernel = Object.freeze<Kernel>({
   },
 
   accumulateRows(op, x, xo, rows, columns, out, oo) {
-    const isLarge = op === 'sum' && rows > 2 && columns >= 8 && rows * columns >= SUM_MIN
+    const isLarge = rows > 2 && columns >= 8 && rows * columns >= SUM_MIN
     if (isLarge && (x instanceof Float64Array || x instanceof Float32Array) && rowFits(columns)) {
       const memory = staging()
       if (memory !== null) {
-        return addRowsStaged(memory, x, xo, rows, columns, out as typeof x, oo)
+        return rowsIntoStaged(memory, op, x, xo, rows, columns, out as typeof x, oo)
       }
     }
     plainKernel.accumulateRows(op, x, xo, rows, columns, out, oo)

@@ -75,6 +75,17 @@ export interface Kernel {
     outOffset: number,
   ): void
 
+  /** out[i] = 0 where x[i] ≤ 0, else y[i]; x may have any element type, y and out have one. */
+  gate(
+    y: TypedArray,
+    yOffset: number,
+    x: TypedArray,
+    xOffset: number,
+    out: TypedArray,
+    outOffset: number,
+    count: number,
+  ): void
+
   /** out[i] = min(max(x[i], least), most); NaN stays. */
   clip(
     x: TypedArray,

@@ -12,7 +12,7 @@ const PIECE = 8192
 const SECOND = STAGE + PIECE * 8
 
 /** The vector kernel of an operation, or null when it has none. */
-function pairsKernel(run: WasmExports, op: BinaryOp, wide: boolean): Pairs | null {
+function pairsKernel(run: WasmExports, op: BinaryOp | 'gate', wide: boolean): Pairs | null {
   switch (op) {
     case 'add':
       return wide ? run.add64 : run.add32
@@ -26,6 +26,8 @@ function pairsKernel(run: WasmExports, op: BinaryOp, wide: boolean): Pairs | nul
       return wide ? run.maximum64 : run.maximum32
     case 'minimum':
       return wide ? run.minimum64 : run.minimum32
+    case 'gate':
+      return wide ? run.gate64 : run.gate32
     case 'pow':
       return null
   }
@@ -36,7 +38,7 @@ function pairsKernel(run: WasmExports, op: BinaryOp, wide: boolean): Pairs | nul
  */
 export function binaryStaged(
   memory: Staging,
-  op: BinaryOp,
+  op: BinaryOp | 'gate',
   a: Floats,
   aOffset: number,
   aStep: 0 | 1,

@@ -30,6 +30,12 @@ export type Pairs = (a: number, b: number, rows: number, bytes: number, bStep: n
 
 type Rows = (at: number, rows: number, columns: number, spare: number) => void
 
+/** out[c] = op(out[c], x[r, c]), row by row. */
+export type RowsInto = (x: number, rows: number, columns: number, out: number) => void
+
+/** op of `start` and all elements. */
+export type Extreme = (at: number, count: number, start: number) => number
+
 type Functions =
   | 'exp'
   | 'expm1'
@@ -49,7 +55,7 @@ type Functions =
   | 'sqrt'
   | 'reciprocal'
 
-type Arithmetic = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum'
+type Arithmetic = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum' | 'gate'
 
 type SGD = (w: number, g: number, count: number, lr: number, weightDecay: number) => void
 
@@ -61,7 +67,9 @@ type AdamArguments = [number, number, number, number, number, number, number, nu
 export interface WasmExports
   extends Record<`${Functions}${64 | 32}`, InPlace>,
     Record<`${Arithmetic}${64 | 32}`, Pairs>,
-    Record<`${'softmax' | 'logSoftmax'}${64 | 32}`, Rows> {
+    Record<`${'softmax' | 'logSoftmax'}${64 | 32}`, Rows>,
+    Record<`${'add' | 'mul' | 'max' | 'min'}Rows${64 | 32}`, RowsInto>,
+    Record<`${'max' | 'min'}${64 | 32}`, Extreme> {
   readonly memory: { readonly buffer: ArrayBuffer }
   pow64(x: number, y: number, count: number): void
   pow32(x: number, y: number, count: number): void
@@ -73,8 +81,6 @@ export interface WasmExports
   sgdStep32: SGD
   adamStep64: Adam
   adamStep32: Adam
-  addRows64(x: number, rows: number, columns: number, out: number): void
-  addRows32(x: number, rows: number, columns: number, out: number): void
 }
 
 export interface Staging {

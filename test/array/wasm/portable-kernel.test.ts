@@ -108,6 +108,15 @@ describe.each([Float64Array, Float32Array])('both kernels agree bit for bit in %
     )
   })
 
+  test('on what passes where another array is above 0', () => {
+    check(
+      fc.property(count, offset, seed, (n, at, s) => {
+        const [y, x] = [numbers(Type, n + at, s), numbers(Type, n + at, s + 1)]
+        both(Type, n, `gate of ${n}`, (kernel, out, to) => kernel.gate(y, at, x, 0, out, to, n))
+      }),
+    )
+  })
+
   test('on reductions and softmax', () => {
     check(
       fc.property(fc.constantFrom(...REDUCE), block, offset, seed, (op, [rows, columns], at, s) => {

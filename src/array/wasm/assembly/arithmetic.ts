@@ -3,33 +3,11 @@
  * here, because + − × ÷ and √ rounded once give the same as computed in float64 and rounded then. What is left of a
  * last vector is computed from whatever lies there; nobody reads it.
  */
-
-// A type parameter is what AssemblyScript resolves at compile time; a function passed as a value it would call.
-
-class Add64 { @inline of(a: v128, b: v128): v128 { return f64x2.add(a, b) } }
-class Add32 { @inline of(a: v128, b: v128): v128 { return f32x4.add(a, b) } }
-class Sub64 { @inline of(a: v128, b: v128): v128 { return f64x2.sub(a, b) } }
-class Sub32 { @inline of(a: v128, b: v128): v128 { return f32x4.sub(a, b) } }
-class Mul64 { @inline of(a: v128, b: v128): v128 { return f64x2.mul(a, b) } }
-class Mul32 { @inline of(a: v128, b: v128): v128 { return f32x4.mul(a, b) } }
-class Div64 { @inline of(a: v128, b: v128): v128 { return f64x2.div(a, b) } }
-class Div32 { @inline of(a: v128, b: v128): v128 { return f32x4.div(a, b) } }
-class Max64 { @inline of(a: v128, b: v128): v128 { return f64x2.max(a, b) } }
-class Max32 { @inline of(a: v128, b: v128): v128 { return f32x4.max(a, b) } }
-class Min64 { @inline of(a: v128, b: v128): v128 { return f64x2.min(a, b) } }
-class Min32 { @inline of(a: v128, b: v128): v128 { return f32x4.min(a, b) } }
-class Neg64 { @inline of(x: v128): v128 { return f64x2.neg(x) } }
-class Neg32 { @inline of(x: v128): v128 { return f32x4.neg(x) } }
-class Square64 { @inline of(x: v128): v128 { return f64x2.mul(x, x) } }
-class Square32 { @inline of(x: v128): v128 { return f32x4.mul(x, x) } }
-class Abs64 { @inline of(x: v128): v128 { return f64x2.abs(x) } }
-class Abs32 { @inline of(x: v128): v128 { return f32x4.abs(x) } }
-class Relu64 { @inline of(x: v128): v128 { return f64x2.max(x, f64x2.splat(0)) } }
-class Relu32 { @inline of(x: v128): v128 { return f32x4.max(x, f32x4.splat(0)) } }
-class Sqrt64 { @inline of(x: v128): v128 { return f64x2.sqrt(x) } }
-class Sqrt32 { @inline of(x: v128): v128 { return f32x4.sqrt(x) } }
-class Reciprocal64 { @inline of(x: v128): v128 { return f64x2.div(f64x2.splat(1), x) } }
-class Reciprocal32 { @inline of(x: v128): v128 { return f32x4.div(f32x4.splat(1), x) } }
+import {
+  Abs32, Abs64, Add32, Add64, Div32, Div64, Gate32, Gate64, Max32, Max64, Min32, Min64, Mul32, Mul64,
+  Neg32, Neg64, Reciprocal32, Reciprocal64, Relu32, Relu64, Sqrt32, Sqrt64, Square32, Square64, Sub32,
+  Sub64,
+} from './operations'
 
 /**
  * a[r, c] = op(a[r, c], b[r, c]) over contiguous rows of `bytes` each; `bStep` of 0 repeats one row of b. Rows that are
@@ -59,6 +37,8 @@ export function maximum64(a: usize, b: usize, rows: usize, bytes: usize, bStep: 
 export function maximum32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Max32>(a, b, rows, bytes, bStep) }
 export function minimum64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Min64>(a, b, rows, bytes, bStep) }
 export function minimum32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Min32>(a, b, rows, bytes, bStep) }
+export function gate64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Gate64>(a, b, rows, bytes, bStep) }
+export function gate32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Gate32>(a, b, rows, bytes, bStep) }
 
 export function neg64(at: usize, count: usize): void { singles<Neg64>(at, count << 3) }
 export function neg32(at: usize, count: usize): void { singles<Neg32>(at, count << 2) }

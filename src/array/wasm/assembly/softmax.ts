@@ -5,35 +5,10 @@
  */
 import { exp } from './exp'
 import { log } from './log'
-import { pairwiseSum32, pairwiseSum64 } from './reduce'
+import { max32, max64, pairwiseSum32, pairwiseSum64 } from './reduce'
 
 @inline function logOf(x: f64): f64 {
   return f64x2.extract_lane(log(f64x2.splat(x)), 0)
-}
-
-function maximum64(at: usize, end: usize): f64 {
-  let most: f64 = -Infinity
-  let p = at
-  if (end - at >= 32) {
-    let lanes = v128.load(p)
-    for (p += 16; p + 16 <= end; p += 16) lanes = f64x2.max(lanes, v128.load(p))
-    most = max(f64x2.extract_lane(lanes, 0), f64x2.extract_lane(lanes, 1))
-  }
-  for (; p < end; p += 8) most = max(most, load<f64>(p))
-  return most
-}
-
-function maximum32(at: usize, end: usize): f32 {
-  let most: f32 = -Infinity
-  let p = at
-  if (end - at >= 32) {
-    let lanes = v128.load(p)
-    for (p += 16; p + 16 <= end; p += 16) lanes = f32x4.max(lanes, v128.load(p))
-    const low = max(f32x4.extract_lane(lanes, 0), f32x4.extract_lane(lanes, 1))
-    most = max(low, max(f32x4.extract_lane(lanes, 2), f32x4.extract_lane(lanes, 3)))
-  }
-  for (; p < end; p += 4) most = max(most, load<f32>(p))
-  return most
 }
 
 /** e^(x − most) of a row into `to`. */
@@ -54,7 +29,7 @@ function maximum32(at: usize, end: usize): f32 {
 export function softmax64(at: usize, rows: usize, columns: usize, spare: usize): void {
   const bytes = columns << 3
   for (let r: usize = 0; r < rows; r++, at += bytes) {
-    exponentials64(at, at + bytes, maximum64(at, at + bytes), spare)
+    exponentials64(at, at + bytes, max64(at, columns, -Infinity), spare)
     const sum = pairwiseSum64(spare, columns)
     let i: usize = 0
     for (const both = f64x2.splat(sum); i + 16 <= bytes; i += 16) {
@@ -67,7 +42,7 @@ export function softmax64(at: usize, rows: usize, columns: usize, spare: usize):
 export function softmax32(at: usize, rows: usize, columns: usize, spare: usize): void {
   const bytes = columns << 2
   for (let r: usize = 0; r < rows; r++, at += bytes) {
-    exponentials32(at, at + bytes, maximum32(at, at + bytes), spare)
+    exponentials32(at, at + bytes, max32(at, columns, -Infinity), spare)
     const sum = pairwiseSum32(spare, columns)
     let i: usize = 0
     for (const all = f32x4.splat(sum); i + 16 <= bytes; i += 16) {
@@ -80,7 +55,7 @@ export function softmax32(at: usize, rows: usize, columns: usize, spare: usize):
 export function logSoftmax64(at: usize, rows: usize, columns: usize, spare: usize): void {
   const bytes = columns << 3
   for (let r: usize = 0; r < rows; r++, at += bytes) {
-    const most = maximum64(at, at + bytes)
+    const most = max64(at, columns, -Infinity)
     exponentials64(at, at + bytes, most, spare)
     const logSum = logOf(pairwiseSum64(spare, columns))
     for (let i: usize = 0; i < bytes; i += 8) store<f64>(at + i, load<f64>(at + i) - most - logSum)
@@ -90,7 +65,7 @@ export function logSoftmax64(at: usize, rows: usize, columns: usize, spare: usiz
 export function logSoftmax32(at: usize, rows: usize, columns: usize, spare: usize): void {
   const bytes = columns << 2
   for (let r: usize = 0; r < rows; r++, at += bytes) {
-    const most = maximum32(at, at + bytes)
+    const most = max32(at, columns, -Infinity)
     exponentials32(at, at + bytes, most, spare)
     const logSum = <f32>logOf(<f64>pairwiseSum32(spare, columns))
     for (let i: usize = 0; i < bytes; i += 4) store<f32>(at + i, load<f32>(at + i) - most - logSum)
