@@ -26,6 +26,31 @@ export function logSoftmax(x: NDArray, axis: number = -1): NDArray {
   return alongRows(x, axis, 'logSoftmax')
 }
 
+/**
+ * (softmax(x) − the labels' oneHot)·share in one array, with the bits of the three steps: the gradient of the mean cross entropy.
+ *
+ * Shapes   x [..., classes] floating, labels [...] of integers, share [] of the dtype of x → [..., classes]
+ * Throws   INDEX_OUT_OF_RANGE for a label that is no class.
+ */
+export function crossEntropyGradient(x: NDArray, labels: NDArray, share: NDArray): NDArray {
+  const out = rowsOf(x, 'softmax')
+  const { buffer, offset, size } = out
+  const classes = x.shape[x.ndim - 1]!
+  for (let row = 0; row < labels.size; row++) {
+    const label = labels.buffer[labels.offset + row]!
+    if (label < 0 || label >= classes) {
+      throw new TapeError(
+        'INDEX_OUT_OF_RANGE',
+        `cross entropy expected labels from 0 to ${classes - 1}, got ${label} in row ${row}`,
+      )
+    }
+    const at = offset + row * classes + label
+    buffer[at] = buffer[at]! - 1
+  }
+  kernel.binary('mul', 1, size, buffer, offset, 0, 1, share.buffer, share.offset, 0, 0, buffer, offset)
+  return out
+}
+
 function alongRows(x: NDArray, axis: number, what: 'softmax' | 'logSoftmax'): NDArray {
   if (x.dtype === 'bool')
     throw new TapeError('BAD_DTYPE', `${what} expected numbers, got bool; convert with astype`)

@@ -7,8 +7,9 @@ import { broadcastShapes, fixedShape, formatShape, type Shape, sameShape, sizeOf
 import * as softmaxes from '../array/softmax.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
+import { mode } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
-import type { Operand, Variable } from '../graph/variable.js'
+import { type Operand, Variable } from '../graph/variable.js'
 import { div, mul, neg, sub } from './arithmetic.js'
 import { clip } from './bounds.js'
 import { log, log1p } from './exponential.js'
@@ -46,6 +47,11 @@ export class SoftmaxCrossEntropy extends Func {
     const classes = x.shape[x.ndim - 1]!
     const share = div(gy, x.size / classes)
     if (!isFloating(labels.dtype)) {
+      if (!mode.linking && share.dtype === x.dtype) {
+        // Nobody will differentiate this gradient, so it needs no graph: the same bits in one array.
+        const gradient = softmaxes.crossEntropyGradient(x.data, labels.data, share.data)
+        return [new Variable(gradient, false, 'variable'), null]
+      }
       const targets = oneHot(labels, { classes, dtype: x.dtype })
       return [mul(sub(softmax(x), targets), share), null]
     }

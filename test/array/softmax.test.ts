@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { div, exp, log, sub } from '../../src/array/elementwise.js'
+import { div, exp, log, mul, sub } from '../../src/array/elementwise.js'
+import { oneHot } from '../../src/array/indexing.js'
 import { type NDArray, ndarray, scalar, zeros } from '../../src/array/ndarray.js'
 import { transpose } from '../../src/array/rearrange.js'
 import { max, sum } from '../../src/array/reductions.js'
-import { logSoftmax, softmax } from '../../src/array/softmax.js'
+import { crossEntropyGradient, logSoftmax, softmax } from '../../src/array/softmax.js'
 import { codeOf } from './thrown.js'
 
 const logits = zeros([6, 150]).map((_, i) => ((i * 7919) % 1009) / 97 - 5)
@@ -51,4 +52,17 @@ describe('softmax and logSoftmax', () => {
       expect(codeOf(() => op(zeros([2], 'bool')))).toBe('BAD_DTYPE')
     }
   })
+})
+
+test('crossEntropyGradient is (softmax − oneHot)·share, and refuses what is no class', () => {
+  const x = ndarray([
+    [0.2, -1, 3],
+    [1, 0.5, -0.25],
+  ])
+  const labels = ndarray([2, 0], { dtype: 'int32' })
+  const hot = oneHot(labels, 3)
+  const steps = mul(sub(softmax(x), hot), ndarray(0.5))
+  expect(crossEntropyGradient(x, labels, ndarray(0.5)).toArray()).toEqual(steps.toArray())
+  const wrong = ndarray([0, 3], { dtype: 'int32' })
+  expect(() => crossEntropyGradient(x, wrong, ndarray(1))).toThrow(/^INDEX_OUT_OF_RANGE: .* got 3 in row 1/)
 })

@@ -275,3 +275,20 @@ test('functions inside noGrad have no creator and compute the same', () => {
   const y = noGrad(() => sqrt(x))
   expect([y.item(), y.creator, y.requiresGrad]).toEqual([2, null, false])
 })
+
+test.each(['float64', 'float32'] as const)(
+  'softmaxCrossEntropy has one gradient in %s, bit for bit, whether a graph of it is wanted or not',
+  (dtype) => {
+    const values = Float64Array.from({ length: 33 * 10 }, (_, i) => Math.sin(i * i) * 9)
+    const x = new Variable(ndarray(values, { shape: [33, 10], dtype }))
+    const loss = softmaxCrossEntropy(
+      x,
+      Array.from({ length: 33 }, (_, i) => (i * 7) % 10),
+    )
+    const [plain] = grad(loss, x, { gradients: [0.3] })
+    const [linked] = grad(loss, x, { gradients: [0.3], createGraph: true })
+    expect(linked?.creator?.name).toBe('mul')
+    expect(plain?.creator).toBeNull()
+    expect(plain?.data.data).toEqual(linked?.data.data)
+  },
+)
