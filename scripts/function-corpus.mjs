@@ -225,6 +225,44 @@ function* casesOf(Type, special) {
     yield ['scaledDotProductAttention', {}, operands()]
     yield ['scaledDotProductAttention', { causal: true }, operands()]
   }
+
+  // steps of optimizers, which have no gradient
+  const c = (shape) => ({ ...f(...shape), requiresGrad: false })
+  const magnitudes = (shape) => {
+    const operand = c(shape)
+    return { ...operand, values: operand.values.map((value) => (value < 0 ? -value : value)) }
+  }
+  const count = () => ({ values: Type.of(7), shape: [], requiresGrad: false })
+  for (const shape of [[0], [33], [LARGE]]) {
+    for (const [momentum, dampening, weightDecay, nesterov] of [
+      [0, 0, 0.01, false],
+      [0.9, 0.1, 0, false],
+      [0.9, 0, 0.01, true],
+    ]) {
+      const rule = { lr: 0.1, momentum, dampening, weightDecay, nesterov }
+      yield ['sgdStep', rule, [c(shape), c(shape)]]
+      if (momentum !== 0) yield ['sgdStep', rule, [c(shape), c(shape), c(shape)]]
+    }
+    for (const decoupled of [false, true]) {
+      const rule = { lr: 0.01, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.01, decoupled }
+      yield ['adamStep', rule, [c(shape), c(shape), c(shape), magnitudes(shape), count()]]
+    }
+    const adaptive = [c(shape), c(shape), magnitudes(shape)]
+    yield ['adaGradStep', { lr: 0.1, lrDecay: 0.1, eps: 1e-8, weightDecay: 0.01 }, [...adaptive, count()]]
+    yield [
+      'adaDeltaStep',
+      { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0.01 },
+      [...adaptive, magnitudes(shape)],
+    ]
+    for (const [momentum, centered] of [
+      [0, false],
+      [0.9, true],
+    ]) {
+      const rule = { lr: 0.1, alpha: 0.9, eps: 1e-8, momentum, centered, weightDecay: 0.01 }
+      yield ['rmsPropStep', rule, centered ? [...adaptive, c(shape), c(shape)] : adaptive]
+    }
+    yield ['clipGradNorm', { maxNorm: 0.5 }, [c(shape), c([3])]]
+  }
 }
 
 /**
@@ -237,9 +275,9 @@ export function functionHashes({ createFunc, grad, ndarray, Variable }) {
     for (const special of [false, true]) {
       let seed = 1_000
       for (const [name, attributes, operands] of casesOf(Type, special)) {
-        const xs = operands.map(({ values, shape, dtype }) => {
+        const xs = operands.map(({ values, shape, dtype, requiresGrad }) => {
           const array = ndarray(values, { shape })
-          return new Variable(dtype === undefined ? array : array.astype(dtype))
+          return new Variable(dtype === undefined ? array : array.astype(dtype), { requiresGrad })
         })
         const ys = createFunc(name, attributes).applyAll(...xs)
         const found = [ys.map((y) => hashOf(y.data.data)).join(' ')]
@@ -280,6 +318,10 @@ export async function loadEngine(load) {
     'graph/backward',
     'graph/registry',
     'graph/variable',
+    'optim/adam',
+    'optim/adaptive',
+    'optim/clip-grad-norm',
+    'optim/sgd',
   ]
   return Object.assign({}, ...(await Promise.all(parts.map(load))))
 }

@@ -3,7 +3,7 @@
  * written here, and rounded once when it is stored.
  */
 import type { TypedArray } from './dtype.js'
-import type { AdamNumbers } from './primitives.js'
+import type { AdamNumbers, MomentumNumbers } from './primitives.js'
 
 /** Arguments as `Kernel.sgdStep`. */
 export function sgdLoop(
@@ -20,6 +20,31 @@ export function sgdLoop(
   for (let i = 0; i < count; i++) {
     const x = w[wo + i]!
     out[oo + i] = x - lr * (g[go + i]! + weightDecay * x)
+  }
+}
+
+/** Arguments as `Kernel.momentumStep`. */
+export function momentumLoop(
+  w: TypedArray,
+  wo: number,
+  g: TypedArray,
+  go: number,
+  v: TypedArray,
+  vo: number,
+  outW: TypedArray,
+  outWo: number,
+  outV: TypedArray,
+  outVo: number,
+  count: number,
+  numbers: MomentumNumbers,
+): void {
+  const { lr, momentum, fresh, weightDecay, nesterov } = numbers
+  for (let i = 0; i < count; i++) {
+    const x = w[wo + i]!
+    const d = g[go + i]! + weightDecay * x
+    const velocity = momentum * v[vo + i]! + fresh * d
+    outV[outVo + i] = velocity
+    outW[outWo + i] = x - lr * (nesterov ? d + momentum * velocity : velocity)
   }
 }
 

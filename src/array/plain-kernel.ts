@@ -7,7 +7,7 @@ import { binaryFloat32, clipFloat32, unaryFloat32 } from './float32-loops.js'
 import { binaryFloat64, clipFloat64, unaryFloat64 } from './float64-loops.js'
 import { binaryInteger, unaryInteger } from './integer-loops.js'
 import { matmulFloat32, matmulFloat64, matmulInteger } from './matmul-loops.js'
-import { adamLoop, sgdLoop } from './optimizer-loops.js'
+import { adamLoop, momentumLoop, sgdLoop } from './optimizer-loops.js'
 import type { Kernel } from './primitives.js'
 import { accumulateFloat32, accumulateWide, reduceFloat32, reduceWide } from './reduce-loops.js'
 import { logSoftmaxFloat32, logSoftmaxFloat64, softmaxFloat32, softmaxFloat64 } from './softmax-loops.js'
@@ -34,6 +34,7 @@ export const plainKernel: Kernel = Object.freeze<Kernel>({
   compare: compareLoop,
   gate: gateLoop,
   sgdStep: sgdLoop,
+  momentumStep: momentumLoop,
   adamStep: adamLoop,
 
   clip(x, xo, least, most, out, oo, n) {

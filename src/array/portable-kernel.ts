@@ -16,7 +16,7 @@ import type { Kernel } from './primitives.js'
 import { binaryStaged, rowwiseStaged, softmaxFits, softmaxStaged } from './wasm/arithmetic.js'
 import { powStaged, unaryStaged, vectorKernel } from './wasm/functions.js'
 import { matmulStaged } from './wasm/matmul.js'
-import { adamStaged, sgdStaged } from './wasm/optimizers.js'
+import { adamStaged, momentumStaged, sgdStaged } from './wasm/optimizers.js'
 import { extremeStaged, pairwiseStaged, rowFits, rowsIntoStaged } from './wasm/reductions.js'
 import { staging } from './wasm/staging.js'
 
@@ -121,6 +121,18 @@ export const portableKernel: Kernel = Object.freeze<Kernel>({
     if (memory === null) return plainKernel.sgdStep(w, wo, g, go, out, oo, n, lr, weightDecay)
     const x = w as Float64Array | Float32Array
     sgdStaged(memory, x, wo, g as typeof x, go, out as typeof x, oo, n, lr, weightDecay)
+  },
+
+  momentumStep(w, wo, g, go, v, vo, outW, outWo, outV, outVo, n, numbers) {
+    const memory =
+      n >= ELEMENTS_MIN && (w instanceof Float64Array || w instanceof Float32Array) ? staging() : null
+    if (memory === null) {
+      return plainKernel.momentumStep(w, wo, g, go, v, vo, outW, outWo, outV, outVo, n, numbers)
+    }
+    const x = w as Float64Array | Float32Array
+    const [gx, vx] = [g as typeof x, v as typeof x]
+    const [outX, outVx] = [outW as typeof x, outV as typeof x]
+    momentumStaged(memory, x, wo, gx, go, vx, vo, outX, outWo, outVx, outVo, n, numbers)
   },
 
   adamStep(w, wo, g, go, m, mo, v, vo, outW, outWo, outM, outMo, outV, outVo, n, numbers) {

@@ -180,6 +180,25 @@ export interface Kernel {
   ): void
 
   /**
+   * With d = g + weightDecay·w: outV = momentum·v + fresh·d, and outW = w − lr·outV, with nesterov w − lr·(d + momentum·outV),
+   * where outV counts as it is before it is rounded. Computed in float64 and rounded once when it is stored.
+   */
+  momentumStep(
+    w: TypedArray,
+    wOffset: number,
+    g: TypedArray,
+    gOffset: number,
+    v: TypedArray,
+    vOffset: number,
+    outW: TypedArray,
+    outWOffset: number,
+    outV: TypedArray,
+    outVOffset: number,
+    count: number,
+    numbers: MomentumNumbers,
+  ): void
+
+  /**
    * With d = g + decay·w: outM = beta1·m + fresh1·d, outV = beta2·v + (fresh2·d)·d, and
    * outW = w·keep − (size·outM) / (√outV / correction + eps), where outM and outV count as they are before they
    * are rounded. Computed in float64 and rounded once when it is stored.
@@ -202,6 +221,16 @@ export interface Kernel {
     count: number,
     numbers: AdamNumbers,
   ): void
+}
+
+/** What a step with momentum knows before it sees an element. */
+export interface MomentumNumbers {
+  readonly lr: number
+  readonly momentum: number
+  /** 1 − dampening */
+  readonly fresh: number
+  readonly weightDecay: number
+  readonly nesterov: boolean
 }
 
 /** What a step of Adam knows before it sees an element. */

@@ -12,6 +12,10 @@ import '../../src/functions/methods.js'
 import { grad } from '../../src/graph/backward.js'
 import { createFunc, registeredFuncs } from '../../src/graph/registry.js'
 import { Variable } from '../../src/graph/variable.js'
+import '../../src/optim/adam.js'
+import '../../src/optim/adaptive.js'
+import '../../src/optim/clip-grad-norm.js'
+import '../../src/optim/sgd.js'
 
 /**
  * The kernel id promises these bits, forward and backward: tapes recorded with them are replayed for ever. A change is a new

@@ -1,7 +1,7 @@
 /**
  * Steps of optimizers through staging memory, in pieces that stay in the second cache.
  */
-import type { AdamNumbers } from '../primitives.js'
+import type { AdamNumbers, MomentumNumbers } from '../primitives.js'
 import { copyIn, copyOut, STAGE, type Staging } from './staging.js'
 
 type Floats = Float64Array | Float32Array
@@ -33,6 +33,42 @@ export function sgdStaged(
     copyIn(g, go + done, some, heap, atG / bytes)
     compute(atW, atG, some, lr, weightDecay)
     copyOut(heap, atW / bytes, some, out, oo + done)
+  }
+}
+
+/** Arguments as `Kernel.momentumStep`. */
+export function momentumStaged(
+  memory: Staging,
+  w: Floats,
+  wo: number,
+  g: Floats,
+  go: number,
+  v: Floats,
+  vo: number,
+  outW: Floats,
+  outWo: number,
+  outV: Floats,
+  outVo: number,
+  count: number,
+  numbers: MomentumNumbers,
+): void {
+  const wide = w instanceof Float64Array
+  const bytes = wide ? 8 : 4
+  const heap = wide ? memory.float64 : memory.float32
+  const compute = wide ? memory.run.momentumStep64 : memory.run.momentumStep32
+  const { lr, momentum, fresh, weightDecay } = numbers
+  const nesterov = numbers.nesterov ? 1 : 0
+  const atW = STAGE
+  const atG = atW + PIECE * bytes
+  const atV = atG + PIECE * bytes
+  for (let done = 0; done < count; done += PIECE) {
+    const some = Math.min(PIECE, count - done)
+    copyIn(w, wo + done, some, heap, atW / bytes)
+    copyIn(g, go + done, some, heap, atG / bytes)
+    copyIn(v, vo + done, some, heap, atV / bytes)
+    compute(atW, atG, atV, some, lr, momentum, fresh, weightDecay, nesterov)
+    copyOut(heap, atW / bytes, some, outW, outWo + done)
+    copyOut(heap, atV / bytes, some, outV, outVo + done)
   }
 }
 

@@ -59,6 +59,18 @@ type Arithmetic = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum' | 'gate'
 
 type SGD = (w: number, g: number, count: number, lr: number, weightDecay: number) => void
 
+type Momentum = (
+  w: number,
+  g: number,
+  v: number,
+  count: number,
+  lr: number,
+  momentum: number,
+  fresh: number,
+  weightDecay: number,
+  nesterov: number,
+) => void
+
 type Adam = (w: number, g: number, m: number, v: number, count: number, ...numbers: AdamArguments) => void
 
 /** The numbers of `AdamNumbers` in the order written there. */
@@ -79,6 +91,8 @@ export interface WasmExports
   pairwiseSum32(at: number, count: number): number
   sgdStep64: SGD
   sgdStep32: SGD
+  momentumStep64: Momentum
+  momentumStep32: Momentum
   adamStep64: Adam
   adamStep32: Adam
 }

@@ -170,6 +170,15 @@ describe.each([Float64Array, Float32Array])('both kernels agree bit for bit in %
         both(Type, n, `sgdStep of ${n}`, (kernel, out, to) =>
           kernel.sgdStep(w, at, g, 0, out, to, n, 0.1, 0.5),
         )
+        for (const nesterov of [false, true]) {
+          for (const picked of [0, 1]) {
+            both(Type, n, `momentumStep of ${n}, result ${picked}`, (kernel, out, to) => {
+              const [x, y] = [0, 1].map((i) => (i === picked ? out : new Type(n + to))) as [Floats, Floats]
+              const numbers = { lr: 0.1, momentum: 0.9, fresh: 0.8, weightDecay: 0.01, nesterov }
+              kernel.momentumStep(w, at, g, 0, v, at, x, to, y, to, n, numbers)
+            })
+          }
+        }
         for (const picked of [0, 1, 2]) {
           both(Type, n, `adamStep of ${n}, result ${picked}`, (kernel, out, to) => {
             const outs = [0, 1, 2].map((i) => (i === picked ? out : new Type(n + to)))

@@ -32,6 +32,38 @@ export function sgdStep32(w: usize, g: usize, count: usize, lr: f64, weightDecay
   }
 }
 
+@inline function climbed(d: v128, velocity: v128, momentum: v128, nesterov: bool): v128 {
+  return nesterov ? add(d, mul(momentum, velocity)) : velocity
+}
+
+export function momentumStep64(
+  w: usize, g: usize, v: usize, count: usize,
+  lr: f64, momentum: f64, fresh: f64, weightDecay: f64, nesterov: bool,
+): void {
+  const m = f64x2.splat(momentum)
+  for (const end = w + (count << 3); w < end; w += 16, g += 16, v += 16) {
+    const x = v128.load(w)
+    const d = add(v128.load(g), mul(f64x2.splat(weightDecay), x))
+    const velocity = add(mul(m, v128.load(v)), mul(f64x2.splat(fresh), d))
+    v128.store(v, velocity)
+    v128.store(w, sub(x, mul(f64x2.splat(lr), climbed(d, velocity, m, nesterov))))
+  }
+}
+
+export function momentumStep32(
+  w: usize, g: usize, v: usize, count: usize,
+  lr: f64, momentum: f64, fresh: f64, weightDecay: f64, nesterov: bool,
+): void {
+  const m = f64x2.splat(momentum)
+  for (const end = w + (count << 2); w < end; w += 8, g += 8, v += 8) {
+    const x = widened(w)
+    const d = add(widened(g), mul(f64x2.splat(weightDecay), x))
+    const velocity = add(mul(m, widened(v)), mul(f64x2.splat(fresh), d))
+    narrowed(v, velocity)
+    narrowed(w, sub(x, mul(f64x2.splat(lr), climbed(d, velocity, m, nesterov))))
+  }
+}
+
 /** The new mean, the new square, and the new parameter of the two. */
 @inline function meanOf(m: v128, d: v128, beta1: v128, fresh1: v128): v128 {
   return add(mul(beta1, m), mul(fresh1, d))
