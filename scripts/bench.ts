@@ -21,6 +21,7 @@ import { collectGarbage, type Effort, type Workload } from './bench/workload.js'
 
 const USAGE = `npm run bench -- [options]
   --quick          under a minute, rougher
+  --group NAME     only one of calls, training, products, functions, cold
   --only PATTERN   only the workloads whose names this regular expression finds
   --json FILE      write what was measured as JSON
   --save NAME      keep it as a baseline, scripts/bench/baselines/NAME.json
@@ -44,6 +45,7 @@ function parsed() {
   return parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
+      group: { type: 'string' },
       only: { type: 'string' },
       json: { type: 'string' },
       save: { type: 'string' },
@@ -54,20 +56,24 @@ function parsed() {
 }
 
 async function main(): Promise<void> {
-  const { quick, only, json, save, compare, help } = options()
+  const { quick, group, only, json, save, compare, help } = options()
   if (help) {
     process.stdout.write(`${USAGE}\n`)
     return
   }
   const before = compare === undefined ? null : baselineOf(compare)
   const pattern = new RegExp(only ?? '')
-  const workloads = [
-    ...callWorkloads,
-    ...trainingWorkloads,
-    ...matrixWorkloads,
-    ...functionWorkloads(quick),
-    coldWorkload(quick),
-  ].filter(({ name }) => pattern.test(name))
+  const groups: Record<string, readonly Workload[]> = {
+    calls: callWorkloads,
+    training: trainingWorkloads,
+    products: matrixWorkloads,
+    functions: functionWorkloads(quick),
+    cold: [coldWorkload(quick)],
+  }
+  const chosen = group === undefined ? Object.values(groups).flat() : groups[group]
+  if (chosen === undefined)
+    throw new Mistake(`no group "${group}"; there are ${Object.keys(groups).join(', ')}`)
+  const workloads = chosen.filter(({ name }) => pattern.test(name))
   if (workloads.length === 0) throw new Mistake(`no workload has a name that /${only}/ finds`)
 
   const effort: Effort = quick ? { targetMs: 30, quick } : { targetMs: 100, quick }
@@ -115,12 +121,13 @@ async function measure(
   for (let round = 0; round <= rounds; round++) {
     const warming = round === 0
     say(warming ? 'warming up' : `round ${round} of ${rounds}, ${seconds(from)} s`)
-    const { targetMs } = effort
-    for (const { name, once, run } of workloads) {
+    for (const { name, once, mostMs, mostRounds, run } of workloads) {
+      if (round > (mostRounds ?? rounds)) continue
+      const targetMs = Math.min(effort.targetMs, mostMs ?? effort.targetMs)
       if (once === true && round !== rounds) continue
       if (once === true) say(`${name}, ${seconds(from)} s`)
       collectGarbage()
-      const samples = await run(effort)
+      const samples = await run({ ...effort, targetMs })
       if (!warming) results.add(name, samples)
       for (const peer of peers) {
         const theirs = await peer.ask(name, targetMs)

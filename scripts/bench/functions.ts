@@ -1,47 +1,176 @@
-// What single functions cost, bare, by size; and matrix products.
+// What every function costs, bare, float64, by the number of elements; peers know them by the same names and use the same
+// shapes. And matrix products.
 import * as gradtape from 'gradtape'
-import { constant, matmul, ndarray, Variable } from 'gradtape'
-import { nsOf, OURS, randomArray, type Workload } from './workload.js'
+import { constant, matmul, type NDArray, ndarray, Variable } from 'gradtape'
+import { nsOf, OURS, randomArray, type Sample, type Workload } from './workload.js'
 
-/** Functions of one operand, and of two of the same shape; peers know them by the same names. */
-const UNARY = 'neg abs square sqrt exp log sin cos tanh relu sigmoid softplus gelu sum mean max'.split(' ')
-const BINARY = 'add sub mul div'.split(' ')
-const SIZES = [1, 100, 10_000]
+const SIZES = [1, 100, 10_000, 1_000_000]
 const SIZES_QUICK = [1, 10_000]
 const MATRICES = [32, 128, 256]
+/** There are hundreds of these, and all of them together shall take two minutes. */
+const MOST_MS = 10
+const MOST_ROUNDS = 3
 
-type Apply = (...operands: Variable[]) => Variable
+interface Subject {
+  /** Made for a number of elements; square matrices have as many. */
+  readonly operands: (size: number) => readonly NDArray[]
+  readonly apply: (...xs: Variable[]) => Variable
+  /** The size from which, and up to which, there is such a call or it takes no more than a moment. */
+  readonly least?: number
+  readonly most?: number
+}
+
+type Apply = Subject['apply']
+
+const made = new Map<string, NDArray>()
+
+/** Numbers from 0.1 to 0.9, where every function is smooth; made once, because a million of them take longer than most calls. */
+function numbers(seed: number, ...shape: number[]): NDArray {
+  const key = `${seed}: ${shape}`
+  const known = made.get(key)
+  if (known !== undefined) return known
+  const size = shape.reduce((product, extent) => product * extent, 1)
+  const array = ndarray(randomArray(size, seed, 0.1, 0.9), { shape })
+  made.set(key, array)
+  return array
+}
+
+function indices(below: number, size: number): NDArray {
+  return ndarray(
+    randomArray(size, 5, 0, below).map((value) => Math.floor(value)),
+    { dtype: 'int32' },
+  )
+}
+
+const side = (size: number) => Math.round(Math.sqrt(size))
+const row = (size: number) => [numbers(1, size)]
+const rows = (size: number) => [numbers(1, size), numbers(2, size)]
+const matrix = (size: number) => [numbers(1, side(size), side(size))]
+const normalized = (size: number) => [
+  numbers(1, side(size), side(size)),
+  numbers(2, side(size)),
+  numbers(3, side(size)),
+]
+/** Images of four channels. */
+const images = (size: number) => numbers(1, size > 100_000 ? 10 : 1, 4, ...square(size))
+const square = (size: number) => {
+  const edge = side(size / (size > 100_000 ? 40 : 4))
+  return [edge, edge]
+}
+
+function named(names: string, operands: Subject['operands']): Record<string, Subject> {
+  const functions = gradtape as unknown as Record<string, Apply>
+  return Object.fromEntries(
+    names.split(' ').map((name) => {
+      const apply = functions[name]
+      if (apply === undefined) throw new Error(`gradtape has no function ${name}`)
+      return [name, { operands, apply: (...xs: Variable[]) => apply(...xs) }]
+    }),
+  )
+}
+
+const SUBJECTS: Record<string, Subject> = {
+  ...named('neg abs sign floor square sqrt exp expm1 log log1p sin cos tanh', row),
+  ...named('relu leakyRelu sigmoid softplus gelu erf sum mean max min prod std norm logSumExp argmax', row),
+  ...named('add sub mul div maximum minimum pow less meanSquaredError', rows),
+  ...named('softmax logSoftmax transpose', matrix),
+  // PyTorch differentiates it by the predictions alone.
+  binaryCrossEntropy: {
+    operands: rows,
+    apply: (p, t) => gradtape.binaryCrossEntropy(p as Variable, (t as Variable).data),
+  },
+  clip: { operands: row, apply: (x) => gradtape.clip(x as Variable, { min: 0.3, max: 0.6 }) },
+  cumsum: { operands: row, apply: (x) => gradtape.cumsum(x as Variable, { axis: 0 }) },
+  where: {
+    operands: rows,
+    apply: (a, b) =>
+      gradtape.where(gradtape.less(a as Variable, b as Variable), a as Variable, b as Variable),
+  },
+  'sum of rows': { operands: matrix, apply: (x) => gradtape.sum(x as Variable, { axis: 1 }) },
+  'sum of columns': { operands: matrix, apply: (x) => gradtape.sum(x as Variable, { axis: 0 }) },
+  'max of rows': { operands: matrix, apply: (x) => gradtape.max(x as Variable, { axis: 1 }) },
+  'add a row': {
+    operands: (size) => [numbers(1, side(size), side(size)), numbers(2, side(size))],
+    apply: (a, b) => gradtape.add(a as Variable, b as Variable),
+  },
+  'mul a column': {
+    operands: (size) => [numbers(1, side(size), side(size)), numbers(2, side(size), 1)],
+    apply: (a, b) => gradtape.mul(a as Variable, b as Variable),
+  },
+  concat: { operands: rows, apply: (a, b) => gradtape.concat([a as Variable, b as Variable]) },
+  slice: {
+    operands: matrix,
+    apply: (x) => gradtape.slice(x as Variable, [null, [null, null, 2]]),
+  },
+  take: {
+    operands: (size) => [numbers(1, side(size), side(size)), indices(side(size), side(size))],
+    apply: (x, i) => gradtape.take(x as Variable, i as Variable),
+  },
+  softmaxCrossEntropy: {
+    operands: (size) => [numbers(1, side(size), side(size)), indices(side(size), side(size))],
+    apply: (x, i) => gradtape.softmaxCrossEntropy(x as Variable, i as Variable),
+  },
+  ...named('layerNorm', normalized),
+  batchNorm: { ...(named('batchNorm', normalized).batchNorm as Subject), least: 100 },
+  dropout: {
+    operands: row,
+    apply: (x) => gradtape.dropout(x as Variable, { p: 0.5, seed: 1, counter: 1 }),
+  },
+  matmul: {
+    operands: (size) => [numbers(1, side(size), side(size)), numbers(2, side(size), side(size))],
+    apply: (a, b) => matmul(a as Variable, b as Variable),
+    most: 10_000,
+  },
+  linear: {
+    operands: (size) => [numbers(1, side(size), side(size)), numbers(2, side(size), 10), numbers(3, 10)],
+    apply: (x, w, b) => gradtape.linear(x as Variable, w as Variable, b as Variable),
+  },
+  conv2d: {
+    operands: (size) => [images(size), numbers(2, 8, 4, 3, 3)],
+    apply: (x, w) => gradtape.conv2d(x as Variable, w as Variable, undefined, { padding: 1 }),
+    least: 100,
+  },
+  maxPool2d: {
+    operands: (size) => [images(size)],
+    apply: (x) => gradtape.maxPool2d(x as Variable, { kernel: 2 }),
+    least: 100,
+  },
+  averagePool2d: {
+    operands: (size) => [images(size)],
+    apply: (x) => gradtape.averagePool2d(x as Variable, { kernel: 2 }),
+    least: 100,
+  },
+}
 
 export function functionWorkloads(quick: boolean): Workload[] {
   const sizes = quick ? SIZES_QUICK : SIZES
-  return [...UNARY, ...BINARY].flatMap((name) => sizes.map((size) => functionWorkload(name, size)))
+  return Object.entries(SUBJECTS).flatMap(([name, subject]) =>
+    sizes
+      .filter((size) => size >= (subject.least ?? 1) && size <= (subject.most ?? size))
+      .map((size) => ({
+        name: `${name} of ${size}`,
+        mostMs: MOST_MS,
+        mostRounds: MOST_ROUNDS,
+        run: ({ targetMs }) => measured(subject, size, targetMs),
+      })),
+  )
 }
 
-function functionWorkload(name: string, size: number): Workload {
-  return {
-    name: `${name} of ${size}`,
-    run: ({ targetMs }) => {
-      const apply = (gradtape as unknown as Record<string, Apply>)[name]
-      if (apply === undefined) throw new Error(`gradtape has no function ${name}`)
-      const operands = (BINARY.includes(name) ? [1, 2] : [1]).map(
-        (seed) => new Variable(randomArray(size, seed, 0.1, 2)),
-      )
-      const gradient = constant(apply(...operands).data)
-      let y = apply(...operands)
-      const forward = nsOf(targetMs / 2, () => {
-        y = apply(...operands)
-      })
-      const both = nsOf(targetMs / 2, () => {
-        y = apply(...operands)
-        y.backward({ gradient })
-        for (const operand of operands) operand.clearGrad()
-      })
-      return [
-        { who: OURS, measure: 'forward', unit: 'ns/call', value: forward },
-        { who: OURS, measure: 'forward + backward', unit: 'ns/call', value: both },
-      ]
-    },
-  }
+function measured({ operands, apply }: Subject, size: number, targetMs: number): Sample[] {
+  const xs = operands(size).map((array) => new Variable(array))
+  let y = apply(...xs)
+  const forward = nsOf(targetMs / 2, () => {
+    y = apply(...xs)
+  })
+  const samples: Sample[] = [{ who: OURS, measure: 'forward', unit: 'ns/call', value: forward }]
+  if (!y.requiresGrad) return samples
+  const gradient = constant(apply(...xs).data)
+  const both = nsOf(targetMs / 2, () => {
+    y = apply(...xs)
+    y.backward({ gradient })
+    for (const x of xs) x.clearGrad()
+  })
+  return [...samples, { who: OURS, measure: 'forward + backward', unit: 'ns/call', value: both }]
 }
 
 export const matrixWorkloads: Workload[] = MATRICES.flatMap((size) =>

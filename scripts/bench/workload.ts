@@ -24,6 +24,10 @@ export interface Workload {
   name: string
   /** Too long to be repeated as often as the others. */
   once?: boolean
+  /** How long one measurement may take at most, for works of which there are many. */
+  mostMs?: number
+  /** In how many rounds, likewise. */
+  mostRounds?: number
   run(effort: Effort): readonly Sample[] | Promise<readonly Sample[]>
 }
 

@@ -13,7 +13,13 @@
 import type { TypedArray } from './dtype.js'
 import { plainKernel } from './plain-kernel.js'
 import type { Kernel } from './primitives.js'
-import { binaryStaged, rowwiseStaged, softmaxFits, softmaxStaged } from './wasm/arithmetic.js'
+import {
+  binaryStaged,
+  columnwiseStaged,
+  rowwiseStaged,
+  softmaxFits,
+  softmaxStaged,
+} from './wasm/arithmetic.js'
 import { powStaged, unaryStaged, vectorKernel } from './wasm/functions.js'
 import { matmulStaged } from './wasm/matmul.js'
 import { adamStaged, momentumStaged, sgdStaged } from './wasm/optimizers.js'
@@ -54,6 +60,8 @@ export const portableKernel: Kernel = Object.freeze<Kernel>({
             if (binaryStaged(memory, op, a, ao, aStep, y, bo, bStep, z, oo, count)) return
           } else if (aStep === 1 && br === 0 && bc === 1) {
             if (rowwiseStaged(memory, op, rows, columns, a, ao, y, bo, z, oo)) return
+          } else if (aStep === 1 && br === 1 && bc === 0) {
+            if (columnwiseStaged(memory, op, rows, columns, a, ao, y, bo, z, oo)) return
           }
         }
       }

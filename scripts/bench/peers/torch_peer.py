@@ -17,13 +17,83 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 torch.set_num_threads(1)
 
+
+
+def side(size):
+    return round(math.sqrt(size))
+
+
+def row(size):
+    return [numbers(size)]
+
+
+def rows(size):
+    return [numbers(size), numbers(size)]
+
+
+def matrix(size):
+    return [numbers(side(size), side(size))]
+
+
+def normalized(size):
+    return [numbers(side(size), side(size)), numbers(side(size)), numbers(side(size))]
+
+
+def labelled(size):
+    return [numbers(side(size), side(size)), torch.randint(0, side(size), (side(size),))]
+
+
+def images(size):
+    batch = 10 if size > 100_000 else 1
+    edge = side(size / (4 * batch))
+    return numbers(batch, 4, edge, edge)
+
+
+def numbers(*shape):
+    return torch.empty(*shape, dtype=torch.float64).uniform_(0.1, 0.9).requires_grad_()
+
+
+# The operands for a number of elements, and the call; shapes as in ../functions.ts.
 FUNCTIONS = {
-    "neg": torch.neg, "abs": torch.abs, "square": torch.square, "sqrt": torch.sqrt, "exp": torch.exp, "log": torch.log,
-    "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid,
-    "softplus": functional.softplus, "gelu": functional.gelu, "sum": torch.sum, "mean": torch.mean, "max": torch.max,
-    "add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div,
+    **{name: (row, getattr(torch, name)) for name in (
+        "neg abs sign floor square sqrt exp expm1 log log1p sin cos tanh relu sigmoid erf sum mean max min prod norm "
+        "argmax").split()},
+    "std": (row, lambda x: torch.std(x, unbiased=False)),
+    **{name: (rows, getattr(torch, other)) for name, other in {
+        "add": "add", "sub": "sub", "mul": "mul", "div": "div", "pow": "pow", "maximum": "maximum", "minimum": "minimum",
+        "less": "less"}.items()},
+    "leakyRelu": (row, functional.leaky_relu),
+    "softplus": (row, functional.softplus),
+    "gelu": (row, functional.gelu),
+    "logSumExp": (row, lambda x: torch.logsumexp(x, 0)),
+    "meanSquaredError": (rows, functional.mse_loss),
+    "binaryCrossEntropy": (lambda size: [numbers(size), numbers(size).detach()], functional.binary_cross_entropy),
+    "softmax": (matrix, lambda x: torch.softmax(x, -1)),
+    "logSoftmax": (matrix, lambda x: torch.log_softmax(x, -1)),
+    "transpose": (matrix, lambda x: x.t().contiguous()),
+    "clip": (row, lambda x: torch.clamp(x, 0.3, 0.6)),
+    "cumsum": (row, lambda x: torch.cumsum(x, 0)),
+    "where": (rows, lambda a, b: torch.where(a < b, a, b)),
+    "sum of rows": (matrix, lambda x: torch.sum(x, 1)),
+    "sum of columns": (matrix, lambda x: torch.sum(x, 0)),
+    "max of rows": (matrix, lambda x: torch.amax(x, 1)),
+    "add a row": (lambda size: [numbers(side(size), side(size)), numbers(side(size))], torch.add),
+    "mul a column": (lambda size: [numbers(side(size), side(size)), numbers(side(size), 1)], torch.mul),
+    "concat": (rows, lambda a, b: torch.cat((a, b))),
+    "slice": (matrix, lambda x: x[:, ::2].contiguous()),
+    "take": (labelled, lambda x, i: x[i]),
+    "softmaxCrossEntropy": (labelled, functional.cross_entropy),
+    "layerNorm": (normalized, lambda x, gamma, beta: functional.layer_norm(x, gamma.shape, gamma, beta)),
+    "batchNorm": (normalized, lambda x, gamma, beta: functional.batch_norm(x, None, None, gamma, beta, training=True)),
+    "dropout": (row, functional.dropout),
+    "matmul": (lambda size: matrix(size) + matrix(size), torch.matmul),
+    "linear": (
+        lambda size: [numbers(side(size), side(size)), numbers(side(size), 10), numbers(10)],
+        lambda x, w, b: torch.addmm(b, x, w)),
+    "conv2d": (lambda size: [images(size), numbers(8, 4, 3, 3)], lambda x, w: functional.conv2d(x, w, padding=1)),
+    "maxPool2d": (lambda size: [images(size)], lambda x: functional.max_pool2d(x, 2)),
+    "averagePool2d": (lambda size: [images(size)], lambda x: functional.avg_pool2d(x, 2)),
 }
-BINARY = {"add", "sub", "mul", "div"}
 
 
 def ns_of(target_ms, work):
@@ -123,17 +193,21 @@ def by_hand(step, parameters, folder, target_ms):
 
 
 def function(name, size, target_ms):
-    apply = FUNCTIONS[name]
-    operands = [torch.empty(size, dtype=torch.float64).uniform_(0.1, 2).requires_grad_() for _ in range(1 + (name in BINARY))]
-    gradient = torch.ones_like(apply(*operands))
+    make, apply = FUNCTIONS[name]
+    operands = make(size)
+    leaves = [each for each in operands if each.requires_grad]
+    y = apply(*operands)
+    found = [("forward", "ns/call", ns_of(target_ms / 2, lambda: apply(*operands)))]
+    if not y.requires_grad:
+        return found
+    gradient = torch.ones_like(y)
 
     def both():
         apply(*operands).backward(gradient)
-        for operand in operands:
-            operand.grad = None
+        for leaf in leaves:
+            leaf.grad = None
 
-    forward = ns_of(target_ms / 2, lambda: apply(*operands))
-    return [("forward", "ns/call", forward), ("forward + backward", "ns/call", ns_of(target_ms / 2, both))]
+    return found + [("forward + backward", "ns/call", ns_of(target_ms / 2, both))]
 
 
 def product(size, dtype, target_ms):
@@ -154,7 +228,7 @@ def answer(work, target_ms):
     found = re.fullmatch(r"matmul (\d+)×\d+ (float\d+)", work)
     if found:
         return product(int(found[1]), getattr(torch, found[2]), target_ms)
-    found = re.fullmatch(r"(\w+) of (\d+)", work)
+    found = re.fullmatch(r"([\w ]+) of (\d+)", work)
     if found and found[1] in FUNCTIONS:
         return function(found[1], int(found[2]), target_ms)
     return []

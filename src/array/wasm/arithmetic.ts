@@ -3,7 +3,16 @@
  * faster than one loop of plain JavaScript.
  */
 import type { BinaryOp } from '../primitives.js'
-import { copyIn, copyOut, type Pairs, STAGE, STAGE_END, type Staging, type WasmExports } from './staging.js'
+import {
+  type Columns,
+  copyIn,
+  copyOut,
+  type Pairs,
+  STAGE,
+  STAGE_END,
+  type Staging,
+  type WasmExports,
+} from './staging.js'
 
 type Floats = Float64Array | Float32Array
 
@@ -67,9 +76,62 @@ export function binaryStaged(
   return true
 }
 
+/** As `pairsKernel`, for a second operand with one element a row. */
+function columnsKernel(run: WasmExports, op: BinaryOp, wide: boolean): Columns | null {
+  switch (op) {
+    case 'add':
+      return wide ? run.addColumns64 : run.addColumns32
+    case 'sub':
+      return wide ? run.subColumns64 : run.subColumns32
+    case 'mul':
+      return wide ? run.mulColumns64 : run.mulColumns32
+    case 'div':
+      return wide ? run.divColumns64 : run.divColumns32
+    case 'maximum':
+      return wide ? run.maximumColumns64 : run.maximumColumns32
+    case 'minimum':
+      return wide ? run.minimumColumns64 : run.minimumColumns32
+    case 'pow':
+      return null
+  }
+}
+
+/**
+ * out[r, c] = op(a[r, c], b[r]) over contiguous rows of a and out; the elements of b lie side by side. Returns whether it was
+ * done: rows must be short enough to be staged.
+ */
+export function columnwiseStaged(
+  memory: Staging,
+  op: BinaryOp,
+  rows: number,
+  columns: number,
+  a: Floats,
+  aOffset: number,
+  b: Floats,
+  bOffset: number,
+  out: Floats,
+  outOffset: number,
+): boolean {
+  const wide = a instanceof Float64Array
+  const bytes = wide ? 8 : 4
+  const compute = columnsKernel(memory.run, op, wide)
+  if (compute === null || columns > PIECE) return false
+  const heap = wide ? memory.float64 : memory.float32
+  const [at, second] = [STAGE / bytes, SECOND / bytes]
+  const most = Math.floor(PIECE / columns)
+  for (let r = 0; r < rows; r += most) {
+    const some = Math.min(most, rows - r)
+    copyIn(a, aOffset + r * columns, some * columns, heap, at)
+    copyIn(b, bOffset + r, some, heap, second)
+    compute(STAGE, SECOND, some, columns * bytes)
+    copyOut(heap, at, some * columns, out, outOffset + r * columns)
+  }
+  return true
+}
+
 /**
  * out[r, c] = op(a[r, c], b[c]): one row of b meets all rows of a. Returns whether it was done: rows must be short
- * enough to be staged, and a whole number of vectors.
+ * enough to be staged.
  */
 export function rowwiseStaged(
   memory: Staging,
@@ -86,7 +148,7 @@ export function rowwiseStaged(
   const wide = a instanceof Float64Array
   const bytes = wide ? 8 : 4
   const compute = pairsKernel(memory.run, op, wide)
-  if (compute === null || columns > PIECE || (columns * bytes) % 16 !== 0) return false
+  if (compute === null || columns > PIECE) return false
   const heap = wide ? memory.float64 : memory.float32
   const [at, second] = [STAGE / bytes, SECOND / bytes]
   const most = Math.floor(PIECE / columns)

@@ -28,6 +28,9 @@ type Product = (
 /** a = op(a, b) over rows of `bytes` each, of which b has only one when `bStep` is 0. */
 export type Pairs = (a: number, b: number, rows: number, bytes: number, bStep: number) => void
 
+/** a[r, c] = op(a[r, c], b[r]) over rows of `bytes` each. */
+export type Columns = (a: number, b: number, rows: number, bytes: number) => void
+
 type Rows = (at: number, rows: number, columns: number, spare: number) => void
 
 /** out[c] = op(out[c], x[r, c]), row by row. */
@@ -55,7 +58,7 @@ type Functions =
   | 'sqrt'
   | 'reciprocal'
 
-type Arithmetic = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum' | 'gate'
+type Arithmetic = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum'
 
 type SGD = (w: number, g: number, count: number, lr: number, weightDecay: number) => void
 
@@ -78,7 +81,8 @@ type AdamArguments = [number, number, number, number, number, number, number, nu
 
 export interface WasmExports
   extends Record<`${Functions}${64 | 32}`, InPlace>,
-    Record<`${Arithmetic}${64 | 32}`, Pairs>,
+    Record<`${Arithmetic | 'gate'}${64 | 32}`, Pairs>,
+    Record<`${Arithmetic}Columns${64 | 32}`, Columns>,
     Record<`${'softmax' | 'logSoftmax'}${64 | 32}`, Rows>,
     Record<`${'add' | 'mul' | 'max' | 'min'}Rows${64 | 32}`, RowsInto>,
     Record<`${'max' | 'min'}${64 | 32}`, Extreme> {

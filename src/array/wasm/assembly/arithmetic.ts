@@ -9,36 +9,63 @@ import {
   Sub64,
 } from './operations'
 
-/**
- * a[r, c] = op(a[r, c], b[r, c]) over contiguous rows of `bytes` each; `bStep` of 0 repeats one row of b. Rows that are
- * no whole number of vectors must come alone, as rows follow each other without a gap.
- */
-@inline function pairs<F>(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void {
+/** a[r, c] = op(a[r, c], b[r, c]) over contiguous rows of `bytes` each; `bStep` of 0 repeats one row of b. */
+@inline function pairs<F>(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize, wide: bool): void {
   for (let r: usize = 0; r < rows; r++, a += bytes, b += bStep) {
-    for (let i: usize = 0; i < bytes; i += 16) {
+    let i: usize = 0
+    for (const whole = bytes & ~15; i < whole; i += 16) {
       v128.store(a + i, changetype<F>(0).of(v128.load(a + i), v128.load(b + i)))
     }
+    for (; i < bytes; i += wide ? 8 : 4) one<F>(a + i, wide ? v128.load64_zero(b + i) : v128.load32_zero(b + i), wide)
   }
+}
+
+/** a[r, c] = op(a[r, c], b[r]) over contiguous rows of `bytes` each. */
+@inline function columns<F>(a: usize, b: usize, rows: usize, bytes: usize, wide: bool): void {
+  for (let r: usize = 0; r < rows; r++, a += bytes, b += wide ? 8 : 4) {
+    const y = wide ? v128.load64_splat(b) : v128.load32_splat(b)
+    let i: usize = 0
+    for (const whole = bytes & ~15; i < whole; i += 16) v128.store(a + i, changetype<F>(0).of(v128.load(a + i), y))
+    for (; i < bytes; i += wide ? 8 : 4) one<F>(a + i, y, wide)
+  }
+}
+
+@inline function one<F>(at: usize, y: v128, wide: bool): void {
+  if (wide) v128.store64_lane(at, changetype<F>(0).of(v128.load64_zero(at), y), 0)
+  else v128.store32_lane(at, changetype<F>(0).of(v128.load32_zero(at), y), 0)
 }
 
 @inline function singles<F>(at: usize, bytes: usize): void {
   for (const end = at + bytes; at < end; at += 16) v128.store(at, changetype<F>(0).of(v128.load(at)))
 }
 
-export function add64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Add64>(a, b, rows, bytes, bStep) }
-export function add32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Add32>(a, b, rows, bytes, bStep) }
-export function sub64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Sub64>(a, b, rows, bytes, bStep) }
-export function sub32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Sub32>(a, b, rows, bytes, bStep) }
-export function mul64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Mul64>(a, b, rows, bytes, bStep) }
-export function mul32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Mul32>(a, b, rows, bytes, bStep) }
-export function div64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Div64>(a, b, rows, bytes, bStep) }
-export function div32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Div32>(a, b, rows, bytes, bStep) }
-export function maximum64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Max64>(a, b, rows, bytes, bStep) }
-export function maximum32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Max32>(a, b, rows, bytes, bStep) }
-export function minimum64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Min64>(a, b, rows, bytes, bStep) }
-export function minimum32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Min32>(a, b, rows, bytes, bStep) }
-export function gate64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Gate64>(a, b, rows, bytes, bStep) }
-export function gate32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Gate32>(a, b, rows, bytes, bStep) }
+export function add64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Add64>(a, b, rows, bytes, bStep, true) }
+export function add32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Add32>(a, b, rows, bytes, bStep, false) }
+export function sub64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Sub64>(a, b, rows, bytes, bStep, true) }
+export function sub32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Sub32>(a, b, rows, bytes, bStep, false) }
+export function mul64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Mul64>(a, b, rows, bytes, bStep, true) }
+export function mul32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Mul32>(a, b, rows, bytes, bStep, false) }
+export function div64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Div64>(a, b, rows, bytes, bStep, true) }
+export function div32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Div32>(a, b, rows, bytes, bStep, false) }
+export function maximum64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Max64>(a, b, rows, bytes, bStep, true) }
+export function maximum32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Max32>(a, b, rows, bytes, bStep, false) }
+export function minimum64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Min64>(a, b, rows, bytes, bStep, true) }
+export function minimum32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Min32>(a, b, rows, bytes, bStep, false) }
+export function gate64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Gate64>(a, b, rows, bytes, bStep, true) }
+export function gate32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Gate32>(a, b, rows, bytes, bStep, false) }
+
+export function addColumns64(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Add64>(a, b, rows, bytes, true) }
+export function addColumns32(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Add32>(a, b, rows, bytes, false) }
+export function subColumns64(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Sub64>(a, b, rows, bytes, true) }
+export function subColumns32(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Sub32>(a, b, rows, bytes, false) }
+export function mulColumns64(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Mul64>(a, b, rows, bytes, true) }
+export function mulColumns32(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Mul32>(a, b, rows, bytes, false) }
+export function divColumns64(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Div64>(a, b, rows, bytes, true) }
+export function divColumns32(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Div32>(a, b, rows, bytes, false) }
+export function maximumColumns64(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Max64>(a, b, rows, bytes, true) }
+export function maximumColumns32(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Max32>(a, b, rows, bytes, false) }
+export function minimumColumns64(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Min64>(a, b, rows, bytes, true) }
+export function minimumColumns32(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Min32>(a, b, rows, bytes, false) }
 
 export function neg64(at: usize, count: usize): void { singles<Neg64>(at, count << 3) }
 export function neg32(at: usize, count: usize): void { singles<Neg32>(at, count << 2) }
