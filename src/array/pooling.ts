@@ -4,7 +4,7 @@
  */
 import { TapeError } from '../errors.js'
 import { type Pair, type Windowing, windowCount } from './convolution.js'
-import { isFloating } from './dtype.js'
+import { isFloating, type TypedArray } from './dtype.js'
 import { allocate, type NDArray } from './ndarray.js'
 import { formatShape, type Shape, sameShape } from './shape.js'
 
@@ -71,14 +71,16 @@ export function maxPool(x: NDArray, pooling: Pooling): NDArray {
   const shape = pooledShape(x.shape, pooling, 'maxPool2d')
   const out = allocate(x.dtype, Object.freeze(shape))
   const columns = x.shape[3]!
+  const { buffer: from, offset: start } = x
+  const { buffer: to, offset: first } = out
   eachWindow(x.shape, pooling, shape[2], shape[3], (place, base, top, bottom, left, right) => {
-    out.buffer[out.offset + place] = largest(x, base, columns, top, bottom, left, right)
+    to[first + place] = largest(from, start + base, columns, top, bottom, left, right)
   })
   return out
 }
 
 function largest(
-  x: NDArray,
+  from: TypedArray,
   base: number,
   columns: number,
   top: number,
@@ -88,7 +90,9 @@ function largest(
 ): number {
   let most = -Infinity
   for (let y = top; y < bottom; y++) {
-    for (let z = left; z < right; z++) most = Math.max(most, x.buffer[x.offset + base + y * columns + z]!)
+    for (let at = base + y * columns + left; at < base + y * columns + right; at++) {
+      most = Math.max(most, from[at]!)
+    }
   }
   return most
 }
@@ -102,8 +106,10 @@ function largest(
 export function maxPoolScatter(gy: NDArray, x: NDArray, pooling: Pooling): NDArray {
   const shape = requirePooled(gy, x.shape, pooling, 'maxPool2dScatter')
   const out = allocate(gy.dtype, x.shape)
+  const { buffer: from, offset: start } = gy
+  const { buffer: to, offset: first } = out
   eachMaximum(x, pooling, shape, (place, count, at) => {
-    out.buffer[out.offset + at]! += gy.buffer[gy.offset + place]! / count
+    to[first + at]! += from[start + place]! / count
   })
   return out
 }
@@ -123,8 +129,10 @@ export function maxPoolGather(g: NDArray, x: NDArray, pooling: Pooling): NDArray
   }
   const shape = pooledShape(x.shape, pooling, 'maxPool2dGather')
   const out = allocate(g.dtype, Object.freeze(shape))
+  const { buffer: from, offset: start } = g
+  const { buffer: to, offset: first } = out
   eachMaximum(x, pooling, shape, (place, count, at) => {
-    out.buffer[out.offset + place]! += g.buffer[g.offset + at]! / count
+    to[first + place]! += from[start + at]! / count
   })
   return out
 }
@@ -136,18 +144,27 @@ function eachMaximum(
   met: (place: number, count: number, at: number) => void,
 ): void {
   const columns = x.shape[3]!
-  const places: number[] = []
+  const { buffer: from, offset: start } = x
   eachWindow(x.shape, pooling, shape[2]!, shape[3]!, (place, base, top, bottom, left, right) => {
-    const most = largest(x, base, columns, top, bottom, left, right)
-    places.length = 0
+    const most = largest(from, start + base, columns, top, bottom, left, right)
+    // Most windows have their maximum once; then one more look finds it.
+    let count = 0
+    let last = 0
     for (let y = top; y < bottom; y++) {
-      for (let z = left; z < right; z++) {
-        const at = base + y * columns + z
-        const value = x.buffer[x.offset + at]!
-        if (value === most || Number.isNaN(value)) places.push(at)
+      for (let at = base + y * columns + left; at < base + y * columns + right; at++) {
+        const value = from[start + at]!
+        if (value !== most && value === value) continue
+        count++
+        last = at
       }
     }
-    for (const at of places) met(place, places.length, at)
+    if (count === 1) return met(place, 1, last)
+    for (let y = top; y < bottom; y++) {
+      for (let at = base + y * columns + left; at < base + y * columns + right; at++) {
+        const value = from[start + at]!
+        if (value === most || value !== value) met(place, count, at)
+      }
+    }
   })
 }
 
@@ -169,12 +186,15 @@ export function averagePool(x: NDArray, pooling: Pooling): NDArray {
   const out = allocate(from.dtype, Object.freeze(shape))
   const columns = x.shape[3]!
   const area = pooling.kernel[0] * pooling.kernel[1]
+  const { buffer, offset: start } = from
+  const { buffer: to, offset: first } = out
   eachWindow(x.shape, pooling, shape[2], shape[3], (place, base, top, bottom, left, right) => {
     let total = 0
     for (let y = top; y < bottom; y++) {
-      for (let z = left; z < right; z++) total += from.buffer[from.offset + base + y * columns + z]!
+      const row = start + base + y * columns
+      for (let at = row + left; at < row + right; at++) total += buffer[at]!
     }
-    out.buffer[out.offset + place] = total / area
+    to[first + place] = total / area
   })
   return out
 }
@@ -190,10 +210,14 @@ export function averagePoolScatter(gy: NDArray, pooling: Pooling, size: Pair): N
   const shape = requirePooled(gy, image, pooling, 'averagePool2dScatter')
   const out = allocate(gy.dtype, image)
   const area = pooling.kernel[0] * pooling.kernel[1]
+  const { buffer: from, offset: start } = gy
+  const { buffer: to, offset: first } = out
+  const columns = size[1]
   eachWindow(image, pooling, shape[2]!, shape[3]!, (place, base, top, bottom, left, right) => {
-    const share = gy.buffer[gy.offset + place]! / area
+    const share = from[start + place]! / area
     for (let y = top; y < bottom; y++) {
-      for (let z = left; z < right; z++) out.buffer[out.offset + base + y * size[1] + z]! += share
+      const row = first + base + y * columns
+      for (let at = row + left; at < row + right; at++) to[at]! += share
     }
   })
   return out

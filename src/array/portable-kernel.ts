@@ -15,6 +15,7 @@ import { plainKernel } from './plain-kernel.js'
 import type { Kernel } from './primitives.js'
 import {
   binaryStaged,
+  clipStaged,
   columnwiseStaged,
   rowwiseStaged,
   softmaxFits,
@@ -67,6 +68,14 @@ export const portableKernel: Kernel = Object.freeze<Kernel>({
       }
     }
     plainKernel.binary(op, rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo)
+  },
+
+  clip(x, xo, least, most, out, oo, n) {
+    const isFloat = x instanceof Float64Array || x instanceof Float32Array
+    const memory = n >= PAIRS_MIN && isFloat ? staging() : null
+    if (memory === null) return plainKernel.clip(x, xo, least, most, out, oo, n)
+    const z = x as Float64Array | Float32Array
+    clipStaged(memory, z, xo, least, most, out as typeof z, oo, n)
   },
 
   gate(y, yo, x, xo, out, oo, n) {

@@ -162,6 +162,29 @@ export function rowwiseStaged(
   return true
 }
 
+/** out[i] = min(max(x[i], least), most) for i < count. */
+export function clipStaged(
+  memory: Staging,
+  x: Floats,
+  xOffset: number,
+  least: number,
+  most: number,
+  out: Floats,
+  outOffset: number,
+  count: number,
+): void {
+  const wide = x instanceof Float64Array
+  const heap = wide ? memory.float64 : memory.float32
+  const compute = wide ? memory.run.clip64 : memory.run.clip32
+  const at = STAGE / (wide ? 8 : 4)
+  for (let done = 0; done < count; done += PIECE) {
+    const some = Math.min(PIECE, count - done)
+    copyIn(x, xOffset + done, some, heap, at)
+    compute(STAGE, some, least, most)
+    copyOut(heap, at, some, out, outOffset + done)
+  }
+}
+
 /** Whether a row and its exponentials fit into the memory, so that `softmaxStaged` can be asked. */
 export function softmaxFits(columns: number): boolean {
   return 16 * (columns + 4) <= STAGE_END - STAGE

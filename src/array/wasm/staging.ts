@@ -88,6 +88,8 @@ export interface WasmExports
     Record<`${'max' | 'min'}${64 | 32}`, Extreme> {
   readonly memory: { readonly buffer: ArrayBuffer }
   pow64(x: number, y: number, count: number): void
+  clip64(at: number, count: number, least: number, most: number): void
+  clip32(at: number, count: number, least: number, most: number): void
   pow32(x: number, y: number, count: number): void
   matmul64: Product
   matmul32: Product

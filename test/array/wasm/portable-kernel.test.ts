@@ -117,6 +117,18 @@ describe.each([Float64Array, Float32Array])('both kernels agree bit for bit in %
     )
   })
 
+  test('on bounds, whatever they are', () => {
+    const bound = fc.constantFrom(...SPECIAL, 0.1, -0.3)
+    check(
+      fc.property(count, offset, bound, bound, seed, (n, at, least, most, s) => {
+        const x = numbers(Type, n + at, s)
+        both(Type, n, `clip of ${n} to ${least}, ${most}`, (kernel, out, to) =>
+          kernel.clip(x, at, least, most, out, to, n),
+        )
+      }),
+    )
+  })
+
   test('on reductions and softmax', () => {
     check(
       fc.property(fc.constantFrom(...REDUCE), block, offset, seed, (op, [rows, columns], at, s) => {

@@ -79,3 +79,21 @@ export function sqrt64(at: usize, count: usize): void { singles<Sqrt64>(at, coun
 export function sqrt32(at: usize, count: usize): void { singles<Sqrt32>(at, count << 2) }
 export function reciprocal64(at: usize, count: usize): void { singles<Reciprocal64>(at, count << 3) }
 export function reciprocal32(at: usize, count: usize): void { singles<Reciprocal32>(at, count << 2) }
+
+/** min(max(x, least), most) in place, whole vectors; float32 beside bounds that are float64. */
+export function clip64(at: usize, count: usize, least: f64, most: f64): void {
+  const low = f64x2.splat(least)
+  const high = f64x2.splat(most)
+  for (const end = at + (count << 3); at < end; at += 16) {
+    v128.store(at, f64x2.min(f64x2.max(v128.load(at), low), high))
+  }
+}
+
+export function clip32(at: usize, count: usize, least: f64, most: f64): void {
+  const low = f64x2.splat(least)
+  const high = f64x2.splat(most)
+  for (const end = at + (count << 2); at < end; at += 8) {
+    const x = f64x2.promote_low_f32x4(v128.load64_zero(at))
+    v128.store64_lane(at, f32x4.demote_f64x2_zero(f64x2.min(f64x2.max(x, low), high)), 0)
+  }
+}
