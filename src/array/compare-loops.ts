@@ -1,6 +1,6 @@
 /**
- * The plain kernel's comparisons: any element type in, bytes of 0 and 1 out; and the choice by one. A comparison with NaN is
- * false, `notEqual` true.
+ * The plain kernel's comparisons: any element type in, bytes of 0 and 1 out. A comparison with NaN is false,
+ * `notEqual` true.
  */
 import type { TypedArray } from './dtype.js'
 import type { CompareOp } from './primitives.js'
@@ -43,17 +43,4 @@ export function compareLoop(
         break
     }
   }
-}
-
-/** Arguments as `Kernel.gate`. */
-export function gateLoop(
-  y: TypedArray,
-  yo: number,
-  x: TypedArray,
-  xo: number,
-  out: TypedArray,
-  oo: number,
-  n: number,
-): void {
-  for (let i = 0; i < n; i++) out[oo + i] = x[xo + i]! <= 0 ? 0 : y[yo + i]!
 }

@@ -1,7 +1,9 @@
-/** What passes where another array allows it. */
+/** Gradients of activations, each in one pass; what they are the gradients of is not known here. */
 import { TapeError } from '../errors.js'
+import { isFloating } from './dtype.js'
 import { kernel } from './kernel.js'
 import { allocate, type NDArray } from './ndarray.js'
+import type { SlopeOp } from './primitives.js'
 import { formatShape, sameShape } from './shape.js'
 
 /**
@@ -11,13 +13,37 @@ import { formatShape, sameShape } from './shape.js'
  * Throws   SHAPE_MISMATCH.
  */
 export function gateAboveZero(y: NDArray, x: NDArray): NDArray {
-  if (!sameShape(y.shape, x.shape)) {
-    throw new TapeError(
-      'SHAPE_MISMATCH',
-      `a gradient expected the shape of what it belongs to, got ${formatShape(y.shape)} for ${formatShape(x.shape)}`,
-    )
-  }
-  const out = allocate(y.dtype, y.shape, y.size)
-  kernel.gate(y.buffer, y.offset, x.buffer, x.offset, out.buffer, out.offset, y.size)
+  if (isFloating(y.dtype) && x.dtype === y.dtype) return slope('relu', y, x)
+  requireOneShape(y, x)
+  return y.map((value, i) => (x.buffer[x.offset + i]! <= 0 ? 0 : value))
+}
+
+/**
+ * (g·y)·(1 − y): the gradient of y = sigmoid(x).
+ *
+ * Shapes   g, y of one shape and one floating dtype.
+ * Throws   SHAPE_MISMATCH.
+ */
+export function sigmoidSlope(g: NDArray, y: NDArray): NDArray {
+  return slope('sigmoid', g, y)
+}
+
+/** g·(1 − y·y): the gradient of y = tanh(x); otherwise as `sigmoidSlope`. */
+export function tanhSlope(g: NDArray, y: NDArray): NDArray {
+  return slope('tanh', g, y)
+}
+
+function slope(op: SlopeOp, g: NDArray, x: NDArray): NDArray {
+  requireOneShape(g, x)
+  const out = allocate(g.dtype, g.shape, g.size)
+  kernel.slope(op, g.buffer, g.offset, x.buffer, x.offset, out.buffer, out.offset, g.size)
   return out
+}
+
+function requireOneShape(y: NDArray, x: NDArray): void {
+  if (sameShape(y.shape, x.shape)) return
+  throw new TapeError(
+    'SHAPE_MISMATCH',
+    `a gradient expected the shape of what it belongs to, got ${formatShape(y.shape)} for ${formatShape(x.shape)}`,
+  )
 }

@@ -2,7 +2,7 @@
  * The kernel in plain JavaScript: sends every primitive to the loop of its element type. Its results define
  * the id `portable-1`; a faster kernel with that id must give the same bits.
  */
-import { compareLoop, gateLoop } from './compare-loops.js'
+import { compareLoop } from './compare-loops.js'
 import { binaryFloat32, clipFloat32, unaryFloat32 } from './float32-loops.js'
 import { binaryFloat64, clipFloat64, unaryFloat64 } from './float64-loops.js'
 import { binaryInteger, unaryInteger } from './integer-loops.js'
@@ -10,6 +10,7 @@ import { matmulFloat32, matmulFloat64, matmulInteger } from './matmul-loops.js'
 import { adamLoop, momentumLoop, sgdLoop } from './optimizer-loops.js'
 import type { Kernel } from './primitives.js'
 import { accumulateFloat32, accumulateWide, reduceFloat32, reduceWide } from './reduce-loops.js'
+import { slopeFloat32, slopeFloat64 } from './slope-loops.js'
 import { logSoftmaxFloat32, logSoftmaxFloat64, softmaxFloat32, softmaxFloat64 } from './softmax-loops.js'
 
 export const plainKernel: Kernel = Object.freeze<Kernel>({
@@ -32,10 +33,17 @@ export const plainKernel: Kernel = Object.freeze<Kernel>({
   },
 
   compare: compareLoop,
-  gate: gateLoop,
   sgdStep: sgdLoop,
   momentumStep: momentumLoop,
   adamStep: adamLoop,
+
+  slope(op, g, go, x, xo, out, oo, n) {
+    if (g instanceof Float64Array) {
+      slopeFloat64(op, g, go, x as Float64Array, xo, out as Float64Array, oo, n)
+    } else {
+      slopeFloat32(op, g as Float32Array, go, x as Float32Array, xo, out as Float32Array, oo, n)
+    }
+  },
 
   clip(x, xo, least, most, out, oo, n) {
     if (x instanceof Float64Array) clipFloat64(x, xo, least, most, out as Float64Array, oo, n)

@@ -78,14 +78,11 @@ export const portableKernel: Kernel = Object.freeze<Kernel>({
     clipStaged(memory, z, xo, least, most, out as typeof z, oo, n)
   },
 
-  gate(y, yo, x, xo, out, oo, n) {
-    const isPair =
-      (y instanceof Float64Array && x instanceof Float64Array) ||
-      (y instanceof Float32Array && x instanceof Float32Array)
-    const memory = n >= PAIRS_MIN && isPair ? staging() : null
-    if (memory === null) return plainKernel.gate(y, yo, x, xo, out, oo, n)
-    const z = y as Float64Array | Float32Array
-    binaryStaged(memory, 'gate', z, yo, 1, x as typeof z, xo, 1, out as typeof z, oo, n)
+  slope(op, g, go, x, xo, out, oo, n) {
+    const memory = n >= PAIRS_MIN ? staging() : null
+    if (memory === null) return plainKernel.slope(op, g, go, x, xo, out, oo, n)
+    const z = g as Float64Array | Float32Array
+    binaryStaged(memory, `${op}Slope`, z, go, 1, x as typeof z, xo, 1, out as typeof z, oo, n)
   },
 
   matmul(m, k, n, a, ao, ar, ac, b, bo, br, bc, out, oo) {

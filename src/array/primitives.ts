@@ -32,6 +32,9 @@ export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum' | '
 
 export type CompareOp = 'equal' | 'notEqual' | 'less' | 'lessEqual' | 'greater' | 'greaterEqual'
 
+/** Activations whose gradient is a primitive. */
+export type SlopeOp = 'relu' | 'sigmoid' | 'tanh'
+
 export type ReduceOp = 'sum' | 'prod' | 'max' | 'min'
 
 export interface Kernel {
@@ -75,10 +78,17 @@ export interface Kernel {
     outOffset: number,
   ): void
 
-  /** out[i] = 0 where x[i] ≤ 0, else y[i]; x may have any element type, y and out have one. */
-  gate(
-    y: TypedArray,
-    yOffset: number,
+  /**
+   * out[i] = slope of g[i] and x[i], every operation rounded to the dtype; floating dtypes only.
+   *
+   *   relu     0 where x ≤ 0, else g
+   *   sigmoid  (g·x)·(1 − x), where x is the result of sigmoid
+   *   tanh     g·(1 − x·x), where x is the result of tanh
+   */
+  slope(
+    op: SlopeOp,
+    g: TypedArray,
+    gOffset: number,
     x: TypedArray,
     xOffset: number,
     out: TypedArray,

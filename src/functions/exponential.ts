@@ -2,8 +2,10 @@
 
 import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
+import { tanhSlope } from '../array/gates.js'
 import { type NDArray, scalar, zerosLike } from '../array/ndarray.js'
 import { Func } from '../graph/func.js'
+import { mode } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { add, div, mul, neg, square, sub } from './arithmetic.js'
@@ -179,7 +181,10 @@ export class Tanh extends Func {
   }
 
   override backward(gy: Variable): Variable {
-    return mul(gy, sub(1, square(this.output)))
+    const y = this.output
+    // Where nobody will differentiate the gradient it needs no graph: the same bits in one pass.
+    if (!mode.linking) return new Variable(tanhSlope(gy.data, y.data), false, 'variable')
+    return mul(gy, sub(1, square(y)))
   }
 }
 

@@ -1,11 +1,11 @@
 /** Ties, kinks, NaN and infinities: where the contract's differences cannot look. */
 import { describe, expect, test } from 'vitest'
-import { gelu, leakyRelu, relu } from '../../src/functions/activations.js'
+import { gelu, leakyRelu, relu, sigmoid } from '../../src/functions/activations.js'
 import { abs, sqrt } from '../../src/functions/arithmetic.js'
 import { clip, maximum, minimum } from '../../src/functions/bounds.js'
 import { cast } from '../../src/functions/casting.js'
 import { where } from '../../src/functions/comparison.js'
-import { exp, pow } from '../../src/functions/exponential.js'
+import { exp, pow, tanh } from '../../src/functions/exponential.js'
 import { binaryCrossEntropy, softmaxCrossEntropy } from '../../src/functions/losses.js'
 import { argmax, topk } from '../../src/functions/ordering.js'
 import { maxPool2d } from '../../src/functions/pooling.js'
@@ -290,5 +290,28 @@ test.each(['float64', 'float32'] as const)(
     expect(linked?.creator?.name).toBe('mul')
     expect(plain?.creator).toBeNull()
     expect(plain?.data.data).toEqual(linked?.data.data)
+  },
+)
+
+test.each(['float64', 'float32'] as const)(
+  'sigmoid and tanh have one gradient in %s, bit for bit, whether a graph of it is wanted or not',
+  (dtype) => {
+    const values = [
+      0,
+      -0,
+      NaN,
+      Infinity,
+      -Infinity,
+      5e-324,
+      ...Array.from({ length: 300 }, (_, i) => i / 9 - 17),
+    ]
+    const x = new Variable(ndarray(values, { dtype }))
+    const gradients = [new Variable(ndarray(values, { dtype }).map((_, i) => Math.cos(i)))]
+    for (const f of [sigmoid, tanh]) {
+      const [plain] = grad(f(x), x, { gradients })
+      const [linked] = grad(f(x), x, { gradients, createGraph: true })
+      expect([plain?.creator, linked?.creator?.name]).toEqual([null, 'mul'])
+      expect(plain?.data.data).toEqual(linked?.data.data)
+    }
   },
 )

@@ -2,7 +2,7 @@
  * Arithmetic and softmax through staging memory, in pieces that stay in the second cache: three copies and vectors are
  * faster than one loop of plain JavaScript.
  */
-import type { BinaryOp } from '../primitives.js'
+import type { BinaryOp, SlopeOp } from '../primitives.js'
 import {
   type Columns,
   copyIn,
@@ -21,7 +21,7 @@ const PIECE = 8192
 const SECOND = STAGE + PIECE * 8
 
 /** The vector kernel of an operation, or null when it has none. */
-function pairsKernel(run: WasmExports, op: BinaryOp | 'gate', wide: boolean): Pairs | null {
+function pairsKernel(run: WasmExports, op: BinaryOp | `${SlopeOp}Slope`, wide: boolean): Pairs | null {
   switch (op) {
     case 'add':
       return wide ? run.add64 : run.add32
@@ -35,8 +35,12 @@ function pairsKernel(run: WasmExports, op: BinaryOp | 'gate', wide: boolean): Pa
       return wide ? run.maximum64 : run.maximum32
     case 'minimum':
       return wide ? run.minimum64 : run.minimum32
-    case 'gate':
-      return wide ? run.gate64 : run.gate32
+    case 'reluSlope':
+      return wide ? run.reluSlope64 : run.reluSlope32
+    case 'sigmoidSlope':
+      return wide ? run.sigmoidSlope64 : run.sigmoidSlope32
+    case 'tanhSlope':
+      return wide ? run.tanhSlope64 : run.tanhSlope32
     case 'pow':
       return null
   }
@@ -47,7 +51,7 @@ function pairsKernel(run: WasmExports, op: BinaryOp | 'gate', wide: boolean): Pa
  */
 export function binaryStaged(
   memory: Staging,
-  op: BinaryOp | 'gate',
+  op: BinaryOp | `${SlopeOp}Slope`,
   a: Floats,
   aOffset: number,
   aStep: 0 | 1,

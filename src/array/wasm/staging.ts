@@ -6,6 +6,7 @@
  * process that may not compile code or reserve the address space) the plain loops compute everything: the bits are
  * the same, only the time is not.
  */
+import type { SlopeOp } from '../primitives.js'
 import { PORTABLE_WASM } from './portable-wasm.js'
 
 /** Works on `count` elements in place, from a byte address on. */
@@ -81,7 +82,7 @@ type AdamArguments = [number, number, number, number, number, number, number, nu
 
 export interface WasmExports
   extends Record<`${Functions}${64 | 32}`, InPlace>,
-    Record<`${Arithmetic | 'gate'}${64 | 32}`, Pairs>,
+    Record<`${Arithmetic | `${SlopeOp}Slope`}${64 | 32}`, Pairs>,
     Record<`${Arithmetic}Columns${64 | 32}`, Columns>,
     Record<`${'softmax' | 'logSoftmax'}${64 | 32}`, Rows>,
     Record<`${'add' | 'mul' | 'max' | 'min'}Rows${64 | 32}`, RowsInto>,

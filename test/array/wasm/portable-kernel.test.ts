@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { differences, kernelHashes } from '../../../scripts/kernel-corpus.mjs'
 import { plainKernel } from '../../../src/array/plain-kernel.js'
 import { portableKernel } from '../../../src/array/portable-kernel.js'
-import type { BinaryOp, Kernel, ReduceOp, UnaryOp } from '../../../src/array/primitives.js'
+import type { BinaryOp, Kernel, ReduceOp, SlopeOp, UnaryOp } from '../../../src/array/primitives.js'
 import { softmaxFits } from '../../../src/array/wasm/arithmetic.js'
 import { staging } from '../../../src/array/wasm/staging.js'
 import { Source } from '../math/corpus.js'
@@ -22,6 +22,7 @@ const UNARY: readonly UnaryOp[] = [
   'sin',
 ]
 const BINARY: readonly BinaryOp[] = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'pow']
+const SLOPES: readonly SlopeOp[] = ['relu', 'sigmoid', 'tanh']
 const REDUCE: readonly ReduceOp[] = ['sum', 'prod', 'max', 'min']
 const SPECIAL = [0, -0, NaN, Infinity, -Infinity, 5e-324, -1e-45, 3e38, 1e308, -2]
 
@@ -108,11 +109,11 @@ describe.each([Float64Array, Float32Array])('both kernels agree bit for bit in %
     )
   })
 
-  test('on what passes where another array is above 0', () => {
+  test('on the slopes of activations', () => {
     check(
-      fc.property(count, offset, seed, (n, at, s) => {
-        const [y, x] = [numbers(Type, n + at, s), numbers(Type, n + at, s + 1)]
-        both(Type, n, `gate of ${n}`, (kernel, out, to) => kernel.gate(y, at, x, 0, out, to, n))
+      fc.property(fc.constantFrom(...SLOPES), count, offset, seed, (op, n, at, s) => {
+        const [g, x] = [numbers(Type, n + at, s), numbers(Type, n + at, s + 1)]
+        both(Type, n, `slope of ${op}, ${n}`, (kernel, out, to) => kernel.slope(op, g, at, x, 0, out, to, n))
       }),
     )
   })

@@ -4,9 +4,9 @@
  * last vector is computed from whatever lies there; nobody reads it.
  */
 import {
-  Abs32, Abs64, Add32, Add64, Div32, Div64, Gate32, Gate64, Max32, Max64, Min32, Min64, Mul32, Mul64,
-  Neg32, Neg64, Reciprocal32, Reciprocal64, Relu32, Relu64, Sqrt32, Sqrt64, Square32, Square64, Sub32,
-  Sub64,
+  Abs32, Abs64, Add32, Add64, Div32, Div64, Max32, Max64, Min32, Min64, Mul32, Mul64, Neg32, Neg64,
+  Reciprocal32, Reciprocal64, Relu32, Relu64, ReluSlope32, ReluSlope64, SigmoidSlope32, SigmoidSlope64,
+  Sqrt32, Sqrt64, Square32, Square64, Sub32, Sub64, TanhSlope32, TanhSlope64,
 } from './operations'
 
 /** a[r, c] = op(a[r, c], b[r, c]) over contiguous rows of `bytes` each; `bStep` of 0 repeats one row of b. */
@@ -51,8 +51,12 @@ export function maximum64(a: usize, b: usize, rows: usize, bytes: usize, bStep: 
 export function maximum32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Max32>(a, b, rows, bytes, bStep, false) }
 export function minimum64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Min64>(a, b, rows, bytes, bStep, true) }
 export function minimum32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Min32>(a, b, rows, bytes, bStep, false) }
-export function gate64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Gate64>(a, b, rows, bytes, bStep, true) }
-export function gate32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<Gate32>(a, b, rows, bytes, bStep, false) }
+export function reluSlope64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<ReluSlope64>(a, b, rows, bytes, bStep, true) }
+export function reluSlope32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<ReluSlope32>(a, b, rows, bytes, bStep, false) }
+export function sigmoidSlope64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<SigmoidSlope64>(a, b, rows, bytes, bStep, true) }
+export function sigmoidSlope32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<SigmoidSlope32>(a, b, rows, bytes, bStep, false) }
+export function tanhSlope64(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<TanhSlope64>(a, b, rows, bytes, bStep, true) }
+export function tanhSlope32(a: usize, b: usize, rows: usize, bytes: usize, bStep: usize): void { pairs<TanhSlope32>(a, b, rows, bytes, bStep, false) }
 
 export function addColumns64(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Add64>(a, b, rows, bytes, true) }
 export function addColumns32(a: usize, b: usize, rows: usize, bytes: usize): void { columns<Add32>(a, b, rows, bytes, false) }
