@@ -3,6 +3,7 @@
  * Knows nothing of shapes or values.
  */
 import { TapeError } from '../errors.js'
+import { keepPages } from './kept-pages.js'
 
 /** `bool` is stored as bytes of 0 and 1. */
 export type DType = 'float64' | 'float32' | 'int32' | 'uint8' | 'bool'
@@ -83,8 +84,12 @@ export function requireDType(d: unknown, what: string): DType {
   return d
 }
 
+/** From here on, memory comes and goes in pages. */
+const LARGE = 4000
+
 /** A zeroed typed array that stores `count` elements of this dtype. */
 export function newStorage(d: DType, count: number): TypedArray {
+  if (count > LARGE) keepPages()
   switch (d) {
     case 'float64':
       return new Float64Array(count)

@@ -183,10 +183,10 @@ class Slabs<T extends TypedArray> {
   }
 }
 
-const float64Slabs = new Slabs((size) => new Float64Array(size))
-const float32Slabs = new Slabs((size) => new Float32Array(size))
-const int32Slabs = new Slabs((size) => new Int32Array(size))
-const uint8Slabs = new Slabs((size) => new Uint8Array(size))
+const float64Slabs = new Slabs((size) => newStorage('float64', size) as Float64Array)
+const float32Slabs = new Slabs((size) => newStorage('float32', size) as Float32Array)
+const int32Slabs = new Slabs((size) => newStorage('int32', size) as Int32Array)
+const uint8Slabs = new Slabs((size) => newStorage('uint8', size) as Uint8Array)
 // Scalars are the most frequent; their slab is at hand without a pool around it.
 let scalars = new Float64Array(SMALL_SLAB)
 let scalarsUsed = 0
