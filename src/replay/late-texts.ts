@@ -6,6 +6,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { type Shape, sameShape } from '../array/shape.js'
 import { arrayForm, callSignature, leafForm, type Packer } from '../events/pack.js'
 import { plainToText } from '../events/plain.js'
+import type { CallLinks } from '../graph/call-links.js'
 import type { Attributes, Func } from '../graph/func.js'
 import type { Variable } from '../graph/variable.js'
 
@@ -55,9 +56,9 @@ export class LateTexts {
   }
 
   /** Sets `signature` and `attributes` to those of the call. */
-  call(func: Func, linked: boolean, scope: string): void {
+  call(func: Func, links: CallLinks, linked: boolean, scope: string): void {
     if (this.packer.numbering !== this.numbering) this.forget()
-    const late = this.lateCall(func, linked, scope)
+    const late = this.lateCall(func, links, linked, scope)
     this.signature = late.text
     const { attributes } = func
     for (const known of late.attributes) {
@@ -96,16 +97,16 @@ export class LateTexts {
     return made.text
   }
 
-  private lateCall(func: Func, linked: boolean, scope: string): LateCall {
+  private lateCall(func: Func, links: CallLinks, linked: boolean, scope: string): LateCall {
     let late = this.calls.get(func.constructor)
     if (late === undefined) {
       late = []
       this.calls.set(func.constructor, late)
     }
     for (const call of late)
-      if (call.linked === linked && call.scope === scope && hasOutputs(func, call.outputs)) return call
-    const outputs = Array.from({ length: func.outputCount }, (_, slot) => {
-      const { dtype, shape } = func.outputAt(slot).data
+      if (call.linked === linked && call.scope === scope && hasOutputs(links, call.outputs)) return call
+    const outputs = Array.from({ length: links.outputCount }, (_, slot) => {
+      const { dtype, shape } = links.outputAt(slot).data
       return { dtype, shape }
     })
     const text = this.packer.text(callSignature(func.name, scope, linked, outputs))
@@ -123,10 +124,10 @@ export class LateTexts {
   }
 }
 
-function hasOutputs(func: Func, outputs: LateCall['outputs']): boolean {
-  if (func.outputCount !== outputs.length) return false
+function hasOutputs(links: CallLinks, outputs: LateCall['outputs']): boolean {
+  if (links.outputCount !== outputs.length) return false
   for (let slot = 0; slot < outputs.length; slot++) {
-    const { dtype, shape } = func.outputAt(slot).data
+    const { dtype, shape } = links.outputAt(slot).data
     const output = outputs[slot]!
     if (dtype !== output.dtype || (shape !== output.shape && !sameShape(shape, output.shape))) return false
   }

@@ -48,35 +48,41 @@ export class StreamRecorder implements Recorder {
   functionCalled(func: Func, linked: boolean): void {
     const stream = this.stream()
     if (kernel !== this.kernel) this.checkKernel()
-    const count = func.inputCount
-    const a = count > 0 ? this.refOf(func.linkedInput(0)) : 0
-    const b = count > 1 ? this.refOf(func.linkedInput(1)) : 0
-    const more: Ref[] | null = count > 2 ? [] : null
-    for (let slot = 2; slot < count; slot++) more!.push(this.refOf(func.linkedInput(slot)))
+    // Every Func has the class of its function; its links are of one class, so what follows is compiled once.
+    const links = func.links!
+    const count = links.inputCount
+    const a = count > 0 ? this.refOf(links.input0!) : 0
+    const b = count > 1 ? this.refOf(links.input1!) : 0
+    const c = count > 2 ? this.refOf(links.linkedInput(2)) : 0
+    const more: Ref[] | null = count > 3 ? [] : null
+    for (let slot = 3; slot < count; slot++) more!.push(this.refOf(links.linkedInput(slot)))
 
     const { packer } = stream
     const { cursor, step } = packer
-    const { texts } = this
-    texts.call(func, linked, mode.scope)
+    const { texts, policy } = this
+    texts.call(func, links, linked, mode.scope)
+    policy.enter(step)
     const position = packer.call(texts.signature, texts.attributes, count)
     if (count > 0) packer.callInput(a)
     if (count > 1) packer.callInput(b)
+    if (count > 2) packer.callInput(c)
     if (more !== null) for (const ref of more) packer.callInput(ref)
-    const outputs = func.outputCount
-    const { policy } = this
-    policy.enter(step)
+    links.home = this
+    links.ref = position
+    const outputs = links.outputCount
     packer.callOutputs(outputs)
-    func.home = this
-    func.ref = position
-    for (let slot = 0; slot < outputs; slot++) {
-      const output = func.outputAt(slot)
-      const array = output.data
-      this.elementsComputed += array.size
-      packer.callOutput(array, policy.ofOutput(array))
-      this.identify(output, position + slot * REF_SLOT_UNIT)
-      this.mark(array, position + slot * REF_SLOT_UNIT)
-    }
+    this.output(links.output0!, position)
+    for (let slot = 1; slot < outputs; slot++)
+      this.output(links.outputAt(slot), position + slot * REF_SLOT_UNIT)
     stream.appended(cursor, step)
+  }
+
+  private output(variable: Variable, ref: Ref): void {
+    const array = variable.data
+    this.elementsComputed += array.size
+    this.openStream!.packer.callOutput(array, this.policy.ofOutput(array))
+    this.identify(variable, ref)
+    this.mark(array, ref)
   }
 
   valueAssigned(variable: Variable): void {
