@@ -3,60 +3,47 @@
  * events, since the graph is there already. One kernel gives one result, so these are the bits that the run had.
  */
 import type { NDArray } from '../array/ndarray.js'
-import type { Func } from '../graph/func.js'
+import type { CallLinks } from '../graph/call-links.js'
 import { unrecorded } from '../graph/mode.js'
 import type { Variable } from '../graph/variable.js'
 
-/** A call of which some output is not on the tape. */
-interface Recipe {
-  readonly func: Func
-  readonly inputs: readonly Variable[]
-  readonly outputs: readonly Variable[]
-  arrays: readonly NDArray[] | null
-}
-
-export class ForwardRecomputer {
-  private readonly recipes = new WeakMap<Variable, Recipe>()
-  private isChecked = false
-  private readonly checkKernel: () => void
-
-  /** `checkKernel` throws when this process computes otherwise than the run did. */
-  constructor(checkKernel: () => void) {
-    this.checkKernel = checkKernel
-  }
-
-  /** From now on the outputs can be computed from the inputs. */
-  learn(func: Func, inputs: readonly Variable[], outputs: readonly Variable[]): void {
-    const recipe: Recipe = { func, inputs, outputs, arrays: null }
-    for (const output of outputs) this.recipes.set(output, recipe)
-  }
-
-  /** Null for a variable that no such call made. */
-  value(variable: Variable): NDArray | null {
-    if (!this.recipes.has(variable)) return null
-    if (!this.isChecked) this.checkKernel()
-    this.isChecked = true
-    return unrecorded(() => this.compute(variable))
-  }
-
-  /** Earlier calls first, without recursion: a chain may be a million calls long. */
-  private compute(wanted: Variable): NDArray {
+/**
+ * The value of `wanted`, whose call is linked, and of all that it takes. `isMissing` says which variables have no value
+ * on the tape either. Earlier calls come first, without recursion: a chain may be a million calls long.
+ */
+export function recomputeForward(wanted: Variable, isMissing: (variable: Variable) => boolean): NDArray {
+  return unrecorded(() => {
     const waiting = [wanted]
-    for (;;) {
-      const variable = waiting.at(-1)!
-      const recipe = this.recipes.get(variable)!
-      if (recipe.arrays === null) {
-        const before = waiting.length
-        for (const input of recipe.inputs)
-          if (input.loadedData === null && this.recipes.has(input)) waiting.push(input)
-        if (waiting.length > before) continue
-        const made = recipe.func.forward(...recipe.inputs.map((input) => input.data))
-        recipe.arrays = Array.isArray(made) ? made : [made as NDArray]
+    for (let variable = wanted; ; variable = waiting.at(-1)!) {
+      const links = variable.links!
+      const before = waiting.length
+      const count = links.inputCount
+      for (let slot = 0; slot < count; slot++) {
+        const input = links.linkedInput(slot)
+        if (input.loadedData === null && input.links !== null && isMissing(input)) waiting.push(input)
       }
-      const array = recipe.arrays[recipe.outputs.indexOf(variable)]!
+      if (waiting.length > before) continue
+      const array = compute(links, variable.slot)
       waiting.pop()
       if (waiting.length === 0) return array
       variable.keepLoaded(array)
     }
+  })
+}
+
+function compute(links: CallLinks, slot: number): NDArray {
+  const { func, inputCount } = links
+  const made =
+    inputCount === 1
+      ? func.forward(links.input0!.data)
+      : inputCount === 2
+        ? func.forward(links.input0!.data, links.input1!.data)
+        : func.forward(...Array.from({ length: inputCount }, (_, i) => links.linkedInput(i).data))
+  if (!Array.isArray(made)) return made as NDArray
+  // Its other outputs come with it.
+  for (let i = 0; i < links.outputCount; i++) {
+    const output = links.outputAt(i)
+    if (i !== slot && output.loadedData === null) output.keepLoaded(made[i]!)
   }
+  return made[slot]!
 }

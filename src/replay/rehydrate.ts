@@ -24,7 +24,7 @@ import { type Role, Variable } from '../graph/variable.js'
 import type { Lookup } from '../store/lookup.js'
 import type { Reader } from '../store/reader.js'
 import { Hindsight } from './hindsight.js'
-import { ForwardRecomputer } from './recompute-forward.js'
+import { recomputeForward } from './recompute-forward.js'
 import { toNDArray } from './recorded-array.js'
 import { RefMap } from './ref-map.js'
 import { checkKernel } from './replay.js'
@@ -54,7 +54,9 @@ export class PastGraph implements Home {
   /** Where the recorded gradient of a variable is looked up, until somebody clears it. */
   private readonly gradients = new WeakMap<Variable, () => Ref | null>()
   private readonly hindsight: Hindsight
-  private readonly forward: ForwardRecomputer
+  /** Outputs of calls whose value is not on the tape. */
+  private readonly missing = new RefMap<true>()
+  private kernelChecked = false
 
   constructor(recording: Recording) {
     this.reader = recording.reader
@@ -63,9 +65,6 @@ export class PastGraph implements Home {
     this.runName = recording.name
     this.lastPosition = recording.lastPosition
     this.hindsight = new Hindsight(recording)
-    this.forward = new ForwardRecomputer(() =>
-      checkKernel(recording.reader.event(recording.id, 1) as RunStarted),
-    )
     this.orderOffset = this.lastPosition < ORDER_OFFSET ? ORDER_OFFSET : WIDE_ORDER_OFFSET
   }
 
@@ -98,9 +97,15 @@ export class PastGraph implements Home {
 
   loadValue(variable: Variable): NDArray {
     const load = this.unloaded.get(variable)
-    if (load === undefined)
-      throw new TapeError('VALUE_NOT_CAPTURED', `the tape does not hold the value of ${variable.describe()}`)
-    return load()
+    if (load !== undefined) return load()
+    if (variable.links === null) return this.hindsight.value(variable.ref)
+    if (!this.kernelChecked) checkKernel(this.reader.event(this.runId, 1) as RunStarted)
+    this.kernelChecked = true
+    // A later version of a variable has a value of its own, and knows where it is.
+    return recomputeForward(
+      variable,
+      (other) => other.home === this && this.missing.has(other.ref) && !this.unloaded.has(other),
+    )
   }
 
   /**
@@ -166,13 +171,11 @@ export class PastGraph implements Home {
       const { value } = output
       const ref = position + slot * REF_SLOT_UNIT
       const requiresGrad = differentiable && isFloating(output.dtype as DType)
-      const read: () => NDArray = () =>
-        value !== null ? toNDArray(value) : (this.forward.value(variable) ?? this.hindsight.value(ref))
-      const variable = this.blank(requiresGrad, 'variable', null, ref, value, read)
-      return this.keep(variable, ref)
+      if (value === null) this.missing.set(ref, true)
+      const read = value === null || value.size === 1 ? null : () => toNDArray(value)
+      return this.keep(this.blank(requiresGrad, 'variable', null, ref, value, read), ref)
     })
     if (event.linked) {
-      if (event.outputs.some((output) => output.value === null)) this.forward.learn(func, inputs, outputs)
       func.restore(inputs, outputs, position - this.orderOffset, this, position)
       func.scope = event.scope
     }
@@ -190,14 +193,14 @@ export class PastGraph implements Home {
     name: string | null,
     ref: Ref,
     value: RecordedArray | null,
-    read: () => NDArray,
+    read: (() => NDArray) | null,
   ): Variable {
     const small = value !== null && value.size === 1
     const variable = new Variable(small ? toNDArray(value) : null, requiresGrad, role)
     variable.home = this
     variable.ref = ref
     if (name !== null) variable.setNameQuietly(name)
-    if (!small) this.unloaded.set(variable, read)
+    if (!small && read !== null) this.unloaded.set(variable, read)
     return variable
   }
 
