@@ -44,6 +44,8 @@ CREATE TABLE _materialized (
 ) STRICT, WITHOUT ROWID;
 
 DROP VIEW variable;
+DROP VIEW call;
+DROP VIEW edge;
 DROP VIEW gradient;
 DROP VIEW value;
 DROP VIEW checkpoint;
@@ -67,17 +69,49 @@ SELECT
   coalesce(m.value_id, CASE WHEN substr(v.content, 1, 4) IN ('7FFC', '7FFB') THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(v.content, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(v.content, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(v.content, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(v.content, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(v.content, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(v.content, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(v.content, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(v.content, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(v.content, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(v.content, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(v.content, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(v.content, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(v.content, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(v.content, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(v.content, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(v.content, 16, 1)) << 0) AS bits) x) END) AS value_id, -- joins value.id; null for a variable of one element, or when not captured
   v.source AS source_position, -- for a leaf: the event whose value it has; null when it came from outside
   m.id IS NOT NULL AS materialized, -- 1 when the value was not captured, but computed again later by a replay
-  v.bytes AS bytes -- of a small leaf that stands with its event and not in value: row-major, little-endian
+  v.bytes AS bytes, -- of a small leaf that stands with its event and not in value: row-major, little-endian
+  v.block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
 FROM (
   SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, 0 AS slot, b.step, f.name, f.role, NULL AS creator, f.dtype, f.shape,
     CASE e.value ->> 2 WHEN 1 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)) END AS content,
-    CASE WHEN e.value ->> 2 > 1 THEN substr(b.slots, 8 * (e.value ->> 1) + 9, (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 1, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 2, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 3, 1)) << 4) | instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 4, 1))) END AS bytes, CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END AS source
+    CASE WHEN e.value ->> 2 > 1 THEN substr(b.slots, 8 * (e.value ->> 1) + 9, (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 1, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 2, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 3, 1)) << 4) | instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 4, 1))) END AS bytes, CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END AS source, b.id AS block_id
   FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e JOIN _leaf_form f ON f.id = e.value ->> 3
   UNION ALL
   SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), o.key, b.step, NULL, 'output', CASE WHEN s.linked THEN (b.id & 4294967295) + (e.value ->> 0) END, o.value ->> 0, o.value ->> 1,
-    CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END, NULL, NULL
+    CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END, NULL, NULL, b.id
   FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o
 ) v LEFT JOIN _materialized m ON m.id = (v.run_id << 32) + v.position AND m.part = v.slot;
+
+CREATE VIEW call AS -- One forward call of a function.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  (b.id & 4294967295) + (e.value ->> 0) AS position, -- its place in the run; also names its first output
+  b.step AS step, -- in which it was made
+  s.function AS function, -- registered name
+  x.content AS attributes, -- JSON: what it was told besides its inputs
+  s.scope AS scope, -- dotted name of the place in the program
+  s.linked AS linked, -- 0 inside noGrad: the outputs have no creator
+  json_array_length(e.value) - 5 AS input_count, -- see edge
+  s.output_count AS output_count, -- see edge
+  s.dtype AS dtype, -- of the first output
+  s.shape AS shape, -- JSON; of the first output
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 LEFT JOIN _text x ON x.id = CASE e.value ->> 4 WHEN 0 THEN (
+  SELECT y.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 16, 1)) << 0) AS bits) y) ELSE e.value ->> 4 END;
+
+CREATE VIEW edge AS -- One edge: variable to call (direction input), or call to variable (direction output).
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  (b.id & 4294967295) + (e.value ->> 0) AS call_position, -- joins call.position
+  'input' AS direction, -- input or output
+  i.key - 5 AS slot, -- argument or result number, from 0
+  CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END AS variable_position, -- joins variable.position
+  CASE WHEN typeof(i.value) = 'real' THEN 0 ELSE abs(i.value) >> 40 END AS variable_slot, -- joins variable.slot
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN json_each(e.value) i ON i.key >= 5
+UNION ALL
+SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), 'output', o.key, (b.id & 4294967295) + (e.value ->> 0), o.key, b.id
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o;
 
 CREATE VIEW gradient AS -- One gradient that a backward pass computed for one variable.
 SELECT
@@ -123,9 +157,10 @@ SELECT
   CASE WHEN g.accumulated_summary IS NOT NULL THEN CASE substr(g.accumulated_summary, 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
     SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
     FROM (SELECT (instr('123456789ABCDEF', substr(g.accumulated_summary, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END END AS accumulated_l2_norm, -- its Euclidean norm when its bytes were not captured; else see value
-  m.id IS NOT NULL AS materialized -- 1 when the bytes were not captured, but computed again later by a replay
+  m.id IS NOT NULL AS materialized, -- 1 when the bytes were not captured, but computed again later by a replay
+  g.block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
 FROM (
-  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, b.step, CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END AS pass, CASE WHEN typeof(e.value ->> 6) = 'real' THEN b.base - CAST(e.value ->> 6 - 0.5 AS INTEGER) WHEN e.value ->> 6 < 0 THEN -(e.value ->> 6) & 1099511627775 WHEN e.value ->> 6 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 6 & 1099511627775) END AS variable, CASE WHEN typeof(e.value ->> 6) = 'real' THEN 0 ELSE abs(e.value ->> 6) >> 40 END AS variable_slot,
+  SELECT b.id AS block_id, b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, b.step, CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END AS pass, CASE WHEN typeof(e.value ->> 6) = 'real' THEN b.base - CAST(e.value ->> 6 - 0.5 AS INTEGER) WHEN e.value ->> 6 < 0 THEN -(e.value ->> 6) & 1099511627775 WHEN e.value ->> 6 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 6 & 1099511627775) END AS variable, CASE WHEN typeof(e.value ->> 6) = 'real' THEN 0 ELSE abs(e.value ->> 6) >> 40 END AS variable_slot,
     e.value ->> 3 AS form_id, e.value ->> 4 AS held,
     CASE WHEN e.value ->> 2 IN (1, 2) THEN CASE substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFB' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
     SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
@@ -190,6 +225,16 @@ UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'Gradi
   FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.clears) e
 UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'BackwardStarted', NULL, json_object('roots', json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 AND key < 3 + (e.value ->> 2) ORDER BY key) r)), 'gradients', json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 + (e.value ->> 2) AND key < 3 + 2 * (e.value ->> 2) ORDER BY key) r)), 'targets', CASE WHEN e.value ->> 1 & 4 THEN json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 + 2 * (e.value ->> 2) ORDER BY key) r)) END, 'createGraph', json(CASE WHEN e.value ->> 1 & 1 THEN 'true' ELSE 'false' END), 'retainGrad', json(CASE WHEN e.value ->> 1 & 2 THEN 'true' ELSE 'false' END))
   FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.passes) e;
+
+CREATE VIEW block AS -- A stretch of events that are stored together. What stands at position p of run r is in the block with the id (SELECT max(id) FROM block WHERE id <= (r << 32) + p).
+SELECT
+  b.id AS id, -- the run's number << 32, plus the position of its first event
+  b.run_id AS run_id, -- joins run.id
+  b.id & 4294967295 AS first_position, -- in the run
+  t.event_count AS event_count, -- how many events it holds
+  b.step AS step, -- in which they happened
+  b.template_id AS template_id -- equal for blocks of one graph: what they have in common is stored once
+FROM _block b JOIN _template t ON t.id = b.template_id;
 
 CREATE TRIGGER _checkpoint_value_no_update BEFORE UPDATE ON _checkpoint_value BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
 CREATE TRIGGER _checkpoint_value_no_delete BEFORE DELETE ON _checkpoint_value BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;

@@ -120,6 +120,7 @@ describe('the documented schema', () => {
     const docs = viewDocs(views)
     expect(docs.map(({ name }) => name).sort()).toEqual(
       [
+        'block',
         'call',
         'checkpoint',
         'edge',
