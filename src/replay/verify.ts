@@ -7,6 +7,7 @@ import { InlineArray } from '../events/inline-array.js'
 import { Packer, payloadOf } from '../events/pack.js'
 import { SummarizedArray } from '../events/summarized-array.js'
 import { chainHash, contentDigest, GENESIS, materializedHash } from '../store/chain.js'
+import { sqliteError } from '../store/database.js'
 import { checkFile, checkNothingOutside, checkValues } from '../store/integrity.js'
 import { Reader } from '../store/reader.js'
 import { StoredArray } from '../store/stored-array.js'
@@ -38,7 +39,8 @@ export function verifyChain(reader: Reader, onProgress?: (events: number) => voi
     checkFile(reader.db)
     report.values = checkValues(reader.db)
     walk(new Reader(reader.db), report, onProgress) // a new one, because a reader remembers texts that may have been changed since
-  } catch (error) {
+  } catch (thrown) {
+    const error = sqliteError(thrown, 'reading the tape')
     if (!(error instanceof TapeError) || error.code === 'TAPE_CLOSED' || error.code === 'TAPE_BUSY')
       throw error
     report.intact = false

@@ -84,7 +84,7 @@ export function sqliteError(error: unknown, doing: string): unknown {
   }
   if (code === 'SQLITE_NOTADB')
     return new TapeError('NOT_A_TAPE', `${doing}: the file is not a SQLite database`, { cause: error })
-  if (code.startsWith('SQLITE_CORRUPT'))
+  if (code.startsWith('SQLITE_CORRUPT') || isSchemaDamage(code, error.message))
     return new TapeError('TAPE_CORRUPT', `${doing}: ${error.message}; restore the file from a copy`, {
       cause: error,
     })
@@ -110,6 +110,11 @@ export function sqliteError(error: unknown, doing: string): unknown {
       cause: error,
     })
   return new TapeError('WRITE_FAILED', `${doing}: ${error.message} (${code})`, { cause: error })
+}
+
+/** What our own statements run into when a table, view or column that they name is not there. */
+function isSchemaDamage(code: string, message: string): boolean {
+  return code === 'SQLITE_ERROR' && /no such (table|column|view|index)|malformed/.test(message)
 }
 
 /** A file that is no database is refused before SQLite touches it. An empty file becomes a tape. */

@@ -62,7 +62,12 @@ export class Tape {
     this.path = path
     this.readonly = readonly
     this.db = openDatabase(path, { readonly })
-    this.reader = new Reader(this.db)
+    try {
+      this.reader = new Reader(this.db)
+    } catch (error) {
+      this.db.close()
+      throw sqliteError(error, `opening ${path}`)
+    }
     this.thread = readonly ? null : WritingThread.for(path)
   }
 
@@ -110,7 +115,11 @@ export class Tape {
       const known = names.length === 0 ? 'it holds no runs' : `it has ${names.slice(-10).join(', ')}`
       throw new TapeError('RUN_NOT_FOUND', `${this.path} has no run ${JSON.stringify(which)}; ${known}`)
     }
-    return new PastRun(this.reader, row.id, row.name)
+    try {
+      return new PastRun(this.reader, row.id, row.name)
+    } catch (error) {
+      throw sqliteError(error, `reading run ${row.id} of ${this.path}`)
+    }
   }
 
   /** Walks the hash chain of the whole file; the report says whether anything was changed since it was written. */

@@ -190,7 +190,7 @@ describe('the second thread', () => {
       { file },
     )
     expect(stdout).toMatch(/^TAPE_NOT_FOUND: .* is not the file any more .*\nfinished\n$/)
-    checkWhole(file, 'r', 9_002)
+    checkWhole(file, 'r', 40_002)
   })
 })
 
