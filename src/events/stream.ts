@@ -56,20 +56,26 @@ export class EventStream {
   /** Null while nobody writes, as in a replay. */
   outlet: Outlet | null = null
   private readonly subject = new Subject<TapeEvent>()
-  private readonly unpacker = new Unpacker((number) => this.packer.textOf(number))
+  private readonly unpacker: Unpacker
   readonly limits: BatchLimits
   private oldestAt = 0
   private lookEvery = 1
   private lookAt = 1
   private timer: NodeJS.Timeout | null = null
 
-  /** `after`: where the run stands already, for a stream that goes on in its middle. */
+  /**
+   * after     where the run stands already, for a stream that goes on in its middle
+   * isPublic  events are frozen, because listeners are anybody
+   */
   constructor(
     limits: BatchLimits = BATCH_LIMITS,
     after: { position: number; step: number } = { position: 0, step: 0 },
+    isPublic = true,
   ) {
     this.limits = limits
     this.packer = new Packer(after)
+    const textOf = (number: number) => this.packer.textOf(number)
+    this.unpacker = isPublic ? new Unpacker(textOf) : new Unpacker(textOf, (event) => event)
     this.events$ = new Observable((subscriber) => this.subject.subscribe(subscriber))
   }
 

@@ -51,14 +51,21 @@ export class BatchUnpacker {
 export class Unpacker {
   private readonly textOf: (number: number) => string | undefined
 
-  constructor(textOf: (number: number) => string | undefined) {
+  private readonly finished: <E extends TapeEvent>(event: E) => E
+
+  /** `finished` has the last look at each event; it is checked and frozen unless said. */
+  constructor(
+    textOf: (number: number) => string | undefined,
+    finished: <E extends TapeEvent>(event: E) => E = frozenEvent,
+  ) {
     this.textOf = textOf
+    this.finished = finished
   }
 
   /** The next event in `words`; `step` is the step before it. */
   event(words: WordReader, position: number, step: number): TapeEvent {
     const kind = words.next()
-    if (kind === PACKED_BACKWARD) return backwardStarted(words, position, step)
+    if (kind === PACKED_BACKWARD) return this.finished(backwardStarted(words, position, step))
     const type = TYPE_OF_KIND.get(kind)
     if (type === undefined)
       throw new TapeError(
@@ -68,11 +75,11 @@ export class Unpacker {
     const fact = { version: EVENT_VERSION, position, step }
     switch (type) {
       case 'StepStarted':
-        return frozenEvent({ type, ...fact, step: step + 1, elapsedMs: words.next() })
+        return this.finished({ type, ...fact, step: step + 1, elapsedMs: words.next() })
       case 'LeafCreated': {
         const [role, requiresGrad, name, dtype, shape] = this.list(words.next(), position, 5)
         const source = words.ref()
-        return frozenEvent({
+        return this.finished({
           type,
           ...fact,
           role,
@@ -96,7 +103,7 @@ export class Unpacker {
           const [dtype, shape] = (forms as [string, number[]][])[slot]!
           return { dtype, shape, value: words.captured(dtype, shape).value }
         })
-        return frozenEvent({
+        return this.finished({
           type,
           ...fact,
           function: name,
@@ -115,7 +122,7 @@ export class Unpacker {
         const held = HELD[words.next()]
         const contribution = words.captured(dtype, shape)
         const accumulated = words.captured(dtype, shape)
-        return frozenEvent({
+        return this.finished({
           type,
           ...fact,
           pass,
@@ -134,7 +141,7 @@ export class Unpacker {
         const variable = words.ref()
         const source = words.ref()
         const [dtype, shape] = this.list(words.next(), position, 2)
-        return frozenEvent({
+        return this.finished({
           type,
           ...fact,
           variable,
@@ -145,11 +152,11 @@ export class Unpacker {
         } as TapeEvent)
       }
       case 'GradientCleared':
-        return frozenEvent({ type, ...fact, variable: words.ref() } as TapeEvent)
+        return this.finished({ type, ...fact, variable: words.ref() } as TapeEvent)
       case 'MetricLogged': {
         const name = this.text(words.next(), position)
         const value = words.next()
-        return frozenEvent({ type, ...fact, name, value, variable: words.ref() })
+        return this.finished({ type, ...fact, name, value, variable: words.ref() })
       }
       case 'CheckpointTaken': {
         const count = words.next()
@@ -160,11 +167,11 @@ export class Unpacker {
           const [dtype, shape] = this.list(words.next(), position, 2)
           values.push(words.captured(dtype, shape).value)
         }
-        return frozenEvent({ type, ...fact, variables, values } as TapeEvent)
+        return this.finished({ type, ...fact, variables, values } as TapeEvent)
       }
       default: {
         const payload = textToPlain(this.text(words.next(), position), `event ${position}`)
-        return frozenEvent({ type, ...fact, ...(payload as object) } as TapeEvent)
+        return this.finished({ type, ...fact, ...(payload as object) } as TapeEvent)
       }
     }
   }
@@ -191,7 +198,7 @@ function backwardStarted(words: WordReader, position: number, step: number): Tap
   const roots = Array.from({ length: count }, () => words.ref())
   const gradients = Array.from({ length: count }, () => words.ref())
   const targets = Array.from({ length: words.next() }, () => words.ref())
-  return frozenEvent({
+  return {
     type: 'BackwardStarted',
     version: BACKWARD_VERSION,
     position,
@@ -201,7 +208,7 @@ function backwardStarted(words: WordReader, position: number, step: number): Tap
     targets: (flags & 4) === 0 ? null : targets,
     createGraph: (flags & 1) !== 0,
     retainGrad: (flags & 2) !== 0,
-  } as TapeEvent)
+  } as TapeEvent
 }
 
 /** A place in packed words. */

@@ -145,6 +145,11 @@ const FIELDS: {
  * Throws  TAPE_CORRUPT names the event, the field, and what it held.
  */
 export function frozenEvent<E extends TapeEvent>(event: E): E {
+  return freeze(checkedEvent(event))
+}
+
+/** The event, checked, for who keeps it to himself. Throws as `frozenEvent`. */
+export function checkedEvent<E extends TapeEvent>(event: E): E {
   const { type, version, position, step } = event
   const fields = Object.hasOwn(EVENT_KIND, type) ? (FIELDS[type] as Record<string, Check>) : undefined
   if (fields === undefined)
@@ -163,7 +168,7 @@ export function frozenEvent<E extends TapeEvent>(event: E): E {
       throw new TapeError('TAPE_CORRUPT', `event ${position} (${type}) has a bad ${name}: ${shown(value)}`)
     }
   }
-  return freeze(event)
+  return event
 }
 
 function freeze<T>(value: T): T {

@@ -6,7 +6,7 @@
 /** Going back computes at most about this share of the steps before again … */
 const STEPS_SHARE = 0.02
 /** … or so much work, if that is more. */
-const INTERVAL_MIN_NS = 25e6
+const INTERVAL_MIN_NS = 10e6
 /** What a checkpoint costs is at most this share of the work. */
 const COST_SHARE_MAX = 0.05
 /** A low estimate of what a run takes, so that the true share is lower: of an event, and of an element that a call computes. */

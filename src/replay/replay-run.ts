@@ -30,7 +30,7 @@ export function replayRun(recording: Recording, options: ReplayOptions = {}): Re
         return replay(
           {
             started,
-            events: reader.events(id, first, end),
+            events: reader.events(id, first, end, false),
             first,
             step: checkpoint.step,
             lastUses: lookup.lastUses(first, end),
@@ -45,7 +45,7 @@ export function replayRun(recording: Recording, options: ReplayOptions = {}): Re
   }
   const lastUses = lookup.lastUses(1, end)
   return replay(
-    { started, events: reader.events(id, 1, end), first: 1, step: 0, lastUses, before: null },
+    { started, events: reader.events(id, 1, end, false), first: 1, step: 0, lastUses, before: null },
     options,
   )
 }

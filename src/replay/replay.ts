@@ -150,6 +150,7 @@ class Replay {
     this.stream = new EventStream(
       { eventsMax: 8192, bytesMax: 2 ** 25, ageMaxMs: 2 ** 31 - 1 },
       { position: first - 1, step },
+      false,
     )
     this.memory = new ReplayMemory(first, origin.lastUses, origin.before)
     const policy = new ReplayPolicy(captureFrom(origin.started.capture))

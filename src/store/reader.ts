@@ -13,7 +13,7 @@ import {
 } from '../events/event.js'
 import { textToPlain } from '../events/plain.js'
 import { ScalarValue } from '../events/scalar-value.js'
-import { frozenEvent } from '../events/validate.js'
+import { checkedEvent, frozenEvent } from '../events/validate.js'
 import { RUN_UNIT } from './block-cutter.js'
 import { BlockReader } from './block-reader.js'
 import type { MaterializedRow } from './chain.js'
@@ -101,13 +101,18 @@ export class Reader {
   }
 
   /**
-   * The events of a run in order, from position `from` to `to` (both included).
+   * The events of a run in order, from position `from` to `to` (both included); frozen if they are for anybody.
    *
    * Throws  TAPE_CORRUPT names the first position that is missing or malformed
    */
-  *events(runId: number, from = 1, to = this.lastPosition(runId)): Generator<TapeEvent, void, undefined> {
+  *events(
+    runId: number,
+    from = 1,
+    to = this.lastPosition(runId),
+    isPublic = true,
+  ): Generator<TapeEvent, void, undefined> {
     for (let start = from; start <= to; start += PAGE)
-      yield* this.page(runId, start, Math.min(to, start + PAGE - 1))
+      yield* this.page(runId, start, Math.min(to, start + PAGE - 1), isPublic)
   }
 
   /** One event. Throws VARIABLE_NOT_FOUND when the run has no such position. */
@@ -146,7 +151,7 @@ export class Reader {
     )
   }
 
-  private page(runId: number, from: number, to: number): TapeEvent[] {
+  private page(runId: number, from: number, to: number, isPublic = true): TapeEvent[] {
     return this.reading(`events ${from} to ${to} of run ${runId}`, () => {
       const found = new Array<TapeEvent | null>(to - from + 1).fill(null)
       this.blocks.readInto(found, runId, from, to)
@@ -162,7 +167,9 @@ export class Reader {
       const missing = found.indexOf(null)
       if (missing >= 0)
         throw new TapeError('TAPE_CORRUPT', `event ${from + missing} of run ${runId} is missing`)
-      for (const event of found) frozenEvent(event!)
+      for (const event of found)
+        if (isPublic) frozenEvent(event!)
+        else checkedEvent(event!)
       return found as TapeEvent[]
     })
   }
