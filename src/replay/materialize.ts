@@ -32,8 +32,9 @@ export function materialize(
   let waiting: MaterializedValue[] = []
   let waitingBytes = 0
   const write = () => {
-    report.values += materializer.write(id, waiting)
-    report.bytes += waitingBytes
+    const { values, bytes } = materializer.write(id, waiting)
+    report.values += values
+    report.bytes += bytes
     waiting = []
     waitingBytes = 0
   }

@@ -17,6 +17,12 @@ export interface MaterializedValue {
   readonly value: RecordedArray
 }
 
+export interface Materialized {
+  values: number
+  /** Of their contents; equal contents are stored once. */
+  bytes: number
+}
+
 export class Materializer {
   private readonly db: Connection
   private readonly values: ValueStore
@@ -32,8 +38,8 @@ export class Materializer {
     )
   }
 
-  /** Writes those that are not there yet; gives how many that were. */
-  write(runId: number, values: readonly MaterializedValue[]): number {
+  /** Writes those that are not there yet; gives how many that were, and their bytes. */
+  write(runId: number, values: readonly MaterializedValue[]): Materialized {
     try {
       return this.db.transaction(() => this.writeAll(runId, values)).immediate()
     } catch (error) {
@@ -42,7 +48,8 @@ export class Materializer {
     }
   }
 
-  private writeAll(runId: number, values: readonly MaterializedValue[]): number {
+  private writeAll(runId: number, values: readonly MaterializedValue[]): Materialized {
+    let bytes = 0
     const last = this.db.prepare('SELECT id, hash FROM _commit ORDER BY id DESC LIMIT 1').get() as
       | { id: number; hash: Buffer }
       | undefined
@@ -51,6 +58,7 @@ export class Materializer {
     for (const { position, part, value } of values) {
       const id = runId * RUN_UNIT + position
       if (this.isThere.get(id, part) !== undefined) continue
+      bytes += value.data.byteLength
       if (value.size === 1) {
         const scalar = toScalar(value.data[0]!)
         this.insert.run(id, part, commitId, null, scalar)
@@ -61,7 +69,7 @@ export class Materializer {
         rows.push({ id, part, hash: stored.digest.toString('hex'), scalar: null })
       }
     }
-    if (rows.length === 0) return 0
+    if (rows.length === 0) return { values: 0, bytes: 0 }
     rows.sort((a, b) => a.id - b.id || a.part - b.part)
     const committedAt = new Date().toISOString()
     this.db
@@ -69,6 +77,6 @@ export class Materializer {
         'INSERT INTO _commit (id, run_id, first_position, event_count, committed_at, hash) VALUES (?, ?, 0, 0, ?, ?)',
       )
       .run(commitId, runId, committedAt, materializedHash(last?.hash ?? GENESIS, runId, committedAt, rows))
-    return rows.length
+    return { values: rows.length, bytes }
   }
 }

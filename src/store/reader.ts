@@ -181,7 +181,7 @@ export class Reader {
       () =>
         this.db
           .prepare(
-            `SELECT m.id, m.part, lower(hex(v.hash)) AS hash, m.scalar FROM _materialized m LEFT JOIN _value v ON v.id = m.value_id
+            `SELECT m.id, m.part, nullif(lower(hex(v.hash)), '') AS hash, m.scalar FROM _materialized m LEFT JOIN _value v ON v.id = m.value_id
              WHERE m.commit_id = ? AND m.id >> 32 = ? ORDER BY m.id, m.part`,
           )
           .all(commitId, runId) as MaterializedRow[],
