@@ -26,7 +26,7 @@ export function openDatabase(path: string, options: { readonly: boolean }): Conn
   const exists = path !== ':memory:' && fs.existsSync(path)
   if (options.readonly && !exists)
     throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${path}, found no file; check the path`)
-  if (exists) checkHeader(path)
+  if (exists) checkKind(path)
   const deadline = Date.now() + BUSY_TIMEOUT_MS
   for (;;) {
     let db: Connection | null = null
@@ -38,7 +38,7 @@ export function openDatabase(path: string, options: { readonly: boolean }): Conn
       db?.close()
       // Where waiting could deadlock (two processes that both turn a new file to WAL), SQLite answers BUSY at once and
       // asks nobody to wait: whoever lost lets go of everything and comes again.
-      if (!isBusy(error) || Date.now() >= deadline) throw sqliteError(error, `opening ${path}`)
+      if (!isBusy(error) || Date.now() >= deadline) throw openingError(error, path)
       sleep(5 + (process.pid % 20))
     }
   }
@@ -117,24 +117,24 @@ function isSchemaDamage(code: string, message: string): boolean {
   return code === 'SQLITE_ERROR' && /no such (table|column|view|index)|malformed/.test(message)
 }
 
-/** A file that is no database is refused before SQLite touches it. An empty file becomes a tape. */
-function checkHeader(path: string): void {
-  const stat = fs.statSync(path)
-  if (stat.isDirectory()) throw new TapeError('NOT_A_TAPE', `expected a tape at ${path}, found a folder`)
-  if (stat.size === 0) return
-  const head = Buffer.alloc(16)
-  const file = fs.openSync(path, 'r')
-  try {
-    fs.readSync(file, head, 0, 16, 0)
-  } finally {
-    fs.closeSync(file)
-  }
-  if (head.toString('latin1') !== 'SQLite format 3\0') {
-    throw new TapeError(
-      'NOT_A_TAPE',
-      `expected a tape at ${path}, found a file that is not a SQLite database; it was not touched`,
-    )
-  }
+/**
+ * Looks without opening: who closes a file gives up all locks that its process has on it (so says POSIX), those of other
+ * connections to the same tape included, and SQLite counts on them.
+ */
+function checkKind(path: string): void {
+  if (fs.statSync(path).isDirectory())
+    throw new TapeError('NOT_A_TAPE', `expected a tape at ${path}, found a folder`)
+}
+
+/** What opening failed with, in words for who named the path. */
+function openingError(error: unknown, path: string): unknown {
+  if ((error as { code?: unknown } | null)?.code !== 'SQLITE_NOTADB')
+    return sqliteError(error, `opening ${path}`)
+  return new TapeError(
+    'NOT_A_TAPE',
+    `expected a tape at ${path}, found a file that is not a SQLite database; it was not touched`,
+    { cause: error },
+  )
 }
 
 function checkSqlite(db: Connection): void {

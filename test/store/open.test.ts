@@ -1,4 +1,6 @@
 /** Opening a tape while another process has its file. */
+import fs from 'node:fs'
+import process from 'node:process'
 import { expect, test } from 'vitest'
 import { startChild } from '../tape/child-process.js'
 import { newTapePath, openForTest } from '../tape/temporary-tape.js'
@@ -21,3 +23,20 @@ test('a new file that another process is just making into a tape is waited for',
   expect(tape.runs()).toEqual([])
   expect((await child.ended).stderr).toBe('')
 })
+
+test.runIf(fs.existsSync('/proc/locks'))(
+  'opening a tape again in one process leaves the lock of the first connection, which tells other processes that it is there',
+  () => {
+    const file = newTapePath()
+    openForTest(file).runs()
+    const locks = () =>
+      fs
+        .readFileSync('/proc/locks', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(` ${process.pid} `) && line.includes(`:${fs.statSync(file).ino} `))
+        .length
+    expect(locks()).toBe(1)
+    openForTest(file, { readonly: true }).runs()
+    expect(locks()).toBe(1)
+  },
+)
