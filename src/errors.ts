@@ -45,6 +45,7 @@ export type ErrorCode =
   | 'SQLITE_TOO_OLD'
   | 'WRITE_FAILED'
   | 'RUN_FINISHED'
+  | 'RUN_RECORDING'
   | 'RUN_NOT_FOUND'
   | 'STEP_NOT_FOUND'
   | 'VARIABLE_NOT_FOUND'

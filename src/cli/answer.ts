@@ -7,6 +7,7 @@ import { TapeError } from '../errors.js'
 import { ENGINE_VERSION } from '../tape/version.js'
 import { toJson } from './json.js'
 import { harmless } from './paint.js'
+import { clearProgress } from './progress.js'
 
 export const EXIT = { fine: 0, no: 1, usage: 2, bug: 70 } as const
 
@@ -42,10 +43,12 @@ export async function answer(
 
 /** Writes a text to standard output; what a tape brings along cannot steer the terminal. */
 export function print(text: string): void {
+  clearProgress()
   process.stdout.write(`${harmless(text)}\n`)
 }
 
 export function printError(text: string): void {
+  clearProgress()
   process.stderr.write(`${harmless(text)}\n`)
 }
 

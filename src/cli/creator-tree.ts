@@ -1,4 +1,5 @@
 /** The chain of creators behind a variable as an indented tree, read from the top: the variable, what made it, from what. */
+import { TapeError } from '../errors.js'
 import type { Variable } from '../graph/variable.js'
 import { type Describer, positionText } from './describer.js'
 import { paint } from './paint.js'
@@ -52,6 +53,12 @@ function nodeText(variable: Variable, say: Describer): string {
 }
 
 function scalarText(variable: Variable, shape: readonly number[]): string {
-  const number = numberText(variable.item())
+  let number: string
+  try {
+    number = numberText(variable.item())
+  } catch (error) {
+    if (!(error instanceof TapeError) || error.code !== 'VALUE_NOT_CAPTURED') throw error
+    number = 'not captured'
+  }
   return shape.length === 0 ? number : `${'['.repeat(shape.length)}${number}${']'.repeat(shape.length)}`
 }

@@ -1,12 +1,12 @@
 /** One event as JSON: all it says, with arrays by dtype, shape and, when they are small, values. */
 import type { CallOutput, RecordedArray, TapeEvent } from '../events/event.js'
-import type { GradientRow } from '../queries/gradients.js'
 import { type Describer, positionText } from './describer.js'
+import { type Beside, bytesOfCheckpoint } from './event-line.js'
 
 const VALUES_MAX = 16
 
 /** Refs become `#412` or `#412.1`; `names` says what those that have a name are called. */
-export function eventJson(event: TapeEvent, say: Describer, gradient: GradientRow | null): object {
+export function eventJson(event: TapeEvent, say: Describer, { gradient, isMaterialized }: Beside): object {
   const { version: _, position, step, type, ...payload } = event
   const names: Record<string, string> = {}
   const ref = (value: number) => {
@@ -20,7 +20,10 @@ export function eventJson(event: TapeEvent, say: Describer, gradient: GradientRo
   if (gradient !== null) {
     const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = gradient
     json.summary = { l2Norm, mean, min, max, zeroCount, nonFiniteCount }
+    json.kept = gradient.kept
   }
+  if (type === 'CheckpointTaken') json.byteCount = bytesOfCheckpoint(event)
+  if (type === 'FunctionCalled') json.materialized = isMaterialized
   return { ...json, names }
 }
 

@@ -1,27 +1,41 @@
 /** One event as one line that a person reads: `412  matmul(x, fc1.weight) → [50, 32]`. */
 import {
   type CallOutput,
+  type CheckpointTaken,
   type FunctionCalled,
+  type LeafCreated,
   REF_SLOT_UNIT,
   type RecordedArray,
   type TapeEvent,
+  type ValueAssigned,
 } from '../events/event.js'
 import type { GradientRow } from '../queries/gradients.js'
 import { type Describer, positionText } from './describer.js'
 import { paint } from './paint.js'
-import { durationText, numberText, shapeText, summaryText } from './words.js'
+import { bytesText, durationText, itemBytes, numberText, plural, shapeText, summaryText } from './words.js'
 
-/** `gradient` is the summary of a GradientComputed, when the views have one. */
-export function eventLine(event: TapeEvent, say: Describer, gradient: GradientRow | null = null): string {
+/** What the views know of an event, besides what it says itself. */
+export interface Beside {
+  /** The summary of a GradientComputed. */
+  gradient: GradientRow | null
+  /** Whether an output of a call was not captured, but computed again later. */
+  isMaterialized: boolean
+}
+
+export function eventLine(
+  event: TapeEvent,
+  say: Describer,
+  { gradient, isMaterialized }: Beside = { gradient: null, isMaterialized: false },
+): string {
   switch (event.type) {
     case 'RunStarted':
       return `run "${event.name}" starts`
     case 'StepStarted':
       return `step ${event.step} begins, ${durationText(event.elapsedMs)} after the run`
     case 'LeafCreated':
-      return `${say.nameOf(event.position) ?? positionText(event.position)} = ${event.role}${value(event.dtype, event.shape, event.value)}`
+      return `${say.nameOf(event.position) ?? positionText(event.position)} = ${event.role}${value(event.dtype, event.shape, event.value)}${outsideMark(event)}`
     case 'FunctionCalled':
-      return callLine(event, say)
+      return callLine(event, say, isMaterialized)
     case 'BackwardStarted': {
       const targets =
         event.targets === null ? '' : ` to ${event.targets.map((ref) => say.label(ref)).join(', ')}`
@@ -32,7 +46,7 @@ export function eventLine(event: TapeEvent, say: Describer, gradient: GradientRo
         event.contribution?.size === 1 || gradient === null
           ? value(event.dtype, event.shape, event.contribution)
           : ` ${shapeText(event.shape)}  ${summaryText(gradient)}`
-      return `gradient of ${say.label(event.variable)}${summary}${event.held === 'accumulated' ? '  added to what was there' : ''}`
+      return `gradient of ${say.label(event.variable)}${summary}${event.held === 'accumulated' ? '  added to what was there' : ''}${gradient === null || gradient.kept === 'captured' ? '' : mark(gradient.kept)}`
     }
     case 'GradientCleared':
       return `gradient of ${say.label(event.variable)} cleared`
@@ -44,7 +58,7 @@ export function eventLine(event: TapeEvent, say: Describer, gradient: GradientRo
       return `backward ${positionText(event.pass)} ended in an exception`
     case 'ValueAssigned': {
       const from = event.source === null ? 'from outside' : `to ${say.label(event.source)}`
-      return `${say.label(event.variable)} set ${from}${event.value === null ? '' : value(event.dtype, event.shape, event.value)}`
+      return `${say.label(event.variable)} set ${from}${event.value === null ? '' : value(event.dtype, event.shape, event.value)}${outsideMark(event)}`
     }
     case 'VariableNamed':
       return `${positionText(event.variable)} is ${event.name === null ? 'without a name' : `named ${event.name}`}`
@@ -57,7 +71,7 @@ export function eventLine(event: TapeEvent, say: Describer, gradient: GradientRo
       return `log ${event.name} = ${number}`
     }
     case 'CheckpointTaken':
-      return `checkpoint of ${event.variables.length} variables`
+      return `checkpoint of ${plural(event.variables.length, 'variable')}, ${bytesText(bytesOfCheckpoint(event))}`
     case 'NoteAdded':
       return `note: ${event.text}`
     case 'RunFinished':
@@ -65,15 +79,32 @@ export function eventLine(event: TapeEvent, say: Describer, gradient: GradientRo
   }
 }
 
-function callLine(event: FunctionCalled, say: Describer): string {
+/** Of the values that a checkpoint holds, each counted as often as it is held. */
+export function bytesOfCheckpoint({ values }: CheckpointTaken): number {
+  return values.reduce((sum, { dtype, size }) => sum + size * itemBytes(dtype), 0)
+}
+
+/** What came from outside, and of which the run was not to keep the bytes. */
+function outsideMark({ value, source, summary }: LeafCreated | ValueAssigned): string {
+  if (value !== null || source !== null) return ''
+  return mark(summary === null ? 'not captured' : 'summary and hash')
+}
+
+function mark(text: string): string {
+  return paint('dim', `  (${text})`)
+}
+
+function callLine(event: FunctionCalled, say: Describer, isMaterialized: boolean): string {
   const results = event.outputs.map((output, slot) => {
     const name = say.nameOf(event.position + slot * REF_SLOT_UNIT)
     return `${name === null ? '' : `${name} `}${outputText(output)}`
   })
-  const marks = [event.scope === '' ? '' : `in ${event.scope}`, event.linked ? '' : 'noGrad'].filter(
-    (mark) => mark !== '',
-  )
-  return `${callText(event, say)} → ${results.join(', ')}${marks.length === 0 ? '' : paint('dim', `  (${marks.join(', ')})`)}`
+  const marks = [
+    event.scope === '' ? '' : `in ${event.scope}`,
+    event.linked ? '' : 'noGrad',
+    isMaterialized ? 'materialized' : '',
+  ].filter((text) => text !== '')
+  return `${callText(event, say)} → ${results.join(', ')}${marks.length === 0 ? '' : mark(marks.join(', '))}`
 }
 
 /** `sum(x, axis: 0)`. */

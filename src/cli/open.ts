@@ -1,4 +1,5 @@
 /** Opens what a command reads: the tape, one of its runs, and the views; it is closed when the answer is printed. */
+import { existsSync, statSync } from 'node:fs'
 import { TapeError } from '../errors.js'
 import { Views } from '../queries/views.js'
 import { Lookup } from '../store/lookup.js'
@@ -6,6 +7,9 @@ import type { PastRun } from '../tape/past-run.js'
 import type { RunInfo, Tape } from '../tape/tape.js'
 import type { Later } from './answer.js'
 import { importModules } from './imports.js'
+import { Progress } from './progress.js'
+
+const RECOMPUTE_QUIET_MS = 300
 
 export interface OpenRun {
   readonly tape: Tape
@@ -23,6 +27,18 @@ export async function openForReading(file: string, later: Later): Promise<Tape> 
   return tape
 }
 
+/** For commands that add to a tape: one that is not there is not made. */
+export async function openForWriting(file: string, later: Later): Promise<Tape> {
+  if (!existsSync(file))
+    throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${file}, found no file; check the path`)
+  if (statSync(file).size === 0)
+    throw new TapeError('NOT_A_TAPE', `expected a tape at ${file}, found an empty file`)
+  const { openTape } = await import('../index.js')
+  const tape = openTape(file)
+  later(() => tape.close())
+  return tape
+}
+
 export function openViews(file: string, later: Later): Views {
   const views = new Views(file)
   later(() => views.close())
@@ -36,16 +52,27 @@ export function openViews(file: string, later: Later): Views {
  */
 export async function openRun(
   file: string,
-  options: { run?: string | undefined; import?: readonly string[] },
+  options: { run?: string | undefined; import?: readonly string[]; write?: boolean },
   later: Later,
 ): Promise<OpenRun> {
-  const tape = await openForReading(file, later)
+  const tape = await (options.write === true ? openForWriting : openForReading)(file, later)
   await importModules(options.import ?? [])
   const views = openViews(file, later)
   const past = findRun(tape, options.run)
   const info = tape.runs().find((run) => run.id === past.id)
   if (info === undefined) throw new TapeError('TAPE_CORRUPT', `${file} lists no run ${past.id}`)
+  tellOfRecomputing(past)
   return { tape, past, info, views, lookup: new Lookup(views.db, past.id) }
+}
+
+/** What was not stored is computed again when it is asked for; that may take a moment, and then it is said. */
+function tellOfRecomputing(past: PastRun): void {
+  let progress: Progress | null = null
+  let events = 0
+  past.onRecompute = () => {
+    progress ??= new Progress('computing again what was not stored:', null, { quietMs: RECOMPUTE_QUIET_MS })
+    progress.at(++events)
+  }
 }
 
 /** Digits mean an id; a run whose name is those digits is found when no id is. */

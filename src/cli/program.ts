@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { ENGINE_VERSION } from '../tape/version.js'
 import { addGradient } from './commands/gradient.js'
 import { addGraph } from './commands/graph.js'
+import { addMaterialize } from './commands/materialize.js'
 import { addReplay } from './commands/replay.js'
 import { addRuns } from './commands/runs.js'
 import { addSchema } from './commands/schema.js'
@@ -21,7 +22,17 @@ export function makeProgram(): Command {
     .showHelpAfterError('(add --help for how to use it)')
     .addHelpText('after', AFTER)
     .exitOverride()
-  for (const add of [addRuns, addShow, addGraph, addSql, addSchema, addGradient, addReplay, addVerify])
+  for (const add of [
+    addRuns,
+    addShow,
+    addGraph,
+    addSql,
+    addSchema,
+    addGradient,
+    addReplay,
+    addVerify,
+    addMaterialize,
+  ])
     add(program)
   return program
 }

@@ -10,36 +10,57 @@ const BAR_EVERY_MS = 100
 const LINE_EVERY_MS = 10_000
 const BAR_WIDTH = 30
 
+/** The bar that stands on the terminal now; what is printed there next takes its line. */
+let standing: Progress | null = null
+
+export function clearProgress(): void {
+  standing?.end()
+}
+
 export class Progress {
   private readonly what: string
-  private readonly total: number
   private readonly bar = process.stderr.isTTY === true
-  private nextMs = performance.now() + QUIET_MS
-  private shown = false
+  private readonly total: number | null
+  private readonly unit: string
+  private nextMs: number
 
-  /** `what` is said before the numbers; `total` is how many events there are. */
-  constructor(what: string, total: number) {
+  /** `what` is said before the numbers; `total` is how many events there are, null when nobody knows. */
+  constructor(what: string, total: number | null, { unit = 'events', quietMs = QUIET_MS } = {}) {
     this.what = what
     this.total = total
+    this.unit = unit
+    this.nextMs = performance.now() + quietMs
   }
 
   at(done: number): void {
     const now = performance.now()
     if (now < this.nextMs) return
     this.nextMs = now + (this.bar ? BAR_EVERY_MS : LINE_EVERY_MS)
-    const share = this.total === 0 ? 1 : Math.min(1, done / this.total)
-    const text = `${this.what} ${countText(done)} of ${countText(this.total)} events, ${Math.floor(share * 100)} %`
+    const { what, total, unit } = this
+    if (total === null) {
+      this.write(`${what} ${countText(done)} ${unit}`)
+      return
+    }
+    const share = total === 0 ? 1 : Math.min(1, done / total)
+    const full = Math.round(share * BAR_WIDTH)
+    this.write(
+      `${what} ${countText(done)} of ${countText(total)} ${unit}, ${Math.floor(share * 100)} %`,
+      `[${'█'.repeat(full)}${'·'.repeat(BAR_WIDTH - full)}] `,
+    )
+  }
+
+  private write(text: string, bar = ''): void {
     if (!this.bar) process.stderr.write(`${text}\n`)
     else {
-      const full = Math.round(share * BAR_WIDTH)
-      process.stderr.write(`\r\u001b[K[${'█'.repeat(full)}${'·'.repeat(BAR_WIDTH - full)}] ${text}`)
-      this.shown = true
+      process.stderr.write(`\r\u001b[K${bar}${text}`)
+      standing = this
     }
   }
 
   /** Takes the bar away, so that what follows begins on a clean line. */
   end(): void {
-    if (this.shown) process.stderr.write('\r\u001b[K')
-    this.shown = false
+    if (standing !== this) return
+    process.stderr.write('\r\u001b[K')
+    standing = null
   }
 }

@@ -2,6 +2,8 @@
 
 import type { NDArray } from '../array/ndarray.js'
 import { bytesOf, hashOf, type Summary, summaryOf } from '../events/content.js'
+import type { Plain } from '../events/event.js'
+import { plainToText } from '../events/plain.js'
 import { paint } from './paint.js'
 
 /** A number in at most six significant digits. */
@@ -21,6 +23,21 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : many}`
 }
 
+/** Of one element. */
+export function itemBytes(dtype: string): number {
+  return dtype === 'float64' ? 8 : dtype === 'float32' || dtype === 'int32' ? 4 : 1
+}
+
+/** Bytes in the unit that fits, decimal. */
+export function bytesText(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
+  let unit = 0
+  let size = bytes
+  for (; size >= 999.5 && unit < units.length - 1; unit++) size /= 1_000
+  const number = unit === 0 || size >= 99.95 ? size.toFixed(0) : size.toFixed(1)
+  return unit === 0 && bytes === 1 ? '1 byte' : `${number} ${units[unit]}`
+}
+
 export function durationText(ms: number | null): string {
   if (ms === null) return '–'
   if (ms < 1_000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
@@ -33,6 +50,11 @@ export function durationText(ms: number | null): string {
 /** An ISO date and time, to the second, in UTC. */
 export function momentText(iso: string): string {
   return iso.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
+}
+
+/** A capture as RunStarted says it. */
+export function captureText(capture: Plain): string {
+  return typeof capture === 'string' ? capture : plainToText(capture, 'capture')
 }
 
 export function shapeText(shape: readonly number[]): string {

@@ -21,13 +21,18 @@ export interface GradientRow {
   nonFiniteCount: number | null
   /** What the variable's grad was after the pass. */
   held: 'nothing' | 'contribution' | 'accumulated'
+  /** What the tape has of the contribution: its bytes, its bytes computed again later, or what they came to. */
+  kept: 'captured' | 'materialized' | 'summary and hash' | 'summary'
 }
 
 type Row = Omit<GradientRow, 'shape' | 'value'> & { shape: string; value: number | string | null }
 
 const COLUMNS = `position, step, pass_position AS pass, variable_position AS variablePosition,
   variable_slot AS variableSlot, dtype, shape, value, l2_norm AS l2Norm, mean, min, max, zero_count AS zeroCount,
-  non_finite_count AS nonFiniteCount, held`
+  non_finite_count AS nonFiniteCount, held,
+  CASE WHEN materialized THEN 'materialized'
+    WHEN value IS NOT NULL OR (SELECT v.byte_count FROM value v WHERE v.id = gradient.value_id) IS NOT NULL THEN 'captured'
+    WHEN hash IS NOT NULL THEN 'summary and hash' ELSE 'summary' END AS kept`
 
 export function gradientsOfStep(views: Views, runId: number, step: number): GradientRow[] {
   return read(views, 'run_id = ? AND step = ?', runId, step)

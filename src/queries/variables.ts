@@ -33,3 +33,17 @@ export function assignmentsTo(views: Views, runId: number, position: number): As
     position,
   )
 }
+
+export interface MaterializedOutput {
+  position: number
+  slot: number
+}
+
+/** The outputs of a step's calls that were not captured, but computed again later. */
+export function materializedOutputs(views: Views, runId: number, step: number): MaterializedOutput[] {
+  return views.all<MaterializedOutput>(
+    'SELECT position, slot FROM variable WHERE run_id = ? AND step = ? AND materialized ORDER BY position, slot',
+    runId,
+    step,
+  )
+}

@@ -104,7 +104,14 @@ export function recompute(
   to: number,
   onEvent: (got: TapeEvent, expected: TapeEvent) => void,
 ): void {
-  const { divergence } = replayRun(recording, { from, to, onEvent })
+  const { divergence } = replayRun(recording, {
+    from,
+    to,
+    onEvent: (got, expected) => {
+      recording.onRecompute?.(got.position, got.step)
+      onEvent(got, expected)
+    },
+  })
   if (divergence === null) return
   throw new TapeError(
     'REPLAY_DIVERGED',

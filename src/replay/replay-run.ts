@@ -13,6 +13,8 @@ export interface Recording {
   readonly name: string
   /** The last position when the run was opened. */
   readonly lastPosition: number
+  /** Told of each event that is computed again because somebody asked for what was not stored. */
+  onRecompute?: ((position: number, step: number) => void) | null
 }
 
 /** Throws STEP_NOT_FOUND for `from` and `to`; otherwise as `replay`. */

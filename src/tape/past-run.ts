@@ -45,6 +45,11 @@ export class PastRun {
     })
   }
 
+  /** @internal Told of each event that is computed again because somebody asked for what was not stored; null for nobody. */
+  set onRecompute(told: ((position: number, step: number) => void) | null) {
+    this.recording.onRecompute = told
+  }
+
   /** How it was started: seed, config, kernel, versions. */
   get started(): RunStarted {
     return this.reader.event(this.id, 1) as RunStarted

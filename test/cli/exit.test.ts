@@ -7,9 +7,9 @@ import { gradtape, gradtapeJson, started, temporaryFolder, writeTape } from './g
 
 const folder = temporaryFolder()
 const file = path.join(folder, 'runs.tape')
-const COMMANDS = ['runs', 'show', 'graph', 'sql', 'schema', 'gradient', 'replay', 'verify']
-const argumentsOf = (command: string, tape: string) =>
-  command === 'sql' ? [command, tape, 'SELECT 1'] : [command, tape]
+const COMMANDS = ['runs', 'show', 'graph', 'sql', 'schema', 'gradient', 'replay', 'verify', 'materialize']
+const MORE: Readonly<Record<string, string[]>> = { sql: ['SELECT 1'], materialize: ['--steps', '1'] }
+const argumentsOf = (command: string, tape: string) => [command, tape, ...(MORE[command] ?? [])]
 
 beforeAll(() => writeTape(file))
 
@@ -25,6 +25,12 @@ describe('wrong usage is exit code 2', () => {
       /--step <step>.*Expected a whole number from 0 on/,
     ],
     ['a format there is not', ['graph', file, '--format', 'png'], /--format/],
+    [
+      'a range of steps that is none',
+      ['materialize', file, '--steps', '9..4'],
+      /--steps <steps>.*400\.\.420/,
+    ],
+    ['steps to materialize left out', ['materialize', file], /required option '--steps <steps>'/],
     ['no command at all', [], /Usage: gradtape/],
   ])('%s', async (_, args, words) => {
     const { status, stdout, stderr } = await gradtape(...args)

@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { afterAll } from 'vitest'
+import { afterAll, expect } from 'vitest'
 import {
   constant,
   Exp,
@@ -43,6 +43,13 @@ export async function gradtapeJson<T = Record<string, unknown>>(...args: readonl
   const { stdout, stderr } = await gradtape(...args, '--json')
   if (stdout === '') throw new Error(`nothing printed; stderr: ${stderr}`)
   return JSON.parse(stdout) as T
+}
+
+/** What it prints, line by line, when all is fine; how far it is may be said beside that. */
+export async function lines(...args: readonly string[]): Promise<string[]> {
+  const { status, stdout, stderr } = await gradtape(...args)
+  expect([status, stderr.replaceAll(/^(computing|materialize|replay|compact) .*\n/gm, '')]).toEqual([0, ''])
+  return stdout.trimEnd().split('\n')
 }
 
 export function started(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {

@@ -1,22 +1,35 @@
 /** A run in one page: how it went, what it logged, what it trained, what it called. */
 import { plainToText } from '../../events/plain.js'
 import { functionCounts } from '../../queries/calls.js'
+import { checkpointCount } from '../../queries/checkpoints.js'
 import { metricCourses } from '../../queries/metrics.js'
 import { namedParameters } from '../../queries/variables.js'
 import type { Answer } from '../answer.js'
 import type { OpenRun } from '../open.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
-import { countText, durationText, indented, momentText, numberText, shapeText, sparkline } from '../words.js'
+import {
+  bytesText,
+  captureText,
+  countText,
+  durationText,
+  indented,
+  momentText,
+  numberText,
+  shapeText,
+  sparkline,
+} from '../words.js'
 
 export function showRun({ past, info, views, tape }: OpenRun): Answer {
   const { seed, capture, kernel, engine, node, v8, platform, host, pid, parent, config } = past.started
   const metrics = metricCourses(views, past.id)
   const parameters = namedParameters(views, past.id)
   const functions = functionCounts(views, past.id)
+  const checkpoints = checkpointCount(views, past.id)
   return {
     json: () => ({
       run: { ...info, seed, capture, kernel, engine, node, v8, platform, host, pid, parent, config },
+      checkpoints,
       metrics,
       parameters,
       functions,
@@ -35,9 +48,14 @@ export function showRun({ past, info, views, tape }: OpenRun): Answer {
         ['kernel', kernel],
         ['versions', `gradtape ${engine}, Node ${node}, V8 ${v8}, ${platform}`],
         ['seed', String(seed)],
-        ['capture', String(capture)],
+        ['capture', captureText(capture)],
         ['config', plainToText(config, 'config')],
       ]
+      if (checkpoints.count > 0)
+        facts.push([
+          'checkpoints',
+          `${countText(checkpoints.count)} of ${bytesText(checkpoints.bytes)} in all, the last at step ${checkpoints.lastStep}`,
+        ])
       if (parent !== null) facts.push(['fork of', `run ${parent.run} at step ${parent.step}`])
       const width = Math.max(...facts.map(([title]) => title.length))
       const sections = [

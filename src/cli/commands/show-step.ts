@@ -1,6 +1,7 @@
 /** What happened in one step, event by event. */
-import type { MetricLogged } from '../../events/event.js'
+import type { MetricLogged, TapeEvent } from '../../events/event.js'
 import { gradientsOfStep } from '../../queries/gradients.js'
+import { materializedOutputs } from '../../queries/variables.js'
 import type { Answer } from '../answer.js'
 import { Describer } from '../describer.js'
 import { eventJson } from '../event-json.js'
@@ -15,6 +16,11 @@ export function showStep({ past, views, lookup }: OpenRun, step: number, limit: 
   const { from, to } = lookup.stepRange(step, past.lastPosition)
   const say = new Describer(past, lookup)
   const gradients = new Map(gradientsOfStep(views, past.id, step).map((row) => [row.position, row]))
+  const materialized = new Set(materializedOutputs(views, past.id, step).map(({ position }) => position))
+  const beside = ({ position }: TapeEvent) => ({
+    gradient: gradients.get(position) ?? null,
+    isMaterialized: materialized.has(position),
+  })
   const count = to - from + 1
   const events = [...past.events(from, Math.min(to, from + limit - 1))]
   const metrics = events.filter((event): event is MetricLogged => event.type === 'MetricLogged')
@@ -26,12 +32,12 @@ export function showStep({ past, views, lookup }: OpenRun, step: number, limit: 
       lastPosition: to,
       cut: events.length < count,
       metrics: metrics.map(({ name, value, position }) => ({ name, value, position })),
-      events: events.map((event) => eventJson(event, say, gradients.get(event.position) ?? null)),
+      events: events.map((event) => eventJson(event, say, beside(event))),
     }),
     text: () => {
       const width = String(to).length
       const lines = events.map((event) => {
-        const line = oneLine(eventLine(event, say, gradients.get(event.position) ?? null))
+        const line = oneLine(eventLine(event, say, beside(event)))
         return `${String(event.position).padStart(width)}  ${line}`
       })
       if (events.length < count)

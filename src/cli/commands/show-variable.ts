@@ -1,4 +1,6 @@
 /** One variable: its value, its versions, the gradients recorded for it, and the calls it came from. */
+import type { NDArray } from '../../array/ndarray.js'
+import { TapeError } from '../../errors.js'
 import { REF_SLOT_UNIT } from '../../events/event.js'
 import { computationOf } from '../../graph/computation.js'
 import { type GradientRow, gradientsOfVariable } from '../../queries/gradients.js'
@@ -10,7 +12,16 @@ import { Describer, positionText } from '../describer.js'
 import { type OpenRun, variableKey } from '../open.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
-import { indented, numberText, plural, shapeText, summarize, summaryText } from '../words.js'
+import { originOf } from '../value-origin.js'
+import {
+  type ArraySummary,
+  indented,
+  numberText,
+  plural,
+  shapeText,
+  summarize,
+  summaryText,
+} from '../words.js'
 
 const ROWS_MAX = 12
 
@@ -20,7 +31,7 @@ export interface VariableOptions {
   full: boolean
 }
 
-/** Throws  VARIABLE_NOT_FOUND, STEP_NOT_FOUND, VALUE_NOT_CAPTURED, UNREGISTERED_FUNC */
+/** Throws  VARIABLE_NOT_FOUND, STEP_NOT_FOUND, UNREGISTERED_FUNC; KERNEL_MISMATCH, REPLAY_DIVERGED for what is computed again */
 export function showVariable(
   { past, views, lookup }: OpenRun,
   what: string,
@@ -29,10 +40,16 @@ export function showVariable(
   const { step, depth, full } = options
   const say = new Describer(past, lookup)
   const variable = past.variable(variableKey(what), step === null ? {} : { step })
-  const { ref, data, creator, role } = variable
+  const { ref, creator, role } = variable
   const position = ref % REF_SLOT_UNIT
   const slot = Math.floor(ref / REF_SLOT_UNIT)
-  const summary = summarize(data)
+  const range = step === null ? null : lookup.stepRange(step, past.lastPosition)
+  const readAt =
+    range === null ? past.lastPosition + 1 : (lookup.firstReader(ref, range.from, range.to) ?? range.to + 1)
+  const value = shownArray(() => variable.data)
+  const origin = value === null ? 'not captured' : originOf(lookup, (at) => say.event(at), ref, readAt)
+  const gradient = shownArray(() => variable.grad?.data ?? null)
+  const form = value?.array ?? say.form(ref)
   const versions = slot === 0 ? assignmentsTo(views, past.id, position) : []
   const gradients = gradientsOfVariable(views, past.id, { position, slot }, step)
   const kind =
@@ -51,32 +68,67 @@ export function showVariable(
         step: say.event(position).step,
         kind: creator === null && kind === role ? role : 'output',
         function: creator?.name ?? null,
-        ...arrayJson(data, full),
-        summary,
+        origin,
+        dtype: form.dtype,
+        shape: form.shape,
+        values: null,
+        ...(value === null ? {} : arrayJson(value.array, full)),
+        summary: value?.summary ?? null,
       },
+      gradient: gradient === null ? null : { ...arrayJson(gradient.array, full), summary: gradient.summary },
       assignments: versions,
       gradients,
       creators: creatorsJson(variable, say),
     }),
     text: () => {
-      const title = `${paint('bold', oneLine(variable.name ?? positionText(ref)))}, ${kind}, ${data.dtype} ${shapeText(data.shape)}`
+      const title = `${paint('bold', oneLine(variable.name ?? positionText(ref)))}, ${kind}, ${form.dtype} ${shapeText(form.shape)}`
       const lines = [
         `${title}, made at ${positionText(ref)} in step ${say.event(position).step}${step === null ? '' : `, as step ${step} read it`}`,
-        indented(arrayText(data, full)),
-        `  ${summaryText(summary)}`,
-        `  sha256 ${summary.hash}`,
+        ...(value === null ? ['  its value was not captured'] : arrayLines(value, full)),
       ]
+      if (origin === 'computed again' || origin === 'materialized')
+        lines.push(
+          paint(
+            'dim',
+            `  not captured; ${origin === 'materialized' ? 'materialized later' : origin}, bit for bit`,
+          ),
+        )
       if (versions.length > 0) {
         const last = versions.at(-1)
         lines.push(
           `  ${plural(versions.length, 'assignment')}, from step ${versions[0]?.step} (#${versions[0]?.position}) to step ${last?.step} (#${last?.position})`,
         )
       }
+      if (gradient !== null) lines.push('', paint('bold', 'its last gradient'), ...arrayLines(gradient, full))
       if (gradients.length > 0) lines.push('', gradientTable(gradients))
       if (creator !== null) lines.push('', paint('bold', 'made from'), creatorTree(variable, say, depth))
       return lines.join('\n')
     },
   }
+}
+
+interface Shown {
+  array: NDArray
+  summary: ArraySummary
+}
+
+/** Null when there is none, or the run was not to keep what it follows from. */
+function shownArray(read: () => NDArray | null): Shown | null {
+  try {
+    const array = read()
+    return array === null ? null : { array, summary: summarize(array) }
+  } catch (error) {
+    if (error instanceof TapeError && error.code === 'VALUE_NOT_CAPTURED') return null
+    throw error
+  }
+}
+
+function arrayLines({ array, summary }: Shown, full: boolean): string[] {
+  return [
+    indented(arrayText(array, full)),
+    `  ${summaryText(summary)}`,
+    paint('dim', `  sha256 ${summary.hash}`),
+  ]
 }
 
 function gradientTable(gradients: readonly GradientRow[]): string {
@@ -86,6 +138,7 @@ function gradientTable(gradients: readonly GradientRow[]): string {
     { title: 'gradient', align: right },
     ...['step', 'norm', 'mean', 'min', 'max', 'not finite'].map((title) => ({ title, align: right })),
     { title: 'afterwards' },
+    { title: 'on the tape' },
   ]
   const rows = shown.map((row) => [
     `#${row.position}`,
@@ -96,6 +149,7 @@ function gradientTable(gradients: readonly GradientRow[]): string {
     numberText(row.max),
     numberText(row.nonFiniteCount),
     { nothing: 'not kept', contribution: 'kept', accumulated: 'added' }[row.held],
+    row.kept,
   ])
   const more = gradients.length - shown.length
   return (

@@ -1,0 +1,132 @@
+/** What materialize, replay --from and stats answer. */
+import fs from 'node:fs'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { withoutTriggers } from '../store/schema.js'
+import { gradtape, gradtapeJson, lines, temporaryFolder } from './gradtape.js'
+import { recorder, writeDigits } from './tapes.js'
+
+const folder = temporaryFolder()
+const STEPS = 260
+const original = path.join(folder, 'original.tape')
+const structure = path.join(folder, 'structure.tape')
+
+beforeAll(async () => {
+  await writeDigits(original, STEPS, { checkpointEvery: 20 })
+  await writeDigits(structure, 3, { capture: 'structure' })
+})
+
+/** A copy that a test may change. */
+function copied(name: string): string {
+  const file = path.join(folder, name)
+  fs.copyFileSync(original, file)
+  return file
+}
+
+describe('gradtape materialize', () => {
+  test('writes what was not captured, says how much and how to look at it, and the SQL it names finds it', async () => {
+    const file = copied('materialize.tape')
+    const shown = await lines('materialize', file, '--steps', '201..203')
+    expect(shown[0]).toMatch(/^digits, run 1, steps 201 to 203: \d+ values written, \S+ kB, in /)
+    const sql = /^ {2}gradtape sql \S+ "(.*)"$/.exec(shown[2] ?? '')?.[1] ?? ''
+    const rows = await gradtapeJson<{ step: number; variable_name: string; bytes: string }[]>(
+      'sql',
+      file,
+      sql,
+    )
+    expect(new Set(rows.map(({ step }) => step))).toEqual(new Set([201, 202, 203]))
+    expect(rows.find(({ variable_name }) => variable_name === 'layers.0.weight')?.bytes).toHaveLength(
+      64 * 20 * 8 * 2,
+    )
+    expect(await gradtapeJson('verify', file)).toMatchObject({ intact: true })
+    expect(await gradtapeJson('materialize', file, '--steps', '202')).toMatchObject({
+      steps: { from: 202, to: 202 },
+      values: 0,
+      bytes: 0,
+    })
+    expect((await lines('materialize', file, '--steps', '201..203'))[0]).toMatch(/: nothing to write, /)
+    const step = await lines('show', file, '--step', '202')
+    expect(step).toContainEqual(expect.stringMatching(/relu\(#\d+\) → \[10, 20\] {2}\(materialized\)$/))
+    expect(step).toContainEqual(expect.stringMatching(/gradient of layers.0.weight .* {2}\(materialized\)$/))
+    expect(await lines('show', file, '--variable', 'layers.0.weight', '--step', '202')).toContain(
+      '  not captured; materialized later, bit for bit',
+    )
+  })
+
+  test('refuses a run that is still being recorded, and names its process', async () => {
+    const file = copied('recording.tape')
+    const child = await recorder(file)
+    const { status, stderr } = await gradtape('materialize', file, '--steps', '1')
+    expect(stderr).toMatch(
+      new RegExp(
+        `^RUN_RECORDING: run 2 \\("going on"\\) is still being recorded by process ${child.process.pid} `,
+      ),
+    )
+    expect(status).toBe(1)
+    expect((await gradtape('materialize', file, 'digits', '--steps', '3')).status).toBe(0)
+    child.process.kill('SIGKILL')
+    await child.ended
+    expect((await gradtape('materialize', file, '--steps', '1')).stderr).toBe('')
+  })
+
+  test("refuses capture 'structure', steps there are not, and a tape that is not there", async () => {
+    const refusals: [string[], RegExp][] = [
+      [[structure, '--steps', '1'], /^VALUE_NOT_CAPTURED: .*'structure'/],
+      [
+        [original, '--steps', `${STEPS}..${STEPS + 1}`],
+        /^STEP_NOT_FOUND: expected a step from 0 to 260, got 261/,
+      ],
+      [[original, '--steps', '300'], /^STEP_NOT_FOUND: /],
+      [[path.join(folder, 'no.tape'), '--steps', '1'], /^TAPE_NOT_FOUND: /],
+    ]
+    for (const [args, words] of refusals) {
+      const { status, stdout, stderr } = await gradtape('materialize', ...args)
+      expect(stderr).toMatch(words)
+      expect([status, stdout]).toEqual([1, ''])
+    }
+    expect(fs.existsSync(path.join(folder, 'no.tape'))).toBe(false)
+  })
+
+  test('writes nothing of a step that comes out otherwise than it was captured', async () => {
+    const file = copied('forged.tape')
+    const db = new Database(file)
+    // A learning rate that the run did not have: every gradient after it differs from its recorded summary.
+    withoutTriggers(db, () =>
+      db.exec(
+        `UPDATE _text SET content = replace(content, '"lr":0.1', '"lr":0.2') WHERE content LIKE '%"lr":0.1%'`,
+      ),
+    )
+    db.close()
+    const { status, stderr } = await gradtape('materialize', file, '--steps', '2..4')
+    expect(stderr).toMatch(
+      /^REPLAY_DIVERGED: event \d+ \(\w+, step [1-4]\) of run "digits" came out otherwise/,
+    )
+    expect(status).toBe(1)
+    expect(await gradtapeJson('sql', file, 'SELECT count(*) AS n FROM variable WHERE materialized')).toEqual([
+      { n: 0 },
+    ])
+  })
+})
+
+describe('gradtape replay --from', () => {
+  test('begins at the checkpoint before the step, and says at which', async () => {
+    const args = ['replay', original, '--from', '245', '--to', '250']
+    expect((await lines(...args))[0]).toBe(
+      'digits, run 1, from the checkpoint at step 241 to step 250: bit-exact',
+    )
+    expect(await gradtapeJson(...(args as [string]))).toMatchObject({
+      from: 241,
+      to: 250,
+      verdict: 'bit-exact',
+    })
+  })
+
+  test('begins at the start when no checkpoint comes before, and refuses steps in the wrong order', async () => {
+    expect((await lines('replay', original, '--from', '3', '--to', '4'))[0]).toBe(
+      'digits, run 1, from the start (no later checkpoint suffices) to step 4: bit-exact',
+    )
+    const { status, stderr } = await gradtape('replay', original, '--from', '5', '--to', '4')
+    expect([status, stderr]).toEqual([1, 'BAD_ARGUMENT: expected --from before --to, got 5 and 4\n'])
+  })
+})
