@@ -9,6 +9,7 @@ import { addRuns } from './commands/runs.js'
 import { addSchema } from './commands/schema.js'
 import { addShow } from './commands/show.js'
 import { addSql } from './commands/sql.js'
+import { addStats } from './commands/stats.js'
 import { addVerify } from './commands/verify.js'
 
 const AFTER = `
@@ -32,6 +33,7 @@ export function makeProgram(): Command {
     addReplay,
     addVerify,
     addMaterialize,
+    addStats,
   ])
     add(program)
   return program

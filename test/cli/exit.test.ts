@@ -7,7 +7,18 @@ import { gradtape, gradtapeJson, started, temporaryFolder, writeTape } from './g
 
 const folder = temporaryFolder()
 const file = path.join(folder, 'runs.tape')
-const COMMANDS = ['runs', 'show', 'graph', 'sql', 'schema', 'gradient', 'replay', 'verify', 'materialize']
+const COMMANDS = [
+  'runs',
+  'show',
+  'graph',
+  'sql',
+  'schema',
+  'gradient',
+  'replay',
+  'verify',
+  'materialize',
+  'stats',
+]
 const MORE: Readonly<Record<string, string[]>> = { sql: ['SELECT 1'], materialize: ['--steps', '1'] }
 const argumentsOf = (command: string, tape: string) => [command, tape, ...(MORE[command] ?? [])]
 

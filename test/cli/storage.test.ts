@@ -4,7 +4,7 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { withoutTriggers } from '../store/schema.js'
-import { gradtape, gradtapeJson, lines, temporaryFolder } from './gradtape.js'
+import { gradtape, gradtapeJson, lines, temporaryFolder, writeTape } from './gradtape.js'
 import { recorder, writeDigits } from './tapes.js'
 
 const folder = temporaryFolder()
@@ -128,5 +128,125 @@ describe('gradtape replay --from', () => {
     )
     const { status, stderr } = await gradtape('replay', original, '--from', '5', '--to', '4')
     expect([status, stderr]).toEqual([1, 'BAD_ARGUMENT: expected --from before --to, got 5 and 4\n'])
+  })
+})
+
+interface Stats {
+  fileBytes: number
+  walBytes: number
+  places: { place: string; bytes: number }[]
+  tables: { name: string; bytes: number }[]
+  runs: {
+    name: string
+    calls: number
+    events: number
+    rowBytes: number
+    templateBytes: number
+    valueBytes: number
+    checkpointBytes: number
+    materializedBytes: number
+    bytesPerStep: number
+  }[]
+  largest: { bytes: number; named: number; what: string; by: string; step: number }[]
+  values: { count: number; bytes: number; named: number; namedBytes: number; sharedByRuns: number }
+  calls: { shown: number; stored: number; templates: number }
+}
+
+const sum = (list: readonly { bytes: number }[]) => list.reduce((total, { bytes }) => total + bytes, 0)
+
+describe('gradtape stats', () => {
+  test('accounts for every byte of the file, table by table as SQLite does', async () => {
+    const stats = await gradtapeJson<Stats>('stats', original)
+    expect(sum(stats.places)).toBe(stats.fileBytes)
+    expect(sum(stats.tables)).toBe(stats.fileBytes)
+    const db = new Database(original, { readonly: true })
+    const pages = db.prepare('SELECT name, pgsize AS bytes FROM dbstat WHERE aggregate = TRUE').all() as {
+      name: string
+      bytes: number
+    }[]
+    db.close()
+    const contents = pages.filter(({ name }) => name === '_value' || name === '_chunk')
+    const expected = new Map(
+      pages.filter((page) => !contents.includes(page)).map(({ name, bytes }) => [name, bytes]),
+    )
+    expected.set('_value and _chunk', sum(contents)).set('free pages', 0)
+    expect(new Map(stats.tables.map(({ name, bytes }) => [name, bytes]))).toEqual(expected)
+    expect(stats.places.every(({ bytes }) => bytes >= 0)).toBe(true)
+  })
+
+  test('counts calls, events and contents as the views have them', async () => {
+    const stats = await gradtapeJson<Stats>('stats', original)
+    const count = async (sql: string) =>
+      (await gradtapeJson<Record<string, number>[]>('sql', original, sql))[0]
+    expect(await count('SELECT count(*) AS n FROM call')).toEqual({ n: stats.runs[0]?.calls })
+    expect(await count('SELECT count(*) AS n FROM event')).toEqual({ n: stats.runs[0]?.events })
+    expect(await count('SELECT count(byte_count) AS count, sum(byte_count) AS bytes FROM value')).toEqual({
+      count: stats.values.count,
+      bytes: stats.values.bytes,
+    })
+    expect(stats.calls.shown).toBe(stats.runs[0]?.calls)
+    expect(stats.calls.stored).toBeLessThan(stats.calls.shown / 10)
+    const [run] = stats.runs
+    expect(run!.valueBytes + run!.checkpointBytes + run!.materializedBytes).toBe(stats.values.bytes)
+    expect(run!.bytesPerStep).toBeGreaterThan(100)
+    expect(run!.bytesPerStep).toBeLessThan(2_000)
+  })
+
+  test('names the largest values for what they are, and says which ones only checkpoints or replays brought', async () => {
+    const file = copied('kinds.tape')
+    await gradtape('materialize', file, '--steps', '30')
+    const stats = await gradtapeJson<Stats>('stats', file, '--largest', '40')
+    expect(stats.largest[0]).toMatchObject({ by: 'event', step: 0, named: 1 })
+    expect(stats.largest[0]?.what).toMatch(/^constant .*\[297, 64\]$/)
+    expect(stats.largest[0]?.bytes).toBe(297 * 64 * 8)
+    const said = stats.largest.map(({ what }) => what)
+    expect(said).toContain('parameter layers.0.weight [64, 20]')
+    expect(said).toContain('checkpoint of layers.0.weight [64, 20]')
+    expect(said).toContain('materialized: gradient of layers.0.weight [64, 20]')
+    const [run] = stats.runs
+    // The small ones of the first two were captured with their events.
+    const checkpoints = (STEPS / 20 - 1) * (64 * 20 + 20 + 20 * 10 + 10) * 8
+    expect(run!.checkpointBytes).toBeLessThanOrEqual(checkpoints)
+    expect(run!.checkpointBytes).toBeGreaterThan(0.95 * checkpoints)
+    expect(run!.materializedBytes).toBeGreaterThan(64 * 20 * 8)
+    const text = (await lines('stats', file)).join('\n')
+    for (const words of [
+      /^gradient summaries +\S+ kB +\d/m,
+      /^materialized values +\S+ kB/m,
+      /^stored once$/m,
+    ])
+      expect(text).toMatch(words)
+  })
+
+  test('counts a content for a run that alone names it, and says what several runs name', async () => {
+    const file = copied('shared.tape')
+    await writeDigits(file, 5)
+    const { runs, values } = await gradtapeJson<Stats>('stats', file)
+    expect(runs).toHaveLength(2)
+    // The same data, the same first parameters and batches: what the second run alone names is little.
+    expect(values.sharedByRuns).toBeGreaterThanOrEqual(297 * 65 * 8)
+    expect(runs[1]!.valueBytes + runs[1]!.checkpointBytes).toBeLessThan(values.sharedByRuns / 10)
+    const alone = runs.reduce((total, run) => total + run.valueBytes + run.checkpointBytes, 0)
+    expect(alone + values.sharedByRuns).toBe(values.bytes)
+    expect(values.namedBytes).toBeGreaterThanOrEqual(values.bytes + values.sharedByRuns)
+    expect((await lines('stats', file)).join('\n')).toMatch(
+      /^runs +\S+ kB of values are named by several runs$/m,
+    )
+  })
+
+  test('answers for a tape without runs, and of one that is being written', async () => {
+    const file = path.join(folder, 'growing.tape')
+    await writeTape(file)
+    const child = await recorder(file)
+    const stats = await gradtapeJson<Stats>('stats', file)
+    expect(stats.walBytes).toBeGreaterThan(0)
+    expect(stats.runs.map(({ name }) => name)).toEqual(['chain', 'train', 'going on'])
+    expect((await lines('stats', file))[0]).toMatch(/ in its WAL, /)
+    child.process.kill('SIGKILL')
+    const empty = path.join(folder, 'empty.tape')
+    const { openTape } = await import('../../src/index.js')
+    openTape(empty).close()
+    expect(await gradtapeJson<Stats>('stats', empty)).toMatchObject({ runs: [], largest: [] })
+    expect((await gradtape('stats', empty)).status).toBe(0)
   })
 })
