@@ -1,6 +1,7 @@
 /** The commands of `gradtape`, each from its own file. */
 import { Command } from 'commander'
 import { ENGINE_VERSION } from '../tape/version.js'
+import { addCompact } from './commands/compact.js'
 import { addGradient } from './commands/gradient.js'
 import { addGraph } from './commands/graph.js'
 import { addMaterialize } from './commands/materialize.js'
@@ -34,6 +35,7 @@ export function makeProgram(): Command {
     addVerify,
     addMaterialize,
     addStats,
+    addCompact,
   ])
     add(program)
   return program

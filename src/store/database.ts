@@ -5,6 +5,7 @@
 import fs from 'node:fs'
 import Database from 'better-sqlite3'
 import { TapeError } from '../errors.js'
+import { fileIdentity } from './file-identity.js'
 import { migrate, SCHEMA_VERSION } from './migrations.js'
 
 export type Connection = Database.Database
@@ -30,12 +31,17 @@ export function openDatabase(path: string, options: { readonly: boolean }): Conn
   const deadline = Date.now() + BUSY_TIMEOUT_MS
   for (;;) {
     let db: Connection | null = null
+    const file = fileIdentity(path)
+    // A compacted copy takes a tape's place under a lock. Who waited for that lock has opened what has no name any more.
+    const isReplaced = () => file !== null && fileIdentity(path) !== file
     try {
       db = new Database(path, { readonly: options.readonly, timeout: BUSY_TIMEOUT_MS })
       prepareConnection(db, path, options.readonly)
-      return db
+      if (!isReplaced()) return db
+      db.close()
     } catch (error) {
       db?.close()
+      if (isReplaced()) continue
       // Where waiting could deadlock (two processes that both turn a new file to WAL), SQLite answers BUSY at once and
       // asks nobody to wait: whoever lost lets go of everything and comes again.
       if (!isBusy(error) || Date.now() >= deadline) throw openingError(error, path)

@@ -18,6 +18,7 @@ const COMMANDS = [
   'verify',
   'materialize',
   'stats',
+  'compact',
 ]
 const MORE: Readonly<Record<string, string[]>> = { sql: ['SELECT 1'], materialize: ['--steps', '1'] }
 const argumentsOf = (command: string, tape: string) => [command, tape, ...(MORE[command] ?? [])]
