@@ -65,6 +65,19 @@ function serve(request, response, found) {
   }
 }
 
+/** Removes a folder that processes which are just ending may still write to: for as long as ten seconds. */
+async function remove(folder) {
+  for (let tries = 100; ; tries--) {
+    try {
+      rmSync(folder, { recursive: true, force: true })
+      return
+    } catch (error) {
+      if (tries === 0) throw error
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+}
+
 async function main() {
   const named = process.argv[2] ?? process.env.CHROME_BIN
   const browser = (named ? [named] : NAMES).find((name) => spawnSync(name, ['--version']).status === 0)
@@ -86,7 +99,8 @@ async function main() {
           '--disable-dev-shm-usage',
           `--user-data-dir=${profile}`,
         ]
-        child = spawn(browser, [...flags, `http://127.0.0.1:${server.address().port}/`], { stdio: 'ignore' })
+        const url = `http://127.0.0.1:${server.address().port}/`
+        child = spawn(browser, [...flags, url], { stdio: 'ignore', detached: true })
         child.on('exit', (status) =>
           reject(new Error(`${browser} ended with ${status} before it had answered`)),
         )
@@ -110,12 +124,12 @@ async function main() {
   } finally {
     if (child !== undefined && child.exitCode === null) {
       const gone = new Promise((resolve) => child.on('close', resolve))
-      child.kill()
+      process.kill(-child.pid, 'SIGKILL')
       await gone
     }
     server.closeAllConnections()
     server.close()
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+    await remove(profile)
   }
 }
 

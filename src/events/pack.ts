@@ -22,29 +22,18 @@
  *   all others        kind, payload text
  */
 import { TapeError } from '../errors.js'
+import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_NOTHING } from './capture.js'
 import {
-  type ArrayCapture,
-  CAPTURE_BYTES,
-  CAPTURE_HASH,
-  CAPTURE_INLINE,
-  CAPTURE_NOTHING,
-  CAPTURE_SUMMARY,
-} from './capture.js'
-import {
-  type ArraySummary,
   type BackwardStarted,
   EVENT_KIND,
-  EVENT_VERSION,
   PACKED_BACKWARD,
   type Payload,
   REF_SLOT_UNIT,
   type RecordedArray,
   type Ref,
-  type TapeEvent,
 } from './event.js'
-import { InlineArray } from './inline-array.js'
+import { arrayForm } from './forms.js'
 import { plainToText } from './plain.js'
-import { SummarizedArray } from './summarized-array.js'
 
 /** A run of events on their way to the file. */
 export interface PackedBatch {
@@ -269,66 +258,8 @@ export class Packer {
     return position
   }
 
-  /** Any event, from its payload; as its `version` was packed. */
-  append(payload: Payload, version?: number): number {
-    switch (payload.type) {
-      case 'BackwardStarted':
-        if (version === EVENT_VERSION) return this.appendText(payload)
-        return this.backwardStarted(payload)
-      case 'StepStarted':
-        return this.stepStarted(payload.elapsedMs)
-      case 'LeafCreated':
-        return this.leaf(
-          this.text(leafForm(payload)),
-          payload.source,
-          payload.value ?? standIn(payload, payload.summary),
-          kept(payload.summary, payload.value),
-        )
-      case 'FunctionCalled': {
-        const signature = this.text(
-          callSignature(payload.function, payload.scope, payload.linked, payload.outputs),
-        )
-        const position = this.call(
-          signature,
-          this.attributes(signature, plainToText(payload.attributes, 'attributes')),
-          payload.inputs.length,
-        )
-        for (const input of payload.inputs) this.callInput(input)
-        this.callOutputs(payload.outputs.length)
-        for (const output of payload.outputs) this.callOutput(output.value)
-        return position
-      }
-      case 'GradientComputed':
-        return this.gradient(
-          payload.pass,
-          payload.variable,
-          payload.gradient,
-          this.text(arrayForm(payload.dtype, payload.shape)),
-          HELD.indexOf(payload.held) as 0 | 1 | 2,
-          payload.contribution ?? standIn(payload, payload.contributionSummary),
-          payload.accumulated ?? standIn(payload, payload.accumulatedSummary),
-          kept(payload.contributionSummary ?? payload.accumulatedSummary),
-        )
-      case 'ValueAssigned':
-        return this.assigned(
-          payload.variable,
-          payload.source,
-          this.text(arrayForm(payload.dtype, payload.shape)),
-          payload.value ?? standIn(payload, payload.summary),
-          kept(payload.summary, payload.value),
-        )
-      case 'GradientCleared':
-        return this.cleared(payload.variable)
-      case 'CheckpointTaken':
-        return this.checkpoint(payload.variables, payload.values)
-      case 'MetricLogged':
-        return this.metric(payload.name, payload.value, payload.variable)
-      default:
-        return this.appendText(payload)
-    }
-  }
-
-  private appendText({ type, ...rest }: Payload): number {
+  /** Any event that has no layout of its own, as a text. */
+  appendText({ type, ...rest }: Payload): number {
     const content = plainToText(rest, type)
     this.room(4)
     const position = this.begin(EVENT_KIND[type])
@@ -439,47 +370,3 @@ export class Packer {
 
 /** What is kept of an array; nothing counts as no array. */
 type Kept = ArrayCapture | typeof CAPTURE_NOTHING
-
-function kept(summary: ArraySummary | null, value: RecordedArray | null = null): ArrayCapture {
-  if (summary === null) return value instanceof InlineArray ? CAPTURE_INLINE : CAPTURE_BYTES
-  return summary.hash === null ? CAPTURE_SUMMARY : CAPTURE_HASH
-}
-
-/** What packs in the place of an array of which only a summary is known. */
-function standIn(
-  form: { readonly dtype: string; readonly shape: readonly number[] },
-  summary: ArraySummary | null,
-): SummarizedArray | null {
-  return summary === null ? null : new SummarizedArray(form.dtype, form.shape, summary)
-}
-
-/** What a leaf is besides its value, as text. */
-export function leafForm(leaf: {
-  role: string
-  requiresGrad: boolean
-  name: string | null
-  dtype: string
-  shape: readonly number[]
-}): string {
-  return JSON.stringify([leaf.role, leaf.requiresGrad, leaf.name, leaf.dtype, leaf.shape])
-}
-
-/** What calls of one kind have in common, as text. */
-export function callSignature(
-  name: string,
-  scope: string,
-  linked: boolean,
-  outputs: readonly { readonly dtype: string; readonly shape: readonly number[] }[],
-): string {
-  return JSON.stringify([name, scope, linked, outputs.map((output) => [output.dtype, output.shape])])
-}
-
-export function arrayForm(dtype: string, shape: readonly number[]): string {
-  return JSON.stringify([dtype, shape])
-}
-
-/** The payload of a whole event. */
-export function payloadOf(event: TapeEvent): Payload {
-  const { version: _version, position: _position, step: _step, ...payload } = event
-  return payload as Payload
-}

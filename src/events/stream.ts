@@ -7,6 +7,7 @@
  * listens.
  */
 import { Observable, Subject } from 'rxjs'
+import { appendEvent } from './append.js'
 import type { Payload, RecordedArray, TapeEvent } from './event.js'
 import { type PackedBatch, Packer } from './pack.js'
 import { Unpacker, WordReader } from './unpack.js'
@@ -97,7 +98,7 @@ export class EventStream {
     if (payload.type === 'StepStarted' || payload.type === 'BackwardStarted') this.beforeRepetition()
     const at = this.packer.cursor
     const step = this.packer.step
-    const position = this.packer.append(payload)
+    const position = appendEvent(this.packer, payload)
     this.appended(at, step)
     return position
   }

@@ -4,7 +4,8 @@
  */
 import type { NDArray } from '../array/ndarray.js'
 import { type Shape, sameShape } from '../array/shape.js'
-import { arrayForm, callSignature, leafForm, type Packer } from '../events/pack.js'
+import { arrayForm, callSignature, leafForm } from '../events/forms.js'
+import type { Packer } from '../events/pack.js'
 import { plainToText } from '../events/plain.js'
 import type { CallLinks } from '../graph/call-links.js'
 import type { Attributes, Func } from '../graph/func.js'

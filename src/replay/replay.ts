@@ -6,9 +6,9 @@
  */
 import { currentKernel } from '../array/kernel.js'
 import { TapeError } from '../errors.js'
+import { payloadOf } from '../events/append.js'
 import { captureFrom, isReplayable } from '../events/capture.js'
 import type { Ref, RunStarted, TapeEvent } from '../events/event.js'
-import { payloadOf } from '../events/pack.js'
 import { EventStream } from '../events/stream.js'
 import { backward, grad } from '../graph/backward.js'
 import type { Attributes } from '../graph/func.js'

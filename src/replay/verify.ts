@@ -1,10 +1,11 @@
 /** Walks the hash chain of a tape: recomputes every hash from what the tables say, so any edit is found. */
 
 import { TapeError } from '../errors.js'
+import { appendEvent, payloadOf } from '../events/append.js'
 import { bytesOf, hashOf } from '../events/content.js'
 import type { RecordedArray } from '../events/event.js'
 import { InlineArray } from '../events/inline-array.js'
-import { Packer, payloadOf } from '../events/pack.js'
+import { Packer } from '../events/pack.js'
 import { SummarizedArray } from '../events/summarized-array.js'
 import { chainHash, contentDigest, GENESIS, materializedHash } from '../store/chain.js'
 import { sqliteError } from '../store/database.js'
@@ -94,7 +95,7 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
           `run ${commit.run_id} is listed under another name than it was started with ("${event.name}")`,
         )
       }
-      packer.append(payloadOf(event), event.version)
+      appendEvent(packer, payloadOf(event), event.version)
     }
     const batch = packer.take()
     if (batch === null) throw new TapeError('TAPE_CORRUPT', `${where} is empty`)

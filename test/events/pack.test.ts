@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { appendEvent, payloadOf } from '../../src/events/append.js'
 import type { Payload, TapeEvent } from '../../src/events/event.js'
-import { type PackedBatch, Packer, payloadOf } from '../../src/events/pack.js'
+import { type PackedBatch, Packer } from '../../src/events/pack.js'
 import { BatchUnpacker } from '../../src/events/unpack.js'
 import { EVENT_TYPES, payload, payloads } from './arbitrary-event.js'
 import { plainEvent } from './plain-event.js'
@@ -17,7 +18,7 @@ function pack(list: readonly Payload[], size: number): PackedBatch[] {
     if (batch !== null) batches.push({ ...batch, words: batch.words.slice() })
   }
   for (const [i, each] of list.entries()) {
-    packer.append(each)
+    appendEvent(packer, each)
     if (i % size === size - 1) take()
   }
   take()
@@ -122,7 +123,8 @@ describe('packing and unpacking', () => {
 
   test('refuses a ref that is not an earlier position', () => {
     for (const variable of [2, 3, 1e9, 0, -1, Number.NaN]) {
-      const bad = () => new Packer({ position: 1, step: 0 }).append({ type: 'GradientCleared', variable })
+      const packer = new Packer({ position: 1, step: 0 })
+      const bad = () => appendEvent(packer, { type: 'GradientCleared', variable })
       expect(bad, String(variable)).toThrow(/^BAD_EVENT: event 2 refers to .*not an earlier position/)
     }
   })

@@ -1,0 +1,92 @@
+/** Packs events from their payloads: for what is not packed field by field where it happens, and for what was read back. */
+import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_INLINE, CAPTURE_SUMMARY } from './capture.js'
+import {
+  type ArraySummary,
+  EVENT_VERSION,
+  type Payload,
+  type RecordedArray,
+  type TapeEvent,
+} from './event.js'
+import { arrayForm, callSignature, leafForm } from './forms.js'
+import { InlineArray } from './inline-array.js'
+import { HELD, type Packer } from './pack.js'
+import { plainToText } from './plain.js'
+import { SummarizedArray } from './summarized-array.js'
+
+/** Appends an event; as its `version` was packed, when it was before. Gives its position. */
+export function appendEvent(packer: Packer, payload: Payload, version?: number): number {
+  switch (payload.type) {
+    case 'BackwardStarted':
+      if (version === EVENT_VERSION) return packer.appendText(payload)
+      return packer.backwardStarted(payload)
+    case 'StepStarted':
+      return packer.stepStarted(payload.elapsedMs)
+    case 'LeafCreated':
+      return packer.leaf(
+        packer.text(leafForm(payload)),
+        payload.source,
+        payload.value ?? standIn(payload, payload.summary),
+        kept(payload.summary, payload.value),
+      )
+    case 'FunctionCalled': {
+      const signature = packer.text(
+        callSignature(payload.function, payload.scope, payload.linked, payload.outputs),
+      )
+      const position = packer.call(
+        signature,
+        packer.attributes(signature, plainToText(payload.attributes, 'attributes')),
+        payload.inputs.length,
+      )
+      for (const input of payload.inputs) packer.callInput(input)
+      packer.callOutputs(payload.outputs.length)
+      for (const output of payload.outputs) packer.callOutput(output.value)
+      return position
+    }
+    case 'GradientComputed':
+      return packer.gradient(
+        payload.pass,
+        payload.variable,
+        payload.gradient,
+        packer.text(arrayForm(payload.dtype, payload.shape)),
+        HELD.indexOf(payload.held) as 0 | 1 | 2,
+        payload.contribution ?? standIn(payload, payload.contributionSummary),
+        payload.accumulated ?? standIn(payload, payload.accumulatedSummary),
+        kept(payload.contributionSummary ?? payload.accumulatedSummary),
+      )
+    case 'ValueAssigned':
+      return packer.assigned(
+        payload.variable,
+        payload.source,
+        packer.text(arrayForm(payload.dtype, payload.shape)),
+        payload.value ?? standIn(payload, payload.summary),
+        kept(payload.summary, payload.value),
+      )
+    case 'GradientCleared':
+      return packer.cleared(payload.variable)
+    case 'CheckpointTaken':
+      return packer.checkpoint(payload.variables, payload.values)
+    case 'MetricLogged':
+      return packer.metric(payload.name, payload.value, payload.variable)
+    default:
+      return packer.appendText(payload)
+  }
+}
+
+function kept(summary: ArraySummary | null, value: RecordedArray | null = null): ArrayCapture {
+  if (summary === null) return value instanceof InlineArray ? CAPTURE_INLINE : CAPTURE_BYTES
+  return summary.hash === null ? CAPTURE_SUMMARY : CAPTURE_HASH
+}
+
+/** What packs in the place of an array of which only a summary is known. */
+function standIn(
+  form: { readonly dtype: string; readonly shape: readonly number[] },
+  summary: ArraySummary | null,
+): SummarizedArray | null {
+  return summary === null ? null : new SummarizedArray(form.dtype, form.shape, summary)
+}
+
+/** The payload of a whole event. */
+export function payloadOf(event: TapeEvent): Payload {
+  const { version: _version, position: _position, step: _step, ...payload } = event
+  return payload as Payload
+}
