@@ -6,6 +6,7 @@ import { callWorkloads } from './bench/calls.js'
 import { coldWorkload } from './bench/cold.js'
 import { functionWorkloads, matrixWorkloads } from './bench/functions.js'
 import { type Peer, startPeers } from './bench/peers.js'
+import { recordingWorkloads } from './bench/recording/group.js'
 import {
   baselineNames,
   comparisonTable,
@@ -20,13 +21,18 @@ import { trainingWorkloads } from './bench/training.js'
 import { collectGarbage, type Effort, type Workload } from './bench/workload.js'
 
 const USAGE = `npm run bench -- [options]
-  --quick          under a minute, rougher
-  --group NAME     only one of calls, training, products, functions, cold
+  --quick          rougher: two minutes instead of ten
+  --group NAME     only one of calls, training, products, functions, cold, recording
   --only PATTERN   only the workloads whose names this regular expression finds
   --json FILE      write what was measured as JSON
   --save NAME      keep it as a baseline, scripts/bench/baselines/NAME.json
   --compare NAME   and compare with a baseline
-  --help`
+  --help
+of the group recording:
+  --tape-mb N      megabytes of the large tape (300; 10000 takes minutes and as much disk)
+  --calls N        calls among which one is looked up, a multiple of 1000 (1000000)
+  --memory-steps N steps over which memory is watched (100000)
+  --torch-record FILE  a program that records PyTorch by hand and prints what it takes (GRADTAPE_TORCH_RECORD)`
 
 /** Load a core at which figures are no longer those of the machine alone; the benchmark itself is one process at a time. */
 const BUSY = 0.75
@@ -51,12 +57,17 @@ function parsed() {
       save: { type: 'string' },
       compare: { type: 'string' },
       help: { type: 'boolean', default: false },
+      'tape-mb': { type: 'string' },
+      calls: { type: 'string' },
+      'memory-steps': { type: 'string' },
+      'torch-record': { type: 'string' },
     },
   }).values
 }
 
 async function main(): Promise<void> {
-  const { quick, group, only, json, save, compare, help } = options()
+  const values = options()
+  const { quick, group, only, json, save, compare, help } = values
   if (help) {
     process.stdout.write(`${USAGE}\n`)
     return
@@ -69,6 +80,15 @@ async function main(): Promise<void> {
     products: matrixWorkloads,
     functions: functionWorkloads(quick),
     cold: [coldWorkload(quick)],
+    recording: recordingWorkloads(
+      {
+        quick,
+        tapeMegabytes: count('tape-mb', values['tape-mb'], quick ? 100 : 300),
+        lookUpCalls: count('calls', values.calls, quick ? 200_000 : 1_000_000, 1_000),
+        memorySteps: count('memory-steps', values['memory-steps'], quick ? 10_000 : 100_000, 100),
+      },
+      values['torch-record'] ?? process.env.GRADTAPE_TORCH_RECORD ?? null,
+    ),
   }
   const chosen = group === undefined ? Object.values(groups).flat() : groups[group]
   if (chosen === undefined)
@@ -77,7 +97,8 @@ async function main(): Promise<void> {
   if (workloads.length === 0) throw new Mistake(`no workload has a name that /${only}/ finds`)
 
   const effort: Effort = quick ? { targetMs: 30, quick } : { targetMs: 100, quick }
-  const peers = await startPeers(!quick, say)
+  // Works that are done once bring along what they are compared with.
+  const peers = workloads.every(({ once }) => once === true) ? [] : await startPeers(!quick, say)
   const results = new Results()
   try {
     await measure(workloads, peers, effort, quick ? 2 : 5, results)
@@ -102,6 +123,14 @@ async function main(): Promise<void> {
   if (save !== undefined) say(`saved ${saveBaseline(save, report)}`)
 }
 
+function count(option: string, given: string | undefined, usual: number, unit = 1): number {
+  if (given === undefined) return usual
+  const number = Number(given)
+  if (!Number.isSafeInteger(number) || number < unit || number % unit !== 0)
+    throw new Mistake(`--${option} expected a multiple of ${unit}, got "${given}"`)
+  return number
+}
+
 function baselineOf(name: string): Report {
   const report = readBaseline(name)
   if (report === null)
@@ -109,7 +138,7 @@ function baselineOf(name: string): Report {
   return report
 }
 
-/** The first round warms up and is not counted; a work that is done once is its own warm-up. */
+/** The first round warms up and is not counted; a work that is done once, at the end, sees to that itself. */
 async function measure(
   workloads: readonly Workload[],
   peers: readonly Peer[],
@@ -118,14 +147,13 @@ async function measure(
   results: Results,
 ): Promise<void> {
   const from = performance.now()
-  for (let round = 0; round <= rounds; round++) {
+  const repeated = workloads.filter(({ once }) => once !== true)
+  for (let round = 0; round <= rounds && repeated.length > 0; round++) {
     const warming = round === 0
     say(warming ? 'warming up' : `round ${round} of ${rounds}, ${seconds(from)} s`)
-    for (const { name, once, mostMs, mostRounds, run } of workloads) {
+    for (const { name, mostMs, mostRounds, run } of repeated) {
       if (round > (mostRounds ?? rounds)) continue
       const targetMs = Math.min(effort.targetMs, mostMs ?? effort.targetMs)
-      if (once === true && round !== rounds) continue
-      if (once === true) say(`${name}, ${seconds(from)} s`)
       collectGarbage()
       const samples = await run({ ...effort, targetMs })
       if (!warming) results.add(name, samples)
@@ -134,6 +162,11 @@ async function measure(
         if (!warming) results.add(name, theirs)
       }
     }
+  }
+  for (const { name, run } of workloads.filter(({ once }) => once === true)) {
+    say(`${name}, ${seconds(from)} s`)
+    collectGarbage()
+    results.add(name, await run(effort))
   }
   say(`done in ${seconds(from)} s`)
 }

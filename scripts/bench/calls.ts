@@ -1,6 +1,6 @@
 // What a call costs: chains and graphs of scalars, bare and recorded, and how fast events go into the file.
 import { add, mul, Variable } from 'gradtape'
-import { recorded } from './recording.js'
+import { recorded } from './temporary-tape.js'
 import { median, OURS, randomNumbers, type Sample, type Unit, type Workload } from './workload.js'
 
 const FACTOR = 1.0000001

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { mul, openTape, Variable } from 'gradtape'
-import { recorded } from './recording.js'
+import { recorded } from './temporary-tape.js'
 import { OURS, type Workload } from './workload.js'
 
 const SELF = fileURLToPath(import.meta.url)

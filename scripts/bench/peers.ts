@@ -13,7 +13,7 @@ import type { Sample } from './workload.js'
 const PROGRAMS = fileURLToPath(new URL('../../../scripts/bench/peers/', import.meta.url))
 const TFJS = ['@tensorflow/tfjs@4.22.0', '@tensorflow/tfjs-backend-wasm@4.22.0']
 const INSTALL_TIMEOUT_MS = 180_000
-const PYTHONS = ['/usr/bin/python3', 'python3']
+export const PYTHONS = ['/usr/bin/python3', 'python3']
 
 export class Peer {
   private readonly process: ChildProcess

@@ -13,7 +13,7 @@ import {
   softmaxCrossEntropy,
   sub,
 } from 'gradtape'
-import { recorded } from './recording.js'
+import { recorded } from './temporary-tape.js'
 import { nsOf, OURS, randomArray, randomNumbers, type Workload } from './workload.js'
 
 type Floating = 'float64' | 'float32'

@@ -2,7 +2,18 @@
 import v8 from 'node:v8'
 import vm from 'node:vm'
 
-export type Unit = 'ns/call' | 'µs/step' | 'µs' | 'ms' | 'events/s' | 'bytes/call' | 'bytes/step' | 'GFLOP/s'
+export type Unit =
+  | '×'
+  | 'ns/call'
+  | 'µs/step'
+  | 'µs'
+  | 'ms'
+  | 'calls/s'
+  | 'events/s'
+  | 'MB'
+  | 'bytes/call'
+  | 'bytes/step'
+  | 'GFLOP/s'
 
 /** One number of one round. */
 export interface Sample {
@@ -35,7 +46,7 @@ export const OURS = 'gradtape'
 
 /** Whether more of a unit is better. */
 export function moreIsBetter(unit: Unit): boolean {
-  return unit === 'events/s' || unit === 'GFLOP/s'
+  return unit === 'calls/s' || unit === 'events/s' || unit === 'GFLOP/s'
 }
 
 export function median(values: readonly number[]): number {

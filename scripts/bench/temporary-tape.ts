@@ -17,8 +17,7 @@ export async function recorded(
   work: (run: Run) => void,
   use: (recorded: Recorded) => void | Promise<void> = () => {},
 ): Promise<Recorded> {
-  const folder = mkdtempSync(join(tmpdir(), 'gradtape-bench-'))
-  try {
+  return inTemporaryFolder(async (folder) => {
     const path = join(folder, 'bench.tape')
     const tape = openTape(path)
     const run = tape.startRun('bench')
@@ -31,6 +30,14 @@ export async function recorded(
     const report = { elapsedMs, events, bytes: statSync(path).size, path }
     await use(report)
     return report
+  })
+}
+
+/** Gives `work` a folder that is gone afterwards. */
+export async function inTemporaryFolder<T>(work: (folder: string) => T | Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'gradtape-bench-'))
+  try {
+    return await work(folder)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

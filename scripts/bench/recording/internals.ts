@@ -1,0 +1,80 @@
+// The parts of the built library that are behind its one public door and are measured on their own. The few names used are
+// typed here by hand: scripts are compiled against what the package exports.
+import type { Run, Variable } from 'gradtape'
+
+const DIST = import.meta.resolve('gradtape')
+
+async function load<T>(path: string): Promise<T> {
+  return (await import(new URL(path, DIST).href)) as T
+}
+
+/** Who records now. Taking it away lets a program go on beside a run that stays open. */
+export async function recorderSwitch(): Promise<{ recorder: unknown }> {
+  return (await load<{ mode: { recorder: unknown } }>('./graph/mode.js')).mode
+}
+
+/** A batch of packed events; opaque but for its words, which the packer uses again. */
+export interface Batch {
+  readonly words: Float64Array
+  readonly count: number
+}
+
+interface Stream {
+  readonly batches$: { subscribe(take: (batch: Batch) => void): unknown }
+  append(payload: { type: 'StepStarted'; elapsedMs: number }): number
+  flush(): void
+}
+
+/** The events of `work`, packed at the default capture and in batches of the usual size, written nowhere. */
+export async function packed(
+  work: (run: Pick<Run, 'step'>) => void,
+): Promise<{ batches: Batch[]; events: number }> {
+  const { EventStream, BATCH_LIMITS } = await load<{
+    EventStream: new (limits: object) => Stream
+    BATCH_LIMITS: object
+  }>('./events/stream.js')
+  const { StreamRecorder } = await load<{
+    StreamRecorder: new (stream: Stream, policy: unknown) => { knownRef(variable: Variable): number }
+  }>('./replay/recorder.js')
+  const { CapturePolicy } = await load<{ CapturePolicy: new (capture: string) => unknown }>(
+    './events/capture.js',
+  )
+  const mode = await recorderSwitch()
+  const stream = new EventStream({ ...BATCH_LIMITS, ageMaxMs: 1e9 })
+  const batches: Batch[] = []
+  stream.batches$.subscribe((batch) => batches.push({ ...batch, words: batch.words.slice() }))
+  let steps = 0
+  mode.recorder = new StreamRecorder(stream, new CapturePolicy('replayable'))
+  try {
+    work({ step: () => stream.append({ type: 'StepStarted', elapsedMs: ++steps }) })
+    stream.flush()
+  } finally {
+    mode.recorder = null
+  }
+  return { batches, events: batches.reduce((sum, { count }) => sum + count, 0) }
+}
+
+/** Writes batches into a new tape as a run does, on this thread; `close` leaves the file whole. */
+export async function openWriter(
+  path: string,
+): Promise<{ write(batch: Batch): void; close(): void; synchronous: number }> {
+  const { openDatabase } = await load<{
+    openDatabase: (
+      path: string,
+      options: { readonly: boolean },
+    ) => { close(): void; pragma(what: string, how: object): unknown }
+  }>('./store/database.js')
+  const { Writer } = await load<{
+    Writer: new (db: unknown, name: string) => { write(batch: Batch): Error | null }
+  }>('./store/writer.js')
+  const db = openDatabase(path, { readonly: false })
+  const writer = new Writer(db, 'bench')
+  return {
+    write(batch) {
+      const failure = writer.write(batch)
+      if (failure !== null) throw failure
+    },
+    close: () => db.close(),
+    synchronous: db.pragma('synchronous', { simple: true }) as number,
+  }
+}
