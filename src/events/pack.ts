@@ -356,7 +356,7 @@ export class Packer {
       words[this.used++] = this.values.length
       this.values.push(value)
       this.captures.push(capture)
-      this.valueBytes += value.size * 8 // at most
+      this.valueBytes += value.size * (value.dtype === 'float64' ? 8 : 4) // at most
     }
   }
 

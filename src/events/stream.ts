@@ -21,13 +21,14 @@ export interface BatchLimits {
   ageMaxMs: number
 }
 
-export const BATCH_LIMITS: BatchLimits = { eventsMax: 32_768, bytesMax: 8 * 2 ** 20, ageMaxMs: 200 }
+/** Small enough to stay in a processor's cache on the way from one thread to the other; commits join several of them. */
+export const BATCH_LIMITS: BatchLimits = { eventsMax: 8192, bytesMax: 2 * 2 ** 20, ageMaxMs: 200 }
 
 /** Every event is a batch. */
 export const STRICT_LIMITS: BatchLimits = { ...BATCH_LIMITS, eventsMax: 1 }
 
 /** A batch ends after so many words, however few events they make: calls of thousands of inputs are long. */
-export const WORDS_MAX = 458_752
+export const WORDS_MAX = 131_072
 
 /** The clock is looked at every so many events, or, when they are slow, after about so long. */
 const LOOK_EVERY_MAX = 64
@@ -46,8 +47,8 @@ export interface Outlet {
 export interface ArrayKeeper {
   /** So many of the waiting arrays are kept already. */
   readonly kept: number
-  /** Keeps the others, and may put something else in their places; says whether the batch should end. */
-  keep(values: RecordedArray[]): boolean
+  /** Keeps the others, and may put something else in their places. */
+  keep(values: RecordedArray[]): void
 }
 
 export class EventStream {
@@ -60,6 +61,10 @@ export class EventStream {
   private readonly unpacker: Unpacker
   readonly limits: BatchLimits
   private oldestAt = 0
+  /** The batch has waited for its time, and ends at the next good place. */
+  private due = false
+  /** Where the batch stood at the last good place to end. */
+  private mark = { events: 0, bytes: 0, words: 0 }
   private lookEvery = 1
   private lookAt = 1
   private timer: NodeJS.Timeout | null = null
@@ -109,12 +114,8 @@ export class EventStream {
     if (this.subject.observed) this.tell(at, step)
     const { waiting } = packer
     const { eventsMax, bytesMax } = this.limits
-    if (
-      this.keepArrays() ||
-      waiting >= eventsMax ||
-      packer.valueBytes >= bytesMax ||
-      packer.cursor >= WORDS_MAX
-    ) {
+    this.keepArrays()
+    if (waiting >= eventsMax || packer.valueBytes >= bytesMax || packer.cursor >= WORDS_MAX) {
       this.flush()
       // One event a batch promises that it is on the disk when the call returns: if it is not, the call must say so.
       if (eventsMax === 1 && this.failure !== null) throw this.failure
@@ -122,36 +123,43 @@ export class EventStream {
     else if (waiting >= this.lookAt) this.look(waiting)
   }
 
-  private keepArrays(): boolean {
-    if (this.outlet === null) return false
-    const { keeper } = this.outlet
-    return (
-      keeper !== null &&
-      this.packer.waitingValues.length > keeper.kept &&
-      keeper.keep(this.packer.waitingValues)
-    )
+  private keepArrays(): void {
+    const { outlet } = this
+    if (outlet === null) return
+    const { keeper } = outlet
+    const { waitingValues } = this.packer
+    if (keeper !== null && waitingValues.length > keeper.kept) keeper.keep(waitingValues)
   }
 
   /** Ends a batch that has waited too long; looking at the clock costs more than packing an event, so it is done rarely. */
   private look(waiting: number): void {
     const age = performance.now() - this.oldestAt
+    this.due = age > this.limits.ageMaxMs
     if (age > PATIENCE * this.limits.ageMaxMs) this.flush()
     this.lookEvery = Math.max(1, Math.min(LOOK_EVERY_MAX, Math.floor((LOOK_EVERY_MS * waiting) / age)))
     this.lookAt = waiting + this.lookEvery
   }
 
   /**
-   * Steps and passes repeat, and what repeats is stored once if batches do not cut through it: so a batch that is
-   * about due ends here rather than in the middle of the next step.
+   * Steps and passes repeat, and what repeats is stored once if batches do not cut through it: so a batch ends here when
+   * another step or pass as long as the last one would not go into it, rather than in the middle of that one.
    */
   private beforeRepetition(): void {
-    const { waiting } = this.packer
-    if (waiting === 0) return
+    const { mark, packer } = this
+    const { waiting: events, valueBytes: bytes, cursor: words } = packer
+    if (events === 0) return
     if (
-      waiting * PATIENCE >= this.limits.eventsMax ||
-      performance.now() - this.oldestAt > this.limits.ageMaxMs
-    )
+      this.due ||
+      2 * events - mark.events > this.limits.eventsMax ||
+      2 * bytes - mark.bytes > this.limits.bytesMax ||
+      2 * words - mark.words > WORDS_MAX
+    ) {
       this.flush()
+    } else {
+      mark.events = events
+      mark.bytes = bytes
+      mark.words = words
+    }
   }
 
   /** Hands over what waits, however little. */
@@ -159,6 +167,8 @@ export class EventStream {
     if (this.timer !== null) clearTimeout(this.timer)
     this.timer = null
     this.lookAt = this.lookEvery
+    this.due = false
+    this.mark.events = this.mark.bytes = this.mark.words = 0
     const batch = this.packer.take()
     if (batch !== null) this.batches$.next(batch)
   }

@@ -1,9 +1,10 @@
 /**
- * A run's way to the writing thread: a ring of segments, filled here, written there, in order. When all are on their
- * way the training thread waits, so what is in flight is bounded and nothing is dropped.
+ * A run's way to the writing thread: a few segments, filled here, written there, in order. When all are on their way the
+ * training thread waits, so what is in flight is bounded and nothing is dropped. The segment that came free last is filled
+ * next: where writing keeps up there are two or three in use, and they stay in the processor's cache.
  *
- * In flight are at most SEGMENTS batches, the one being filled among them: of the stream's limits each, which is 32,768
- * events, 4 MiB of words and 8 MiB of arrays, or what a single event brings if that is more.
+ * In flight are at most SEGMENTS batches, the one being filled among them: of the stream's limits each, which is 8,192
+ * events, 1 MiB of words and 2 MiB of arrays, or what a single event brings if that is more.
  *
  * A batch is in a segment until the thread says that it is in the file. So when writing fails, or the thread dies, nothing
  * is lost while this process lives: `retry` has the same batches written, by a new thread if need be.
@@ -17,7 +18,7 @@ import type { Segment } from './segment.js'
 import type { Progress } from './writer.js'
 import type { WritingThread } from './writing-thread.js'
 
-export const SEGMENTS = 3
+export const SEGMENTS = 8
 /** After so long without a change it is asked whether the thread still lives. */
 const LOOK_AFTER_MS = 100
 /** Stands for an array that was copied. */
@@ -33,11 +34,12 @@ export class Lane implements ArrayKeeper {
   /** The texts by number, after the last batch that is known to be written. */
   private texts: string[]
   private control = newControl()
-  private readonly segments: Segment[] = []
+  /** Those that nothing waits in, the one that came free last at the end. */
+  private readonly free: Segment[] = []
   /** Where the packer packs; null when there was no free segment, because writing has stopped. */
   private filling: Segment | null = null
   /** Sent and not known to be written, oldest first. */
-  private readonly unwritten: BatchMessage[] = []
+  private readonly unwritten: { readonly batch: BatchMessage; readonly segment: Segment }[] = []
   /** Packed while there was no segment. */
   private backlog: PackedBatch[] = []
   private sent = 0
@@ -61,14 +63,13 @@ export class Lane implements ArrayKeeper {
     return this.known
   }
 
-  keep(values: RecordedArray[]): boolean {
+  keep(values: RecordedArray[]): void {
     const { filling } = this
-    if (filling === null) return false
+    if (filling === null) return
     for (; this.kept < values.length; this.kept++) {
       filling.add(values[this.kept]!)
       values[this.kept] = KEPT
     }
-    return filling.full
   }
 
   /** Sends a batch on its way and has the packer go on in the next free segment; waits until there is one. */
@@ -107,7 +108,7 @@ export class Lane implements ArrayKeeper {
 
   /** The run has ended, and everything is in the file. */
   close(): void {
-    this.thread.end(this, this.segments)
+    this.thread.end(this, this.free)
   }
 
   /** @internal A failure that the thread told of. */
@@ -124,7 +125,7 @@ export class Lane implements ArrayKeeper {
     this.control = newControl()
     this.known = null
     this.begin('perhaps')
-    for (const batch of this.unwritten) this.thread.post({ kind: 'batch', runId: this.runId, batch })
+    for (const { batch } of this.unwritten) this.thread.post({ kind: 'batch', runId: this.runId, batch })
   }
 
   private begin(writtenBefore: 'nothing' | 'perhaps'): void {
@@ -148,18 +149,16 @@ export class Lane implements ArrayKeeper {
       words.set(batch.words)
     }
     const message: BatchMessage = { ...batch, words, arrays: segment.arrays() }
-    this.unwritten.push(message)
+    this.unwritten.push({ batch: message, segment })
     this.sent++
     this.kept = 0
     this.thread.post({ kind: 'batch', runId: this.runId, batch: message })
   }
 
-  /** The segment after the one sent last, when it is free; null when writing stopped before that. */
+  /** A free segment, emptied; null when writing stopped before there was one. */
   private nextSegment(): Segment | null {
     if (!this.waitFor(this.sent - SEGMENTS + 1)) return null
-    const index = this.sent % SEGMENTS
-    this.segments[index] ??= this.thread.segment()
-    const segment = this.segments[index]!
+    const segment = this.free.pop() ?? this.thread.segment()
     segment.clear()
     return segment
   }
@@ -178,7 +177,9 @@ export class Lane implements ArrayKeeper {
   private settle(): number {
     const written = this.writtenBefore + Atomics.load(this.control, CONTROL.written)
     while (this.sent - this.unwritten.length < written) {
-      const { firstText, texts } = this.unwritten.shift()!
+      const { batch, segment } = this.unwritten.shift()!
+      this.free.push(segment)
+      const { firstText, texts } = batch
       if (firstText === 0) this.texts = []
       for (const text of texts) this.texts.push(text)
     }

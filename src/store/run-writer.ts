@@ -93,7 +93,7 @@ export class RunWriter implements Outlet {
   private writeHere(batch: PackedBatch): TapeError | null {
     const { writer } = this
     if (writer === null) return null // the run was handed over, and comes here no more
-    const failure = writer.write(batch)
+    const failure = writer.write([batch])
     this.runId = writer.id
     return failure
   }

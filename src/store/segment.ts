@@ -7,13 +7,11 @@
  */
 import { TapeError } from '../errors.js'
 import type { RecordedArray } from '../events/event.js'
-import { WORDS_MAX } from '../events/stream.js'
+import { BATCH_LIMITS, WORDS_MAX } from '../events/stream.js'
 
 /** Room for the event that ends a batch of WORDS_MAX words; a larger one takes another way. */
 const WORDS = WORDS_MAX + 65_536
-export const CHUNK_BYTES = 8 * 2 ** 20
-/** Past this much of its first chunk a segment is full: what comes next would not fit as a rule. */
-const FULL_BYTES = CHUNK_BYTES - 2 ** 20
+export const CHUNK_BYTES = BATCH_LIMITS.bytesMax + 2 ** 19
 /** Chunks made for arrays that did not fit are kept for the next ones, up to so many bytes a segment. */
 const EXTRA_BYTES_MAX = 64 * 2 ** 20
 const HEADER_BYTES = 16
@@ -40,10 +38,6 @@ export class Segment {
   private at = 0
   private count = 0
   private readonly latest: (RecordedArray | null)[] = new Array(LATEST).fill(null)
-
-  get full(): boolean {
-    return this.at > 0 || this.chunks[0]!.used > FULL_BYTES
-  }
 
   /** Copies an array in. */
   add(value: RecordedArray): void {

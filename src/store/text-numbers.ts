@@ -5,6 +5,12 @@ import type { Connection, Statement } from './database.js'
 const TABLES = ['_text', '_signature', '_leaf_form', '_array_form'] as const
 export type TextTable = (typeof TABLES)[number]
 
+/** The texts as they were at some time; a renumbering leaves them as they are, and begins a list of its own. */
+export interface TextMark {
+  readonly contents: string[]
+  readonly length: number
+}
+
 export class TextNumbers {
   private contents: string[]
   private ids = emptyIds()
@@ -25,7 +31,7 @@ export class TextNumbers {
     return this.contents
   }
 
-  /** Takes in the texts of a batch; taking in the same batch again (after a failure) changes nothing. */
+  /** Takes in the texts of a batch. */
   learn(batch: Pick<PackedBatch, 'firstText' | 'texts'>): void {
     if (batch.firstText === 0) {
       this.contents = []
@@ -50,8 +56,15 @@ export class TextNumbers {
     return id
   }
 
-  /** After a rollback: rows made in the transaction are gone. */
-  forgetIds(): void {
+  /** What `rollBack` goes back to. */
+  get mark(): TextMark {
+    return { contents: this.contents, length: this.contents.length }
+  }
+
+  /** After a rollback: rows made in the transaction are gone, and its batches are not taken in. */
+  rollBack({ contents, length }: TextMark): void {
+    contents.length = length
+    this.contents = contents
     this.ids = emptyIds()
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Writes the batches of one run to the file: each batch in one transaction, closed by a commit row in the hash chain.
+ * Writes the batches of one run to the file: each is closed by a commit row in the hash chain, and is there whole or not at all.
  * It sees packed words only, so it works on the training thread and on another alike, and a run may go from one to the
  * other (`progress`). What becomes of a batch that could not be written is its caller's business.
  */
@@ -7,7 +7,7 @@ import type { TapeError } from '../errors.js'
 import type { PackedBatch } from '../events/pack.js'
 import { BlockCutter, ROW_COLUMNS, type Rows, type Segments } from './block-cutter.js'
 import { chainHash, GENESIS } from './chain.js'
-import { type Connection, sqliteError } from './database.js'
+import { type Connection, type Statement, sqliteError } from './database.js'
 import { RowBuffer } from './row-buffer.js'
 import { TemplateStore } from './template.js'
 import { TextNumbers } from './text-numbers.js'
@@ -30,6 +30,8 @@ export class Writer {
   private readonly templates: TemplateStore
   private readonly rows: Rows
   private readonly cutter: BlockCutter
+  private readonly lastHash: Statement
+  private readonly insertCommit: Statement
   private segments: Segments = { current: 1, previous: 1 }
 
   constructor(db: Connection, runName: string, after?: Progress) {
@@ -42,6 +44,10 @@ export class Writer {
       Object.entries(ROW_COLUMNS).map(([table, columns]) => [table, new RowBuffer(db, table, columns)]),
     ) as Rows
     this.cutter = new BlockCutter(this.texts, this.templates, this.rows)
+    this.lastHash = db.prepare('SELECT hash FROM _commit ORDER BY id DESC LIMIT 1').pluck()
+    this.insertCommit = db.prepare(
+      'INSERT INTO _commit (run_id, first_position, event_count, committed_at, hash) VALUES (?, ?, ?, ?, ?)',
+    )
     if (after !== undefined) {
       this.runId = after.runId
       this.segments = after.segments
@@ -57,19 +63,25 @@ export class Writer {
     return { runId: this.runId, segments: this.segments, texts: this.texts.all }
   }
 
-  /** Writes a batch, whole or not at all; gives what it failed with. The same batch may be tried again. */
-  write(batch: PackedBatch): TapeError | null {
+  /**
+   * Writes batches in one transaction, all of them or none; gives what it failed with. The same batches may be tried again.
+   */
+  write(batches: readonly PackedBatch[]): TapeError | null {
     const { runId, segments } = this
+    const texts = this.texts.mark
     try {
-      this.texts.learn(batch)
       this.db.exec('BEGIN IMMEDIATE')
-      this.insert(batch)
+      for (const batch of batches) {
+        this.texts.learn(batch)
+        this.insert(batch)
+      }
+      for (const rows of Object.values(this.rows)) rows.finish()
       this.db.exec('COMMIT')
       return null
     } catch (error) {
       this.runId = runId
       this.segments = segments
-      this.texts.forgetIds()
+      this.texts.rollBack(texts)
       this.values.forgetIds()
       this.templates.forgetIds()
       for (const rows of Object.values(this.rows)) rows.discard()
@@ -78,9 +90,10 @@ export class Writer {
       } catch {
         // The transaction is gone already; the first error is the one to tell.
       }
+      const [first, last] = [batches[0]!, batches.at(-1)!]
       const failure = sqliteError(
         error,
-        `writing events ${batch.firstPosition} to ${batch.firstPosition + batch.count - 1} of run "${this.runName}"`,
+        `writing events ${first.firstPosition} to ${last.firstPosition + last.count - 1} of run "${this.runName}"`,
       )
       return failure as TapeError
     }
@@ -93,22 +106,14 @@ export class Writer {
       )
     const stored = batch.values.map((value, i) => this.values.store(value, batch.captures[i]!))
     this.segments = this.cutter.write(batch, this.runId, stored, this.segments)
-    for (const rows of Object.values(this.rows)) rows.finish()
     const committedAt = new Date().toISOString()
-    const last = this.db
-      .prepare<[], { hash: Buffer }>('SELECT hash FROM _commit ORDER BY id DESC LIMIT 1')
-      .get()
     const hash = chainHash(
-      last?.hash ?? GENESIS,
+      (this.lastHash.get() as Buffer | undefined) ?? GENESIS,
       this.runId,
       committedAt,
       batch,
       stored.map((value) => value.digest),
     )
-    this.db
-      .prepare(
-        'INSERT INTO _commit (run_id, first_position, event_count, committed_at, hash) VALUES (?, ?, ?, ?, ?)',
-      )
-      .run(this.runId, batch.firstPosition, batch.count, committedAt, hash)
+    this.insertCommit.run(this.runId, batch.firstPosition, batch.count, committedAt, hash)
   }
 }

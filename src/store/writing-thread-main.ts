@@ -4,7 +4,7 @@
  * thread, until that one says to try again; those behind it wait.
  */
 import process from 'node:process'
-import { workerData } from 'node:worker_threads'
+import { receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { TapeError } from '../errors.js'
 import { type Connection, openDatabase } from './database.js'
 import { fileIdentity } from './file-identity.js'
@@ -17,10 +17,14 @@ import {
   type ToThread,
   tellChange,
 } from './hand-over.js'
+import { SEGMENTS } from './lane.js'
 import { arraysOf } from './segment.js'
 import { Writer } from './writer.js'
 
 const { path, file, port, control: threadControl } = workerData as ThreadData
+
+/** Batches in one transaction: while they are written the training thread fills as many others. */
+const TOGETHER_MAX = SEGMENTS / 2
 
 type Begin = Extract<ToThread, { kind: 'begin' }>
 
@@ -45,36 +49,45 @@ class RunHere {
 
   take(batch: BatchMessage): void {
     this.waiting.push(batch)
-    if (!this.failed) this.write()
   }
 
   retry(): void {
     this.failed = false
-    this.write()
   }
 
-  private write(): void {
+  get canWrite(): boolean {
+    return this.waiting.length > 0 && !this.failed
+  }
+
+  /** Writes what waits, or much of it, in one transaction: each costs a wait for the disk. */
+  write(): void {
     const { control } = this.begin
-    for (let batch = this.waiting[0]; batch !== undefined; batch = this.waiting[0]) {
-      const failure = this.attempt(batch)
-      if (failure !== null) {
-        this.failed = true
-        port.postMessage(failureMessage(this.begin.progress.runId, failure))
-        Atomics.store(control, CONTROL.failed, 1)
-        tellChange(control)
-        return
-      }
-      this.waiting.shift()
-      Atomics.add(control, CONTROL.written, 1)
-      tellChange(control)
+    let count = Math.min(this.waiting.length, TOGETHER_MAX)
+    let failure = this.attempt(count)
+    // One that cannot be written should not keep back those before it.
+    if (failure !== null && count > 1) {
+      count = 1
+      failure = this.attempt(count)
     }
+    if (failure === null) {
+      this.waiting.splice(0, count)
+      Atomics.add(control, CONTROL.written, count)
+    } else {
+      this.failed = true
+      port.postMessage(failureMessage(this.begin.progress.runId, failure))
+      Atomics.store(control, CONTROL.failed, 1)
+    }
+    tellChange(control)
   }
 
-  private attempt(batch: BatchMessage): unknown {
+  private attempt(count: number): unknown {
     try {
       this.writer ??= this.start()
-      if (batch.firstPosition < this.writtenUpTo) return null
-      return this.writer.write({ ...batch, values: arraysOf(batch.arrays) })
+      const batches = this.waiting
+        .slice(0, count)
+        .filter(({ firstPosition }) => firstPosition >= this.writtenUpTo)
+        .map((batch) => ({ ...batch, values: arraysOf(batch.arrays) }))
+      return batches.length === 0 ? null : this.writer.write(batches)
     } catch (error) {
       return error
     }
@@ -119,13 +132,37 @@ function failureMessage(runId: number, error: unknown): FailureMessage {
   return { runId, code: 'WRITE_FAILED', explanation: words, cause: null }
 }
 
+const inbox: ToThread[] = []
+
 port.on('message', (message: ToThread) => {
+  inbox.push(message)
+  work()
+})
+
+/** Does what the messages say, in their order; batches that came in the meantime go into the next transaction. */
+function work(): void {
+  for (;;) {
+    for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port))
+      inbox.push(more.message as ToThread)
+    for (let first = inbox[0]; first?.kind === 'batch'; first = inbox[0]) {
+      runs.get(first.runId)?.take(first.batch)
+      inbox.shift()
+    }
+    const run = [...runs.values()].find(({ canWrite }) => canWrite)
+    if (run !== undefined) {
+      run.write()
+      continue
+    }
+    const message = inbox.shift()
+    if (message === undefined) return
+    follow(message)
+  }
+}
+
+function follow(message: ToThread): void {
   switch (message.kind) {
     case 'begin':
       runs.set(message.progress.runId, new RunHere(message))
-      break
-    case 'batch':
-      runs.get(message.runId)?.take(message.batch)
       break
     case 'retry':
       runs.get(message.runId)?.retry()
@@ -140,7 +177,7 @@ port.on('message', (message: ToThread) => {
       Atomics.notify(threadControl, THREAD.closed)
       port.close()
   }
-})
+}
 
 // However the thread ends, who waits should look at once whether it is still there.
 process.on('exit', () => {

@@ -33,8 +33,8 @@ export interface RunOptions {
    *
    *   'strict'  nothing that a call returned from: each event is on the disk before the call that made it returns,
    *             which takes as long as the disk does, a third of a millisecond or more
-   *   'batch'   what has not reached the disk yet (the default). That is at most three batches, the one being filled
-   *             among them: 98,304 events; 12 MiB of words and 24 MiB of arrays, unless a single event is larger. While
+   *   'batch'   what has not reached the disk yet (the default). That is at most eight batches, the one being filled
+   *             among them: 65,536 events; 8 MiB of words and 16 MiB of arrays, unless a single event is larger. While
    *             the disk keeps up it is the last 0.4 s, and less than that in a loop of steps
    */
   durability?: 'strict' | 'batch'

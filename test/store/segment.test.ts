@@ -50,7 +50,6 @@ describe('arrays copied into shared memory', () => {
     const fill = () => {
       segment.clear()
       for (const each of [small, large, small, large]) segment.add(each)
-      expect(segment.full).toBe(true)
       return segment.arrays()
     }
     const first = fill()
@@ -58,8 +57,6 @@ describe('arrays copied into shared memory', () => {
     expect(read.map(({ size }) => size)).toEqual([2, large.size, 2, large.size])
     expect(bytesOf(read[3]!).equals(bytesOf(large))).toBe(true)
     expect(fill().chunks).toEqual(first.chunks)
-    segment.clear()
-    expect(segment.full).toBe(false)
   })
 
   test('that are huge do not keep their memory', () => {

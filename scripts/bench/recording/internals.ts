@@ -54,10 +54,10 @@ export async function packed(
   return { batches, events: batches.reduce((sum, { count }) => sum + count, 0) }
 }
 
-/** Writes batches into a new tape as a run does, on this thread; `close` leaves the file whole. */
+/** Writes batches into a new tape as a run does, on this thread, those of one call in one transaction; `close` leaves the file whole. */
 export async function openWriter(
   path: string,
-): Promise<{ write(batch: Batch): void; close(): void; synchronous: number }> {
+): Promise<{ write(batches: readonly Batch[]): void; close(): void; synchronous: number }> {
   const { openDatabase } = await load<{
     openDatabase: (
       path: string,
@@ -65,13 +65,13 @@ export async function openWriter(
     ) => { close(): void; pragma(what: string, how: object): unknown }
   }>('./store/database.js')
   const { Writer } = await load<{
-    Writer: new (db: unknown, name: string) => { write(batch: Batch): Error | null }
+    Writer: new (db: unknown, name: string) => { write(batches: readonly Batch[]): Error | null }
   }>('./store/writer.js')
   const db = openDatabase(path, { readonly: false })
   const writer = new Writer(db, 'bench')
   return {
-    write(batch) {
-      const failure = writer.write(batch)
+    write(batches) {
+      const failure = writer.write(batches)
       if (failure !== null) throw failure
     },
     close: () => db.close(),
