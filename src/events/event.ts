@@ -23,6 +23,9 @@ export interface RecordedArray {
   readonly shape: readonly number[]
   readonly size: number
   readonly data: Float64Array | Float32Array | Int32Array | Uint8Array
+  /** Where `data` is a piece of something larger: that, and where the piece begins. To read these makes no view. */
+  readonly buffer?: Float64Array | Float32Array | Int32Array | Uint8Array
+  readonly offset?: number
 }
 
 /** What is known of an array whose bytes are not on the tape. Computed in a fixed order, so it is a fingerprint too. */

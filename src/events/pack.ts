@@ -85,6 +85,8 @@ export class Packer {
   numbering = 0
   private values: RecordedArray[] = []
   private captures: ArrayCapture[] = []
+  /** Set with each array that joins those that wait; whoever keeps them takes it back. */
+  hasFreshValues = false
   /** Upper bound of the bytes of the arrays that wait. */
   valueBytes = 0
 
@@ -151,6 +153,50 @@ export class Packer {
     this.words[this.used++] = signature
     this.words[this.used++] = attributes
     this.words[this.used++] = inputs
+    return position
+  }
+
+  /**
+   * A whole FunctionCalled of one output and at most three inputs (0 for those it does not have), which nearly all are.
+   * `value` null: nothing is kept of the output.
+   */
+  call1(
+    signature: number,
+    attributes: number,
+    inputs: number,
+    a: Ref,
+    b: Ref,
+    c: Ref,
+    value: RecordedArray | null,
+    capture: Kept,
+  ): number {
+    this.room(16)
+    const position = this.begin(EVENT_KIND.FunctionCalled)
+    const { words } = this
+    let at = this.used
+    words[at] = signature
+    words[at + 1] = attributes
+    words[at + 2] = inputs
+    at += 3
+    if (inputs > 0) {
+      if (!(a > 0 && a < position)) this.checkRef(a)
+      words[at++] = a
+    }
+    if (inputs > 1) {
+      if (!(b > 0 && b < position)) this.checkRef(b)
+      words[at++] = b
+    }
+    if (inputs > 2) {
+      if (!(c > 0 && c < position)) this.checkRef(c)
+      words[at++] = c
+    }
+    words[at] = 1
+    this.used = at + 1
+    if (value === null) {
+      words[at + 1] = VALUE_NONE
+      words[at + 2] = 0
+      this.used = at + 3
+    } else this.value(value, capture)
     return position
   }
 
@@ -356,6 +402,7 @@ export class Packer {
       words[this.used++] = this.values.length
       this.values.push(value)
       this.captures.push(capture)
+      this.hasFreshValues = true
       this.valueBytes += value.size * (value.dtype === 'float64' ? 8 : 4) // at most
     }
   }

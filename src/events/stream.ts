@@ -45,9 +45,7 @@ export interface Outlet {
 }
 
 export interface ArrayKeeper {
-  /** So many of the waiting arrays are kept already. */
-  readonly kept: number
-  /** Keeps the others, and may put something else in their places. */
+  /** Keeps those of the waiting arrays that it has not kept yet, and may put something else in their places. */
   keep(values: RecordedArray[]): void
 }
 
@@ -114,7 +112,7 @@ export class EventStream {
     if (this.subject.observed) this.tell(at, step)
     const { waiting } = packer
     const { eventsMax, bytesMax } = this.limits
-    this.keepArrays()
+    if (packer.hasFreshValues) this.keepArrays()
     if (waiting >= eventsMax || packer.valueBytes >= bytesMax || packer.cursor >= WORDS_MAX) {
       this.flush()
       // One event a batch promises that it is on the disk when the call returns: if it is not, the call must say so.
@@ -124,11 +122,8 @@ export class EventStream {
   }
 
   private keepArrays(): void {
-    const { outlet } = this
-    if (outlet === null) return
-    const { keeper } = outlet
-    const { waitingValues } = this.packer
-    if (keeper !== null && waitingValues.length > keeper.kept) keeper.keep(waitingValues)
+    this.packer.hasFreshValues = false
+    this.outlet?.keeper?.keep(this.packer.waitingValues)
   }
 
   /** Ends a batch that has waited too long; looking at the clock costs more than packing an event, so it is done rarely. */

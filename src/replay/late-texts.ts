@@ -13,11 +13,14 @@ import type { Variable } from '../graph/variable.js'
 
 /** What calls of a class of functions were lately. */
 interface LateCall {
+  readonly class: unknown
   readonly outputs: readonly { dtype: string; shape: Shape }[]
   readonly scope: string
   readonly linked: boolean
   readonly text: number
   readonly attributes: LateAttributes[]
+  /** What came after it the last time, and will again in a loop. */
+  next: LateCall | null
 }
 
 interface LateAttributes {
@@ -48,6 +51,7 @@ export class LateTexts {
   private readonly packer: Packer
   private numbering: number
   private readonly calls = new Map<unknown, LateCall[]>()
+  private last: LateCall | null = null
   private readonly forms = new Map<Shape, LateForm[]>()
   private readonly leaves = new Map<Shape, LateLeaf[]>()
 
@@ -59,7 +63,13 @@ export class LateTexts {
   /** Sets `signature` and `attributes` to those of the call. */
   call(func: Func, links: CallLinks, linked: boolean, scope: string): void {
     if (this.packer.numbering !== this.numbering) this.forget()
-    const late = this.lateCall(func, links, linked, scope)
+    const expected = this.last === null ? null : this.last.next
+    const late =
+      expected !== null && expected.class === func.constructor && isLike(expected, links, linked, scope)
+        ? expected
+        : this.lateCall(func, links, linked, scope)
+    if (this.last !== null) this.last.next = late
+    this.last = late
     this.signature = late.text
     const { attributes } = func
     for (const known of late.attributes) {
@@ -104,14 +114,13 @@ export class LateTexts {
       late = []
       this.calls.set(func.constructor, late)
     }
-    for (const call of late)
-      if (call.linked === linked && call.scope === scope && hasOutputs(links, call.outputs)) return call
+    for (const call of late) if (isLike(call, links, linked, scope)) return call
     const outputs = Array.from({ length: links.outputCount }, (_, slot) => {
       const { dtype, shape } = links.outputAt(slot).data
       return { dtype, shape }
     })
     const text = this.packer.text(callSignature(func.name, scope, linked, outputs))
-    const call = { outputs, scope, linked, text, attributes: [] }
+    const call = { class: func.constructor, outputs, scope, linked, text, attributes: [], next: null }
     if (late.length >= SIGNATURES_MAX) late.length = 0
     late.push(call)
     return call
@@ -120,13 +129,15 @@ export class LateTexts {
   private forget(): void {
     this.numbering = this.packer.numbering
     this.calls.clear()
+    this.last = null
     this.forms.clear()
     this.leaves.clear()
   }
 }
 
-function hasOutputs(links: CallLinks, outputs: LateCall['outputs']): boolean {
-  if (links.outputCount !== outputs.length) return false
+function isLike(late: LateCall, links: CallLinks, linked: boolean, scope: string): boolean {
+  const { outputs } = late
+  if (late.linked !== linked || late.scope !== scope || links.outputCount !== outputs.length) return false
   for (let slot = 0; slot < outputs.length; slot++) {
     const { dtype, shape } = links.outputAt(slot).data
     const output = outputs[slot]!

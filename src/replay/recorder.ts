@@ -5,7 +5,7 @@
 import { kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
-import type { CapturePolicy } from '../events/capture.js'
+import { CAPTURE_NOTHING, type CapturePolicy } from '../events/capture.js'
 import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import type { EventStream } from '../events/stream.js'
 import type { Func } from '../graph/func.js'
@@ -62,25 +62,37 @@ export class StreamRecorder implements Recorder {
     const { texts, policy } = this
     texts.call(func, links, linked, mode.scope)
     policy.enter(step)
-    const position = packer.call(texts.signature, texts.attributes, count)
-    if (count > 0) packer.callInput(a)
-    if (count > 1) packer.callInput(b)
-    if (count > 2) packer.callInput(c)
-    if (more !== null) for (const ref of more) packer.callInput(ref)
     links.home = this
-    links.ref = position
-    const outputs = links.outputCount
-    packer.callOutputs(outputs)
-    this.output(links.output0!, position)
-    for (let slot = 1; slot < outputs; slot++)
-      this.output(links.outputAt(slot), position + slot * REF_SLOT_UNIT)
+    if (more === null && links.outputCount === 1) {
+      const variable = links.output0!
+      const array = variable.data
+      const capture = policy.ofOutput(array)
+      const kept = capture === CAPTURE_NOTHING ? null : array
+      const position = packer.call1(texts.signature, texts.attributes, count, a, b, c, kept, capture)
+      links.ref = position
+      this.made(variable, array, position)
+    } else {
+      const position = packer.call(texts.signature, texts.attributes, count)
+      if (count > 0) packer.callInput(a)
+      if (count > 1) packer.callInput(b)
+      if (count > 2) packer.callInput(c)
+      if (more !== null) for (const ref of more) packer.callInput(ref)
+      links.ref = position
+      const outputs = links.outputCount
+      packer.callOutputs(outputs)
+      for (let slot = 0; slot < outputs; slot++) {
+        const variable = links.outputAt(slot)
+        const array = variable.data
+        packer.callOutput(array, policy.ofOutput(array))
+        this.made(variable, array, position + slot * REF_SLOT_UNIT)
+      }
+    }
     stream.appended(cursor, step)
   }
 
-  private output(variable: Variable, ref: Ref): void {
-    const array = variable.data
+  /** A call of this run made the variable. */
+  private made(variable: Variable, array: NDArray, ref: Ref): void {
     this.elementsComputed += array.size
-    this.openStream!.packer.callOutput(array, this.policy.ofOutput(array))
     this.identify(variable, ref)
     this.mark(array, ref)
   }
@@ -266,7 +278,9 @@ export class StreamRecorder implements Recorder {
 
   /** 0 for a variable that this run has not seen. */
   knownRef(variable: Variable): Ref {
-    return variable.home === this ? variable.ref : (this.guests.get(variable) ?? 0)
+    const { home } = variable
+    if (home === this) return variable.ref
+    return home === null ? 0 : (this.guests.get(variable) ?? 0)
   }
 
   private get openOuter(): StreamRecorder | null {

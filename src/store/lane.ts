@@ -26,7 +26,8 @@ const KEPT: RecordedArray = { dtype: 'uint8', shape: [0], size: 0, data: new Uin
 
 export class Lane implements ArrayKeeper {
   readonly runId: number
-  kept = 0
+  /** So many of the arrays that wait are in the segment. */
+  private kept = 0
   private readonly thread: WritingThread
   private readonly packer: Packer
   private readonly name: string
@@ -59,7 +60,7 @@ export class Lane implements ArrayKeeper {
 
   /** Why writing stopped; one read of shared memory when it did not. */
   get failure(): TapeError | null {
-    if (this.known === null && Atomics.load(this.control, CONTROL.failed) !== 0) this.thread.listen()
+    if (this.known === null && this.control[CONTROL.failed] !== 0) this.thread.listen()
     return this.known
   }
 

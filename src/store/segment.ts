@@ -18,9 +18,10 @@ const HEADER_BYTES = 16
 /** So many of the latest arrays are compared with a new one: a gradient often passes through several calls as it is. */
 const LATEST = 8
 /** Below this a loop is faster than `set`. */
-const LOOP_MAX = 16
+const LOOP_MAX = 64
 
 const DTYPES = ['float64', 'float32', 'int32', 'uint8', 'bool'] as const
+const ITEM_BYTES = [8, 4, 4, 1, 1] as const
 
 type View = Float64Array | Float32Array | Int32Array | Uint8Array
 
@@ -42,9 +43,10 @@ export class Segment {
   /** Copies an array in. */
   add(value: RecordedArray): void {
     const index = this.count++
+    const { latest } = this
     for (let back = 1; back <= LATEST && back <= index; back++) {
-      if (this.latest[(index - back) % LATEST] === value) {
-        this.latest[index % LATEST] = value
+      if (latest[(index - back) % LATEST] === value) {
+        latest[index % LATEST] = value
         const chunk = this.chunkFor(HEADER_BYTES)
         chunk.headers[chunk.used / 8] = -1 - (index - back)
         chunk.headers[chunk.used / 8 + 1] = 0
@@ -52,18 +54,21 @@ export class Segment {
         return
       }
     }
-    this.latest[index % LATEST] = value
-    const code = DTYPES.indexOf(value.dtype as (typeof DTYPES)[number])
-    if (code < 0) throw new TapeError('BAD_DTYPE', `an array of dtype "${value.dtype}" cannot be recorded`)
-    const { data } = value
-    const bytes = HEADER_BYTES + padded(data.byteLength)
+    latest[index % LATEST] = value
+    const code = codeOf(value.dtype)
+    const { size } = value
+    const bytes = HEADER_BYTES + padded(size * ITEM_BYTES[code]!)
     const chunk = this.chunkFor(bytes)
     chunk.headers[chunk.used / 8] = code
-    chunk.headers[chunk.used / 8 + 1] = data.length
+    chunk.headers[chunk.used / 8 + 1] = size
     const view = chunk.views[code]!
-    const to = (chunk.used + HEADER_BYTES) / view.BYTES_PER_ELEMENT
-    if (data.length > LOOP_MAX) view.set(data, to)
-    else for (let i = 0; i < data.length; i++) view[to + i] = data[i]!
+    const to = (chunk.used + HEADER_BYTES) / ITEM_BYTES[code]!
+    if (size > LOOP_MAX) view.set(value.data, to)
+    else {
+      // A view of a piece of a slab would cost more than the elements do.
+      const { buffer = value.data, offset = 0 } = value
+      for (let i = 0; i < size; i++) view[to + i] = buffer[offset + i]!
+    }
     chunk.used += bytes
   }
 
@@ -129,6 +134,14 @@ export function arraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
   if (arrays.length !== count)
     throw new TapeError('BAD_EVENT', `a batch of ${count} arrays arrived with ${arrays.length}`)
   return arrays
+}
+
+function codeOf(dtype: string): number {
+  if (dtype === 'float64') return 0
+  if (dtype === 'float32') return 1
+  const code = DTYPES.indexOf(dtype as (typeof DTYPES)[number])
+  if (code < 0) throw new TapeError('BAD_DTYPE', `an array of dtype "${dtype}" cannot be recorded`)
+  return code
 }
 
 function newChunk(bytes: number): Chunk {
