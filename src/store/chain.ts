@@ -46,8 +46,8 @@ export function materializedHash(
 
 /** What the chain covers of an array: the hash of its content, or its summary, or both, whatever is kept of it. */
 export function contentDigest(hash: Buffer | null, summary: Summary | null): Buffer {
-  const numbers = summary === null ? null : Buffer.from(Float64Array.from(numbersOf(summary)).buffer)
-  if (numbers === null) return hash!
+  if (summary === null) return hash!
+  const numbers = Buffer.from(Float64Array.of(...numbersOf(summary)).buffer)
   return hash === null ? numbers : Buffer.concat([hash, numbers])
 }
 
@@ -77,6 +77,6 @@ export function chainHash(
   hash.update(committedAt)
   hash.update(new Uint8Array(batch.words.buffer, batch.words.byteOffset, batch.words.byteLength))
   hash.update(JSON.stringify(batch.texts))
-  for (const digest of digests) hash.update(digest)
+  hash.update(Buffer.concat(digests))
   return hash.digest()
 }
