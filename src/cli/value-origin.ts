@@ -15,7 +15,7 @@ export function originOf(
   ref: Ref,
   position: number,
 ): Origin {
-  const version = lookup.versionBefore(ref, position)
+  const version = lookup.versions.before(ref, position)
   let at = version === null || version.unchained ? ref : version.position
   for (;;) {
     const maker = event(at % REF_SLOT_UNIT)

@@ -108,7 +108,7 @@ export class CheckpointState implements Before, Home {
   }
 
   private valueOf(ref: Ref, original: Ref): NDArray {
-    const version = this.lookup.versionBefore(ref, this.position)
+    const version = this.lookup.versions.before(ref, this.position)
     const { source, value } = this.sourceOf(
       version === null || version.unchained ? original : version.position,
     )
@@ -151,7 +151,7 @@ export class CheckpointState implements Before, Home {
     if (depth === 0) return null
     const inputs: NDArray[] = []
     for (const ref of call.inputs) {
-      const version = this.lookup.versionBefore(ref, call.position)
+      const version = this.lookup.versions.before(ref, call.position)
       const from = version === null || version.unchained ? ref : version.position
       const event = this.reader.event(this.runId, from % REF_SLOT_UNIT)
       let value: RecordedArray | null = null
@@ -184,7 +184,7 @@ export class CheckpointState implements Before, Home {
 
   /** The gradient it holds. Its bytes may be nowhere; as a rule it is cleared next, and nobody asks for them. */
   private giveGradient(variable: Variable, ref: Ref): void {
-    const at = this.lookup.gradientBefore(ref, this.position)
+    const at = this.lookup.gradients.before(ref, this.position)
     if (at === null) return
     const event = this.reader.event(this.runId, at)
     if (event.type === 'GradientAssigned') {

@@ -212,7 +212,7 @@ export class PastGraph implements Home {
         `run "${this.runName}" made no variable at position ${ref % REF_SLOT_UNIT}${ref >= REF_SLOT_UNIT ? `, output ${Math.floor(ref / REF_SLOT_UNIT)}` : ''}`,
       )
     }
-    const version = this.lookup.versionBefore(ref, at)
+    const version = this.lookup.versions.before(ref, at)
     if (version === null) return original
     let versions = this.versions.get(ref)
     if (versions === undefined) {
@@ -225,7 +225,7 @@ export class PastGraph implements Home {
       const read = version.unchained ? before : () => this.valueOf(version.position)
       variable = this.blank(original.requiresGrad, original.role, original.name, ref, null, read)
       variable.slot = original.slot
-      if (!this.lookup.unchainedBefore(ref, at)) variable.creator = original.creator
+      if (!this.lookup.versions.unchainedBefore(ref, at)) variable.creator = original.creator
       versions.set(version.position, variable)
     }
     return variable

@@ -80,7 +80,7 @@ export class PastRun {
       step === undefined ? { from: 1, to: this.lastPosition } : this.lookup.stepRange(step, this.lastPosition)
     const ref = typeof what === 'number' ? this.checkedPosition(what) : this.refOf(what, range)
     const variable = this.graph.variable(ref, this.readAt(ref, step === undefined ? null : range))
-    this.graph.offerGradient(variable, () => this.lookup.lastGradient(ref, range.from, range.to))
+    this.graph.offerGradient(variable, () => this.lookup.gradients.last(ref, range.from, range.to))
     if (variable.name === null)
       variable.setNameQuietly(this.lookup.nameOf(ref) ?? (typeof what === 'string' ? what : null))
     return variable
