@@ -113,10 +113,10 @@ test('what happened longer ago than the longest wait is on the disk, though nobo
     const file = newTapePath()
     const options = { batch: { eventsMax: 8192, bytesMax: 2 ** 22, ageMaxMs } }
     const child = startChild(RECORD, { file, options, handedOverAfter: 2048, everyMs: 5, neverFlush: true })
-    const told = await killed(child, 700 + random() * 300)
+    const told = await killed(child, 2500 + random() * 300)
     const killedAt = told.at(-1)!.at
     // Twice the age at most in memory, and then the thread has to write it, on a machine that may have other work.
-    const safe = told.findLast(({ at }) => at < killedAt - 2 * ageMaxMs - 400)!
+    const safe = told.findLast(({ at }) => at < killedAt - 2 * ageMaxMs - 1500)!
     const where = `seed ${seed}, kill ${kill}`
     expect(eventsOnDisk(file, told.at(-1)!, where), where).toBeGreaterThanOrEqual(safe.position)
     checkWhole(file, told.slice(-1), where)
