@@ -38,8 +38,15 @@ export function materializedHash(
 ): Buffer {
   const hash = crypto.createHash('sha256')
   hash.update(before)
+  // JSON has no infinities and would make both of them null.
+  const exact = (scalar: number | string | null) =>
+    scalar === Infinity || scalar === -Infinity ? String(scalar) : scalar
   hash.update(
-    JSON.stringify([runId, committedAt, rows.map(({ id, part, hash, scalar }) => [id, part, hash, scalar])]),
+    JSON.stringify([
+      runId,
+      committedAt,
+      rows.map(({ id, part, hash, scalar }) => [id, part, hash, exact(scalar)]),
+    ]),
   )
   return hash.digest()
 }
