@@ -272,9 +272,13 @@ class Replay {
       case 'VariableNamed':
         this.memory.variable(event.variable, event).name = event.name
         return
-      case 'VariableUnchained':
-        this.memory.variable(event.variable, event).unchain()
+      case 'VariableUnchained': {
+        const variable = this.memory.variable(event.variable, event)
+        // What was made before this replay began, or before the run, has no creator here, though it had one there.
+        if (variable.creator === null) this.recorder.variableUnchained(variable)
+        else variable.unchain()
         return
+      }
       case 'MetricLogged': {
         if (event.variable !== null) {
           const value = this.memory.variable(event.variable, event).item()

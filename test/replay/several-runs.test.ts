@@ -80,3 +80,14 @@ test('a run inside a run assigns, clears and computes gradients of what the oute
   expectReplays(file)
   expect(openForTest(file, { readonly: true }).run('outer').variable('renamed').item()).toBe(w.item())
 })
+
+test('what was computed before the run is cut in it', async () => {
+  const w = parameter([1, 2], { name: 'w' })
+  const before = square(w)
+  const file = await recordedTape(() => {
+    square(before)
+    before.unchain()
+    square(before).sum().backward()
+  })
+  expectReplays(file)
+})
