@@ -1,0 +1,144 @@
+/** What any SQLite tool reads of captured and materialized values, through the public views alone. */
+import Database from 'better-sqlite3'
+import { expect } from 'vitest'
+import { REF_SLOT_UNIT, type RecordedArray } from '../../src/events/event.js'
+import { heldAfter, sameBits, type Truth } from './truth.js'
+
+interface Content {
+  dtype: string
+  shape: string
+  value: number | string | null
+  bytes: Buffer | null
+}
+
+interface VariableRow extends Content {
+  position: number
+  slot: number
+  role: string
+  source_position: number | null
+  materialized: number
+}
+
+interface GradientRow extends Content {
+  position: number
+  held: string
+  accumulated_value: number | string | null
+  accumulated_bytes: Buffer | null
+  materialized: number
+}
+
+function connected<T>(file: string, use: (db: Database.Database) => T): T {
+  const db = new Database(file, { readonly: true })
+  try {
+    return use(db)
+  } finally {
+    db.close()
+  }
+}
+
+/** Every value that steps `from` to `to` made is there, and is what it was. */
+export function expectMaterialized(
+  file: string,
+  runId: number,
+  truth: Truth,
+  from: number,
+  to: number,
+): { values: number; derived: number } {
+  return connected(file, (db) => {
+    const variables = db
+      .prepare(
+        `SELECT v.position, v.slot, v.role, v.dtype, v.shape, v.value, coalesce(v.bytes, w.bytes) AS bytes, v.source_position, v.materialized
+         FROM variable v LEFT JOIN value w ON w.id = v.value_id WHERE v.run_id = ? AND v.step BETWEEN ? AND ?`,
+      )
+      .all(runId, from, to) as VariableRow[]
+    const gradients = db
+      .prepare(
+        `SELECT g.position, g.held, g.dtype, g.shape, g.value, w.bytes, g.accumulated_value, a.bytes AS accumulated_bytes, g.materialized
+         FROM gradient g LEFT JOIN value w ON w.id = g.value_id LEFT JOIN value a ON a.id = g.accumulated_value_id
+         WHERE g.run_id = ? AND g.step BETWEEN ? AND ?`,
+      )
+      .all(runId, from, to) as GradientRow[]
+    for (const row of variables) {
+      if (row.source_position !== null) continue
+      expectContent(
+        row,
+        truth.made(row.position + row.slot * REF_SLOT_UNIT),
+        `variable ${row.position}.${row.slot}`,
+      )
+    }
+    for (const row of gradients) {
+      const event = truth.gradient(row.position)
+      expectContent(row, event.contribution!, `gradient ${row.position}`)
+      if (row.held !== 'accumulated') continue
+      const { dtype, shape, accumulated_value: value, accumulated_bytes: bytes } = row
+      expectContent(
+        { dtype, shape, value, bytes },
+        heldAfter(event),
+        `what gradient ${row.position} was added to`,
+      )
+    }
+    const rows = [...variables, ...gradients]
+    return { values: rows.length, derived: rows.filter(({ materialized }) => materialized === 1).length }
+  })
+}
+
+function expectContent(row: Content, wanted: RecordedArray, what: string): void {
+  const got = arrayOf(row)
+  if (got !== null && sameBits(got, wanted)) return
+  expect(got === null ? null : { ...got, data: [...got.data] }, what).toEqual({
+    dtype: wanted.dtype,
+    shape: [...wanted.shape],
+    size: wanted.size,
+    data: [...wanted.data],
+  })
+}
+
+function arrayOf({ dtype, shape, value, bytes }: Content): RecordedArray | null {
+  const extents = JSON.parse(shape) as number[]
+  const size = extents.reduce((product, extent) => product * extent, 1)
+  if (bytes === null && (value === null || size !== 1)) return null
+  const copy = bytes === null ? null : new Uint8Array(bytes).buffer
+  const one = [value === 'NaN' ? Number.NaN : (value as number)]
+  const make = { float64: Float64Array, float32: Float32Array, int32: Int32Array }[dtype] ?? Uint8Array
+  return { dtype, shape: extents, size, data: copy === null ? new make(one) : new make(copy) }
+}
+
+/** By view, what two tapes of one program must agree on; the positions of 'full' are others. */
+const AGREED = {
+  variable: `SELECT v.run_id, v.step, v.slot, v.name, v.role, v.dtype, v.shape, v.creator_position IS NULL AS unlinked, v.value,
+    coalesce(v.bytes, w.bytes) AS bytes, w.hash FROM variable v LEFT JOIN value w ON w.id = v.value_id ORDER BY v.run_id, v.position, v.slot`,
+  gradient: `SELECT g.run_id, g.step, g.variable_slot, g.variable_name, g.dtype, g.shape, g.value, g.l2_norm, g.mean, g.min, g.max,
+    g.zero_count, g.non_finite_count, g.hash, g.held, w.bytes, g.accumulated_value, a.bytes AS accumulated_bytes
+    FROM gradient g LEFT JOIN value w ON w.id = g.value_id LEFT JOIN value a ON a.id = g.accumulated_value_id
+    WHERE g.held <> 'nothing' ORDER BY g.run_id, g.position`,
+  call: 'SELECT run_id, step, function, attributes, scope FROM call ORDER BY run_id, position',
+  edge: `SELECT e.run_id, e.direction, e.slot, e.variable_slot FROM edge e ORDER BY e.run_id, e.call_position, e.direction, e.slot`,
+  metric: 'SELECT run_id, step, name, value FROM metric ORDER BY run_id, position',
+  note: 'SELECT run_id, step, text FROM note ORDER BY run_id, position',
+  checkpoint: 'SELECT run_id, step FROM checkpoint ORDER BY run_id, position',
+  run: 'SELECT id, name, status, step_count FROM run ORDER BY id',
+  event: `SELECT run_id, step, type FROM event WHERE type <> 'GradientComputed' ORDER BY run_id, position`,
+}
+
+/** Wherever the second tape has something, the first has the same. */
+export function expectSameViews(full: string, other: string): void {
+  connected(full, (a) =>
+    connected(other, (b) => {
+      for (const [view, sql] of Object.entries(AGREED)) {
+        const wanted = a.prepare(sql).all() as Record<string, unknown>[]
+        const got = b.prepare(sql).all() as Record<string, unknown>[]
+        expect(got.length, `rows of ${view}`).toBe(wanted.length)
+        got.forEach((row, i) => {
+          for (const [column, value] of Object.entries(row)) {
+            const same = value === null || isSame(value, wanted[i]![column])
+            if (!same) expect({ view, i, ...row }).toEqual({ view, i, ...wanted[i] })
+          }
+        })
+      }
+    }),
+  )
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return Buffer.isBuffer(a) ? Buffer.isBuffer(b) && a.equals(b) : Object.is(a, b)
+}
