@@ -23,6 +23,7 @@ import { registerFunc } from '../../src/graph/registry.js'
 import { constant, parameter, Variable } from '../../src/graph/variable.js'
 import { Adam } from '../../src/optim/adam.js'
 import { SGD } from '../../src/optim/sgd.js'
+import type { StreamRecorder } from '../../src/replay/recorder.js'
 import type { Run, RunOptions } from '../../src/tape/run.js'
 import type { Tape } from '../../src/tape/tape.js'
 import type { Instruction, Op, TrainingProgram } from './training-program.js'
@@ -30,12 +31,16 @@ import type { Instruction, Op, TrainingProgram } from './training-program.js'
 /** Something that was computed, in the order in which it was. */
 export interface Noted {
   what: 'output' | 'gradient' | 'version'
-  /** Index of the run that knows it, and its ref there; −1 for none. */
+  /** The runs that have it. */
+  places: Place[]
+  data: NDArray
+}
+
+/** Under which ref a run knows a variable, by the run's index, and how far the run was then. */
+export interface Place {
   run: number
   ref: number
-  /** How far its run was then. */
   at: number
-  data: NDArray
 }
 
 /** One run as it was recorded. */
@@ -62,7 +67,7 @@ export class Execution {
   readonly runs: RecordedRun[] = []
   passes = 0
   mishaps = 0
-  private readonly homes = new Map<unknown, number>()
+  private readonly homes = new Map<StreamRecorder, number>()
   private readonly streams: Run[] = []
   private readonly run: Run | null
   private readonly parameters: Variable[]
@@ -120,7 +125,7 @@ export class Execution {
     const run = this.tape.startRun(name, options)
     const recorded: RecordedRun = { id: run.id, events: [] }
     run.events$.subscribe((event) => recorded.events.push(event))
-    this.homes.set(mode.recorder, this.runs.length)
+    this.homes.set(mode.recorder as StreamRecorder, this.runs.length)
     this.runs.push(recorded)
     this.streams.push(run)
     return run
@@ -399,13 +404,24 @@ export class Execution {
     this.noteVersion(variable)
   }
 
+  /** An assignment is an event of every open run that knows the variable. A run that is over has earlier versions only. */
   private noteVersion(variable: Variable): void {
-    this.take('version', variable)
+    const places: Place[] = []
+    for (const [recorder, run] of this.homes) {
+      const ref = recorder.finished ? 0 : recorder.knownRef(variable)
+      if (ref !== 0) places.push(this.placeIn(run, ref))
+    }
+    this.noted.push({ what: 'version', places, data: variable.data })
   }
 
-  private take(what: Noted['what'], variable: Variable): void {
-    const place = this.placeOf(variable)
-    this.noted.push({ what, ...place, at: this.streams[place.run]?.position ?? 0, data: variable.data })
+  private take(what: 'output' | 'gradient', variable: Variable): void {
+    const { home, ref, data } = variable
+    const run = this.homes.get(home as StreamRecorder)
+    this.noted.push({ what, places: run === undefined ? [] : [this.placeIn(run, ref)], data })
+  }
+
+  private placeIn(run: number, ref: number): Place {
+    return { run, ref, at: this.streams[run]!.position }
   }
 
   private noteGradients(): void {
@@ -427,11 +443,6 @@ export class Execution {
   private note(variable: Variable): Variable {
     this.take('output', variable)
     return variable
-  }
-
-  private placeOf({ home, ref }: Variable): { run: number; ref: number } {
-    const run = this.homes.get(home) ?? -1
-    return { run, ref: run < 0 ? 0 : ref }
   }
 
   /** Whether something was assigned after a call of this graph read it: then `createGraph` refuses to be recorded. */
