@@ -269,9 +269,13 @@ class Replay {
         this.memory.variable(event.variable, event).data =
           event.value !== null ? toNDArray(event.value) : this.memory.array(event.source!, event)
         return
-      case 'VariableNamed':
-        this.memory.variable(event.variable, event).name = event.name
+      case 'VariableNamed': {
+        const variable = this.memory.variable(event.variable, event)
+        variable.setNameQuietly(event.name)
+        // A metric may have given it a name there that it does not have here; so this is a change, whatever it is called.
+        this.recorder.variableNamed(variable)
         return
+      }
       case 'VariableUnchained': {
         const variable = this.memory.variable(event.variable, event)
         // What was made before this replay began, or before the run, has no creator here, though it had one there.

@@ -49,3 +49,15 @@ test('a constant that a call made in an earlier step is cut from it', async () =
     [0, 0, 2],
   )
 })
+
+test('a name that a metric gave is taken away', async () => {
+  await expectReplaysFromEveryStep((run) => {
+    run.step()
+    const loss = sum(square(constant([1, 2])))
+    run.log({ loss })
+    assignSomething()
+    run.step()
+    loss.name = null
+    loss.name = 'loss'
+  })
+})

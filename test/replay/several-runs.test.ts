@@ -91,3 +91,17 @@ test('what was computed before the run is cut in it', async () => {
   })
   expectReplays(file)
 })
+
+test('a name that a metric of the outer run gave is taken away in the run inside it', async () => {
+  const file = newTapePath()
+  const tape = openForTest(file)
+  const outer = tape.startRun('outer')
+  const loss = square(parameter(3))
+  const inner = tape.startRun('inner')
+  square(loss)
+  outer.log({ loss })
+  loss.name = null
+  await inner.finish()
+  await outer.finish()
+  expectReplays(file)
+})
