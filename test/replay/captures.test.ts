@@ -121,13 +121,13 @@ function recorded(program: TrainingProgram, file: string, capture: Capture): Exe
 }
 
 function truthsOf(execution: Execution, full: Execution): Truth[] {
-  return execution.runs.map(({ events }, i) => new Truth(events, full.runs[i]!.events))
+  return execution.notes.runs.map(({ events }, i) => new Truth(events, full.notes.runs[i]!.events))
 }
 
 function expectSameNotes(live: Execution, execution: Execution): void {
-  expect(execution.noted.length).toBe(live.noted.length)
-  live.noted.forEach(({ what, data }, i) => {
-    const other = execution.noted[i]!
+  expect(execution.notes.noted.length).toBe(live.notes.noted.length)
+  live.notes.noted.forEach(({ what, data }, i) => {
+    const other = execution.notes.noted[i]!
     expect(other.what).toBe(what)
     expectSame(other.data, data, `${what} number ${i} of the run`)
   })
@@ -136,7 +136,7 @@ function expectSameNotes(live: Execution, execution: Execution): void {
 /** What listeners heard is what the program's own memory holds. */
 function expectEventsAsNoted(full: Execution): void {
   const truths = truthsOf(full, full)
-  for (const { what, places, data } of full.noted) {
+  for (const { what, places, data } of full.notes.noted) {
     for (const { run, ref, at } of places) {
       const heard = truths[run]!.valueAt(ref, at + 1)
       expectSame(heard, data, `${what} at ${ref} of run ${run}, position ${at}, as heard`)
@@ -164,7 +164,7 @@ function checkTape(
 ): void {
   expect(tape.verify()).toMatchObject({ intact: true, problem: null })
   const truths = truthsOf(execution, full)
-  execution.runs.forEach(({ id, events }, i) => {
+  execution.notes.runs.forEach(({ id, events }, i) => {
     const past = tape.run(id)
     const read = [...past.events()]
     seen.events += read.length
@@ -295,7 +295,7 @@ function checkMaterialized(
   truth: Truth,
   program: TrainingProgram,
 ): number {
-  const { id } = execution.runs[0]!
+  const { id } = execution.notes.runs[0]!
   const [a, b] = program.materialized.map((step) => Math.min(step, truth.steps)) as [number, number]
   const [from, to] = a < b ? [a, b] : [b, a]
   const tape = openTape(file)
