@@ -82,7 +82,7 @@ export class CheckpointState implements Before, Home {
     const event = this.reader.event(this.runId, ref % REF_SLOT_UNIT)
     if (event.type === 'LeafCreated')
       return this.blank(event.requiresGrad, event.role, () => this.valueOf(ref, event.position))
-    if (event.type === 'GradientComputed') return this.blank(false, 'variable', () => this.array(ref))
+    if (event.type === 'GradientComputed') return this.blank(false, 'variable', () => this.valueOf(ref, ref))
     if (event.type !== 'FunctionCalled') throw new NeedsEarlier(`what ${event.type} at ${ref} made`)
     // A pass that meets it would walk on into calls that this replay has not made.
     if (event.linked && this.requiresGrad(ref, DEPTH_MAX)) throw new NeedsEarlier(`the history of ${ref}`)
@@ -108,11 +108,15 @@ export class CheckpointState implements Before, Home {
   }
 
   private valueOf(ref: Ref, original: Ref): NDArray {
-    const version = this.lookup.versions.before(ref, this.position)
-    const { source, value } = this.sourceOf(
-      version === null || version.unchained ? original : version.position,
-    )
+    const { source, value } = this.sourceOf(this.assignedBefore(ref, this.position) ?? original)
     return this.marked(source, this.values.get(ref) ?? value)
+  }
+
+  /** The last assignment to `ref` before `position`; null when there is none. A cut makes a version, and no value. */
+  private assignedBefore(ref: Ref, position: number): Ref | null {
+    let version = this.lookup.versions.before(ref, position)
+    while (version?.unchained) version = this.lookup.versions.before(ref, version.position)
+    return version?.position ?? null
   }
 
   /** The event that made what `ref` has, and its value where the tape has it. */
@@ -151,8 +155,7 @@ export class CheckpointState implements Before, Home {
     if (depth === 0) return null
     const inputs: NDArray[] = []
     for (const ref of call.inputs) {
-      const version = this.lookup.versions.before(ref, call.position)
-      const from = version === null || version.unchained ? ref : version.position
+      const from = this.assignedBefore(ref, call.position) ?? ref
       const event = this.reader.event(this.runId, from % REF_SLOT_UNIT)
       let value: RecordedArray | null = null
       if (event.type === 'LeafCreated' || event.type === 'ValueAssigned') value = event.value
