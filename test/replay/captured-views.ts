@@ -103,7 +103,7 @@ function arrayOf({ dtype, shape, value, bytes }: Content): RecordedArray | null 
   return { dtype, shape: extents, size, data: copy === null ? new make(one) : new make(copy) }
 }
 
-/** By view, what two tapes of one program must agree on; the positions of 'full' are others. */
+/** By view, what tapes of one program must agree on; the positions of 'full' are others. */
 const AGREED = {
   variable: `SELECT v.run_id, v.step, v.slot, v.name, v.role, v.dtype, v.shape, v.creator_position IS NULL AS unlinked, v.value,
     coalesce(v.bytes, w.bytes) AS bytes, w.hash FROM variable v LEFT JOIN value w ON w.id = v.value_id ORDER BY v.run_id, v.position, v.slot`,
@@ -120,22 +120,33 @@ const AGREED = {
   event: `SELECT run_id, step, type FROM event WHERE type <> 'GradientComputed' ORDER BY run_id, position`,
 }
 
-/** Wherever the second tape has something, the first has the same. */
-export function expectSameViews(full: string, other: string): void {
-  connected(full, (a) =>
-    connected(other, (b) => {
-      for (const [view, sql] of Object.entries(AGREED)) {
-        const wanted = a.prepare(sql).all() as Record<string, unknown>[]
-        const got = b.prepare(sql).all() as Record<string, unknown>[]
-        expect(got.length, `rows of ${view}`).toBe(wanted.length)
-        got.forEach((row, i) => {
-          for (const [column, value] of Object.entries(row)) {
-            const same = value === null || isSame(value, wanted[i]![column])
-            if (!same) expect({ view, i, ...row }).toEqual({ view, i, ...wanted[i] })
-          }
-        })
-      }
-    }),
+/** Wherever one of the other tapes has something, the first has the same. */
+export function expectSameViews(full: string, others: readonly string[]): void {
+  const wanted = agreedRows(full)
+  for (const other of others) {
+    for (const [view, rows] of agreedRows(other)) {
+      const known = wanted.get(view)!
+      expect(rows.length, `rows of ${view}`).toBe(known.length)
+      rows.forEach((row, i) => {
+        for (const [column, value] of Object.entries(row)) {
+          const same = value === null || isSame(value, known[i]![column])
+          if (!same) expect({ view, i, ...row }).toEqual({ view, i, ...known[i] })
+        }
+      })
+    }
+  }
+}
+
+function agreedRows(file: string): Map<string, Record<string, unknown>[]> {
+  return connected(
+    file,
+    (db) =>
+      new Map(
+        Object.entries(AGREED).map(([view, sql]) => [
+          view,
+          db.prepare(sql).all() as Record<string, unknown>[],
+        ]),
+      ),
   )
 }
 

@@ -115,7 +115,7 @@ export const trainingProgram: fc.Arbitrary<TrainingProgram> = fc.boolean().chain
       { minLength: 3, maxLength: 7, size: 'max' },
     ),
     checkpointEvery: fc.constantFrom(null, 1, 1, 2, 3, 4),
-    eventsMax: fc.constantFrom(5, 40, 32_768, 32_768, 32_768, 32_768),
+    eventsMax: fc.constantFrom(16, 64, 32_768, 32_768, 32_768, 32_768),
     materialized: fc.tuple(fc.nat(7), fc.nat(7)),
   })
 })
