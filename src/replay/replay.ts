@@ -259,9 +259,13 @@ class Replay {
         }
         return
       }
-      case 'GradientCleared':
-        this.memory.variable(event.variable, event).clearGrad()
+      case 'GradientCleared': {
+        const variable = this.memory.variable(event.variable, event)
+        // No pass leaves one in a constant; what was assigned to it before this replay began is not here.
+        if (variable.heldGrad !== null || variable.requiresGrad) variable.clearGrad()
+        else this.recorder.gradientCleared(variable)
         return
+      }
       case 'GradientAssigned':
         this.memory.variable(event.variable, event).grad = this.memory.variable(event.gradient, event)
         return

@@ -109,3 +109,20 @@ test('what was assigned to, and cut from its call after that, is read as what it
     [0, 0, 2],
   )
 })
+
+test('a gradient that was assigned to a constant is used and cleared in a later step', async () => {
+  await expectReplaysFromEveryStep((run) => {
+    const c = constant([1, 2])
+    const d = constant([1, 2])
+    run.step()
+    square(c)
+    square(d)
+    c.grad = 3
+    d.grad = square(constant([3, 4]))
+    assignSomething()
+    run.step()
+    square(c.grad!)
+    c.clearGrad()
+    d.clearGrad()
+  })
+})
