@@ -194,7 +194,8 @@ export class Execution {
         return
       }
       case 'clear':
-        p.clearGrad()
+        if (b % 5 === 0) variables.pick(a).clearGrad()
+        else p.clearGrad()
         return
       case 'update':
         if (p.grad !== null) noGrad(() => this.assign(p, sub(p, mul(p.grad!, 0.01)).data))
@@ -248,9 +249,11 @@ export class Execution {
       case 'useGrad':
         if (p.grad !== null) variables.pool.push(p.grad)
         return
-      case 'assignGrad':
-        p.grad = b % 2 === 0 ? x : mul(p, x)
+      case 'assignGrad': {
+        const v = b % 5 === 0 ? variables.pick(a) : p
+        v.grad = b % 2 === 0 ? x : mul(v, x)
         return
+      }
       case 'throwsInCall':
         try {
           matmul(variables.matrix(a), new Variable([[1, 2, 3]]))
