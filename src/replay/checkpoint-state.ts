@@ -39,7 +39,10 @@ export class CheckpointState implements Before, Home {
   private readonly variables = new Map<Ref, Variable>()
   private readonly arrays = new Map<Ref, NDArray>()
   private readonly unloaded = new WeakMap<Variable, () => NDArray>()
+  /** What the checkpoint holds, by variable. */
   private readonly values: ReadonlyMap<Ref, RecordedArray>
+  /** The same by the event that made it; not made before somebody asks. */
+  private valuesBySource: Map<Ref, RecordedArray> | null = null
   private readonly position: number
   private readonly reader: Reader
   private readonly lookup: Lookup
@@ -70,8 +73,7 @@ export class CheckpointState implements Before, Home {
 
   /** The array that the event behind `ref` made or took over. Throws NeedsEarlier when its bytes are nowhere. */
   array(ref: Ref): NDArray {
-    const { source, value } = this.sourceOf(ref)
-    return this.marked(source, value)
+    return this.marked(this.sourceOf(ref))
   }
 
   loadValue(variable: Variable): NDArray {
@@ -108,8 +110,10 @@ export class CheckpointState implements Before, Home {
   }
 
   private valueOf(ref: Ref, original: Ref): NDArray {
-    const { source, value } = this.sourceOf(this.assignedBefore(ref, this.position) ?? original)
-    return this.marked(source, this.values.get(ref) ?? value)
+    return this.marked(
+      this.sourceOf(this.assignedBefore(ref, this.position) ?? original),
+      this.values.get(ref),
+    )
   }
 
   /** The last assignment to `ref` before `position`; null when there is none. A cut makes a version, and no value. */
@@ -119,32 +123,40 @@ export class CheckpointState implements Before, Home {
     return version?.position ?? null
   }
 
-  /** The event that made what `ref` has, and its value where the tape has it. */
-  private sourceOf(ref: Ref): { source: Ref; value: RecordedArray | null } {
+  /** The event that made the array which the event behind `ref` made or took over. */
+  private sourceOf(ref: Ref): Ref {
     for (let at: Ref = ref; ; ) {
       const event = this.reader.event(this.runId, at % REF_SLOT_UNIT)
-      switch (event.type) {
-        case 'FunctionCalled': {
-          const slot = Math.floor(at / REF_SLOT_UNIT)
-          return { source: at, value: event.outputs[slot]?.value ?? this.computed(event, slot, DEPTH_MAX) }
-        }
-        case 'GradientComputed':
-          if (event.gradient === null)
-            return {
-              source: at,
-              value: event.held === 'accumulated' ? event.accumulated : event.contribution,
-            }
-          at = event.gradient
-          continue
-        case 'LeafCreated':
-        case 'ValueAssigned':
-          if (event.source === null) return { source: at, value: event.value }
-          at = event.source
-          continue
-        default:
-          throw new NeedsEarlier(`what ${event.type} at ${at} made`)
-      }
+      let from: Ref | null = null
+      if (event.type === 'GradientComputed') from = event.gradient
+      else if (event.type === 'LeafCreated' || event.type === 'ValueAssigned') from = event.source
+      else if (event.type !== 'FunctionCalled') throw new NeedsEarlier(`what ${event.type} at ${at} made`)
+      if (from === null) return at
+      at = from
     }
+  }
+
+  /** The array that the event made: from the tape, or from the checkpoint when a variable had it then. */
+  private valueMadeAt(source: Ref): RecordedArray | null {
+    const event = this.reader.event(this.runId, source % REF_SLOT_UNIT)
+    if (event.type === 'LeafCreated' || event.type === 'ValueAssigned') return event.value
+    if (event.type === 'GradientComputed') {
+      const { held, accumulated, contribution } = event
+      return (held === 'accumulated' ? accumulated : contribution) ?? this.heldThen(source)
+    }
+    const call = event as FunctionCalled
+    const slot = Math.floor(source / REF_SLOT_UNIT)
+    return call.outputs[slot]?.value ?? this.heldThen(source) ?? this.computed(call, slot, DEPTH_MAX)
+  }
+
+  private heldThen(source: Ref): RecordedArray | null {
+    this.valuesBySource ??= new Map(
+      [...this.values].map(([ref, value]) => [
+        this.sourceOf(this.assignedBefore(ref, this.position) ?? ref),
+        value,
+      ]),
+    )
+    return this.valuesBySource.get(source) ?? null
   }
 
   /**
@@ -173,9 +185,10 @@ export class CheckpointState implements Before, Home {
   }
 
   /** The array as the recorder knows it: made at `source`, so that assigning it elsewhere is recorded as it was. */
-  private marked(source: Ref, value: RecordedArray | null): NDArray {
+  private marked(source: Ref, known?: RecordedArray): NDArray {
     let array = this.arrays.get(source)
     if (array === undefined) {
+      const value = known ?? this.valueMadeAt(source)
       if (value === null) throw new NeedsEarlier(`the value made at ${source}`)
       array = toNDArray(value)
       array.recordedBy = this.recorder

@@ -126,3 +126,21 @@ test('a gradient that was assigned to a constant is used and cleared in a later 
     d.clearGrad()
   })
 })
+
+test('an array that a parameter had at the checkpoint is taken over by others', async () => {
+  await expectReplaysFromEveryStep(
+    (run) => {
+      const [v, w] = [parameter([1, 2]), parameter([3, 4])]
+      run.step()
+      w.data = square(v).data
+      sum(square(v)).backward()
+      v.data = v.grad!.data
+      run.step()
+      square(w.detach())
+      square(v.detach())
+      v.data = w.data
+      square(v)
+    },
+    [0, 0, 2],
+  )
+})
