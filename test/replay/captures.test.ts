@@ -19,10 +19,10 @@ import { plainEvent } from '../events/plain-event.js'
 import { temporaryFolder } from '../tape/temporary-tape.js'
 import { expectMaterialized, expectSameViews } from './captured-views.js'
 import { Execution } from './training-execution.js'
-import { type TrainingProgram, trainingProgram } from './training-program.js'
+import { SURE_PROGRAM, type TrainingProgram, trainingProgram } from './training-program.js'
 import { sameBits, Truth } from './truth.js'
 
-const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 60)
+const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 20)
 
 const CAPTURES: readonly Capture[] = [
   'full',
@@ -68,20 +68,26 @@ test(`${PROGRAMS} random training programs: live = every capture = materialized 
       const found = check(program, folder)
       for (const key of Object.keys(seen) as (keyof Seen)[]) seen[key] += found[key]
     }),
-    { numRuns: PROGRAMS, seed, endOnFailure: process.env.GRADTAPE_SHRINK === '0' },
+    {
+      numRuns: PROGRAMS,
+      examples: [[SURE_PROGRAM]],
+      seed,
+      endOnFailure: process.env.GRADTAPE_SHRINK === '0',
+    },
   )
   process.stderr.write(`training programs: ${PROGRAMS}, ${JSON.stringify(seen)}\n`)
-  // The programs must have done what they are for.
+  // The programs must have done what they are for. Twenty random ones do three times this at the very least.
   expect(seen.steps).toBeGreaterThan(PROGRAMS * 2)
-  expect(seen.runs).toBeGreaterThan(PROGRAMS * 1.05)
-  expect(seen.passes).toBeGreaterThan(PROGRAMS * 2)
-  expect(seen.mishaps).toBeGreaterThan(PROGRAMS / 5)
-  expect(seen.hindsight).toBeGreaterThan(PROGRAMS * 10)
-  expect(seen.gradients).toBeGreaterThan(PROGRAMS * 10)
+  expect(seen.passes).toBeGreaterThan(PROGRAMS)
+  expect(seen.hindsight).toBeGreaterThan(PROGRAMS)
+  expect(seen.gradients).toBeGreaterThan(PROGRAMS * 2)
   expect(seen.versions).toBeGreaterThan(PROGRAMS * 5)
-  expect(seen.fromFile).toBeGreaterThan(PROGRAMS * 2)
-  expect(seen.materialized).toBeGreaterThan(PROGRAMS * 10)
-  expect(seen.fromCheckpoint).toBeGreaterThan(PROGRAMS)
+  expect(seen.fromFile).toBeGreaterThan(PROGRAMS)
+  expect(seen.materialized).toBeGreaterThan(PROGRAMS * 5)
+  // What chance may leave out, SURE_PROGRAM has.
+  expect(seen.runs).toBeGreaterThanOrEqual(CAPTURES.length * (PROGRAMS + 2))
+  expect(seen.mishaps).toBeGreaterThanOrEqual(4)
+  expect(seen.fromCheckpoint).toBeGreaterThanOrEqual(CAPTURES.length * 3)
 })
 
 function check(program: TrainingProgram, folder: string): Seen {

@@ -88,6 +88,10 @@ export interface TrainingProgram {
   materialized: [number, number]
 }
 
+function instruction(op: Op, a = 0, b = 1): Instruction {
+  return { op, a, b, x: 0.5 }
+}
+
 function instructions(ops: readonly Op[], minLength: number, maxLength: number) {
   return fc.array(
     fc
@@ -106,7 +110,9 @@ export const trainingProgram: fc.Arbitrary<TrainingProgram> = fc.boolean().chain
     optimizer: fc.constantFrom('sgd', 'momentum', 'adam'),
     width: fc.constantFrom(3, 8, 9),
     prelude: instructions(ops, 0, 5),
-    body: instructions(ops, 4, 14),
+    body: fc
+      .tuple(instructions(ops, 4, 14), fc.nat(3))
+      .map(([list, n]) => (n === 0 ? list : [...list, instruction('optimize')])),
     steps: fc.array(
       fc.record({
         skipsBody: fc.nat(9).map((n) => n === 0),
@@ -119,3 +125,30 @@ export const trainingProgram: fc.Arbitrary<TrainingProgram> = fc.boolean().chain
     materialized: fc.tuple(fc.nat(7), fc.nat(7)),
   })
 })
+
+/** One that does what must be seen, whatever chance draws: checkpoints, a run inside the run, exceptions. */
+export const SURE_PROGRAM: TrainingProgram = {
+  seed: 1,
+  carries: false,
+  ballast: 64,
+  optimizer: 'adam',
+  width: 9,
+  prelude: [instruction('leaf'), instruction('nested', 0, 5)],
+  body: [
+    instruction('batch', 3, 7),
+    instruction('dropout'),
+    instruction('backward'),
+    instruction('optimize'),
+    instruction('state'),
+    instruction('throwsInPass'),
+  ],
+  steps: [
+    { skipsBody: false, detour: [] },
+    { skipsBody: false, detour: [instruction('nested', 0, 7)] },
+    { skipsBody: false, detour: [] },
+    { skipsBody: false, detour: [instruction('throwsInStep', 0, 3)] },
+  ],
+  checkpointEvery: 1,
+  eventsMax: 64,
+  materialized: [2, 3],
+}
