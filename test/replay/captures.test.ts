@@ -76,15 +76,16 @@ test(`${PROGRAMS} random training programs: live = every capture = materialized 
     },
   )
   process.stderr.write(`training programs: ${PROGRAMS}, ${JSON.stringify(seen)}\n`)
-  // The programs must have done what they are for. Twenty random ones do three times this at the very least.
-  expect(seen.steps).toBeGreaterThan(PROGRAMS * 2)
-  expect(seen.passes).toBeGreaterThan(PROGRAMS)
-  expect(seen.hindsight).toBeGreaterThan(PROGRAMS)
+  // The programs must have done what they are for. Twenty of them, resampled 300,000
+  // times from 167, did three and a half times this at the least.
+  expect(seen.passes).toBeGreaterThan(PROGRAMS / 2)
+  expect(seen.hindsight).toBeGreaterThan(PROGRAMS * 2)
   expect(seen.gradients).toBeGreaterThan(PROGRAMS * 2)
   expect(seen.versions).toBeGreaterThan(PROGRAMS * 5)
   expect(seen.fromFile).toBeGreaterThan(PROGRAMS)
   expect(seen.materialized).toBeGreaterThan(PROGRAMS * 5)
-  // What chance may leave out, SURE_PROGRAM has.
+  // What chance may leave out, SURE_PROGRAM has; and each program has three steps.
+  expect(seen.steps).toBeGreaterThanOrEqual(PROGRAMS * 3)
   expect(seen.runs).toBeGreaterThanOrEqual(CAPTURES.length * (PROGRAMS + 2))
   expect(seen.mishaps).toBeGreaterThanOrEqual(4)
   expect(seen.fromCheckpoint).toBeGreaterThanOrEqual(CAPTURES.length * 3)
