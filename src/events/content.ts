@@ -8,6 +8,16 @@ import type { ArraySummary, RecordedArray } from './event.js'
 export type Summary = Omit<ArraySummary, 'hash'>
 
 const CHUNK = 1024
+const GROUP = 4 * CHUNK
+
+// What the chunks of a group came to.
+const sums = new Float64Array(4)
+const squaresOf = new Float64Array(4)
+const mins = new Float64Array(4)
+const maxs = new Float64Array(4)
+const zeros = new Float64Array(4)
+/** Other numbers become float64 here, so that the loops below see one kind of array. */
+const wideGroup = new Float64Array(GROUP)
 
 /**
  * The bytes of an array, with every NaN the canonical one: processors differ in the sign and payload of the NaN they
@@ -42,7 +52,8 @@ export function hashOf(dtype: string, bytes: Buffer): Buffer {
 }
 
 /**
- * Norm, mean, extremes and counts, in one pass of chunks: sums of a chunk, then of the chunks, in ascending order.
+ * Norm, mean, extremes and counts, in one pass of chunks: sums of a chunk, then of the chunks, in ascending order. Four
+ * chunks are summed side by side where there are so many: each in its own order, so the bits are the same.
  */
 export function summaryOf(data: RecordedArray['data']): Summary {
   const n = data.length
@@ -51,20 +62,22 @@ export function summaryOf(data: RecordedArray['data']): Summary {
   let min = Number.POSITIVE_INFINITY
   let max = Number.NEGATIVE_INFINITY
   let zeroCount = 0
-  for (let start = 0; start < n; start += CHUNK) {
-    const end = Math.min(n, start + CHUNK)
-    let chunkSum = 0
-    let chunkSquares = 0
-    for (let i = start; i < end; i++) {
-      const x = data[i]!
-      chunkSum += x
-      chunkSquares += x * x
-      min = Math.min(min, x)
-      max = Math.max(max, x)
-      if (x === 0) zeroCount++
+  for (let start = 0; start < n; start += GROUP) {
+    const count = Math.min(n - start, GROUP)
+    const wide = data instanceof Float64Array ? data : widened(data, start, count)
+    const from = wide === data ? start : 0
+    const chunks = Math.ceil(count / CHUNK)
+    if (count === GROUP) sumGroup(wide, from)
+    else
+      for (let c = 0; c < chunks; c++)
+        sumChunk(wide, from + c * CHUNK, Math.min(from + count, from + (c + 1) * CHUNK), c)
+    for (let c = 0; c < chunks; c++) {
+      sum += sums[c]!
+      squares += squaresOf[c]!
+      min = Math.min(min, mins[c]!)
+      max = Math.max(max, maxs[c]!)
+      zeroCount += zeros[c]!
     }
-    sum += chunkSum
-    squares += chunkSquares
   }
   // Squares overflow before their norm does, and NaN or ±∞ spoil them: only then is a second look needed.
   let nonFiniteCount = 0
@@ -84,6 +97,75 @@ export function summaryOf(data: RecordedArray['data']): Summary {
     zeroCount,
     nonFiniteCount,
   }
+}
+
+function widened(data: RecordedArray['data'], start: number, count: number): Float64Array {
+  wideGroup.set(count === data.length ? data : data.subarray(start, start + count))
+  return wideGroup
+}
+
+function sumChunk(data: Float64Array, from: number, to: number, chunk: number): void {
+  let [sum, squares, min, max, zeroCount] = [0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
+  for (let i = from; i < to; i++) {
+    const x = data[i]!
+    sum += x
+    squares += x * x
+    min = Math.min(min, x)
+    max = Math.max(max, x)
+    zeroCount += Number(x === 0) // no branch: zeros come by chance, and a wrong guess costs more than all the rest
+  }
+  note(chunk, sum, squares, min, max, zeroCount)
+}
+
+/** `sumChunk` for four chunks: a processor adds to four sums in the time that it takes to add to one. */
+function sumGroup(data: Float64Array, from: number): void {
+  let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0]
+  let [squares0, squares1, squares2, squares3] = [0, 0, 0, 0]
+  let [min0, min1, min2, min3] = [data[from]!, data[from]!, data[from]!, data[from]!]
+  let [max0, max1, max2, max3] = [min0, min0, min0, min0]
+  let zeroCount = 0
+  for (let i = from; i < from + CHUNK; i++) {
+    const x0 = data[i]!
+    const x1 = data[i + CHUNK]!
+    const x2 = data[i + 2 * CHUNK]!
+    const x3 = data[i + 3 * CHUNK]!
+    sum0 += x0
+    sum1 += x1
+    sum2 += x2
+    sum3 += x3
+    squares0 += x0 * x0
+    squares1 += x1 * x1
+    squares2 += x2 * x2
+    squares3 += x3 * x3
+    min0 = Math.min(min0, x0)
+    min1 = Math.min(min1, x1)
+    min2 = Math.min(min2, x2)
+    min3 = Math.min(min3, x3)
+    max0 = Math.max(max0, x0)
+    max1 = Math.max(max1, x1)
+    max2 = Math.max(max2, x2)
+    max3 = Math.max(max3, x3)
+    zeroCount += Number(x0 === 0) + Number(x1 === 0) + Number(x2 === 0) + Number(x3 === 0)
+  }
+  note(0, sum0, squares0, min0, max0, zeroCount)
+  note(1, sum1, squares1, min1, max1, 0)
+  note(2, sum2, squares2, min2, max2, 0)
+  note(3, sum3, squares3, min3, max3, 0)
+}
+
+function note(
+  chunk: number,
+  sum: number,
+  squares: number,
+  min: number,
+  max: number,
+  zeroCount: number,
+): void {
+  sums[chunk] = sum
+  squaresOf[chunk] = squares
+  mins[chunk] = min
+  maxs[chunk] = max
+  zeros[chunk] = zeroCount
 }
 
 function scaledNorm(data: RecordedArray['data'], scale: number): number {

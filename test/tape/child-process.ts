@@ -46,6 +46,19 @@ export class Child {
   }
 }
 
+/** A reader that has no time leaves the pipe full: then writing says so, instead of waiting. */
+const SAY = String.raw`
+const say = (text) => {
+  for (let rest = Buffer.from(text + '\n'); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(fs.writeSync(1, rest))
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
+}`
+
 /**
  * Starts a module in a process of its own. In `body` stand `gradtape` (the library), `arg` (what it was given) and
  * `say(text)` (a line to standard output, written at once).
@@ -62,7 +75,7 @@ export function startChild(
     `import fs from 'node:fs'`,
     `import * as gradtape from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}`,
     'const arg = JSON.parse(process.argv[2])',
-    String.raw`const say = (text) => fs.writeSync(1, text + '\n')`,
+    SAY,
   ].join('\n')
   fs.writeFileSync(file, `${preamble}\n${body}\n`)
   const [command, ...words] = wrap([process.execPath, file, JSON.stringify(arg)])
