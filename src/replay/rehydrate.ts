@@ -33,9 +33,9 @@ import type { Recording } from './replay-run.js'
 /** Calls from a file come before any live call: their order is their position, moved below zero. */
 const ORDER_OFFSET = 2 ** 30
 const WIDE_ORDER_OFFSET = 2 ** 50
-/** Nodes read at once: few for a look at one call, many for a long chain. */
+/** Nodes read at once: few for a look at one call, more for a long chain; not so many that they outlive a collection. */
 const WINDOW_MIN = 64
-const WINDOW_MAX = 16_384
+const WINDOW_MAX = 2048
 
 export class PastGraph implements Home {
   readonly finished = true
@@ -165,16 +165,22 @@ export class PastGraph implements Home {
         { cause: error },
       )
     }
-    const inputs = event.inputs.map((ref) => this.versionFor(ref, position))
-    const differentiable = event.linked && func.differentiable && inputs.some((input) => input.requiresGrad)
-    const outputs = event.outputs.map((output, slot) => {
-      const { value } = output
-      const ref = position + slot * REF_SLOT_UNIT
-      const requiresGrad = differentiable && isFloating(output.dtype as DType)
+    const inputs: Variable[] = []
+    let differentiable = false
+    for (const ref of event.inputs) {
+      const input = this.versionFor(ref, position)
+      inputs.push(input)
+      differentiable ||= input.requiresGrad
+    }
+    differentiable &&= event.linked && func.differentiable
+    const outputs: Variable[] = []
+    for (const { dtype, value } of event.outputs) {
+      const ref = position + outputs.length * REF_SLOT_UNIT
       if (value === null) this.missing.set(ref, true)
       const read = value === null || value.size === 1 ? null : () => toNDArray(value)
-      return this.keep(this.blank(requiresGrad, 'variable', null, ref, value, read), ref)
-    })
+      const requiresGrad = differentiable && isFloating(dtype as DType)
+      outputs.push(this.keep(this.blank(requiresGrad, 'variable', null, ref, value, read), ref))
+    }
     if (event.linked) {
       func.restore(inputs, outputs, position - this.orderOffset, this, position)
       func.scope = event.scope

@@ -266,11 +266,15 @@ export class BlockReader {
     } else attributes = this.texts.attributes(call[4]!) as FunctionCalled['attributes']
     const inputs = new Array<Ref>(call.length - 5)
     for (let i = 5; i < call.length; i++) inputs[i - 5] = decodeRef(call[i]!, position, base)
-    const outputs = forms.map(({ dtype, shape }, i) => ({
-      dtype,
-      shape,
-      value: i < taken ? this.content(slots, slot + i, dtype, shape).value : null,
-    }))
+    // Where nothing was kept, all calls of a signature share its outputs: there may be millions.
+    const outputs =
+      taken === 0
+        ? forms
+        : forms.map(({ dtype, shape }, i) => ({
+            dtype,
+            shape,
+            value: i < taken ? this.content(slots, slot + i, dtype, shape).value : null,
+          }))
     return {
       type: 'FunctionCalled',
       version: EVENT_VERSION,

@@ -1,6 +1,6 @@
 /** Texts of the tape by id, parsed once each. */
 import { TapeError } from '../errors.js'
-import type { Plain } from '../events/event.js'
+import type { CallOutput, Plain } from '../events/event.js'
 import { textToPlain } from '../events/plain.js'
 import type { Connection, Statement } from './database.js'
 import type { TextTable } from './text-numbers.js'
@@ -12,7 +12,8 @@ export interface Signature {
   function: string
   scope: string
   linked: boolean
-  outputs: { dtype: string; shape: readonly number[] }[]
+  /** As a call has them of which nothing was kept. */
+  outputs: readonly CallOutput[]
 }
 
 export interface LeafForm {
@@ -71,7 +72,12 @@ export class TextReader {
         boolean,
         [string, number[]][],
       ]
-      return { function: name, scope, linked, outputs: outputs.map(([dtype, shape]) => ({ dtype, shape })) }
+      return {
+        function: name,
+        scope,
+        linked,
+        outputs: outputs.map(([dtype, shape]) => ({ dtype, shape, value: null })),
+      }
     })
   }
 
