@@ -52,8 +52,10 @@ function throughViews(path: string, places: readonly Place[]): Sample[] {
       'SELECT * FROM call WHERE run_id = 1 AND step = ? LIMIT 1',
     )
     const wholeStep = db.prepare<[number], object>('SELECT * FROM call WHERE run_id = 1 AND step = ?')
-    const byPosition = db.prepare<[number], { position: number; step: number }>(
-      'SELECT * FROM call WHERE run_id = 1 AND position = ?',
+    // As the README says it: a position that a view computes cannot be looked up by itself.
+    const byPosition = db.prepare<[{ position: number }], { position: number; step: number }>(
+      `SELECT * FROM call WHERE run_id = 1 AND position = @position
+       AND block_id = (SELECT max(id) FROM block WHERE id <= (1 << 32) + @position)`,
     )
     const positions: number[] = []
     const stepMs = each(places, ({ step, offset }) => {
@@ -62,7 +64,7 @@ function throughViews(path: string, places: readonly Place[]): Sample[] {
       positions.push(row.position + offset)
     })
     const positionMs = each(positions, (position) => {
-      const row = byPosition.get(position)
+      const row = byPosition.get({ position })
       if (row?.position !== position)
         throw new Error(`expected a call at ${position}, got ${JSON.stringify(row)}`)
     })
@@ -71,7 +73,7 @@ function throughViews(path: string, places: readonly Place[]): Sample[] {
       if (rows.length !== GRAPH_CALLS) throw new Error(`expected ${GRAPH_CALLS} calls, got ${rows.length}`)
     })
     return [
-      sample('view call, by position', 'ms', positionMs),
+      sample('view call, by position and block', 'ms', positionMs),
       sample('view call, by step, the first', 'ms', stepMs),
       sample(`view call, by step, all ${GRAPH_CALLS}`, 'ms', wholeMs),
     ]
