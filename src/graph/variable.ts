@@ -3,13 +3,14 @@
  * number, and nothing of what the numbers mean. The functions are added as methods by `functions/methods.ts`.
  */
 
-import { type DType, getDefaultDtype, isFloating } from '../array/dtype.js'
-import { type ArrayLike, full, NDArray, ndarray, scalar } from '../array/ndarray.js'
+import { type DType, isFloating } from '../array/dtype.js'
+import { type ArrayLike, full, NDArray, ndarray } from '../array/ndarray.js'
 import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
 import { mode } from './mode.js'
+import { NumberConstants } from './number-constants.js'
 import type { Home } from './recorder.js'
 import {
   bitsOf,
@@ -150,7 +151,7 @@ export class Variable {
         `${this.describe()}.data expected ${current.dtype}, got ${next.dtype}; convert it with .astype('${current.dtype}')`,
       )
     }
-    forgetConstant(this)
+    if (this.role === 'constant' && this.array !== null) numbers.forget(this, this.array)
     this.array = next
     if (mode.recorder !== null) mode.recorder.valueAssigned(this)
   }
@@ -332,13 +333,15 @@ export function parameter(value: ArrayLike, options: { name?: string; dtype?: DT
   return made
 }
 
+const numbers = new NumberConstants((array) => new Variable(array, false, 'constant'))
+
 /**
  * The operand as a Variable. A bare number takes the floating dtype of its partner, as NumPy's weak scalars do, so
  * that `x.mul(2)` of float32 stays float32.
  */
 export function asVariable(value: Operand, partner: Variable | null = null): Variable {
   if (value instanceof Variable) return value
-  if (typeof value === 'number') return constantOfNumber(value, numberDtype(value, partner))
+  if (typeof value === 'number') return numbers.constantOf(value, partner)
   if (value instanceof NDArray) return new Variable(value, false, 'constant')
   const likePartner = partner !== null && !ArrayBuffer.isView(value) && isFloating(partner.dtype)
   return new Variable(ndarray(value, likePartner ? { dtype: partner.dtype } : {}), false, 'constant')
@@ -357,41 +360,6 @@ export function gradientLike(value: Operand, variable: Variable, what: string): 
     )
   }
   return gradient.dtype === dtype ? gradient : new Variable(gradient.data.astype(dtype), false, 'constant')
-}
-
-// Numbers as operands repeat (a loop's 0.1, 2, 1): one constant each keeps them one leaf of a run, not one a call.
-const CONSTANTS_MAX = 4096
-const constants = {
-  float64: new Map<number, Variable>(),
-  float32: new Map<number, Variable>(),
-  int32: new Map<number, Variable>(),
-}
-
-function constantOfNumber(value: number, dtype: 'float64' | 'float32' | 'int32'): Variable {
-  if (Object.is(value, -0)) return new Variable(scalar(value, dtype), false, 'constant') // a Map takes −0 for 0
-  const known = constants[dtype]
-  let made = known.get(value)
-  if (made === undefined) {
-    if (known.size >= CONSTANTS_MAX) known.clear()
-    made = new Variable(scalar(value, dtype), false, 'constant')
-    known.set(value, made)
-  }
-  return made
-}
-
-/** An assigned constant is no longer the number it is known by. */
-function forgetConstant(variable: Variable): void {
-  const array = variable.loadedData
-  if (variable.role !== 'constant' || array === null || array.size !== 1 || !(array.dtype in constants))
-    return
-  const known = constants[array.dtype as keyof typeof constants]
-  if (known.get(array.item()) === variable) known.delete(array.item())
-}
-
-function numberDtype(value: number, partner: Variable | null): 'float64' | 'float32' | 'int32' {
-  const like = partner?.dtype ?? getDefaultDtype()
-  if (like === 'float64' || like === 'float32') return like
-  return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? 'int32' : getDefaultDtype()
 }
 
 function leafArray(value: ArrayLike, dtype: DType | undefined): NDArray {

@@ -55,6 +55,7 @@ export class Reader {
   private readonly texts: TextReader
   private readonly values: ValueRows
   private readonly checkpoint: Statement
+  private readonly last: Statement
 
   constructor(db: Connection) {
     this.db = db
@@ -62,6 +63,11 @@ export class Reader {
     this.checkpoint = db.prepare(
       'SELECT form_id, value_id, scalar FROM _checkpoint_value WHERE id = ? ORDER BY ordinal',
     )
+    this.last = db
+      .prepare(
+        'SELECT first_position + event_count - 1 FROM _commit WHERE run_id = ? ORDER BY first_position DESC LIMIT 1',
+      )
+      .pluck()
     this.texts = new TextReader(db)
     this.blocks = new BlockReader(db, this.texts)
     this.rows = Object.fromEntries(
@@ -90,14 +96,7 @@ export class Reader {
 
   /** The last position of a run in whole batches; 0 for none. */
   lastPosition(runId: number): number {
-    return this.reading(`run ${runId}`, () => {
-      const row = this.db
-        .prepare<[number], { last: number }>(
-          'SELECT first_position + event_count - 1 AS last FROM _commit WHERE run_id = ? ORDER BY first_position DESC LIMIT 1',
-        )
-        .get(runId)
-      return row?.last ?? 0
-    })
+    return this.reading(`run ${runId}`, () => (this.last.get(runId) as number | undefined) ?? 0)
   }
 
   /**
