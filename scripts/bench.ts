@@ -4,8 +4,9 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { callWorkloads } from './bench/calls.js'
 import { coldWorkload } from './bench/cold.js'
-import { functionWorkloads, matrixWorkloads } from './bench/functions.js'
+import { functionWorkloads } from './bench/functions.js'
 import { type Peer, startPeers } from './bench/peers.js'
+import { productWorkloads } from './bench/products.js'
 import { recordingWorkloads } from './bench/recording/group.js'
 import {
   baselineNames,
@@ -77,7 +78,7 @@ async function main(): Promise<void> {
   const groups: Record<string, readonly Workload[]> = {
     calls: callWorkloads,
     training: trainingWorkloads,
-    products: matrixWorkloads,
+    products: productWorkloads,
     functions: functionWorkloads(quick),
     cold: [coldWorkload(quick)],
     recording: recordingWorkloads(

@@ -1,12 +1,11 @@
 // What every function costs, bare, float64, by the number of elements; peers know them by the same names and use the same
-// shapes. And matrix products.
+// shapes.
 import * as gradtape from 'gradtape'
 import { constant, matmul, type NDArray, ndarray, Variable } from 'gradtape'
 import { nsOf, OURS, randomArray, type Sample, type Workload } from './workload.js'
 
 const SIZES = [1, 100, 10_000, 1_000_000]
 const SIZES_QUICK = [1, 10_000]
-const MATRICES = [32, 128, 256]
 /** There are hundreds of these, and all of them together shall take two minutes. */
 const MOST_MS = 10
 const MOST_ROUNDS = 3
@@ -172,18 +171,3 @@ function measured({ operands, apply }: Subject, size: number, targetMs: number):
   })
   return [...samples, { who: OURS, measure: 'forward + backward', unit: 'ns/call', value: both }]
 }
-
-export const matrixWorkloads: Workload[] = MATRICES.flatMap((size) =>
-  (['float64', 'float32'] as const).map((dtype) => ({
-    name: `matmul ${size}×${size} ${dtype}`,
-    run: ({ targetMs }) => {
-      const [a, b] = [1, 2].map((seed) =>
-        constant(ndarray(randomArray(size * size, seed), { shape: [size, size], dtype })),
-      ) as [Variable, Variable]
-      const ns = nsOf(targetMs, () => {
-        matmul(a, b)
-      })
-      return [{ who: OURS, measure: 'product', unit: 'GFLOP/s', value: (2 * size ** 3) / ns }]
-    },
-  })),
-)

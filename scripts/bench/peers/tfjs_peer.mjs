@@ -42,6 +42,16 @@ function answer(work, targetMs) {
     tf.dispose([a, b])
     return [{ measure: 'product', unit: 'GFLOP/s', value: (2 * size ** 3) / ns }]
   }
+  const oblong = /^product (\w)(\w) (\d+)×(\d+)×(\d+) float32$/.exec(work)
+  if (oblong !== null) {
+    const [transposeA, transposeB] = [oblong[1] === 't', oblong[2] === 't']
+    const [m, k, n] = oblong.slice(3).map(Number)
+    const a = tf.randomUniform(transposeA ? [k, m] : [m, k], -1, 1)
+    const b = tf.randomUniform(transposeB ? [n, k] : [k, n], -1, 1)
+    const ns = nsOf(targetMs, () => tf.dispose(tf.matMul(a, b, transposeA, transposeB)))
+    tf.dispose([a, b])
+    return [{ measure: 'product', unit: 'GFLOP/s', value: (2 * m * k * n) / ns }]
+  }
   return []
 }
 

@@ -215,6 +215,14 @@ def product(size, dtype, target_ms):
     return [("product", "GFLOP/s", 2 * size ** 3 / ns_of(target_ms, lambda: a @ b))]
 
 
+def oblong(a_transposed, b_transposed, m, k, n, dtype, target_ms):
+    a = torch.rand((k, m) if a_transposed else (m, k), dtype=dtype)
+    b = torch.rand((n, k) if b_transposed else (k, n), dtype=dtype)
+    a = a.T if a_transposed else a
+    b = b.T if b_transposed else b
+    return [("product", "GFLOP/s", 2 * m * k * n / ns_of(target_ms, lambda: a @ b))]
+
+
 def answer(work, target_ms):
     if work == "scalar chain 100000":
         return chain(1, 100_000)
@@ -228,6 +236,10 @@ def answer(work, target_ms):
     found = re.fullmatch(r"matmul (\d+)×\d+ (float\d+)", work)
     if found:
         return product(int(found[1]), getattr(torch, found[2]), target_ms)
+    found = re.fullmatch(r"product (\w)(\w) (\d+)×(\d+)×(\d+) (float\d+)", work)
+    if found:
+        m, k, n = (int(found[i]) for i in (3, 4, 5))
+        return oblong(found[1] == "t", found[2] == "t", m, k, n, getattr(torch, found[6]), target_ms)
     found = re.fullmatch(r"([\w ]+) of (\d+)", work)
     if found and found[1] in FUNCTIONS:
         return function(found[1], int(found[2]), target_ms)
