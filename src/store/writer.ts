@@ -63,6 +63,11 @@ export class Writer {
     return { runId: this.runId, segments: this.segments, texts: this.texts.all }
   }
 
+  /** Takes note of a batch that is in the file already: later ones have its texts by number. */
+  skip(batch: Pick<PackedBatch, 'firstText' | 'texts'>): void {
+    this.texts.learn(batch)
+  }
+
   /**
    * Writes batches in one transaction, all of them or none; gives what it failed with. The same batches may be tried again.
    */

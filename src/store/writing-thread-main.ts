@@ -6,6 +6,7 @@
 import process from 'node:process'
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { TapeError } from '../errors.js'
+import type { PackedBatch } from '../events/pack.js'
 import { type Connection, openDatabase } from './database.js'
 import { fileIdentity } from './file-identity.js'
 import {
@@ -83,10 +84,11 @@ class RunHere {
   private attempt(count: number): unknown {
     try {
       this.writer ??= this.start()
-      const batches = this.waiting
-        .slice(0, count)
-        .filter(({ firstPosition }) => firstPosition >= this.writtenUpTo)
-        .map((batch) => ({ ...batch, values: arraysOf(batch.arrays) }))
+      const batches: PackedBatch[] = []
+      for (const batch of this.waiting.slice(0, count)) {
+        if (batch.firstPosition < this.writtenUpTo) this.writer.skip(batch)
+        else batches.push({ ...batch, values: arraysOf(batch.arrays) })
+      }
       return batches.length === 0 ? null : this.writer.write(batches)
     } catch (error) {
       return error
