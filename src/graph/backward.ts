@@ -15,7 +15,7 @@ import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
 import { LeafGradients } from './leaf-gradients.js'
 import { mode } from './mode.js'
-import type { PassRequest, Recorder } from './recorder.js'
+import type { Home, PassRequest, PendingGradients, Recorder } from './recorder.js'
 import { createFunc } from './registry.js'
 import { gradientLike, type Operand, Variable } from './variable.js'
 
@@ -134,6 +134,8 @@ class Pass {
   private found: Map<Variable, Variable> | null = null
   /** Calls that an outer pass is collecting for: given back to it at the end. */
   private borrowed: Borrowed[] | null = null
+  /** What arrived at calls of past runs. */
+  private past: Map<Home, PendingGradients> | null = null
   private recorder: Recorder | null = null
   private recordedPass = 0
 
@@ -177,14 +179,14 @@ class Pass {
     this.targets = null
     this.found = null
     this.borrowed = null
+    this.past = null
     this.recorder = null
     this.recordedPass = 0
   }
 
   private walk({ roots, seeds }: PassRequest): void {
-    const { heap } = this
     for (let i = 0; i < roots.length; i++) this.arrive(roots[i]!, seeds[i]!)
-    for (let call = heap.pop(); call !== null; call = heap.pop()) {
+    for (let call = this.latest(); call !== null; call = this.latest()) {
       const { func } = call
       if (call.more === null ? call.output0 !== null : call.outputCount === 1) {
         const gradient = call.pending!
@@ -199,6 +201,19 @@ class Pass {
     }
     const { leaves, gradients } = this.atLeaves
     for (let i = 0; i < leaves.length; i++) this.finish(leaves[i]!, gradients[i]!)
+  }
+
+  /** The latest call that has gradients. All live ones are later than those of the past. */
+  private latest(): CallLinks | null {
+    return this.heap.pop() ?? (this.past === null ? null : this.latestOfPast(this.past))
+  }
+
+  private latestOfPast(past: Map<Home, PendingGradients>): CallLinks | null {
+    for (const pending of past.values()) {
+      const call = pending.next()
+      if (call !== null) return call
+    }
+    return null
   }
 
   /** Takes the collected gradients of a call of several outputs; an output that none arrived for gets zeros. */
@@ -253,9 +268,13 @@ class Pass {
   }
 
   private arrive(variable: Variable, gradient: Variable): void {
-    const call = variable.links
+    const call = variable.knownLinks
     if (call === null) {
       this.arriveAtLeaf(variable.versionOf ?? variable, gradient)
+      return
+    }
+    if (call === undefined || call.order < 0) {
+      this.pendingOf(call === undefined ? variable.home! : call.home!).arrive(variable.ref, gradient)
       return
     }
     if (call.pass !== this.id) this.enter(call)
@@ -268,6 +287,17 @@ class Pass {
     more.pending ??= new Array<Variable | null>(more.outputs.length).fill(null)
     const before = more.pending[slot - 1] ?? null
     more.pending[slot - 1] = before === null ? gradient : this.sum(before, gradient)
+  }
+
+  private pendingOf(home: Home): PendingGradients {
+    this.past ??= new Map()
+    let pending = this.past.get(home)
+    if (pending === undefined) {
+      const lasting = this.retainGrad || this.createGraph || this.recorder !== null
+      pending = home.pendingGradients!((a, b) => this.sum(a, b), this.request!.targets, lasting)
+      this.past.set(home, pending)
+    }
+    return pending
   }
 
   private arriveAtLeaf(leaf: Variable, gradient: Variable): void {
@@ -299,7 +329,7 @@ class Pass {
         held = gradient
         this.found!.set(variable, gradient)
       }
-    } else if (variable.links === null || this.retainGrad) {
+    } else if (variable.knownLinks === null || this.retainGrad) {
       held = this.accumulate(variable, gradient)
     }
     if (this.recorder !== null) this.recorder.gradientComputed(this.recordedPass, variable, gradient, held)

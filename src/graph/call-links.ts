@@ -97,29 +97,54 @@ export class CallLinks {
     return array === null || array === variable.loadedData ? variable : formerVersion(variable, array)
   }
 
-  /** Inputs with the values they have now; without values when they were read from a file and have their own. */
-  setInputs(inputs: readonly Variable[], restored: boolean): void {
+  /** Inputs with the values they have now. */
+  setInputs(inputs: readonly Variable[]): void {
     this.input0 = inputs[0] ?? null
     this.input1 = inputs[1] ?? null
-    if (!restored) {
-      this.array0 = inputs[0]?.data ?? null
-      this.array1 = inputs[1]?.data ?? null
-    }
+    this.array0 = inputs[0]?.data ?? null
+    this.array1 = inputs[1]?.data ?? null
     if (inputs.length <= 2) return
     const more = this.withMore()
     more.input2 = inputs[2]!
-    more.array2 = restored ? null : inputs[2]!.data
+    more.array2 = inputs[2]!.data
     more.inputs = inputs.slice(3)
-    more.arrays = more.inputs.map((variable) => (restored ? null : variable.data))
+    more.arrays = more.inputs.map((variable) => variable.data)
   }
 
-  setOutputs(outputs: readonly Variable[], made: readonly NDArray[] | null): void {
+  setOutputs(outputs: readonly Variable[], made: readonly NDArray[]): void {
     this.output0 = outputs[0]!
-    this.made0 = made === null ? null : made[0]!
+    this.made0 = made[0]!
     if (outputs.length <= 1) return
     const more = this.withMore()
     more.outputs = outputs.slice(1)
-    more.made = more.outputs.map((_, i) => (made === null ? null : made[i + 1]!))
+    more.made = made.slice(1)
+  }
+
+  // A call read from a file is linked to the versions of variables that it read, each of which has its own value: no
+  // array is noted beside them.
+
+  /** The next of the inputs of a call read from a file. */
+  restoreInput(slot: number, variable: Variable): void {
+    if (slot === 0) this.input0 = variable
+    else if (slot === 1) this.input1 = variable
+    else {
+      const more = this.withMore()
+      if (slot === 2) more.input2 = variable
+      else {
+        more.inputs = [...more.inputs, variable]
+        more.arrays = [...more.arrays, null]
+      }
+    }
+  }
+
+  /** The next of the outputs of a call read from a file. */
+  restoreOutput(slot: number, variable: Variable): void {
+    if (slot === 0) this.output0 = variable
+    else {
+      const more = this.withMore()
+      more.outputs = [...more.outputs, variable]
+      more.made = [...more.made, null]
+    }
   }
 
   withMore(): MoreLinks {

@@ -174,9 +174,9 @@ export abstract class Func {
     const links = this.begin()
     const partner = operands.find((operand) => operand instanceof Variable) ?? null
     const inputs = operands.map((operand) => asVariable(operand, partner as Variable | null))
-    links.setInputs(inputs, false)
+    links.setInputs(inputs)
     const made = this.forward(...inputs.map((input) => input.data))
-    return this.finish(links, this.asArrays(made))
+    return this.finish(links, asArrays(this, made))
   }
 
   // `apply` for one, two and three operands, without a list of them: nearly all calls are these.
@@ -191,7 +191,7 @@ export abstract class Func {
     const made = this.forward(array)
     return made instanceof NDArray
       ? this.finish1(links, made, x.requiresGrad)
-      : this.finish(links, this.asArrays(made))[0]!
+      : this.finish(links, asArrays(this, made))[0]!
   }
 
   /** @internal */
@@ -208,7 +208,7 @@ export abstract class Func {
     const made = this.forward(array0, array1)
     return made instanceof NDArray
       ? this.finish1(links, made, a.requiresGrad || b.requiresGrad)
-      : this.finish(links, this.asArrays(made))[0]!
+      : this.finish(links, asArrays(this, made))[0]!
   }
 
   /** @internal */
@@ -228,23 +228,7 @@ export abstract class Func {
     const made = this.forward(a.data, b.data, c.data)
     return made instanceof NDArray
       ? this.finish1(links, made, a.requiresGrad || b.requiresGrad || c.requiresGrad)
-      : this.finish(links, this.asArrays(made))[0]!
-  }
-
-  /**
-   * @internal A call read from a file: linked as it was, without computing. Its variables are the versions it read.
-   */
-  restore(inputs: Variable[], outputs: Variable[], order: number, home: Home, ref: number): void {
-    const links = this.linksOf()
-    links.setInputs(inputs, true)
-    links.setOutputs(outputs, null)
-    for (let slot = 0; slot < outputs.length; slot++) {
-      outputs[slot]!.links = links
-      outputs[slot]!.slot = slot
-    }
-    links.order = order
-    links.home = home
-    links.ref = ref
+      : this.finish(links, asArrays(this, made))[0]!
   }
 
   /** @internal Its links, which a Func that was not applied has when somebody calls it a creator by hand. */
@@ -315,19 +299,6 @@ export abstract class Func {
     )
   }
 
-  private asArrays(made: ForwardResult | NDArray[]): readonly NDArray[] {
-    return isArrayList(made) ? made : [this.asArray(made)]
-  }
-
-  private asArray(made: ForwardResult): NDArray {
-    if (made instanceof NDArray) return made
-    if (typeof made === 'number' || Array.isArray(made) || ArrayBuffer.isView(made)) return ndarray(made)
-    throw new TapeError(
-      'BAD_VALUE',
-      `${this.name}.forward expected to return an NDArray or a list of them, got ${made === null ? 'null' : typeof made}`,
-    )
-  }
-
   /**
    * A class whose constructor takes arguments that are not on the tape could not be made again from it: said at its first
    * recorded call, before forward leaves anything in the instance.
@@ -379,6 +350,26 @@ Object.assign(Func.prototype, { attributes: NO_ATTRIBUTES, links: null })
 
 function asPartner(operand: Operand): Variable | null {
   return operand instanceof Variable ? operand : null
+}
+
+/** What `func` makes of arrays, and no more: no Variables, no event. */
+export function runForward(func: Func, arrays: readonly NDArray[]): readonly NDArray[] {
+  if (arrays.length === 1) return asArrays(func, func.forward(arrays[0]!))
+  if (arrays.length === 2) return asArrays(func, func.forward(arrays[0]!, arrays[1]!))
+  return asArrays(func, func.forward(...arrays))
+}
+
+function asArrays(func: Func, made: ForwardResult | NDArray[]): readonly NDArray[] {
+  return isArrayList(made) ? made : [asArray(func, made)]
+}
+
+function asArray(func: Func, made: ForwardResult): NDArray {
+  if (made instanceof NDArray) return made
+  if (typeof made === 'number' || Array.isArray(made) || ArrayBuffer.isView(made)) return ndarray(made)
+  throw new TapeError(
+    'BAD_VALUE',
+    `${func.name}.forward expected to return an NDArray or a list of them, got ${made === null ? 'null' : typeof made}`,
+  )
 }
 
 function isArrayList(made: ForwardResult | NDArray[]): made is NDArray[] {

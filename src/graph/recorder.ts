@@ -3,6 +3,7 @@
  * The graph calls it at the moment a thing happened, before the user's call returns.
  */
 import type { NDArray } from '../array/ndarray.js'
+import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
 import type { Variable } from './variable.js'
 
@@ -12,11 +13,33 @@ import type { Variable } from './variable.js'
  */
 export interface Home {
   loadValue?(variable: Variable): NDArray
+  /** The call that made a variable of a past run, now that somebody asks; null for none. */
+  link?(variable: Variable): CallLinks | null
+  /**
+   * Where a pass collects gradients for this past run's calls.
+   *
+   * add      the sum of two gradients
+   * targets  the variables asked for by `grad`, which must be met on the way
+   * lasting  whether the pass needs the Variables and calls that users see, as it keeps more than gradients of leaves
+   */
+  pendingGradients?(
+    add: (a: Variable, b: Variable) => Variable,
+    targets: readonly Variable[] | null,
+    lasting: boolean,
+  ): PendingGradients
   /** The gradient that was recorded for the variable; shown until a pass leaves another or it is cleared. */
   recordedGradient?(variable: Variable): Variable | null
   forgetGradient?(variable: Variable): void
   /** True once nothing more is recorded there, so that another run may take the variable over. */
   readonly finished: boolean
+}
+
+/** Gradients that a pass has collected for calls of a past run. */
+export interface PendingGradients {
+  /** Adds to the gradient of what `ref` names there. */
+  arrive(ref: number, gradient: Variable): void
+  /** The latest call that has gradients, with them; null when none has. */
+  next(): CallLinks | null
 }
 
 /** What a backward pass was asked to do. */

@@ -48,6 +48,10 @@ export function nameOfFunc(func: Func): string {
  * Throws   UNREGISTERED_FUNC with the nearest registered name; whatever the class throws for bad attributes.
  */
 export function createFunc(name: string, attributes: Attributes = {}): Func {
+  return new (registered(name))(attributes as never)
+}
+
+function registered(name: string): FuncClass {
   const funcClass = classes.get(name)
   if (funcClass === undefined) {
     const near = nearestName(name)
@@ -57,7 +61,17 @@ export function createFunc(name: string, attributes: Attributes = {}): Func {
         'If it is your own, import its module and call registerFunc(YourFunc) before reading the tape',
     )
   }
-  return new funcClass(attributes as never)
+  return funcClass
+}
+
+/**
+ * Makes calls of a registered function as a tape describes them, one each time; otherwise as `recreateFunc`, which is
+ * asked once.
+ */
+export function funcMaker(name: string, attributes: Attributes): () => Func {
+  recreateFunc(name, attributes)
+  const funcClass = registered(name)
+  return () => new funcClass(attributes as never)
 }
 
 /**

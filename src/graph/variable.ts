@@ -45,8 +45,8 @@ export class Extras {
 }
 
 export class Variable {
-  /** @internal The call that made this variable. */
-  links: CallLinks | null = null
+  /** The call that made this variable; undefined where its home knows and was not asked yet. */
+  private call: CallLinks | null | undefined = null
   private bits: number
   /** @internal The run that knows this variable, and under which number. */
   home: Home | null = null
@@ -84,9 +84,30 @@ export class Variable {
     if (options?.name !== undefined) this.setNameQuietly(checkedName(options.name))
   }
 
+  /** @internal The call that made this variable. */
+  get links(): CallLinks | null {
+    if (this.call === undefined) this.call = this.home!.link!(this)
+    return this.call
+  }
+
+  set links(call: CallLinks | null) {
+    this.call = call
+  }
+
+  /** @internal As `links`, and undefined for what was not asked of its home yet. */
+  get knownLinks(): CallLinks | null | undefined {
+    return this.call
+  }
+
+  /** @internal Its home says which call made it, when somebody asks. */
+  linkLater(): void {
+    this.call = undefined
+  }
+
   /** The call that made this variable; null for a leaf, and inside `noGrad`. */
   get creator(): Func | null {
-    return this.links === null ? null : this.links.func
+    const { links } = this
+    return links === null ? null : links.func
   }
 
   set creator(func: Func | null) {
@@ -266,8 +287,8 @@ export class Variable {
 
   /** Cuts this variable from its creator, so that no pass walks further back (truncated backpropagation). */
   unchain(): void {
-    if (this.links === null) return
-    this.links = null
+    if (this.call === null) return
+    this.call = null
     if (mode.recorder !== null) mode.recorder.variableUnchained(this)
   }
 

@@ -1,7 +1,9 @@
 /** A map from refs to objects, for millions of them: pages of arrays instead of one hash table. */
 import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
 
-const PAGE = 4096
+/** A position has 32 bits: its page and its place there are cut out of them. */
+const PAGE_BITS = 12
+const PAGE = 1 << PAGE_BITS
 
 export class RefMap<T> {
   private readonly pages: (T | undefined)[][] = []
@@ -9,7 +11,7 @@ export class RefMap<T> {
   private readonly others = new Map<Ref, T>()
 
   get(ref: Ref): T | undefined {
-    return ref < REF_SLOT_UNIT ? this.pages[Math.floor(ref / PAGE)]?.[ref % PAGE] : this.others.get(ref)
+    return ref < REF_SLOT_UNIT ? this.pages[ref >>> PAGE_BITS]?.[ref & (PAGE - 1)] : this.others.get(ref)
   }
 
   has(ref: Ref): boolean {
@@ -21,12 +23,12 @@ export class RefMap<T> {
       this.others.set(ref, value)
       return
     }
-    const at = Math.floor(ref / PAGE)
+    const at = ref >>> PAGE_BITS
     let page = this.pages[at]
     if (page === undefined) {
       page = new Array<T | undefined>(PAGE).fill(undefined)
       this.pages[at] = page
     }
-    page[ref % PAGE] = value
+    page[ref & (PAGE - 1)] = value
   }
 }

@@ -18,10 +18,10 @@ import type { Connection, Statement } from './database.js'
 import { SlotReader } from './slots.js'
 import { StoredArray, ValueRows } from './stored-array.js'
 import { decodeRef, type TemplateLists } from './template.js'
+import type { TemplateColumns } from './template-columns.js'
+import { TemplateReader } from './template-reader.js'
 import type { TextReader } from './text-reader.js'
 import { arrayFromBytes, SUMMARY_SLOTS } from './value.js'
-
-const TEMPLATES_KEPT_MAX = 4096
 
 interface Content {
   value: RecordedArray | null
@@ -38,11 +38,19 @@ export interface Block {
   slots: SlotReader
 }
 
+/** A block of which only the graph is wanted. */
+export interface ColumnBlock extends Omit<Block, 'template' | 'step'> {
+  template: TemplateColumns
+}
+
+interface BlockRow extends Omit<Block, 'template'> {
+  templateId: number
+}
+
 export class BlockReader {
   private readonly range: Statement
   private readonly startOf: Statement
-  private readonly template: Statement
-  private templates = new Map<number, TemplateLists>()
+  private readonly templates: TemplateReader
   private readonly values: ValueRows
   private readonly texts: TextReader
 
@@ -55,13 +63,22 @@ export class BlockReader {
       )
       .raw()
     this.startOf = db.prepare('SELECT max(id) FROM _block WHERE id BETWEEN ? AND ?').pluck()
-    this.template = db.prepare(
-      'SELECT event_count, calls, leaves, gradients, assignments, clears, passes FROM _template WHERE id = ?',
-    )
+    this.templates = new TemplateReader(db)
   }
 
   /** The blocks that hold events `from` to `to`, in order. */
   *blocks(runId: number, from: number, to: number): Generator<Block> {
+    for (const { first, step, templateId, base, slots } of this.rows(runId, from, to))
+      yield { first, step, template: this.templates.lists(templateId), base, slots }
+  }
+
+  /** The same as pages of a graph have them. */
+  *blocksOfColumns(runId: number, from: number, to: number): Generator<ColumnBlock> {
+    for (const { first, templateId, base, slots } of this.rows(runId, from, to))
+      yield { first, template: this.templates.columns(templateId), base, slots }
+  }
+
+  private *rows(runId: number, from: number, to: number): Generator<BlockRow> {
     const base = runId * RUN_UNIT
     const start = (this.startOf.get(base + 1, base + from) as number | null) ?? base + from
     // Read at once and not row by row: an open statement would keep the connection from being used meanwhile.
@@ -74,32 +91,13 @@ export class BlockReader {
       Buffer | null,
     ][]) {
       if (run !== runId) throw new TapeError('TAPE_CORRUPT', `block ${id} is listed under run ${run}`)
-      yield {
-        first: id - base,
-        step,
-        template: this.templateOf(templateId),
-        base: blockBase,
-        slots: new SlotReader(slots),
-      }
+      yield { first: id - base, step, templateId, base: blockBase, slots: new SlotReader(slots) }
     }
   }
 
   /** Puts the events of blocks at their index from `from`. */
   readInto(found: (TapeEvent | null)[], runId: number, from: number, to: number): void {
     for (const block of this.blocks(runId, from, to)) this.expand(block, from, to, found)
-  }
-
-  /** Puts what each call reads at its index from `from`; everything else reads nothing. */
-  readInputsInto(found: (readonly Ref[])[], runId: number, from: number, to: number): void {
-    for (const { first, base, template } of this.blocks(runId, from, to)) {
-      for (const call of template.calls) {
-        const position = first + call[0]!
-        if (position < from || position > to) continue
-        const inputs = new Array<Ref>(call.length - 5)
-        for (let i = 5; i < call.length; i++) inputs[i - 5] = decodeRef(call[i]!, position, base)
-        found[position - from] = inputs
-      }
-    }
   }
 
   private expand(block: Block, from: number, to: number, found: (TapeEvent | null)[]): void {
@@ -232,13 +230,7 @@ export class BlockReader {
   }
 
   /** A value that came from outside: one slot names or is it, several hold it. */
-  private outside(
-    slots: SlotReader,
-    slot: number,
-    taken: number,
-    dtype: string,
-    shape: readonly number[],
-  ): Content {
+  outside(slots: SlotReader, slot: number, taken: number, dtype: string, shape: readonly number[]): Content {
     if (taken === 0) return NO_CONTENT
     if (taken === 1) return this.content(slots, slot, dtype, shape)
     const size = shape.reduce((product, extent) => product * extent, 1)
@@ -290,7 +282,7 @@ export class BlockReader {
   }
 
   /** What a slot holds of an array. */
-  private content(slots: SlotReader, slot: number, dtype: string, shape: readonly number[]): Content {
+  content(slots: SlotReader, slot: number, dtype: string, shape: readonly number[]): Content {
     const valueId = slots.valueId(slot)
     if (valueId > 0) return { value: new StoredArray(this.values, valueId, dtype, shape), summary: null }
     if (slots.isNothing(slot)) return NO_CONTENT
@@ -298,46 +290,8 @@ export class BlockReader {
     if (hashedId > 0) return { value: null, summary: this.values.summary(hashedId) }
     return { value: new ScalarValue(slots.number(slot), dtype, shape), summary: null }
   }
-
-  private templateOf(id: number): TemplateLists {
-    let template = this.templates.get(id)
-    if (template === undefined) {
-      const row = this.template.get(id) as { event_count: number } & Record<
-        keyof Omit<TemplateLists, 'eventCount'>,
-        string
-      >
-      if (row === undefined) throw new TapeError('TAPE_CORRUPT', `template ${id} is missing`)
-      template = {
-        calls: list(row.calls, id),
-        leaves: list(row.leaves, id),
-        gradients: list(row.gradients, id),
-        assignments: list(row.assignments, id),
-        clears: list(row.clears, id),
-        passes: list(row.passes, id),
-        eventCount: row.event_count,
-      }
-      if (this.templates.size >= TEMPLATES_KEPT_MAX) this.templates.clear()
-      this.templates.set(id, template)
-    }
-    return template
-  }
 }
 
 function refOrNull(encoded: number, own: number, base: number): Ref | null {
   return encoded === 0 ? null : decodeRef(encoded, own, base)
-}
-
-/** A list of a template. Throws TAPE_CORRUPT for what is no list of lists of numbers. */
-function list(text: string, id: number): number[][] {
-  try {
-    const lists: unknown = JSON.parse(text)
-    if (
-      Array.isArray(lists) &&
-      lists.every((element) => Array.isArray(element) && element.every((n) => typeof n === 'number'))
-    )
-      return lists
-  } catch {
-    // said below
-  }
-  throw new TapeError('TAPE_CORRUPT', `template ${id} is malformed`)
 }

@@ -29,7 +29,6 @@ const TYPE_OF_KIND = new Map<number, EventType>(
 )
 
 type Row = unknown[]
-const NOTHING: readonly Ref[] = []
 
 export interface CommitRow {
   id: number
@@ -123,24 +122,6 @@ export class Reader {
       )
     }
     return this.page(runId, position, position)[0]!
-  }
-
-  /** Leaves, calls, gradients and assignments of a range, at their index from `from`; null where another event stands. */
-  nodes(runId: number, from: number, to: number): (TapeEvent | null)[] {
-    return this.reading(`events ${from} to ${to} of run ${runId}`, () => {
-      const found = new Array<TapeEvent | null>(to - from + 1).fill(null)
-      this.blocks.readInto(found, runId, from, to)
-      return found
-    })
-  }
-
-  /** What the calls of a range read, at their index from `from`; nothing where no call stands. */
-  inputs(runId: number, from: number, to: number): (readonly Ref[])[] {
-    return this.reading(`events ${from} to ${to} of run ${runId}`, () => {
-      const found = new Array<readonly Ref[]>(to - from + 1).fill(NOTHING)
-      this.blocks.readInputsInto(found, runId, from, to)
-      return found
-    })
   }
 
   runName(runId: number): string | null {

@@ -26,7 +26,8 @@ export class VersionLookup {
 
   /** The version of a variable that a call at `position` reads; null for the first, which the variable was made with. */
   before(ref: Ref, position: number): VersionRow | null {
-    if (!this.versioned().has(ref)) return null
+    const versioned = this.versionedRefs ?? this.versioned()
+    if (versioned.size === 0 || !versioned.has(ref)) return null
     const known = this.versionAt
       .get(ref)
       ?.find((version) => version.position < position && position <= version.until)

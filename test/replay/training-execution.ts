@@ -151,9 +151,12 @@ export class Execution {
         this.keep(tanh(matmul(v, transpose(v))))
         return
       }
-      case 'reduce':
-        this.keep([sum, mean, max][b % 3]!(variables.pick(a)))
+      case 'reduce': {
+        const v = variables.pick(a)
+        // Parts of a split may be empty, and nothing has no largest element.
+        this.keep((v.size === 0 ? sum : [sum, mean, max][b % 3]!)(v))
         return
+      }
       case 'number':
         this.keep(mul(variables.pick(a), [-0, 1, 2][b % 5] ?? x))
         return

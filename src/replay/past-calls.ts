@@ -1,0 +1,230 @@
+/**
+ * The calls of a past run: which function each is, what it reads, and whether what it made wants a gradient. They are in
+ * columns, and become objects only where somebody wants one.
+ */
+import { type DType, isDType, isFloating } from '../array/dtype.js'
+import { fixedShape, type Shape, sizeOf } from '../array/shape.js'
+import { TapeError } from '../errors.js'
+import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import type { Attributes, Func } from '../graph/func.js'
+import { funcMaker } from '../graph/registry.js'
+import {
+  GRAPH_PAGE,
+  type GraphPage,
+  GraphPages,
+  NODE,
+  pageNumber,
+  placeOnPage,
+  positionOf,
+} from '../store/graph-pages.js'
+import type { Recording } from './replay-run.js'
+
+export interface CallOutputForm {
+  readonly dtype: DType
+  readonly shape: Shape
+  readonly size: number
+  readonly floating: boolean
+}
+
+/** What calls of one signature with the same attributes have in common. */
+export class CallKind {
+  readonly form: number
+  readonly attributesId: number
+  readonly name: string
+  readonly scope: string
+  readonly linked: boolean
+  readonly differentiable: boolean
+  readonly outputs: readonly CallOutputForm[]
+  /** Such a call anew, linked to nothing. */
+  readonly make: () => Func
+
+  constructor(form: number, attributesId: number, signature: Signature, attributes: Attributes) {
+    this.form = form
+    this.attributesId = attributesId
+    this.name = signature.function
+    this.scope = signature.scope
+    this.make = funcMaker(signature.function, attributes)
+    this.linked = signature.linked
+    this.differentiable = signature.linked && this.make().differentiable
+    this.outputs = signature.outputs.map(({ dtype, shape }) => outputForm(dtype, shape))
+  }
+}
+
+type Signature = ReturnType<GraphPages['signature']>
+
+/** Kinds are found by a few bits of their numbers first. */
+const KINDS_AT_HAND = 256
+
+/** Whether gradients go to what a call made; the last: not to its first output, which is no floating one. */
+const [UNKNOWN, ASKED, NO, YES, TO_OTHERS] = [0, 1, 2, 3, 4] as const
+
+export class PastCalls {
+  readonly pages: GraphPages
+  private readonly runName: string
+  private readonly kindsAtHand: (CallKind | undefined)[] = new Array(KINDS_AT_HAND).fill(undefined)
+  private readonly kinds = new Map<string, CallKind>()
+  /** Whether the outputs of calls want a gradient, by page and place. */
+  private readonly wanting: (Uint8Array | undefined)[] = []
+
+  constructor({ reader, id, name }: Recording) {
+    this.pages = new GraphPages(reader.db, id)
+    this.runName = name
+  }
+
+  pageOf(position: number): GraphPage {
+    return this.pages.page(pageNumber(position))
+  }
+
+  /** Throws UNREGISTERED_FUNC and what the function's class throws for bad attributes, with the position. */
+  kindAt(page: GraphPage, at: number): CallKind {
+    const form = page.forms[at]!
+    const attributesId = page.attributes[at]!
+    const hand = (form * 31 + attributesId) & (KINDS_AT_HAND - 1)
+    const near = this.kindsAtHand[hand]
+    if (near !== undefined && near.form === form && near.attributesId === attributesId) return near
+    if (attributesId === 0) return this.makeKind(page, at)
+    const key = `${form} ${attributesId}`
+    let kind = this.kinds.get(key)
+    if (kind === undefined) {
+      kind = this.makeKind(page, at)
+      this.kinds.set(key, kind)
+    }
+    this.kindsAtHand[hand] = kind
+    return kind
+  }
+
+  /** Whether gradients go to what `ref` names. */
+  requiresGrad(ref: Ref): boolean {
+    const position = positionOf(ref)
+    const page = this.pageOf(position)
+    const at = position - page.first
+    const kind = page.kinds[at]
+    if (kind === NODE.leaf) return this.pages.leafForm(page.forms[at]!).requiresGrad
+    return kind === NODE.call && this.outputRequiresGrad(ref, position)
+  }
+
+  /** The same of what is known to be an output of the call at `position`. */
+  outputRequiresGrad(ref: Ref, position: number): boolean {
+    const wanting = this.wantingOf(position)
+    const at = placeOnPage(position)
+    if (wanting[at] === UNKNOWN) this.resolve(position)
+    if (ref === position) return wanting[at] === YES
+    return wanting[at] !== NO && this.outputOf(ref).floating
+  }
+
+  /** Form of the output that `ref` names. Throws TAPE_CORRUPT when its call has no such output. */
+  outputOf(ref: Ref): CallOutputForm {
+    const position = positionOf(ref)
+    const page = this.pageOf(position)
+    const slot = slotOf(ref)
+    const form = this.kindAt(page, position - page.first).outputs[slot]
+    if (form === undefined)
+      throw new TapeError('TAPE_CORRUPT', `event ${position} of run "${this.runName}" has no output ${slot}`)
+    return form
+  }
+
+  /**
+   * Visits calls in the order in which they ran: the one at `position`, and of those they read all that `open` lets in.
+   * No recursion: a chain may be a million calls long.
+   */
+  inOrder(
+    position: number,
+    open: (page: GraphPage, at: number) => boolean,
+    visit: (page: GraphPage, at: number) => void,
+  ): void {
+    const marked: (Uint8Array | undefined)[] = []
+    const top = pageNumber(position)
+    marked[top] = new Uint8Array(GRAPH_PAGE)
+    marked[top][placeOnPage(position)] = 1
+    let bottom = top
+    for (let number = top; number >= bottom; number--) {
+      const marks = marked[number]
+      if (marks === undefined) continue
+      const page = this.pages.page(number)
+      for (let at = GRAPH_PAGE - 1; at >= 0; at--) {
+        if (marks[at] === 0) continue
+        const end = page.inputsAt[at]! + page.inputCounts[at]!
+        for (let i = page.inputsAt[at]!; i < end; i++) {
+          const input = positionOf(page.inputs[i]!)
+          const its = pageNumber(input)
+          const place = placeOnPage(input)
+          const itsPage = its === number ? page : this.pages.page(its)
+          if (itsPage.kinds[place] !== NODE.call || !open(itsPage, place)) continue
+          if (its < bottom) bottom = its
+          const itsMarks = marked[its] ?? new Uint8Array(GRAPH_PAGE)
+          itsMarks[place] = 1
+          marked[its] = itsMarks
+        }
+      }
+    }
+    for (let number = bottom; number <= top; number++) {
+      const marks = marked[number]
+      if (marks === undefined) continue
+      const page = this.pages.page(number)
+      for (let at = 0; at < GRAPH_PAGE; at++) if (marks[at] !== 0) visit(page, at)
+    }
+  }
+
+  private resolve(position: number): void {
+    this.inOrder(
+      position,
+      (page, at) => {
+        const wanting = this.wantingOf(page.first)
+        if (wanting[at] !== UNKNOWN) return false
+        const open = this.kindAt(page, at).differentiable
+        wanting[at] = open ? ASKED : NO
+        return open
+      },
+      (page, at) => {
+        this.wantingOf(page.first)[at] = this.wants(page, at)
+      },
+    )
+  }
+
+  private wants(page: GraphPage, at: number): number {
+    const kind = this.kindAt(page, at)
+    if (!kind.differentiable) return NO
+    const end = page.inputsAt[at]! + page.inputCounts[at]!
+    for (let i = page.inputsAt[at]!; i < end; i++)
+      if (this.requiresGrad(page.inputs[i]!)) return kind.outputs[0]!.floating ? YES : TO_OTHERS
+    return NO
+  }
+
+  private wantingOf(position: number): Uint8Array {
+    const number = pageNumber(position)
+    const known = this.wanting[number]
+    if (known !== undefined) return known
+    const made = new Uint8Array(GRAPH_PAGE)
+    this.wanting[number] = made
+    return made
+  }
+
+  private makeKind(page: GraphPage, at: number): CallKind {
+    const form = page.forms[at]!
+    const signature = this.pages.signature(form)
+    try {
+      const attributes = this.pages.attributes(page, at) as Attributes
+      return new CallKind(form, page.attributes[at]!, signature, attributes)
+    } catch (error) {
+      if (!(error instanceof TapeError)) throw error
+      const [, explanation = error.message] = error.message.split(/: (.*)/s)
+      throw new TapeError(
+        error.code,
+        `event ${page.first + at} of run "${this.runName}" calls "${signature.function}": ${explanation}`,
+        { cause: error },
+      )
+    }
+  }
+}
+
+/** Which output of its call a ref names. */
+export function slotOf(ref: Ref): number {
+  return Math.floor(ref / REF_SLOT_UNIT)
+}
+
+function outputForm(dtype: string, extents: readonly number[]): CallOutputForm {
+  if (!isDType(dtype))
+    throw new TapeError('TAPE_CORRUPT', `the tape holds an array of dtype ${JSON.stringify(dtype)}`)
+  const shape = fixedShape(extents)
+  return { dtype, shape, size: sizeOf(shape), floating: isFloating(dtype) }
+}
