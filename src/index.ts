@@ -1,5 +1,6 @@
 /** The one public door of gradtape: everything promised, by name. */
 import './functions/methods.js'
+import './functions/number-rules.js'
 import { setKernelFromEnvironment } from './array/kernel-choice.js'
 
 export { type DType, getDefaultDtype, setDefaultDtype, type TypedArray } from './array/dtype.js'

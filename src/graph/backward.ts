@@ -294,7 +294,12 @@ class Pass {
     let pending = this.past.get(home)
     if (pending === undefined) {
       const lasting = this.retainGrad || this.createGraph || this.recorder !== null
-      pending = home.pendingGradients!((a, b) => this.sum(a, b), this.request!.targets, lasting)
+      pending = home.pendingGradients!(
+        (a, b) => this.sum(a, b),
+        (variable, gradient) => this.arrive(variable, gradient),
+        this.request!.targets,
+        lasting,
+      )
       this.past.set(home, pending)
     }
     return pending

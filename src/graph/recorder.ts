@@ -13,17 +13,21 @@ import type { Variable } from './variable.js'
  */
 export interface Home {
   loadValue?(variable: Variable): NDArray
+  /** The user gave a variable of a past run another value. */
+  reassigned?(variable: Variable): void
   /** The call that made a variable of a past run, now that somebody asks; null for none. */
   link?(variable: Variable): CallLinks | null
   /**
    * Where a pass collects gradients for this past run's calls.
    *
    * add      the sum of two gradients
+   * arrive   takes a gradient to whatever made a variable, or to the leaf it is
    * targets  the variables asked for by `grad`, which must be met on the way
    * lasting  whether the pass needs the Variables and calls that users see, as it keeps more than gradients of leaves
    */
   pendingGradients?(
     add: (a: Variable, b: Variable) => Variable,
+    arrive: (variable: Variable, gradient: Variable) => void,
     targets: readonly Variable[] | null,
     lasting: boolean,
   ): PendingGradients

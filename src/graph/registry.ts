@@ -4,6 +4,7 @@
  */
 import { TapeError } from '../errors.js'
 import type { Attributes, Func } from './func.js'
+import type { NumberRule } from './number-rule.js'
 
 /** A class of functions: made anew for each call from the attributes the call had. */
 export type FuncClass = (new (
@@ -109,6 +110,28 @@ function sameAttributes(a: unknown, b: unknown): boolean {
       sameAttributes((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]),
     )
   )
+}
+
+type RuleOf = NumberRule | ((attributes: Attributes) => NumberRule | null)
+
+const numberRules = new Map<FuncClass, RuleOf>()
+
+/** Says how calls of a function without attributes, or with those that `rule` answers for, compute with single numbers. */
+export function setNumberRule(funcClass: FuncClass, rule: RuleOf): void {
+  numberRules.set(funcClass, rule)
+}
+
+/** The rule for calls with these attributes; null when they go the way over arrays. */
+export function numberRuleOf(name: string, attributes: Attributes): NumberRule | null {
+  const rule = numberRules.get(registered(name))
+  if (rule === undefined) return null
+  if (typeof rule === 'function') return rule(attributes)
+  return Object.keys(attributes).length === 0 ? rule : null
+}
+
+/** @internal The names of functions that have a rule for numbers. */
+export function namesWithNumberRule(): readonly string[] {
+  return [...numberRules.keys()].map((funcClass) => names.get(funcClass)!)
 }
 
 /** The registered names, sorted. */

@@ -174,6 +174,7 @@ export class Variable {
     }
     if (this.role === 'constant' && this.array !== null) numbers.forget(this, this.array)
     this.array = next
+    if (this.home?.reassigned !== undefined) this.home.reassigned(this)
     if (mode.recorder !== null) mode.recorder.valueAssigned(this)
   }
 

@@ -7,7 +7,8 @@ import { fixedShape, type Shape, sizeOf } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import type { Attributes, Func } from '../graph/func.js'
-import { funcMaker } from '../graph/registry.js'
+import type { NumberRule } from '../graph/number-rule.js'
+import { funcMaker, numberRuleOf } from '../graph/registry.js'
 import {
   GRAPH_PAGE,
   type GraphPage,
@@ -17,6 +18,7 @@ import {
   placeOnPage,
   positionOf,
 } from '../store/graph-pages.js'
+import { visitAncestors } from './ancestors.js'
 import type { Recording } from './replay-run.js'
 
 export interface CallOutputForm {
@@ -35,6 +37,8 @@ export class CallKind {
   readonly linked: boolean
   readonly differentiable: boolean
   readonly outputs: readonly CallOutputForm[]
+  /** How it computes where all it reads are float64 numbers without axes, as its output is; null for over arrays. */
+  readonly rule: NumberRule | null
   /** Such a call anew, linked to nothing. */
   readonly make: () => Func
 
@@ -47,6 +51,8 @@ export class CallKind {
     this.linked = signature.linked
     this.differentiable = signature.linked && this.make().differentiable
     this.outputs = signature.outputs.map(({ dtype, shape }) => outputForm(dtype, shape))
+    const scalar = this.outputs.length === 1 && isScalar(this.outputs[0]!)
+    this.rule = scalar && this.linked ? numberRuleOf(this.name, attributes) : null
   }
 }
 
@@ -60,6 +66,8 @@ const [UNKNOWN, ASKED, NO, YES, TO_OTHERS] = [0, 1, 2, 3, 4] as const
 
 export class PastCalls {
   readonly pages: GraphPages
+  /** Told of calls in the order in which they ran, once each, as it is found out whether gradients go to them. */
+  onResolved: ((page: GraphPage, at: number, kind: CallKind) => void) | null = null
   private readonly runName: string
   private readonly kindsAtHand: (CallKind | undefined)[] = new Array(KINDS_AT_HAND).fill(undefined)
   private readonly kinds = new Map<string, CallKind>()
@@ -103,6 +111,14 @@ export class PastCalls {
     return kind === NODE.call && this.outputRequiresGrad(ref, position)
   }
 
+  /** The same of what a call on `page` reads, given what is known of that page's calls. */
+  inputRequiresGrad(ref: Ref, page: GraphPage, wanting: Uint8Array): boolean {
+    // Most refs are to the same page, and to the first output of a call.
+    const place = ref - page.first
+    if (place >= 0 && place < GRAPH_PAGE && wanting[place] !== UNKNOWN) return wanting[place] === YES
+    return this.requiresGrad(ref)
+  }
+
   /** The same of what is known to be an output of the call at `position`. */
   outputRequiresGrad(ref: Ref, position: number): boolean {
     const wanting = this.wantingOf(position)
@@ -123,50 +139,9 @@ export class PastCalls {
     return form
   }
 
-  /**
-   * Visits calls in the order in which they ran: the one at `position`, and of those they read all that `open` lets in.
-   * No recursion: a chain may be a million calls long.
-   */
-  inOrder(
-    position: number,
-    open: (page: GraphPage, at: number) => boolean,
-    visit: (page: GraphPage, at: number) => void,
-  ): void {
-    const marked: (Uint8Array | undefined)[] = []
-    const top = pageNumber(position)
-    marked[top] = new Uint8Array(GRAPH_PAGE)
-    marked[top][placeOnPage(position)] = 1
-    let bottom = top
-    for (let number = top; number >= bottom; number--) {
-      const marks = marked[number]
-      if (marks === undefined) continue
-      const page = this.pages.page(number)
-      for (let at = GRAPH_PAGE - 1; at >= 0; at--) {
-        if (marks[at] === 0) continue
-        const end = page.inputsAt[at]! + page.inputCounts[at]!
-        for (let i = page.inputsAt[at]!; i < end; i++) {
-          const input = positionOf(page.inputs[i]!)
-          const its = pageNumber(input)
-          const place = placeOnPage(input)
-          const itsPage = its === number ? page : this.pages.page(its)
-          if (itsPage.kinds[place] !== NODE.call || !open(itsPage, place)) continue
-          if (its < bottom) bottom = its
-          const itsMarks = marked[its] ?? new Uint8Array(GRAPH_PAGE)
-          itsMarks[place] = 1
-          marked[its] = itsMarks
-        }
-      }
-    }
-    for (let number = bottom; number <= top; number++) {
-      const marks = marked[number]
-      if (marks === undefined) continue
-      const page = this.pages.page(number)
-      for (let at = 0; at < GRAPH_PAGE; at++) if (marks[at] !== 0) visit(page, at)
-    }
-  }
-
   private resolve(position: number): void {
-    this.inOrder(
+    visitAncestors(
+      this.pages,
       position,
       (page, at) => {
         const wanting = this.wantingOf(page.first)
@@ -176,21 +151,25 @@ export class PastCalls {
         return open
       },
       (page, at) => {
-        this.wantingOf(page.first)[at] = this.wants(page, at)
+        const kind = this.kindAt(page, at)
+        const wanting = this.wantingOf(page.first)
+        wanting[at] = this.wants(page, at, kind, wanting)
+        if (this.onResolved !== null) this.onResolved(page, at, kind)
       },
     )
   }
 
-  private wants(page: GraphPage, at: number): number {
-    const kind = this.kindAt(page, at)
+  private wants(page: GraphPage, at: number, kind: CallKind, wanting: Uint8Array): number {
     if (!kind.differentiable) return NO
     const end = page.inputsAt[at]! + page.inputCounts[at]!
     for (let i = page.inputsAt[at]!; i < end; i++)
-      if (this.requiresGrad(page.inputs[i]!)) return kind.outputs[0]!.floating ? YES : TO_OTHERS
+      if (this.inputRequiresGrad(page.inputs[i]!, page, wanting))
+        return kind.outputs[0]!.floating ? YES : TO_OTHERS
     return NO
   }
 
-  private wantingOf(position: number): Uint8Array {
+  /** What is known of the calls on the page of a position. */
+  wantingOf(position: number): Uint8Array {
     const number = pageNumber(position)
     const known = this.wanting[number]
     if (known !== undefined) return known
@@ -215,6 +194,11 @@ export class PastCalls {
       )
     }
   }
+}
+
+/** A float64 number without axes. */
+export function isScalar({ dtype, shape }: { dtype: string; shape: readonly number[] }): boolean {
+  return dtype === 'float64' && shape.length === 0
 }
 
 /** Which output of its call a ref names. */

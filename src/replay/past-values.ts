@@ -3,21 +3,41 @@
  * kernel gives one result, so these are the bits that the run had.
  */
 import { allocate, NDArray } from '../array/ndarray.js'
+import { SCALAR as SCALAR_SHAPE } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import { runForward } from '../graph/func.js'
 import { unrecorded } from '../graph/mode.js'
-import { GRAPH_PAGE, type GraphPage, pageNumber, placeOnPage, positionOf } from '../store/graph-pages.js'
-import { type CallKind, type CallOutputForm, type PastCalls, slotOf } from './past-calls.js'
+import type { NumberRule } from '../graph/number-rule.js'
+import {
+  GRAPH_PAGE,
+  type GraphPage,
+  NODE,
+  pageNumber,
+  placeOnPage,
+  positionOf,
+} from '../store/graph-pages.js'
+import { visitAncestors } from './ancestors.js'
+import { type CallKind, type CallOutputForm, isScalar, type PastCalls, slotOf } from './past-calls.js'
 import { toNDArray } from './recorded-array.js'
 
-const [UNKNOWN, NUMBER, ARRAY] = [0, 1, 2] as const
+/** What is known at a place: a float64 without axes, another single number, an array. */
+const [UNKNOWN, SCALAR, NUMBER, ARRAY] = [0, 1, 2, 3] as const
 
-/** What calls of one page made, by place: numbers where it is one, else arrays. Of outputs other than the first, see `others`. */
-class ValuePage {
+/**
+ * What calls of one page made, by place: numbers where it is one, else arrays. Of outputs other than the first, see `others`.
+ * Leaves that are scalars are there too.
+ */
+export class ValuePage {
   readonly states = new Uint8Array(GRAPH_PAGE)
   readonly numbers = new Float64Array(GRAPH_PAGE)
   readonly arrays: NDArray[] = []
+}
+
+/** Where what calls read under a ref is always what was made there. */
+export interface OneVersion {
+  readonly everywhere: boolean
+  has(ref: Ref): boolean
 }
 
 export class PastValues {
@@ -28,19 +48,26 @@ export class PastValues {
   private readonly inHindsight: (ref: Ref) => NDArray
   private readonly pages: (ValuePage | undefined)[] = []
   private readonly others = new Map<Ref, NDArray>()
-  /** Told before anything is computed. */
-  private readonly beforeComputing: () => void
+  /** Throws KERNEL_MISMATCH where this process would not compute what the run did. */
+  private readonly checkKernel: () => void
+  private readonly oneVersion: OneVersion
+  private fits: boolean | null = null
 
   constructor(
     calls: PastCalls,
     read: (ref: Ref, at: number) => NDArray,
     inHindsight: (ref: Ref) => NDArray,
-    beforeComputing: () => void,
+    checkKernel: () => void,
+    oneVersion: OneVersion,
   ) {
     this.calls = calls
     this.read = read
     this.inHindsight = inHindsight
-    this.beforeComputing = beforeComputing
+    this.checkKernel = checkKernel
+    this.oneVersion = oneVersion
+    calls.onResolved = (page, at, kind) => {
+      if (kind.rule !== null && page.outputsTaken(at) === 0) this.computeInPassing(page, at, kind.rule)
+    }
   }
 
   /** The array that the call behind `ref` made. */
@@ -56,9 +83,10 @@ export class PastValues {
     if (page === undefined) return null
     const at = placeOnPage(position)
     switch (page.states[at]) {
+      case SCALAR:
+        return new NDArray('float64', SCALAR_SHAPE, 1, page.numbers, at)
       case NUMBER: {
         const { dtype, shape } = this.calls.outputOf(ref)
-        if (dtype === 'float64') return new NDArray('float64', shape, 1, page.numbers, at)
         const array = allocate(dtype, shape, 1)
         array.buffer[array.offset] = page.numbers[at]!
         return array
@@ -68,6 +96,107 @@ export class PastValues {
       default:
         return null
     }
+  }
+
+  /**
+   * The number that is always under `ref`, taken from the tape or computed where it must be; null where it is no float64
+   * without axes. `page` is that of the call which reads it, `values` what is known there.
+   */
+  numberRead(ref: Ref, page: GraphPage, values: ValuePage): number | null {
+    const near = this.atHand(ref, page, values)
+    if (near === near) return near
+    if (ref >= REF_SLOT_UNIT || !this.hasOneVersion(ref)) return null
+    const itsValues = this.pageOf(ref)
+    const at = placeOnPage(ref)
+    return itsValues.states[at] === SCALAR || this.takeNumber(ref) ? itsValues.numbers[at]! : null
+  }
+
+  /** What is known of the page of a position. */
+  pageOf(position: number): ValuePage {
+    const number = pageNumber(position)
+    const known = this.pages[number]
+    if (known !== undefined) return known
+    const made = new ValuePage()
+    this.pages[number] = made
+    return made
+  }
+
+  private hasOneVersion(ref: Ref): boolean {
+    return this.oneVersion.everywhere || this.oneVersion.has(ref)
+  }
+
+  /** Takes a number from the tape, or computes it, if it is one. */
+  private takeNumber(ref: Ref): boolean {
+    if (this.takeStoredNumber(ref)) return true
+    const page = this.calls.pageOf(ref)
+    const at = placeOnPage(ref)
+    if (page.kinds[at] === NODE.leaf) {
+      if (!isScalar(this.calls.pages.leafForm(page.forms[at]!))) return false
+      this.keepNumber(ref, this.read(ref, ref).item())
+      return true
+    }
+    if (page.kinds[at] !== NODE.call || !isScalar(this.calls.kindAt(page, at).outputs[0]!)) return false
+    const array = this.at(ref)
+    // What is computed in hindsight is not kept here.
+    if (this.pageOf(ref).states[at] === UNKNOWN) this.keepNumber(ref, array.item())
+    return true
+  }
+
+  /** The same of numbers that the tape has at hand. */
+  private takeStoredNumber(ref: Ref): boolean {
+    const page = this.calls.pageOf(ref)
+    const at = placeOnPage(ref)
+    if (page.kinds[at] === NODE.leaf) {
+      const form = this.calls.pages.leafForm(page.forms[at]!)
+      const stored = isScalar(form) ? this.calls.pages.leafValue(page, at, form) : null
+      if (stored === null) return false
+      this.keepNumber(ref, toNDArray(stored).item())
+      return true
+    }
+    if (page.kinds[at] !== NODE.call || !isScalar(this.calls.kindAt(page, at).outputs[0]!)) return false
+    const stored = this.calls.pages.outputNumber(page, at)
+    if (stored === undefined) return false
+    this.keepNumber(ref, stored)
+    return true
+  }
+
+  /** Computes a number whose operands are at hand, so that whoever asks for it later needs no walk of its own. */
+  private computeInPassing(page: GraphPage, at: number, rule: NumberRule): void {
+    const values = this.pageOf(page.first)
+    const count = page.inputCounts[at]!
+    if (values.states[at] !== UNKNOWN || count > 2 || !this.kernelFits()) return
+    const inputsAt = page.inputsAt[at]!
+    const a = this.atHand(page.inputs[inputsAt]!, page, values)
+    const b = count === 1 ? 0 : this.atHand(page.inputs[inputsAt + 1]!, page, values)
+    // Not a number is what is not at hand, too.
+    if (a !== a || b !== b) return
+    values.numbers[at] = rule.forward(a, b)
+    values.states[at] = SCALAR
+  }
+
+  /** As `numberRead`, and NaN for what is not at hand. */
+  private atHand(ref: Ref, page: GraphPage, values: ValuePage): number {
+    // Most refs are to the same page.
+    const place = ref - page.first
+    if (place >= 0 && place < GRAPH_PAGE && values.states[place] === SCALAR && this.oneVersion.everywhere)
+      return values.numbers[place]!
+    if (ref >= REF_SLOT_UNIT || !this.hasOneVersion(ref)) return Number.NaN
+    const itsValues = this.pageOf(ref)
+    const at = placeOnPage(ref)
+    return itsValues.states[at] === SCALAR || this.takeStoredNumber(ref) ? itsValues.numbers[at]! : Number.NaN
+  }
+
+  private kernelFits(): boolean {
+    if (this.fits === null) {
+      try {
+        this.checkKernel()
+        this.fits = true
+      } catch {
+        // Who asks for a value hears of it.
+        this.fits = false
+      }
+    }
+    return this.fits
   }
 
   private find(ref: Ref): NDArray {
@@ -97,13 +226,19 @@ export class PastValues {
 
   /** Computes the call at `position`, after all that it reads and is not known either. */
   private compute(position: number): void {
-    this.beforeComputing()
+    this.checkKernel()
     unrecorded(() => {
-      this.calls.inOrder(
+      visitAncestors(
+        this.calls.pages,
         position,
         (page, at) => this.isOpen(page, at),
         (page, at) => {
           const kind = this.calls.kindAt(page, at)
+          if (kind.rule !== null) {
+            // Where what it reads are numbers, they are at hand by now.
+            this.computeInPassing(page, at, kind.rule)
+            if (this.pageOf(page.first).states[at] !== UNKNOWN) return
+          }
           const made = runForward(kind.make(), this.arraysRead(page, at))
           if (made.length !== kind.outputs.length) this.refuse(page.first + at, kind, made.length)
           for (let slot = 0; slot < made.length; slot++)
@@ -131,6 +266,13 @@ export class PastValues {
     return arrays
   }
 
+  private keepNumber(position: number, number: number): void {
+    const page = this.pageOf(position)
+    const at = placeOnPage(position)
+    page.numbers[at] = number
+    page.states[at] = SCALAR
+  }
+
   private keep(position: number, slot: number, form: CallOutputForm, array: NDArray): void {
     const page = this.pageOf(position)
     const at = placeOnPage(position)
@@ -140,20 +282,11 @@ export class PastValues {
     }
     if (form.size === 1) {
       page.numbers[at] = array.buffer[array.offset]!
-      page.states[at] = NUMBER
+      page.states[at] = isScalar(form) ? SCALAR : NUMBER
     } else {
       page.arrays[at] = array
       page.states[at] = ARRAY
     }
-  }
-
-  private pageOf(position: number): ValuePage {
-    const number = pageNumber(position)
-    const known = this.pages[number]
-    if (known !== undefined) return known
-    const made = new ValuePage()
-    this.pages[number] = made
-    return made
   }
 
   private missing(ref: Ref): never {

@@ -48,6 +48,8 @@ export class PastGraph implements Home {
   private readonly versions = new Map<Ref, Map<number, Variable>>()
   /** Where the value of a variable is that no call made. */
   private readonly unloaded = new WeakMap<Variable, () => NDArray>()
+  /** What the user gave another value. */
+  private readonly assigned = new Set<Ref>()
   /** Where the recorded gradient of a variable is looked up, until somebody clears it. */
   private readonly gradients = new WeakMap<Variable, () => Ref | null>()
 
@@ -59,6 +61,14 @@ export class PastGraph implements Home {
     this.hindsight = new Hindsight(recording)
     this.orderOffset = recording.lastPosition < ORDER_OFFSET ? ORDER_OFFSET : WIDE_ORDER_OFFSET
     this.calls = new PastCalls(recording)
+    const { versions } = this.lookup
+    const { assigned } = this
+    const oneVersion = {
+      get everywhere() {
+        return versions.none && assigned.size === 0
+      },
+      has: (ref: Ref) => !versions.isVersioned(ref) && !assigned.has(ref),
+    }
     let kernelChecked = false
     this.values = new PastValues(
       this.calls,
@@ -68,6 +78,7 @@ export class PastGraph implements Home {
         if (!kernelChecked) checkKernel(this.reader.event(this.runId, 1) as RunStarted)
         kernelChecked = true
       },
+      oneVersion,
     )
   }
 
@@ -102,6 +113,10 @@ export class PastGraph implements Home {
     return load !== undefined ? load() : this.values.at(variable.ref)
   }
 
+  reassigned(variable: Variable): void {
+    this.assigned.add(variable.ref)
+  }
+
   link(variable: Variable): CallLinks | null {
     const known = this.originals.get(variable.ref)?.knownLinks
     return known ?? this.callAt(positionOf(variable.ref), null)
@@ -109,18 +124,21 @@ export class PastGraph implements Home {
 
   pendingGradients(
     add: (a: Variable, b: Variable) => Variable,
+    arrive: (variable: Variable, gradient: Variable) => void,
     targets: readonly Variable[] | null,
     lasting: boolean,
   ): PendingGradients {
     const asked = new Map(targets?.filter(({ home }) => home === this).map((target) => [target.ref, target]))
-    const held =
-      asked.size === 0 ? this.originals : { get: (ref: Ref) => asked.get(ref) ?? this.originals.get(ref) }
-    return new PastGradients(
-      this.calls,
-      (position) => this.callAt(position, lasting ? null : held),
+    const held: Held =
+      asked.size === 0 ? this.originals : { get: (ref) => asked.get(ref) ?? this.originals.get(ref) }
+    const pass = {
+      callAt: (position: number) => this.callAt(position, lasting ? null : held),
+      held: (ref: Ref) => held.get(ref),
+      leaf: (ref: Ref) => this.original(ref),
       add,
-      !lasting,
-    )
+      arrive,
+    }
+    return new PastGradients(this.calls, this.values, pass, !lasting)
   }
 
   /**

@@ -73,6 +73,11 @@ export class GraphPages {
     return this.blocks.content(page.block(at).slots, page.slots[at]! + slot, dtype, shape).value
   }
 
+  /** The number in the slot of the call at a place that has one output of one element; undefined when none is there. */
+  outputNumber(page: GraphPage, at: number): number | undefined {
+    return page.outputsTaken(at) === 0 ? undefined : page.block(at).slots.numberIfAny(page.slots[at]!)
+  }
+
   /** What is on the tape of the leaf at a place; null for nothing. */
   leafValue(page: GraphPage, at: number, { dtype, shape }: LeafForm): RecordedArray | null {
     return this.blocks.outside(page.block(at).slots, page.slots[at]!, page.taken[at]!, dtype, shape).value
@@ -143,7 +148,7 @@ export class GraphPage {
   }
 
   private addInputs({ template, first, base }: ColumnBlock, from: number, to: number): void {
-    this.makeRoom(template.inputCount)
+    this.makeRoom(template.inputCountBetween(from, to))
     const { inputs, inputsAt } = this
     let next = this.inputCount
     for (let offset = from; offset < to; offset++) {

@@ -103,6 +103,13 @@ export class SlotReader {
     return this.at(slot).readDoubleBE(slot * 8)
   }
 
+  /** The number in a slot; undefined when it holds something else. */
+  numberIfAny(slot: number): number | undefined {
+    const bytes = this.at(slot)
+    const tag = bytes.readUInt16BE(slot * 8)
+    return tag >= TAG_HASHED && tag <= TAG_NOTHING ? undefined : bytes.readDoubleBE(slot * 8)
+  }
+
   /** 0 when the slot holds no value id. */
   valueId(slot: number): number {
     return this.tagged(slot, TAG_VALUE)

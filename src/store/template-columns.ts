@@ -47,6 +47,14 @@ export class TemplateColumns {
     for (let i = 0; i < count; i++) this.inputs[this.inputCount++] = call[5 + i]!
   }
 
+  /** How many references the events from one place to another have. */
+  inputCountBetween(from: number, to: number): number {
+    if (from === 0 && to === this.kinds.length) return this.inputCount
+    let count = 0
+    for (let at = from; at < to; at++) count += this.inputCounts[at]!
+    return count
+  }
+
   /** offset, slot, taken, form, source or 0 */
   addLeaf(leaf: readonly number[]): void {
     this.place(leaf, NODE.leaf)

@@ -26,8 +26,7 @@ export class VersionLookup {
 
   /** The version of a variable that a call at `position` reads; null for the first, which the variable was made with. */
   before(ref: Ref, position: number): VersionRow | null {
-    const versioned = this.versionedRefs ?? this.versioned()
-    if (versioned.size === 0 || !versioned.has(ref)) return null
+    if (!this.isVersioned(ref)) return null
     const known = this.versionAt
       .get(ref)
       ?.find((version) => version.position < position && position <= version.until)
@@ -47,28 +46,42 @@ export class VersionLookup {
     return version.position === 0 ? null : version
   }
 
+  /** Whether the run assigned to no variable and cut none. */
+  get none(): boolean {
+    return this.versioned().size === 0
+  }
+
+  /** Whether the run assigned to the variable or cut it from its creator. */
+  isVersioned(ref: Ref): boolean {
+    const versioned = this.versioned()
+    return versioned.size > 0 && versioned.has(ref)
+  }
+
   /** Whether the variable was cut from its creator before `position`. */
   unchainedBefore(ref: Ref, position: number): boolean {
     return this.unchained(ref, 'before', position) !== null
   }
 
   private versioned(): Set<Ref> {
-    if (this.versionedRefs === null) {
-      const rows = this.rows.all<{ ref: number }>(
-        `SELECT DISTINCT subject AS ref FROM _fact WHERE id >> 32 = ?1 AND kind = ${EVENT_KIND.VariableUnchained}
-         UNION SELECT key FROM _mark m WHERE kind = 'assigns' AND key > 0 AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.id BETWEEN ?2 AND ?3)`,
-        this.rows.runId,
-        this.rows.base + 1,
-        this.rows.base + RUN_UNIT - 1,
-      )
-      this.versionedRefs = new Set(rows.map((row) => row.ref))
-      // Where an assignment refers relatively, its template does not say to what: look at the blocks.
-      for (const block of this.blocksOf('assigns', 0)) {
-        for (const assignment of block.template.assignments)
-          this.versionedRefs.add(decodeRef(assignment[4]!, block.first + assignment[0]!, block.base))
-      }
+    return this.versionedRefs ?? this.findVersioned()
+  }
+
+  private findVersioned(): Set<Ref> {
+    const rows = this.rows.all<{ ref: number }>(
+      `SELECT DISTINCT subject AS ref FROM _fact WHERE id >> 32 = ?1 AND kind = ${EVENT_KIND.VariableUnchained}
+       UNION SELECT key FROM _mark m WHERE kind = 'assigns' AND key > 0 AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.id BETWEEN ?2 AND ?3)`,
+      this.rows.runId,
+      this.rows.base + 1,
+      this.rows.base + RUN_UNIT - 1,
+    )
+    const found = new Set(rows.map((row) => row.ref))
+    // Where an assignment refers relatively, its template does not say to what: look at the blocks.
+    for (const block of this.blocksOf('assigns', 0)) {
+      for (const assignment of block.template.assignments)
+        found.add(decodeRef(assignment[4]!, block.first + assignment[0]!, block.base))
     }
-    return this.versionedRefs
+    this.versionedRefs = found
+    return found
   }
 
   /** Position of the last assignment to `ref` before `position`, or of the first at or after it. */
