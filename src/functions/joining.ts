@@ -64,7 +64,21 @@ function requireList(xs: unknown, what: string): asserts xs is readonly Operand[
  */
 export function concat(xs: readonly Operand[], options: AxisOption = {}): Variable {
   requireList(xs, 'concat')
+  if (xs.length > OPERANDS_MAX)
+    return concat(
+      inParts(xs, (part) => concat(part, options)),
+      options,
+    )
   return new Concat(options).apply(...xs)
+}
+
+/** Operands are arguments, of which a call stack holds so many easily; more are joined in parts. */
+const OPERANDS_MAX = 8192
+
+function inParts(xs: readonly Operand[], join: (part: readonly Operand[]) => Variable): Variable[] {
+  const joined: Variable[] = []
+  for (let at = 0; at < xs.length; at += OPERANDS_MAX) joined.push(join(xs.slice(at, at + OPERANDS_MAX)))
+  return joined
 }
 
 /** Several arrays along a new axis.  Backward: each input gets its layer of gy. */
@@ -98,6 +112,11 @@ export class Stack extends Func {
  */
 export function stack(xs: readonly Operand[], options: AxisOption = {}): Variable {
   requireList(xs, 'stack')
+  if (xs.length > OPERANDS_MAX)
+    return concat(
+      inParts(xs, (part) => stack(part, options)),
+      options,
+    )
   return new Stack(options).apply(...xs)
 }
 

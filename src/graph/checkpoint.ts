@@ -71,8 +71,12 @@ export class Checkpoint extends Func {
   }
 
   override backward(gy: Variable): (Variable | null)[] {
-    const { inputs } = this
     const createGraph = mode.linking
+    // Unless the gradients are to be differentiated, the graph that is made again ends at leaves: a pass over it must not
+    // go on into what the inputs were computed from, which the pass outside of it does.
+    const inputs = createGraph
+      ? this.inputs
+      : this.inputs.map(({ data, requiresGrad }) => new Variable(data, requiresGrad, 'variable'))
     const y = withLinking(true, () => this.run(inputs))
     const wanted = inputs.filter((input) => input.requiresGrad)
     const gradients = grad([y], wanted, { gradients: [gy], createGraph })

@@ -1,11 +1,13 @@
 /** Ties, kinks, NaN and infinities: where the contract's differences cannot look. */
 import { describe, expect, test } from 'vitest'
 import { gelu, leakyRelu, relu, sigmoid } from '../../src/functions/activations.js'
-import { abs, sqrt } from '../../src/functions/arithmetic.js'
+import { abs, mul, sqrt } from '../../src/functions/arithmetic.js'
 import { clip, maximum, minimum } from '../../src/functions/bounds.js'
 import { cast } from '../../src/functions/casting.js'
 import { where } from '../../src/functions/comparison.js'
 import { exp, pow, tanh } from '../../src/functions/exponential.js'
+import { take } from '../../src/functions/indexing.js'
+import { concat, stack } from '../../src/functions/joining.js'
 import { binaryCrossEntropy, softmaxCrossEntropy } from '../../src/functions/losses.js'
 import { argmax, topk } from '../../src/functions/ordering.js'
 import { maxPool2d } from '../../src/functions/pooling.js'
@@ -315,3 +317,24 @@ test.each(['float64', 'float32'] as const)(
     }
   },
 )
+
+describe.each([0, 1, -1])('any number of operands along axis %i', (axis) => {
+  const count = 50_000
+  const xs = Array.from({ length: count }, (_, i) => new Variable([[i, -i]]))
+
+  test.each([
+    ['stacked', stack],
+    ['concatenated', concat],
+  ] as const)('can be %s', (_, join) => {
+    const y = join(xs, { axis })
+    const few = join(xs.slice(0, 3), { axis })
+    // The extent that grew, and where each operand's numbers are.
+    expect(y.shape).toEqual(few.shape.map((extent) => (extent % 3 === 0 ? (extent / 3) * count : extent)))
+    const along = few.shape.findIndex((extent) => extent % 3 === 0)
+    const last = take(y, [y.shape[along]! - 1], { axis: along })
+    expect(Array.from(last.data.data).map(Math.abs)).toContain(count - 1)
+    sum(mul(y, 2)).backward()
+    expect(xs.at(-1)!.grad!.data.toArray()).toEqual([[2, 2]])
+    for (const x of xs) x.clearGrad()
+  })
+})

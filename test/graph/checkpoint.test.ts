@@ -7,11 +7,14 @@ import {
   checkpoint,
   dropout,
   exp,
+  Func,
   grad,
   matmul,
   mul,
+  type NDArray,
   openTape,
   parameter,
+  registerFunc,
   sum,
   tanh,
   Variable,
@@ -51,6 +54,26 @@ test('between its inputs and its output a checkpoint keeps one call', () => {
   const y = checkpoint((v) => tanh(mul(tanh(v), 2)), x)
   expect(y.creator!.name).toBe('checkpoint')
   expect(y.creator!.inputs[0]).toBe(x)
+})
+
+test('a pass goes through each of a row of checkpoints once, and not on below from inside of one', () => {
+  let passes = 0
+  class Counted extends Func {
+    override forward(v: NDArray): NDArray {
+      return v.map((value) => value * 1.5)
+    }
+    override backward(gy: Variable): Variable {
+      passes++
+      return mul(gy, 1.5)
+    }
+  }
+  registerFunc(Counted)
+  const x = makeX()
+  let y: Variable = x
+  for (let i = 0; i < 6; i++) y = checkpoint((v: Variable) => new Counted().apply(v), y)
+  sum(y).backward()
+  expect(passes).toBe(6)
+  expect(x.grad!.data.data[0]).toBe(1.5 ** 6)
 })
 
 test('gradients through a checkpoint can be differentiated again', () => {
