@@ -54,9 +54,10 @@ export function hashOf(dtype: string, bytes: Buffer): Buffer {
 /**
  * Norm, mean, extremes and counts, in one pass of chunks: sums of a chunk, then of the chunks, in ascending order. Four
  * chunks are summed side by side where there are so many: each in its own order, so the bits are the same.
+ *
+ * first, n   where in `data` the array begins, and its size
  */
-export function summaryOf(data: RecordedArray['data']): Summary {
-  const n = data.length
+export function summaryOf(data: RecordedArray['data'], first = 0, n = data.length): Summary {
   let sum = 0
   let squares = 0
   let min = Number.POSITIVE_INFINITY
@@ -64,8 +65,8 @@ export function summaryOf(data: RecordedArray['data']): Summary {
   let zeroCount = 0
   for (let start = 0; start < n; start += GROUP) {
     const count = Math.min(n - start, GROUP)
-    const wide = data instanceof Float64Array ? data : widened(data, start, count)
-    const from = wide === data ? start : 0
+    const wide = data instanceof Float64Array ? data : widened(data, first + start, count)
+    const from = wide === data ? first + start : 0
     const chunks = Math.ceil(count / CHUNK)
     if (count === GROUP) sumGroup(wide, from)
     else
@@ -82,11 +83,11 @@ export function summaryOf(data: RecordedArray['data']): Summary {
   // Squares overflow before their norm does, and NaN or ±∞ spoil them: only then is a second look needed.
   let nonFiniteCount = 0
   if (!Number.isFinite(squares)) {
-    for (let i = 0; i < n; i++) if (!Number.isFinite(data[i])) nonFiniteCount++
+    for (let i = first; i < first + n; i++) if (!Number.isFinite(data[i])) nonFiniteCount++
   }
   const l2Norm = Number.isFinite(squares)
     ? Math.sqrt(squares)
-    : scaledNorm(data, Math.max(Math.abs(min), Math.abs(max)))
+    : scaledNorm(data, first, n, Math.max(Math.abs(min), Math.abs(max)))
   const finite = (x: number) => (Number.isFinite(x) ? x + 0 : null)
   const extreme = (x: number) => (n === 0 || x !== x ? null : x + 0) // + 0: SQLite keeps no −0
   return {
@@ -168,9 +169,9 @@ function note(
   zeros[chunk] = zeroCount
 }
 
-function scaledNorm(data: RecordedArray['data'], scale: number): number {
+function scaledNorm(data: RecordedArray['data'], first: number, n: number, scale: number): number {
   let squares = 0
-  for (let i = 0; i < data.length; i++) squares += (data[i]! / scale) ** 2
+  for (let i = first; i < first + n; i++) squares += (data[i]! / scale) ** 2
   return scale * Math.sqrt(squares)
 }
 

@@ -7,8 +7,9 @@ import type { RecordedArray } from '../events/event.js'
 import { InlineArray } from '../events/inline-array.js'
 import { Packer } from '../events/pack.js'
 import { SummarizedArray } from '../events/summarized-array.js'
-import { chainHash, contentDigest, GENESIS, materializedHash } from '../store/chain.js'
+import { chainHash, GENESIS, materializedHash } from '../store/chain.js'
 import { sqliteError } from '../store/database.js'
+import { Digests } from '../store/digests.js'
 import { checkFile, checkNothingOutside, checkValues } from '../store/integrity.js'
 import { Reader } from '../store/reader.js'
 import { StoredArray } from '../store/stored-array.js'
@@ -51,6 +52,7 @@ export function verifyChain(reader: Reader, onProgress?: (events: number) => voi
 }
 
 function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number) => void): void {
+  const digests = new Digests()
   const packers = new Map<number, Packer>()
   let before: Buffer = GENESIS
   for (const commit of reader.commits()) {
@@ -99,7 +101,9 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
     }
     const batch = packer.take()
     if (batch === null) throw new TapeError('TAPE_CORRUPT', `${where} is empty`)
-    const hash = chainHash(before, commit.run_id, commit.committed_at, batch, batch.values.map(digestOf))
+    digests.clear()
+    for (const value of batch.values) addDigest(digests, value)
+    const hash = chainHash(before, commit.run_id, commit.committed_at, batch, digests)
     if (!hash.equals(commit.hash))
       throw new TapeError(
         'TAPE_CORRUPT',
@@ -114,13 +118,17 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
   checkNothingOutside(reader.db, new Map([...packers].map(([runId, packer]) => [runId, packer.position])))
 }
 
-function digestOf(value: RecordedArray): Buffer {
-  if (value instanceof InlineArray) return bytesOf(value.data, true)
-  if (value instanceof StoredArray) return value.hash
-  if (value instanceof SummarizedArray) {
+function addDigest(digests: Digests, value: RecordedArray): void {
+  if (value instanceof InlineArray) digests.addInline(bytesOf(value.data, true))
+  else if (value instanceof StoredArray) digests.addHash(value.hash)
+  else if (value instanceof SummarizedArray) {
     const { hash } = value.summary
-    return contentDigest(hash === null ? null : Buffer.from(hash, 'hex'), value.summary)
+    if (hash === null) digests.addSummary(value.summary)
+    else digests.addHashAndSummary(Buffer.from(hash, 'hex'), value.summary)
   }
   // One-element values stand in the words; an array that is not from the value table is a reader's mistake.
-  return hashOf(value.dtype, Buffer.from(value.data.buffer, value.data.byteOffset, value.data.byteLength))
+  else
+    digests.addHash(
+      hashOf(value.dtype, Buffer.from(value.data.buffer, value.data.byteOffset, value.data.byteLength)),
+    )
 }

@@ -125,32 +125,16 @@ export class BlockCutter {
   private event(kind: number, position: number): void {
     this.own = position
     switch (kind) {
-      case EVENT_KIND.FunctionCalled: {
-        const signature = this.texts.id('_signature', this.word())
-        const attributes = this.word()
-        const inputs = this.word()
-        this.room(5 + inputs)
-        this.put(kind)
-        this.put(signature)
-        this.put(attributes < 0 ? 0 : this.texts.id('_text', attributes))
-        const slotsAt = this.keyLength++
-        this.put(inputs)
-        for (let i = 0; i < inputs; i++) this.put(this.encoded(this.word()))
-        let slots = this.values(this.word())
-        if (attributes < 0) {
-          this.slots.addText(this.texts.id('_text', -1 - attributes))
-          slots++
-        }
-        this.key[slotsAt] = slots
+      case EVENT_KIND.FunctionCalled:
+        this.call()
         return
-      }
       case EVENT_KIND.GradientComputed: {
         const pass = this.word()
         const variable = this.word()
         const gradient = this.word()
         this.room(7)
         this.put(kind)
-        this.put(this.texts.id('_array_form', this.word()))
+        this.put(this.texts.arrayFormId(this.word()))
         const slotsAt = this.keyLength++
         this.put(this.word())
         this.put(this.encoded(pass))
@@ -162,7 +146,7 @@ export class BlockCutter {
       case EVENT_KIND.LeafCreated: {
         this.room(4)
         this.put(kind)
-        this.put(this.texts.id('_leaf_form', this.word()))
+        this.put(this.texts.leafFormId(this.word()))
         const source = this.word()
         const slotsAt = this.keyLength++
         this.put(source === 0 ? 0 : this.encoded(source))
@@ -174,7 +158,7 @@ export class BlockCutter {
         const source = this.word()
         this.room(5)
         this.put(kind)
-        this.put(this.texts.id('_array_form', this.word()))
+        this.put(this.texts.arrayFormId(this.word()))
         const slotsAt = this.keyLength++
         this.put(this.encoded(variable))
         this.put(source === 0 ? 0 : this.encoded(source))
@@ -207,6 +191,30 @@ export class BlockCutter {
     }
   }
 
+  /** Nearly all events are calls: what `put` and `word` do, without a step through memory for each. */
+  private call(): void {
+    const { words, at } = this
+    const attributes = words[at + 1]!
+    const inputs = words[at + 2]!
+    this.room(5 + inputs)
+    const { key } = this
+    const to = this.keyLength
+    key[to] = EVENT_KIND.FunctionCalled
+    key[to + 1] = this.texts.signatureId(words[at]!)
+    key[to + 2] = attributes < 0 ? 0 : this.texts.textId(attributes)
+    key[to + 4] = inputs
+    for (let i = 0; i < inputs; i++) key[to + 5 + i] = this.encoded(words[at + 3 + i]!)
+    this.keyLength = to + 5 + inputs
+    const outputs = words[at + 3 + inputs]!
+    this.at = at + 4 + inputs
+    let slots = this.values(outputs)
+    if (attributes < 0) {
+      this.slots.addText(this.texts.textId(-1 - attributes))
+      slots++
+    }
+    key[to + 3] = slots
+  }
+
   private row(kind: number, id: number): void {
     if (kind === EVENT_KIND.StepStarted) {
       const row = this.rows._step
@@ -218,7 +226,7 @@ export class BlockCutter {
       const row = this.rows._metric
       row.add(id)
       row.add(this.step)
-      row.add(this.texts.id('_text', this.word()))
+      row.add(this.texts.textId(this.word()))
       row.add(toScalar(this.word()))
       row.add(this.word() || null)
       row.endRow()
@@ -245,7 +253,7 @@ export class BlockCutter {
       variables.push(this.word())
       row.add(id)
       row.add(i)
-      row.add(this.texts.id('_array_form', this.word()))
+      row.add(this.texts.arrayFormId(this.word()))
       const [tag, payload] = [this.word(), this.word()]
       row.add(tag === VALUE_SCALAR ? null : this.stored[payload]!.id)
       row.add(tag === VALUE_SCALAR ? toScalar(payload) : null)
@@ -263,7 +271,7 @@ export class BlockCutter {
   /** A reference as templates hold it: so many positions back, or minus the ref itself when it lies far back. */
   private encoded(ref: Ref): number {
     const { own } = this
-    const position = ref % REF_SLOT_UNIT
+    const position = ref < REF_SLOT_UNIT ? ref : ref % REF_SLOT_UNIT
     if (position >= this.segments.previous && own - position <= RELATIVE_MAX)
       return own - position + (ref - position)
     return -ref
@@ -296,7 +304,7 @@ export class BlockCutter {
       if (tag === VALUE_SCALAR) this.slots.addNumber(payload)
       else if (tag === CAPTURE_BYTES) this.slots.addValue(this.stored[payload]!.id)
       else if (tag === CAPTURE_INLINE)
-        return this.slots.addInline(this.stored[payload]!.digest) // always the only one
+        return this.slots.addInline(this.stored[payload]!.inline!) // always the only one
       else if (tag === CAPTURE_HASH) this.slots.addHashed(this.stored[payload]!.id)
       else {
         this.slots.addSummary(this.stored[payload]!.summary!)

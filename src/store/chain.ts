@@ -5,9 +5,8 @@
 import crypto from 'node:crypto'
 import os from 'node:os'
 import { TapeError } from '../errors.js'
-import type { Summary } from '../events/content.js'
 import type { PackedBatch } from '../events/pack.js'
-import { numbersOf } from './value.js'
+import type { Digests } from './digests.js'
 
 /** The hash before the first. */
 export const GENESIS = Buffer.alloc(32)
@@ -51,13 +50,6 @@ export function materializedHash(
   return hash.digest()
 }
 
-/** What the chain covers of an array: the hash of its content, or its summary, or both, whatever is kept of it. */
-export function contentDigest(hash: Buffer | null, summary: Summary | null): Buffer {
-  if (summary === null) return hash!
-  const numbers = Buffer.from(Float64Array.of(...numbersOf(summary)).buffer)
-  return hash === null ? numbers : Buffer.concat([hash, numbers])
-}
-
 /**
  * SHA-256 over the hash before, where the batch stands, the packed words of its events, its texts, and the digests of
  * its larger values.
@@ -67,7 +59,7 @@ export function chainHash(
   runId: number,
   committedAt: string,
   batch: Pick<PackedBatch, 'firstPosition' | 'firstStep' | 'count' | 'words' | 'texts' | 'firstText'>,
-  digests: readonly Buffer[],
+  digests: Digests,
 ): Buffer {
   const place = Float64Array.of(
     runId,
@@ -76,7 +68,7 @@ export function chainHash(
     batch.count,
     batch.firstText,
     batch.texts.length,
-    digests.length,
+    digests.count,
   )
   const hash = crypto.createHash('sha256')
   hash.update(before)
@@ -84,6 +76,6 @@ export function chainHash(
   hash.update(committedAt)
   hash.update(new Uint8Array(batch.words.buffer, batch.words.byteOffset, batch.words.byteLength))
   hash.update(JSON.stringify(batch.texts))
-  hash.update(Buffer.concat(digests))
+  hash.update(digests.bytes)
   return hash.digest()
 }

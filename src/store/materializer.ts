@@ -2,7 +2,6 @@
  * Writes values that were computed again into the tape, beside the events that made them: marked as such, each batch in one
  * transaction that the hash chain covers. It does not know how they were computed.
  */
-import { CAPTURE_BYTES } from '../events/capture.js'
 import type { RecordedArray } from '../events/event.js'
 import { RUN_UNIT } from './block-cutter.js'
 import { GENESIS, type MaterializedRow, materializedHash } from './chain.js'
@@ -64,9 +63,9 @@ export class Materializer {
         this.insert.run(id, part, commitId, null, scalar)
         rows.push({ id, part, hash: null, scalar })
       } else {
-        const stored = this.values.store(value, CAPTURE_BYTES)
+        const stored = this.values.keepBytes(value)
         this.insert.run(id, part, commitId, stored.id, null)
-        rows.push({ id, part, hash: stored.digest.toString('hex'), scalar: null })
+        rows.push({ id, part, hash: stored.hash!.toString('hex'), scalar: null })
       }
     }
     if (rows.length === 0) return { values: 0, bytes: 0 }

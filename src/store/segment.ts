@@ -113,11 +113,36 @@ export interface ArraysAt {
   readonly used: readonly number[]
 }
 
-/** The arrays that `Segment.add` copied, as views on the shared memory; their shapes stand in the batch's texts. */
+/** An array on shared memory. Most are read through `buffer`, and never get a view of their own. */
+class HandedArray implements RecordedArray {
+  readonly dtype: string
+  readonly size: number
+  readonly buffer: View
+  readonly offset: number
+
+  constructor(dtype: string, size: number, buffer: View, offset: number) {
+    this.dtype = dtype
+    this.size = size
+    this.buffer = buffer
+    this.offset = offset
+  }
+
+  /** Flat: its shape stands in the batch's texts. */
+  get shape(): readonly number[] {
+    return [this.size]
+  }
+
+  get data(): View {
+    return this.buffer.subarray(this.offset, this.offset + this.size)
+  }
+}
+
+/** The arrays that `Segment.add` copied. */
 export function arraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
   const arrays: RecordedArray[] = []
   for (const [i, buffer] of chunks.entries()) {
-    const headers = new Float64Array(buffer)
+    const views = viewsOf(buffer)
+    const headers = views[0] as Float64Array
     for (let at = 0; at < used[i]!; ) {
       const code = headers[at / 8]!
       const size = headers[at / 8 + 1]!
@@ -126,9 +151,8 @@ export function arraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
         arrays.push(arrays[-1 - code]!)
         continue
       }
-      const data = viewOf(code, buffer, at, size)
-      arrays.push({ dtype: DTYPES[code]!, shape: [size], size, data })
-      at += padded(data.byteLength)
+      arrays.push(new HandedArray(DTYPES[code]!, size, views[code]!, at / ITEM_BYTES[code]!))
+      at += padded(size * ITEM_BYTES[code]!)
     }
   }
   if (arrays.length !== count)
@@ -146,21 +170,14 @@ function codeOf(dtype: string): number {
 
 function newChunk(bytes: number): Chunk {
   const buffer = new SharedArrayBuffer(padded(bytes))
-  const views = DTYPES.map((_, code) => viewOf(code, buffer))
-  return { buffer, headers: new Float64Array(buffer), views, used: 0 }
+  const views = viewsOf(buffer)
+  return { buffer, headers: views[0] as Float64Array, views, used: 0 }
 }
 
-function viewOf(code: number, buffer: SharedArrayBuffer, at?: number, size?: number): View {
-  switch (DTYPES[code]) {
-    case 'float64':
-      return new Float64Array(buffer, at, size)
-    case 'float32':
-      return new Float32Array(buffer, at, size)
-    case 'int32':
-      return new Int32Array(buffer, at, size)
-    default:
-      return new Uint8Array(buffer, at, size)
-  }
+/** Views of a whole chunk, by dtype code. */
+function viewsOf(buffer: SharedArrayBuffer): readonly View[] {
+  const bytes = new Uint8Array(buffer)
+  return [new Float64Array(buffer), new Float32Array(buffer), new Int32Array(buffer), bytes, bytes]
 }
 
 function padded(bytes: number): number {

@@ -5,7 +5,7 @@
  */
 import { TapeError } from '../errors.js'
 import type { Summary } from '../events/content.js'
-import { numbersOf, SUMMARY_SLOTS, summaryFrom } from './value.js'
+import { SUMMARY_SLOTS, summaryFrom } from './value.js'
 
 const TAG_HASHED = 0x7ffb
 const TAG_VALUE = 0x7ffc
@@ -15,7 +15,8 @@ const NAN_HIGH = 0x7ff80000
 
 export class SlotBuffer {
   count = 0
-  private view = new DataView(new ArrayBuffer(1024))
+  private memory = Buffer.alloc(1024)
+  private view = new DataView(this.memory.buffer, this.memory.byteOffset, this.memory.length)
 
   clear(): void {
     this.count = 0
@@ -39,7 +40,13 @@ export class SlotBuffer {
 
   /** Six slots. */
   addSummary(summary: Summary): void {
-    for (const number of numbersOf(summary)) this.addNumber(number)
+    const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = summary
+    this.addNumber(l2Norm ?? Number.NaN)
+    this.addNumber(mean ?? Number.NaN)
+    this.addNumber(min ?? Number.NaN)
+    this.addNumber(max ?? Number.NaN)
+    this.addNumber(zeroCount)
+    this.addNumber(nonFiniteCount)
   }
 
   /** One slot with the number of bytes, then the bytes, filled up to whole slots. Gives how many slots they take. */
@@ -48,7 +55,7 @@ export class SlotBuffer {
     this.setPair(this.next(), 0, bytes.length)
     const at = this.count * 8
     for (let i = 1; i < slots; i++) this.setPair(this.next(), 0, 0)
-    new Uint8Array(this.view.buffer).set(bytes, at)
+    this.memory.set(bytes, at)
     return slots
   }
 
@@ -64,7 +71,9 @@ export class SlotBuffer {
 
   /** A copy of the slots so far. */
   bytes(): Buffer {
-    return Buffer.from(this.view.buffer.slice(0, this.count * 8))
+    const bytes = Buffer.allocUnsafe(this.count * 8)
+    this.memory.copy(bytes, 0, 0, bytes.length)
+    return bytes
   }
 
   private addTagged(tag: number, id: number): void {
@@ -78,10 +87,11 @@ export class SlotBuffer {
 
   private next(): number {
     const at = this.count++ * 8
-    if (at + 8 > this.view.byteLength) {
-      const larger = new Uint8Array(this.view.byteLength * 2)
-      larger.set(new Uint8Array(this.view.buffer))
-      this.view = new DataView(larger.buffer)
+    if (at + 8 > this.memory.length) {
+      const larger = Buffer.alloc(this.memory.length * 2)
+      larger.set(this.memory)
+      this.memory = larger
+      this.view = new DataView(larger.buffer, larger.byteOffset, larger.length)
     }
     return at
   }

@@ -13,7 +13,11 @@ export interface TextMark {
 
 export class TextNumbers {
   private contents: string[]
-  private ids = emptyIds()
+  // Row ids by number, a list for each table: calls ask for theirs one by one.
+  private texts: (number | undefined)[] = []
+  private signatures: (number | undefined)[] = []
+  private leafForms: (number | undefined)[] = []
+  private arrayForms: (number | undefined)[] = []
   private readonly find: { [T in TextTable]: Statement }
   private readonly insert: { [T in TextTable]: Statement }
   constructor(db: Connection, known: readonly string[] = []) {
@@ -35,7 +39,7 @@ export class TextNumbers {
   learn(batch: Pick<PackedBatch, 'firstText' | 'texts'>): void {
     if (batch.firstText === 0) {
       this.contents = []
-      this.ids = emptyIds()
+      this.forgetIds()
     }
     this.contents.length = batch.firstText
     for (const text of batch.texts) this.contents.push(text)
@@ -45,14 +49,29 @@ export class TextNumbers {
     return this.contents[number]!
   }
 
-  /** The id of the row in `table` that holds text `number`; made at first sight. */
-  id(table: TextTable, number: number): number {
-    const known = this.ids[table][number]
-    if (known !== undefined) return known
+  // The id of the row that holds text `number`; made at first sight.
+
+  textId(number: number): number {
+    return this.texts[number] ?? this.rowFor('_text', this.texts, number)
+  }
+
+  signatureId(number: number): number {
+    return this.signatures[number] ?? this.rowFor('_signature', this.signatures, number)
+  }
+
+  leafFormId(number: number): number {
+    return this.leafForms[number] ?? this.rowFor('_leaf_form', this.leafForms, number)
+  }
+
+  arrayFormId(number: number): number {
+    return this.arrayForms[number] ?? this.rowFor('_array_form', this.arrayForms, number)
+  }
+
+  private rowFor(table: TextTable, ids: (number | undefined)[], number: number): number {
     const content = this.content(number)
     const found = this.find[table].get(content) as { id: number } | undefined
     const id = found?.id ?? Number(this.insert[table].run(content).lastInsertRowid)
-    this.ids[table][number] = id
+    ids[number] = id
     return id
   }
 
@@ -65,10 +84,13 @@ export class TextNumbers {
   rollBack({ contents, length }: TextMark): void {
     contents.length = length
     this.contents = contents
-    this.ids = emptyIds()
+    this.forgetIds()
   }
-}
 
-function emptyIds(): { [T in TextTable]: number[] } {
-  return { _text: [], _signature: [], _leaf_form: [], _array_form: [] }
+  private forgetIds(): void {
+    this.texts = []
+    this.signatures = []
+    this.leafForms = []
+    this.arrayForms = []
+  }
 }

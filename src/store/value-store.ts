@@ -2,8 +2,8 @@
 import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_INLINE, CAPTURE_SUMMARY } from '../events/capture.js'
 import { bytesOf, hashOf, type Summary, summaryOf } from '../events/content.js'
 import type { RecordedArray } from '../events/event.js'
-import { contentDigest } from './chain.js'
 import type { Connection, Statement } from './database.js'
+import type { Digests } from './digests.js'
 
 /** Contents remembered, so that one that comes again is not looked up. */
 const REMEMBERED_MAX = 16_384
@@ -14,8 +14,10 @@ export interface StoredValue {
   /** The row of `_value`; 0 when only the summary is kept, which then stands with the event. */
   readonly id: number
   readonly summary: Summary | null
-  /** What the hash chain covers; of an inline array all its bytes. */
-  readonly digest: Buffer
+  /** Of the content; null where it is not known. */
+  readonly hash: Buffer | null
+  /** All bytes of an array that stands with its event; null for any other. */
+  readonly inline: Buffer | null
 }
 
 interface KnownContent {
@@ -41,15 +43,31 @@ export class ValueStore {
     this.insertChunk = db.prepare('INSERT INTO _chunk (value_id, ordinal, bytes) VALUES (?, ?, ?)')
   }
 
-  /** Keeps of the array what `capture` says. */
-  store(value: RecordedArray, capture: ArrayCapture): StoredValue {
+  /** Keeps of the array what `capture` says, and adds what the hash chain covers of it. */
+  store(value: RecordedArray, capture: ArrayCapture, digests: Digests): StoredValue {
     if (capture === CAPTURE_SUMMARY) {
-      const summary = summaryOf(value.data)
-      return { id: 0, summary, digest: contentDigest(null, summary) }
+      const { buffer = value.data, offset = 0, size } = value
+      const summary = summaryOf(buffer, offset, size)
+      digests.addSummary(summary)
+      return { id: 0, summary, hash: null, inline: null }
     }
-    if (capture === CAPTURE_INLINE)
-      return { id: 0, summary: null, digest: Buffer.from(bytesOf(value.data, true)) }
-    if (capture !== CAPTURE_BYTES) return this.keep(value, false)
+    if (capture === CAPTURE_INLINE) {
+      const inline = bytesOf(value.data, true)
+      digests.addInline(inline)
+      return { id: 0, summary: null, hash: null, inline }
+    }
+    if (capture === CAPTURE_BYTES) {
+      const stored = this.keepBytes(value)
+      digests.addHash(stored.hash!)
+      return stored
+    }
+    const stored = this.keep(value, false)
+    digests.addHashAndSummary(stored.hash!, stored.summary!)
+    return stored
+  }
+
+  /** Keeps all of the array. */
+  keepBytes(value: RecordedArray): StoredValue {
     let stored = this.byArray.get(value)
     if (stored === undefined) {
       stored = this.keep(value, true)
@@ -69,7 +87,6 @@ export class ValueStore {
     const summary = summaryOf(data)
     const bytes = bytesOf(data, summary.nonFiniteCount > 0)
     const hash = hashOf(dtype, bytes)
-    const digest = contentDigest(hash, withBytes ? null : summary)
     const key = hash.toString('latin1')
     let known = this.byHash.get(key) ?? this.found(hash)
     if (known === null) {
@@ -85,7 +102,7 @@ export class ValueStore {
     }
     if (this.byHash.size >= REMEMBERED_MAX) this.byHash.clear()
     this.byHash.set(key, known)
-    return { id: known.id, summary, digest }
+    return { id: known.id, summary, hash, inline: null }
   }
 
   private found(hash: Buffer): KnownContent | null {

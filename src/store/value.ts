@@ -32,19 +32,7 @@ export function fromScalar(scalar: number | string): number {
 /** How many numbers a summary is. */
 export const SUMMARY_SLOTS = 6
 
-/** A summary as numbers: norm, mean, min, max, zeros, non-finite; NaN for null. */
-export function numbersOf(summary: Summary): number[] {
-  const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = summary
-  return [
-    l2Norm ?? Number.NaN,
-    mean ?? Number.NaN,
-    min ?? Number.NaN,
-    max ?? Number.NaN,
-    zeroCount,
-    nonFiniteCount,
-  ]
-}
-
+/** A summary from its numbers: norm, mean, min, max, zeros, non-finite; NaN for null. */
 export function summaryFrom(numbers: readonly number[]): Summary {
   const [l2Norm, mean, min, max] = numbers.slice(0, 4).map((x) => (x === x ? x : null)) as (number | null)[]
   return {

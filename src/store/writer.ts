@@ -8,6 +8,7 @@ import type { PackedBatch } from '../events/pack.js'
 import { BlockCutter, ROW_COLUMNS, type Rows, type Segments } from './block-cutter.js'
 import { chainHash, GENESIS } from './chain.js'
 import { type Connection, type Statement, sqliteError } from './database.js'
+import { Digests } from './digests.js'
 import { RowBuffer } from './row-buffer.js'
 import { TemplateStore } from './template.js'
 import { TextNumbers } from './text-numbers.js'
@@ -30,6 +31,7 @@ export class Writer {
   private readonly templates: TemplateStore
   private readonly rows: Rows
   private readonly cutter: BlockCutter
+  private readonly digests = new Digests()
   private readonly lastHash: Statement
   private readonly insertCommit: Statement
   private segments: Segments = { current: 1, previous: 1 }
@@ -109,7 +111,9 @@ export class Writer {
       this.runId = Number(
         this.db.prepare('INSERT INTO _run (name) VALUES (?)').run(this.runName).lastInsertRowid,
       )
-    const stored = batch.values.map((value, i) => this.values.store(value, batch.captures[i]!))
+    const { digests } = this
+    digests.clear()
+    const stored = batch.values.map((value, i) => this.values.store(value, batch.captures[i]!, digests))
     this.segments = this.cutter.write(batch, this.runId, stored, this.segments)
     const committedAt = new Date().toISOString()
     const hash = chainHash(
@@ -117,7 +121,7 @@ export class Writer {
       this.runId,
       committedAt,
       batch,
-      stored.map((value) => value.digest),
+      digests,
     )
     this.insertCommit.run(this.runId, batch.firstPosition, batch.count, committedAt, hash)
   }
