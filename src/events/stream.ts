@@ -63,6 +63,8 @@ export class EventStream {
   private due = false
   /** Where the batch stood at the last good place to end. */
   private mark = { events: 0, bytes: 0, words: 0 }
+  /** With fewer events than this waiting, and no arrays to keep, there is nothing to do after an event. */
+  private calmUntil = 0
   private lookEvery = 1
   private lookAt = 1
   private timer: NodeJS.Timeout | null = null
@@ -80,7 +82,10 @@ export class EventStream {
     this.packer = new Packer(after)
     const textOf = (number: number) => this.packer.textOf(number)
     this.unpacker = isPublic ? new Unpacker(textOf) : new Unpacker(textOf, (event) => event)
-    this.events$ = new Observable((subscriber) => this.subject.subscribe(subscriber))
+    this.events$ = new Observable((subscriber) => {
+      this.calmUntil = 0
+      return this.subject.subscribe(subscriber)
+    })
   }
 
   /** What writing failed with; whoever calls next throws it. */
@@ -109,7 +114,14 @@ export class EventStream {
   /** Must follow each event packed directly into `packer`: `at` and `step` are its cursor and step from before. */
   appended(at: number, step: number): void {
     const { packer } = this
-    if (this.subject.observed) this.tell(at, step)
+    if (packer.waiting < this.calmUntil && !packer.hasFreshValues && packer.cursor < WORDS_MAX) return
+    this.lookAfter(at, step)
+  }
+
+  private lookAfter(at: number, step: number): void {
+    const { packer } = this
+    const { observed } = this.subject
+    if (observed) this.tell(at, step)
     const { waiting } = packer
     const { eventsMax, bytesMax } = this.limits
     if (packer.hasFreshValues) this.keepArrays()
@@ -117,8 +129,12 @@ export class EventStream {
       this.flush()
       // One event a batch promises that it is on the disk when the call returns: if it is not, the call must say so.
       if (eventsMax === 1 && this.failure !== null) throw this.failure
-    } else if (waiting === 1) this.startAge()
+      return
+    }
+    if (waiting === 1) this.startAge()
     else if (waiting >= this.lookAt) this.look(waiting)
+    // `look` may have ended the batch.
+    this.calmUntil = observed || packer.waiting === 0 ? 0 : Math.min(this.lookAt, eventsMax)
   }
 
   private keepArrays(): void {
@@ -163,6 +179,7 @@ export class EventStream {
     this.timer = null
     this.lookAt = this.lookEvery
     this.due = false
+    this.calmUntil = 0
     this.mark.events = this.mark.bytes = this.mark.words = 0
     const batch = this.packer.take()
     if (batch !== null) this.batches$.next(batch)

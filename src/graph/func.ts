@@ -30,14 +30,13 @@ export type ForwardResult = NDArray | TypedArray | number | NestedArray
 export type BackwardResult = Variable | null | readonly (Variable | null)[]
 
 const NO_ATTRIBUTES: Attributes = Object.freeze({})
-const checkedClasses = new WeakSet<object>()
 
 export abstract class Func {
   /** On the prototype until a call has some. */
   declare readonly attributes: Attributes
   /**
-   * @internal What the call read and made. Until then it is on the prototype: null, or, undefined, the word that no
-   * call of this registered class has been made yet.
+   * @internal What the call read and made. Until then it is on the prototype: null, or, undefined, the word that this
+   * class is still to be looked at.
    */
   declare links: CallLinks | null | undefined
 
@@ -240,8 +239,7 @@ export abstract class Func {
 
   private begin(): CallLinks {
     const { links } = this
-    if (mode.recorder !== null && !checkedClasses.has(this.constructor)) this.checkRemaking()
-    if (links === undefined) keepSample(this)
+    if (links === undefined) this.lookAtClass()
     else if (links !== null) {
       if (links.used) this.refuseReuse()
       return links
@@ -301,22 +299,20 @@ export abstract class Func {
 
   /**
    * A class whose constructor takes arguments that are not on the tape could not be made again from it: said at its first
-   * recorded call, before forward leaves anything in the instance.
+   * recorded call, before forward leaves anything in the instance. Of any other class one call is kept.
    */
-  private checkRemaking(): void {
+  private lookAtClass(): void {
     const funcClass = this.constructor as new (attributes: Attributes) => Func
-    if (
-      funcClass.length > 0 &&
-      Object.keys(this.attributes).length === 0 &&
-      !this.equals(remade(funcClass))
-    ) {
-      throw new TapeError(
-        'ATTRIBUTES_MISSING',
-        `${funcClass.name}'s constructor takes ${funcClass.length} argument(s), but the call has no attributes, so the tape could not make it again; ` +
-          `take one object and pass it on: constructor(attributes) { super(attributes) }`,
-      )
+    if (funcClass.length === 0 || Object.keys(this.attributes).length > 0 || this.equals(remade(funcClass))) {
+      keepSample(this)
+      return
     }
-    checkedClasses.add(funcClass)
+    if (mode.recorder === null) return
+    throw new TapeError(
+      'ATTRIBUTES_MISSING',
+      `${funcClass.name}'s constructor takes ${funcClass.length} argument(s), but the call has no attributes, so the tape could not make it again; ` +
+        `take one object and pass it on: constructor(attributes) { super(attributes) }`,
+    )
   }
 
   /** Whether the other has the same plain fields. */
@@ -346,7 +342,7 @@ function remade(funcClass: new (attributes: Attributes) => Func): Func | null {
 
 // Most calls have no attributes, and none is linked when it is made: so a new Func of most classes has no field to fill,
 // and its first one is written when it is applied.
-Object.assign(Func.prototype, { attributes: NO_ATTRIBUTES, links: null })
+Object.assign(Func.prototype, { attributes: NO_ATTRIBUTES, links: undefined })
 
 function asPartner(operand: Operand): Variable | null {
   return operand instanceof Variable ? operand : null

@@ -19,6 +19,8 @@ interface LateCall {
   readonly linked: boolean
   readonly text: number
   readonly attributes: LateAttributes[]
+  /** Those of the last such call that was asked for, in a loop mostly those of the next. */
+  lately: LateAttributes | null
   /** What came after it the last time, and will again in a loop. */
   next: LateCall | null
 }
@@ -68,21 +70,28 @@ export class LateTexts {
       expected !== null && expected.class === func.constructor && isLike(expected, links, linked, scope)
         ? expected
         : this.lateCall(func, links, linked, scope)
-    if (this.last !== null) this.last.next = late
+    if (late !== expected && this.last !== null) this.last.next = late
     this.last = late
     this.signature = late.text
     const { attributes } = func
+    const { lately } = late
+    if (lately !== null && lately.attributes === attributes) this.attributes = lately.text
+    else this.attributes = this.textOf(late, attributes)
+  }
+
+  private textOf(late: LateCall, attributes: Attributes): number {
     for (const known of late.attributes) {
       if (known.attributes === attributes || sameAttributes(known.attributes, attributes)) {
-        this.attributes = known.text
-        return
+        late.lately = known
+        return known.text
       }
     }
     const text = this.packer.attributes(late.text, plainToText(attributes, 'attributes'))
-    this.attributes = text
-    if (text < 0) return
+    if (text < 0) return text
     if (late.attributes.length >= ATTRIBUTES_MAX) late.attributes.length = 0
-    late.attributes.push({ attributes, text })
+    late.lately = { attributes, text }
+    late.attributes.push(late.lately)
+    return text
   }
 
   /** Dtype and shape of an array. */
@@ -120,7 +129,16 @@ export class LateTexts {
       return { dtype, shape }
     })
     const text = this.packer.text(callSignature(func.name, scope, linked, outputs))
-    const call = { class: func.constructor, outputs, scope, linked, text, attributes: [], next: null }
+    const call = {
+      class: func.constructor,
+      outputs,
+      scope,
+      linked,
+      text,
+      attributes: [],
+      lately: null,
+      next: null,
+    }
     if (late.length >= SIGNATURES_MAX) late.length = 0
     late.push(call)
     return call
@@ -137,13 +155,19 @@ export class LateTexts {
 
 function isLike(late: LateCall, links: CallLinks, linked: boolean, scope: string): boolean {
   const { outputs } = late
-  if (late.linked !== linked || late.scope !== scope || links.outputCount !== outputs.length) return false
+  if (late.linked !== linked || late.scope !== scope) return false
+  if (links.more === null && outputs.length === 1) return isLikeOne(outputs[0]!, links.output0!.data)
+  if (links.outputCount !== outputs.length) return false
   for (let slot = 0; slot < outputs.length; slot++) {
     const { dtype, shape } = links.outputAt(slot).data
     const output = outputs[slot]!
     if (dtype !== output.dtype || (shape !== output.shape && !sameShape(shape, output.shape))) return false
   }
   return true
+}
+
+function isLikeOne(late: { dtype: string; shape: Shape }, { dtype, shape }: NDArray): boolean {
+  return dtype === late.dtype && (shape === late.shape || sameShape(shape, late.shape))
 }
 
 /** Whether two calls' attributes are the same numbers, words and short lists; false for what is nested deeper. */

@@ -8,6 +8,7 @@ import { TapeError } from '../errors.js'
 import { CAPTURE_NOTHING, type CapturePolicy } from '../events/capture.js'
 import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import type { EventStream } from '../events/stream.js'
+import type { CallLinks } from '../graph/call-links.js'
 import type { Func } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
 import type { PassRequest, Recorder } from '../graph/recorder.js'
@@ -50,42 +51,52 @@ export class StreamRecorder implements Recorder {
     if (kernel !== this.kernel) this.checkKernel()
     // Every Func has the class of its function; its links are of one class, so what follows is compiled once.
     const links = func.links!
-    const count = links.inputCount
-    const a = count > 0 ? this.refOf(links.input0!) : 0
-    const b = count > 1 ? this.refOf(links.input1!) : 0
-    const c = count > 2 ? this.refOf(links.linkedInput(2)) : 0
-    const more: Ref[] | null = count > 3 ? [] : null
-    for (let slot = 3; slot < count; slot++) more!.push(this.refOf(links.linkedInput(slot)))
+    const { input0, input1, more, output0 } = links
+    if (output0 === null || (more !== null && (more.inputs.length > 0 || more.outputs.length > 0))) {
+      this.longCall(stream, func, links, linked)
+      return
+    }
+    const input2 = more === null ? null : more.input2
+    const a = input0 === null ? 0 : this.refOf(input0)
+    const b = input1 === null ? 0 : this.refOf(input1)
+    const c = input2 === null ? 0 : this.refOf(input2)
+    const count = input2 !== null ? 3 : input1 !== null ? 2 : input0 !== null ? 1 : 0
 
+    const { packer } = stream
+    const { cursor, step } = packer
+    const { texts, policy } = this
+    const array = output0.data
+    texts.call(func, links, linked, mode.scope)
+    policy.enter(step)
+    const capture = policy.ofOutput(array)
+    const kept = capture === CAPTURE_NOTHING ? null : array
+    const position = packer.call1(texts.signature, texts.attributes, count, a, b, c, kept, capture)
+    links.home = this
+    links.ref = position
+    this.made(output0, array, position)
+    stream.appended(cursor, step)
+  }
+
+  /** A call of more than three inputs, or of another number of outputs than one. */
+  private longCall(stream: EventStream, func: Func, links: CallLinks, linked: boolean): void {
+    const inputs: Ref[] = []
+    for (let slot = 0; slot < links.inputCount; slot++) inputs.push(this.refOf(links.linkedInput(slot)))
     const { packer } = stream
     const { cursor, step } = packer
     const { texts, policy } = this
     texts.call(func, links, linked, mode.scope)
     policy.enter(step)
+    const position = packer.call(texts.signature, texts.attributes, inputs.length)
+    for (const input of inputs) packer.callInput(input)
     links.home = this
-    if (more === null && links.outputCount === 1) {
-      const variable = links.output0!
+    links.ref = position
+    const outputs = links.outputCount
+    packer.callOutputs(outputs)
+    for (let slot = 0; slot < outputs; slot++) {
+      const variable = links.outputAt(slot)
       const array = variable.data
-      const capture = policy.ofOutput(array)
-      const kept = capture === CAPTURE_NOTHING ? null : array
-      const position = packer.call1(texts.signature, texts.attributes, count, a, b, c, kept, capture)
-      links.ref = position
-      this.made(variable, array, position)
-    } else {
-      const position = packer.call(texts.signature, texts.attributes, count)
-      if (count > 0) packer.callInput(a)
-      if (count > 1) packer.callInput(b)
-      if (count > 2) packer.callInput(c)
-      if (more !== null) for (const ref of more) packer.callInput(ref)
-      links.ref = position
-      const outputs = links.outputCount
-      packer.callOutputs(outputs)
-      for (let slot = 0; slot < outputs; slot++) {
-        const variable = links.outputAt(slot)
-        const array = variable.data
-        packer.callOutput(array, policy.ofOutput(array))
-        this.made(variable, array, position + slot * REF_SLOT_UNIT)
-      }
+      packer.callOutput(array, policy.ofOutput(array))
+      this.made(variable, array, position + slot * REF_SLOT_UNIT)
     }
     stream.appended(cursor, step)
   }
