@@ -52,6 +52,7 @@ export class PastValues {
   private readonly checkKernel: () => void
   private readonly oneVersion: OneVersion
   private fits: boolean | null = null
+  private oneVersionEverywhere: boolean | null = null
 
   constructor(
     calls: PastCalls,
@@ -121,8 +122,14 @@ export class PastValues {
     return made
   }
 
+  /** What calls read under a ref may not be what was made there any more. */
+  versionsChanged(): void {
+    this.oneVersionEverywhere = null
+  }
+
   private hasOneVersion(ref: Ref): boolean {
-    return this.oneVersion.everywhere || this.oneVersion.has(ref)
+    this.oneVersionEverywhere ??= this.oneVersion.everywhere
+    return this.oneVersionEverywhere || this.oneVersion.has(ref)
   }
 
   /** Takes a number from the tape, or computes it, if it is one. */
@@ -176,12 +183,9 @@ export class PastValues {
 
   /** As `numberRead`, and NaN for what is not at hand. */
   private atHand(ref: Ref, page: GraphPage, values: ValuePage): number {
-    // Most refs are to the same page.
-    const place = ref - page.first
-    if (place >= 0 && place < GRAPH_PAGE && values.states[place] === SCALAR && this.oneVersion.everywhere)
-      return values.numbers[place]!
     if (ref >= REF_SLOT_UNIT || !this.hasOneVersion(ref)) return Number.NaN
-    const itsValues = this.pageOf(ref)
+    // Most refs are to the same page.
+    const itsValues = ref >= page.first ? values : this.pageOf(ref)
     const at = placeOnPage(ref)
     return itsValues.states[at] === SCALAR || this.takeStoredNumber(ref) ? itsValues.numbers[at]! : Number.NaN
   }

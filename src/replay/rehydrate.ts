@@ -115,6 +115,7 @@ export class PastGraph implements Home {
 
   reassigned(variable: Variable): void {
     this.assigned.add(variable.ref)
+    this.values.versionsChanged()
   }
 
   link(variable: Variable): CallLinks | null {
