@@ -23,20 +23,24 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
       return packer.stepStarted(payload.elapsedMs)
     case 'LeafCreated':
       return packer.leaf(
-        packer.text(leafForm(payload)),
+        packer.texts.numberOf(leafForm(payload)),
         payload.source,
         payload.value ?? standIn(payload, payload.summary),
         kept(payload.summary, payload.value),
       )
     case 'FunctionCalled': {
-      const signature = packer.text(
+      const signature = packer.texts.numberOf(
         callSignature(payload.function, payload.scope, payload.linked, payload.outputs),
       )
-      const position = packer.call(
-        signature,
-        packer.attributes(signature, plainToText(payload.attributes, 'attributes')),
-        payload.inputs.length,
-      )
+      const text = plainToText(payload.attributes, 'attributes')
+      const attributes = packer.texts.numberOfAttributes(signature, text)
+      const { inputs, outputs } = payload
+      if (outputs.length === 1 && inputs.length <= 3) {
+        const [a = 0, b = 0, c = 0] = inputs
+        const { value } = outputs[0]!
+        return packer.call1(signature, attributes, inputs.length, a, b, c, value, CAPTURE_BYTES)
+      }
+      const position = packer.call(signature, attributes, inputs.length)
       for (const input of payload.inputs) packer.callInput(input)
       packer.callOutputs(payload.outputs.length)
       for (const output of payload.outputs) packer.callOutput(output.value)
@@ -47,7 +51,7 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
         payload.pass,
         payload.variable,
         payload.gradient,
-        packer.text(arrayForm(payload.dtype, payload.shape)),
+        packer.texts.numberOf(arrayForm(payload.dtype, payload.shape)),
         HELD.indexOf(payload.held) as 0 | 1 | 2,
         payload.contribution ?? standIn(payload, payload.contributionSummary),
         payload.accumulated ?? standIn(payload, payload.accumulatedSummary),
@@ -57,7 +61,7 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
       return packer.assigned(
         payload.variable,
         payload.source,
-        packer.text(arrayForm(payload.dtype, payload.shape)),
+        packer.texts.numberOf(arrayForm(payload.dtype, payload.shape)),
         payload.value ?? standIn(payload, payload.summary),
         kept(payload.summary, payload.value),
       )
@@ -67,6 +71,9 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
       return packer.checkpoint(payload.variables, payload.values)
     case 'MetricLogged':
       return packer.metric(payload.name, payload.value, payload.variable)
+    case 'RunStarted':
+      packer.packing = payload.packing ?? 1
+      return packer.appendText(payload)
     default:
       return packer.appendText(payload)
   }

@@ -9,6 +9,8 @@
 export const EVENT_VERSION = 1
 /** BackwardStarted says the same in version 2, and is packed in numbers; before, it was a text. */
 export const BACKWARD_VERSION = 2
+/** RunStarted says in version 2 how the run's calls are packed. */
+export const RUN_VERSION = 2
 
 /**
  * Names a variable, or the value an event made: the position of the event, plus the output's slot times 2⁴⁰ for any
@@ -69,6 +71,8 @@ export interface RunStarted extends Fact {
   readonly startedAt: string
   /** For a fork: the run and step it began from. */
   readonly parent: { readonly run: number; readonly step: number } | null
+  /** How calls are packed where the hash chain covers them; not said, as in version 1, it is the first way. */
+  readonly packing?: 1 | 2
 }
 
 export interface StepStarted extends Fact {
@@ -267,6 +271,11 @@ export const EVENT_KIND = {
 
 /** A BackwardStarted of version 2, in packed words and templates. */
 export const PACKED_BACKWARD = 18
+
+/** The version that an event has which was stored as a text. */
+export function versionOfText(type: EventType, payload: { readonly packing?: unknown }): number {
+  return type === 'RunStarted' && payload.packing !== undefined ? RUN_VERSION : EVENT_VERSION
+}
 
 /** What an event says besides where it stands. */
 export type Payload<E extends TapeEvent = TapeEvent> = E extends TapeEvent

@@ -17,6 +17,7 @@
  *   StepStarted       kind, elapsed
  *   MetricLogged      kind, name text, value, variable
  *   CheckpointTaken   kind, count, then for each: variable, form text, V
+ *   FunctionCalled    call word, inputs…: in packing 2, of one output of which nothing is kept, and at most three inputs
  *   BackwardStarted   18, flags (1 createGraph, 2 retainGrad, 4 targets), root count, roots…, gradients…, target count, targets…
  *   GradientCleared   kind, variable
  *   all others        kind, payload text
@@ -34,6 +35,7 @@ import {
 } from './event.js'
 import { arrayForm } from './forms.js'
 import { plainToText } from './plain.js'
+import { TextNumbering } from './text-numbering.js'
 
 /** A run of events on their way to the file. */
 export interface PackedBatch {
@@ -51,16 +53,23 @@ export interface PackedBatch {
   readonly captures: readonly ArrayCapture[]
 }
 
+/**
+ * How calls are packed. Nearly all are of one output that is not kept: packing 2 has one word for all of such a call but its
+ * inputs. What the hash chain covers is a third of what it was then.
+ */
+export type Packing = 1 | 2
+export const PACKING = 2
+
+/** A call word is this × (1 + inputs) + the next × attributes text + signature text; no kind is as large. */
+export const CALL_UNIT = 2 ** 40
+export const CALL_ATTRIBUTES_UNIT = 2 ** 18
+const ATTRIBUTES_MAX = CALL_UNIT / CALL_ATTRIBUTES_UNIT
+
 /** Tags of values; the tag of a larger array is its `ArrayCapture`. */
 export const VALUE_NONE = CAPTURE_NOTHING
 export const VALUE_SCALAR = 1
 
 export const HELD = ['nothing', 'contribution', 'accumulated'] as const
-
-/** Numbering begins anew at the next batch after so many texts, so that a run of any length stays in bounded memory. */
-const TEXTS_MAX = 65_536
-/** So many attributes of one signature are remembered. */
-const VARIANTS_MAX = 8
 
 const canonical = (x: number) => (x !== x ? Number.NaN : x)
 
@@ -73,16 +82,9 @@ export class Packer {
   private count = 0
   private firstPosition: number
   private firstStep: number
-  private texts: string[] = []
-  private firstText = 0
-  private numbers = new Map<string, number>()
-  /** The remembered texts by number; with gaps where passing texts were. */
-  private known: string[] = []
-  private nextText = 0
-  /** How many different attributes the calls of a signature have had. */
-  private readonly variants = new Map<number, number>()
-  /** @internal Counts the renumberings: who remembers a text's number asks whether this is still the same. */
-  numbering = 0
+  readonly texts = new TextNumbering()
+  /** How calls are packed: as the run's first event says. */
+  packing: Packing = 1
   private values: RecordedArray[] = []
   private captures: ArrayCapture[] = []
   /** Set with each array that joins those that wait; whoever keeps them takes it back. */
@@ -99,42 +101,6 @@ export class Packer {
 
   get waiting(): number {
     return this.count
-  }
-
-  /** The number of a text; at first sight it joins the batch. */
-  text(content: string): number {
-    let number = this.numbers.get(content)
-    if (number === undefined) {
-      number = this.nextText++
-      this.numbers.set(content, number)
-      this.known[number] = content
-      this.texts.push(content)
-    }
-    return number
-  }
-
-  /** The text that has `number`; undefined for a passing text of a batch that was taken. */
-  textOf(number: number): string | undefined {
-    return number >= this.firstText ? this.texts[number - this.firstText] : this.known[number]
-  }
-
-  /**
-   * The number of a call's attributes. Calls of one signature whose attributes keep changing (a counter, a step) get
-   * passing texts, told by a negative number: −1 − number.
-   */
-  attributes(signature: number, content: string): number {
-    const known = this.numbers.get(content)
-    if (known !== undefined) return known
-    const variants = this.variants.get(signature) ?? 0
-    if (variants >= VARIANTS_MAX) return -1 - this.passingText(content)
-    this.variants.set(signature, variants + 1)
-    return this.text(content)
-  }
-
-  /** A text that will hardly come again: numbered, but not remembered. */
-  private passingText(content: string): number {
-    this.texts.push(content)
-    return this.nextText++
   }
 
   leaf(form: number, source: Ref | null, value: RecordedArray | null, capture: Kept = CAPTURE_BYTES): number {
@@ -171,13 +137,25 @@ export class Packer {
     capture: Kept,
   ): number {
     this.room(16)
-    const position = this.begin(EVENT_KIND.FunctionCalled)
+    const short =
+      value === null &&
+      this.packing === 2 &&
+      attributes >= 0 &&
+      attributes < ATTRIBUTES_MAX &&
+      signature < CALL_ATTRIBUTES_UNIT
+    const position = this.begin(
+      short
+        ? CALL_UNIT * (1 + inputs) + CALL_ATTRIBUTES_UNIT * attributes + signature
+        : EVENT_KIND.FunctionCalled,
+    )
     const { words } = this
     let at = this.used
-    words[at] = signature
-    words[at + 1] = attributes
-    words[at + 2] = inputs
-    at += 3
+    if (!short) {
+      words[at] = signature
+      words[at + 1] = attributes
+      words[at + 2] = inputs
+      at += 3
+    }
     if (inputs > 0) {
       if (!(a > 0 && a < position)) this.checkRef(a)
       words[at++] = a
@@ -190,13 +168,12 @@ export class Packer {
       if (!(c > 0 && c < position)) this.checkRef(c)
       words[at++] = c
     }
-    words[at] = 1
-    this.used = at + 1
-    if (value === null) {
-      words[at + 1] = VALUE_NONE
-      words[at + 2] = 0
-      this.used = at + 3
-    } else this.value(value, capture)
+    this.used = at
+    if (!short) {
+      words[at] = 1
+      this.used = at + 1
+      this.value(value, capture)
+    }
     return position
   }
 
@@ -270,7 +247,7 @@ export class Packer {
   metric(name: string, value: number, variable: Ref | null): number {
     this.room(6)
     const position = this.begin(EVENT_KIND.MetricLogged)
-    this.words[this.used++] = this.text(name)
+    this.words[this.used++] = this.texts.numberOf(name)
     this.words[this.used++] = canonical(value)
     this.ref(variable)
     return position
@@ -284,7 +261,7 @@ export class Packer {
     for (let i = 0; i < variables.length; i++) {
       const value = values[i]!
       this.ref(variables[i]!)
-      this.words[this.used++] = this.text(arrayForm(value.dtype, value.shape))
+      this.words[this.used++] = this.texts.numberOf(arrayForm(value.dtype, value.shape))
       this.value(value, CAPTURE_BYTES)
     }
     return position
@@ -309,7 +286,7 @@ export class Packer {
     const content = plainToText(rest, type)
     this.room(4)
     const position = this.begin(EVENT_KIND[type])
-    this.words[this.used++] = this.passingText(content)
+    this.words[this.used++] = this.texts.passing(content)
     return position
   }
 
@@ -323,8 +300,7 @@ export class Packer {
       firstStep: this.firstStep,
       count: this.count,
       words: this.words.subarray(0, this.used),
-      texts: this.texts,
-      firstText: this.firstText,
+      ...this.texts.take(),
       values: this.values,
       captures: this.captures,
     }
@@ -332,18 +308,9 @@ export class Packer {
     this.count = 0
     this.firstPosition = this.position + 1
     this.firstStep = this.step
-    this.texts = []
     this.values = []
     this.captures = []
     this.valueBytes = 0
-    if (this.nextText >= TEXTS_MAX) {
-      this.numbers.clear()
-      this.variants.clear()
-      this.known = []
-      this.nextText = 0
-      this.numbering++
-    }
-    this.firstText = this.nextText
     return batch
   }
 

@@ -80,7 +80,7 @@ export class EventStream {
   ) {
     this.limits = limits
     this.packer = new Packer(after)
-    const textOf = (number: number) => this.packer.textOf(number)
+    const textOf = (number: number) => this.packer.texts.textOf(number)
     this.unpacker = isPublic ? new Unpacker(textOf) : new Unpacker(textOf, (event) => event)
     this.events$ = new Observable((subscriber) => {
       this.calmUntil = 0

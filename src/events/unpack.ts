@@ -16,8 +16,9 @@ import {
   type RecordedArray,
   type Ref,
   type TapeEvent,
+  versionOfText,
 } from './event.js'
-import { HELD, type PackedBatch, VALUE_NONE, VALUE_SCALAR } from './pack.js'
+import { CALL_ATTRIBUTES_UNIT, CALL_UNIT, HELD, type PackedBatch, VALUE_NONE, VALUE_SCALAR } from './pack.js'
 import { textToPlain } from './plain.js'
 import { ScalarValue } from './scalar-value.js'
 import { SummarizedArray } from './summarized-array.js'
@@ -66,6 +67,7 @@ export class Unpacker {
   event(words: WordReader, position: number, step: number): TapeEvent {
     const kind = words.next()
     if (kind === PACKED_BACKWARD) return this.finished(backwardStarted(words, position, step))
+    if (kind >= CALL_UNIT) return this.shortCall(kind, words, position, step)
     const type = TYPE_OF_KIND.get(kind)
     if (type === undefined)
       throw new TapeError(
@@ -92,27 +94,16 @@ export class Unpacker {
         } as TapeEvent)
       }
       case 'FunctionCalled': {
-        const [name, scope, linked, forms] = this.list(words.next(), position, 4)
-        const text = words.next()
-        const attributes = textToPlain(
-          this.text(text < 0 ? -1 - text : text, position),
-          `attributes of event ${position}`,
-        )
+        const signature = words.next()
+        const attributes = words.next()
         const inputs = Array.from({ length: words.next() }, () => words.ref())
-        const outputs = Array.from({ length: words.next() }, (_, slot): CallOutput => {
-          const [dtype, shape] = (forms as [string, number[]][])[slot]!
-          return { dtype, shape, value: words.captured(dtype, shape).value }
-        })
-        return this.finished({
-          type,
-          ...fact,
-          function: name,
-          attributes,
-          inputs,
-          outputs,
-          scope,
-          linked,
-        } as TapeEvent)
+        const count = words.next()
+        return this.call(fact, signature, attributes, inputs, (forms) =>
+          Array.from({ length: count }, (_, slot): CallOutput => {
+            const [dtype, shape] = forms[slot]!
+            return { dtype, shape, value: words.captured(dtype, shape).value }
+          }),
+        )
       }
       case 'GradientComputed': {
         const pass = words.next()
@@ -170,10 +161,53 @@ export class Unpacker {
         return this.finished({ type, ...fact, variables, values } as TapeEvent)
       }
       default: {
-        const payload = textToPlain(this.text(words.next(), position), `event ${position}`)
-        return this.finished({ type, ...fact, ...(payload as object) } as TapeEvent)
+        const payload = textToPlain(this.text(words.next(), position), `event ${position}`) as object
+        return this.finished({
+          type,
+          ...fact,
+          version: versionOfText(type, payload),
+          ...payload,
+        } as TapeEvent)
       }
     }
+  }
+
+  private shortCall(word: number, words: WordReader, position: number, step: number): TapeEvent {
+    const count = Math.floor(word / CALL_UNIT) - 1
+    const rest = word % CALL_UNIT
+    const attributes = Math.floor(rest / CALL_ATTRIBUTES_UNIT)
+    const inputs = Array.from({ length: count }, () => words.ref())
+    const fact = { version: EVENT_VERSION, position, step }
+    return this.call(fact, rest % CALL_ATTRIBUTES_UNIT, attributes, inputs, (forms) =>
+      forms.map(([dtype, shape]) => ({ dtype, shape, value: null })),
+    )
+  }
+
+  private call(
+    fact: { version: number; position: number; step: number },
+    signature: number,
+    text: number,
+    inputs: readonly (Ref | null)[],
+    outputsOf: (forms: readonly [string, number[]][]) => CallOutput[],
+  ): TapeEvent {
+    const { position } = fact
+    const [name, scope, linked, forms] = this.list(signature, position, 4)
+    const attributes = textToPlain(
+      this.text(text < 0 ? -1 - text : text, position),
+      `attributes of event ${position}`,
+    )
+    const outputs = outputsOf(forms)
+    const type = 'FunctionCalled'
+    return this.finished({
+      type,
+      ...fact,
+      function: name,
+      attributes,
+      inputs,
+      outputs,
+      scope,
+      linked,
+    } as TapeEvent)
   }
 
   private text(number: number, position: number): string {

@@ -1,6 +1,13 @@
 /** Checks events on both sides of the disk and freezes them: what leaves here is well formed and cannot be changed. */
 import { TapeError } from '../errors.js'
-import { BACKWARD_VERSION, EVENT_KIND, EVENT_VERSION, REF_SLOT_UNIT, type TapeEvent } from './event.js'
+import {
+  BACKWARD_VERSION,
+  EVENT_KIND,
+  EVENT_VERSION,
+  REF_SLOT_UNIT,
+  RUN_VERSION,
+  type TapeEvent,
+} from './event.js'
 
 type Check = (value: unknown, position: number) => boolean
 
@@ -76,6 +83,7 @@ const FIELDS: {
     pid: isCount,
     startedAt: isText,
     parent: orNull(isRecord),
+    packing: (value) => value === undefined || value === 1 || value === 2,
   },
   StepStarted: { elapsedMs: isNumber },
   LeafCreated: {
@@ -148,13 +156,19 @@ export function frozenEvent<E extends TapeEvent>(event: E): E {
   return freeze(checkedEvent(event))
 }
 
+/** Of types that have more than the first. */
+const LATER_VERSIONS: { readonly [T in TapeEvent['type']]?: number } = {
+  RunStarted: RUN_VERSION,
+  BackwardStarted: BACKWARD_VERSION,
+}
+
 /** The event, checked, for who keeps it to himself. Throws as `frozenEvent`. */
 export function checkedEvent<E extends TapeEvent>(event: E): E {
   const { type, version, position, step } = event
   const fields = Object.hasOwn(EVENT_KIND, type) ? (FIELDS[type] as Record<string, Check>) : undefined
   if (fields === undefined)
     throw new TapeError('TAPE_CORRUPT', `event ${position} has the unknown type ${JSON.stringify(type)}`)
-  if (version !== EVENT_VERSION && !(type === 'BackwardStarted' && version === BACKWARD_VERSION)) {
+  if (version !== EVENT_VERSION && version !== LATER_VERSIONS[type]) {
     throw new TapeError(
       'TAPE_TOO_NEW',
       `event ${position} is ${type} version ${version}; this gradtape reads version ${EVENT_VERSION}: install a newer one`,

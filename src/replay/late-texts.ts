@@ -48,7 +48,7 @@ const SHAPES_MAX = 1024
 export class LateTexts {
   /** Of the call asked for last. */
   signature = 0
-  /** Negative for attributes that keep changing; see `Packer.attributes`. */
+  /** Negative for attributes that keep changing; see `TextNumbering.numberOfAttributes`. */
   attributes = 0
   private readonly packer: Packer
   private numbering: number
@@ -59,12 +59,12 @@ export class LateTexts {
 
   constructor(packer: Packer) {
     this.packer = packer
-    this.numbering = packer.numbering
+    this.numbering = packer.texts.renumberings
   }
 
   /** Sets `signature` and `attributes` to those of the call. */
   call(func: Func, links: CallLinks, linked: boolean, scope: string): void {
-    if (this.packer.numbering !== this.numbering) this.forget()
+    if (this.packer.texts.renumberings !== this.numbering) this.forget()
     const expected = this.last === null ? null : this.last.next
     const late =
       expected !== null && expected.class === func.constructor && isLike(expected, links, linked, scope)
@@ -86,7 +86,7 @@ export class LateTexts {
         return known.text
       }
     }
-    const text = this.packer.attributes(late.text, plainToText(attributes, 'attributes'))
+    const text = this.packer.texts.numberOfAttributes(late.text, plainToText(attributes, 'attributes'))
     if (text < 0) return text
     if (late.attributes.length >= ATTRIBUTES_MAX) late.attributes.length = 0
     late.lately = { attributes, text }
@@ -96,18 +96,18 @@ export class LateTexts {
 
   /** Dtype and shape of an array. */
   form({ dtype, shape }: NDArray): number {
-    if (this.packer.numbering !== this.numbering) this.forget()
+    if (this.packer.texts.renumberings !== this.numbering) this.forget()
     const late = listAt(this.forms, shape)
     for (const form of late) if (form.dtype === dtype) return form.text
-    const text = this.packer.text(arrayForm(dtype, shape))
+    const text = this.packer.texts.numberOf(arrayForm(dtype, shape))
     late.push({ dtype, text })
     return text
   }
 
   /** What a leaf is besides its value. */
   leaf({ role, requiresGrad, name }: Variable, { dtype, shape }: NDArray): number {
-    if (this.packer.numbering !== this.numbering) this.forget()
-    const text = () => this.packer.text(leafForm({ role, requiresGrad, name, dtype, shape }))
+    if (this.packer.texts.renumberings !== this.numbering) this.forget()
+    const text = () => this.packer.texts.numberOf(leafForm({ role, requiresGrad, name, dtype, shape }))
     if (name !== null) return text()
     const late = listAt(this.leaves, shape)
     for (const leaf of late)
@@ -128,7 +128,7 @@ export class LateTexts {
       const { dtype, shape } = links.outputAt(slot).data
       return { dtype, shape }
     })
-    const text = this.packer.text(callSignature(func.name, scope, linked, outputs))
+    const text = this.packer.texts.numberOf(callSignature(func.name, scope, linked, outputs))
     const call = {
       class: func.constructor,
       outputs,
@@ -145,7 +145,7 @@ export class LateTexts {
   }
 
   private forget(): void {
-    this.numbering = this.packer.numbering
+    this.numbering = this.packer.texts.renumberings
     this.calls.clear()
     this.last = null
     this.forms.clear()

@@ -5,7 +5,13 @@
 
 import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_INLINE } from '../events/capture.js'
 import { EVENT_KIND, PACKED_BACKWARD, REF_SLOT_UNIT, type Ref } from '../events/event.js'
-import { type PackedBatch, VALUE_NONE, VALUE_SCALAR } from '../events/pack.js'
+import {
+  CALL_ATTRIBUTES_UNIT,
+  CALL_UNIT,
+  type PackedBatch,
+  VALUE_NONE,
+  VALUE_SCALAR,
+} from '../events/pack.js'
 import { plainToText } from '../events/plain.js'
 import type { RowBuffer } from './row-buffer.js'
 import { SlotBuffer } from './slots.js'
@@ -124,6 +130,10 @@ export class BlockCutter {
 
   private event(kind: number, position: number): void {
     this.own = position
+    if (kind >= CALL_UNIT) {
+      this.shortCall(kind)
+      return
+    }
     switch (kind) {
       case EVENT_KIND.FunctionCalled:
         this.call()
@@ -213,6 +223,25 @@ export class BlockCutter {
       slots++
     }
     key[to + 3] = slots
+  }
+
+  /** A call in one word and its inputs: of one output, of which nothing is kept. */
+  private shortCall(word: number): void {
+    const { words, at } = this
+    const inputs = Math.floor(word / CALL_UNIT) - 1
+    const rest = word - CALL_UNIT * (inputs + 1)
+    const attributes = Math.floor(rest / CALL_ATTRIBUTES_UNIT)
+    this.room(5 + inputs)
+    const { key } = this
+    const to = this.keyLength
+    key[to] = EVENT_KIND.FunctionCalled
+    key[to + 1] = this.texts.signatureId(rest - CALL_ATTRIBUTES_UNIT * attributes)
+    key[to + 2] = this.texts.textId(attributes)
+    key[to + 3] = 0
+    key[to + 4] = inputs
+    for (let i = 0; i < inputs; i++) key[to + 5 + i] = this.encoded(words[at + i]!)
+    this.keyLength = to + 5 + inputs
+    this.at = at + inputs
   }
 
   private row(kind: number, id: number): void {

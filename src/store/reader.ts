@@ -10,6 +10,7 @@ import {
   type RecordedArray,
   type Ref,
   type TapeEvent,
+  versionOfText,
 } from '../events/event.js'
 import { textToPlain } from '../events/plain.js'
 import { ScalarValue } from '../events/scalar-value.js'
@@ -209,6 +210,7 @@ export class Reader {
         const payload = textToPlain(String(row[4]), `event ${position}`) as {
           variable?: unknown
           variables?: readonly unknown[]
+          packing?: unknown
         }
         if ((payload.variable ?? null) !== row[3] && type !== 'BackwardStarted')
           throw new TapeError(
@@ -217,7 +219,7 @@ export class Reader {
           )
         const values =
           type === 'CheckpointTaken' ? { values: this.checkpointValues(row[0] as number, payload) } : {}
-        return { type, ...fact, ...payload, ...values } as TapeEvent
+        return { type, ...fact, version: versionOfText(type, payload), ...payload, ...values } as TapeEvent
       }
     }
   }

@@ -8,6 +8,7 @@ import { seedRandom } from '../array/random.js'
 import { TapeError } from '../errors.js'
 import { type Capture, CapturePolicy, checkCapture } from '../events/capture.js'
 import { type Plain, REF_SLOT_UNIT, type RunStarted, type TapeEvent } from '../events/event.js'
+import { PACKING } from '../events/pack.js'
 import { type BatchLimits, EventStream, STRICT_LIMITS } from '../events/stream.js'
 import { mode, withScope } from '../graph/mode.js'
 import { Variable } from '../graph/variable.js'
@@ -278,6 +279,7 @@ function started(name: string, options: RunOptions): Omit<RunStarted, 'version' 
     pid: process.pid,
     startedAt: new Date().toISOString(),
     parent: null,
+    packing: PACKING,
   }
 }
 

@@ -113,6 +113,7 @@ export function payload(type: EventType, position: number): fc.Arbitrary<Payload
   const withForm = <T extends object>(rest: (of: { dtype: string; shape: number[] }) => fc.Arbitrary<T>) =>
     form.chain((of) => rest(of).map((fields) => ({ ...fields, ...of })))
   const arbitraries: { readonly [T in EventType]: fc.Arbitrary<unknown> } = {
+    // Those of packing 2 begin other runs: in the middle of this one they would change how it is packed.
     RunStarted: fc.record({
       name: text,
       seed: fc.maxSafeInteger(),

@@ -3,11 +3,44 @@ import { describe, expect, test } from 'vitest'
 import { appendEvent, payloadOf } from '../../src/events/append.js'
 import type { Payload, TapeEvent } from '../../src/events/event.js'
 import { type PackedBatch, Packer } from '../../src/events/pack.js'
+import { ScalarValue } from '../../src/events/scalar-value.js'
 import { BatchUnpacker } from '../../src/events/unpack.js'
 import { EVENT_TYPES, payload, payloads } from './arbitrary-event.js'
 import { plainEvent } from './plain-event.js'
 
 const FIRST: Payload = { type: 'NoteAdded', text: 'the first' }
+
+/** The first event of a run of packing 2. */
+const STARTED: Payload = {
+  type: 'RunStarted',
+  name: 'run',
+  seed: 0,
+  config: {},
+  capture: 'replayable',
+  kernel: 'k',
+  engine: '1',
+  node: '20',
+  v8: '11',
+  platform: 'linux-x64',
+  host: 'h',
+  pid: 1,
+  startedAt: '2026-11-23T00:00:00.000Z',
+  parent: null,
+  packing: 2,
+}
+
+function call(inputs: readonly number[], value: number | null): Payload {
+  const scalar = { dtype: 'float64', shape: [] }
+  return {
+    type: 'FunctionCalled',
+    function: 'f',
+    attributes: { k: 1 },
+    inputs,
+    outputs: [{ ...scalar, value: value === null ? null : new ScalarValue(value, 'float64', []) }],
+    scope: '',
+    linked: true,
+  }
+}
 
 /** Batches of `size` events. */
 function pack(list: readonly Payload[], size: number): PackedBatch[] {
@@ -46,19 +79,39 @@ describe('packing and unpacking', () => {
     )
   })
 
-  test('is the identity for any sequence, however it is cut into batches', () => {
-    fc.assert(
-      fc.property(payloads, fc.integer({ min: 1, max: 5 }), (drawn, size) => {
-        const list = [FIRST, ...drawn]
-        const events = unpack(pack(list, size))
-        expect(events.map((event) => plainEvent(payloadOf(event)))).toStrictEqual(list.map(plainEvent))
-        expect(events.map((event) => event.position)).toEqual(list.map((_, i) => i + 1))
-        let step = 0
-        for (const event of events) expect(event.step).toBe(event.type === 'StepStarted' ? ++step : step)
-      }),
-      { numRuns: 200 },
-    )
+  test('a run says how its calls are packed: in packing 2 one that keeps nothing is a word and its inputs', () => {
+    const inputs = [[], [1], [1, 2], [2, 1, 2], [1, 2, 1, 2]]
+    const lengths = (first: Payload) =>
+      pack([first, FIRST, ...inputs.map((refs) => call(refs, null)), call([1], 7)], 1)
+        .slice(2)
+        .map(({ words }) => words.length)
+    expect(lengths({ ...STARTED, packing: 1 })).toEqual([7, 8, 9, 10, 11, 8])
+    expect(lengths(STARTED)).toEqual([1, 2, 3, 4, 11, 8])
+    const list = [STARTED, FIRST, ...inputs.map((refs) => call(refs, null)), call([1], 7)]
+    const events = unpack(pack(list, 3))
+    expect(events.map((event) => plainEvent(payloadOf(event)))).toStrictEqual(list.map(plainEvent))
+    expect(events.map(({ version }) => version)).toEqual([2, ...list.slice(1).map(() => 1)])
   })
+
+  test.each([1, 2] as const)(
+    'is the identity for any sequence in packing %i, however it is cut into batches',
+    (packing) => {
+      fc.assert(
+        fc.property(payloads, fc.integer({ min: 1, max: 5 }), (drawn, size) => {
+          const list = [
+            { ...STARTED, packing },
+            ...drawn.map((each) => (each.type === 'RunStarted' ? FIRST : each)),
+          ] as Payload[]
+          const events = unpack(pack(list, size))
+          expect(events.map((event) => plainEvent(payloadOf(event)))).toStrictEqual(list.map(plainEvent))
+          expect(events.map((event) => event.position)).toEqual(list.map((_, i) => i + 1))
+          let step = 0
+          for (const event of events) expect(event.step).toBe(event.type === 'StepStarted' ? ++step : step)
+        }),
+        { numRuns: 200 },
+      )
+    },
+  )
 
   test('the same events in the same batches are the same bytes', () => {
     fc.assert(

@@ -21,7 +21,9 @@ export interface Batch {
 
 interface Stream {
   readonly batches$: { subscribe(take: (batch: Batch) => void): unknown }
-  append(payload: { type: 'StepStarted'; elapsedMs: number }): number
+  append(
+    payload: { type: 'StepStarted'; elapsedMs: number } | { type: 'RunStarted'; packing: number },
+  ): number
   flush(): void
 }
 
@@ -39,10 +41,13 @@ export async function packed(
   const { CapturePolicy } = await load<{ CapturePolicy: new (capture: string) => unknown }>(
     './events/capture.js',
   )
+  const { PACKING } = await load<{ PACKING: number }>('./events/pack.js')
   const mode = await recorderSwitch()
   const stream = new EventStream({ ...BATCH_LIMITS, ageMaxMs: 1e9 })
   const batches: Batch[] = []
   stream.batches$.subscribe((batch) => batches.push({ ...batch, words: batch.words.slice() }))
+  // A run's first event says how its calls are packed.
+  stream.append({ type: 'RunStarted', packing: PACKING })
   let steps = 0
   mode.recorder = new StreamRecorder(stream, new CapturePolicy('replayable'))
   try {

@@ -14,11 +14,11 @@ import { sample, say } from './sample.js'
 import type { Subject } from './subjects.js'
 
 /** Until so many events are recorded, for so long at least and at most: the writing thread has started, and V8 compiled. */
-const WARM_EVENTS = 6 * 32_768
+const WARM_EVENTS = 24 * 8_192
 const WARM_MIN_MS = 800
 const WARM_MAX_MS = 1_600
-/** Three batches are in flight at most; one has so many events, or is sent after a while. */
-const LEAD_EVENTS = 3 * 32_768
+/** Eight batches are in flight at most; one has 8,192 events, or is sent after a while. */
+const LEAD_EVENTS = 12 * 8_192
 const LEAD_MAX_MS = 500
 
 export interface RatioOptions {
