@@ -9,39 +9,118 @@ import { pow } from '../array/math/pow.js'
 import { sigmoid } from '../array/math/sigmoid.js'
 import { tanh } from '../array/math/tanh.js'
 import { cos, sin } from '../array/math/trigonometry.js'
+import type { NumberRule } from '../graph/number-rule.js'
 import { setNumberRule } from '../graph/registry.js'
 import { Relu, Sigmoid } from './activations.js'
 import { Abs, Add, Div, Mul, Neg, Sqrt, Square, Sub } from './arithmetic.js'
 import { Cos, Exp, Expm1, Log, Log1p, Pow, Sin, Tanh } from './exponential.js'
 
-setNumberRule(Add, { forward: (a, b) => a + b, backward: (_, gy) => gy })
-setNumberRule(Sub, { forward: (a, b) => a - b, backward: (slot, gy) => (slot === 0 ? gy : -gy) })
-setNumberRule(Mul, { forward: (a, b) => a * b, backward: (slot, gy, a, b) => gy * (slot === 0 ? b : a) })
-setNumberRule(Div, {
-  forward: (a, b) => a / b,
-  backward: (slot, gy, _, b, y) => (slot === 0 ? gy / b : -((gy / b) * y)),
+type Backward1 = (gy: number, x: number, y: number) => number
+type Backward2 = (slot: number, gy: number, a: number, b: number, y: number) => number
+
+const of1 = (forward: (x: number) => number, backward: Backward1): NumberRule => ({
+  operands: 1,
+  forward,
+  backward: (_slot, gy, x, _b, y) => backward(gy, x, y),
 })
-setNumberRule(Neg, { forward: (x) => -x, backward: (_, gy) => -gy })
-setNumberRule(Square, { forward: (x) => x * x, backward: (_, gy, x) => gy * (x * 2) })
-setNumberRule(Sqrt, { forward: Math.sqrt, backward: (_, gy, _x, _b, y) => gy / (y * 2) })
-setNumberRule(Abs, {
-  forward: Math.abs,
-  backward: (_, gy, x) => gy * (x > 0 ? 1 : x < 0 ? -1 : x === 0 ? 0 : x),
+const of2 = (forward: (a: number, b: number) => number, backward: Backward2): NumberRule => ({
+  operands: 2,
+  forward,
+  backward,
 })
-setNumberRule(Exp, { forward: exp, backward: (_, gy, _x, _b, y) => gy * y })
-setNumberRule(Expm1, { forward: expm1, backward: (_, gy, _x, _b, y) => gy * (y + 1) })
-setNumberRule(Log, { forward: log, backward: (_, gy, x) => gy / x })
-setNumberRule(Log1p, { forward: log1p, backward: (_, gy, x) => gy / (x + 1) })
-setNumberRule(Sin, { forward: sin, backward: (_, gy, x) => gy * cos(x) })
-setNumberRule(Cos, { forward: cos, backward: (_, gy, x) => -(gy * sin(x)) })
-setNumberRule(Tanh, { forward: tanh, backward: (_, gy, _x, _b, y) => gy * (1 - y * y) })
-setNumberRule(Sigmoid, { forward: sigmoid, backward: (_, gy, _x, _b, y) => gy * y * (1 - y) })
-setNumberRule(Relu, { forward: (x) => Math.max(x, 0), backward: (_, gy, x) => (x <= 0 ? 0 : gy) })
-setNumberRule(Pow, ({ exponent }) =>
-  typeof exponent !== 'number'
-    ? null
-    : {
-        forward: (x) => pow(x, exponent),
-        backward: (_, gy, x) => (exponent === 0 ? 0 : gy * (pow(x, exponent - 1) * exponent)),
-      },
+const pow1 = (e: number) =>
+  of1(
+    (x) => pow(x, e),
+    (gy, x) => (e === 0 ? 0 : gy * (pow(x, e - 1) * e)),
+  )
+
+setNumberRule(
+  Add,
+  of2(
+    (a, b) => a + b,
+    (_, gy) => gy,
+  ),
 )
+setNumberRule(
+  Sub,
+  of2(
+    (a, b) => a - b,
+    (slot, gy) => (slot === 0 ? gy : -gy),
+  ),
+)
+setNumberRule(
+  Mul,
+  of2(
+    (a, b) => a * b,
+    (slot, gy, a, b) => gy * (slot === 0 ? b : a),
+  ),
+)
+setNumberRule(
+  Div,
+  of2(
+    (a, b) => a / b,
+    (slot, gy, _, b, y) => (slot === 0 ? gy / b : -((gy / b) * y)),
+  ),
+)
+setNumberRule(
+  Neg,
+  of1(
+    (x) => -x,
+    (gy) => -gy,
+  ),
+)
+setNumberRule(
+  Square,
+  of1(
+    (x) => x * x,
+    (gy, x) => gy * (x * 2),
+  ),
+)
+setNumberRule(
+  Sqrt,
+  of1(Math.sqrt, (gy, _, y) => gy / (y * 2)),
+)
+setNumberRule(
+  Abs,
+  of1(Math.abs, (gy, x) => gy * (x > 0 ? 1 : x < 0 ? -1 : x === 0 ? 0 : x)),
+)
+setNumberRule(
+  Exp,
+  of1(exp, (gy, _, y) => gy * y),
+)
+setNumberRule(
+  Expm1,
+  of1(expm1, (gy, _, y) => gy * (y + 1)),
+)
+setNumberRule(
+  Log,
+  of1(log, (gy, x) => gy / x),
+)
+setNumberRule(
+  Log1p,
+  of1(log1p, (gy, x) => gy / (x + 1)),
+)
+setNumberRule(
+  Sin,
+  of1(sin, (gy, x) => gy * cos(x)),
+)
+setNumberRule(
+  Cos,
+  of1(cos, (gy, x) => -(gy * sin(x))),
+)
+setNumberRule(
+  Tanh,
+  of1(tanh, (gy, _, y) => gy * (1 - y * y)),
+)
+setNumberRule(
+  Sigmoid,
+  of1(sigmoid, (gy, _, y) => gy * y * (1 - y)),
+)
+setNumberRule(
+  Relu,
+  of1(
+    (x) => Math.max(x, 0),
+    (gy, x) => (x <= 0 ? 0 : gy),
+  ),
+)
+setNumberRule(Pow, ({ exponent }) => (typeof exponent === 'number' ? pow1(exponent) : null))

@@ -78,6 +78,12 @@ export class CallLinks {
   inputAt(slot: number): Variable {
     const variable = this.linkedInput(slot)
     const array = slot === 0 ? this.array0 : slot === 1 ? this.array1 : this.furtherArray(slot)
+    return this.withValue(variable, array)
+  }
+
+  private withValue(variable: Variable, noted: NDArray | null): Variable {
+    // A call of the past notes no arrays; its home knows whether a value was assigned since.
+    const array = noted ?? this.home?.formerValue?.(variable) ?? null
     return array === null || array === variable.loadedData ? variable : formerVersion(variable, array)
   }
 
@@ -93,8 +99,7 @@ export class CallLinks {
   /** The output in `slot`, with the value it had at the call. */
   outputWithValue(slot: number): Variable {
     const variable = this.outputAt(slot)
-    const array = slot === 0 ? this.made0 : this.more!.made[slot - 1]!
-    return array === null || array === variable.loadedData ? variable : formerVersion(variable, array)
+    return this.withValue(variable, slot === 0 ? this.made0 : this.more!.made[slot - 1]!)
   }
 
   /** Inputs with the values they have now. */

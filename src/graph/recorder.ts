@@ -13,8 +13,10 @@ import type { Variable } from './variable.js'
  */
 export interface Home {
   loadValue?(variable: Variable): NDArray
-  /** The user gave a variable of a past run another value. */
-  reassigned?(variable: Variable): void
+  /** The user gives a variable of a past run another value than `array`. */
+  beforeAssignment?(variable: Variable, array: NDArray): void
+  /** The value that a variable of a past run had, where the user gave it another since; else null. */
+  formerValue?(variable: Variable): NDArray | null
   /** The call that made a variable of a past run, now that somebody asks; null for none. */
   link?(variable: Variable): CallLinks | null
   /**

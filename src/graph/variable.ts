@@ -173,8 +173,8 @@ export class Variable {
       )
     }
     if (this.role === 'constant' && this.array !== null) numbers.forget(this, this.array)
+    if (this.home?.beforeAssignment !== undefined) this.home.beforeAssignment(this, current)
     this.array = next
-    if (this.home?.reassigned !== undefined) this.home.reassigned(this)
     if (mode.recorder !== null) mode.recorder.valueAssigned(this)
   }
 

@@ -102,7 +102,8 @@ export class PastGradients implements PendingGradients {
     const { rule } = this.calls.kindAt(page, at)
     const inputsAt = page.inputsAt[at]!
     const count = page.inputCounts[at]!
-    if (rule === null || count > 2 || !this.asNumbers || this.pass.held(position) !== undefined) return false
+    if (rule === null || count !== rule.operands || !this.asNumbers) return false
+    if (this.pass.held(position) !== undefined) return false
     const known = values.pageOf(position)
     const first = values.numberRead(page.inputs[inputsAt]!, page, known)
     const second = count === 1 ? first : values.numberRead(page.inputs[inputsAt + 1]!, page, known)

@@ -17,6 +17,7 @@ import {
   placeOnPage,
   positionOf,
 } from '../store/graph-pages.js'
+import type { VersionLookup } from '../store/version-lookup.js'
 import { visitAncestors } from './ancestors.js'
 import { type CallKind, type CallOutputForm, isScalar, type PastCalls, slotOf } from './past-calls.js'
 import { toNDArray } from './recorded-array.js'
@@ -34,11 +35,7 @@ export class ValuePage {
   readonly arrays: NDArray[] = []
 }
 
-/** Where what calls read under a ref is always what was made there. */
-export interface OneVersion {
-  readonly everywhere: boolean
-  has(ref: Ref): boolean
-}
+type Versions = Pick<VersionLookup, 'none' | 'isVersioned'>
 
 export class PastValues {
   private readonly calls: PastCalls
@@ -50,22 +47,23 @@ export class PastValues {
   private readonly others = new Map<Ref, NDArray>()
   /** Throws KERNEL_MISMATCH where this process would not compute what the run did. */
   private readonly checkKernel: () => void
-  private readonly oneVersion: OneVersion
+  private readonly versions: Versions
   private fits: boolean | null = null
-  private oneVersionEverywhere: boolean | null = null
+  /** Whether what calls read under a ref is everywhere what was made there. */
+  private noVersions: boolean | null = null
 
   constructor(
     calls: PastCalls,
     read: (ref: Ref, at: number) => NDArray,
     inHindsight: (ref: Ref) => NDArray,
     checkKernel: () => void,
-    oneVersion: OneVersion,
+    versions: Versions,
   ) {
     this.calls = calls
     this.read = read
     this.inHindsight = inHindsight
     this.checkKernel = checkKernel
-    this.oneVersion = oneVersion
+    this.versions = versions
     calls.onResolved = (page, at, kind) => {
       if (kind.rule !== null && page.outputsTaken(at) === 0) this.computeInPassing(page, at, kind.rule)
     }
@@ -122,14 +120,9 @@ export class PastValues {
     return made
   }
 
-  /** What calls read under a ref may not be what was made there any more. */
-  versionsChanged(): void {
-    this.oneVersionEverywhere = null
-  }
-
   private hasOneVersion(ref: Ref): boolean {
-    this.oneVersionEverywhere ??= this.oneVersion.everywhere
-    return this.oneVersionEverywhere || this.oneVersion.has(ref)
+    this.noVersions ??= this.versions.none
+    return this.noVersions || !this.versions.isVersioned(ref)
   }
 
   /** Takes a number from the tape, or computes it, if it is one. */
@@ -171,7 +164,7 @@ export class PastValues {
   private computeInPassing(page: GraphPage, at: number, rule: NumberRule): void {
     const values = this.pageOf(page.first)
     const count = page.inputCounts[at]!
-    if (values.states[at] !== UNKNOWN || count > 2 || !this.kernelFits()) return
+    if (values.states[at] !== UNKNOWN || count !== rule.operands || !this.kernelFits()) return
     const inputsAt = page.inputsAt[at]!
     const a = this.atHand(page.inputs[inputsAt]!, page, values)
     const b = count === 1 ? 0 : this.atHand(page.inputs[inputsAt + 1]!, page, values)

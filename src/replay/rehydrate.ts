@@ -48,8 +48,8 @@ export class PastGraph implements Home {
   private readonly versions = new Map<Ref, Map<number, Variable>>()
   /** Where the value of a variable is that no call made. */
   private readonly unloaded = new WeakMap<Variable, () => NDArray>()
-  /** What the user gave another value. */
-  private readonly assigned = new Set<Ref>()
+  /** What variables held that the user gave another value: calls of the past read what they read. */
+  private readonly formerValues = new WeakMap<Variable, NDArray>()
   /** Where the recorded gradient of a variable is looked up, until somebody clears it. */
   private readonly gradients = new WeakMap<Variable, () => Ref | null>()
 
@@ -61,14 +61,6 @@ export class PastGraph implements Home {
     this.hindsight = new Hindsight(recording)
     this.orderOffset = recording.lastPosition < ORDER_OFFSET ? ORDER_OFFSET : WIDE_ORDER_OFFSET
     this.calls = new PastCalls(recording)
-    const { versions } = this.lookup
-    const { assigned } = this
-    const oneVersion = {
-      get everywhere() {
-        return versions.none && assigned.size === 0
-      },
-      has: (ref: Ref) => !versions.isVersioned(ref) && !assigned.has(ref),
-    }
     let kernelChecked = false
     this.values = new PastValues(
       this.calls,
@@ -78,7 +70,7 @@ export class PastGraph implements Home {
         if (!kernelChecked) checkKernel(this.reader.event(this.runId, 1) as RunStarted)
         kernelChecked = true
       },
-      oneVersion,
+      this.lookup.versions,
     )
   }
 
@@ -113,9 +105,12 @@ export class PastGraph implements Home {
     return load !== undefined ? load() : this.values.at(variable.ref)
   }
 
-  reassigned(variable: Variable): void {
-    this.assigned.add(variable.ref)
-    this.values.versionsChanged()
+  beforeAssignment(variable: Variable, array: NDArray): void {
+    if (!this.formerValues.has(variable)) this.formerValues.set(variable, array)
+  }
+
+  formerValue(variable: Variable): NDArray | null {
+    return this.formerValues.get(variable) ?? null
   }
 
   link(variable: Variable): CallLinks | null {
@@ -189,10 +184,8 @@ export class PastGraph implements Home {
   }
 
   private arrayRead(ref: Ref, at: number): NDArray {
-    const version = this.versionRead(ref, at)
-    if (version !== null) return version.data
-    const held = this.originals.get(ref)
-    if (held !== undefined) return held.loadedData ?? this.loadValue(held)
+    const variable = this.versionRead(ref, at) ?? this.originals.get(ref)
+    if (variable !== undefined) return this.formerValue(variable) ?? variable.data
     const position = positionOf(ref)
     const page = this.calls.pageOf(position)
     return page.kinds[position - page.first] === NODE.call ? this.values.at(ref) : this.original(ref).data

@@ -15,7 +15,7 @@ export class TemplateColumns {
   /** The first slot, and how many it takes. */
   readonly slots: Int32Array
   readonly taken: Int32Array
-  /** Where the references begin: inputs of a call, source of a leaf that has one. */
+  /** Where what a call reads begins in `inputs`, and how much that is. */
   readonly inputsAt: Int32Array
   readonly inputCounts: Int32Array
   inputs = new Float64Array(16)
@@ -55,12 +55,12 @@ export class TemplateColumns {
     return count
   }
 
-  /** offset, slot, taken, form, source or 0 */
+  /** offset, slot, taken, form, and where the array came from, which is asked rarely: then it is read from the event. */
   addLeaf(leaf: readonly number[]): void {
     this.place(leaf, NODE.leaf)
-    // Where a leaf took its array from is asked rarely, and read from its event then.
   }
 
+  /** offset, and what is not of the graph */
   addGradient(gradient: readonly number[]): void {
     const at = gradient[0]!
     if (this.kinds[at] !== NODE.none) this.malformed = true

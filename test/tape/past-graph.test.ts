@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import '../../src/index.js'
-import { type NDArray, scalar } from '../../src/array/ndarray.js'
+import { type NDArray, ndarray, scalar } from '../../src/array/ndarray.js'
 import { add, mul, square } from '../../src/functions/arithmetic.js'
 import { exp, tanh } from '../../src/functions/exponential.js'
 import { split } from '../../src/functions/joining.js'
@@ -127,6 +127,19 @@ describe('the graph of a past run, as the live one', () => {
       look('y').backward()
       return [numbers(other.grad), numbers(look('x').grad)]
     }))
+
+  test.each([
+    ['before', false],
+    ['after', true],
+  ])('reads what it read, whatever is assigned %s the creators were looked at', (_, looked) =>
+    expectAlike((look) => {
+      if (looked) expect(look('y').creator!.inputs[0]!.creator!.inputs.length).toBe(1)
+      look('x').data = ndarray([9, 9, 9, 9])
+      look('s').data = scalar(100, 'float64')
+      look('z').backward()
+      return [numbers(look('x').grad), numbers(look('w').grad), numbers(look('x')), numbers(look('y'))]
+    }),
+  )
 
   test('can be walked by hand, over creators', () =>
     expectAlike((look) => {

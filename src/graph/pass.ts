@@ -1,0 +1,323 @@
+/**
+ * One pass: a walk over calls in descending order, the same for a live graph and for one read from a file.
+ *
+ * Order of execution is already a topological order, so the walk takes the latest call that has a gradient, asks it for
+ * the gradients of its inputs, and goes on with the next latest: a heap, no recursion, no sort. It follows that the
+ * gradients of a variable that is used more than once are added in descending order of the calls that used it
+ * (within one call: in ascending order of slots), which fixes every bit of the sum.
+ */
+import { add } from '../array/elementwise.js'
+import { zerosLike } from '../array/ndarray.js'
+import { formatShape, sameShape } from '../array/shape.js'
+import { TapeError } from '../errors.js'
+import { CallHeap } from './call-heap.js'
+import type { CallLinks } from './call-links.js'
+import type { Func } from './func.js'
+import { LeafGradients } from './leaf-gradients.js'
+import { mode } from './mode.js'
+import type { Home, PassRequest, PendingGradients, Recorder } from './recorder.js'
+import { createFunc } from './registry.js'
+import { gradientLike, Variable } from './variable.js'
+
+let passCount = 0
+
+/** What an outer pass had noted at a call. */
+interface Borrowed {
+  readonly call: CallLinks
+  readonly pass: number
+  readonly pending: Variable | null
+  readonly rest: (Variable | null)[] | null
+}
+
+/** A pass that is over, for the next one to use; a pass inside a pass makes its own. */
+let idle: Pass | null = null
+
+/** Walks; gives the gradients of the targets, where there are targets. */
+export function runPass(request: PassRequest): Map<Variable, Variable> | null {
+  const pass = idle ?? new Pass()
+  idle = null
+  try {
+    return pass.run(request)
+  } finally {
+    pass.forget()
+    idle = pass
+  }
+}
+
+class Pass {
+  private id = 0
+  private readonly heap = new CallHeap()
+  private readonly atLeaves = new LeafGradients()
+  private request: PassRequest | null = null
+  private createGraph = false
+  private retainGrad = false
+  private targets: Set<Variable> | null = null
+  private found: Map<Variable, Variable> | null = null
+  /** Calls that an outer pass is collecting for: given back to it at the end. */
+  private borrowed: Borrowed[] | null = null
+  /** What arrived at calls of past runs. */
+  private past: Map<Home, PendingGradients> | null = null
+  private recorder: Recorder | null = null
+  private recordedPass = 0
+
+  run(request: PassRequest): Map<Variable, Variable> | null {
+    const { targets } = request
+    const { recorder, linking } = mode
+    this.id = ++passCount
+    this.request = request
+    this.createGraph = request.createGraph
+    this.retainGrad = request.retainGrad
+    this.targets = targets === null ? null : new Set(targets)
+    this.found = targets === null ? null : new Map()
+    this.recorder = recorder
+    if (recorder !== null) this.recordedPass = recorder.backwardStarted(request)
+    if (this.recordedPass === 0) this.recorder = null
+    // Without createGraph the arithmetic of a pass is not on the tape, which can recompute it.
+    if (!this.createGraph) mode.recorder = null
+    mode.linking = this.createGraph
+    try {
+      try {
+        this.walk(request)
+      } finally {
+        mode.recorder = recorder
+        mode.linking = linking
+      }
+    } catch (error) {
+      this.recorder?.backwardAborted(this.recordedPass)
+      throw error
+    } finally {
+      this.giveBack()
+    }
+    if (recorder !== null && this.recordedPass === 0 && this.targets === null)
+      for (const leaf of this.atLeaves.leaves) recorder.gradientHeld(leaf)
+    return this.found
+  }
+
+  /** Leaves nothing for the next pass, nor anything alive. */
+  forget(): void {
+    this.atLeaves.clear()
+    this.request = null
+    this.targets = null
+    this.found = null
+    this.borrowed = null
+    this.past = null
+    this.recorder = null
+    this.recordedPass = 0
+  }
+
+  private walk({ roots, seeds }: PassRequest): void {
+    for (let i = 0; i < roots.length; i++) this.arrive(roots[i]!, seeds[i]!)
+    for (let call = this.latest(); call !== null; call = this.latest()) {
+      const { func } = call
+      if (call.more === null ? call.output0 !== null : call.outputCount === 1) {
+        const gradient = call.pending!
+        call.pending = null
+        call.pass = 0
+        this.distribute(call, func.backward(this.finish(call.output0!, gradient)))
+      } else {
+        const gradients = this.gradientsOfOutputs(call)
+        call.pass = 0
+        this.distribute(call, func.backward(...gradients))
+      }
+    }
+    const { leaves, gradients } = this.atLeaves
+    for (let i = 0; i < leaves.length; i++) this.finish(leaves[i]!, gradients[i]!)
+  }
+
+  /** The latest call that has gradients. All live ones are later than those of the past. */
+  private latest(): CallLinks | null {
+    return this.heap.pop() ?? (this.past === null ? null : this.latestOfPast(this.past))
+  }
+
+  private latestOfPast(past: Map<Home, PendingGradients>): CallLinks | null {
+    for (const pending of past.values()) {
+      const call = pending.next()
+      if (call !== null) return call
+    }
+    return null
+  }
+
+  /** Takes the collected gradients of a call of several outputs; an output that none arrived for gets zeros. */
+  private gradientsOfOutputs(call: CallLinks): Variable[] {
+    const first = call.pending
+    const rest = call.more === null ? null : call.more.pending
+    call.pending = null
+    if (call.more !== null) call.more.pending = null
+    return call.func.outputs.map((output, slot) => {
+      const pending = slot === 0 ? first : (rest?.[slot - 1] ?? null)
+      return pending === null
+        ? new Variable(zerosLike(output.data), false, 'constant')
+        : this.finish(output, pending)
+    })
+  }
+
+  private distribute(call: CallLinks, result: ReturnType<Func['backward']>): void {
+    if (result instanceof Variable) {
+      if (!call.hasOneInput)
+        this.refuse(
+          call,
+          `one gradient for ${call.inputCount} inputs; return a list, with null for inputs that get none`,
+        )
+      this.give(call, 0, call.input0!, result)
+      return
+    }
+    if (result === null) return
+    if (!Array.isArray(result) || result.length !== call.inputCount) {
+      this.refuse(
+        call,
+        `${Array.isArray(result) ? `${result.length} gradients` : typeof result} for ${call.inputCount} input(s)`,
+      )
+    }
+    for (let slot = 0; slot < result.length; slot++) {
+      const gradient = result[slot]
+      if (gradient !== null && gradient !== undefined) this.give(call, slot, call.linkedInput(slot), gradient)
+    }
+  }
+
+  private give(call: CallLinks, slot: number, input: Variable, gradient: Variable): void {
+    if (!input.requiresGrad) return
+    if (!(gradient instanceof Variable))
+      this.refuse(call, `a ${typeof gradient} for input ${slot}; return Variables`)
+    const wanted = input.data
+    if (!sameShape(gradient.shape, wanted.shape)) {
+      this.refuse(
+        call,
+        `shape ${formatShape(gradient.shape)} for input ${slot} of shape ${formatShape(wanted.shape)}`,
+      )
+    }
+    this.arrive(input, gradient.dtype === wanted.dtype ? gradient : this.cast(gradient, wanted.dtype))
+  }
+
+  private arrive(variable: Variable, gradient: Variable): void {
+    const call = variable.knownLinks
+    if (call === null) {
+      this.arriveAtLeaf(variable.versionOf ?? variable, gradient)
+      return
+    }
+    if (call === undefined || call.order < 0) {
+      this.pendingOf(call === undefined ? variable.home! : call.home!).arrive(variable.ref, gradient)
+      return
+    }
+    if (call.pass !== this.id) this.enter(call)
+    const { slot } = variable
+    if (slot === 0) {
+      call.pending = call.pending === null ? gradient : this.sum(call.pending, gradient)
+      return
+    }
+    const more = call.more!
+    more.pending ??= new Array<Variable | null>(more.outputs.length).fill(null)
+    const before = more.pending[slot - 1] ?? null
+    more.pending[slot - 1] = before === null ? gradient : this.sum(before, gradient)
+  }
+
+  private pendingOf(home: Home): PendingGradients {
+    this.past ??= new Map()
+    let pending = this.past.get(home)
+    if (pending === undefined) {
+      const lasting = this.retainGrad || this.createGraph || this.recorder !== null
+      pending = home.pendingGradients!(
+        (a, b) => this.sum(a, b),
+        (variable, gradient) => this.arrive(variable, gradient),
+        this.request!.targets,
+        lasting,
+      )
+      this.past.set(home, pending)
+    }
+    return pending
+  }
+
+  private arriveAtLeaf(leaf: Variable, gradient: Variable): void {
+    const { atLeaves } = this
+    const place = atLeaves.find(leaf)
+    if (place < 0) atLeaves.add(leaf, gradient)
+    else atLeaves.gradients[place] = this.sum(atLeaves.gradients[place]!, gradient)
+  }
+
+  private enter(call: CallLinks): void {
+    if (call.pass !== 0) {
+      this.borrowed ??= []
+      const rest = call.more === null ? null : call.more.pending
+      this.borrowed.push({ call, pass: call.pass, pending: call.pending, rest })
+      call.pending = null
+      if (call.more !== null) call.more.pending = null
+    }
+    call.pass = this.id
+    this.heap.push(call)
+  }
+
+  /** A gradient is complete: hooks see it, `.grad` or the answer takes it, the recorder hears of it. */
+  private finish(variable: Variable, complete: Variable): Variable {
+    const watched = variable.gradientHooks !== null || this.recorder !== null
+    const gradient = watched ? this.replaced(variable, complete) : complete
+    let held: Variable | null = null
+    if (this.targets !== null) {
+      if (this.targets.has(variable)) {
+        held = gradient
+        this.found!.set(variable, gradient)
+      }
+    } else if (variable.knownLinks === null || this.retainGrad) {
+      held = this.accumulate(variable, gradient)
+    }
+    if (this.recorder !== null) this.recorder.gradientComputed(this.recordedPass, variable, gradient, held)
+    return gradient
+  }
+
+  /** What the variable's hooks, or those of a recorded pass, make of a gradient. */
+  private replaced(variable: Variable, complete: Variable): Variable {
+    const hooks = variable.gradientHooks
+    let gradient = this.recorder?.replacementFor?.(variable) ?? complete
+    if (hooks !== null) {
+      for (const hook of hooks) {
+        const made = hook(gradient)
+        if (made !== undefined) gradient = gradientLike(made, variable, 'what a hook returned as gradient')
+      }
+    }
+    if (gradient !== complete) this.recorder?.gradientReplaced(this.recordedPass, variable, gradient)
+    return gradient
+  }
+
+  private accumulate(variable: Variable, gradient: Variable): Variable {
+    const before = variable.heldGrad
+    // The assigned gradient of a root is its seed; it stays as the user assigned it.
+    if (variable.gradientAssigned && this.request!.roots.includes(variable)) return before!
+    const held = before === null ? gradient : this.sum(before, gradient)
+    variable.holdGrad(held)
+    return held
+  }
+
+  private sum(a: Variable, b: Variable): Variable {
+    if (this.createGraph) return createFunc('add').apply2(a, b)
+    return new Variable(add(a.data, b.data), false, 'variable')
+  }
+
+  private cast(gradient: Variable, dtype: Variable['dtype']): Variable {
+    if (this.createGraph) return createFunc('cast', { dtype }).apply1(gradient)
+    return new Variable(gradient.data.astype(dtype), false, 'variable')
+  }
+
+  private giveBack(): void {
+    // A pass that threw leaves calls marked; unmark them, so that the next pass starts clean.
+    for (let call = this.heap.pop(); call !== null; call = this.heap.pop()) unmark(call, 0, null, null)
+    if (this.borrowed === null) return
+    for (const { call, pass, pending, rest } of this.borrowed) unmark(call, pass, pending, rest)
+  }
+
+  private refuse(call: CallLinks, got: string): never {
+    throw new TapeError(
+      'BAD_GRADIENT',
+      `${call.func.name}.backward expected one gradient per input, each of its input's shape; got ${got}`,
+    )
+  }
+}
+
+/** Puts a call's notes back to what they were before a pass came. */
+function unmark(
+  call: CallLinks,
+  pass: number,
+  pending: Variable | null,
+  rest: (Variable | null)[] | null,
+): void {
+  call.pass = pass
+  call.pending = pending
+  if (call.more !== null) call.more.pending = rest
+}
