@@ -34,11 +34,9 @@ export interface RecordingOptions {
 
 type Measurement = (options: RecordingOptions) => Promise<Sample[]>
 
-const rounds = ({ quick }: RecordingOptions) => (quick ? 2 : 5)
-const ratio = (options: RecordingOptions) => ({
-  rounds: rounds(options),
-  roundMs: options.quick ? 200 : 700,
-})
+/** Many short rounds: a machine that changes its speed now and then changes it in few of them. */
+const ratio = ({ quick }: RecordingOptions) =>
+  quick ? { rounds: 2, roundMs: 200 } : { rounds: 25, roundMs: 120 }
 const writing = (options: RecordingOptions, calls: number) => ({
   rounds: options.quick ? 2 : 3,
   calls: options.quick ? calls / 4 : calls,
