@@ -35,6 +35,7 @@ import {
 } from './event.js'
 import { arrayForm } from './forms.js'
 import { plainToText } from './plain.js'
+import { SummarizedArray } from './summarized-array.js'
 import { TextNumbering } from './text-numbering.js'
 
 /** A run of events on their way to the file. */
@@ -70,6 +71,9 @@ export const VALUE_NONE = CAPTURE_NOTHING
 export const VALUE_SCALAR = 1
 
 export const HELD = ['nothing', 'contribution', 'accumulated'] as const
+
+/** What a summary takes that comes in an array's place. */
+const SUMMARY_BYTES = 64
 
 const canonical = (x: number) => (x !== x ? Number.NaN : x)
 
@@ -370,7 +374,8 @@ export class Packer {
       this.values.push(value)
       this.captures.push(capture)
       this.hasFreshValues = true
-      this.valueBytes += value.size * (value.dtype === 'float64' ? 8 : 4) // at most
+      this.valueBytes +=
+        value instanceof SummarizedArray ? SUMMARY_BYTES : value.size * (value.dtype === 'float64' ? 8 : 4) // at most
     }
   }
 

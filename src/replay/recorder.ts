@@ -4,10 +4,12 @@
  */
 import { kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
+import { warmSummary } from '../array/summary.js'
 import { TapeError } from '../errors.js'
-import { CAPTURE_NOTHING, type CapturePolicy } from '../events/capture.js'
-import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { CAPTURE_NOTHING, CAPTURE_SUMMARY, type CapturePolicy } from '../events/capture.js'
+import { REF_SLOT_UNIT, type RecordedArray, type Ref } from '../events/event.js'
 import type { EventStream } from '../events/stream.js'
+import { SummarizedArray } from '../events/summarized-array.js'
 import type { CallLinks } from '../graph/call-links.js'
 import type { Func } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
@@ -230,15 +232,16 @@ export class StreamRecorder implements Recorder {
     const form = this.texts.form(contribution.data)
     const { cursor, step } = packer
     const accumulated = held !== null && held !== contribution
+    const capture = policy.ofGradient(contribution.data)
     const position = packer.gradient(
       pass,
       ref,
       maker === 0 ? null : maker,
       form,
       held === null ? 0 : accumulated ? 2 : 1,
-      contribution.data,
-      accumulated ? held.data : null,
-      policy.ofGradient(contribution.data),
+      capture === CAPTURE_SUMMARY ? summarized(contribution.data) : contribution.data,
+      !accumulated ? null : capture === CAPTURE_SUMMARY ? summarized(held.data) : held.data,
+      capture,
     )
     if (held !== null && maker === 0) {
       this.identify(held, position)
@@ -375,4 +378,10 @@ export class StreamRecorder implements Recorder {
   private sourceOf(array: NDArray): Ref | null {
     return array.recordedBy === this ? array.recordedAs : null
   }
+}
+
+/** The summary of an array in its place, where it is at hand: to hand it over costs less than the array. */
+function summarized(array: NDArray): RecordedArray {
+  const summary = warmSummary(array)
+  return summary === null ? array : new SummarizedArray(array.dtype, array.shape, { ...summary, hash: null })
 }

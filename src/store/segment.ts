@@ -4,10 +4,14 @@
  *
  * Arrays stand in chunks, one record after another, each at a multiple of eight bytes:
  *   dtype code, size, elements     or     −1 − index, 0: the same array as the batch's array of that index
+ *   5, 6, the numbers of the summary that stands for an array
  */
 import { TapeError } from '../errors.js'
+import type { Summary } from '../events/content.js'
 import type { RecordedArray } from '../events/event.js'
 import { BATCH_LIMITS, WORDS_MAX } from '../events/stream.js'
+import { SummarizedArray } from '../events/summarized-array.js'
+import { SUMMARY_SLOTS, summaryFrom } from './value.js'
 
 /** Room for the event that ends a batch of WORDS_MAX words; a larger one takes another way. */
 const WORDS = WORDS_MAX + 65_536
@@ -20,6 +24,8 @@ const LATEST = 8
 /** Below this a loop is faster than `set`. */
 const LOOP_MAX = 64
 
+/** In the place of a dtype's code. */
+const SUMMARY_CODE = 5
 const DTYPES = ['float64', 'float32', 'int32', 'uint8', 'bool'] as const
 const ITEM_BYTES = [8, 4, 4, 1, 1] as const
 
@@ -40,8 +46,12 @@ export class Segment {
   private count = 0
   private readonly latest: (RecordedArray | null)[] = new Array(LATEST).fill(null)
 
-  /** Copies an array in. */
+  /** Copies an array in, or the summary that stands for one. */
   add(value: RecordedArray): void {
+    if (value instanceof SummarizedArray) {
+      this.addSummary(value.summary)
+      return
+    }
     const index = this.count++
     const { latest } = this
     for (let back = 1; back <= LATEST && back <= index; back++) {
@@ -70,6 +80,22 @@ export class Segment {
       for (let i = 0; i < size; i++) view[to + i] = buffer[offset + i]!
     }
     chunk.used += bytes
+  }
+
+  private addSummary(summary: Summary): void {
+    this.latest[this.count++ % LATEST] = null
+    const chunk = this.chunkFor(HEADER_BYTES + SUMMARY_SLOTS * 8)
+    const at = chunk.used / 8
+    const { headers } = chunk
+    headers[at] = SUMMARY_CODE
+    headers[at + 1] = SUMMARY_SLOTS
+    headers[at + 2] = summary.l2Norm ?? Number.NaN
+    headers[at + 3] = summary.mean ?? Number.NaN
+    headers[at + 4] = summary.min ?? Number.NaN
+    headers[at + 5] = summary.max ?? Number.NaN
+    headers[at + 6] = summary.zeroCount
+    headers[at + 7] = summary.nonFiniteCount
+    chunk.used += HEADER_BYTES + SUMMARY_SLOTS * 8
   }
 
   /** Where the arrays are, for the other thread. */
@@ -149,6 +175,12 @@ export function arraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
       at += HEADER_BYTES
       if (code < 0) {
         arrays.push(arrays[-1 - code]!)
+        continue
+      }
+      if (code === SUMMARY_CODE) {
+        const summary = { ...summaryFrom(Array.from(headers.subarray(at / 8, at / 8 + size))), hash: null }
+        arrays.push(new SummarizedArray('float64', [0], summary))
+        at += size * 8
         continue
       }
       arrays.push(new HandedArray(DTYPES[code]!, size, views[code]!, at / ITEM_BYTES[code]!))

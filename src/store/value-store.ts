@@ -2,6 +2,7 @@
 import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_INLINE, CAPTURE_SUMMARY } from '../events/capture.js'
 import { bytesOf, hashOf, type Summary, summaryOf } from '../events/content.js'
 import type { RecordedArray } from '../events/event.js'
+import { SummarizedArray } from '../events/summarized-array.js'
 import type { Connection, Statement } from './database.js'
 import type { Digests } from './digests.js'
 
@@ -46,8 +47,7 @@ export class ValueStore {
   /** Keeps of the array what `capture` says, and adds what the hash chain covers of it. */
   store(value: RecordedArray, capture: ArrayCapture, digests: Digests): StoredValue {
     if (capture === CAPTURE_SUMMARY) {
-      const { buffer = value.data, offset = 0, size } = value
-      const summary = summaryOf(buffer, offset, size)
+      const summary = value instanceof SummarizedArray ? value.summary : this.summaryOf(value)
       digests.addSummary(summary)
       return { id: 0, summary, hash: null, inline: null }
     }
@@ -64,6 +64,11 @@ export class ValueStore {
     const stored = this.keep(value, false)
     digests.addHashAndSummary(stored.hash!, stored.summary!)
     return stored
+  }
+
+  private summaryOf(value: RecordedArray): Summary {
+    const { buffer = value.data, offset = 0, size } = value
+    return summaryOf(buffer, offset, size)
   }
 
   /** Keeps all of the array. */

@@ -96,6 +96,8 @@ export interface WasmExports
   matmul32: Product
   pairwiseSum64(at: number, count: number): number
   pairwiseSum32(at: number, count: number): number
+  summarize64(at: number, count: number, out: number): void
+  summarize32(at: number, count: number, out: number): void
   sgdStep64: SGD
   sgdStep32: SGD
   momentumStep64: Momentum

@@ -1,0 +1,63 @@
+/** A summary that is computed where an array was made is, bit for bit, the one that anybody else computes of it. */
+import { randomInt } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { NDArray, ndarray } from '../../src/array/ndarray.js'
+import { warmSummary } from '../../src/array/summary.js'
+import { summaryOf } from '../../src/events/content.js'
+
+const SIZES = [
+  64, 65, 127, 1023, 1024, 1025, 2047, 2048, 2049, 3000, 4095, 4096, 4100, 5120, 16_384, 16_385, 40_000,
+  100_352,
+]
+const NOT_FINITE = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
+
+/** Numbers of all sizes, with zeros of both signs among them. */
+function drawn(size: number, next: () => number, scale: number): Float64Array {
+  return Float64Array.from({ length: size }, () => {
+    const kind = next()
+    if (kind < 0.05) return 0
+    if (kind < 0.1) return -0
+    return (next() - 0.5) * 10 ** (scale * (next() - 0.5))
+  })
+}
+
+describe.each(['float64', 'float32'] as const)('the summary of %s', (dtype) => {
+  test.each(SIZES)(`is the same for %i elements (GRADTAPE_SEED=${seed})`, (size) => {
+    fc.assert(
+      fc.property(
+        fc.integer(),
+        fc.constantFrom(0, 2, 30),
+        fc.integer({ min: 0, max: 9 }),
+        (draw, scale, offset) => {
+          let state = draw >>> 0
+          const next = () => {
+            state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+            return state / 2 ** 32
+          }
+          const whole = ndarray(drawn(size + offset, next, scale), { dtype })
+          const part = new NDArray(dtype, [size], size, whole.data, offset)
+          expect(warmSummary(part)).toStrictEqual(summaryOf(part.data))
+        },
+      ),
+      { seed, numRuns: 12 },
+    )
+  })
+
+  test.each(NOT_FINITE)('is left to others where there is %d among its elements', (strange) => {
+    const x = ndarray(new Float64Array(3000).fill(1), { dtype }).map((value, i) =>
+      i === 1500 ? strange : value,
+    )
+    expect(warmSummary(x)).toBe(null)
+  })
+
+  test('is left to others for few elements, and where squares overflow', () => {
+    expect(warmSummary(ndarray(new Float64Array(63), { dtype }))).toBe(null)
+    if (dtype === 'float64') expect(warmSummary(ndarray(new Float64Array(100).fill(1e200)))).toBe(null)
+  })
+})
+
+test('integers have none here', () => {
+  expect(warmSummary(ndarray(new Int32Array(200)))).toBe(null)
+})
