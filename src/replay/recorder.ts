@@ -380,8 +380,14 @@ export class StreamRecorder implements Recorder {
   }
 }
 
-/** The summary of an array in its place, where it is at hand: to hand it over costs less than the array. */
+/**
+ * From this size on a gradient's summary is computed here. A smaller one is copied in less time than its summary takes; of a
+ * larger one the copy would cost both threads more: its lines of memory travel from core to core.
+ */
+const SUMMARIZED_MIN = 32_768
+
+/** The summary of a large array in its place. */
 function summarized(array: NDArray): RecordedArray {
-  const summary = warmSummary(array)
+  const summary = array.size < SUMMARIZED_MIN ? null : warmSummary(array)
   return summary === null ? array : new SummarizedArray(array.dtype, array.shape, { ...summary, hash: null })
 }

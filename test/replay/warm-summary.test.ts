@@ -2,9 +2,16 @@
 import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import '../../src/index.js'
 import { NDArray, ndarray } from '../../src/array/ndarray.js'
 import { warmSummary } from '../../src/array/summary.js'
 import { summaryOf } from '../../src/events/content.js'
+import type { GradientComputed } from '../../src/events/event.js'
+import { add, mul, square, sub } from '../../src/functions/arithmetic.js'
+import { sum } from '../../src/functions/reductions.js'
+import { noGrad } from '../../src/graph/mode.js'
+import { parameter } from '../../src/graph/variable.js'
+import { openForTest, recordedTape } from '../tape/temporary-tape.js'
 
 const SIZES = [
   64, 65, 127, 1023, 1024, 1025, 2047, 2048, 2049, 3000, 4095, 4096, 4100, 5120, 16_384, 16_385, 40_000,
@@ -56,6 +63,38 @@ describe.each(['float64', 'float32'] as const)('the summary of %s', (dtype) => {
     expect(warmSummary(ndarray(new Float64Array(63), { dtype }))).toBe(null)
     if (dtype === 'float64') expect(warmSummary(ndarray(new Float64Array(100).fill(1e200)))).toBe(null)
   })
+})
+
+test('a run has the summaries of large gradients, whoever computed them, is proven, and replays', async () => {
+  const summaries: unknown[] = []
+  const file = await recordedTape((run) => {
+    const w = parameter(new Float64Array(40_000).fill(0.5).map((x, i) => x + Math.sin(i)))
+    const v = parameter([1, 2, 3])
+    for (let i = 0; i < 4; i++) {
+      run.step()
+      w.clearGrad()
+      v.clearGrad()
+      add(sum(mul(square(w), 0.5)), sum(mul(square(w), sum(v)))).backward()
+      for (const { grad } of [w, v]) summaries.push(summaryOf(grad!.data.data))
+      // A batch more, so that from the second step on the writing thread writes.
+      if (i === 0) for (let n = 0; n < 9_000; n++) square(v)
+      run.flush()
+      noGrad(() => {
+        w.data = sub(w, mul(w.grad!, 0.1)).data
+      })
+    }
+  })
+  const past = openForTest(file, { readonly: true }).run('test')
+  const recorded = [...past.events()]
+    .filter((event) => event.type === 'GradientComputed' && event.shape[0] === 40_000)
+    .map((event) => (event as GradientComputed).contributionSummary)
+  const expected = summaries.filter((_, i) => i % 2 === 0)
+  expect(recorded.map((summary) => ({ ...summary, hash: null }))).toEqual(
+    expected.map((summary) => ({ ...(summary as object), hash: null })),
+  )
+  expect(recorded.map((summary) => summary?.hash === null)).toEqual([false, true, true, true])
+  expect(past.verify().head).toMatch(/^[0-9a-f]{64}$/)
+  expect(past.replay().verdict).toBe('bit-exact')
 })
 
 test('integers have none here', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RecordedArray } from '../../src/events/event.js'
+import { SummarizedArray } from '../../src/events/summarized-array.js'
 import { arraysOf, CHUNK_BYTES, Segment } from '../../src/store/segment.js'
 
 const array = (dtype: string, data: RecordedArray['data']): RecordedArray => ({
@@ -41,6 +42,19 @@ describe('arrays copied into shared memory', () => {
     for (const each of [a, b, a, a, b]) segment.add(each)
     const read = arraysOf(segment.arrays())
     expect(read.map((each) => read.indexOf(each))).toEqual([0, 1, 0, 0, 1])
+  })
+
+  test('may be summaries that stand for arrays', () => {
+    const segment = new Segment()
+    const summary = { l2Norm: 2.5, mean: -0.5, min: -3, max: 7, zeroCount: 4, nonFiniteCount: 0, hash: null }
+    const spoilt = { ...summary, l2Norm: null, mean: null, nonFiniteCount: 2 }
+    const a = array('float32', Float32Array.of(1, 2))
+    const standIns = [summary, spoilt].map((each) => new SummarizedArray('float64', [90_000], each))
+    for (const each of [standIns[0]!, a, a, standIns[1]!]) segment.add(each)
+    const read = arraysOf(segment.arrays())
+    expect([read[0], read[3]].map((each) => (each as SummarizedArray).summary)).toEqual([summary, spoilt])
+    expect(read[2]).toBe(read[1])
+    expect(bytesOf(read[1]!)).toEqual(bytesOf(a))
   })
 
   test('may be larger than the memory: they get memory of their own, which is used again', () => {
