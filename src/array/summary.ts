@@ -15,12 +15,9 @@ export interface Summary {
   readonly nonFiniteCount: number
 }
 
-/** Below this a copy costs less. */
-const ELEMENTS_MIN = 64
-
-/** Null for small arrays, integers, elements or squares that are not finite, and where there is no WebAssembly. */
+/** Null for arrays without elements, integers, elements or squares that are not finite, and where there is no WebAssembly. */
 export function warmSummary({ buffer, offset, size }: NDArray): Summary | null {
-  if (size < ELEMENTS_MIN || !(buffer instanceof Float64Array || buffer instanceof Float32Array)) return null
+  if (size === 0 || !(buffer instanceof Float64Array || buffer instanceof Float32Array)) return null
   const memory = staging()
   if (memory === null) return null
   const { sum, squares, min, max, zeroCount } = sumsStaged(memory, buffer, offset, size)

@@ -19,6 +19,16 @@ export const RUN_VERSION = 2
 export type Ref = number
 export const REF_SLOT_UNIT = 2 ** 40
 
+/** The position in a ref. Nearly all refs are positions, and a remainder takes long. */
+export function positionOf(ref: Ref): number {
+  return ref < REF_SLOT_UNIT ? ref : ref % REF_SLOT_UNIT
+}
+
+/** Which output of its call a ref names. */
+export function slotOf(ref: Ref): number {
+  return Math.floor(ref / REF_SLOT_UNIT)
+}
+
 /** An array as events carry it; an NDArray is one. `data` is row-major and nobody changes it. */
 export interface RecordedArray {
   readonly dtype: string

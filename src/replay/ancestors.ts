@@ -2,6 +2,7 @@
  * The calls that a call was computed from, in the order in which they ran. They are marked from the latest down and visited
  * from the earliest up, a page at a time, without recursion: a chain may be a million calls long.
  */
+import { positionOf } from '../events/event.js'
 import {
   GRAPH_PAGE,
   type GraphPage,
@@ -9,7 +10,6 @@ import {
   NODE,
   pageNumber,
   placeOnPage,
-  positionOf,
 } from '../store/graph-pages.js'
 
 /** Visits the call at `position` and, before it, of all that it and those were computed from what `open` lets in. */

@@ -5,7 +5,7 @@
 import { type DType, isDType, isFloating } from '../array/dtype.js'
 import { fixedShape, type Shape, sizeOf } from '../array/shape.js'
 import { TapeError } from '../errors.js'
-import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { positionOf, type Ref, slotOf } from '../events/event.js'
 import type { Attributes, Func } from '../graph/func.js'
 import type { NumberRule } from '../graph/number-rule.js'
 import { funcMaker, numberRuleOf } from '../graph/registry.js'
@@ -16,7 +16,6 @@ import {
   NODE,
   pageNumber,
   placeOnPage,
-  positionOf,
 } from '../store/graph-pages.js'
 import { visitAncestors } from './ancestors.js'
 import type { Recording } from './replay-run.js'
@@ -140,6 +139,19 @@ export class PastCalls {
   }
 
   private resolve(position: number): void {
+    try {
+      this.resolveAncestors(position)
+    } catch (error) {
+      // A function may be registered yet, and then it is asked again.
+      for (const page of this.wanting) {
+        if (page === undefined) continue
+        for (let at = 0; at < GRAPH_PAGE; at++) if (page[at] === ASKED) page[at] = UNKNOWN
+      }
+      throw error
+    }
+  }
+
+  private resolveAncestors(position: number): void {
     visitAncestors(
       this.pages,
       position,
@@ -199,11 +211,6 @@ export class PastCalls {
 /** A float64 number without axes. */
 export function isScalar({ dtype, shape }: { dtype: string; shape: readonly number[] }): boolean {
   return dtype === 'float64' && shape.length === 0
-}
-
-/** Which output of its call a ref names. */
-export function slotOf(ref: Ref): number {
-  return Math.floor(ref / REF_SLOT_UNIT)
 }
 
 function outputForm(dtype: string, extents: readonly number[]): CallOutputForm {

@@ -5,11 +5,11 @@
  * gradients.
  */
 import { float64Scalar, NDArray } from '../array/ndarray.js'
-import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { positionOf, REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import type { CallLinks } from '../graph/call-links.js'
 import type { PendingGradients } from '../graph/recorder.js'
 import { Variable } from '../graph/variable.js'
-import { GRAPH_PAGE, NODE, pageNumber, placeOnPage, positionOf } from '../store/graph-pages.js'
+import { GRAPH_PAGE, NODE, pageNumber, placeOnPage } from '../store/graph-pages.js'
 import type { PastCalls } from './past-calls.js'
 import type { PastValues } from './past-values.js'
 

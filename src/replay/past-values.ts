@@ -5,21 +5,14 @@
 import { allocate, NDArray } from '../array/ndarray.js'
 import { SCALAR as SCALAR_SHAPE } from '../array/shape.js'
 import { TapeError } from '../errors.js'
-import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { positionOf, REF_SLOT_UNIT, type Ref, slotOf } from '../events/event.js'
 import { runForward } from '../graph/func.js'
 import { unrecorded } from '../graph/mode.js'
 import type { NumberRule } from '../graph/number-rule.js'
-import {
-  GRAPH_PAGE,
-  type GraphPage,
-  NODE,
-  pageNumber,
-  placeOnPage,
-  positionOf,
-} from '../store/graph-pages.js'
+import { GRAPH_PAGE, type GraphPage, NODE, pageNumber, placeOnPage } from '../store/graph-pages.js'
 import type { VersionLookup } from '../store/version-lookup.js'
 import { visitAncestors } from './ancestors.js'
-import { type CallKind, type CallOutputForm, isScalar, type PastCalls, slotOf } from './past-calls.js'
+import { type CallKind, type CallOutputForm, isScalar, type PastCalls } from './past-calls.js'
 import { toNDArray } from './recorded-array.js'
 
 /** What is known at a place: a float64 without axes, another single number, an array. */

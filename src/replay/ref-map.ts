@@ -14,10 +14,6 @@ export class RefMap<T> {
     return ref < REF_SLOT_UNIT ? this.pages[ref >>> PAGE_BITS]?.[ref & (PAGE - 1)] : this.others.get(ref)
   }
 
-  has(ref: Ref): boolean {
-    return this.get(ref) !== undefined
-  }
-
   set(ref: Ref, value: T): void {
     if (ref >= REF_SLOT_UNIT) {
       this.others.set(ref, value)

@@ -9,15 +9,22 @@
  */
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
-import { REF_SLOT_UNIT, type RecordedArray, type Ref, type RunStarted } from '../events/event.js'
+import {
+  positionOf,
+  REF_SLOT_UNIT,
+  type RecordedArray,
+  type Ref,
+  type RunStarted,
+  slotOf,
+} from '../events/event.js'
 import type { CallLinks } from '../graph/call-links.js'
 import type { Home, PendingGradients } from '../graph/recorder.js'
 import { type Role, Variable } from '../graph/variable.js'
-import { type GraphPage, NODE, positionOf } from '../store/graph-pages.js'
+import { type GraphPage, NODE } from '../store/graph-pages.js'
 import type { Lookup } from '../store/lookup.js'
 import type { Reader } from '../store/reader.js'
 import { Hindsight } from './hindsight.js'
-import { PastCalls, slotOf } from './past-calls.js'
+import { PastCalls } from './past-calls.js'
 import { PastGradients } from './past-gradients.js'
 import { PastValues } from './past-values.js'
 import { toNDArray } from './recorded-array.js'

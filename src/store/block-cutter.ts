@@ -4,7 +4,7 @@
  */
 
 import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_INLINE } from '../events/capture.js'
-import { EVENT_KIND, PACKED_BACKWARD, REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { EVENT_KIND, PACKED_BACKWARD, positionOf, REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import {
   CALL_ATTRIBUTES_UNIT,
   CALL_UNIT,
@@ -300,7 +300,7 @@ export class BlockCutter {
   /** A reference as templates hold it: so many positions back, or minus the ref itself when it lies far back. */
   private encoded(ref: Ref): number {
     const { own } = this
-    const position = ref < REF_SLOT_UNIT ? ref : ref % REF_SLOT_UNIT
+    const position = positionOf(ref)
     if (position >= this.segments.previous && own - position <= RELATIVE_MAX)
       return own - position + (ref - position)
     return -ref

@@ -3,7 +3,7 @@
  * is. Reading a million calls makes a few hundred objects. Knows nothing of Variables.
  */
 import { TapeError } from '../errors.js'
-import { type Plain, REF_SLOT_UNIT, type RecordedArray, type Ref } from '../events/event.js'
+import { type Plain, positionOf, type RecordedArray, type Ref } from '../events/event.js'
 import { textToPlain } from '../events/plain.js'
 import { RUN_UNIT } from './block-cutter.js'
 import { BlockReader, type ColumnBlock } from './block-reader.js'
@@ -179,9 +179,4 @@ function refOf(encoded: number, own: number, base: number): Ref {
   const whole = encoded | 0
   if (whole === encoded) return whole < 0 ? -whole : own - whole
   return decodeRef(encoded, own, base)
-}
-
-/** The position in a ref. */
-export function positionOf(ref: Ref): number {
-  return ref < REF_SLOT_UNIT ? ref : ref % REF_SLOT_UNIT
 }

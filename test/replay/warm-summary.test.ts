@@ -14,8 +14,8 @@ import { parameter } from '../../src/graph/variable.js'
 import { openForTest, recordedTape } from '../tape/temporary-tape.js'
 
 const SIZES = [
-  64, 65, 127, 1023, 1024, 1025, 2047, 2048, 2049, 3000, 4095, 4096, 4100, 5120, 16_384, 16_385, 40_000,
-  100_352,
+  1, 2, 63, 64, 65, 127, 1023, 1024, 1025, 2047, 2048, 2049, 3000, 4095, 4096, 4100, 5120, 16_384, 16_385,
+  40_000, 100_352,
 ]
 const NOT_FINITE = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
 const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
@@ -59,8 +59,8 @@ describe.each(['float64', 'float32'] as const)('the summary of %s', (dtype) => {
     expect(warmSummary(x)).toBe(null)
   })
 
-  test('is left to others for few elements, and where squares overflow', () => {
-    expect(warmSummary(ndarray(new Float64Array(63), { dtype }))).toBe(null)
+  test('is left to others where there are no elements, and where squares overflow', () => {
+    expect(warmSummary(ndarray(new Float64Array(0), { dtype }))).toBe(null)
     if (dtype === 'float64') expect(warmSummary(ndarray(new Float64Array(100).fill(1e200)))).toBe(null)
   })
 })

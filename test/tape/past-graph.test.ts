@@ -224,6 +224,28 @@ describe('the graph of a past run, as the live one', () => {
     ))
 })
 
+test('a past graph that names a function nobody registered can be asked again when it is', async () => {
+  class Late extends Func {
+    override forward(x: NDArray): NDArray {
+      return x.map((value) => value * 3)
+    }
+    override backward(gy: Variable): Variable {
+      return mul(gy, 3)
+    }
+  }
+  const file = await recordedTape(() => {
+    const x = new Variable([1, 2], { name: 'x' })
+    sum(square(mul(new Late().apply(square(x)), 2))).name = 'y'
+  })
+  const past = openForTest(file, { readonly: true }).run('test')
+  expect(() => past.variable('y').requiresGrad).toThrow(/^UNREGISTERED_FUNC.*"late"/)
+  expect(() => past.variable('y').backward()).toThrow(/^UNREGISTERED_FUNC/)
+  registerFunc(Late)
+  past.variable('y').backward()
+  // y = Σ(2·3·x²)² = Σ36x⁴
+  expect(numbers(past.variable('x').grad)).toEqual([144, 1152])
+})
+
 describe('a past graph of numbers', () => {
   const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
   const call = fc.record({

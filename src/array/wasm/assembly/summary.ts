@@ -15,17 +15,13 @@ export function summarize64(at: usize, count: usize, out: usize): void {
     at += (4 * CHUNK) << 3
     out += 4 * RESULT
   }
-  for (; left >= 2 * CHUNK; left -= 2 * CHUNK) {
+  if (left >= 2 * CHUNK) {
     two64(at, out)
     at += (2 * CHUNK) << 3
     out += 2 * RESULT
+    left -= 2 * CHUNK
   }
-  for (; left > 0; out += RESULT) {
-    const some = left < CHUNK ? left : CHUNK
-    one64(at, some, out)
-    at += some << 3
-    left -= some
-  }
+  oneByOne<f64>(at, left, out)
 }
 
 /** The same of float32, as float64. */
@@ -36,12 +32,7 @@ export function summarize32(at: usize, count: usize, out: usize): void {
     at += (2 * CHUNK) << 2
     out += 2 * RESULT
   }
-  for (; left > 0; out += RESULT) {
-    const some = left < CHUNK ? left : CHUNK
-    one32(at, some, out)
-    at += some << 2
-    left -= some
-  }
+  oneByOne<f32>(at, left, out)
 }
 
 @inline function zerosIn(x: v128, before: v128): v128 {
@@ -75,38 +66,26 @@ export function summarize32(at: usize, count: usize, out: usize): void {
   )
 }
 
-function one64(at: usize, count: usize, out: usize): void {
-  let sum: f64 = 0
-  let squares: f64 = 0
-  let least: f64 = f64.POSITIVE_INFINITY
-  let most: f64 = f64.NEGATIVE_INFINITY
-  let zeros: i64 = 0
-  for (const end = at + (count << 3); at < end; at += 8) {
-    const x = load<f64>(at)
-    sum += x
-    squares += x * x
-    least = x < least ? x : least
-    most = x > most ? x : most
-    zeros += i64(x == 0)
+/** What is left: a chunk, and less than one. */
+function oneByOne<T>(at: usize, count: usize, out: usize): void {
+  const end = at + count * sizeof<T>()
+  for (; at < end; out += RESULT) {
+    let sum: f64 = 0
+    let squares: f64 = 0
+    let least: f64 = f64.POSITIVE_INFINITY
+    let most: f64 = f64.NEGATIVE_INFINITY
+    let zeros: i64 = 0
+    const whole = at + CHUNK * sizeof<T>()
+    for (const stop = whole < end ? whole : end; at < stop; at += sizeof<T>()) {
+      const x = <f64>load<T>(at)
+      sum += x
+      squares += x * x
+      least = x < least ? x : least
+      most = x > most ? x : most
+      zeros += i64(x == 0)
+    }
+    keep(out, sum, squares, least, most, zeros)
   }
-  keep(out, sum, squares, least, most, zeros)
-}
-
-function one32(at: usize, count: usize, out: usize): void {
-  let sum: f64 = 0
-  let squares: f64 = 0
-  let least: f64 = f64.POSITIVE_INFINITY
-  let most: f64 = f64.NEGATIVE_INFINITY
-  let zeros: i64 = 0
-  for (const end = at + (count << 2); at < end; at += 4) {
-    const x = <f64>load<f32>(at)
-    sum += x
-    squares += x * x
-    least = x < least ? x : least
-    most = x > most ? x : most
-    zeros += i64(x == 0)
-  }
-  keep(out, sum, squares, least, most, zeros)
 }
 
 function two64(at: usize, out: usize): void {
