@@ -157,9 +157,18 @@ function checkSqlite(db: Connection): void {
   }
 }
 
+/** What a database says of itself, as of one moment: another process may be just making it into a tape. */
+function readIdentity(db: Connection) {
+  return db.transaction(() => ({
+    applicationId: db.pragma('application_id', { simple: true }) as number,
+    version: db.pragma('user_version', { simple: true }) as number,
+    objects: db.prepare<[], { n: number }>('SELECT count(*) AS n FROM sqlite_schema').get()!.n,
+  }))()
+}
+
+/** The version of the tape's schema; 0 when there is nothing in the file yet. */
 function checkIdentity(db: Connection, path: string): number {
-  const applicationId = db.pragma('application_id', { simple: true }) as number
-  const version = db.pragma('user_version', { simple: true }) as number
+  const { applicationId, version, objects } = readIdentity(db)
   if (applicationId === APPLICATION_ID) {
     if (version > SCHEMA_VERSION) {
       throw new TapeError(
@@ -169,7 +178,6 @@ function checkIdentity(db: Connection, path: string): number {
     }
     return version
   }
-  const objects = db.prepare<[], { n: number }>('SELECT count(*) AS n FROM sqlite_schema').get()!.n
   if (applicationId !== 0 || version !== 0 || objects > 0) {
     throw new TapeError(
       'NOT_A_TAPE',

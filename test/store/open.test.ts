@@ -1,7 +1,10 @@
 /** Opening a tape while another process has its file. */
 import fs from 'node:fs'
 import process from 'node:process'
-import { expect, test } from 'vitest'
+import Database from 'better-sqlite3'
+import { expect, test, vi } from 'vitest'
+import { APPLICATION_ID, type Connection } from '../../src/store/database.js'
+import { migrate } from '../../src/store/migrations.js'
 import { startChild } from '../tape/child-process.js'
 import { newTapePath, openForTest } from '../tape/temporary-tape.js'
 
@@ -22,6 +25,35 @@ test('a new file that another process is just making into a tape is waited for',
   expect(performance.now() - startedAt).toBeGreaterThan(200)
   expect(tape.runs()).toEqual([])
   expect((await child.ended).stderr).toBe('')
+})
+
+test('a file that becomes a tape while it is being looked at is a tape, not a stranger', () => {
+  const file = newTapePath()
+  const pragma = Database.prototype.pragma
+  let made = 0
+  // Another connection makes the tape after the first thing that opening has read, as another process might.
+  const between = vi.spyOn(Database.prototype, 'pragma').mockImplementation(function (
+    this: Connection,
+    ...args
+  ) {
+    const answer = pragma.apply(this, args)
+    if (made++ > 0) return answer
+    const other = new Database(file, { timeout: 0 })
+    try {
+      migrate(other, APPLICATION_ID)
+    } catch (error) {
+      expect((error as { code: string }).code).toBe('SQLITE_BUSY')
+    } finally {
+      other.close()
+    }
+    return answer
+  })
+  try {
+    expect(openForTest(file).runs()).toEqual([])
+  } finally {
+    between.mockRestore()
+  }
+  expect(made).toBeGreaterThan(1)
 })
 
 test.runIf(fs.existsSync('/proc/locks'))(
