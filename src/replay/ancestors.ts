@@ -5,34 +5,34 @@
 import { positionOf } from '../events/event.js'
 import {
   GRAPH_PAGE,
-  type GraphPage,
-  type GraphPages,
+  type GraphBlock,
+  type GraphBlocks,
   NODE,
   pageNumber,
   placeOnPage,
-} from '../store/graph-pages.js'
+} from '../store/graph-blocks.js'
 
 /** Visits the call at `position` and, before it, of all that it and those were computed from what `open` lets in. */
 export function visitAncestors(
-  pages: GraphPages,
+  graph: GraphBlocks,
   position: number,
-  open: (page: GraphPage, at: number) => boolean,
-  visit: (page: GraphPage, at: number) => void,
+  open: (block: GraphBlock, position: number) => boolean,
+  visit: (block: GraphBlock, position: number) => void,
 ): void {
-  const walk = new AncestorWalk(pages, open)
+  const walk = new AncestorWalk(graph, open)
   walk.mark(position)
   walk.visit(visit)
 }
 
 class AncestorWalk {
-  private readonly pages: GraphPages
-  private readonly open: (page: GraphPage, at: number) => boolean
+  private readonly graph: GraphBlocks
+  private readonly open: (block: GraphBlock, position: number) => boolean
   private readonly marks: (Uint8Array | undefined)[] = []
   private top = 0
   private bottom = 0
 
-  constructor(pages: GraphPages, open: (page: GraphPage, at: number) => boolean) {
-    this.pages = pages
+  constructor(graph: GraphBlocks, open: (block: GraphBlock, position: number) => boolean) {
+    this.graph = graph
     this.open = open
   }
 
@@ -42,38 +42,54 @@ class AncestorWalk {
     this.marksOf(this.top)[placeOnPage(position)] = 1
     for (let number = this.top; number >= this.bottom; number--) {
       const marks = this.marks[number]
-      if (marks !== undefined) this.markInputs(this.pages.page(number), marks)
+      if (marks !== undefined) this.markInputs(number * GRAPH_PAGE, marks)
     }
   }
 
-  visit(visit: (page: GraphPage, at: number) => void): void {
+  visit(visit: (block: GraphBlock, position: number) => void): void {
     for (let number = this.bottom; number <= this.top; number++) {
       const marks = this.marks[number]
-      if (marks !== undefined) visitMarked(this.pages.page(number), marks, visit)
+      if (marks !== undefined) this.visitMarked(number * GRAPH_PAGE, marks, visit)
     }
   }
 
   /** Marks what the marked calls of a page read, on this page and on earlier ones. */
-  private markInputs(page: GraphPage, marks: Uint8Array): void {
+  private markInputs(first: number, marks: Uint8Array): void {
+    let block: GraphBlock | null = null
     for (let at = GRAPH_PAGE - 1; at >= 0; at--) {
       if (marks[at] === 0) continue
-      const end = page.inputsAt[at]! + page.inputCounts[at]!
-      for (let i = page.inputsAt[at]!; i < end; i++) {
-        const input = positionOf(page.inputs[i]!)
-        if (input < page.first) this.markEarlier(input)
-        else if (page.kinds[placeOnPage(input)] === NODE.call && this.open(page, placeOnPage(input)))
-          marks[placeOnPage(input)] = 1
+      const position = first + at
+      if (block === null || position < block.first) block = this.graph.at(position)
+      const begin = block.inputsAt(position)
+      const end = begin + block.inputCount(position)
+      for (let i = begin; i < end; i++) {
+        const input = positionOf(block.input(i, position))
+        const itsBlock = input >= block.first ? block : this.graph.at(input)
+        if (itsBlock.kindOf(input) !== NODE.call || !this.open(itsBlock, input)) continue
+        if (input >= first) marks[input - first] = 1
+        else this.markEarlier(input)
       }
     }
   }
 
   private markEarlier(position: number): void {
     const number = pageNumber(position)
-    const page = this.pages.page(number)
-    const at = placeOnPage(position)
-    if (page.kinds[at] !== NODE.call || !this.open(page, at)) return
     if (number < this.bottom) this.bottom = number
-    this.marksOf(number)[at] = 1
+    this.marksOf(number)[placeOnPage(position)] = 1
+  }
+
+  private visitMarked(
+    first: number,
+    marks: Uint8Array,
+    visit: (block: GraphBlock, position: number) => void,
+  ): void {
+    let block: GraphBlock | null = null
+    for (let at = 0; at < GRAPH_PAGE; at++) {
+      if (marks[at] === 0) continue
+      const position = first + at
+      if (block === null || position >= block.end) block = this.graph.at(position)
+      visit(block, position)
+    }
   }
 
   private marksOf(number: number): Uint8Array {
@@ -83,8 +99,4 @@ class AncestorWalk {
     this.marks[number] = made
     return made
   }
-}
-
-function visitMarked(page: GraphPage, marks: Uint8Array, visit: (page: GraphPage, at: number) => void): void {
-  for (let at = 0; at < GRAPH_PAGE; at++) if (marks[at] !== 0) visit(page, at)
 }

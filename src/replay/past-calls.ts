@@ -11,12 +11,12 @@ import type { NumberRule } from '../graph/number-rule.js'
 import { funcMaker, numberRuleOf } from '../graph/registry.js'
 import {
   GRAPH_PAGE,
-  type GraphPage,
-  GraphPages,
+  type GraphBlock,
+  GraphBlocks,
   NODE,
   pageNumber,
   placeOnPage,
-} from '../store/graph-pages.js'
+} from '../store/graph-blocks.js'
 import { visitAncestors } from './ancestors.js'
 import type { Recording } from './replay-run.js'
 
@@ -55,45 +55,41 @@ export class CallKind {
   }
 }
 
-type Signature = ReturnType<GraphPages['signature']>
+type Signature = ReturnType<GraphBlocks['signature']>
 
 /** Kinds are found by a few bits of their numbers first. */
 const KINDS_AT_HAND = 256
 
-/** Whether gradients go to what a call made; the last: not to its first output, which is no floating one. */
+/** Whether gradients go to a leaf or to what a call made; the last: not to its first output, which is no floating one. */
 const [UNKNOWN, ASKED, NO, YES, TO_OTHERS] = [0, 1, 2, 3, 4] as const
 
 export class PastCalls {
-  readonly pages: GraphPages
+  readonly graph: GraphBlocks
   /** Told of calls in the order in which they ran, once each, as it is found out whether gradients go to them. */
-  onResolved: ((page: GraphPage, at: number, kind: CallKind) => void) | null = null
+  onResolved: ((block: GraphBlock, position: number, kind: CallKind) => void) | null = null
   private readonly runName: string
   private readonly kindsAtHand: (CallKind | undefined)[] = new Array(KINDS_AT_HAND).fill(undefined)
   private readonly kinds = new Map<string, CallKind>()
-  /** Whether the outputs of calls want a gradient, by page and place. */
+  /** Whether leaves and the outputs of calls want a gradient, by page and place. */
   private readonly wanting: (Uint8Array | undefined)[] = []
 
   constructor({ reader, id, name }: Recording) {
-    this.pages = new GraphPages(reader.db, id)
+    this.graph = new GraphBlocks(reader.db, id)
     this.runName = name
   }
 
-  pageOf(position: number): GraphPage {
-    return this.pages.page(pageNumber(position))
-  }
-
   /** Throws UNREGISTERED_FUNC and what the function's class throws for bad attributes, with the position. */
-  kindAt(page: GraphPage, at: number): CallKind {
-    const form = page.forms[at]!
-    const attributesId = page.attributes[at]!
+  kindAt(block: GraphBlock, position: number): CallKind {
+    const form = block.formOf(position)
+    const attributesId = block.attributesOf(position)
     const hand = (form * 31 + attributesId) & (KINDS_AT_HAND - 1)
     const near = this.kindsAtHand[hand]
     if (near !== undefined && near.form === form && near.attributesId === attributesId) return near
-    if (attributesId === 0) return this.makeKind(page, at)
+    if (attributesId === 0) return this.makeKind(block, position)
     const key = `${form} ${attributesId}`
     let kind = this.kinds.get(key)
     if (kind === undefined) {
-      kind = this.makeKind(page, at)
+      kind = this.makeKind(block, position)
       this.kinds.set(key, kind)
     }
     this.kindsAtHand[hand] = kind
@@ -103,18 +99,23 @@ export class PastCalls {
   /** Whether gradients go to what `ref` names. */
   requiresGrad(ref: Ref): boolean {
     const position = positionOf(ref)
-    const page = this.pageOf(position)
-    const at = position - page.first
-    const kind = page.kinds[at]
-    if (kind === NODE.leaf) return this.pages.leafForm(page.forms[at]!).requiresGrad
-    return kind === NODE.call && this.outputRequiresGrad(ref, position)
+    const block = this.graph.at(position)
+    const kind = block.kindOf(position)
+    if (kind !== NODE.leaf) return kind === NODE.call && this.outputRequiresGrad(ref, position)
+    const { requiresGrad } = this.graph.leafForm(block.formOf(position))
+    this.wantingOf(position)[placeOnPage(position)] = requiresGrad ? YES : NO
+    return requiresGrad
   }
 
-  /** The same of what a call on `page` reads, given what is known of that page's calls. */
-  inputRequiresGrad(ref: Ref, page: GraphPage, wanting: Uint8Array): boolean {
+  /** The same of what a call reads, given what is known of the calls on its page, which begins at `first`. */
+  inputRequiresGrad(ref: Ref, first: number, wanting: Uint8Array): boolean {
     // Most refs are to the same page, and to the first output of a call.
-    const place = ref - page.first
+    const place = ref - first
     if (place >= 0 && place < GRAPH_PAGE && wanting[place] !== UNKNOWN) return wanting[place] === YES
+    if (place < 0) {
+      const known = this.wanting[pageNumber(ref)]?.[placeOnPage(ref)] ?? UNKNOWN
+      if (known === YES || known === NO) return known === YES
+    }
     return this.requiresGrad(ref)
   }
 
@@ -130,9 +131,8 @@ export class PastCalls {
   /** Form of the output that `ref` names. Throws TAPE_CORRUPT when its call has no such output. */
   outputOf(ref: Ref): CallOutputForm {
     const position = positionOf(ref)
-    const page = this.pageOf(position)
     const slot = slotOf(ref)
-    const form = this.kindAt(page, position - page.first).outputs[slot]
+    const form = this.kindAt(this.graph.at(position), position).outputs[slot]
     if (form === undefined)
       throw new TapeError('TAPE_CORRUPT', `event ${position} of run "${this.runName}" has no output ${slot}`)
     return form
@@ -153,29 +153,32 @@ export class PastCalls {
 
   private resolveAncestors(position: number): void {
     visitAncestors(
-      this.pages,
+      this.graph,
       position,
-      (page, at) => {
-        const wanting = this.wantingOf(page.first)
+      (block, position) => {
+        const wanting = this.wantingOf(position)
+        const at = placeOnPage(position)
         if (wanting[at] !== UNKNOWN) return false
-        const open = this.kindAt(page, at).differentiable
+        const open = this.kindAt(block, position).differentiable
         wanting[at] = open ? ASKED : NO
         return open
       },
-      (page, at) => {
-        const kind = this.kindAt(page, at)
-        const wanting = this.wantingOf(page.first)
-        wanting[at] = this.wants(page, at, kind, wanting)
-        if (this.onResolved !== null) this.onResolved(page, at, kind)
+      (block, position) => {
+        const kind = this.kindAt(block, position)
+        const wanting = this.wantingOf(position)
+        wanting[placeOnPage(position)] = this.wants(block, position, kind, wanting)
+        if (this.onResolved !== null) this.onResolved(block, position, kind)
       },
     )
   }
 
-  private wants(page: GraphPage, at: number, kind: CallKind, wanting: Uint8Array): number {
+  private wants(block: GraphBlock, position: number, kind: CallKind, wanting: Uint8Array): number {
     if (!kind.differentiable) return NO
-    const end = page.inputsAt[at]! + page.inputCounts[at]!
-    for (let i = page.inputsAt[at]!; i < end; i++)
-      if (this.inputRequiresGrad(page.inputs[i]!, page, wanting))
+    const first = position - placeOnPage(position)
+    const begin = block.inputsAt(position)
+    const end = begin + block.inputCount(position)
+    for (let i = begin; i < end; i++)
+      if (this.inputRequiresGrad(block.input(i, position), first, wanting))
         return kind.outputs[0]!.floating ? YES : TO_OTHERS
     return NO
   }
@@ -190,18 +193,18 @@ export class PastCalls {
     return made
   }
 
-  private makeKind(page: GraphPage, at: number): CallKind {
-    const form = page.forms[at]!
-    const signature = this.pages.signature(form)
+  private makeKind(block: GraphBlock, position: number): CallKind {
+    const form = block.formOf(position)
+    const signature = this.graph.signature(form)
     try {
-      const attributes = this.pages.attributes(page, at) as Attributes
-      return new CallKind(form, page.attributes[at]!, signature, attributes)
+      const attributes = this.graph.attributes(block, position) as Attributes
+      return new CallKind(form, block.attributesOf(position), signature, attributes)
     } catch (error) {
       if (!(error instanceof TapeError)) throw error
       const [, explanation = error.message] = error.message.split(/: (.*)/s)
       throw new TapeError(
         error.code,
-        `event ${page.first + at} of run "${this.runName}" calls "${signature.function}": ${explanation}`,
+        `event ${position} of run "${this.runName}" calls "${signature.function}": ${explanation}`,
         { cause: error },
       )
     }

@@ -9,9 +9,9 @@ import { positionOf, REF_SLOT_UNIT, type Ref } from '../events/event.js'
 import type { CallLinks } from '../graph/call-links.js'
 import type { PendingGradients } from '../graph/recorder.js'
 import { Variable } from '../graph/variable.js'
-import { GRAPH_PAGE, NODE, pageNumber, placeOnPage } from '../store/graph-pages.js'
+import { GRAPH_PAGE, type GraphBlock, NODE, pageNumber, placeOnPage } from '../store/graph-blocks.js'
 import type { PastCalls } from './past-calls.js'
-import type { PastValues } from './past-values.js'
+import type { PastValues, ValuePage } from './past-values.js'
 
 const [NOTHING, NUMBER, GRADIENT] = [0, 1, 2] as const
 
@@ -27,6 +27,8 @@ export interface PastPass {
   callAt(position: number): CallLinks
   /** The variable that somebody holds under a ref. */
   held(ref: Ref): Variable | undefined
+  /** Whether somebody may hold a variable of the page of a position. */
+  holdsOnPage(position: number): boolean
   leaf(ref: Ref): Variable
   add(a: Variable, b: Variable): Variable
   arrive(variable: Variable, gradient: Variable): void
@@ -43,6 +45,10 @@ export class PastGradients implements PendingGradients {
   private readonly others = new Map<Ref, Variable>()
   /** No gradient waits above. */
   private top = 0
+  // Of the page that the walk is on: what is known there, and whether nobody holds a variable of it.
+  private known: ValuePage | null = null
+  private wanting: Uint8Array | null = null
+  private noneHeld = false
 
   constructor(calls: PastCalls, values: PastValues, pass: PastPass, asNumbers: boolean) {
     this.calls = calls
@@ -84,54 +90,65 @@ export class PastGradients implements PendingGradients {
   }
 
   /** The next call on a page that is to be an object; those before it are passed. */
-  private nextOn(page: PendingPage, first: number): CallLinks | null {
-    const { states } = page
+  private nextOn(pending: PendingPage, first: number): CallLinks | null {
+    const { states } = pending
+    const { graph } = this.calls
+    let block: GraphBlock | null = null
+    this.known = this.values.pageOf(first)
+    this.wanting = this.calls.wantingOf(first)
+    this.noneHeld = !this.pass.holdsOnPage(first)
     for (let at = Math.min(this.top - first, GRAPH_PAGE - 1); at >= 0; at--) {
       if (states[at] === NOTHING) continue
-      this.top = first + at
-      if (states[at] !== NUMBER || !this.passedAsNumber(page, at)) return this.taken(page, at)
+      const position = first + at
+      this.top = position
+      if (block === null || position < block.first) block = graph.at(position)
+      if (states[at] !== NUMBER || !this.passedAsNumber(pending, block, position))
+        return this.taken(pending, at)
     }
     return null
   }
 
-  /** Takes the gradient at a place through its call by the rule of its function. False when that is not all numbers. */
-  private passedAsNumber(pending: PendingPage, at: number): boolean {
-    const position = this.top
+  /** Takes the gradient of a call through it by the rule of its function. False when that is not all numbers. */
+  private passedAsNumber(pending: PendingPage, block: GraphBlock, position: number): boolean {
     const { values } = this
-    const page = this.calls.pageOf(position)
-    const { rule } = this.calls.kindAt(page, at)
-    const inputsAt = page.inputsAt[at]!
-    const count = page.inputCounts[at]!
+    const known = this.known!
+    const { rule } = this.calls.kindAt(block, position)
+    const count = block.inputCount(position)
     if (rule === null || count !== rule.operands || !this.asNumbers) return false
-    if (this.pass.held(position) !== undefined) return false
-    const known = values.pageOf(position)
-    const first = values.numberRead(page.inputs[inputsAt]!, page, known)
-    const second = count === 1 ? first : values.numberRead(page.inputs[inputsAt + 1]!, page, known)
-    const y = values.numberRead(position, page, known)
-    if (first === null || second === null || y === null) return false
-    for (let slot = 0; slot < count; slot++) if (!this.isAsMade(page.inputs[inputsAt + slot]!)) return false
+    if (!this.noneHeld && this.pass.held(position) !== undefined) return false
+    const inputsAt = block.inputsAt(position)
+    const a = block.input(inputsAt, position)
+    const b = count === 1 ? a : block.input(inputsAt + 1, position)
+    const pageOfA = values.pageWith(a, known)
+    const pageOfB = count === 1 ? pageOfA : values.pageWith(b, known)
+    if (pageOfA === null || pageOfB === null || values.pageWith(position, known) === null) return false
+    if (!this.isAsMade(a, known) || !this.isAsMade(b, known)) return false
+    const at = placeOnPage(position)
+    const first = pageOfA.numbers[placeOnPage(a)]!
+    const second = pageOfB.numbers[placeOnPage(b)]!
+    const y = known.numbers[at]!
     const gradient = pending.numbers[at]!
     pending.states[at] = NOTHING
-    const wanting = this.calls.wantingOf(position)
-    for (let slot = 0; slot < count; slot++) {
-      const ref = page.inputs[inputsAt + slot]!
-      if (this.calls.inputRequiresGrad(ref, page, wanting))
-        this.pushNumber(ref, rule.backward(slot, gradient, first, second, y))
-    }
+    if (this.calls.inputRequiresGrad(a, known.first, this.wanting!))
+      this.pushNumber(a, rule.backward(0, gradient, first, second, y), pending, block)
+    if (count === 2 && this.calls.inputRequiresGrad(b, known.first, this.wanting!))
+      this.pushNumber(b, rule.backward(1, gradient, first, second, y), pending, block)
     return true
   }
 
-  /** Whether nobody gave a call's input another creator than it had, or none. */
-  private isAsMade(ref: Ref): boolean {
+  /** Whether nobody gave what a call on the page reads another creator than it had, or none. */
+  private isAsMade(ref: Ref, page: ValuePage): boolean {
+    if (this.noneHeld && ref >= page.first) return true
     const held = this.pass.held(ref)
     if (held === undefined) return true
-    const { kinds } = this.calls.pageOf(ref)
-    return held.knownLinks === (kinds[placeOnPage(ref)] === NODE.call ? undefined : null)
+    return held.knownLinks === (this.calls.graph.at(ref).kindOf(ref) === NODE.call ? undefined : null)
   }
 
-  private pushNumber(ref: Ref, gradient: number): void {
-    const page = this.calls.pageOf(ref)
-    if (page.kinds[placeOnPage(ref)] === NODE.call) arriveNumber(this.pageOf(ref), placeOnPage(ref), gradient)
+  /** The gradient of what a call reads; the call is in `block` and on the page `pending`. */
+  private pushNumber(ref: Ref, gradient: number, pending: PendingPage, block: GraphBlock): void {
+    const itsBlock = ref >= block.first ? block : this.calls.graph.at(ref)
+    if (itsBlock.kindOf(ref) === NODE.call)
+      arriveNumber(ref >= this.known!.first ? pending : this.pageOf(ref), placeOnPage(ref), gradient)
     else this.pass.arrive(this.pass.leaf(ref), new Variable(float64Scalar(gradient), false, 'variable'))
   }
 

@@ -9,7 +9,7 @@ import { positionOf, REF_SLOT_UNIT, type Ref, slotOf } from '../events/event.js'
 import { runForward } from '../graph/func.js'
 import { unrecorded } from '../graph/mode.js'
 import type { NumberRule } from '../graph/number-rule.js'
-import { GRAPH_PAGE, type GraphPage, NODE, pageNumber, placeOnPage } from '../store/graph-pages.js'
+import { GRAPH_PAGE, type GraphBlock, NODE, pageNumber, placeOnPage } from '../store/graph-blocks.js'
 import type { VersionLookup } from '../store/version-lookup.js'
 import { visitAncestors } from './ancestors.js'
 import { type CallKind, type CallOutputForm, isScalar, type PastCalls } from './past-calls.js'
@@ -23,9 +23,15 @@ const [UNKNOWN, SCALAR, NUMBER, ARRAY] = [0, 1, 2, 3] as const
  * Leaves that are scalars are there too.
  */
 export class ValuePage {
+  /** The position of its first place. */
+  readonly first: number
   readonly states = new Uint8Array(GRAPH_PAGE)
   readonly numbers = new Float64Array(GRAPH_PAGE)
   readonly arrays: NDArray[] = []
+
+  constructor(first: number) {
+    this.first = first
+  }
 }
 
 type Versions = Pick<VersionLookup, 'none' | 'isVersioned'>
@@ -57,8 +63,9 @@ export class PastValues {
     this.inHindsight = inHindsight
     this.checkKernel = checkKernel
     this.versions = versions
-    calls.onResolved = (page, at, kind) => {
-      if (kind.rule !== null && page.outputsTaken(at) === 0) this.computeInPassing(page, at, kind.rule)
+    calls.onResolved = (block, position, kind) => {
+      if (kind.rule !== null && block.outputsTaken(position) === 0)
+        this.computeInPassing(block, position, kind.rule)
     }
   }
 
@@ -91,16 +98,14 @@ export class PastValues {
   }
 
   /**
-   * The number that is always under `ref`, taken from the tape or computed where it must be; null where it is no float64
-   * without axes. `page` is that of the call which reads it, `values` what is known there.
+   * The page on which the number stands that is always under `ref`, taken from the tape or computed where it must be; null
+   * where it is no float64 without axes. `values` is the page of the call which reads it.
    */
-  numberRead(ref: Ref, page: GraphPage, values: ValuePage): number | null {
-    const near = this.atHand(ref, page, values)
-    if (near === near) return near
+  pageWith(ref: Ref, values: ValuePage): ValuePage | null {
     if (ref >= REF_SLOT_UNIT || !this.hasOneVersion(ref)) return null
-    const itsValues = this.pageOf(ref)
-    const at = placeOnPage(ref)
-    return itsValues.states[at] === SCALAR || this.takeNumber(ref) ? itsValues.numbers[at]! : null
+    // Most refs are to the same page.
+    const itsValues = ref >= values.first ? values : this.pageOf(ref)
+    return itsValues.states[placeOnPage(ref)] === SCALAR || this.takeNumber(ref) ? itsValues : null
   }
 
   /** What is known of the page of a position. */
@@ -108,72 +113,74 @@ export class PastValues {
     const number = pageNumber(position)
     const known = this.pages[number]
     if (known !== undefined) return known
-    const made = new ValuePage()
+    const made = new ValuePage(number * GRAPH_PAGE)
     this.pages[number] = made
     return made
   }
 
   private hasOneVersion(ref: Ref): boolean {
-    this.noVersions ??= this.versions.none
+    if (this.noVersions === null) this.noVersions = this.versions.none
     return this.noVersions || !this.versions.isVersioned(ref)
   }
 
   /** Takes a number from the tape, or computes it, if it is one. */
   private takeNumber(ref: Ref): boolean {
     if (this.takeStoredNumber(ref)) return true
-    const page = this.calls.pageOf(ref)
-    const at = placeOnPage(ref)
-    if (page.kinds[at] === NODE.leaf) {
-      if (!isScalar(this.calls.pages.leafForm(page.forms[at]!))) return false
+    const { graph } = this.calls
+    const block = graph.at(ref)
+    const kind = block.kindOf(ref)
+    if (kind === NODE.leaf) {
+      if (!isScalar(graph.leafForm(block.formOf(ref)))) return false
       this.keepNumber(ref, this.read(ref, ref).item())
       return true
     }
-    if (page.kinds[at] !== NODE.call || !isScalar(this.calls.kindAt(page, at).outputs[0]!)) return false
+    if (kind !== NODE.call || !isScalar(this.calls.kindAt(block, ref).outputs[0]!)) return false
     const array = this.at(ref)
     // What is computed in hindsight is not kept here.
-    if (this.pageOf(ref).states[at] === UNKNOWN) this.keepNumber(ref, array.item())
+    if (this.pageOf(ref).states[placeOnPage(ref)] === UNKNOWN) this.keepNumber(ref, array.item())
     return true
   }
 
   /** The same of numbers that the tape has at hand. */
   private takeStoredNumber(ref: Ref): boolean {
-    const page = this.calls.pageOf(ref)
-    const at = placeOnPage(ref)
-    if (page.kinds[at] === NODE.leaf) {
-      const form = this.calls.pages.leafForm(page.forms[at]!)
-      const stored = isScalar(form) ? this.calls.pages.leafValue(page, at, form) : null
+    const { graph } = this.calls
+    const block = graph.at(ref)
+    const kind = block.kindOf(ref)
+    if (kind === NODE.leaf) {
+      const form = graph.leafForm(block.formOf(ref))
+      const stored = isScalar(form) ? graph.leafValue(block, ref, form) : null
       if (stored === null) return false
       this.keepNumber(ref, toNDArray(stored).item())
       return true
     }
-    if (page.kinds[at] !== NODE.call || !isScalar(this.calls.kindAt(page, at).outputs[0]!)) return false
-    const stored = this.calls.pages.outputNumber(page, at)
+    if (kind !== NODE.call || !isScalar(this.calls.kindAt(block, ref).outputs[0]!)) return false
+    const stored = graph.outputNumber(block, ref)
     if (stored === undefined) return false
     this.keepNumber(ref, stored)
     return true
   }
 
   /** Computes a number whose operands are at hand, so that whoever asks for it later needs no walk of its own. */
-  private computeInPassing(page: GraphPage, at: number, rule: NumberRule): void {
-    const values = this.pageOf(page.first)
-    const count = page.inputCounts[at]!
+  private computeInPassing(block: GraphBlock, position: number, rule: NumberRule): void {
+    const values = this.pageOf(position)
+    const at = placeOnPage(position)
+    const count = block.inputCount(position)
     if (values.states[at] !== UNKNOWN || count !== rule.operands || !this.kernelFits()) return
-    const inputsAt = page.inputsAt[at]!
-    const a = this.atHand(page.inputs[inputsAt]!, page, values)
-    const b = count === 1 ? 0 : this.atHand(page.inputs[inputsAt + 1]!, page, values)
-    // Not a number is what is not at hand, too.
-    if (a !== a || b !== b) return
-    values.numbers[at] = rule.forward(a, b)
+    const inputsAt = block.inputsAt(position)
+    const a = block.input(inputsAt, position)
+    const b = count === 1 ? a : block.input(inputsAt + 1, position)
+    const pageOfA = this.pageAtHand(a, values)
+    const pageOfB = count === 1 ? pageOfA : this.pageAtHand(b, values)
+    if (pageOfA === null || pageOfB === null) return
+    values.numbers[at] = rule.forward(pageOfA.numbers[placeOnPage(a)]!, pageOfB.numbers[placeOnPage(b)]!)
     values.states[at] = SCALAR
   }
 
-  /** As `numberRead`, and NaN for what is not at hand. */
-  private atHand(ref: Ref, page: GraphPage, values: ValuePage): number {
-    if (ref >= REF_SLOT_UNIT || !this.hasOneVersion(ref)) return Number.NaN
-    // Most refs are to the same page.
-    const itsValues = ref >= page.first ? values : this.pageOf(ref)
-    const at = placeOnPage(ref)
-    return itsValues.states[at] === SCALAR || this.takeStoredNumber(ref) ? itsValues.numbers[at]! : Number.NaN
+  /** As `pageWith`, without computing anything. */
+  private pageAtHand(ref: Ref, values: ValuePage): ValuePage | null {
+    if (ref >= REF_SLOT_UNIT || !this.hasOneVersion(ref)) return null
+    const itsValues = ref >= values.first ? values : this.pageOf(ref)
+    return itsValues.states[placeOnPage(ref)] === SCALAR || this.takeStoredNumber(ref) ? itsValues : null
   }
 
   private kernelFits(): boolean {
@@ -191,25 +198,24 @@ export class PastValues {
 
   private find(ref: Ref): NDArray {
     const position = positionOf(ref)
-    const page = this.calls.pageOf(position)
-    const at = position - page.first
-    if (this.take(page, at)) return this.known(ref) ?? this.missing(ref)
-    if (!this.calls.kindAt(page, at).linked) return this.inHindsight(ref)
+    const block = this.calls.graph.at(position)
+    if (this.take(block, position)) return this.known(ref) ?? this.missing(ref)
+    if (!this.calls.kindAt(block, position).linked) return this.inHindsight(ref)
     this.compute(position)
     return this.known(ref) ?? this.missing(ref)
   }
 
-  /** Takes what the tape has of the call at a place. False when it does not have all. */
-  private take(page: GraphPage, at: number): boolean {
-    const { outputs } = this.calls.kindAt(page, at)
-    const taken = page.outputsTaken(at)
+  /** Takes what the tape has of a call. False when it does not have all. */
+  private take(block: GraphBlock, position: number): boolean {
+    const { outputs } = this.calls.kindAt(block, position)
+    const taken = block.outputsTaken(position)
     if (taken === 0) return false
     let whole = true
     for (let slot = 0; slot < outputs.length; slot++) {
       const { dtype, shape } = outputs[slot]!
-      const value = slot < taken ? this.calls.pages.output(page, at, slot, dtype, shape) : null
+      const value = slot < taken ? this.calls.graph.output(block, position, slot, dtype, shape) : null
       if (value === null) whole = false
-      else this.keep(page.first + at, slot, outputs[slot]!, toNDArray(value))
+      else this.keep(position, slot, outputs[slot]!, toNDArray(value))
     }
     return whole
   }
@@ -219,40 +225,39 @@ export class PastValues {
     this.checkKernel()
     unrecorded(() => {
       visitAncestors(
-        this.calls.pages,
+        this.calls.graph,
         position,
-        (page, at) => this.isOpen(page, at),
-        (page, at) => {
-          const kind = this.calls.kindAt(page, at)
+        (block, position) => this.isOpen(block, position),
+        (block, position) => {
+          const kind = this.calls.kindAt(block, position)
           if (kind.rule !== null) {
             // Where what it reads are numbers, they are at hand by now.
-            this.computeInPassing(page, at, kind.rule)
-            if (this.pageOf(page.first).states[at] !== UNKNOWN) return
+            this.computeInPassing(block, position, kind.rule)
+            if (this.isKnown(position)) return
           }
-          const made = runForward(kind.make(), this.arraysRead(page, at))
-          if (made.length !== kind.outputs.length) this.refuse(page.first + at, kind, made.length)
+          const made = runForward(kind.make(), this.arraysRead(block, position))
+          if (made.length !== kind.outputs.length) this.refuse(position, kind, made.length)
           for (let slot = 0; slot < made.length; slot++)
-            this.keep(page.first + at, slot, kind.outputs[slot]!, made[slot]!)
+            this.keep(position, slot, kind.outputs[slot]!, made[slot]!)
         },
       )
     })
   }
 
-  private isOpen(page: GraphPage, at: number): boolean {
-    const values = this.pageOf(page.first)
-    if (values.states[at] !== UNKNOWN) return false
-    return this.calls.kindAt(page, at).linked && !this.take(page, at)
+  private isKnown(position: number): boolean {
+    return this.pageOf(position).states[placeOnPage(position)] !== UNKNOWN
   }
 
-  private arraysRead(page: GraphPage, at: number): NDArray[] {
-    const { inputs } = page
-    const from = page.inputsAt[at]!
-    const count = page.inputCounts[at]!
-    const position = page.first + at
-    if (count === 1) return [this.read(inputs[from]!, position)]
-    if (count === 2) return [this.read(inputs[from]!, position), this.read(inputs[from + 1]!, position)]
+  private isOpen(block: GraphBlock, position: number): boolean {
+    if (this.isKnown(position)) return false
+    return this.calls.kindAt(block, position).linked && !this.take(block, position)
+  }
+
+  private arraysRead(block: GraphBlock, position: number): NDArray[] {
+    const from = block.inputsAt(position)
+    const count = block.inputCount(position)
     const arrays: NDArray[] = []
-    for (let i = 0; i < count; i++) arrays.push(this.read(inputs[from + i]!, position))
+    for (let i = from; i < from + count; i++) arrays.push(this.read(block.input(i, position), position))
     return arrays
   }
 

@@ -14,6 +14,11 @@ export class RefMap<T> {
     return ref < REF_SLOT_UNIT ? this.pages[ref >>> PAGE_BITS]?.[ref & (PAGE - 1)] : this.others.get(ref)
   }
 
+  /** Whether there may be one of the page (see `pageNumber`) on which a position stands. */
+  hasOnPage(position: number): boolean {
+    return this.pages[position >>> PAGE_BITS] !== undefined || this.others.size > 0
+  }
+
   set(ref: Ref, value: T): void {
     if (ref >= REF_SLOT_UNIT) {
       this.others.set(ref, value)

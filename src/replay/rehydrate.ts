@@ -20,7 +20,7 @@ import {
 import type { CallLinks } from '../graph/call-links.js'
 import type { Home, PendingGradients } from '../graph/recorder.js'
 import { type Role, Variable } from '../graph/variable.js'
-import { type GraphPage, NODE } from '../store/graph-pages.js'
+import { NODE } from '../store/graph-blocks.js'
 import type { Lookup } from '../store/lookup.js'
 import type { Reader } from '../store/reader.js'
 import { Hindsight } from './hindsight.js'
@@ -137,6 +137,7 @@ export class PastGraph implements Home {
     const pass = {
       callAt: (position: number) => this.callAt(position, lasting ? null : held),
       held: (ref: Ref) => held.get(ref),
+      holdsOnPage: (position: number) => asked.size > 0 || this.originals.hasOnPage(position),
       leaf: (ref: Ref) => this.original(ref),
       add,
       arrive,
@@ -149,20 +150,19 @@ export class PastGraph implements Home {
    * call for the moment only, with new Variables where none is held.
    */
   private callAt(position: number, held: Held | null): CallLinks {
-    const page = this.calls.pageOf(position)
-    const at = position - page.first
     const known = this.originals.get(position)?.knownLinks
     if (known !== null && known !== undefined && known.ref === position && known.home === this) return known
-    const kind = this.calls.kindAt(page, at)
+    const block = this.calls.graph.at(position)
+    const kind = this.calls.kindAt(block, position)
     const links = kind.make().linksOf()
     links.order = position - this.orderOffset
     links.home = this
     links.ref = position
     links.scope = kind.scope
-    const inputsAt = page.inputsAt[at]!
-    const inputCount = page.inputCounts[at]!
+    const inputsAt = block.inputsAt(position)
+    const inputCount = block.inputCount(position)
     for (let slot = 0; slot < inputCount; slot++)
-      links.restoreInput(slot, this.variableRead(page.inputs[inputsAt + slot]!, links, slot, held))
+      links.restoreInput(slot, this.variableRead(block.input(inputsAt + slot, position), links, slot, held))
     for (let slot = 0; slot < kind.outputs.length; slot++) {
       const ref = slot === 0 ? position : position + slot * REF_SLOT_UNIT
       const output =
@@ -181,8 +181,7 @@ export class PastGraph implements Home {
     const known = held.get(ref)
     if (known !== undefined) return known
     const position = positionOf(ref)
-    const page = this.calls.pageOf(position)
-    if (page.kinds[position - page.first] !== NODE.call) return this.original(ref)
+    if (this.kindOf(position) !== NODE.call) return this.original(ref)
     for (let other = 0; other < slot; other++) {
       const input = call.linkedInput(other)
       if (input.ref === ref && input.home === this) return input
@@ -193,9 +192,11 @@ export class PastGraph implements Home {
   private arrayRead(ref: Ref, at: number): NDArray {
     const variable = this.versionRead(ref, at) ?? this.originals.get(ref)
     if (variable !== undefined) return this.formerValue(variable) ?? variable.data
-    const position = positionOf(ref)
-    const page = this.calls.pageOf(position)
-    return page.kinds[position - page.first] === NODE.call ? this.values.at(ref) : this.original(ref).data
+    return this.kindOf(positionOf(ref)) === NODE.call ? this.values.at(ref) : this.original(ref).data
+  }
+
+  private kindOf(position: number): number {
+    return this.calls.graph.at(position).kindOf(position)
   }
 
   /** The variable `ref` with the value that it was made with. */
@@ -203,14 +204,12 @@ export class PastGraph implements Home {
     const known = this.originals.get(ref)
     if (known !== undefined) return known
     const position = positionOf(ref)
-    const page = this.calls.pageOf(position)
-    const at = position - page.first
-    const kind = page.kinds[at]
+    const kind = this.kindOf(position)
     const made =
       kind === NODE.call
         ? this.blankOutput(ref, position, null)
         : ref === position && kind === NODE.leaf
-          ? this.leaf(page, at)
+          ? this.leaf(position)
           : this.gradientAsNode(ref)
     this.originals.set(ref, made)
     return made
@@ -218,8 +217,7 @@ export class PastGraph implements Home {
 
   /** A variable that the call at `position` made; with its array, where that is at hand. */
   private blankOutput(ref: Ref, position: number, array: NDArray | null): Variable {
-    const page = this.calls.pageOf(position)
-    const kind = this.calls.kindAt(page, position - page.first)
+    const kind = this.calls.kindAt(this.calls.graph.at(position), position)
     const slot = ref === position ? 0 : slotOf(ref)
     if (slot >= kind.outputs.length) this.refuse(ref)
     const variable = this.blank(this.calls.outputRequiresGrad(ref, position), 'variable', null, ref, array)
@@ -228,10 +226,11 @@ export class PastGraph implements Home {
     return variable
   }
 
-  private leaf(page: GraphPage, at: number): Variable {
-    const position = page.first + at
-    const form = this.calls.pages.leafForm(page.forms[at]!)
-    const value = this.calls.pages.leafValue(page, at, form)
+  private leaf(position: number): Variable {
+    const { graph } = this.calls
+    const block = graph.at(position)
+    const form = graph.leafForm(block.formOf(position))
+    const value = graph.leafValue(block, position, form)
     const array = value !== null && value.size === 1 ? toNDArray(value) : null
     const variable = this.blank(form.requiresGrad, form.role as Role, form.name, position, array)
     if (array === null)

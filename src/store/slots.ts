@@ -101,23 +101,27 @@ function inlineSlots(bytes: number): number {
   return 1 + Math.ceil(bytes / 8)
 }
 
+const NO_SLOTS = new DataView(new ArrayBuffer(0))
+
 /** Reads slots. Throws TAPE_CORRUPT when a template expects more than there are. */
 export class SlotReader {
   private readonly bytes: Buffer | null
+  private readonly view: DataView
 
   constructor(bytes: Buffer | null) {
     this.bytes = bytes
+    this.view = bytes === null ? NO_SLOTS : new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
   number(slot: number): number {
-    return this.at(slot).readDoubleBE(slot * 8)
+    return this.at(slot).getFloat64(slot * 8)
   }
 
   /** The number in a slot; undefined when it holds something else. */
   numberIfAny(slot: number): number | undefined {
-    const bytes = this.at(slot)
-    const tag = bytes.readUInt16BE(slot * 8)
-    return tag >= TAG_HASHED && tag <= TAG_NOTHING ? undefined : bytes.readDoubleBE(slot * 8)
+    const view = this.at(slot)
+    const tag = view.getUint16(slot * 8)
+    return tag >= TAG_HASHED && tag <= TAG_NOTHING ? undefined : view.getFloat64(slot * 8)
   }
 
   /** 0 when the slot holds no value id. */
@@ -138,10 +142,11 @@ export class SlotReader {
   /** The bytes that begin at `slot`; at most `slots` of them hold them. */
   inline(slot: number, slots: number): Buffer {
     const head = this.at(slot)
-    const count = head.readUInt32BE(slot * 8 + 4)
-    if (head.readUInt32BE(slot * 8) !== 0 || inlineSlots(count) !== slots)
+    const count = head.getUint32(slot * 8 + 4)
+    if (head.getUint32(slot * 8) !== 0 || inlineSlots(count) !== slots)
       throw new TapeError('TAPE_CORRUPT', `a block has ${count} bytes in ${slots} slots`)
-    return this.at(slot + slots - 1).subarray(slot * 8 + 8, slot * 8 + 8 + count)
+    this.at(slot + slots - 1)
+    return this.bytes!.subarray(slot * 8 + 8, slot * 8 + 8 + count)
   }
 
   /**
@@ -167,21 +172,23 @@ export class SlotReader {
   }
 
   isNothing(slot: number): boolean {
-    return this.at(slot).readUInt16BE(slot * 8) === TAG_NOTHING
+    return this.at(slot).getUint16(slot * 8) === TAG_NOTHING
   }
 
   private tagged(slot: number, tag: number): number {
-    const bytes = this.at(slot)
-    return bytes.readUInt16BE(slot * 8) === tag ? bytes.readUIntBE(slot * 8 + 2, 6) : 0
+    const view = this.at(slot)
+    return view.getUint16(slot * 8) === tag
+      ? view.getUint16(slot * 8 + 2) * 2 ** 32 + view.getUint32(slot * 8 + 4)
+      : 0
   }
 
-  private at(slot: number): Buffer {
-    if (this.bytes === null || this.bytes.length < slot * 8 + 8) {
+  private at(slot: number): DataView {
+    if (this.view.byteLength < slot * 8 + 8) {
       throw new TapeError(
         'TAPE_CORRUPT',
-        `a block has ${(this.bytes?.length ?? 0) / 8} slots, its template expects more`,
+        `a block has ${this.view.byteLength / 8} slots, its template expects more`,
       )
     }
-    return this.bytes
+    return this.view
   }
 }

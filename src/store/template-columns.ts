@@ -1,7 +1,9 @@
 /**
  * A template as columns, one place an event: what a graph is made of (leaves, calls, gradients that are variables), and
- * nothing else. A block's page is filled from them by copying.
+ * nothing else. All blocks of a template share them.
  */
+import { positionOf, type Ref } from '../events/event.js'
+import { decodeRef } from './template.js'
 
 /** What stands at a place of the graph. */
 export const NODE = { none: 0, leaf: 1, call: 2, gradient: 3 } as const
@@ -15,12 +17,19 @@ export class TemplateColumns {
   /** The first slot, and how many it takes. */
   readonly slots: Int32Array
   readonly taken: Int32Array
-  /** Where what a call reads begins in `inputs`, and how much that is. */
+  /** Where what a call reads begins in `near` and `inputs`, and how much that is. */
   readonly inputsAt: Int32Array
   readonly inputCounts: Int32Array
+  /** What calls read, as the template has it: see `decodeRef`. */
   inputs = new Float64Array(16)
-  inputCount = 0
+  /** The same of nearly all: how far before the call, or the position below zero; 0 for those that need decoding. */
+  near = new Int32Array(16)
   malformed = false
+  private inputCount = 0
+  /** The first event of a block must stand behind this, or a call would read itself or what comes later. */
+  private reach = -1
+  /** Offsets of calls and indices of inputs that need decoding. */
+  private readonly far: [offset: number, at: number][] = []
 
   constructor(events: number) {
     this.kinds = new Uint8Array(events)
@@ -37,22 +46,10 @@ export class TemplateColumns {
     const at = this.place(call, NODE.call)
     this.attributes[at] = call[4]!
     const count = call.length - 5
-    if (this.inputCount + count > this.inputs.length) {
-      const larger = new Float64Array(Math.max(this.inputs.length * 2, this.inputCount + count))
-      larger.set(this.inputs)
-      this.inputs = larger
-    }
+    this.makeRoom(count)
     this.inputsAt[at] = this.inputCount
     this.inputCounts[at] = count
-    for (let i = 0; i < count; i++) this.inputs[this.inputCount++] = call[5 + i]!
-  }
-
-  /** How many references the events from one place to another have. */
-  inputCountBetween(from: number, to: number): number {
-    if (from === 0 && to === this.kinds.length) return this.inputCount
-    let count = 0
-    for (let at = from; at < to; at++) count += this.inputCounts[at]!
-    return count
+    for (let i = 0; i < count; i++) this.addInput(at, call[5 + i]!)
   }
 
   /** offset, slot, taken, form, and where the array came from, which is asked rarely: then it is read from the event. */
@@ -67,6 +64,35 @@ export class TemplateColumns {
     this.kinds[at] = NODE.gradient
   }
 
+  /** Whether in a block that begins at `first` every call reads what was made before it. */
+  readsOnlyBefore(first: number, base: number): boolean {
+    if (this.reach >= first) return false
+    return this.far.every(([offset, at]) => {
+      const ref = decodeRef(this.inputs[at]!, first + offset, base)
+      return isMadeBefore(ref, first + offset)
+    })
+  }
+
+  private addInput(offset: number, encoded: number): void {
+    const at = this.inputCount++
+    const whole = encoded | 0
+    this.inputs[at] = encoded
+    if (whole === encoded && whole !== 0) {
+      this.near[at] = whole
+      this.reach = Math.max(this.reach, Math.abs(whole) - offset)
+    } else this.far.push([offset, at])
+  }
+
+  private makeRoom(count: number): void {
+    if (this.inputCount + count <= this.inputs.length) return
+    const length = Math.max(this.inputs.length * 2, this.inputCount + count)
+    const [inputs, near] = [new Float64Array(length), new Int32Array(length)]
+    inputs.set(this.inputs)
+    near.set(this.near)
+    this.inputs = inputs
+    this.near = near
+  }
+
   private place(entry: readonly number[], kind: number): number {
     const at = entry[0]!
     // Beyond the end it is undefined.
@@ -77,4 +103,9 @@ export class TemplateColumns {
     this.forms[at] = entry[3]!
     return at
   }
+}
+
+/** Whether `ref` may be what the call at `position` reads. */
+export function isMadeBefore(ref: Ref, position: number): boolean {
+  return ref > 0 && positionOf(ref) > 0 && positionOf(ref) < position
 }
