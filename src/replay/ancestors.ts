@@ -12,28 +12,30 @@ import {
   placeOnPage,
 } from '../store/graph-blocks.js'
 
-/** Visits the call at `position` and, before it, of all that it and those were computed from what `open` lets in. */
-export function visitAncestors(
-  graph: GraphBlocks,
-  position: number,
-  open: (block: GraphBlock, position: number) => boolean,
-  visit: (block: GraphBlock, position: number) => void,
-): void {
-  const walk = new AncestorWalk(graph, open)
-  walk.mark(position)
-  walk.visit(visit)
+export interface AncestorVisitor {
+  /** Whether the walk is to go on to the call at `position`; asked in no particular order, at least once. */
+  opens(block: GraphBlock, position: number): boolean
+  visit(block: GraphBlock, position: number): void
 }
 
-class AncestorWalk {
+/** Visits the call at `position` and, before it, of all that it and those were computed from what the visitor opens. */
+export function visitAncestors(graph: GraphBlocks, position: number, visitor: AncestorVisitor): void {
+  const walk = new AncestorWalk(graph, visitor)
+  walk.mark(position)
+  walk.visit()
+}
+
+/** @internal */
+export class AncestorWalk {
   private readonly graph: GraphBlocks
-  private readonly open: (block: GraphBlock, position: number) => boolean
+  private readonly visitor: AncestorVisitor
   private readonly marks: (Uint8Array | undefined)[] = []
   private top = 0
   private bottom = 0
 
-  constructor(graph: GraphBlocks, open: (block: GraphBlock, position: number) => boolean) {
+  constructor(graph: GraphBlocks, visitor: AncestorVisitor) {
     this.graph = graph
-    this.open = open
+    this.visitor = visitor
   }
 
   mark(position: number): void {
@@ -46,10 +48,10 @@ class AncestorWalk {
     }
   }
 
-  visit(visit: (block: GraphBlock, position: number) => void): void {
+  visit(): void {
     for (let number = this.bottom; number <= this.top; number++) {
       const marks = this.marks[number]
-      if (marks !== undefined) this.visitMarked(number * GRAPH_PAGE, marks, visit)
+      if (marks !== undefined) this.visitMarked(number * GRAPH_PAGE, marks)
     }
   }
 
@@ -65,7 +67,7 @@ class AncestorWalk {
       for (let i = begin; i < end; i++) {
         const input = positionOf(block.input(i, position))
         const itsBlock = input >= block.first ? block : this.graph.at(input)
-        if (itsBlock.kindOf(input) !== NODE.call || !this.open(itsBlock, input)) continue
+        if (itsBlock.kindOf(input) !== NODE.call || !this.visitor.opens(itsBlock, input)) continue
         if (input >= first) marks[input - first] = 1
         else this.markEarlier(input)
       }
@@ -78,17 +80,13 @@ class AncestorWalk {
     this.marksOf(number)[placeOnPage(position)] = 1
   }
 
-  private visitMarked(
-    first: number,
-    marks: Uint8Array,
-    visit: (block: GraphBlock, position: number) => void,
-  ): void {
+  private visitMarked(first: number, marks: Uint8Array): void {
     let block: GraphBlock | null = null
     for (let at = 0; at < GRAPH_PAGE; at++) {
       if (marks[at] === 0) continue
       const position = first + at
       if (block === null || position >= block.end) block = this.graph.at(position)
-      visit(block, position)
+      this.visitor.visit(block, position)
     }
   }
 

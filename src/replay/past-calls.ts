@@ -12,13 +12,12 @@ import { funcMaker, numberRuleOf } from '../graph/registry.js'
 import {
   GRAPH_PAGE,
   type GraphBlock,
-  GraphBlocks,
+  type GraphBlocks,
   NODE,
   pageNumber,
   placeOnPage,
 } from '../store/graph-blocks.js'
-import { visitAncestors } from './ancestors.js'
-import type { Recording } from './replay-run.js'
+import { type AncestorVisitor, visitAncestors } from './ancestors.js'
 
 export interface CallOutputForm {
   readonly dtype: DType
@@ -36,6 +35,8 @@ export class CallKind {
   readonly linked: boolean
   readonly differentiable: boolean
   readonly outputs: readonly CallOutputForm[]
+  /** Whether it makes one float64 number without axes, and nothing else. */
+  readonly makesNumber: boolean
   /** How it computes where all it reads are float64 numbers without axes, as its output is; null for over arrays. */
   readonly rule: NumberRule | null
   /** Such a call anew, linked to nothing. */
@@ -50,10 +51,13 @@ export class CallKind {
     this.linked = signature.linked
     this.differentiable = signature.linked && this.make().differentiable
     this.outputs = signature.outputs.map(({ dtype, shape }) => outputForm(dtype, shape))
-    const scalar = this.outputs.length === 1 && isScalar(this.outputs[0]!)
-    this.rule = scalar && this.linked ? numberRuleOf(this.name, attributes) : null
+    this.makesNumber = this.outputs.length === 1 && isScalar(this.outputs[0]!)
+    this.rule = this.makesNumber && this.linked ? numberRuleOf(this.name, attributes) : null
   }
 }
+
+/** Alive for ever; `samples.ts` says why. */
+let sample: CallKind | null = null
 
 type Signature = ReturnType<GraphBlocks['signature']>
 
@@ -63,19 +67,23 @@ const KINDS_AT_HAND = 256
 /** Whether gradients go to a leaf or to what a call made; the last: not to its first output, which is no floating one. */
 const [UNKNOWN, ASKED, NO, YES, TO_OTHERS] = [0, 1, 2, 3, 4] as const
 
-export class PastCalls {
+/** Told of calls in the order in which they ran, once each, as it is found out whether gradients go to them. */
+export interface ResolvedListener {
+  resolved(block: GraphBlock, position: number, kind: CallKind): void
+}
+
+export class PastCalls implements AncestorVisitor {
   readonly graph: GraphBlocks
-  /** Told of calls in the order in which they ran, once each, as it is found out whether gradients go to them. */
-  onResolved: ((block: GraphBlock, position: number, kind: CallKind) => void) | null = null
+  listener: ResolvedListener | null = null
   private readonly runName: string
   private readonly kindsAtHand: (CallKind | undefined)[] = new Array(KINDS_AT_HAND).fill(undefined)
   private readonly kinds = new Map<string, CallKind>()
   /** Whether leaves and the outputs of calls want a gradient, by page and place. */
   private readonly wanting: (Uint8Array | undefined)[] = []
 
-  constructor({ reader, id, name }: Recording) {
-    this.graph = new GraphBlocks(reader.db, id)
-    this.runName = name
+  constructor(graph: GraphBlocks, runName: string) {
+    this.graph = graph
+    this.runName = runName
   }
 
   /** Throws UNREGISTERED_FUNC and what the function's class throws for bad attributes, with the position. */
@@ -140,7 +148,7 @@ export class PastCalls {
 
   private resolve(position: number): void {
     try {
-      this.resolveAncestors(position)
+      visitAncestors(this.graph, position, this)
     } catch (error) {
       // A function may be registered yet, and then it is asked again.
       for (const page of this.wanting) {
@@ -151,25 +159,22 @@ export class PastCalls {
     }
   }
 
-  private resolveAncestors(position: number): void {
-    visitAncestors(
-      this.graph,
-      position,
-      (block, position) => {
-        const wanting = this.wantingOf(position)
-        const at = placeOnPage(position)
-        if (wanting[at] !== UNKNOWN) return false
-        const open = this.kindAt(block, position).differentiable
-        wanting[at] = open ? ASKED : NO
-        return open
-      },
-      (block, position) => {
-        const kind = this.kindAt(block, position)
-        const wanting = this.wantingOf(position)
-        wanting[placeOnPage(position)] = this.wants(block, position, kind, wanting)
-        if (this.onResolved !== null) this.onResolved(block, position, kind)
-      },
-    )
+  /** @internal Of a walk that finds out where gradients go. */
+  opens(block: GraphBlock, position: number): boolean {
+    const wanting = this.wantingOf(position)
+    const at = placeOnPage(position)
+    if (wanting[at] !== UNKNOWN) return false
+    const open = this.kindAt(block, position).differentiable
+    wanting[at] = open ? ASKED : NO
+    return open
+  }
+
+  /** @internal */
+  visit(block: GraphBlock, position: number): void {
+    const kind = this.kindAt(block, position)
+    const wanting = this.wantingOf(position)
+    wanting[placeOnPage(position)] = this.wants(block, position, kind, wanting)
+    if (this.listener !== null) this.listener.resolved(block, position, kind)
   }
 
   private wants(block: GraphBlock, position: number, kind: CallKind, wanting: Uint8Array): number {
@@ -198,7 +203,9 @@ export class PastCalls {
     const signature = this.graph.signature(form)
     try {
       const attributes = this.graph.attributes(block, position) as Attributes
-      return new CallKind(form, block.attributesOf(position), signature, attributes)
+      const kind = new CallKind(form, block.attributesOf(position), signature, attributes)
+      sample ??= kind
+      return kind
     } catch (error) {
       if (!(error instanceof TapeError)) throw error
       const [, explanation = error.message] = error.message.split(/: (.*)/s)

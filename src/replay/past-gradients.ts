@@ -10,12 +10,14 @@ import type { CallLinks } from '../graph/call-links.js'
 import type { PendingGradients } from '../graph/recorder.js'
 import { Variable } from '../graph/variable.js'
 import { GRAPH_PAGE, type GraphBlock, NODE, pageNumber, placeOnPage } from '../store/graph-blocks.js'
+import type { HeldVariables } from './held-variables.js'
 import type { PastCalls } from './past-calls.js'
 import type { PastValues, ValuePage } from './past-values.js'
 
 const [NOTHING, NUMBER, GRADIENT] = [0, 1, 2] as const
 
-class PendingPage {
+/** @internal What waits at the calls of one page. */
+export class PendingPage {
   readonly states = new Uint8Array(GRAPH_PAGE)
   readonly numbers = new Float64Array(GRAPH_PAGE)
   readonly gradients: (Variable | null)[] = []
@@ -25,10 +27,6 @@ class PendingPage {
 export interface PastPass {
   /** The call at a position as an object. */
   callAt(position: number): CallLinks
-  /** The variable that somebody holds under a ref. */
-  held(ref: Ref): Variable | undefined
-  /** Whether somebody may hold a variable of the page of a position. */
-  holdsOnPage(position: number): boolean
   leaf(ref: Ref): Variable
   add(a: Variable, b: Variable): Variable
   arrive(variable: Variable, gradient: Variable): void
@@ -37,6 +35,7 @@ export interface PastPass {
 export class PastGradients implements PendingGradients {
   private readonly calls: PastCalls
   private readonly values: PastValues
+  private readonly held: HeldVariables
   private readonly pass: PastPass
   /** Whether sums may be of numbers: a pass that becomes a graph itself needs Variables. */
   private readonly asNumbers: boolean
@@ -50,9 +49,10 @@ export class PastGradients implements PendingGradients {
   private wanting: Uint8Array | null = null
   private noneHeld = false
 
-  constructor(calls: PastCalls, values: PastValues, pass: PastPass, asNumbers: boolean) {
+  constructor(calls: PastCalls, values: PastValues, held: HeldVariables, pass: PastPass, asNumbers: boolean) {
     this.calls = calls
     this.values = values
+    this.held = held
     this.pass = pass
     this.asNumbers = asNumbers
   }
@@ -96,7 +96,7 @@ export class PastGradients implements PendingGradients {
     let block: GraphBlock | null = null
     this.known = this.values.pageOf(first)
     this.wanting = this.calls.wantingOf(first)
-    this.noneHeld = !this.pass.holdsOnPage(first)
+    this.noneHeld = !this.held.hasOnPage(first)
     for (let at = Math.min(this.top - first, GRAPH_PAGE - 1); at >= 0; at--) {
       if (states[at] === NOTHING) continue
       const position = first + at
@@ -115,7 +115,7 @@ export class PastGradients implements PendingGradients {
     const { rule } = this.calls.kindAt(block, position)
     const count = block.inputCount(position)
     if (rule === null || count !== rule.operands || !this.asNumbers) return false
-    if (!this.noneHeld && this.pass.held(position) !== undefined) return false
+    if (!this.noneHeld && this.held.get(position) !== undefined) return false
     const inputsAt = block.inputsAt(position)
     const a = block.input(inputsAt, position)
     const b = count === 1 ? a : block.input(inputsAt + 1, position)
@@ -139,7 +139,7 @@ export class PastGradients implements PendingGradients {
   /** Whether nobody gave what a call on the page reads another creator than it had, or none. */
   private isAsMade(ref: Ref, page: ValuePage): boolean {
     if (this.noneHeld && ref >= page.first) return true
-    const held = this.pass.held(ref)
+    const held = this.held.get(ref)
     if (held === undefined) return true
     return held.knownLinks === (this.calls.graph.at(ref).kindOf(ref) === NODE.call ? undefined : null)
   }

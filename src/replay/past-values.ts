@@ -11,8 +11,14 @@ import { unrecorded } from '../graph/mode.js'
 import type { NumberRule } from '../graph/number-rule.js'
 import { GRAPH_PAGE, type GraphBlock, NODE, pageNumber, placeOnPage } from '../store/graph-blocks.js'
 import type { VersionLookup } from '../store/version-lookup.js'
-import { visitAncestors } from './ancestors.js'
-import { type CallKind, type CallOutputForm, isScalar, type PastCalls } from './past-calls.js'
+import { type AncestorVisitor, visitAncestors } from './ancestors.js'
+import {
+  type CallKind,
+  type CallOutputForm,
+  isScalar,
+  type PastCalls,
+  type ResolvedListener,
+} from './past-calls.js'
 import { toNDArray } from './recorded-array.js'
 
 /** What is known at a place: a float64 without axes, another single number, an array. */
@@ -36,7 +42,7 @@ export class ValuePage {
 
 type Versions = Pick<VersionLookup, 'none' | 'isVersioned'>
 
-export class PastValues {
+export class PastValues implements AncestorVisitor, ResolvedListener {
   private readonly calls: PastCalls
   /** The array that a call at some position reads under a ref. */
   private readonly read: (ref: Ref, at: number) => NDArray
@@ -63,10 +69,13 @@ export class PastValues {
     this.inHindsight = inHindsight
     this.checkKernel = checkKernel
     this.versions = versions
-    calls.onResolved = (block, position, kind) => {
-      if (kind.rule !== null && block.outputsTaken(position) === 0)
-        this.computeInPassing(block, position, kind.rule)
-    }
+    calls.listener = this
+  }
+
+  /** @internal A walk over the calls passes: numbers are computed on the way. */
+  resolved(block: GraphBlock, position: number, kind: CallKind): void {
+    if (kind.rule !== null && block.outputsTaken(position) === 0)
+      this.computeInPassing(block, position, kind.rule)
   }
 
   /** The array that the call behind `ref` made. */
@@ -119,8 +128,12 @@ export class PastValues {
   }
 
   private hasOneVersion(ref: Ref): boolean {
-    if (this.noVersions === null) this.noVersions = this.versions.none
-    return this.noVersions || !this.versions.isVersioned(ref)
+    return this.noVersions === true || this.isUnversioned(ref)
+  }
+
+  private isUnversioned(ref: Ref): boolean {
+    this.noVersions ??= this.versions.none
+    return !this.versions.isVersioned(ref)
   }
 
   /** Takes a number from the tape, or computes it, if it is one. */
@@ -153,10 +166,9 @@ export class PastValues {
       this.keepNumber(ref, toNDArray(stored).item())
       return true
     }
-    if (kind !== NODE.call || !isScalar(this.calls.kindAt(block, ref).outputs[0]!)) return false
-    const stored = graph.outputNumber(block, ref)
-    if (stored === undefined) return false
-    this.keepNumber(ref, stored)
+    if (kind !== NODE.call || !this.calls.kindAt(block, ref).makesNumber) return false
+    if (!graph.hasOutputNumber(block, ref)) return false
+    this.keepNumber(ref, graph.outputNumber(block, ref))
     return true
   }
 
@@ -184,14 +196,16 @@ export class PastValues {
   }
 
   private kernelFits(): boolean {
-    if (this.fits === null) {
-      try {
-        this.checkKernel()
-        this.fits = true
-      } catch {
-        // Who asks for a value hears of it.
-        this.fits = false
-      }
+    return this.fits ?? this.lookAtKernel()
+  }
+
+  private lookAtKernel(): boolean {
+    try {
+      this.checkKernel()
+      this.fits = true
+    } catch {
+      // Who asks for a value hears of it.
+      this.fits = false
     }
     return this.fits
   }
@@ -223,34 +237,30 @@ export class PastValues {
   /** Computes the call at `position`, after all that it reads and is not known either. */
   private compute(position: number): void {
     this.checkKernel()
-    unrecorded(() => {
-      visitAncestors(
-        this.calls.graph,
-        position,
-        (block, position) => this.isOpen(block, position),
-        (block, position) => {
-          const kind = this.calls.kindAt(block, position)
-          if (kind.rule !== null) {
-            // Where what it reads are numbers, they are at hand by now.
-            this.computeInPassing(block, position, kind.rule)
-            if (this.isKnown(position)) return
-          }
-          const made = runForward(kind.make(), this.arraysRead(block, position))
-          if (made.length !== kind.outputs.length) this.refuse(position, kind, made.length)
-          for (let slot = 0; slot < made.length; slot++)
-            this.keep(position, slot, kind.outputs[slot]!, made[slot]!)
-        },
-      )
-    })
+    unrecorded(() => visitAncestors(this.calls.graph, position, this))
+  }
+
+  /** @internal Of a walk that computes. */
+  opens(block: GraphBlock, position: number): boolean {
+    if (this.isKnown(position)) return false
+    return this.calls.kindAt(block, position).linked && !this.take(block, position)
+  }
+
+  /** @internal */
+  visit(block: GraphBlock, position: number): void {
+    const kind = this.calls.kindAt(block, position)
+    if (kind.rule !== null) {
+      // Where what it reads are numbers, they are at hand by now.
+      this.computeInPassing(block, position, kind.rule)
+      if (this.isKnown(position)) return
+    }
+    const made = runForward(kind.make(), this.arraysRead(block, position))
+    if (made.length !== kind.outputs.length) this.refuse(position, kind, made.length)
+    for (let slot = 0; slot < made.length; slot++) this.keep(position, slot, kind.outputs[slot]!, made[slot]!)
   }
 
   private isKnown(position: number): boolean {
     return this.pageOf(position).states[placeOnPage(position)] !== UNKNOWN
-  }
-
-  private isOpen(block: GraphBlock, position: number): boolean {
-    if (this.isKnown(position)) return false
-    return this.calls.kindAt(block, position).linked && !this.take(block, position)
   }
 
   private arraysRead(block: GraphBlock, position: number): NDArray[] {

@@ -20,9 +20,10 @@ import {
 import type { CallLinks } from '../graph/call-links.js'
 import type { Home, PendingGradients } from '../graph/recorder.js'
 import { type Role, Variable } from '../graph/variable.js'
-import { NODE } from '../store/graph-blocks.js'
+import { GraphBlocks, NODE } from '../store/graph-blocks.js'
 import type { Lookup } from '../store/lookup.js'
 import type { Reader } from '../store/reader.js'
+import { HeldVariables } from './held-variables.js'
 import { Hindsight } from './hindsight.js'
 import { PastCalls } from './past-calls.js'
 import { PastGradients } from './past-gradients.js'
@@ -31,13 +32,11 @@ import { toNDArray } from './recorded-array.js'
 import { RefMap } from './ref-map.js'
 import { checkKernel } from './replay.js'
 import type { Recording } from './replay-run.js'
+import { keepPastSamples } from './samples.js'
 
 /** Calls from a file come before any live call: their order is their position, moved below zero. */
 const ORDER_OFFSET = 2 ** 30
 const WIDE_ORDER_OFFSET = 2 ** 50
-
-/** Variables that somebody may hold, by ref. */
-type Held = Pick<RefMap<Variable>, 'get'>
 
 export class PastGraph implements Home {
   readonly finished = true
@@ -61,13 +60,14 @@ export class PastGraph implements Home {
   private readonly gradients = new WeakMap<Variable, () => Ref | null>()
 
   constructor(recording: Recording) {
+    keepPastSamples()
     this.reader = recording.reader
     this.lookup = recording.lookup
     this.runId = recording.id
     this.runName = recording.name
     this.hindsight = new Hindsight(recording)
     this.orderOffset = recording.lastPosition < ORDER_OFFSET ? ORDER_OFFSET : WIDE_ORDER_OFFSET
-    this.calls = new PastCalls(recording)
+    this.calls = new PastCalls(GraphBlocks.of(recording.reader.db, recording.id), recording.name)
     let kernelChecked = false
     this.values = new PastValues(
       this.calls,
@@ -132,24 +132,21 @@ export class PastGraph implements Home {
     lasting: boolean,
   ): PendingGradients {
     const asked = new Map(targets?.filter(({ home }) => home === this).map((target) => [target.ref, target]))
-    const held: Held =
-      asked.size === 0 ? this.originals : { get: (ref) => asked.get(ref) ?? this.originals.get(ref) }
+    const held = new HeldVariables(this.originals, asked)
     const pass = {
       callAt: (position: number) => this.callAt(position, lasting ? null : held),
-      held: (ref: Ref) => held.get(ref),
-      holdsOnPage: (position: number) => asked.size > 0 || this.originals.hasOnPage(position),
       leaf: (ref: Ref) => this.original(ref),
       add,
       arrive,
     }
-    return new PastGradients(this.calls, this.values, pass, !lasting)
+    return new PastGradients(this.calls, this.values, held, pass, !lasting)
   }
 
   /**
    * The call at `position`, with Variables that everybody sees, and so the same whenever it is asked for. Given `held`, a
    * call for the moment only, with new Variables where none is held.
    */
-  private callAt(position: number, held: Held | null): CallLinks {
+  private callAt(position: number, held: HeldVariables | null): CallLinks {
     const known = this.originals.get(position)?.knownLinks
     if (known !== null && known !== undefined && known.ref === position && known.home === this) return known
     const block = this.calls.graph.at(position)
@@ -174,7 +171,7 @@ export class PastGraph implements Home {
   }
 
   /** What a call reads in `slot` under `ref`. */
-  private variableRead(ref: Ref, call: CallLinks, slot: number, held: Held | null): Variable {
+  private variableRead(ref: Ref, call: CallLinks, slot: number, held: HeldVariables | null): Variable {
     const version = this.versionRead(ref, call.ref)
     if (version !== null) return version
     if (held === null) return this.original(ref)

@@ -91,7 +91,8 @@ export class BlockReader {
       Buffer | null,
     ][]) {
       if (run !== runId) throw new TapeError('TAPE_CORRUPT', `block ${id} is listed under run ${run}`)
-      yield { first: id - base, step, templateId, base: blockBase, slots: new SlotReader(slots) }
+      // Cut out of the bits, a position is a small integer to V8; a difference of large numbers would be a double for ever.
+      yield { first: (id - base) >>> 0, step, templateId, base: blockBase, slots: new SlotReader(slots) }
     }
   }
 

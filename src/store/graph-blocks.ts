@@ -32,7 +32,7 @@ export function placeOnPage(position: number): number {
 }
 
 export class GraphBlocks {
-  readonly runId: number
+  private readonly runId: number
   /** The blocks that have events on a page, in order. */
   private readonly pages: (readonly GraphBlock[] | undefined)[] = []
   private readonly blocks: BlockReader
@@ -40,10 +40,15 @@ export class GraphBlocks {
   /** The block asked for last: what many calls read, a constant or a weight, is asked for again and again. */
   private latest = NO_BLOCK
 
-  constructor(db: Connection, runId: number) {
+  constructor(blocks: BlockReader, texts: TextReader, runId: number) {
     this.runId = runId
-    this.texts = new TextReader(db)
-    this.blocks = new BlockReader(db, this.texts)
+    this.texts = texts
+    this.blocks = blocks
+  }
+
+  static of(db: Connection, runId: number): GraphBlocks {
+    const texts = new TextReader(db)
+    return new GraphBlocks(new BlockReader(db, texts), texts, runId)
   }
 
   /** The block of the event at a position. Throws TAPE_CORRUPT. */
@@ -86,9 +91,13 @@ export class GraphBlocks {
     return this.blocks.content(block.slots, block.slotOf(position) + slot, dtype, shape).value
   }
 
-  /** The number in the slot of a call that has one output of one element; undefined when none is there. */
-  outputNumber(block: GraphBlock, position: number): number | undefined {
-    return block.outputsTaken(position) === 0 ? undefined : block.slots.numberIfAny(block.slotOf(position))
+  /** Whether the slot of a call that makes one number has it. */
+  hasOutputNumber(block: GraphBlock, position: number): boolean {
+    return block.outputsTaken(position) > 0 && block.slots.isNumber(block.slotOf(position))
+  }
+
+  outputNumber(block: GraphBlock, position: number): number {
+    return block.slots.number(block.slotOf(position))
   }
 
   /** What is on the tape of a leaf; null for nothing. */

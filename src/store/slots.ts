@@ -117,11 +117,10 @@ export class SlotReader {
     return this.at(slot).getFloat64(slot * 8)
   }
 
-  /** The number in a slot; undefined when it holds something else. */
-  numberIfAny(slot: number): number | undefined {
-    const view = this.at(slot)
-    const tag = view.getUint16(slot * 8)
-    return tag >= TAG_HASHED && tag <= TAG_NOTHING ? undefined : view.getFloat64(slot * 8)
+  /** Whether a slot holds a number, and not something else. */
+  isNumber(slot: number): boolean {
+    const tag = this.at(slot).getUint16(slot * 8)
+    return tag < TAG_HASHED || tag > TAG_NOTHING
   }
 
   /** 0 when the slot holds no value id. */
