@@ -56,8 +56,8 @@ export class CallKind {
   }
 }
 
-/** Alive for ever; `samples.ts` says why. */
-let sample: CallKind | null = null
+/** One, alive for ever; `samples.ts` says why. */
+const samples: CallKind[] = []
 
 type Signature = ReturnType<GraphBlocks['signature']>
 
@@ -204,7 +204,7 @@ export class PastCalls implements AncestorVisitor {
     try {
       const attributes = this.graph.attributes(block, position) as Attributes
       const kind = new CallKind(form, block.attributesOf(position), signature, attributes)
-      sample ??= kind
+      if (samples.length === 0) samples.push(kind)
       return kind
     } catch (error) {
       if (!(error instanceof TapeError)) throw error
