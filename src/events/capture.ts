@@ -86,6 +86,8 @@ export function isReplayable(capture: Capture): boolean {
 export class CapturePolicy {
   /** Whether gradients that no variable keeps are events too. */
   everyGradient = false
+  /** Whether nothing is kept of what calls compute, whatever it is: then `ofOutput` need not be asked. */
+  dropsOutputs = false
   private readonly values: CaptureLevel
   private readonly gradients: CaptureLevel
   private readonly everySteps: number
@@ -115,6 +117,7 @@ export class CapturePolicy {
     this.valuesNow = this.values === 'full' && !isFull ? 'replayable' : this.values
     this.gradientsNow = this.gradients === 'full' && !isFull ? 'replayable' : this.gradients
     this.everyGradient = this.gradientsNow === 'full'
+    this.dropsOutputs = this.dropsAll()
     this.hashNow = step <= 1 || step % HASH_EVERY_STEPS === 0 || this.gradientsNow === 'structure'
   }
 
@@ -142,11 +145,17 @@ export class CapturePolicy {
     return this.hashNow ? CAPTURE_HASH : CAPTURE_SUMMARY
   }
 
+  private dropsAll(): boolean {
+    if (this.valuesNow === 'replayable') return this.smallBytesLeft <= 0
+    return this.valuesNow !== 'full'
+  }
+
   private small(array: RecordedArray): boolean {
     if (this.smallBytesLeft <= 0) return false
     const { size } = array
     if (size > SMALL_ELEMENTS_MAX) return false
     this.smallBytesLeft -= size * 8
+    this.dropsOutputs = this.dropsAll()
     return true
   }
 }

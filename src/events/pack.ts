@@ -75,6 +75,11 @@ export const HELD = ['nothing', 'contribution', 'accumulated'] as const
 /** What a summary takes that comes in an array's place. */
 const SUMMARY_BYTES = 64
 
+/** Whether both numbers have their place in a call word; a passing text's number, below zero, has not. */
+function fitsCallWord(signature: number, attributes: number): boolean {
+  return attributes >= 0 && attributes < ATTRIBUTES_MAX && signature < CALL_ATTRIBUTES_UNIT
+}
+
 const canonical = (x: number) => (x !== x ? Number.NaN : x)
 
 export class Packer {
@@ -140,44 +145,38 @@ export class Packer {
     value: RecordedArray | null,
     capture: Kept,
   ): number {
-    this.room(16)
-    const short =
-      value === null &&
-      this.packing === 2 &&
-      attributes >= 0 &&
-      attributes < ATTRIBUTES_MAX &&
-      signature < CALL_ATTRIBUTES_UNIT
-    const position = this.begin(
-      short
-        ? CALL_UNIT * (1 + inputs) + CALL_ATTRIBUTES_UNIT * attributes + signature
-        : EVENT_KIND.FunctionCalled,
-    )
+    if (value === null && this.packing === 2 && fitsCallWord(signature, attributes))
+      return this.shortCall(signature, attributes, inputs, a, b, c)
+    const position = this.call(signature, attributes, inputs)
+    if (inputs > 0) this.ref(a)
+    if (inputs > 1) this.ref(b)
+    if (inputs > 2) this.ref(c)
+    this.callOutputs(1)
+    this.value(value, capture)
+    return position
+  }
+
+  private shortCall(signature: number, attributes: number, inputs: number, a: Ref, b: Ref, c: Ref): number {
+    this.room(4)
     const { words } = this
-    let at = this.used
-    if (!short) {
-      words[at] = signature
-      words[at + 1] = attributes
-      words[at + 2] = inputs
-      at += 3
-    }
+    const at = this.used
+    const position = this.position + 1
+    words[at] = CALL_UNIT * (1 + inputs) + CALL_ATTRIBUTES_UNIT * attributes + signature
     if (inputs > 0) {
-      if (!(a > 0 && a < position)) this.checkRef(a)
-      words[at++] = a
+      if (!(a > 0 && a < position)) this.checkRef(a, position)
+      words[at + 1] = a
+      if (inputs > 1) {
+        if (!(b > 0 && b < position)) this.checkRef(b, position)
+        words[at + 2] = b
+        if (inputs > 2) {
+          if (!(c > 0 && c < position)) this.checkRef(c, position)
+          words[at + 3] = c
+        }
+      }
     }
-    if (inputs > 1) {
-      if (!(b > 0 && b < position)) this.checkRef(b)
-      words[at++] = b
-    }
-    if (inputs > 2) {
-      if (!(c > 0 && c < position)) this.checkRef(c)
-      words[at++] = c
-    }
-    this.used = at
-    if (!short) {
-      words[at] = 1
-      this.used = at + 1
-      this.value(value, capture)
-    }
+    this.used = at + 1 + inputs
+    this.count++
+    this.position = position
     return position
   }
 
@@ -347,16 +346,16 @@ export class Packer {
     if (ref === null) this.words[this.used++] = 0
     else {
       // Most refs are positions; only outputs past the first are larger than that.
-      if (!(ref > 0 && ref < this.position)) this.checkRef(ref)
+      if (!(ref > 0 && ref < this.position)) this.checkRef(ref, this.position)
       this.words[this.used++] = ref
     }
   }
 
-  private checkRef(ref: Ref): void {
-    if (ref > 0 && ref % REF_SLOT_UNIT < this.position) return
+  private checkRef(ref: Ref, position: number): void {
+    if (ref > 0 && ref % REF_SLOT_UNIT < position) return
     throw new TapeError(
       'BAD_EVENT',
-      `event ${this.position} refers to ${ref}, which is not an earlier position of the run`,
+      `event ${position} refers to ${ref}, which is not an earlier position of the run`,
     )
   }
 

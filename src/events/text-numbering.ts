@@ -9,8 +9,8 @@ const TEXTS_MAX = 65_536
 const VARIANTS_MAX = 8
 
 export class TextNumbering {
-  /** Counts the renumberings: who remembers a text's number asks whether this is still the same. */
-  renumberings = 0
+  /** Called when numbers begin anew: what somebody remembers of them is worth nothing then. */
+  onRenumbered: (() => void) | null = null
   private fresh: string[] = []
   private firstFresh = 0
   private numbers = new Map<string, number>()
@@ -65,7 +65,7 @@ export class TextNumbering {
       this.variants.clear()
       this.known = []
       this.next = 0
-      this.renumberings++
+      this.onRenumbered?.()
     }
     this.firstFresh = this.next
     return taken

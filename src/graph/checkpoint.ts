@@ -7,6 +7,7 @@
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { grad } from './backward.js'
+import type { CallLinks } from './call-links.js'
 import { type Attributes, type AttributeValue, Func } from './func.js'
 import { mode, unrecorded, withLinking } from './mode.js'
 import type { Recorder } from './recorder.js'
@@ -111,7 +112,7 @@ class Trace implements Recorder {
     for (const [i, input] of this.inputs.entries()) this.numbers.set(input, i)
   }
 
-  functionCalled(func: Func): void {
+  functionCalled({ func }: CallLinks): void {
     const inputs = Array.from({ length: func.inputCount }, (_, slot) =>
       this.numberAsInput(func.linkedInput(slot)),
     )

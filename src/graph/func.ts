@@ -287,7 +287,7 @@ export abstract class Func {
   private end(links: CallLinks, linking: boolean): void {
     links.order = ++mode.clock
     links.scope = mode.scope
-    if (mode.recorder !== null) mode.recorder.functionCalled(this, linking)
+    if (mode.recorder !== null) mode.recorder.functionCalled(links, linking)
   }
 
   private refuseReuse(): never {

@@ -4,7 +4,6 @@
  */
 import type { NDArray } from '../array/ndarray.js'
 import type { CallLinks } from './call-links.js'
-import type { Func } from './func.js'
 import type { Variable } from './variable.js'
 
 /**
@@ -62,8 +61,8 @@ export interface PassRequest {
 }
 
 export interface Recorder extends Home {
-  /** `func` ran forward: name it and its outputs. Unlinked calls (`noGrad`) are events too. */
-  functionCalled(func: Func, linked: boolean): void
+  /** `call.func` ran forward: name it and its outputs. Unlinked calls (`noGrad`) are events too. */
+  functionCalled(call: CallLinks, linked: boolean): void
   /** `variable.data` was assigned; `variable.data` is already the new array. */
   valueAssigned(variable: Variable): void
   variableNamed(variable: Variable): void

@@ -12,17 +12,37 @@ import type { Attributes, Func } from '../graph/func.js'
 import type { Variable } from '../graph/variable.js'
 
 /** What calls of a class of functions were lately. */
-interface LateCall {
+class LateCall {
   readonly class: unknown
-  readonly outputs: readonly { dtype: string; shape: Shape }[]
-  readonly scope: string
   readonly linked: boolean
+  readonly scope: string
+  // Of the first output.
+  readonly dtype: string
+  readonly shape: Shape
   readonly text: number
-  readonly attributes: LateAttributes[]
-  /** Those of the last such call that was asked for, in a loop mostly those of the next. */
-  lately: LateAttributes | null
+  /** Those of the last such call that was asked for, in a loop mostly those of the next; `latelyText` is their number. */
+  lately: Attributes | null = null
+  latelyText = 0
   /** What came after it the last time, and will again in a loop. */
-  next: LateCall | null
+  next: LateCall | null = null
+  /** From the second output on. */
+  readonly others: readonly Output[] | null
+  readonly attributes: LateAttributes[] = []
+
+  constructor(func: Func, linked: boolean, scope: string, outputs: readonly Output[], text: number) {
+    this.class = func.constructor
+    this.linked = linked
+    this.scope = scope
+    this.dtype = outputs[0]!.dtype
+    this.shape = outputs[0]!.shape
+    this.others = outputs.length > 1 ? outputs.slice(1) : null
+    this.text = text
+  }
+}
+
+interface Output {
+  readonly dtype: string
+  readonly shape: Shape
 }
 
 interface LateAttributes {
@@ -51,7 +71,6 @@ export class LateTexts {
   /** Negative for attributes that keep changing; see `TextNumbering.numberOfAttributes`. */
   attributes = 0
   private readonly packer: Packer
-  private numbering: number
   private readonly calls = new Map<unknown, LateCall[]>()
   private last: LateCall | null = null
   private readonly forms = new Map<Shape, LateForm[]>()
@@ -59,44 +78,44 @@ export class LateTexts {
 
   constructor(packer: Packer) {
     this.packer = packer
-    this.numbering = packer.texts.renumberings
+    packer.texts.onRenumbered = () => this.forget()
   }
 
   /** Sets `signature` and `attributes` to those of the call. */
-  call(func: Func, links: CallLinks, linked: boolean, scope: string): void {
-    if (this.packer.texts.renumberings !== this.numbering) this.forget()
-    const expected = this.last === null ? null : this.last.next
-    const late =
-      expected !== null && expected.class === func.constructor && isLike(expected, links, linked, scope)
-        ? expected
-        : this.lateCall(func, links, linked, scope)
-    if (late !== expected && this.last !== null) this.last.next = late
+  call(links: CallLinks, linked: boolean, scope: string): void {
+    const { func } = links
+    const { last } = this
+    const expected = last === null ? null : last.next
+    let late = expected
+    if (late === null || late.class !== func.constructor || !isLike(late, links, linked, scope)) {
+      late = this.lateCall(links, linked, scope)
+      if (last !== null) last.next = late
+    }
     this.last = late
     this.signature = late.text
     const { attributes } = func
-    const { lately } = late
-    if (lately !== null && lately.attributes === attributes) this.attributes = lately.text
-    else this.attributes = this.textOf(late, attributes)
+    this.attributes = late.lately === attributes ? late.latelyText : this.textOf(late, attributes)
   }
 
   private textOf(late: LateCall, attributes: Attributes): number {
     for (const known of late.attributes) {
       if (known.attributes === attributes || sameAttributes(known.attributes, attributes)) {
-        late.lately = known
+        late.lately = known.attributes
+        late.latelyText = known.text
         return known.text
       }
     }
     const text = this.packer.texts.numberOfAttributes(late.text, plainToText(attributes, 'attributes'))
     if (text < 0) return text
     if (late.attributes.length >= ATTRIBUTES_MAX) late.attributes.length = 0
-    late.lately = { attributes, text }
-    late.attributes.push(late.lately)
+    late.attributes.push({ attributes, text })
+    late.lately = attributes
+    late.latelyText = text
     return text
   }
 
   /** Dtype and shape of an array. */
   form({ dtype, shape }: NDArray): number {
-    if (this.packer.texts.renumberings !== this.numbering) this.forget()
     const late = listAt(this.forms, shape)
     for (const form of late) if (form.dtype === dtype) return form.text
     const text = this.packer.texts.numberOf(arrayForm(dtype, shape))
@@ -106,7 +125,6 @@ export class LateTexts {
 
   /** What a leaf is besides its value. */
   leaf({ role, requiresGrad, name }: Variable, { dtype, shape }: NDArray): number {
-    if (this.packer.texts.renumberings !== this.numbering) this.forget()
     const text = () => this.packer.texts.numberOf(leafForm({ role, requiresGrad, name, dtype, shape }))
     if (name !== null) return text()
     const late = listAt(this.leaves, shape)
@@ -117,7 +135,8 @@ export class LateTexts {
     return made.text
   }
 
-  private lateCall(func: Func, links: CallLinks, linked: boolean, scope: string): LateCall {
+  private lateCall(links: CallLinks, linked: boolean, scope: string): LateCall {
+    const { func } = links
     let late = this.calls.get(func.constructor)
     if (late === undefined) {
       late = []
@@ -129,23 +148,13 @@ export class LateTexts {
       return { dtype, shape }
     })
     const text = this.packer.texts.numberOf(callSignature(func.name, scope, linked, outputs))
-    const call = {
-      class: func.constructor,
-      outputs,
-      scope,
-      linked,
-      text,
-      attributes: [],
-      lately: null,
-      next: null,
-    }
+    const call = new LateCall(func, linked, scope, outputs, text)
     if (late.length >= SIGNATURES_MAX) late.length = 0
     late.push(call)
     return call
   }
 
   private forget(): void {
-    this.numbering = this.packer.texts.renumberings
     this.calls.clear()
     this.last = null
     this.forms.clear()
@@ -154,20 +163,19 @@ export class LateTexts {
 }
 
 function isLike(late: LateCall, links: CallLinks, linked: boolean, scope: string): boolean {
-  const { outputs } = late
   if (late.linked !== linked || late.scope !== scope) return false
-  if (links.more === null && outputs.length === 1) return isLikeOne(outputs[0]!, links.output0!.data)
-  if (links.outputCount !== outputs.length) return false
-  for (let slot = 0; slot < outputs.length; slot++) {
-    const { dtype, shape } = links.outputAt(slot).data
-    const output = outputs[slot]!
-    if (dtype !== output.dtype || (shape !== output.shape && !sameShape(shape, output.shape))) return false
-  }
-  return true
+  const { dtype, shape } = links.output0!.data
+  if (dtype !== late.dtype || (shape !== late.shape && !sameShape(shape, late.shape))) return false
+  return (links.more === null && late.others === null) || hasOutputs(links, late.others ?? [])
 }
 
-function isLikeOne(late: { dtype: string; shape: Shape }, { dtype, shape }: NDArray): boolean {
-  return dtype === late.dtype && (shape === late.shape || sameShape(shape, late.shape))
+/** Whether the call has these outputs after its first. */
+function hasOutputs(links: CallLinks, others: readonly Output[]): boolean {
+  if (links.outputCount !== 1 + others.length) return false
+  return others.every((output, i) => {
+    const { dtype, shape } = links.outputAt(i + 1).data
+    return dtype === output.dtype && sameShape(shape, output.shape)
+  })
 }
 
 /** Whether two calls' attributes are the same numbers, words and short lists; false for what is nested deeper. */

@@ -48,14 +48,12 @@ export class StreamRecorder implements Recorder {
     this.openStream = null
   }
 
-  functionCalled(func: Func, linked: boolean): void {
+  functionCalled(links: CallLinks, linked: boolean): void {
     const stream = this.stream()
     if (kernel !== this.kernel) this.checkKernel()
-    // Every Func has the class of its function; its links are of one class, so what follows is compiled once.
-    const links = func.links!
     const { input0, input1, more, output0 } = links
     if (output0 === null || (more !== null && (more.inputs.length > 0 || more.outputs.length > 0))) {
-      this.longCall(stream, func, links, linked)
+      this.longCall(stream, links, linked)
       return
     }
     const input2 = more === null ? null : more.input2
@@ -68,9 +66,9 @@ export class StreamRecorder implements Recorder {
     const { cursor, step } = packer
     const { texts, policy } = this
     const array = output0.data
-    texts.call(func, links, linked, mode.scope)
+    texts.call(links, linked, mode.scope)
     policy.enter(step)
-    const capture = policy.ofOutput(array)
+    const capture = policy.dropsOutputs ? CAPTURE_NOTHING : policy.ofOutput(array)
     const kept = capture === CAPTURE_NOTHING ? null : array
     const position = packer.call1(texts.signature, texts.attributes, count, a, b, c, kept, capture)
     links.home = this
@@ -80,13 +78,13 @@ export class StreamRecorder implements Recorder {
   }
 
   /** A call of more than three inputs, or of another number of outputs than one. */
-  private longCall(stream: EventStream, func: Func, links: CallLinks, linked: boolean): void {
+  private longCall(stream: EventStream, links: CallLinks, linked: boolean): void {
     const inputs: Ref[] = []
     for (let slot = 0; slot < links.inputCount; slot++) inputs.push(this.refOf(links.linkedInput(slot)))
     const { packer } = stream
     const { cursor, step } = packer
     const { texts, policy } = this
-    texts.call(func, links, linked, mode.scope)
+    texts.call(links, linked, mode.scope)
     policy.enter(step)
     const position = packer.call(texts.signature, texts.attributes, inputs.length)
     for (const input of inputs) packer.callInput(input)

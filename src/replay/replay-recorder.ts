@@ -9,6 +9,7 @@ import { scalar } from '../array/ndarray.js'
 import { CAPTURE_BYTES, CapturePolicy } from '../events/capture.js'
 import type { FunctionCalled, Ref, TapeEvent } from '../events/event.js'
 import type { EventStream } from '../events/stream.js'
+import type { CallLinks } from '../graph/call-links.js'
 import type { Func } from '../graph/func.js'
 import { Variable } from '../graph/variable.js'
 import { CheckpointState } from './checkpoint-state.js'
@@ -70,9 +71,9 @@ export class ReplayRecorder extends StreamRecorder {
     this.context.stopIfAborted()
   }
 
-  override functionCalled(func: Func, linked: boolean): void {
-    this.calling = func
-    super.functionCalled(func, linked)
+  override functionCalled(call: CallLinks, linked: boolean): void {
+    this.calling = call.func
+    super.functionCalled(call, linked)
     this.calling = null
     this.context.stopIfAborted()
   }
