@@ -15,12 +15,11 @@ import type { PackedBatch, Packer } from '../events/pack.js'
 import type { ArrayKeeper } from '../events/stream.js'
 import { type BatchMessage, CONTROL, type FailureMessage } from './hand-over.js'
 import type { Segment } from './segment.js'
+import { LOOK_AFTER_MS } from './thread.js'
 import type { Progress } from './writer.js'
 import type { WritingThread } from './writing-thread.js'
 
 export const SEGMENTS = 8
-/** After so long without a change it is asked whether the thread still lives. */
-const LOOK_AFTER_MS = 100
 /** Stands for an array that was copied. */
 const KEPT: RecordedArray = { dtype: 'uint8', shape: [0], size: 0, data: new Uint8Array(0) }
 

@@ -42,6 +42,11 @@ export function viewDigests(db: Connection, onProgress?: (rows: number) => void)
   })
 }
 
+/** Of each view, and of the hash chain: all that makes two tapes equal. */
+export function tapeDigests(db: Connection, onProgress?: (rows: number) => void): ViewDigest[] {
+  return [...viewDigests(db, onProgress), digestOf(db, '_commit', 'id')]
+}
+
 /** Of a table or view in the order of some of its columns. */
 export function digestOf(
   db: Connection,
@@ -65,27 +70,43 @@ export function digestOf(
 }
 
 const CHUNK = 65_536
-/** No fixed-size cell is longer: a tag and eight bytes. */
-const CELL_BYTES_MAX = 9
+/** A tag and eight bytes. */
+const HEAD_BYTES = 9
+/** Texts up to so many characters, all ASCII as most are, are written without asking for their bytes first. */
+const SHORT_TEXT_MAX = 64
+
+const [NULL, INTEGER, REAL, TEXT, BLOB] = [...'nirtb'].map((letter) => letter.charCodeAt(0)) as [
+  number,
+  number,
+  number,
+  number,
+  number,
+]
 
 /** SHA-256 over cells as SQLite has them: a letter for the type, for texts and blobs the length, and the content. */
 class CellHash {
   private readonly hash: Hash = crypto.createHash('sha256')
-  private readonly buffer = Buffer.allocUnsafe(CHUNK)
+  private readonly bytes = new Uint8Array(CHUNK)
+  private readonly view = new DataView(this.bytes.buffer)
   private at = 0
 
   add(cell: unknown): void {
-    if (this.at + CELL_BYTES_MAX > CHUNK) this.flush()
-    const { buffer } = this
-    if (cell === null)
-      buffer[this.at++] = 0x6e // n
-    else if (typeof cell === 'bigint')
-      this.fixed(0x69, () => buffer.writeBigInt64LE(cell, this.at)) // i
-    else if (typeof cell === 'number')
-      this.fixed(0x72, () => buffer.writeDoubleLE(cell, this.at)) // r
-    else if (typeof cell === 'string')
-      this.sized(0x74, Buffer.from(cell)) // t
-    else this.sized(0x62, cell as Buffer) // b
+    if (this.at + HEAD_BYTES + SHORT_TEXT_MAX > CHUNK) this.flush()
+    const { bytes, view, at } = this
+    if (cell === null) {
+      bytes[at] = NULL
+      this.at = at + 1
+    } else if (typeof cell === 'bigint') {
+      bytes[at] = INTEGER
+      view.setBigInt64(at + 1, cell, true)
+      this.at = at + HEAD_BYTES
+    } else if (typeof cell === 'number') {
+      bytes[at] = REAL
+      view.setFloat64(at + 1, cell, true)
+      this.at = at + HEAD_BYTES
+    } else if (typeof cell === 'string') {
+      if (!this.shortText(cell)) this.sized(TEXT, Buffer.from(cell))
+    } else this.sized(BLOB, cell as Buffer)
   }
 
   hex(): string {
@@ -93,24 +114,40 @@ class CellHash {
     return this.hash.digest('hex')
   }
 
-  private fixed(tag: number, write: () => void): void {
-    this.buffer[this.at++] = tag
-    write()
-    this.at += 8
+  /** As `sized`; false, and nothing added, for a text that is long or not ASCII. */
+  private shortText(text: string): boolean {
+    const { length } = text
+    if (length > SHORT_TEXT_MAX) return false
+    const { bytes } = this
+    const from = this.at + HEAD_BYTES
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 0x7f) return false
+      bytes[from + i] = code
+    }
+    this.head(TEXT, length)
+    this.at = from + length
+    return true
   }
 
-  private sized(tag: number, bytes: Buffer): void {
-    this.fixed(tag, () => this.buffer.writeDoubleLE(bytes.length, this.at))
-    if (this.at + bytes.length > CHUNK) this.flush()
-    if (bytes.length > CHUNK) this.hash.update(bytes)
+  private sized(tag: number, content: Buffer): void {
+    this.head(tag, content.length)
+    this.at += HEAD_BYTES
+    if (this.at + content.length > CHUNK) this.flush()
+    if (content.length > CHUNK) this.hash.update(content)
     else {
-      bytes.copy(this.buffer, this.at)
-      this.at += bytes.length
+      this.bytes.set(content, this.at)
+      this.at += content.length
     }
   }
 
+  private head(tag: number, length: number): void {
+    this.bytes[this.at] = tag
+    this.view.setFloat64(this.at + 1, length, true)
+  }
+
   private flush(): void {
-    this.hash.update(this.buffer.subarray(0, this.at))
+    this.hash.update(this.bytes.subarray(0, this.at))
     this.at = 0
   }
 }

@@ -2,31 +2,22 @@
  * The second thread of a tape, seen from the training thread: started when a run first needs it, serving all runs of the
  * tape, looked after while waiting, closed with the tape. What it does stands in writing-thread-main.ts.
  */
-import fs from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import type { Packer } from '../events/pack.js'
 import { fileIdentity } from './file-identity.js'
 import { type FailureMessage, THREAD, type ThreadData, type ToThread } from './hand-over.js'
 import { Lane, SEGMENTS } from './lane.js'
 import { Segment } from './segment.js'
+import { LOOK_AFTER_MS, ThreadLife, threadFile } from './thread.js'
 import type { Progress } from './writer.js'
 
-// Tests import src/*.ts, and Node can start no thread from TypeScript: then the built file beside it in dist/ is started.
-// This is the one place that knows; `npm test` builds first.
-const BESIDE = new URL('./writing-thread-main.js', import.meta.url).href
-const MAIN = new URL(
-  import.meta.url.endsWith('.ts') ? BESIDE.replace(/\/src\/(store\/[^/]*)$/, '/dist/$1') : BESIDE,
-)
-
-const LOOK_AFTER_MS = 100
+const MAIN = threadFile('writing-thread-main')
 
 interface Started {
   readonly worker: Worker
   readonly port: MessagePort
-  /** A port that the thread holds the other end of, and never speaks into: it closes when the thread is gone. */
-  life: MessagePort
+  readonly life: ThreadLife
   readonly control: Int32Array
 }
 
@@ -49,7 +40,7 @@ export class WritingThread {
     const absolute = path.resolve(file)
     const identity = file === ':memory:' ? null : fileIdentity(absolute)
     // A program bundled into one file has no second one to start; it records all the same.
-    if (identity === null || !fs.existsSync(fileURLToPath(MAIN))) return null
+    if (identity === null || MAIN === null) return null
     return new WritingThread(absolute, identity)
   }
 
@@ -102,14 +93,7 @@ export class WritingThread {
   look(): void {
     const { started } = this
     if (started === null || this.death !== null) return
-    // A port whose other end is gone cannot be transferred. Nothing else tells, as long as this thread does not return
-    // to its event loop: exit events wait there.
-    receiveMessageOnPort(started.life)
-    try {
-      started.life = structuredClone(started.life, { transfer: [started.life] })
-    } catch {
-      this.died(started, null)
-    }
+    if (started.life.isOver) this.died(started, null)
   }
 
   /** Ends the thread: when this returns, its connection is closed. */
@@ -127,20 +111,20 @@ export class WritingThread {
   }
 
   private start(): void {
-    const [talk, life] = [new MessageChannel(), new MessageChannel()]
+    const talk = new MessageChannel()
+    const life = new ThreadLife()
     const control = new Int32Array(new SharedArrayBuffer(THREAD.length * 4))
-    const data: ThreadData = { path: this.path, file: this.file, port: talk.port2, life: life.port2, control }
-    const worker = new Worker(MAIN, {
+    const data: ThreadData = { path: this.path, file: this.file, port: talk.port2, life: life.held, control }
+    const worker = new Worker(MAIN!, {
       name: 'gradtape writer',
       workerData: data,
-      transferList: [talk.port2, life.port2],
+      transferList: [talk.port2, life.held],
       execArgv: [],
     })
-    const started: Started = { worker, port: talk.port1, life: life.port1, control }
+    const started: Started = { worker, port: talk.port1, life, control }
     // A thread that waits for work is no reason for a program to go on.
     worker.unref()
     talk.port1.unref()
-    life.port1.unref()
     worker.on('error', (error) => this.died(started, error.message))
     worker.on('exit', () => this.died(started, null))
     this.started = started
