@@ -13,7 +13,9 @@ import { type Instruction, type Pass, Program, program } from './random-program.
 
 const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 150)
 
-test(`${PROGRAMS} random programs: live = recorded = from the file = replayed`, { timeout: 240_000 }, () => {
+test(`${PROGRAMS} random programs: live = recorded = from the file = replayed`, {
+  timeout: Math.max(240_000, PROGRAMS * 1_600),
+}, () => {
   const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
   process.stderr.write(`random programs: GRADTAPE_SEED=${seed}\n`)
   const seen = { passes: 0, fromFile: 0, gradients: 0, events: 0 }
