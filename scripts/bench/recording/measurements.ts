@@ -36,7 +36,7 @@ type Measurement = (options: RecordingOptions) => Promise<Sample[]>
 
 /** Many short rounds: a machine that changes its speed now and then changes it in few of them. */
 const ratio = ({ quick }: RecordingOptions) =>
-  quick ? { rounds: 2, roundMs: 200 } : { rounds: 25, roundMs: 120 }
+  quick ? { rounds: 2, roundMs: 200 } : { rounds: 40, roundMs: 60 }
 const writing = (options: RecordingOptions, calls: number) => ({
   rounds: options.quick ? 2 : 3,
   calls: options.quick ? calls / 4 : calls,

@@ -7,7 +7,7 @@
 import { statSync } from 'node:fs'
 import { type Capture, openTape, type Run } from 'gradtape'
 import { inTemporaryFolder } from '../temporary-tape.js'
-import { collectGarbage, median, type Sample } from '../workload.js'
+import { median, type Sample } from '../workload.js'
 import { type Times, timed, wallMs } from './clock.js'
 import { recorderSwitch } from './internals.js'
 import { sample, say } from './sample.js'
@@ -62,9 +62,8 @@ export async function stepRatio(subject: Subject, options: RatioOptions): Promis
     const steps = stepsIn(options.roundMs, run, record)
     const rounds: Round[] = []
     for (let round = 0; round < options.rounds; round++) {
-      collectGarbage()
+      // No collection between the two: steps right after one are slower for a while, and only the recorded ones have a lead.
       const without = timed(() => bare(steps))
-      collectGarbage()
       let leadSteps = 0
       const leadMs = wallMs(() => {
         leadSteps = lead(run, record)
