@@ -57,7 +57,7 @@ export class OtherDigests {
   /**
    * Waits for the digests.
    *
-   * Throws  what reading the other file threw; TAPE_CORRUPT when the thread ended without a word
+   * Throws  what reading the other file threw; WRITE_FAILED when the thread ended without a word
    */
   wait(onProgress: (rows: number) => void): ViewDigest[] {
     this.waitForEnd(() => onProgress(this.rows))
