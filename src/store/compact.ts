@@ -123,10 +123,11 @@ function writeCopy(db: Connection, copy: string): void {
 }
 
 function proveEqual(db: Connection, copy: string, { prove, onProgress }: CompactOptions): ViewDigest[] {
-  // The copy's side is read by a second thread, where one can be started: reading the views is what takes the time.
-  const there = OtherDigests.of(copy)
   const other = openDatabase(copy, { readonly: true })
+  let there: OtherDigests | null = null
   try {
+    // The copy's side is read by a second thread, where one can be started: reading the views is what takes the time.
+    there = OtherDigests.of(copy)
     let rows = 0
     const here = tapeDigests(db, (done) => {
       rows = done

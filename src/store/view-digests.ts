@@ -48,7 +48,7 @@ export function tapeDigests(db: Connection, onProgress?: (rows: number) => void)
 }
 
 /** Of a table or view in the order of some of its columns. */
-export function digestOf(
+function digestOf(
   db: Connection,
   name: string,
   order: string,
