@@ -1,9 +1,11 @@
 /** The chain of creators behind a variable as an indented tree, read from the top: the variable, what made it, from what. */
+
 import { TapeError } from '../errors.js'
 import type { Variable } from '../graph/variable.js'
-import { type Describer, positionText } from './describer.js'
+import { type Describer, positionText } from '../inspection/describer.js'
+import { numberText } from '../inspection/number-text.js'
 import { paint } from './paint.js'
-import { numberText, shapeText } from './words.js'
+import { shapeText } from './words.js'
 
 /**
  * One line a variable. One that is used twice is followed once and then said to stand above; below `depthMax` calls

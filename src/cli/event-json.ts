@@ -1,6 +1,6 @@
 /** One event as JSON: all it says, with arrays by dtype, shape and, when they are small, values. */
 import type { CallOutput, RecordedArray, TapeEvent } from '../events/event.js'
-import { type Describer, positionText } from './describer.js'
+import { type Describer, positionText } from '../inspection/describer.js'
 import { type Beside, bytesOfCheckpoint } from './event-line.js'
 
 const VALUES_MAX = 16

@@ -1,4 +1,5 @@
 /** One event as one line that a person reads: `412  matmul(x, fc1.weight) → [50, 32]`. */
+
 import {
   type CallOutput,
   type CheckpointTaken,
@@ -9,10 +10,11 @@ import {
   type TapeEvent,
   type ValueAssigned,
 } from '../events/event.js'
+import { type Describer, positionText } from '../inspection/describer.js'
+import { numberText } from '../inspection/number-text.js'
 import type { GradientRow } from '../queries/gradients.js'
-import { type Describer, positionText } from './describer.js'
 import { paint } from './paint.js'
-import { bytesText, durationText, itemBytes, numberText, plural, shapeText, summaryText } from './words.js'
+import { bytesText, durationText, itemBytes, plural, shapeText, summaryText } from './words.js'
 
 /** What the views know of an event, besides what it says itself. */
 export interface Beside {

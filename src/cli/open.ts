@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { TapeError } from '../errors.js'
 import { Views } from '../queries/views.js'
-import { Lookup } from '../store/lookup.js'
+import { Lookup } from '../store/read/lookup.js'
 import type { PastRun } from '../tape/past-run.js'
 import type { RunInfo, Tape } from '../tape/tape.js'
 import type { Later } from './answer.js'

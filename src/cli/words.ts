@@ -4,15 +4,8 @@ import type { NDArray } from '../array/ndarray.js'
 import { bytesOf, hashOf, type Summary, summaryOf } from '../events/content.js'
 import type { Plain } from '../events/event.js'
 import { plainToText } from '../events/plain.js'
+import { numberText } from '../inspection/number-text.js'
 import { paint } from './paint.js'
-
-/** A number in at most six significant digits. */
-export function numberText(value: number | null): string {
-  if (value === null) return '–'
-  if (Number.isInteger(value) && Math.abs(value) < 1e15) return Object.is(value, -0) ? '-0' : String(value)
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '-∞'
-  return String(Number(value.toPrecision(6)))
-}
 
 /** A whole number with its thousands set apart. */
 export function countText(count: number): string {

@@ -1,6 +1,6 @@
 /**
  * Runs a user's SQL on a tape: in a process of its own that can be killed, so that no query runs longer than it may.
- * Knows how that process speaks (store/sql-child.ts), and nothing of what is asked.
+ * Knows how that process speaks (sql-child.ts), and nothing of what is asked.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import path from 'node:path'
@@ -25,7 +25,7 @@ type Said =
   | { error: { code: ErrorCode; message: string } }
   | (null | number | string | { i: string } | { r: string } | { b: string })[]
 
-const CHILD = fileURLToPath(new URL('../store/sql-child.js', import.meta.url))
+const CHILD = fileURLToPath(new URL('./sql-child.js', import.meta.url))
 
 /**
  * The rows of one reading statement.

@@ -2,7 +2,8 @@
  * The public views of a tape, for reading: one read-only connection. Knows their names no more than its callers do;
  * what can be asked of them stands in the files beside this one.
  */
-import { type Connection, openDatabase, sqliteError } from '../store/database.js'
+import type { Connection } from '../store/format/connection.js'
+import { openDatabase, sqliteError } from '../store/format/database.js'
 
 export type Parameter = null | number | string
 

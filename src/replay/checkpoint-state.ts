@@ -16,9 +16,9 @@ import { unrecorded } from '../graph/mode.js'
 import type { Home } from '../graph/recorder.js'
 import { recreateFunc } from '../graph/registry.js'
 import { Variable } from '../graph/variable.js'
-import type { Lookup } from '../store/lookup.js'
-import type { Reader } from '../store/reader.js'
-import { toNDArray } from './recorded-array.js'
+import { toNDArray } from '../recorder/recorded-array.js'
+import type { Lookup } from '../store/read/lookup.js'
+import type { Reader } from '../store/read/reader.js'
 import type { Before } from './replay-memory.js'
 
 /** So far back it is looked for what a value was computed from. */

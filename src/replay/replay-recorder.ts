@@ -12,8 +12,8 @@ import type { EventStream } from '../events/stream.js'
 import type { CallLinks } from '../graph/call-links.js'
 import type { Func } from '../graph/func.js'
 import { Variable } from '../graph/variable.js'
+import { StreamRecorder } from '../recorder/stream-recorder.js'
 import { CheckpointState } from './checkpoint-state.js'
-import { StreamRecorder } from './recorder.js'
 
 export interface ReplayContext {
   identified(variable: Variable, ref: Ref): void

@@ -1,7 +1,7 @@
 /** Replays a recorded run from its start, or from the nearest checkpoint that suffices. */
 import type { CheckpointTaken, RunStarted } from '../events/event.js'
-import type { Lookup } from '../store/lookup.js'
-import type { Reader } from '../store/reader.js'
+import type { Lookup } from '../store/read/lookup.js'
+import type { Reader } from '../store/read/reader.js'
 import { CheckpointState, NeedsEarlier } from './checkpoint-state.js'
 import { type ReplayOptions, type ReplayReport, replay } from './replay.js'
 

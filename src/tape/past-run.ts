@@ -3,13 +3,13 @@ import { Observable } from 'rxjs'
 import { TapeError } from '../errors.js'
 import type { RunStarted, TapeEvent } from '../events/event.js'
 import type { Variable } from '../graph/variable.js'
-import { type MaterializeReport, materialize } from '../replay/materialize.js'
-import { PastGraph } from '../replay/rehydrate.js'
+import { type MaterializeReport, materialize } from '../past/materialize.js'
+import { PastGraph } from '../past/past-graph.js'
 import type { ReplayOptions, ReplayReport } from '../replay/replay.js'
 import { type Recording, replayRun } from '../replay/replay-run.js'
-import { type VerifyReport, verifyChain } from '../replay/verify.js'
-import { Lookup } from '../store/lookup.js'
-import type { Reader } from '../store/reader.js'
+import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
+import { Lookup } from '../store/read/lookup.js'
+import type { Reader } from '../store/read/reader.js'
 
 export class PastRun {
   readonly id: number

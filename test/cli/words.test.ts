@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { toJson } from '../../src/cli/json.js'
 import { harmless } from '../../src/cli/paint.js'
 import { table } from '../../src/cli/table.js'
-import { countText, durationText, numberText, sparkline } from '../../src/cli/words.js'
+import { countText, durationText, sparkline } from '../../src/cli/words.js'
+import { numberText } from '../../src/inspection/number-text.js'
 
 describe('toJson', () => {
   test('agrees with JSON.parse for plain data', () => {

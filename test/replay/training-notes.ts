@@ -6,7 +6,7 @@ import type { NDArray } from '../../src/array/ndarray.js'
 import type { TapeEvent } from '../../src/events/event.js'
 import { mode } from '../../src/graph/mode.js'
 import type { Variable } from '../../src/graph/variable.js'
-import type { StreamRecorder } from '../../src/replay/recorder.js'
+import type { StreamRecorder } from '../../src/recorder/stream-recorder.js'
 import type { Run } from '../../src/tape/run.js'
 
 /** Something that was computed, in the order in which it was. */

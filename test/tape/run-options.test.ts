@@ -4,7 +4,7 @@ import { currentKernel, useKernel } from '../../src/array/kernel.js'
 import { setKernel } from '../../src/array/kernel-choice.js'
 import { plainKernel } from '../../src/array/plain-kernel.js'
 import { square, TapeError, Variable } from '../../src/index.js'
-import { newTapePath, openForTest } from '../tape/temporary-tape.js'
+import { newTapePath, openForTest } from './temporary-tape.js'
 
 /** Null when this machine has no BLAS, with the reason printed. */
 const blas = (() => {

@@ -37,7 +37,7 @@ export async function packed(
   }>('./events/stream.js')
   const { StreamRecorder } = await load<{
     StreamRecorder: new (stream: Stream, policy: unknown) => { knownRef(variable: Variable): number }
-  }>('./replay/recorder.js')
+  }>('./recorder/stream-recorder.js')
   const { CapturePolicy } = await load<{ CapturePolicy: new (capture: string) => unknown }>(
     './events/capture.js',
   )
@@ -68,10 +68,10 @@ export async function openWriter(
       path: string,
       options: { readonly: boolean },
     ) => { close(): void; pragma(what: string, how: object): unknown }
-  }>('./store/database.js')
+  }>('./store/format/database.js')
   const { Writer } = await load<{
     Writer: new (db: unknown, name: string) => { write(batches: readonly Batch[]): Error | null }
-  }>('./store/writer.js')
+  }>('./store/write/writer.js')
   const db = openDatabase(path, { readonly: false })
   const writer = new Writer(db, 'bench')
   return {

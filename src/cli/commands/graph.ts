@@ -1,18 +1,20 @@
 /** `gradtape graph`: the computation behind a variable, drawn. */
+
 import { type Command, Option } from 'commander'
+import { type Computation, computationOf } from '../../drawing/computation.js'
+import { toDot } from '../../drawing/dot.js'
+import { COLLAPSES, type Collapse, pictureOf } from '../../drawing/picture.js'
+import { writePicture } from '../../drawing/plot.js'
+import { toSvg } from '../../drawing/svg.js'
 import { TapeError } from '../../errors.js'
-import { type Computation, computationOf } from '../../graph/computation.js'
-import { toDot } from '../../graph/dot.js'
-import { COLLAPSES, type Collapse, pictureOf } from '../../graph/picture.js'
-import { writePicture } from '../../graph/plot.js'
-import { toSvg } from '../../graph/svg.js'
 import type { Variable } from '../../graph/variable.js'
+import { Describer, positionText } from '../../inspection/describer.js'
+import { numberText } from '../../inspection/number-text.js'
 import { lastLoggedVariable } from '../../queries/metrics.js'
 import { type Answer, answer } from '../answer.js'
-import { Describer, positionText } from '../describer.js'
 import { type OpenRun, openRun, variableKey } from '../open.js'
 import { examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
-import { numberText, plural, shapeText } from '../words.js'
+import { plural, shapeText } from '../words.js'
 
 const VALUES_SHOWN = 6
 const ADVICE = 'let it collapse (--collapse auto), take a smaller part with --of or --step, or --format dot'

@@ -1,5 +1,7 @@
 /** A run in one page: how it went, what it logged, what it trained, what it called. */
+
 import { plainToText } from '../../events/plain.js'
+import { numberText } from '../../inspection/number-text.js'
 import { functionCounts } from '../../queries/calls.js'
 import { checkpointCount } from '../../queries/checkpoints.js'
 import { metricCourses } from '../../queries/metrics.js'
@@ -15,7 +17,6 @@ import {
   durationText,
   indented,
   momentText,
-  numberText,
   shapeText,
   sparkline,
 } from '../words.js'

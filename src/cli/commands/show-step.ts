@@ -1,9 +1,9 @@
 /** What happened in one step, event by event. */
 import type { MetricLogged, TapeEvent } from '../../events/event.js'
+import { Describer } from '../../inspection/describer.js'
 import { gradientsOfStep } from '../../queries/gradients.js'
 import { materializedOutputs } from '../../queries/variables.js'
 import type { Answer } from '../answer.js'
-import { Describer } from '../describer.js'
 import { eventJson } from '../event-json.js'
 import { eventLine } from '../event-line.js'
 import type { OpenRun } from '../open.js'

@@ -1,27 +1,21 @@
 /** One variable: its value, its versions, the gradients recorded for it, and the calls it came from. */
+
 import type { NDArray } from '../../array/ndarray.js'
+import { computationOf } from '../../drawing/computation.js'
 import { TapeError } from '../../errors.js'
 import { REF_SLOT_UNIT } from '../../events/event.js'
-import { computationOf } from '../../graph/computation.js'
+import { Describer, positionText } from '../../inspection/describer.js'
+import { numberText } from '../../inspection/number-text.js'
+import { originOf } from '../../inspection/value-origin.js'
 import { type GradientRow, gradientsOfVariable } from '../../queries/gradients.js'
 import { assignmentsTo } from '../../queries/variables.js'
 import type { Answer } from '../answer.js'
 import { arrayJson, arrayText } from '../array-words.js'
 import { creatorTree } from '../creator-tree.js'
-import { Describer, positionText } from '../describer.js'
 import { type OpenRun, variableKey } from '../open.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
-import { originOf } from '../value-origin.js'
-import {
-  type ArraySummary,
-  indented,
-  numberText,
-  plural,
-  shapeText,
-  summarize,
-  summaryText,
-} from '../words.js'
+import { type ArraySummary, indented, plural, shapeText, summarize, summaryText } from '../words.js'
 
 const ROWS_MAX = 12
 

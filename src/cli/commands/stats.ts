@@ -1,16 +1,18 @@
 /** `gradtape stats`: where the bytes of a tape are. */
+
 import type { Command } from 'commander'
 import { type Plain, REF_SLOT_UNIT } from '../../events/event.js'
-import { Lookup } from '../../store/lookup.js'
-import { type LargeValue, type RunStats, type TapeStats, tapeStats } from '../../store/stats.js'
+import { Describer, positionText } from '../../inspection/describer.js'
+import { numberText } from '../../inspection/number-text.js'
+import { Lookup } from '../../store/read/lookup.js'
+import { type LargeValue, type RunStats, type TapeStats, tapeStats } from '../../store/read/stats.js'
 import type { Tape } from '../../tape/tape.js'
 import { type Answer, answer, type Later } from '../answer.js'
-import { Describer, positionText } from '../describer.js'
 import { openForReading, openViews } from '../open.js'
 import { examples, wholeNumber, withJson } from '../options.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
-import { bytesText, captureText, countText, numberText, plural, shapeText } from '../words.js'
+import { bytesText, captureText, countText, plural, shapeText } from '../words.js'
 
 interface Options {
   largest: number

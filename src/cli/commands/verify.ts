@@ -1,7 +1,7 @@
 /** `gradtape verify`: whether a tape is as it was written. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Views } from '../../queries/views.js'
-import { Reader } from '../../store/reader.js'
+import { Reader } from '../../store/read/reader.js'
 import { type Answer, answer, type Later } from '../answer.js'
 import { openForReading, openViews } from '../open.js'
 import { examples, withJson } from '../options.js'

@@ -1,0 +1,103 @@
+/**
+ * `plotGraph`: the computation behind a variable, drawn as in the book "Deep Learning from Scratch 3": variables as
+ * orange ellipses, functions as light blue boxes. Live variables and those read from a tape look the same.
+ */
+import fs from 'node:fs'
+import { TapeError } from '../errors.js'
+import { Variable } from '../graph/variable.js'
+import { computationOf } from './computation.js'
+import { type PlainGraph, toDot } from './dot.js'
+import { COLLAPSES, type Collapse, pictureOf } from './picture.js'
+import { toSvg } from './svg.js'
+
+export interface PlotOptions {
+  /** Graphviz's language, or a drawing. Default 'dot'. */
+  format?: 'dot' | 'svg' | undefined
+  /** Shows the shapes and dtypes of variables. Default false. */
+  shapes?: boolean | undefined
+  /** Shows the values of variables of up to six elements; where one was assigned to since, the latest. Default false. */
+  values?: boolean | undefined
+  /**
+   * Which calls become one box. 'auto' collapses a graph of more than 300 nodes until it has no more; 'scopes' makes a
+   * box of each scope whatever the size; 'none' shows every call. Default 'auto'.
+   */
+  collapse?: Collapse | undefined
+  /** A path to write the picture to as well. */
+  output?: string | undefined
+}
+
+const OPTIONS: readonly string[] = ['format', 'shapes', 'values', 'collapse', 'output']
+const VALUES_SHOWN = 6
+
+/**
+ * The graph behind `y` as a picture: DOT at once, SVG as a promise.
+ *
+ * A box with a double frame stands for several calls: those of a module or `run.scope` with their number, or, without a
+ * scope, a chain of calls of which the first and the last are shown.
+ *
+ * Throws  BAD_ARGUMENT; GRAPH_TOO_LARGE for a drawing of more than 2,000 nodes, which only `collapse: 'none'` gives;
+ *         WRITE_FAILED
+ * Source  DeZero `plot_dot_graph`
+ */
+export function plotGraph(y: Variable, options?: PlotOptions & { format?: 'dot' | undefined }): string
+export function plotGraph(y: Variable, options: PlotOptions & { format: 'svg' }): Promise<string>
+export function plotGraph(y: Variable, options: PlotOptions = {}): string | Promise<string> {
+  checkOptions(y, options)
+  const { format = 'dot', shapes = false, values = false, collapse = 'auto', output } = options
+  const graph = pictureOf(computationOf(y), (variable) => linesOf(variable, shapes, values), collapse)
+  if (format === 'svg') return svgOf(graph, output)
+  const dot = toDot(graph)
+  if (output !== undefined) writePicture(output, dot)
+  return dot
+}
+
+/** Throws  WRITE_FAILED with the system's reason */
+export function writePicture(path: string, picture: string): void {
+  try {
+    fs.writeFileSync(path, picture)
+  } catch (error) {
+    throw new TapeError(
+      'WRITE_FAILED',
+      `${path} could not be written: ${error instanceof Error ? error.message : error}`,
+      { cause: error },
+    )
+  }
+}
+
+async function svgOf(graph: PlainGraph, output: string | undefined): Promise<string> {
+  const svg = await toSvg(graph, "let it collapse (collapse: 'auto'), or take the format 'dot'")
+  if (output !== undefined) writePicture(output, svg)
+  return svg
+}
+
+function linesOf(variable: Variable, shapes: boolean, values: boolean): string[] {
+  const lines = variable.name === null ? [] : [variable.name]
+  if (shapes) {
+    const { shape, dtype } = variable
+    lines.push(shape.length === 0 ? dtype : `[${shape.join(', ')}] ${dtype}`)
+  }
+  if (values && variable.size <= VALUES_SHOWN) {
+    const numbers = Array.from(variable.data.data, (value) => String(Number(value.toPrecision(6))))
+    lines.push(variable.ndim === 0 ? numbers.join('') : `[${numbers.join(', ')}]`)
+  }
+  return lines
+}
+
+function checkOptions(y: unknown, options: PlotOptions): void {
+  if (!(y instanceof Variable)) refuse(`a Variable, got ${y === null ? 'null' : typeof y}`)
+  for (const key of Object.keys(options)) {
+    if (!OPTIONS.includes(key)) refuse(`the options ${OPTIONS.join(', ')}, got "${key}"`)
+  }
+  const { format = 'dot', collapse = 'auto', output } = options
+  if (format !== 'dot' && format !== 'svg') refuse(`format 'dot' or 'svg', got ${JSON.stringify(format)}`)
+  if (!COLLAPSES.includes(collapse)) {
+    refuse(`collapse ${COLLAPSES.map((name) => `'${name}'`).join(', ')}, got ${JSON.stringify(collapse)}`)
+  }
+  if (format === 'dot' && output?.toLowerCase().endsWith('.svg') === true) {
+    refuse(`{ format: 'svg' } for ${output}, got 'dot'`)
+  }
+}
+
+function refuse(expected: string): never {
+  throw new TapeError('BAD_ARGUMENT', `plotGraph expected ${expected}`)
+}

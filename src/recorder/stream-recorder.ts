@@ -1,0 +1,391 @@
+/**
+ * From the graph to the stream: gives calls and variables their positions and packs what happened. A live run and a
+ * replay use the same recorder, so a replay emits just what the run did, and comparing the two is comparing events.
+ */
+import { kernel } from '../array/kernel.js'
+import type { NDArray } from '../array/ndarray.js'
+import { warmSummary } from '../array/summary.js'
+import { TapeError } from '../errors.js'
+import { CAPTURE_NOTHING, CAPTURE_SUMMARY, type CapturePolicy } from '../events/capture.js'
+import { REF_SLOT_UNIT, type RecordedArray, type Ref } from '../events/event.js'
+import type { EventStream } from '../events/stream.js'
+import { SummarizedArray } from '../events/summarized-array.js'
+import type { CallLinks } from '../graph/call-links.js'
+import type { Func } from '../graph/func.js'
+import { mode } from '../graph/mode.js'
+import type { PassRequest, Recorder } from '../graph/recorder.js'
+import type { Variable } from '../graph/variable.js'
+import { LateTexts } from './recent-texts.js'
+
+export class StreamRecorder implements Recorder {
+  finished = false
+  /** By all calls of the run. */
+  elementsComputed = 0
+  /** The run inside which this one began. It hears what happens to variables it knows, or it could not be replayed. */
+  outer: StreamRecorder | null = null
+  private openStream: EventStream | null
+  /** Variables that another run knew first: who is home in two runs is looked up here. */
+  private readonly guests = new WeakMap<Variable, Ref>()
+  /** Leaves of this run that a call from before it made: a pass would walk on from them. */
+  private readonly boundaries = new WeakSet<Variable>()
+  private hasBoundaries = false
+  private readonly texts: LateTexts
+  /** What is kept of arrays. */
+  protected readonly policy: CapturePolicy
+  private kernel = kernel
+  /** Every variable that was assigned to; a checkpoint holds those that still live. */
+  private readonly assignedTo = new Map<Ref, WeakRef<Variable>>()
+
+  constructor(stream: EventStream, policy: CapturePolicy) {
+    this.openStream = stream
+    this.policy = policy
+    this.texts = new LateTexts(stream.packer)
+  }
+
+  /** Lets go of the stream: arrays and variables keep their home, and should not keep its buffers. */
+  close(): void {
+    this.finished = true
+    this.openStream = null
+  }
+
+  functionCalled(links: CallLinks, linked: boolean): void {
+    const stream = this.stream()
+    if (kernel !== this.kernel) this.checkKernel()
+    const { input0, input1, more, output0 } = links
+    if (output0 === null || (more !== null && (more.inputs.length > 0 || more.outputs.length > 0))) {
+      this.longCall(stream, links, linked)
+      return
+    }
+    const input2 = more === null ? null : more.input2
+    const a = input0 === null ? 0 : this.refOf(input0)
+    const b = input1 === null ? 0 : this.refOf(input1)
+    const c = input2 === null ? 0 : this.refOf(input2)
+    const count = input2 !== null ? 3 : input1 !== null ? 2 : input0 !== null ? 1 : 0
+
+    const { packer } = stream
+    const { cursor, step } = packer
+    const { texts, policy } = this
+    const array = output0.data
+    texts.call(links, linked, mode.scope)
+    policy.enter(step)
+    const capture = policy.dropsOutputs ? CAPTURE_NOTHING : policy.ofOutput(array)
+    const kept = capture === CAPTURE_NOTHING ? null : array
+    const position = packer.call1(texts.signature, texts.attributes, count, a, b, c, kept, capture)
+    links.home = this
+    links.ref = position
+    this.made(output0, array, position)
+    stream.appended(cursor, step)
+  }
+
+  /** A call of more than three inputs, or of another number of outputs than one. */
+  private longCall(stream: EventStream, links: CallLinks, linked: boolean): void {
+    const inputs: Ref[] = []
+    for (let slot = 0; slot < links.inputCount; slot++) inputs.push(this.refOf(links.linkedInput(slot)))
+    const { packer } = stream
+    const { cursor, step } = packer
+    const { texts, policy } = this
+    texts.call(links, linked, mode.scope)
+    policy.enter(step)
+    const position = packer.call(texts.signature, texts.attributes, inputs.length)
+    for (const input of inputs) packer.callInput(input)
+    links.home = this
+    links.ref = position
+    const outputs = links.outputCount
+    packer.callOutputs(outputs)
+    for (let slot = 0; slot < outputs; slot++) {
+      const variable = links.outputAt(slot)
+      const array = variable.data
+      packer.callOutput(array, policy.ofOutput(array))
+      this.made(variable, array, position + slot * REF_SLOT_UNIT)
+    }
+    stream.appended(cursor, step)
+  }
+
+  /** A call of this run made the variable. */
+  private made(variable: Variable, array: NDArray, ref: Ref): void {
+    this.elementsComputed += array.size
+    this.identify(variable, ref)
+    this.mark(array, ref)
+  }
+
+  valueAssigned(variable: Variable): void {
+    this.assigned(variable)
+    this.openOuter?.valueAssigned(variable)
+  }
+
+  private assigned(variable: Variable): void {
+    const stream = this.stream()
+    const ref = this.knownRef(variable)
+    if (ref === 0) return // it will enter with its new value when it is first used
+    const array = variable.data
+    const source = this.sourceOf(array)
+    const { packer } = stream
+    const { cursor, step } = packer
+    const position = packer.assigned(
+      ref,
+      source,
+      this.texts.form(array),
+      source === null ? array : null,
+      this.policy.ofOutside(array),
+    )
+    if (source === null) this.mark(array, position)
+    if (!this.assignedTo.has(ref)) this.assignedTo.set(ref, new WeakRef(variable))
+    stream.appended(cursor, step)
+  }
+
+  /**
+   * Takes down the value of every living variable that was assigned to since the run began: parameters, optimizer state,
+   * whatever the program carries from step to step. Gives how many bytes that is; 0 when there is none, and then no event.
+   */
+  takeCheckpoint(): number {
+    const stream = this.stream()
+    const variables: Ref[] = []
+    const values: NDArray[] = []
+    let bytes = 0
+    for (const [ref, weak] of this.assignedTo) {
+      const variable = weak.deref()
+      if (variable === undefined) {
+        this.assignedTo.delete(ref) // nobody can refer to it again
+        continue
+      }
+      variables.push(ref)
+      values.push(variable.data)
+      bytes += variable.data.size * (variable.data.dtype === 'float64' ? 8 : 4)
+    }
+    if (variables.length === 0) return 0
+    stream.append({ type: 'CheckpointTaken', variables, values })
+    return bytes
+  }
+
+  variableNamed(variable: Variable): void {
+    const ref = this.knownRef(variable)
+    if (ref !== 0) this.stream().append({ type: 'VariableNamed', variable: ref, name: variable.name })
+    this.openOuter?.variableNamed(variable)
+  }
+
+  gradientAssigned(variable: Variable, gradient: Variable): void {
+    const known = this.knownRef(variable)
+    if (known !== 0)
+      this.stream().append({ type: 'GradientAssigned', variable: known, gradient: this.refOf(gradient) })
+    else if (variable.creator === null) this.enter(variable) // and its gradient with it; else made by a call that is not on this tape
+    this.tellOuter(variable, gradient)
+  }
+
+  gradientCleared(variable: Variable): void {
+    this.cleared(variable)
+    this.openOuter?.gradientCleared(variable)
+  }
+
+  private cleared(variable: Variable): void {
+    const stream = this.stream()
+    const ref = this.knownRef(variable)
+    if (ref === 0) return
+    const { cursor, step } = stream.packer
+    stream.packer.cleared(ref)
+    stream.appended(cursor, step)
+  }
+
+  variableUnchained(variable: Variable): void {
+    const ref = this.knownRef(variable)
+    if (ref !== 0) this.stream().append({ type: 'VariableUnchained', variable: ref })
+    this.openOuter?.variableUnchained(variable)
+  }
+
+  backwardStarted(request: PassRequest): number {
+    const roots = request.roots.map((root) =>
+      root.creator === null ? this.refOf(root) : this.knownRef(root),
+    )
+    if (roots.includes(0) || this.leavesTheRun(request.roots)) return 0
+    const gradients = request.seeds.map((seed, i) => (request.seedGiven[i] ? this.refOf(seed) : null))
+    const targets =
+      request.targets?.map((target) =>
+        target.creator === null ? this.refOf(target) : this.knownRef(target),
+      ) ?? null
+    if (targets?.includes(0)) return 0
+    const { createGraph, retainGrad } = request
+    return this.stream().append({
+      type: 'BackwardStarted',
+      roots,
+      gradients,
+      targets,
+      createGraph,
+      retainGrad,
+    })
+  }
+
+  gradientComputed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void {
+    this.computed(pass, variable, contribution, held)
+    if (this.outer !== null && held !== null) this.tellOuter(variable, held)
+  }
+
+  private computed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void {
+    const ref = this.knownRef(variable)
+    if (ref === 0) return // it lies before the run; its gradient enters as a leaf if it is used
+    const stream = this.stream()
+    const { packer } = stream
+    const { policy } = this
+    policy.enter(packer.step)
+    if (held === null && !policy.everyGradient) return // nobody can refer to it, and a replay computes it again
+    const maker = held === null ? 0 : this.knownRef(held)
+    const form = this.texts.form(contribution.data)
+    const { cursor, step } = packer
+    const accumulated = held !== null && held !== contribution
+    const capture = policy.ofGradient(contribution.data)
+    const position = packer.gradient(
+      pass,
+      ref,
+      maker === 0 ? null : maker,
+      form,
+      held === null ? 0 : accumulated ? 2 : 1,
+      capture === CAPTURE_SUMMARY ? summarized(contribution.data) : contribution.data,
+      !accumulated ? null : capture === CAPTURE_SUMMARY ? summarized(held.data) : held.data,
+      capture,
+    )
+    if (held !== null && maker === 0) {
+      this.identify(held, position)
+      this.mark(held.data, position)
+    }
+    stream.appended(cursor, step)
+  }
+
+  gradientReplaced(pass: number, variable: Variable, gradient: Variable): void {
+    const ref = this.knownRef(variable)
+    if (ref !== 0)
+      this.stream().append({ type: 'GradientReplaced', pass, variable: ref, gradient: this.refOf(gradient) })
+  }
+
+  backwardAborted(pass: number): void {
+    this.stream().append({ type: 'BackwardAborted', pass })
+  }
+
+  gradientHeld(variable: Variable): void {
+    const ref = this.knownRef(variable)
+    if (ref !== 0 && variable.grad !== null)
+      this.stream().append({ type: 'GradientAssigned', variable: ref, gradient: this.refOf(variable.grad) })
+  }
+
+  /**
+   * Whether a pass from `roots` walks on into calls from before the run. The tape does not have them, so it cannot
+   * repeat such a pass; it takes down the gradients that the pass leaves instead.
+   */
+  private leavesTheRun(roots: readonly Variable[]): boolean {
+    if (!this.hasBoundaries) return false
+    const seen = new Set<Func>()
+    const waiting = [...roots]
+    for (let variable = waiting.pop(); variable !== undefined; variable = waiting.pop()) {
+      if (this.boundaries.has(variable)) return true
+      const { creator } = variable
+      if (creator === null || seen.has(creator)) continue
+      seen.add(creator)
+      for (let slot = 0; slot < creator.inputCount; slot++) waiting.push(creator.linkedInput(slot))
+    }
+    return false
+  }
+
+  /** The ref under which this run knows the variable; one it has not seen enters as a leaf. */
+  refOf(variable: Variable): Ref {
+    const ref = this.knownRef(variable)
+    return ref === 0 ? this.enter(variable) : ref
+  }
+
+  /** 0 for a variable that this run has not seen. */
+  knownRef(variable: Variable): Ref {
+    const { home } = variable
+    if (home === this) return variable.ref
+    return home === null ? 0 : (this.guests.get(variable) ?? 0)
+  }
+
+  private get openOuter(): StreamRecorder | null {
+    let { outer } = this
+    while (outer?.finished) outer = outer.outer
+    return outer
+  }
+
+  /** To the outer run a gradient that was computed in this one comes from outside, as an assigned one does. */
+  private tellOuter(variable: Variable, gradient: Variable): void {
+    const outer = this.openOuter
+    if (outer !== null && outer.knownRef(variable) !== 0) outer.gradientAssigned(variable, gradient)
+  }
+
+  /** Called for everything that gets a ref here. */
+  protected identify(variable: Variable, ref: Ref): void {
+    if (variable.home === null || variable.home.finished) {
+      variable.home = this
+      variable.ref = ref
+    } else {
+      this.guests.set(variable, ref)
+    }
+  }
+
+  /** Takes in a variable that no call of this run made. */
+  enter(variable: Variable): Ref {
+    if (variable.versionOf !== null) {
+      throw new TapeError(
+        'STALE_VERSION',
+        `${variable.describe()} was assigned after the call that backward with createGraph now differentiates, and the tape knows only its present value; ` +
+          'run backward before assigning .data',
+      )
+    }
+    const stream = this.stream()
+    const array = variable.data
+    const source = this.sourceOf(array)
+    const { packer } = stream
+    const form = this.texts.leaf(variable, array)
+    const { cursor, step } = packer
+    const position = packer.leaf(form, source, source === null ? array : null, this.policy.ofOutside(array))
+    this.identify(variable, position)
+    if (source === null) this.mark(array, position)
+    if (variable.creator !== null && variable.requiresGrad) {
+      this.boundaries.add(variable)
+      this.hasBoundaries = true
+    }
+    stream.appended(cursor, step)
+    // A gradient from before the run: the next pass adds to it, or the program clears it.
+    const grad = variable.heldGrad
+    if (grad !== null)
+      this.stream().append({ type: 'GradientAssigned', variable: position, gradient: this.refOf(grad) })
+    return position
+  }
+
+  /** The run's kernel stands in its first event; one that computes otherwise would make that a lie. */
+  private checkKernel(): void {
+    if (kernel.id !== this.kernel.id) {
+      throw new TapeError(
+        'KERNEL_MISMATCH',
+        `the run began with kernel "${this.kernel.id}", and now "${kernel.id}" computes; choose the kernel before startRun, or startRun(name, { kernel })`,
+      )
+    }
+    this.kernel = kernel
+  }
+
+  /** The open stream. Throws what writing failed with, or RUN_FINISHED. */
+  protected stream(): EventStream {
+    const stream = this.openStream
+    if (stream === null)
+      throw new TapeError('RUN_FINISHED', 'this run is finished and takes no more events; start another')
+    if (stream.failure !== null) throw stream.failure
+    return stream
+  }
+
+  /** An array knows the event that made it, so that assigning it elsewhere stores no bytes again. */
+  private mark(array: NDArray, ref: Ref): void {
+    array.recordedBy = this
+    array.recordedAs = ref
+  }
+
+  private sourceOf(array: NDArray): Ref | null {
+    return array.recordedBy === this ? array.recordedAs : null
+  }
+}
+
+/**
+ * From this size on a gradient's summary is computed here. A smaller one is copied in less time than its summary takes; of a
+ * larger one the copy would cost both threads more: its lines of memory travel from core to core.
+ */
+const SUMMARIZED_MIN = 32_768
+
+/** The summary of a large array in its place. */
+function summarized(array: NDArray): RecordedArray {
+  const summary = array.size < SUMMARIZED_MIN ? null : warmSummary(array)
+  return summary === null ? array : new SummarizedArray(array.dtype, array.shape, { ...summary, hash: null })
+}

@@ -1,0 +1,197 @@
+/**
+ * The connection to a tape's file: how it is opened, what is asserted of it, and how SQLite's errors read. Knows the
+ * schema only by its version.
+ */
+import fs from 'node:fs'
+import Database from 'better-sqlite3'
+import { TapeError } from '../../errors.js'
+import type { Connection } from './connection.js'
+import { fileIdentity } from './file-identity.js'
+import { migrate, SCHEMA_VERSION } from './migrations.js'
+
+/** 'grad' in ASCII, at byte 68 of the file. */
+export const APPLICATION_ID = 0x67726164
+const PAGE_BYTES = 16_384
+/** Older versions carry the WAL-reset bug, which can corrupt a file that several processes use. */
+const SQLITE_MIN = '3.51.3'
+const BUSY_TIMEOUT_MS = 30_000
+
+/**
+ * Opens a tape; when writing, makes or migrates it.
+ *
+ * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT, TAPE_BUSY, SQLITE_TOO_OLD
+ */
+export function openDatabase(path: string, options: { readonly: boolean }): Connection {
+  const exists = path !== ':memory:' && fs.existsSync(path)
+  if (options.readonly && !exists)
+    throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${path}, found no file; check the path`)
+  if (exists) checkKind(path)
+  const deadline = Date.now() + BUSY_TIMEOUT_MS
+  for (;;) {
+    let db: Connection | null = null
+    const file = fileIdentity(path)
+    // A compacted copy takes a tape's place under a lock. Who waited for that lock has opened what has no name any more.
+    const isReplaced = () => file !== null && fileIdentity(path) !== file
+    try {
+      db = new Database(path, { readonly: options.readonly, timeout: BUSY_TIMEOUT_MS })
+      prepareConnection(db, path, options.readonly)
+      if (!isReplaced()) return db
+      db.close()
+    } catch (error) {
+      db?.close()
+      if (isReplaced()) continue
+      // Where waiting could deadlock (two processes that both turn a new file to WAL), SQLite answers BUSY at once and
+      // asks nobody to wait: whoever lost lets go of everything and comes again.
+      if (!isBusy(error) || Date.now() >= deadline) throw openingError(error, path)
+      sleep(5 + (process.pid % 20))
+    }
+  }
+}
+
+function prepareConnection(db: Connection, path: string, readonly: boolean): void {
+  checkSqlite(db)
+  const version = checkIdentity(db, path)
+  setPragmas(db, readonly, version)
+  if (version >= SCHEMA_VERSION) return
+  if (readonly)
+    throw new TapeError(
+      'TAPE_TOO_OLD',
+      `${path} has schema ${version}, this gradtape reads ${SCHEMA_VERSION}; open it once without { readonly: true } to migrate it`,
+    )
+  migrate(db, APPLICATION_ID)
+}
+
+function isBusy(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && code.startsWith('SQLITE_BUSY')
+}
+
+/** Blocks this thread: opening a tape is synchronous. */
+function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+}
+
+/** Turns what SQLite throws into a TapeError that says what it means for the tape. */
+export function sqliteError(error: unknown, doing: string): unknown {
+  if (error instanceof TapeError || !(error instanceof Error)) return error
+  if (error.message.includes('database connection is not open'))
+    return new TapeError('TAPE_CLOSED', `${doing}: the tape was closed; open it again`, { cause: error })
+  if (error.message.includes('directory does not exist'))
+    return new TapeError('TAPE_NOT_FOUND', `${doing}: its folder does not exist; make it first`, {
+      cause: error,
+    })
+  const code = (error as { code?: unknown }).code
+  if (typeof code !== 'string' || !code.startsWith('SQLITE')) {
+    return code === undefined
+      ? error
+      : new TapeError('WRITE_FAILED', `${doing}: ${error.message}`, { cause: error })
+  }
+  if (code === 'SQLITE_NOTADB')
+    return new TapeError('NOT_A_TAPE', `${doing}: the file is not a SQLite database`, { cause: error })
+  if (code.startsWith('SQLITE_CORRUPT') || isSchemaDamage(code, error.message))
+    return new TapeError('TAPE_CORRUPT', `${doing}: ${error.message}; restore the file from a copy`, {
+      cause: error,
+    })
+  if (code.startsWith('SQLITE_BUSY') || code === 'SQLITE_LOCKED') {
+    return new TapeError(
+      'TAPE_BUSY',
+      `${doing}: another process kept the tape locked for ${BUSY_TIMEOUT_MS / 1000} s; try again when it is done`,
+      { cause: error },
+    )
+  }
+  if (code.startsWith('SQLITE_READONLY'))
+    return new TapeError('TAPE_READONLY', `${doing}: the tape cannot be written to (${error.message})`, {
+      cause: error,
+    })
+  if (code === 'SQLITE_FULL')
+    return new TapeError(
+      'WRITE_FAILED',
+      `${doing}: the disk is full; make room and call flush() again, nothing is lost until the process ends`,
+      { cause: error },
+    )
+  if (code === 'SQLITE_CANTOPEN')
+    return new TapeError('TAPE_NOT_FOUND', `${doing}: ${error.message}; is its folder there and writable?`, {
+      cause: error,
+    })
+  return new TapeError('WRITE_FAILED', `${doing}: ${error.message} (${code})`, { cause: error })
+}
+
+/** What our own statements run into when a table, view or column that they name is not there. */
+function isSchemaDamage(code: string, message: string): boolean {
+  return code === 'SQLITE_ERROR' && /no such (table|column|view|index)|malformed/.test(message)
+}
+
+/**
+ * Looks without opening: who closes a file gives up all locks that its process has on it (so says POSIX), those of other
+ * connections to the same tape included, and SQLite counts on them.
+ */
+function checkKind(path: string): void {
+  if (fs.statSync(path).isDirectory())
+    throw new TapeError('NOT_A_TAPE', `expected a tape at ${path}, found a folder`)
+}
+
+/** What opening failed with, in words for who named the path. */
+function openingError(error: unknown, path: string): unknown {
+  if ((error as { code?: unknown } | null)?.code !== 'SQLITE_NOTADB')
+    return sqliteError(error, `opening ${path}`)
+  return new TapeError(
+    'NOT_A_TAPE',
+    `expected a tape at ${path}, found a file that is not a SQLite database; it was not touched`,
+    { cause: error },
+  )
+}
+
+function checkSqlite(db: Connection): void {
+  const version = db.prepare<[], { v: string }>('SELECT sqlite_version() AS v').get()!.v
+  const parts = (text: string) => text.split('.').map(Number)
+  const [have, need] = [parts(version), parts(SQLITE_MIN)]
+  for (let i = 0; i < need.length; i++) {
+    if (have[i]! > need[i]!) return
+    if (have[i]! < need[i]!)
+      throw new TapeError(
+        'SQLITE_TOO_OLD',
+        `gradtape needs SQLite ${SQLITE_MIN} or later, better-sqlite3 brings ${version}; update it`,
+      )
+  }
+}
+
+/** What a database says of itself, as of one moment: another process may be just making it into a tape. */
+function readIdentity(db: Connection) {
+  return db.transaction(() => ({
+    applicationId: db.pragma('application_id', { simple: true }) as number,
+    version: db.pragma('user_version', { simple: true }) as number,
+    objects: db.prepare<[], { n: number }>('SELECT count(*) AS n FROM sqlite_schema').get()!.n,
+  }))()
+}
+
+/** The version of the tape's schema; 0 when there is nothing in the file yet. */
+function checkIdentity(db: Connection, path: string): number {
+  const { applicationId, version, objects } = readIdentity(db)
+  if (applicationId === APPLICATION_ID) {
+    if (version > SCHEMA_VERSION) {
+      throw new TapeError(
+        'TAPE_TOO_NEW',
+        `${path} has schema ${version}, this gradtape knows ${SCHEMA_VERSION}; install a newer gradtape`,
+      )
+    }
+    return version
+  }
+  if (applicationId !== 0 || version !== 0 || objects > 0) {
+    throw new TapeError(
+      'NOT_A_TAPE',
+      `expected a tape at ${path}, found another program's SQLite database (application_id ${applicationId}, ${objects} tables, views and indexes); it was not touched`,
+    )
+  }
+  return 0
+}
+
+function setPragmas(db: Connection, readonly: boolean, version: number): void {
+  db.pragma('trusted_schema = OFF')
+  db.pragma('recursive_triggers = ON') // otherwise INSERT OR REPLACE deletes without firing the delete triggers
+  db.pragma('mmap_size = 0')
+  db.pragma('cache_size = -65536')
+  if (readonly) return
+  if (version === 0) db.pragma(`page_size = ${PAGE_BYTES}`) // must come before the first table
+  db.pragma('journal_mode = WAL')
+  db.pragma('synchronous = FULL')
+}

@@ -1,0 +1,80 @@
+/**
+ * What the hash chain covers of the arrays of a batch, one after the other: the hash of an array's content, or its summary,
+ * or both, or the array itself, whatever is kept of it. Written by the thousand, so it is one growing buffer.
+ */
+import type { Summary } from '../../events/content.js'
+
+const NUMBERS_BYTES = 48
+
+export class Digests {
+  count = 0
+  private used = 0
+  private memory = Buffer.alloc(4096)
+  private view = new DataView(this.memory.buffer, this.memory.byteOffset)
+
+  clear(): void {
+    this.count = 0
+    this.used = 0
+  }
+
+  /** All of them; overwritten after `clear`. */
+  get bytes(): Buffer {
+    return this.memory.subarray(0, this.used)
+  }
+
+  /** The hash of an array's content, of which the bytes are kept. */
+  addHash(hash: Uint8Array): void {
+    this.count++
+    this.append(hash)
+  }
+
+  addHashAndSummary(hash: Uint8Array, summary: Summary): void {
+    this.addHash(hash)
+    this.appendSummary(summary)
+  }
+
+  addSummary(summary: Summary): void {
+    this.count++
+    this.appendSummary(summary)
+  }
+
+  /** All bytes of an array that stands with its event. */
+  addInline(bytes: Uint8Array): void {
+    this.addHash(bytes)
+  }
+
+  private append(bytes: Uint8Array): void {
+    this.room(bytes.length)
+    this.memory.set(bytes, this.used)
+    this.used += bytes.length
+  }
+
+  /** Six little-endian float64, NaN for null. */
+  private appendSummary({ l2Norm, mean, min, max, zeroCount, nonFiniteCount }: Summary): void {
+    this.room(NUMBERS_BYTES)
+    this.appendNumber(l2Norm)
+    this.appendNumber(mean)
+    this.appendNumber(min)
+    this.appendNumber(max)
+    this.appendNumber(zeroCount)
+    this.appendNumber(nonFiniteCount)
+  }
+
+  private appendNumber(number: number | null): void {
+    if (number !== null) this.view.setFloat64(this.used, number, true)
+    else {
+      // Engines may store any NaN for NaN; these are the bits of the canonical one.
+      this.view.setUint32(this.used, 0, true)
+      this.view.setUint32(this.used + 4, 0x7ff80000, true)
+    }
+    this.used += 8
+  }
+
+  private room(bytes: number): void {
+    if (this.used + bytes <= this.memory.length) return
+    const larger = Buffer.alloc(Math.max(this.memory.length * 2, this.used + bytes))
+    larger.set(this.bytes)
+    this.memory = larger
+    this.view = new DataView(larger.buffer, larger.byteOffset)
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Numbered migrations, applied in order, each in a transaction and noted with the checksum of its text, so that a tape
+ * says by which words its schema came about.
+ */
+import crypto from 'node:crypto'
+import fs from 'node:fs'
+import Database from 'better-sqlite3'
+import { TapeError } from '../../errors.js'
+import type { Connection } from './connection.js'
+
+export interface Migration {
+  version: number
+  name: string
+  sql: string
+  checksum: string
+}
+
+const FOLDER = new URL('../../../migrations/', import.meta.url)
+
+/** The migrations this gradtape brings, in order. */
+export const MIGRATIONS: readonly Migration[] = fs
+  .readdirSync(FOLDER)
+  .filter((file) => /^\d{4}_.+\.sql$/.test(file))
+  .sort()
+  .map((file) => {
+    const sql = fs.readFileSync(new URL(file, FOLDER), 'utf8').replaceAll('\r\n', '\n')
+    return {
+      version: Number(file.slice(0, 4)),
+      name: file.slice(5, -4),
+      sql,
+      checksum: crypto.createHash('sha256').update(sql).digest('hex'),
+    }
+  })
+
+export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0
+
+const CREATE_LEDGER = `CREATE TABLE IF NOT EXISTS _migration (
+  version INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  checksum TEXT NOT NULL,
+  applied_at TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER IF NOT EXISTS _migration_no_update BEFORE UPDATE ON _migration BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS _migration_no_delete BEFORE DELETE ON _migration BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS _migration_no_replace BEFORE INSERT ON _migration
+  WHEN EXISTS (SELECT 1 FROM _migration WHERE version = NEW.version) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END`
+
+/** Brings the database to the newest schema. Several processes may try at once: one does it, the others see it done. */
+export function migrate(db: Connection, applicationId: number): void {
+  db.transaction(() => {
+    const from = db.pragma('user_version', { simple: true }) as number
+    db.exec(CREATE_LEDGER)
+    const note = db.prepare(
+      'INSERT INTO _migration (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)',
+    )
+    for (const migration of MIGRATIONS) {
+      if (migration.version <= from) continue
+      db.exec(migration.sql)
+      note.run(migration.version, migration.name, migration.checksum, new Date().toISOString())
+      db.pragma(`user_version = ${migration.version}`)
+    }
+    db.pragma(`application_id = ${applicationId}`)
+  }).immediate()
+}
+
+/**
+ * Compares the ledger and the schema itself with what these migrations make.
+ *
+ * Throws  TAPE_CORRUPT names the first table, view, index or trigger that differs.
+ */
+export function checkSchema(db: Connection): void {
+  const fresh = new Database(':memory:')
+  migrate(fresh, 0)
+  const applied = db
+    .prepare<[], Migration>('SELECT version, name, checksum FROM _migration ORDER BY version')
+    .all()
+  if (applied.length !== MIGRATIONS.length)
+    throw new TapeError(
+      'TAPE_CORRUPT',
+      `the tape lists ${applied.length} migrations, expected ${MIGRATIONS.length}`,
+    )
+  for (const [i, migration] of MIGRATIONS.entries()) {
+    const { version, name } = applied[i]!
+    if (version !== migration.version || name !== migration.name) {
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `the tape lists migration ${version} (${name}), expected ${migration.version} (${migration.name})`,
+      )
+    }
+    if (applied[i]?.checksum !== migration.checksum) {
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `migration ${migration.version} (${migration.name}) has checksum ${applied[i]?.checksum ?? 'none'} in the tape, expected ${migration.checksum}`,
+      )
+    }
+  }
+  const list = (connection: Connection) =>
+    new Map(
+      connection
+        .prepare<[], { name: string; sql: string | null }>(
+          "SELECT type || ' ' || name AS name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'",
+        )
+        .all()
+        .map((row) => [row.name, row.sql]),
+    )
+  const [have, want] = [list(db), list(fresh)]
+  fresh.close()
+  for (const [name, sql] of want) {
+    if (!have.has(name)) throw new TapeError('TAPE_CORRUPT', `the ${name} is missing from the schema`)
+    if (have.get(name) !== sql) throw new TapeError('TAPE_CORRUPT', `the ${name} is not as gradtape makes it`)
+  }
+  for (const name of have.keys()) {
+    if (!want.has(name))
+      throw new TapeError('TAPE_CORRUPT', `the schema has a ${name} that gradtape does not make`)
+  }
+}

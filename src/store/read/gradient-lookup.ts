@@ -1,0 +1,82 @@
+/** Which event left a variable the gradient that it held. */
+import { EVENT_KIND, REF_SLOT_UNIT, type Ref } from '../../events/event.js'
+import { decodeRef } from '../format/template.js'
+import type { RunRows } from './run-rows.js'
+
+/** Positions read at once: a gradient is near as a rule. */
+const PAGE = 1024
+
+export class GradientLookup {
+  private readonly rows: RunRows
+  private readonly targetedPasses = new Map<number, boolean>()
+
+  constructor(rows: RunRows) {
+    this.rows = rows
+  }
+
+  /** The last gradient of a range that a pass left in the variable, whether or not it was cleared since; null for none. */
+  last(ref: Ref, from: number, to: number): number | null {
+    return this.within(ref, Math.max(from, (ref % REF_SLOT_UNIT) + 1), to, false)
+  }
+
+  /**
+   * The event that left the gradient which the variable holds just before `position`: a GradientComputed that it kept or a
+   * GradientAssigned. Null when it holds none.
+   */
+  before(ref: Ref, position: number): number | null {
+    return this.within(ref, (ref % REF_SLOT_UNIT) + 1, position - 1, true)
+  }
+
+  private within(ref: Ref, first: number, last: number, asHeld: boolean): number | null {
+    for (let to = last; to >= first; to -= PAGE) {
+      const from = Math.max(first, to - PAGE + 1)
+      const found: { at: number; pass: number }[] = []
+      let cleared = 0
+      for (const { first, base, template } of this.rows.blocks(from, to)) {
+        for (const gradient of template.gradients) {
+          const at = first + gradient[0]!
+          if (at >= from && at <= to && gradient[4] !== 0 && decodeRef(gradient[6]!, at, base) === ref)
+            found.push({ at, pass: decodeRef(gradient[5]!, at, base) })
+        }
+        for (const clear of template.clears) {
+          const at = first + clear[0]!
+          if (at > cleared && at >= from && at <= to && decodeRef(clear[1]!, at, base) === ref) cleared = at
+        }
+      }
+      const assigned = !asHeld
+        ? 0
+        : (this.rows.get<{ id: number | null }>(
+            `SELECT max(id) AS id FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.GradientAssigned} AND subject = ? AND id BETWEEN ? AND ?`,
+            this.rows.runId,
+            ref,
+            this.rows.base + from,
+            this.rows.base + to,
+          )?.id ?? 0)
+      // What `grad()` asked for is the answer of the call, and no variable's gradient.
+      const kept = found.sort((a, b) => b.at - a.at).find(({ pass }) => !this.hasTargets(pass))?.at ?? 0
+      const best = Math.max(kept, assigned - this.rows.base)
+      if (asHeld && cleared > best) return null
+      if (best > 0) return best
+    }
+    return null
+  }
+
+  private hasTargets(pass: number): boolean {
+    let answer = this.targetedPasses.get(pass)
+    if (answer === undefined) {
+      for (const { first, template } of this.rows.blocks(pass, pass)) {
+        const packed = template.passes.find((candidate) => first + candidate[0]! === pass)
+        if (packed !== undefined) answer = (packed[1]! & 4) !== 0
+      }
+    }
+    if (answer === undefined) {
+      const row = this.rows.get<{ type: string }>(
+        "SELECT json_type(payload, '$.targets') AS type FROM _fact WHERE id = ?",
+        this.rows.base + pass,
+      )
+      answer = row?.type === 'array'
+    }
+    this.targetedPasses.set(pass, answer)
+    return answer
+  }
+}

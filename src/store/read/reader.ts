@@ -1,0 +1,227 @@
+/**
+ * Reads a run back: its events in order, and the values they name. What comes from the file is checked as it is made
+ * into events; nothing here computes or writes.
+ */
+import { TapeError } from '../../errors.js'
+import {
+  EVENT_KIND,
+  EVENT_VERSION,
+  type EventType,
+  type RecordedArray,
+  type Ref,
+  type TapeEvent,
+  versionOfText,
+} from '../../events/event.js'
+import { textToPlain } from '../../events/plain.js'
+import { ScalarValue } from '../../events/scalar-value.js'
+import { checkedEvent, frozenEvent } from '../../events/validate.js'
+import type { MaterializedRow } from '../format/chain.js'
+import type { Connection, Statement } from '../format/connection.js'
+import { sqliteError } from '../format/database.js'
+import { RUN_UNIT } from '../format/ids.js'
+import { fromScalar } from '../format/value.js'
+import { BlockReader } from './block-reader.js'
+import { StoredArray, ValueRows } from './stored-array.js'
+import { TextReader } from './text-reader.js'
+
+/** Events read in one go. */
+const PAGE = 8192
+const TYPE_OF_KIND = new Map<number, EventType>(
+  Object.entries(EVENT_KIND).map(([type, kind]) => [kind, type as EventType]),
+)
+
+type Row = unknown[]
+
+export interface CommitRow {
+  id: number
+  run_id: number
+  first_position: number
+  event_count: number
+  committed_at: string
+  hash: Buffer
+}
+
+/** The rows that are events by themselves. */
+const ROWS = {
+  _step: 'id, step, elapsed_ms',
+  _metric: 'id, step, name_id, scalar, variable',
+  _fact: 'id, step, kind, subject, payload',
+} as const
+type RowTable = keyof typeof ROWS
+
+export class Reader {
+  readonly db: Connection
+  private readonly rows: { [T in RowTable]: Statement }
+  private readonly blocks: BlockReader
+  private readonly texts: TextReader
+  private readonly values: ValueRows
+  private readonly checkpoint: Statement
+  private readonly last: Statement
+
+  constructor(db: Connection) {
+    this.db = db
+    this.values = new ValueRows(db)
+    this.checkpoint = db.prepare(
+      'SELECT form_id, value_id, scalar FROM _checkpoint_value WHERE id = ? ORDER BY ordinal',
+    )
+    this.last = db
+      .prepare(
+        'SELECT first_position + event_count - 1 FROM _commit WHERE run_id = ? ORDER BY first_position DESC LIMIT 1',
+      )
+      .pluck()
+    this.texts = new TextReader(db)
+    this.blocks = new BlockReader(db, this.texts)
+    this.rows = Object.fromEntries(
+      Object.entries(ROWS).map(([table, columns]) => [
+        table,
+        db.prepare(`SELECT ${columns} FROM ${table} WHERE id BETWEEN ? AND ?`).raw(),
+      ]),
+    ) as { [T in RowTable]: Statement }
+  }
+
+  /** Runs `read` with a name for what failed, so that SQLite's words do not stand alone. */
+  private reading<T>(what: string, read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      throw sqliteError(error, `reading ${what}`)
+    }
+  }
+
+  commits(): CommitRow[] {
+    return this.reading(
+      'the hash chain',
+      () => this.db.prepare('SELECT * FROM _commit ORDER BY id').all() as CommitRow[],
+    )
+  }
+
+  /** The last position of a run in whole batches; 0 for none. */
+  lastPosition(runId: number): number {
+    return this.reading(`run ${runId}`, () => (this.last.get(runId) as number | undefined) ?? 0)
+  }
+
+  /**
+   * The events of a run in order, from position `from` to `to` (both included); frozen if they are for anybody.
+   *
+   * Throws  TAPE_CORRUPT names the first position that is missing or malformed
+   */
+  *events(
+    runId: number,
+    from = 1,
+    to = this.lastPosition(runId),
+    isPublic = true,
+  ): Generator<TapeEvent, void, undefined> {
+    for (let start = from; start <= to; start += PAGE)
+      yield* this.page(runId, start, Math.min(to, start + PAGE - 1), isPublic)
+  }
+
+  /** One event. Throws VARIABLE_NOT_FOUND when the run has no such position. */
+  event(runId: number, position: number): TapeEvent {
+    if (!Number.isInteger(position) || position < 1 || position > this.lastPosition(runId)) {
+      throw new TapeError(
+        'VARIABLE_NOT_FOUND',
+        `run ${runId} has positions 1 to ${this.lastPosition(runId)}, asked for ${position}`,
+      )
+    }
+    return this.page(runId, position, position)[0]!
+  }
+
+  runName(runId: number): string | null {
+    return (
+      this.db.prepare<[number], { name: string }>('SELECT name FROM _run WHERE id = ?').get(runId)?.name ??
+      null
+    )
+  }
+
+  private page(runId: number, from: number, to: number, isPublic = true): TapeEvent[] {
+    return this.reading(`events ${from} to ${to} of run ${runId}`, () => {
+      const found = new Array<TapeEvent | null>(to - from + 1).fill(null)
+      this.blocks.readInto(found, runId, from, to)
+      const base = runId * RUN_UNIT
+      for (const table of Object.keys(ROWS) as RowTable[]) {
+        for (const row of this.rows[table].all(base + from, base + to) as Row[]) {
+          const position = (row[0] as number) - base
+          if (found[position - from] !== null)
+            throw new TapeError('TAPE_CORRUPT', `position ${position} of run ${runId} holds two events`)
+          found[position - from] = this.toEvent(table, row, position)
+        }
+      }
+      const missing = found.indexOf(null)
+      if (missing >= 0)
+        throw new TapeError('TAPE_CORRUPT', `event ${from + missing} of run ${runId} is missing`)
+      for (const event of found)
+        if (isPublic) frozenEvent(event!)
+        else checkedEvent(event!)
+      return found as TapeEvent[]
+    })
+  }
+
+  /** The values that a commit without events holds, of one run, in order. Others that name the commit are left out, and missed. */
+  materializedBy(commitId: number, runId: number): MaterializedRow[] {
+    return this.reading(
+      'materialized values',
+      () =>
+        this.db
+          .prepare(
+            `SELECT m.id, m.part, nullif(lower(hex(v.hash)), '') AS hash, m.scalar FROM _materialized m LEFT JOIN _value v ON v.id = m.value_id
+             WHERE m.commit_id = ? AND m.id >> 32 = ? ORDER BY m.id, m.part`,
+          )
+          .all(commitId, runId) as MaterializedRow[],
+    )
+  }
+
+  private checkpointValues(id: number, { variables }: { variables?: readonly unknown[] }): RecordedArray[] {
+    const rows = this.checkpoint.all(id) as {
+      form_id: number
+      value_id: number | null
+      scalar: number | string
+    }[]
+    if (rows.length !== variables?.length)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `event ${id % RUN_UNIT} is a checkpoint of ${variables?.length} variables, but ${rows.length} values are there`,
+      )
+    return rows.map(({ form_id, value_id, scalar }) => {
+      const { dtype, shape } = this.texts.arrayForm(form_id)
+      if (value_id !== null) return new StoredArray(this.values, value_id, dtype, shape)
+      return new ScalarValue(fromScalar(scalar), dtype, shape)
+    })
+  }
+
+  private toEvent(table: RowTable, row: Row, position: number): TapeEvent {
+    const fact = { version: EVENT_VERSION, position, step: row[1] as number }
+    switch (table) {
+      case '_step':
+        return { type: 'StepStarted', ...fact, elapsedMs: row[2] as number }
+      case '_metric':
+        return {
+          type: 'MetricLogged',
+          ...fact,
+          name: this.texts.text(row[2] as number),
+          value: fromScalar(row[3] as number | string),
+          variable: row[4] as Ref | null,
+        }
+      case '_fact': {
+        const type = TYPE_OF_KIND.get(row[2] as number)
+        if (type === undefined)
+          throw new TapeError(
+            'TAPE_CORRUPT',
+            `event ${position} has kind ${row[2]}, which this gradtape does not know`,
+          )
+        const payload = textToPlain(String(row[4]), `event ${position}`) as {
+          variable?: unknown
+          variables?: readonly unknown[]
+          packing?: unknown
+        }
+        if ((payload.variable ?? null) !== row[3] && type !== 'BackwardStarted')
+          throw new TapeError(
+            'TAPE_CORRUPT',
+            `event ${position} is listed under variable ${row[3]}, but is about ${payload.variable}`,
+          )
+        const values =
+          type === 'CheckpointTaken' ? { values: this.checkpointValues(row[0] as number, payload) } : {}
+        return { type, ...fact, version: versionOfText(type, payload), ...payload, ...values } as TapeEvent
+      }
+    }
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * A run's way to the writing thread: a few segments, filled here, written there, in order. When all are on their way the
+ * training thread waits, so what is in flight is bounded and nothing is dropped. The segment that came free last is filled
+ * next: where writing keeps up there are two or three in use, and they stay in the processor's cache.
+ *
+ * In flight are at most SEGMENTS batches, the one being filled among them: of the stream's limits each, which is 8,192
+ * events, 1 MiB of words and 2 MiB of arrays, or what a single event brings if that is more.
+ *
+ * A batch is in a segment until the thread says that it is in the file. So when writing fails, or the thread dies, nothing
+ * is lost while this process lives: `retry` has the same batches written, by a new thread if need be.
+ */
+import { TapeError } from '../../errors.js'
+import type { RecordedArray } from '../../events/event.js'
+import type { PackedBatch, Packer } from '../../events/pack.js'
+import type { ArrayKeeper } from '../../events/stream.js'
+import { type BatchMessage, CONTROL, type FailureMessage, type ToThread } from './hand-over.js'
+import type { Segment } from './segment.js'
+import { LOOK_AFTER_MS } from './thread.js'
+import type { Progress } from './writer.js'
+
+export const SEGMENTS = 8
+/** Stands for an array that was copied. */
+const KEPT: RecordedArray = { dtype: 'uint8', shape: [0], size: 0, data: new Uint8Array(0) }
+
+/** What a lane asks of the thread that it leads to. */
+export interface FarEnd {
+  /** Whether the thread has died, as far as is known. */
+  readonly gone: boolean
+  post(message: ToThread): void
+  /** Passes on what the thread has said. */
+  listen(): void
+  /** Looks whether the thread still lives. */
+  look(): void
+  startAgain(): void
+  segment(): Segment
+  end(lane: Lane, segments: readonly Segment[]): void
+}
+
+export class Lane implements ArrayKeeper {
+  readonly runId: number
+  /** So many of the arrays that wait are in the segment. */
+  private kept = 0
+  private readonly thread: FarEnd
+  private readonly packer: Packer
+  private readonly name: string
+  private readonly progress: Progress
+  /** The texts by number, after the last batch that is known to be written. */
+  private texts: string[]
+  private control = newControl()
+  /** Those that nothing waits in, the one that came free last at the end. */
+  private readonly free: Segment[] = []
+  /** Where the packer packs; null when there was no free segment, because writing has stopped. */
+  private filling: Segment | null = null
+  /** Sent and not known to be written, oldest first. */
+  private readonly unwritten: { readonly batch: BatchMessage; readonly segment: Segment }[] = []
+  /** Packed while there was no segment. */
+  private backlog: PackedBatch[] = []
+  private sent = 0
+  /** Batches that were written before the present control block began to count. */
+  private writtenBefore = 0
+  private known: TapeError | null = null
+
+  constructor(thread: FarEnd, packer: Packer, name: string, progress: Progress) {
+    this.thread = thread
+    this.packer = packer
+    this.name = name
+    this.progress = progress
+    this.runId = progress.runId
+    this.texts = [...progress.texts]
+    this.begin('nothing')
+  }
+
+  /** Why writing stopped; one read of shared memory when it did not. */
+  get failure(): TapeError | null {
+    if (this.known === null && this.control[CONTROL.failed] !== 0) this.thread.listen()
+    return this.known
+  }
+
+  keep(values: RecordedArray[]): void {
+    const { filling } = this
+    if (filling === null) return
+    for (; this.kept < values.length; this.kept++) {
+      filling.add(values[this.kept]!)
+      values[this.kept] = KEPT
+    }
+  }
+
+  /** Sends a batch on its way and has the packer go on in the next free segment; waits until there is one. */
+  send(batch: PackedBatch): void {
+    if (this.backlog.length === 0) this.filling ??= this.nextSegment()
+    const segment = this.filling
+    if (segment === null) {
+      this.backlog.push({ ...batch, words: batch.words.slice() })
+      return
+    }
+    for (; this.kept < batch.values.length; this.kept++) segment.add(batch.values[this.kept]!)
+    this.post(batch, segment)
+    this.filling = this.nextSegment()
+    // After a retry events may wait in the packer's own memory; they are copied when their batch is sent.
+    if (this.packer.waiting === 0) this.packer.packInto(this.filling?.words ?? new Float64Array(4096))
+  }
+
+  /** Waits until everything sent is in the file; false when writing stopped before. */
+  drain(): boolean {
+    return this.waitFor(this.sent) && this.backlog.length === 0
+  }
+
+  /** Tries again what failed, and waits for it. */
+  retry(): void {
+    this.known = null
+    if (this.thread.gone) this.thread.startAgain()
+    else {
+      Atomics.store(this.control, CONTROL.failed, 0)
+      this.thread.post({ kind: 'retry', runId: this.runId })
+    }
+    if (!this.waitFor(this.sent)) return
+    const { backlog } = this
+    this.backlog = []
+    for (const batch of backlog) this.send(batch)
+  }
+
+  /** The run has ended, and everything is in the file. */
+  close(): void {
+    this.thread.end(this, this.free)
+  }
+
+  /** @internal A failure that the thread told of. */
+  fail(message: Omit<FailureMessage, 'runId'>): void {
+    const cause = message.cause === null ? {} : { cause: new Error(message.cause) }
+    this.known ??= new TapeError(message.code, message.explanation, cause)
+    Atomics.store(this.control, CONTROL.failed, 1)
+  }
+
+  /** @internal Tells a new thread all that the one before did not live to write. */
+  beginAgain(): void {
+    this.settle()
+    this.writtenBefore = this.sent - this.unwritten.length
+    this.control = newControl()
+    this.known = null
+    this.begin('perhaps')
+    for (const { batch } of this.unwritten) this.thread.post({ kind: 'batch', runId: this.runId, batch })
+  }
+
+  private begin(writtenBefore: 'nothing' | 'perhaps'): void {
+    const { name, control } = this
+    this.thread.post({
+      kind: 'begin',
+      name,
+      progress: { ...this.progress, texts: this.texts },
+      control,
+      writtenBefore,
+    })
+  }
+
+  private post({ values: _values, ...batch }: PackedBatch, segment: Segment): void {
+    let { words } = batch
+    if (words.buffer !== segment.words.buffer) {
+      words =
+        words.length <= segment.words.length
+          ? segment.words.subarray(0, words.length)
+          : new Float64Array(new SharedArrayBuffer(words.byteLength))
+      words.set(batch.words)
+    }
+    const message: BatchMessage = { ...batch, words, arrays: segment.arrays() }
+    this.unwritten.push({ batch: message, segment })
+    this.sent++
+    this.kept = 0
+    this.thread.post({ kind: 'batch', runId: this.runId, batch: message })
+  }
+
+  /** A free segment, emptied; null when writing stopped before there was one. */
+  private nextSegment(): Segment | null {
+    if (!this.waitFor(this.sent - SEGMENTS + 1)) return null
+    const segment = this.free.pop() ?? this.thread.segment()
+    segment.clear()
+    return segment
+  }
+
+  private waitFor(count: number): boolean {
+    for (;;) {
+      const { control } = this
+      const changes = Atomics.load(control, CONTROL.changes)
+      if (this.settle() >= count) return true
+      if (this.failure !== null) return false
+      if (Atomics.wait(control, CONTROL.changes, changes, LOOK_AFTER_MS) === 'timed-out') this.thread.look()
+    }
+  }
+
+  /** How many of the batches sent are in the file. */
+  private settle(): number {
+    const written = this.writtenBefore + Atomics.load(this.control, CONTROL.written)
+    while (this.sent - this.unwritten.length < written) {
+      const { batch, segment } = this.unwritten.shift()!
+      this.free.push(segment)
+      const { firstText, texts } = batch
+      if (firstText === 0) this.texts = []
+      for (const text of texts) this.texts.push(text)
+    }
+    return written
+  }
+}
+
+function newControl(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(CONTROL.length * 4))
+}

@@ -1,0 +1,112 @@
+/**
+ * Writes one run: on the training thread while it is short, so that it costs no second thread and its number is known at
+ * once; on the writing thread from the first batch on that is a whole one. Knows the run's stream, and nothing of what is
+ * in it.
+ *
+ * RxJS hides what a subscriber throws; so a failure is kept, with the batch, and thrown to whoever calls next.
+ */
+import type { TapeError } from '../../errors.js'
+import type { PackedBatch } from '../../events/pack.js'
+import { type ArrayKeeper, type EventStream, type Outlet, PATIENCE } from '../../events/stream.js'
+import type { Connection } from '../format/connection.js'
+import type { Lane } from './lane.js'
+import { Writer } from './writer.js'
+import type { WritingThread } from './writing-thread.js'
+
+/** A batch that ends by its age is whole when it has so many events. */
+const WHOLE_EVENTS = 1024
+
+export class RunWriter implements Outlet {
+  private readonly name: string
+  private readonly stream: EventStream
+  private readonly thread: WritingThread | null
+  private writer: Writer | null
+  private lane: Lane | null = null
+  /** The run's number in the tape; 0 before its first batch is written. */
+  private runId = 0
+  private failed: TapeError | null = null
+  private waiting: PackedBatch[] = []
+
+  /** Takes what `stream` hands over from now on; without a `thread` all of it is written here. */
+  constructor(db: Connection, name: string, stream: EventStream, thread: WritingThread | null) {
+    this.name = name
+    this.stream = stream
+    this.thread = thread
+    this.writer = new Writer(db, name)
+    stream.outlet = this
+    stream.batches$.subscribe((batch) => this.take(batch))
+  }
+
+  get id(): number {
+    return this.runId
+  }
+
+  /** The failure that stopped writing; null while all is well. */
+  get failure(): TapeError | null {
+    return this.lane === null ? this.failed : this.lane.failure
+  }
+
+  get keeper(): ArrayKeeper | null {
+    return this.lane
+  }
+
+  /** Tries again what failed. */
+  retry(): void {
+    if (this.failure === null) return
+    if (this.lane !== null) {
+      this.lane.retry()
+      return
+    }
+    this.failed = null
+    while (this.waiting.length > 0) {
+      this.failed = this.writeHere(this.waiting[0]!)
+      if (this.failed !== null) return
+      this.waiting.shift()
+    }
+  }
+
+  /** Waits until everything taken is in the file, or writing has failed. */
+  drain(): void {
+    this.lane?.drain()
+  }
+
+  /** The run has ended and is in the file: the writing thread forgets it. */
+  close(): void {
+    this.lane?.close()
+  }
+
+  private take(batch: PackedBatch): void {
+    if (this.lane !== null) {
+      this.lane.send(batch)
+    } else if (this.failed !== null) {
+      this.waiting.push({ ...batch, words: batch.words.slice() })
+    } else if (this.writer !== null && this.thread !== null && this.isWhole(batch)) {
+      this.lane = this.thread.takeOver(this.stream.packer, this.name, this.writer.progress)
+      this.writer = null
+      this.lane.send(batch)
+    } else {
+      this.failed = this.writeHere(batch)
+      if (this.failed !== null) this.waiting.push({ ...batch, words: batch.words.slice() })
+    }
+  }
+
+  private writeHere(batch: PackedBatch): TapeError | null {
+    const { writer } = this
+    if (writer === null) return null // the run was handed over, and comes here no more
+    const failure = writer.write([batch])
+    this.runId = writer.id
+    return failure
+  }
+
+  private isWhole(batch: PackedBatch): boolean {
+    if (this.runId === 0) return false
+    const { eventsMax, bytesMax } = this.stream.limits
+    let bytes = 0
+    for (const value of batch.values) bytes += value.size * 8
+    return (
+      batch.count >= Math.min(WHOLE_EVENTS, eventsMax / PATIENCE) ||
+      bytes >= bytesMax / PATIENCE ||
+      batch.words.length >= WHOLE_EVENTS * 16
+    )
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * Memory that the training thread fills and the writing thread reads: the words of one batch, and a copy of its arrays.
+ * It is shared and used again, so that handing a batch over allocates nothing. Knows nothing of who waits for whom.
+ *
+ * Arrays stand in chunks, one record after another, each at a multiple of eight bytes:
+ *   dtype code, size, elements     or     −1 − index, 0: the same array as the batch's array of that index
+ *   5, 6, the numbers of the summary that stands for an array
+ */
+import { TapeError } from '../../errors.js'
+import type { Summary } from '../../events/content.js'
+import type { RecordedArray } from '../../events/event.js'
+import { BATCH_LIMITS, WORDS_MAX } from '../../events/stream.js'
+import { SummarizedArray } from '../../events/summarized-array.js'
+import { SUMMARY_SLOTS, summaryFrom } from '../format/value.js'
+
+/** Room for the event that ends a batch of WORDS_MAX words; a larger one takes another way. */
+const WORDS = WORDS_MAX + 65_536
+export const CHUNK_BYTES = BATCH_LIMITS.bytesMax + 2 ** 19
+/** Chunks made for arrays that did not fit are kept for the next ones, up to so many bytes a segment. */
+const EXTRA_BYTES_MAX = 64 * 2 ** 20
+const HEADER_BYTES = 16
+/** So many of the latest arrays are compared with a new one: a gradient often passes through several calls as it is. */
+const LATEST = 8
+/** Below this a loop is faster than `set`. */
+const LOOP_MAX = 64
+
+/** In the place of a dtype's code. */
+const SUMMARY_CODE = 5
+const DTYPES = ['float64', 'float32', 'int32', 'uint8', 'bool'] as const
+const ITEM_BYTES = [8, 4, 4, 1, 1] as const
+
+type View = Float64Array | Float32Array | Int32Array | Uint8Array
+
+interface Chunk {
+  readonly buffer: SharedArrayBuffer
+  readonly headers: Float64Array
+  /** A view of the whole chunk for each dtype code. */
+  readonly views: readonly View[]
+  used: number
+}
+
+export class Segment {
+  readonly words = new Float64Array(new SharedArrayBuffer(WORDS * 8))
+  private readonly chunks: Chunk[] = [newChunk(CHUNK_BYTES)]
+  private at = 0
+  private count = 0
+  private readonly latest: (RecordedArray | null)[] = new Array(LATEST).fill(null)
+
+  /** Copies an array in, or the summary that stands for one. */
+  add(value: RecordedArray): void {
+    if (value instanceof SummarizedArray) {
+      this.addSummary(value.summary)
+      return
+    }
+    const index = this.count++
+    const { latest } = this
+    for (let back = 1; back <= LATEST && back <= index; back++) {
+      if (latest[(index - back) % LATEST] === value) {
+        latest[index % LATEST] = value
+        const chunk = this.chunkFor(HEADER_BYTES)
+        chunk.headers[chunk.used / 8] = -1 - (index - back)
+        chunk.headers[chunk.used / 8 + 1] = 0
+        chunk.used += HEADER_BYTES
+        return
+      }
+    }
+    latest[index % LATEST] = value
+    const code = codeOf(value.dtype)
+    const { size } = value
+    const bytes = HEADER_BYTES + padded(size * ITEM_BYTES[code]!)
+    const chunk = this.chunkFor(bytes)
+    chunk.headers[chunk.used / 8] = code
+    chunk.headers[chunk.used / 8 + 1] = size
+    const view = chunk.views[code]!
+    const to = (chunk.used + HEADER_BYTES) / ITEM_BYTES[code]!
+    if (size > LOOP_MAX) view.set(value.data, to)
+    else {
+      // A view of a piece of a slab would cost more than the elements do.
+      const { buffer = value.data, offset = 0 } = value
+      for (let i = 0; i < size; i++) view[to + i] = buffer[offset + i]!
+    }
+    chunk.used += bytes
+  }
+
+  private addSummary(summary: Summary): void {
+    this.latest[this.count++ % LATEST] = null
+    const chunk = this.chunkFor(HEADER_BYTES + SUMMARY_SLOTS * 8)
+    const at = chunk.used / 8
+    const { headers } = chunk
+    headers[at] = SUMMARY_CODE
+    headers[at + 1] = SUMMARY_SLOTS
+    headers[at + 2] = summary.l2Norm ?? Number.NaN
+    headers[at + 3] = summary.mean ?? Number.NaN
+    headers[at + 4] = summary.min ?? Number.NaN
+    headers[at + 5] = summary.max ?? Number.NaN
+    headers[at + 6] = summary.zeroCount
+    headers[at + 7] = summary.nonFiniteCount
+    chunk.used += HEADER_BYTES + SUMMARY_SLOTS * 8
+  }
+
+  /** Where the arrays are, for the other thread. */
+  arrays(): ArraysAt {
+    const inUse = this.chunks.slice(0, this.at + 1)
+    return {
+      count: this.count,
+      chunks: inUse.map((chunk) => chunk.buffer),
+      used: inUse.map((chunk) => chunk.used),
+    }
+  }
+
+  /** Empties the segment for the next batch. */
+  clear(): void {
+    let extra = 0
+    for (const [i, chunk] of this.chunks.entries()) {
+      chunk.used = 0
+      extra += i === 0 ? 0 : chunk.buffer.byteLength
+    }
+    if (extra > EXTRA_BYTES_MAX) this.chunks.length = 1
+    this.at = 0
+    this.count = 0
+    this.latest.fill(null)
+  }
+
+  private chunkFor(bytes: number): Chunk {
+    const chunk = this.chunks[this.at]!
+    if (chunk.used + bytes <= chunk.buffer.byteLength) return chunk
+    const next = this.chunks[++this.at]
+    if (next !== undefined && next.buffer.byteLength >= bytes) return next
+    const made = newChunk(Math.max(bytes, 2 ** 20))
+    this.chunks[this.at] = made
+    return made
+  }
+}
+
+/** The arrays of a batch as a message names them. */
+export interface ArraysAt {
+  readonly count: number
+  readonly chunks: readonly SharedArrayBuffer[]
+  readonly used: readonly number[]
+}
+
+/** An array on shared memory. Most are read through `buffer`, and never get a view of their own. */
+class HandedArray implements RecordedArray {
+  readonly dtype: string
+  readonly size: number
+  readonly buffer: View
+  readonly offset: number
+
+  constructor(dtype: string, size: number, buffer: View, offset: number) {
+    this.dtype = dtype
+    this.size = size
+    this.buffer = buffer
+    this.offset = offset
+  }
+
+  /** Flat: its shape stands in the batch's texts. */
+  get shape(): readonly number[] {
+    return [this.size]
+  }
+
+  get data(): View {
+    return this.buffer.subarray(this.offset, this.offset + this.size)
+  }
+}
+
+/** The arrays that `Segment.add` copied. */
+export function arraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
+  const arrays: RecordedArray[] = []
+  for (const [i, buffer] of chunks.entries()) {
+    const views = viewsOf(buffer)
+    const headers = views[0] as Float64Array
+    for (let at = 0; at < used[i]!; ) {
+      const code = headers[at / 8]!
+      const size = headers[at / 8 + 1]!
+      at += HEADER_BYTES
+      if (code < 0) {
+        arrays.push(arrays[-1 - code]!)
+        continue
+      }
+      if (code === SUMMARY_CODE) {
+        const summary = { ...summaryFrom(Array.from(headers.subarray(at / 8, at / 8 + size))), hash: null }
+        arrays.push(new SummarizedArray('float64', [0], summary))
+        at += size * 8
+        continue
+      }
+      arrays.push(new HandedArray(DTYPES[code]!, size, views[code]!, at / ITEM_BYTES[code]!))
+      at += padded(size * ITEM_BYTES[code]!)
+    }
+  }
+  if (arrays.length !== count)
+    throw new TapeError('BAD_EVENT', `a batch of ${count} arrays arrived with ${arrays.length}`)
+  return arrays
+}
+
+function codeOf(dtype: string): number {
+  if (dtype === 'float64') return 0
+  if (dtype === 'float32') return 1
+  const code = DTYPES.indexOf(dtype as (typeof DTYPES)[number])
+  if (code < 0) throw new TapeError('BAD_DTYPE', `an array of dtype "${dtype}" cannot be recorded`)
+  return code
+}
+
+function newChunk(bytes: number): Chunk {
+  const buffer = new SharedArrayBuffer(padded(bytes))
+  const views = viewsOf(buffer)
+  return { buffer, headers: views[0] as Float64Array, views, used: 0 }
+}
+
+/** Views of a whole chunk, by dtype code. */
+function viewsOf(buffer: SharedArrayBuffer): readonly View[] {
+  const bytes = new Uint8Array(buffer)
+  return [new Float64Array(buffer), new Float32Array(buffer), new Int32Array(buffer), bytes, bytes]
+}
+
+function padded(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8
+}

@@ -1,0 +1,122 @@
+/** Stores array values by content: a value that the tape has already is not stored again. */
+import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_INLINE, CAPTURE_SUMMARY } from '../../events/capture.js'
+import { bytesOf, hashOf, type Summary, summaryOf } from '../../events/content.js'
+import type { RecordedArray } from '../../events/event.js'
+import { SummarizedArray } from '../../events/summarized-array.js'
+import type { Connection, Statement } from '../format/connection.js'
+import type { Digests } from '../format/digests.js'
+
+/** Contents remembered, so that one that comes again is not looked up. */
+const REMEMBERED_MAX = 16_384
+/** Larger contents are kept in pieces of this size. */
+export const CHUNK_BYTES = 16 * 2 ** 20
+
+export interface StoredValue {
+  /** The row of `_value`; 0 when only the summary is kept, which then stands with the event. */
+  readonly id: number
+  readonly summary: Summary | null
+  /** Of the content; null where it is not known. */
+  readonly hash: Buffer | null
+  /** All bytes of an array that stands with its event; null for any other. */
+  readonly inline: Buffer | null
+}
+
+interface KnownContent {
+  readonly id: number
+  hasBytes: boolean
+}
+
+export class ValueStore {
+  private byHash = new Map<string, KnownContent>()
+  /** Arrays never change, so the same array is the same content: no second hash. */
+  private byArray = new WeakMap<RecordedArray, StoredValue>()
+  private readonly find: Statement
+  private readonly insert: Statement
+  private readonly insertChunk: Statement
+
+  constructor(db: Connection) {
+    this.find = db.prepare(
+      'SELECT id, bytes IS NOT NULL OR EXISTS (SELECT 1 FROM _chunk WHERE value_id = _value.id) AS hasBytes FROM _value WHERE hash = ?',
+    )
+    this.insert = db.prepare(
+      'INSERT INTO _value (hash, dtype, size, l2_norm, mean, min, max, zero_count, non_finite_count, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    )
+    this.insertChunk = db.prepare('INSERT INTO _chunk (value_id, ordinal, bytes) VALUES (?, ?, ?)')
+  }
+
+  /** Keeps of the array what `capture` says, and adds what the hash chain covers of it. */
+  store(value: RecordedArray, capture: ArrayCapture, digests: Digests): StoredValue {
+    if (capture === CAPTURE_SUMMARY) {
+      const summary = value instanceof SummarizedArray ? value.summary : this.summaryOf(value)
+      digests.addSummary(summary)
+      return { id: 0, summary, hash: null, inline: null }
+    }
+    if (capture === CAPTURE_INLINE) {
+      const inline = bytesOf(value.data, true)
+      digests.addInline(inline)
+      return { id: 0, summary: null, hash: null, inline }
+    }
+    if (capture === CAPTURE_BYTES) {
+      const stored = this.keepBytes(value)
+      digests.addHash(stored.hash!)
+      return stored
+    }
+    const stored = this.keep(value, false)
+    digests.addHashAndSummary(stored.hash!, stored.summary!)
+    return stored
+  }
+
+  private summaryOf(value: RecordedArray): Summary {
+    const { buffer = value.data, offset = 0, size } = value
+    return summaryOf(buffer, offset, size)
+  }
+
+  /** Keeps all of the array. */
+  keepBytes(value: RecordedArray): StoredValue {
+    let stored = this.byArray.get(value)
+    if (stored === undefined) {
+      stored = this.keep(value, true)
+      this.byArray.set(value, stored)
+    }
+    return stored
+  }
+
+  /** After a rollback: rows made in the transaction are gone. */
+  forgetIds(): void {
+    this.byHash.clear()
+    this.byArray = new WeakMap()
+  }
+
+  private keep(value: RecordedArray, withBytes: boolean): StoredValue {
+    const { data, dtype } = value
+    const summary = summaryOf(data)
+    const bytes = bytesOf(data, summary.nonFiniteCount > 0)
+    const hash = hashOf(dtype, bytes)
+    const key = hash.toString('latin1')
+    let known = this.byHash.get(key) ?? this.found(hash)
+    if (known === null) {
+      const inRow = withBytes && bytes.length <= CHUNK_BYTES
+      const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = summary
+      const row = [hash, dtype, data.length, l2Norm, mean, min, max, zeroCount, nonFiniteCount]
+      const id = Number(this.insert.run(...row, inRow ? bytes : null).lastInsertRowid)
+      known = { id, hasBytes: inRow }
+    }
+    if (withBytes && !known.hasBytes) {
+      this.addBytes(known.id, bytes)
+      known.hasBytes = true
+    }
+    if (this.byHash.size >= REMEMBERED_MAX) this.byHash.clear()
+    this.byHash.set(key, known)
+    return { id: known.id, summary, hash, inline: null }
+  }
+
+  private found(hash: Buffer): KnownContent | null {
+    const row = this.find.get(hash) as { id: number; hasBytes: number } | undefined
+    return row === undefined ? null : { id: row.id, hasBytes: row.hasBytes === 1 }
+  }
+
+  private addBytes(id: number, bytes: Buffer): void {
+    for (let at = 0, ordinal = 0; at < bytes.length; at += CHUNK_BYTES, ordinal++)
+      this.insertChunk.run(id, ordinal, bytes.subarray(at, at + CHUNK_BYTES))
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Writes the batches of one run to the file: each is closed by a commit row in the hash chain, and is there whole or not at all.
+ * It sees packed words only, so it works on the training thread and on another alike, and a run may go from one to the
+ * other (`progress`). What becomes of a batch that could not be written is its caller's business.
+ */
+import type { TapeError } from '../../errors.js'
+import type { PackedBatch } from '../../events/pack.js'
+import { chainHash, GENESIS } from '../format/chain.js'
+import type { Connection, Statement } from '../format/connection.js'
+import { sqliteError } from '../format/database.js'
+import { Digests } from '../format/digests.js'
+import { BlockCutter, ROW_COLUMNS, type Rows, type Segments } from './block-cutter.js'
+import { RowBuffer } from './row-buffer.js'
+import { TemplateStore } from './template-store.js'
+import { TextNumbers } from './text-numbers.js'
+import { ValueStore } from './value-store.js'
+
+/** How far the writing of a run has come: what another writer needs to go on with the next batch. */
+export interface Progress {
+  readonly runId: number
+  readonly segments: Segments
+  /** The run's texts by number. */
+  readonly texts: readonly string[]
+}
+
+export class Writer {
+  private runId = 0
+  private readonly db: Connection
+  private readonly runName: string
+  private readonly texts: TextNumbers
+  private readonly values: ValueStore
+  private readonly templates: TemplateStore
+  private readonly rows: Rows
+  private readonly cutter: BlockCutter
+  private readonly digests = new Digests()
+  private readonly lastHash: Statement
+  private readonly insertCommit: Statement
+  private segments: Segments = { current: 1, previous: 1 }
+
+  constructor(db: Connection, runName: string, after?: Progress) {
+    this.db = db
+    this.runName = runName
+    this.texts = new TextNumbers(db, after?.texts)
+    this.values = new ValueStore(db)
+    this.templates = new TemplateStore(db)
+    this.rows = Object.fromEntries(
+      Object.entries(ROW_COLUMNS).map(([table, columns]) => [table, new RowBuffer(db, table, columns)]),
+    ) as Rows
+    this.cutter = new BlockCutter(this.texts, this.templates, this.rows)
+    this.lastHash = db.prepare('SELECT hash FROM _commit ORDER BY id DESC LIMIT 1').pluck()
+    this.insertCommit = db.prepare(
+      'INSERT INTO _commit (run_id, first_position, event_count, committed_at, hash) VALUES (?, ?, ?, ?, ?)',
+    )
+    if (after !== undefined) {
+      this.runId = after.runId
+      this.segments = after.segments
+    }
+  }
+
+  /** The run's number in the tape; 0 before its first batch is written. */
+  get id(): number {
+    return this.runId
+  }
+
+  get progress(): Progress {
+    return { runId: this.runId, segments: this.segments, texts: this.texts.all }
+  }
+
+  /** Takes note of a batch that is in the file already: later ones have its texts by number. */
+  skip(batch: Pick<PackedBatch, 'firstText' | 'texts'>): void {
+    this.texts.learn(batch)
+  }
+
+  /**
+   * Writes batches in one transaction, all of them or none; gives what it failed with. The same batches may be tried again.
+   */
+  write(batches: readonly PackedBatch[]): TapeError | null {
+    const { runId, segments } = this
+    const texts = this.texts.mark
+    try {
+      this.db.exec('BEGIN IMMEDIATE')
+      for (const batch of batches) {
+        this.texts.learn(batch)
+        this.insert(batch)
+      }
+      for (const rows of Object.values(this.rows)) rows.finish()
+      this.db.exec('COMMIT')
+      return null
+    } catch (error) {
+      this.runId = runId
+      this.segments = segments
+      this.texts.rollBack(texts)
+      this.values.forgetIds()
+      this.templates.forgetIds()
+      for (const rows of Object.values(this.rows)) rows.discard()
+      try {
+        if (this.db.inTransaction) this.db.exec('ROLLBACK')
+      } catch {
+        // The transaction is gone already; the first error is the one to tell.
+      }
+      const [first, last] = [batches[0]!, batches.at(-1)!]
+      const failure = sqliteError(
+        error,
+        `writing events ${first.firstPosition} to ${last.firstPosition + last.count - 1} of run "${this.runName}"`,
+      )
+      return failure as TapeError
+    }
+  }
+
+  private insert(batch: PackedBatch): void {
+    if (this.runId === 0)
+      this.runId = Number(
+        this.db.prepare('INSERT INTO _run (name) VALUES (?)').run(this.runName).lastInsertRowid,
+      )
+    const { digests } = this
+    digests.clear()
+    const stored = batch.values.map((value, i) => this.values.store(value, batch.captures[i]!, digests))
+    this.segments = this.cutter.write(batch, this.runId, stored, this.segments)
+    const committedAt = new Date().toISOString()
+    const hash = chainHash(
+      (this.lastHash.get() as Buffer | undefined) ?? GENESIS,
+      this.runId,
+      committedAt,
+      batch,
+      digests,
+    )
+    this.insertCommit.run(this.runId, batch.firstPosition, batch.count, committedAt, hash)
+  }
+}

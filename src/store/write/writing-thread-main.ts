@@ -1,0 +1,188 @@
+/**
+ * The thread that writes a tape's runs: takes batches in order, with a connection of its own, and tells by the runs'
+ * control blocks how far it is. A batch that could not be written stays where it is, in the memory of the training
+ * thread, until that one says to try again; those behind it wait.
+ */
+import process from 'node:process'
+import { receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { TapeError } from '../../errors.js'
+import type { PackedBatch } from '../../events/pack.js'
+import type { Connection } from '../format/connection.js'
+import { openDatabase } from '../format/database.js'
+import { fileIdentity } from '../format/file-identity.js'
+import {
+  type BatchMessage,
+  CONTROL,
+  type FailureMessage,
+  THREAD,
+  type ThreadData,
+  type ToThread,
+  tellChange,
+} from './hand-over.js'
+import { SEGMENTS } from './lane.js'
+import { arraysOf } from './segment.js'
+import { Writer } from './writer.js'
+
+const { path, file, port, control: threadControl } = workerData as ThreadData
+
+/** Batches in one transaction: while they are written the training thread fills as many others. */
+const TOGETHER_MAX = SEGMENTS / 2
+
+type Begin = Extract<ToThread, { kind: 'begin' }>
+
+let db: Connection | null = null
+const runs = new Map<number, RunHere>()
+
+class RunHere {
+  private readonly begin: Begin
+  private readonly waiting: BatchMessage[] = []
+  private writer: Writer | null = null
+  private failed = false
+  /** Events before this position are in the file. */
+  private writtenUpTo = 0
+
+  constructor(begin: Begin) {
+    this.begin = begin
+  }
+
+  get control(): Int32Array {
+    return this.begin.control
+  }
+
+  take(batch: BatchMessage): void {
+    this.waiting.push(batch)
+  }
+
+  retry(): void {
+    this.failed = false
+  }
+
+  get canWrite(): boolean {
+    return this.waiting.length > 0 && !this.failed
+  }
+
+  /** Writes what waits, or much of it, in one transaction: each costs a wait for the disk. */
+  write(): void {
+    const { control } = this.begin
+    let count = Math.min(this.waiting.length, TOGETHER_MAX)
+    let failure = this.attempt(count)
+    // One that cannot be written should not keep back those before it.
+    if (failure !== null && count > 1) {
+      count = 1
+      failure = this.attempt(count)
+    }
+    if (failure === null) {
+      this.waiting.splice(0, count)
+      Atomics.add(control, CONTROL.written, count)
+    } else {
+      this.failed = true
+      port.postMessage(failureMessage(this.begin.progress.runId, failure))
+      Atomics.store(control, CONTROL.failed, 1)
+    }
+    tellChange(control)
+  }
+
+  private attempt(count: number): unknown {
+    try {
+      this.writer ??= this.start()
+      const batches: PackedBatch[] = []
+      for (const batch of this.waiting.slice(0, count)) {
+        if (batch.firstPosition < this.writtenUpTo) this.writer.skip(batch)
+        else batches.push({ ...batch, values: arraysOf(batch.arrays) })
+      }
+      return batches.length === 0 ? null : this.writer.write(batches)
+    } catch (error) {
+      return error
+    }
+  }
+
+  private start(): Writer {
+    const { progress, name, writtenBefore } = this.begin
+    db ??= openSame()
+    if (writtenBefore === 'perhaps') {
+      const next = db
+        .prepare('SELECT max(first_position + event_count) FROM _commit WHERE run_id = ?')
+        .pluck()
+        .get(progress.runId)
+      this.writtenUpTo = Number(next ?? 0)
+    }
+    return new Writer(db, name, progress)
+  }
+}
+
+/** Opens the file that the training thread opened, and no other that took its name since. */
+function openSame(): Connection {
+  if (fileIdentity(path) !== file) {
+    throw new TapeError(
+      'TAPE_NOT_FOUND',
+      `${path} is not the file any more that it was when the tape was opened; put it back and call flush(), or record to a new tape`,
+    )
+  }
+  return openDatabase(path, { readonly: false })
+}
+
+function failureMessage(runId: number, error: unknown): FailureMessage {
+  if (error instanceof TapeError) {
+    const { cause, code, message } = error
+    return {
+      runId,
+      code,
+      explanation: message.slice(code.length + 2),
+      cause: cause instanceof Error ? cause.message : null,
+    }
+  }
+  const words = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return { runId, code: 'WRITE_FAILED', explanation: words, cause: null }
+}
+
+const inbox: ToThread[] = []
+
+port.on('message', (message: ToThread) => {
+  inbox.push(message)
+  work()
+})
+
+/** Does what the messages say, in their order; batches that came in the meantime go into the next transaction. */
+function work(): void {
+  for (;;) {
+    for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port))
+      inbox.push(more.message as ToThread)
+    for (let first = inbox[0]; first?.kind === 'batch'; first = inbox[0]) {
+      runs.get(first.runId)?.take(first.batch)
+      inbox.shift()
+    }
+    const run = [...runs.values()].find(({ canWrite }) => canWrite)
+    if (run !== undefined) {
+      run.write()
+      continue
+    }
+    const message = inbox.shift()
+    if (message === undefined) return
+    follow(message)
+  }
+}
+
+function follow(message: ToThread): void {
+  switch (message.kind) {
+    case 'begin':
+      runs.set(message.progress.runId, new RunHere(message))
+      break
+    case 'retry':
+      runs.get(message.runId)?.retry()
+      break
+    case 'end':
+      runs.delete(message.runId)
+      break
+    case 'close':
+      db?.close()
+      db = null
+      Atomics.store(threadControl, THREAD.closed, 1)
+      Atomics.notify(threadControl, THREAD.closed)
+      port.close()
+  }
+}
+
+// However the thread ends, who waits should look at once whether it is still there.
+process.on('exit', () => {
+  for (const run of runs.values()) tellChange(run.control)
+})

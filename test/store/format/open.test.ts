@@ -1,0 +1,75 @@
+/** Opening a tape while another process has its file. */
+import fs from 'node:fs'
+import process from 'node:process'
+import Database from 'better-sqlite3'
+import { expect, test, vi } from 'vitest'
+import type { Connection } from '../../../src/store/format/connection.js'
+import { APPLICATION_ID } from '../../../src/store/format/database.js'
+import { migrate } from '../../../src/store/format/migrations.js'
+import { startChild } from '../../tape/child-process.js'
+import { newTapePath, openForTest } from '../../tape/temporary-tape.js'
+
+test('a new file that another process is just making into a tape is waited for', async () => {
+  const file = newTapePath()
+  // SQLite does not wait where two might wait for each other: turning to WAL is refused at once while somebody reads.
+  const child = startChild(
+    `import Database from ${JSON.stringify(import.meta.resolve('better-sqlite3'))}
+     const db = new Database(arg.file)
+     db.exec('BEGIN IMMEDIATE')
+     say('locked')
+     setTimeout(() => { db.exec('ROLLBACK'); db.close() }, 1000)`,
+    { file },
+  )
+  await child.said('locked')
+  const startedAt = performance.now()
+  const tape = openForTest(file)
+  expect(performance.now() - startedAt).toBeGreaterThan(200)
+  expect(tape.runs()).toEqual([])
+  expect((await child.ended).stderr).toBe('')
+})
+
+test('a file that becomes a tape while it is being looked at is a tape, not a stranger', () => {
+  const file = newTapePath()
+  const pragma = Database.prototype.pragma
+  let made = 0
+  // Another connection makes the tape after the first thing that opening has read, as another process might.
+  const between = vi.spyOn(Database.prototype, 'pragma').mockImplementation(function (
+    this: Connection,
+    ...args
+  ) {
+    const answer = pragma.apply(this, args)
+    if (made++ > 0) return answer
+    const other = new Database(file, { timeout: 0 })
+    try {
+      migrate(other, APPLICATION_ID)
+    } catch (error) {
+      expect((error as { code: string }).code).toBe('SQLITE_BUSY')
+    } finally {
+      other.close()
+    }
+    return answer
+  })
+  try {
+    expect(openForTest(file).runs()).toEqual([])
+  } finally {
+    between.mockRestore()
+  }
+  expect(made).toBeGreaterThan(1)
+})
+
+test.runIf(fs.existsSync('/proc/locks'))(
+  'opening a tape again in one process leaves the lock of the first connection, which tells other processes that it is there',
+  () => {
+    const file = newTapePath()
+    openForTest(file).runs()
+    const locks = () =>
+      fs
+        .readFileSync('/proc/locks', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(` ${process.pid} `) && line.includes(`:${fs.statSync(file).ino} `))
+        .length
+    expect(locks()).toBe(1)
+    openForTest(file, { readonly: true }).runs()
+    expect(locks()).toBe(1)
+  },
+)
