@@ -1,13 +1,31 @@
 // How the suite runs: real processes, because better-sqlite3 is a native module and a tape has a worker thread of
 // its own; two of them at most, because the suite must also pass on a small machine.
+//
+// Three projects by measured time: `fast` is what one runs after each edit, `slow` takes seconds a file, `heavy` longer.
+// Which file is slow or heavy stands in test/speeds.json, written by `npm run test:sort`; every other file is fast.
+import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
+
+const speeds = JSON.parse(readFileSync(new URL('test/speeds.json', import.meta.url), 'utf8')) as {
+  slow: string[]
+  heavy: string[]
+}
+const project = (name: string, files: { include: string[]; exclude?: string[] }) => ({
+  extends: true as const,
+  test: { name, ...files },
+})
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    globalSetup: ['scripts/build-before-tests.mjs'],
+    projects: [
+      project('fast', { include: ['test/**/*.test.ts'], exclude: [...speeds.slow, ...speeds.heavy] }),
+      project('slow', { include: speeds.slow }),
+      project('heavy', { include: speeds.heavy }),
+    ],
   },
 })

@@ -11,6 +11,8 @@ const GOALS = {
   build: [],
   start: [['.build/scripts/demo.js']],
   test: [['vitest', 'run']],
+  'test:fast': [['vitest', 'run', '--project', 'fast']],
+  dev: [['scripts/dev.mjs']],
   check: [
     ['tsc', '--noEmit', '-p', '.'],
     ['biome', 'check', '--error-on-warnings'],
@@ -76,8 +78,9 @@ async function stage(name, what, work) {
   }
 }
 
-/** The JavaScript file behind a command's name, or a built script of ours. */
+/** The JavaScript file behind a command's name, or a script of ours. */
 function entryOf(name) {
+  if (name.startsWith('scripts/')) return join(root, name)
   if (name.startsWith('.build/')) {
     const path = join(root, name)
     if (!existsSync(path)) {

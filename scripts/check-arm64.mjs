@@ -1,6 +1,7 @@
 // Runs check-kernels.mjs, the golden files against the built library, in an arm64 Node under qemu's user emulation:
 //   node scripts/check-arm64.mjs              where ARM64_NODE, or an earlier --install, says there is one
 //   node scripts/check-arm64.mjs --install    fetches one from npm (50 MB) into the user's cache first
+//   node scripts/check-arm64.mjs --install-only   fetches it and does no more
 // Debian: apt-get install qemu-user libc6-arm64-cross libstdc++6-arm64-cross. Where something is missing it says what and ends
 // with 2, which is neither "they agree" (0) nor "they differ" (1). It takes about a minute.
 import { spawnSync } from 'node:child_process'
@@ -33,7 +34,10 @@ function missing(what) {
 }
 
 function main() {
-  if (process.argv.includes('--install') && nodeForArm() === undefined && install() !== 0) return 2
+  const only = process.argv.includes('--install-only')
+  const wanted = only || process.argv.includes('--install')
+  if (wanted && nodeForArm() === undefined && install() !== 0) return 2
+  if (only) return 0
   const qemu = QEMU.find((name) => spawnSync(name, ['--version']).status === 0)
   if (qemu === undefined) return missing('no qemu-aarch64 found (Debian: apt-get install qemu-user)')
   const libraries = LIBRARIES.find((folder) => existsSync(folder))

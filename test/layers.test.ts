@@ -229,7 +229,7 @@ describe('the scanner', () => {
       'a[i]! / b[i]!; "/"',
       'i++ / 2; "/"',
       'if (!/["`]/.test(a)) b()',
-      'return /`/',
+      'function f() { return /`/ }',
       '`${ { a: `}` + `${ "}" }` } }`',
       '`\\``',
       '`a\\\n${b}`',
@@ -269,10 +269,27 @@ describe('the scanner', () => {
     expect(names("import json from 'x' with { type: 'json' }")).toEqual(['default'])
   })
 
-  test('says so when it has lost its place, instead of missing imports', () => {
-    expect(() => scanImports("const a = 'b\nimport 'x'")).toThrow('line 1: a string does not end')
-    expect(() => scanImports('`${a')).not.toThrow('a string')
-    expect(() => scanImports('const a = `b')).toThrow('a template literal does not end')
-    expect(() => scanImports('/* a')).toThrow('a comment does not end')
+  test('counts what is left at run time apart from what is a type', () => {
+    const kinds = (source: string) =>
+      scanImports(source).map(({ kind, typeOnly }) => [kind, typeOnly === true])
+    expect(kinds("import type { A } from 'x'\nimport { type B } from 'y'")).toEqual([
+      ['import', true],
+      ['import', false],
+    ])
+    expect(kinds("type A = import('x').A\nconst a = () => import('y')")).toEqual([
+      ['dynamic', true],
+      ['dynamic', false],
+    ])
+    expect(kinds("export type { A } from 'x'\nexport { a } from 'y'")).toEqual([
+      ['export', true],
+      ['export', false],
+    ])
+  })
+
+  test('says so when it cannot read a source, instead of missing imports', () => {
+    expect(() => scanImports("const a = 'b\nimport 'x'")).toThrow('line 1: Unterminated string')
+    expect(() => scanImports('const a = `b')).toThrow('line 1: ')
+    expect(() => scanImports('/* a')).toThrow('line 1: ')
+    expect(() => scanImports("import { x } from './x.js'\nconst = 1")).toThrow('line 2: ')
   })
 })

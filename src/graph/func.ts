@@ -83,6 +83,7 @@ export abstract class Func {
     return this.links?.home ?? null
   }
 
+  /** @internal */
   set home(home: Home | null) {
     this.linksOf().home = home
   }
@@ -92,6 +93,7 @@ export abstract class Func {
     return this.links?.ref ?? 0
   }
 
+  /** @internal */
   set ref(ref: number) {
     this.linksOf().ref = ref
   }
@@ -101,6 +103,7 @@ export abstract class Func {
     return this.links?.scope ?? ''
   }
 
+  /** @internal */
   set scope(scope: string) {
     this.linksOf().scope = scope
   }

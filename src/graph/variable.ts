@@ -90,6 +90,7 @@ export class Variable {
     return this.call
   }
 
+  /** @internal */
   set links(call: CallLinks | null) {
     this.call = call
   }
@@ -128,6 +129,7 @@ export class Variable {
     return slotIn(this.bits)
   }
 
+  /** @internal */
   set slot(slot: number) {
     this.bits = withSlot(this.bits, slot)
   }
@@ -142,6 +144,7 @@ export class Variable {
     return this.extras === null ? null : this.extras.versionOf
   }
 
+  /** @internal */
   set versionOf(variable: Variable | null) {
     this.withExtras().versionOf = variable
   }

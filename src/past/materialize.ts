@@ -16,7 +16,7 @@ export interface MaterializeReport {
 const BATCH_BYTES_MAX = 32 * 2 ** 20
 
 /**
- * Steps `from` to `to`, both included. Everything on the way is compared with the tape.
+ * @internal Steps `from` to `to`, both included. Everything on the way is compared with the tape.
  *
  * Throws  REPLAY_DIVERGED; what was written before, agreed
  */

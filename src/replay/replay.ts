@@ -57,7 +57,7 @@ export interface ReplayReport {
   divergence: Divergence | null
 }
 
-/** Throws KERNEL_MISMATCH when this process computes otherwise than the run did. */
+/** @internal Throws KERNEL_MISMATCH when this process computes otherwise than the run did. */
 export function checkKernel({ kernel, engine }: RunStarted): void {
   const own = currentKernel().id
   if (kernel === own) return
@@ -80,7 +80,7 @@ function checkReplayable(started: RunStarted): void {
   )
 }
 
-/** Where a replay begins, and what it reads. */
+/** @internal Where a replay begins, and what it reads. */
 export interface Origin {
   readonly started: RunStarted
   /** The events, from position `first` on. */
@@ -113,6 +113,8 @@ class Aborted extends Error {}
 class EndOfTape extends Error {}
 
 /**
+ * @internal
+ *
  * Throws  KERNEL_MISMATCH    the run was computed by another kernel, whose results this one does not promise
  *         UNREGISTERED_FUNC  the run calls a function this process does not know
  */

@@ -27,7 +27,7 @@ export interface VerifyReport {
   problem: string | null
 }
 
-/** Never throws for a damaged tape: the report says what is wrong. Throws TAPE_CLOSED and TAPE_BUSY, which say nothing of it. */
+/** @internal Never throws for a damaged tape: the report says what is wrong. Throws TAPE_CLOSED and TAPE_BUSY, which say nothing of it. */
 export function verifyChain(reader: Reader, onProgress?: (events: number) => void): VerifyReport {
   const report: VerifyReport = {
     intact: true,
