@@ -309,3 +309,6 @@ export type { Run, RunOptions } from './tape/run.js'
 export { openTape, type RunInfo, type RunStatus, type Tape, type TapeOptions } from './tape/tape.js'
 
 setKernelFromEnvironment()
+
+export type { FunctionHost } from './queries/functions/host.js'
+export { registerFunctions } from './queries/functions/register-functions.js'

@@ -1,0 +1,269 @@
+/** SQL functions on arrays and statistics, asked of a real tape by a connection of better-sqlite3, and held to the engine. */
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { constant, mul, openTape, parameter, registerFunctions, sum } from '../../../src/index.js'
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-functions-'))
+const file = path.join(folder, 'f.tape')
+let db: Database.Database
+const one = (sql: string, ...parameters: unknown[]) =>
+  db
+    .prepare(sql)
+    .pluck()
+    .get(...parameters)
+const all = (sql: string, ...parameters: unknown[]) =>
+  db
+    .prepare(sql)
+    .raw()
+    .all(...parameters)
+
+const weights = [
+  [1, -2, 3],
+  [4, 0, -6],
+]
+
+beforeAll(async () => {
+  const opened = openTape(file)
+  const run = opened.startRun('functions', { capture: 'full' })
+  const w = parameter(weights, { name: 'w' })
+  const x = constant([
+    [2, 2, 2],
+    [3, 3, 3],
+  ])
+  const loss = sum(mul(w, x))
+  loss.backward()
+  for (let i = 0; i < 50; i++) {
+    run.step()
+    run.log({ a: i, b: 3 * i + 1, c: 5, noise: (i * 37) % 11 })
+  }
+  await run.finish()
+  opened.close()
+  db = new Database(file, { readonly: true })
+  registerFunctions(db)
+})
+afterAll(() => {
+  db.close()
+  fs.rmSync(folder, { recursive: true, force: true })
+})
+
+const blob = (values: number[]) => Buffer.from(Float64Array.from(values).buffer)
+
+describe('an array', () => {
+  test('is named by the id of its value, or by bytes and dtype', () => {
+    const gradient = all("SELECT value_id, shape FROM gradient WHERE variable_name = 'w'")[0] as [
+      number,
+      string,
+    ]
+    expect(one('SELECT tensor_norm(?)', gradient[0])).toBeCloseTo(Math.sqrt(3 * 4 + 3 * 9), 12)
+    expect(one('SELECT tensor_text(?, ?)', ...gradient)).toBe('[[2, 2, 2], [3, 3, 3]]')
+    expect(one('SELECT tensor_get(?, ?, ?)', ...gradient, '[1, 2]')).toBe(3)
+    expect(one('SELECT tensor_get(?, 0)', gradient[0])).toBe(2)
+    expect(one("SELECT tensor_norm(?, 'float64')", blob([3, 4]))).toBe(5)
+    expect(one('SELECT tensor_norm(v.bytes, v.dtype) FROM value v WHERE v.id = ?', gradient[0])).toBe(
+      one('SELECT l2_norm FROM value WHERE id = ?', gradient[0]),
+    )
+  })
+
+  test('that is not known gives NULL, and no rows', () => {
+    expect(one('SELECT tensor_norm(NULL)')).toBeNull()
+    expect(one('SELECT tensor_norm(999999)')).toBeNull()
+    expect(one("SELECT tensor_dot(NULL, 'float64', ?, 'float64')", blob([1]))).toBeNull()
+    expect(all('SELECT * FROM tensor_elements(NULL)')).toEqual([])
+  })
+
+  test('is refused when bytes, dtype and shape do not go together', () => {
+    for (const sql of [
+      "SELECT tensor_norm(x'000000', 'float64')",
+      "SELECT tensor_norm(x'00', 'complex128')",
+      "SELECT tensor_norm(x'00', '__proto__')",
+      "SELECT tensor_norm('w')",
+      "SELECT tensor_norm(x'00')",
+      "SELECT tensor_get(x'0001', 'uint8', '[3]', 0)",
+      "SELECT tensor_get(x'0001', 'uint8', '[2]', '[2]')",
+      "SELECT tensor_get(x'0001', 'uint8', 2)",
+      "SELECT tensor_get(x'0001', 'uint8', -1)",
+      "SELECT tensor_quantile(x'0001', 'uint8', 1.5)",
+      "SELECT tensor_dot(x'00', 'uint8', x'0000', 'uint8')",
+      "SELECT * FROM tensor_axis(x'0001', 'uint8', '[2]', 1, 'sum')",
+      "SELECT * FROM tensor_axis(x'0001', 'uint8', '[2]', 0, 'constructor')",
+      "SELECT * FROM tensor_histogram(x'00', 'uint8', 0)",
+    ])
+      expect(() => db.prepare(sql).all(), sql).toThrow(/^BAD_ARGUMENT: tensor_\w+\(\) expected .*, got /)
+  })
+})
+
+describe('functions of one array and of two', () => {
+  test('agree with their definitions on drawn arrays', () => {
+    const pair = fc
+      .integer({ min: 1, max: 40 })
+      .chain((n) =>
+        fc.tuple(
+          fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: n, maxLength: n }),
+          fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: n, maxLength: n }),
+        ),
+      )
+    fc.assert(
+      fc.property(pair, fc.double({ min: 0, max: 1, noNaN: true }), ([a, b], q) => {
+        const size = (x: number[]) => Math.hypot(...x)
+        const close = (got: unknown, want: number, scale: number) =>
+          expect(Math.abs((got as number) - want)).toBeLessThanOrEqual(1e-12 * Math.max(scale, 1e-290))
+        const ask = (sql: string) => one(sql, blob(a), blob(b))
+        close(one("SELECT tensor_norm(?, 'float64')", blob(a)), size(a), size(a))
+        close(
+          ask("SELECT tensor_dot(?, 'float64', ?, 'float64')"),
+          a.reduce((sum, x, i) => sum + x * b[i]!, 0),
+          size(a) * size(b),
+        )
+        close(
+          ask("SELECT tensor_distance(?, 'float64', ?, 'float64')"),
+          size(a.map((x, i) => x - b[i]!)),
+          size(a) + size(b),
+        )
+        const sorted = [...a].sort((x, y) => x - y)
+        const at = one("SELECT tensor_quantile(?, 'float64', ?)", blob(a), q) as number
+        expect(at).toBeGreaterThanOrEqual(sorted[Math.floor(q * (a.length - 1))]!)
+        expect(at).toBeLessThanOrEqual(sorted[Math.ceil(q * (a.length - 1))]!)
+      }),
+    )
+  })
+
+  test('do not overflow where the answer does not', () => {
+    expect(one("SELECT tensor_norm(?, 'float64')", blob([3e200, 4e200]))).toBeCloseTo(5e200, -190)
+    expect(one("SELECT tensor_norm(?, 'float64')", blob([3e-200, 4e-200]))).toBeCloseTo(5e-200, 210)
+    expect(one("SELECT tensor_cosine(?, 'float64', ?, 'float64')", blob([1e300, 0]), blob([1e300, 0]))).toBe(
+      1,
+    )
+    const edges = all(
+      "SELECT low, high, count FROM tensor_histogram(?, 'float64', 2)",
+      blob([-1.7e308, 1.7e308]),
+    )
+    expect(edges).toEqual([
+      [-1.7e308, 0, 1],
+      [0, 1.7e308, 1],
+    ])
+  })
+
+  test('take the cosine of two gradients', () => {
+    expect(one("SELECT tensor_cosine(?, 'float64', ?, 'float64')", blob([1, 0]), blob([1, 1]))).toBeCloseTo(
+      Math.SQRT1_2,
+      12,
+    )
+    expect(one("SELECT tensor_cosine(?, 'float64', ?, 'float64')", blob([0, 0]), blob([1, 1]))).toBeNull()
+  })
+})
+
+describe('arrays as rows', () => {
+  const two = (dtype: string, values: number[], shape: string) => [
+    Buffer.from((dtype === 'int32' ? Int32Array.from(values) : Float64Array.from(values)).buffer),
+    dtype,
+    shape,
+  ]
+
+  test('tensor_elements gives each element with its places', () => {
+    expect(
+      all(
+        'SELECT i, j, k, position, value FROM tensor_elements(?, ?, ?)',
+        ...two('int32', [5, 6, 7, 8], '[2, 2]'),
+      ),
+    ).toEqual([
+      [0, 0, null, 0, 5],
+      [0, 1, null, 1, 6],
+      [1, 0, null, 2, 7],
+      [1, 1, null, 3, 8],
+    ])
+    expect(all("SELECT * FROM tensor_elements(x'', 'uint8', '[0, 3]')")).toEqual([])
+  })
+
+  test('tensor_axis reduces what stands at each place of an axis', () => {
+    const matrix = two('float64', weights.flat(), '[2, 3]')
+    expect(all("SELECT * FROM tensor_axis(?, ?, ?, 0, 'max')", ...matrix)).toEqual([
+      [0, 3],
+      [1, 4],
+    ])
+    expect(all("SELECT * FROM tensor_axis(?, ?, ?, 1, 'sum')", ...matrix)).toEqual([
+      [0, 5],
+      [1, -2],
+      [2, -3],
+    ])
+    expect(all("SELECT * FROM tensor_axis(?, ?, ?, 1, 'zeros')", ...matrix)).toEqual([
+      [0, 0],
+      [1, 1],
+      [2, 0],
+    ])
+  })
+
+  test('tensor_histogram counts every finite element once', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double(), { maxLength: 60 }),
+        fc.integer({ min: 1, max: 20 }),
+        (values, bins) => {
+          const rows = all(
+            "SELECT count, low, high FROM tensor_histogram(?, 'float64', ?)",
+            blob(values),
+            bins,
+          ) as [number, number, number][]
+          const finite = values.filter(Number.isFinite)
+          expect(rows.reduce((total, [count]) => total + count, 0)).toBe(finite.length)
+          for (const [, low, high] of rows) expect(low).toBeLessThanOrEqual(high)
+        },
+      ),
+    )
+  })
+
+  test('tensor_slice cuts rows of the first axis', () => {
+    const matrix = two('float64', weights.flat(), '[2, 3]')
+    expect(one("SELECT tensor_text(tensor_slice(?, ?, ?, 1), 'float64')", ...matrix)).toBe('[4, 0, -6]')
+    expect(one('SELECT length(tensor_slice(?, ?, ?, 0, 0))', ...matrix)).toBe(0)
+  })
+
+  test('tensor_text names what is no number, and stops after a thousand', () => {
+    expect(one("SELECT tensor_text(?, 'float64')", blob([Number.NaN, Number.POSITIVE_INFINITY, -0]))).toBe(
+      '[NaN, Infinity, -0]',
+    )
+    expect(one("SELECT tensor_text(?, 'float64')", blob(new Array(1500).fill(0)))).toMatch(/, … 500 more\]$/)
+  })
+})
+
+describe('statistics', () => {
+  test('stddev, corr and ema are those of the definitions', () => {
+    expect(one("SELECT stddev(value) FROM metric WHERE name = 'a'")).toBeCloseTo(14.577379737113251, 10)
+    expect(
+      one(
+        "SELECT corr(x.value, y.value) FROM metric x JOIN metric y ON y.step = x.step WHERE x.name = 'a' AND y.name = 'b'",
+      ),
+    ).toBeCloseTo(1, 12)
+    expect(
+      one(
+        "SELECT corr(x.value, y.value) FROM metric x JOIN metric y ON y.step = x.step WHERE x.name = 'a' AND y.name = 'c'",
+      ),
+    ).toBeNull()
+    const smooth = all(
+      "SELECT value, ema(value, 0.5) OVER (ORDER BY step) FROM metric WHERE name = 'noise' ORDER BY step",
+    ) as [number, number][]
+    let expected = smooth[0]![0]
+    for (const [i, [value, average]] of smooth.entries()) {
+      if (i > 0) expected += 0.5 * (value - expected)
+      expect(average).toBeCloseTo(expected, 12)
+    }
+  })
+
+  test('leave out NULL, and need two rows', () => {
+    expect(one('SELECT stddev(x) FROM (SELECT 1.0 AS x UNION ALL SELECT NULL)')).toBeNull()
+    expect(
+      one('SELECT stddev(x) FROM (SELECT 1.0 AS x UNION ALL SELECT NULL UNION ALL SELECT 3.0)'),
+    ).toBeCloseTo(Math.SQRT2, 12)
+    expect(one('SELECT stddev(x) FROM (SELECT 1.0 AS x WHERE false)')).toBeNull()
+    expect(() => one("SELECT stddev('a')")).toThrow('BAD_ARGUMENT: stddev() expected numbers, got "a"')
+  })
+
+  test('keep their digits far from zero', () => {
+    const rows = [1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16]
+    const sql = rows.map((x) => `SELECT ${x}.0 AS x`).join(' UNION ALL ')
+    expect(one(`SELECT stddev(x) FROM (${sql})`)).toBeCloseTo(Math.sqrt(30), 8)
+  })
+})
