@@ -23,7 +23,7 @@ export interface FunctionHost {
       columns: string[]
       parameters?: string[]
       directOnly?: boolean
-      rows: (...parameters: never[]) => Generator
+      rows: (...parameters: unknown[]) => Generator
     },
   ): unknown
 }
