@@ -64,9 +64,12 @@ export type ErrorCode =
  * `message` begins with the code: `SHAPE_MISMATCH: matmul expected inner axes to agree, got [2, 3] · [4, 5] (3 ≠ 4)`.
  */
 export class TapeError extends Error {
+  /** Always 'TapeError'. */
   override readonly name = 'TapeError'
+  /** What kind of error it is; stable across versions. */
   readonly code: ErrorCode
 
+  /** `explanation` says what was expected, what came, where, and what to do; `message` is the code and the explanation. */
   constructor(code: ErrorCode, explanation: string, options?: { cause?: unknown }) {
     super(`${code}: ${explanation}`, options)
     this.code = code

@@ -121,6 +121,33 @@ describe('the public door', () => {
   })
 })
 
+/** Classes whose objects users hold: an editor shows what stands above each of their members. */
+const HELD = [
+  ...['NDArray', 'Variable', 'Func', 'Tape', 'Run', 'PastRun', 'TapeError', 'Module', 'Optimizer'],
+  ...['ParameterGroup', 'DataLoader', 'TensorDataset'],
+]
+
+test('hovering over a class that users hold, or over any member of it, shows what it is', () => {
+  const door = exportsOf(fs.readFileSync(path.join(ROOT, 'src', 'index.ts'), 'utf8'))
+  for (const name of HELD) {
+    const file = door.find((one) => one.name === name)?.file ?? ''
+    const declarations = file.replace(`${ROOT}src`, `${ROOT}dist`).replace(/ts$/, 'd.ts')
+    const lines = fs.readFileSync(declarations, 'utf8').split('\n')
+    const from = lines.findIndex((line) => new RegExp(`^export declare .*class ${name}\\b`).test(line))
+    expect(from, `${name} in ${declarations}`).toBeGreaterThan(0)
+    expect(endsComment(lines[from - 1]), `${name} has a description`).toBe(true)
+    const bare = lines
+      .slice(from + 1, lines.indexOf('}', from))
+      .filter((line, i) => isMember(line) && !endsComment(lines[from + i]))
+    expect(bare, `members of ${name} without a description`).toEqual([])
+  }
+})
+
+/** A line that declares a member for users; a setter is described by its getter. */
+function isMember(line: string): boolean {
+  return /^ {4}(?!private |protected constructor|constructor\(\);|set )[\w$[]/.test(line)
+}
+
 test('the changelog has a section for the version of the package', () => {
   const { version } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
     version: string

@@ -1,16 +1,16 @@
 // What the demo writes: headings, a progress bar on a terminal, plain lines elsewhere. Knows nothing of tapes.
 import process from 'node:process'
+import { styleText } from 'node:util'
 
 const BAR_WIDTH = 28
 const REDRAW_EVERY_MS = 80
-const COLOURS = { bold: 1, dim: 2, green: 32, cyan: 36 } as const
 
 export const isTerminal = process.stdout.isTTY === true
 
-export function paint(colour: keyof typeof COLOURS, text: string): string {
+export function paint(colour: 'bold' | 'dim' | 'green' | 'cyan', text: string): string {
   const { NO_COLOR, TERM } = process.env
   const wanted = isTerminal && (NO_COLOR === undefined || NO_COLOR === '') && TERM !== 'dumb'
-  return wanted ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text
+  return wanted ? styleText(colour, text) : text
 }
 
 export function line(text = ''): void {

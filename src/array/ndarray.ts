@@ -24,15 +24,24 @@ export type ArrayLike = NDArray | TypedArray | Uint8ClampedArray | number | bool
 /** What `toArray` gives: a bare number or boolean for a scalar, else nested arrays. */
 export type NestedValues = number | boolean | NestedValues[]
 
+/**
+ * An array of numbers: a dtype, a shape, and its elements in row-major order. `ndarray(values)` makes one. Nobody changes the
+ * elements of an array after it was made, so arrays may be shared freely.
+ */
 export class NDArray {
+  /** float64, float32, int32, uint8 or bool. */
   readonly dtype: DType
+  /** The extent of each axis; empty for a single number. */
   readonly shape: Shape
+  /** How many elements there are. */
   readonly size: number
   /** Holds the elements at [offset, offset + size), row-major. Others may live in the same buffer. */
   readonly buffer: TypedArray
+  /** Where in `buffer` the elements begin. */
   readonly offset: number
   /** Where the array came from, for the recorder that left the mark; opaque to this room. */
   recordedBy: object | null
+  /** Under which number that recorder knows it. */
   recordedAs: number
 
   /** For kernels and operations; users call `ndarray`. Checks nothing. */
@@ -46,6 +55,7 @@ export class NDArray {
     this.recordedAs = 0
   }
 
+  /** How many axes there are. */
   get ndim(): number {
     return this.shape.length
   }

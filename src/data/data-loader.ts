@@ -22,7 +22,9 @@ export interface DataLoaderOptions {
  * is the next. Each batch is made when it is its turn.
  */
 export class DataLoader<T extends readonly Operand[]> {
+  /** What batches are taken from. */
   readonly dataset: TensorDataset<T>
+  /** How many rows a batch has; the last of an epoch may have fewer. */
   readonly batchSize: number
   /** The number of the epoch that iterating begins next, from 0. Assign it to go on where another process stood. */
   epoch = 0

@@ -13,6 +13,7 @@ import { constant, type Operand, Variable } from '../graph/variable.js'
 /** A Variable for each array of the data set. */
 export type Batch<T extends readonly unknown[]> = { -readonly [K in keyof T]: Variable }
 
+/** Arrays of equally many rows: row i of each belongs to example i. A `DataLoader` takes batches from it. */
 export class TensorDataset<T extends readonly Operand[] = Operand[]> {
   /** The whole arrays, as constants. */
   readonly arrays: Batch<T>

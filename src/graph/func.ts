@@ -31,6 +31,19 @@ export type BackwardResult = Variable | null | readonly (Variable | null)[]
 
 const NO_ATTRIBUTES: Attributes = Object.freeze({})
 
+/**
+ * A differentiable function; one instance is one call.
+ *
+ * A function of your own writes `forward` on arrays and `backward` on Variables:
+ *
+ *     class Twice extends Func {
+ *       forward(x: NDArray) { return x.map((value) => 2 * value) }
+ *       backward(gy: Variable) { return mul(gy, 2) }
+ *     }
+ *     const y = new Twice().apply(x)
+ *
+ * `registerFunc(Twice)` lets a tape that holds calls of it be read in another process.
+ */
 export abstract class Func {
   /** On the prototype until a call has some. */
   declare readonly attributes: Attributes
@@ -118,10 +131,12 @@ export abstract class Func {
     return Array.from({ length: this.outputCount }, (_, slot) => this.links!.outputWithValue(slot))
   }
 
+  /** The only input, or the first. */
   get input(): Variable {
     return this.inputAt(0)
   }
 
+  /** The only output, or the first. */
   get output(): Variable {
     const { links } = this
     if (!links || links.output0 === null)

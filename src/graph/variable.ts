@@ -44,6 +44,10 @@ export class Extras {
   versionOf: Variable | null = null
 }
 
+/**
+ * A node of the graph: an array (`data`), its gradient (`grad`), the call that made it (`creator`; null for a leaf) and a `name`.
+ * Every function takes Variables and gives Variables, and is a method here too: `x.mul(w).add(b)`.
+ */
 export class Variable {
   /** The call that made this variable; undefined where its home knows and was not asked yet. */
   private call: CallLinks | null | undefined = null
@@ -115,6 +119,7 @@ export class Variable {
     this.links = func === null ? null : func.linksOf()
   }
 
+  /** Whether a pass computes a gradient for it. Fixed when the variable is made: integers and constants have none. */
   get requiresGrad(): boolean {
     return (this.bits & REQUIRES_GRAD) !== 0
   }
@@ -191,18 +196,22 @@ export class Variable {
     this.array = array
   }
 
+  /** The extent of each axis; empty for a single number. */
   get shape(): Shape {
     return this.data.shape
   }
 
+  /** float64, float32, int32, uint8 or bool. */
   get dtype(): DType {
     return this.data.dtype
   }
 
+  /** How many axes there are. */
   get ndim(): number {
     return this.data.shape.length
   }
 
+  /** How many elements there are. */
   get size(): number {
     return this.data.size
   }
@@ -212,6 +221,7 @@ export class Variable {
     return this.data.item()
   }
 
+  /** By which tapes, queries and pictures know it. Naming a variable of a recorded run is an event. */
   get name(): string | null {
     return this.extras === null ? null : this.extras.label
   }
@@ -319,6 +329,7 @@ export class Variable {
     return this.name ?? 'variable'
   }
 
+  /** The array as NumPy prints it, in `variable(…)`. */
   toString(): string {
     return `variable(${this.data.toString().replaceAll('\n', '\n         ')})`
   }
@@ -334,6 +345,7 @@ export class Variable {
   }
 }
 
+/** Sees a gradient; what it returns, if anything, takes its place. */
 export type GradientHook = (gradient: Variable) => Variable | undefined | void
 
 /** A leaf that needs no gradient. Given a Variable, a constant with its array. */

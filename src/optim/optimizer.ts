@@ -24,7 +24,12 @@ export type ParameterState = Map<string, Variable>
 /** How an optimizer's state is saved: `<parameter>.<key>` and `groups.<i>.<setting>`. */
 export type OptimizerState = { readonly [name: string]: NDArray }
 
+/**
+ * What SGD, Adam and the others share: parameters in groups, the state of each parameter, and `step()`. A step computes with
+ * recorded calls and then assigns, so a tape replays it.
+ */
 export abstract class Optimizer<R extends Rule> {
+  /** The parameters, in groups that may differ in their settings. */
   readonly groups: readonly ParameterGroup<R>[]
   readonly #states = new Map<Variable, ParameterState>()
   readonly #what: string

@@ -57,12 +57,15 @@ function settingOf(given: unknown, setting: Setting, key: string, what: string):
   return refuse(`${what} expected ${key} to be a number ${range}, got ${show(value)}`)
 }
 
+/** Parameters that an optimizer updates with the same settings. */
 export class ParameterGroup<R extends Rule> {
+  /** In the order in which they are updated. */
   readonly parameters: readonly Variable[]
   #rule: R
   readonly #settings: Settings<R>
   readonly #what: string
 
+  /** Optimizers make groups; users read and change them. */
   constructor(parameters: readonly Variable[], given: object, settings: Settings<R>, what: string) {
     this.parameters = parameters
     this.#settings = settings

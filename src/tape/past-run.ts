@@ -11,8 +11,14 @@ import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Lookup } from '../store/read/lookup.js'
 import type { Reader } from '../store/read/reader.js'
 
+/**
+ * A recorded run, read from the file: its events, its variables with their creators and gradients, its replay. `tape.run(name)`
+ * gives one; it may have ended last year, or still be recorded by another process.
+ */
 export class PastRun {
+  /** Its number in the tape. */
   readonly id: number
+  /** The name it was started with. */
   readonly name: string
   /** The recorded events, in order; cold: each subscription reads them anew. */
   readonly events$: Observable<TapeEvent>
@@ -55,6 +61,7 @@ export class PastRun {
     return this.reader.event(this.id, 1) as RunStarted
   }
 
+  /** How many steps it had when it was opened here. */
   get stepCount(): number {
     return this.lookup.stepCount()
   }

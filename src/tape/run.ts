@@ -50,7 +50,12 @@ const DEFAULT_CAPTURE: Capture = 'replayable'
 /** The runs that take calls down, the innermost last. */
 const active: Run[] = []
 
+/**
+ * A run being recorded: from `tape.startRun(name)` until `finish()` every call, gradient and assignment of this process is an
+ * event on the tape.
+ */
 export class Run {
+  /** The name it was started with; names may repeat, ids do not. */
   readonly name: string
   /** Every event of the run from now on, each before the call that made it returns. */
   readonly events$: Observable<TapeEvent>
@@ -118,6 +123,7 @@ export class Run {
     return this.stream.step
   }
 
+  /** Whether it has ended, in whatever way. */
   get finished(): boolean {
     return this.ended
   }

@@ -49,8 +49,11 @@ export function openTape(path: string, options: TapeOptions = {}): Tape {
   return new Tape(path, options.readonly === true)
 }
 
+/** One SQLite file that holds many runs. `openTape(path)` gives one. */
 export class Tape {
+  /** Where the file is, as it was given to `openTape`. */
   readonly path: string
+  /** Whether it was opened to look only. */
   readonly readonly: boolean
   private readonly db: Connection
   private readonly reader: Reader

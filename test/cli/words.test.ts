@@ -67,7 +67,7 @@ test('a curve shows its extremes, a flat one the lowest level, and what is not f
 })
 
 test('control characters are made visible, line ends and our own colours stay', () => {
-  expect(harmless('a\u001b[1mb\u001b[0m\n\u001b[2J\u0007\u009b')).toBe(
-    'a\u001b[1mb\u001b[0m\n\\x1b[2J\\x07\\x9b',
+  expect(harmless('a\u001b[1mb\u001b[22m\n\u001b[2J\u0007\u009b')).toBe(
+    'a\u001b[1mb\u001b[22m\n\\x1b[2J\\x07\\x9b',
   )
 })
