@@ -43,6 +43,7 @@ export type ErrorCode =
   | 'TAPE_CLOSED'
   | 'TAPE_BUSY'
   | 'SQLITE_TOO_OLD'
+  | 'SQLITE_UNAVAILABLE'
   | 'WRITE_FAILED'
   | 'RUN_FINISHED'
   | 'RUN_RECORDING'

@@ -122,7 +122,8 @@ describe('a tree fails', () => {
   })
 
   test.each([
-    ['better-sqlite3', ['store/format', 'store/proof']],
+    ['better-sqlite3', ['store/format']],
+    ['node:sqlite', ['store/format']],
     ['node:worker_threads', ['store/write', 'store/proof']],
     ['immer', ['projections', 'detectors']],
     ['commander', ['cli']],

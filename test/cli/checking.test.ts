@@ -1,8 +1,8 @@
 /** What gradient, replay and verify answer, and that a no is exit code 1. */
 import fs from 'node:fs'
 import path from 'node:path'
-import Database from 'better-sqlite3'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { plainDatabase } from '../plain-database.js'
 import {
   gradtape,
   gradtapeJson,
@@ -153,7 +153,7 @@ describe('gradtape verify', () => {
   test('answers no for a tape that was changed', async () => {
     const changed = path.join(folder, 'changed.tape')
     await writeTape(changed)
-    const db = new Database(changed)
+    const db = plainDatabase(changed)
     db.exec('CREATE TABLE extra (a)')
     db.close()
     const { status, stdout } = await gradtape('verify', changed)

@@ -1,8 +1,8 @@
 /** What compact answers, and whom it refuses. */
 import fs from 'node:fs'
 import path from 'node:path'
-import Database from 'better-sqlite3'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { plainDatabase } from '../plain-database.js'
 import { withoutTriggers } from '../store/schema.js'
 import { startChild } from '../tape/child-process.js'
 import { gradtape, gradtapeJson, lines, temporaryFolder } from './gradtape.js'
@@ -86,7 +86,7 @@ describe('gradtape compact', () => {
 
   test('leaves a tape alone that is not intact', async () => {
     const file = copied('changed.tape')
-    const db = new Database(file)
+    const db = plainDatabase(file)
     withoutTriggers(db, () => db.exec("UPDATE _run SET name = 'better'"))
     db.close()
     const { status, stderr } = await gradtape('compact', file)
@@ -100,7 +100,7 @@ describe('gradtape compact', () => {
 
 /** All rows of all private tables, for files whose bytes may differ. */
 function contentOf(file: string): unknown[] {
-  const db = new Database(file, { readonly: true })
+  const db = plainDatabase(file, { readonly: true })
   try {
     const tables = db
       .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")

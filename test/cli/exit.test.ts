@@ -1,8 +1,8 @@
 /** Exit codes and errors: what is refused, in which words, and that a bug would not look like an answer. */
 import fs from 'node:fs'
 import path from 'node:path'
-import Database from 'better-sqlite3'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { plainDatabase } from '../plain-database.js'
 import { gradtape, gradtapeJson, started, temporaryFolder, writeTape } from './gradtape.js'
 
 const folder = temporaryFolder()
@@ -78,13 +78,13 @@ describe('a file that is no tape is exit code 1', () => {
     TAPE_NOT_FOUND: () => {},
     NOT_A_TAPE: (target) => fs.writeFileSync(target, 'this is a text and by no means a database'),
     'NOT_A_TAPE (SQLite)': (target) => {
-      const db = new Database(target)
+      const db = plainDatabase(target)
       db.exec('CREATE TABLE t (a)')
       db.close()
     },
     TAPE_TOO_NEW: (target) => {
       fs.copyFileSync(file, target)
-      const db = new Database(target)
+      const db = plainDatabase(target)
       db.pragma('user_version = 999')
       db.close()
     },

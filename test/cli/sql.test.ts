@@ -1,8 +1,8 @@
 /** What gradtape sql answers and refuses. */
 import fs from 'node:fs'
 import path from 'node:path'
-import Database from 'better-sqlite3'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { plainDatabase } from '../plain-database.js'
 import { gradtape, temporaryFolder, writeTape } from './gradtape.js'
 
 const folder = temporaryFolder()
@@ -127,7 +127,7 @@ describe('limits', () => {
 
   test('ATTACH cannot reach another file, however it is dressed', async () => {
     const other = path.join(folder, 'secret.db')
-    const db = new Database(other)
+    const db = plainDatabase(other)
     db.exec("CREATE TABLE secret AS SELECT 'hidden' AS word")
     db.close()
     const attempts = [

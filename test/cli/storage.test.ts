@@ -1,8 +1,8 @@
 /** What materialize, replay --from and stats answer. */
 import fs from 'node:fs'
 import path from 'node:path'
-import Database from 'better-sqlite3'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { plainDatabase } from '../plain-database.js'
 import { withoutTriggers } from '../store/schema.js'
 import { gradtape, gradtapeJson, lines, temporaryFolder, writeTape } from './gradtape.js'
 import { recorder, writeDigits } from './tapes.js'
@@ -90,7 +90,7 @@ describe('gradtape materialize', () => {
 
   test('writes nothing of a step that comes out otherwise than it was captured', async () => {
     const file = copied('forged.tape')
-    const db = new Database(file)
+    const db = plainDatabase(file)
     // A learning rate that the run did not have: every gradient after it differs from its recorded summary.
     withoutTriggers(db, () =>
       db.exec(
@@ -159,7 +159,7 @@ describe('gradtape stats', () => {
     const stats = await gradtapeJson<Stats>('stats', original)
     expect(sum(stats.places)).toBe(stats.fileBytes)
     expect(sum(stats.tables)).toBe(stats.fileBytes)
-    const db = new Database(original, { readonly: true })
+    const db = plainDatabase(original, { readonly: true })
     const pages = db.prepare('SELECT name, pgsize AS bytes FROM dbstat WHERE aggregate = TRUE').all() as {
       name: string
       bytes: number

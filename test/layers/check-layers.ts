@@ -68,7 +68,8 @@ const FILE_ROOMS = new Set(['errors', 'index'])
 
 /** Packages that only some rooms may import. */
 const ALONE: Readonly<Record<string, readonly string[]>> = {
-  'better-sqlite3': ['store/format', 'store/proof'],
+  'better-sqlite3': ['store/format'],
+  'node:sqlite': ['store/format'],
   'node:worker_threads': ['store/write', 'store/proof'],
   worker_threads: ['store/write', 'store/proof'],
   immer: ['projections', 'detectors'],

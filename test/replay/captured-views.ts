@@ -1,7 +1,8 @@
 /** What any SQLite tool reads of captured and materialized values, through the public views alone. */
-import Database from 'better-sqlite3'
 import { expect } from 'vitest'
 import { REF_SLOT_UNIT, type RecordedArray } from '../../src/events/event.js'
+import type { Connection } from '../../src/store/format/connection.js'
+import { plainDatabase } from '../plain-database.js'
 import { heldAfter, sameBits, type Truth } from './truth.js'
 
 interface Content {
@@ -27,8 +28,8 @@ interface GradientRow extends Content {
   materialized: number
 }
 
-function connected<T>(file: string, use: (db: Database.Database) => T): T {
-  const db = new Database(file, { readonly: true })
+function connected<T>(file: string, use: (db: Connection) => T): T {
+  const db = plainDatabase(file, { readonly: true })
   try {
     return use(db)
   } finally {

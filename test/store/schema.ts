@@ -1,5 +1,5 @@
 /** Looks at a tape's private tables as they are, so that these tests hold for any schema. */
-import type Database from 'better-sqlite3'
+import type { Connection } from '../../src/store/format/connection.js'
 
 export interface Column {
   name: string
@@ -8,7 +8,7 @@ export interface Column {
 }
 
 /** The private tables, by name. */
-export function privateTables(db: Database.Database): string[] {
+export function privateTables(db: Connection): string[] {
   return db
     .prepare(
       "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '\\_%' ESCAPE '\\' ORDER BY name",
@@ -18,14 +18,14 @@ export function privateTables(db: Database.Database): string[] {
 }
 
 /** The columns of a table that can be written. */
-export function columns(db: Database.Database, table: string): Column[] {
+export function columns(db: Connection, table: string): Column[] {
   const rows = db.pragma(`table_xinfo(${table})`) as { name: string; pk: number; hidden: number }[]
   return rows.filter((row) => row.hidden === 0).map((row) => ({ name: row.name, key: row.pk > 0 }))
 }
 
 export type Row = Record<string, unknown>
 
-export function rowsOf(db: Database.Database, table: string): Row[] {
+export function rowsOf(db: Connection, table: string): Row[] {
   const keys = columns(db, table).filter((column) => column.key)
   const order = keys.length === 0 ? 'rowid' : keys.map((column) => column.name).join(', ')
   const written = columns(db, table)
@@ -35,12 +35,12 @@ export function rowsOf(db: Database.Database, table: string): Row[] {
 }
 
 /** All rows of all private tables. */
-export function contentOf(db: Database.Database): Record<string, Row[]> {
+export function contentOf(db: Connection): Record<string, Row[]> {
   return Object.fromEntries(privateTables(db).map((table) => [table, rowsOf(db, table)]))
 }
 
 /** `column = ?` for each key column, and the values that go with it. */
-export function whereRow(db: Database.Database, table: string, row: Row): { sql: string; values: unknown[] } {
+export function whereRow(db: Connection, table: string, row: Row): { sql: string; values: unknown[] } {
   const keys = columns(db, table).filter((column) => column.key)
   return {
     sql: keys.map((column) => `${column.name} IS ?`).join(' AND '),
@@ -49,7 +49,7 @@ export function whereRow(db: Database.Database, table: string, row: Row): { sql:
 }
 
 /** Runs `edit` with all triggers gone and puts them back just as they were: what a careful forger would do. */
-export function withoutTriggers(db: Database.Database, edit: () => void): void {
+export function withoutTriggers(db: Connection, edit: () => void): void {
   const triggers = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all() as {
     name: string
     sql: string

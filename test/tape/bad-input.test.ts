@@ -1,17 +1,17 @@
 // Files and arguments that are wrong: one clear error each, and the file is left as it was.
 import fs from 'node:fs'
 import path from 'node:path'
-import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { square } from '../../src/functions/arithmetic.js'
 import { Variable } from '../../src/graph/variable.js'
 import { openTape } from '../../src/tape/tape.js'
+import { plainDatabase } from '../plain-database.js'
 import { newTapePath, openForTest, recordedTape, temporaryFolder } from './temporary-tape.js'
 
 /** A SQLite file made by somebody else. */
 function sqliteFile(sql: string): string {
   const file = newTapePath()
-  const db = new Database(file)
+  const db = plainDatabase(file)
   db.exec(sql)
   db.close()
   return file
@@ -71,7 +71,7 @@ describe('a file that is no tape is refused and left as it was', () => {
 
   test('a tape of a newer gradtape', async () => {
     const file = await recordedTape(() => {})
-    const db = new Database(file)
+    const db = plainDatabase(file)
     db.pragma('user_version = 99')
     db.pragma('wal_checkpoint(TRUNCATE)')
     db.close()

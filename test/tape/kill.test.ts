@@ -1,11 +1,11 @@
 // 200 processes are killed, each at a moment of its own, while a second thread writes what they record; what they leave
 // is whole every time, and no more is missing than was promised.
 import { randomInt } from 'node:crypto'
-import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import '../../src/index.js'
 import { SEGMENTS } from '../../src/store/write/lane.js'
 import { openTape } from '../../src/tape/tape.js'
+import { plainDatabase } from '../plain-database.js'
 import { type Child, startChild } from './child-process.js'
 import { newTapePath } from './temporary-tape.js'
 
@@ -151,7 +151,7 @@ function eventsOnDisk(file: string, told: Told, where: string): number {
 
 /** Looks at all that processes left in a file, the last of them just killed. */
 function checkWhole(file: string, runs: readonly Told[], where: string): void {
-  const db = new Database(file)
+  const db = plainDatabase(file)
   expect(db.pragma('integrity_check', { simple: true }), where).toBe('ok')
   db.close()
   const tape = openTape(file, { readonly: true })

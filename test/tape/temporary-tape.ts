@@ -2,10 +2,11 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import Database from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
+import type { Connection } from '../../src/store/format/connection.js'
 import type { Run, RunOptions } from '../../src/tape/run.js'
 import { openTape, type Tape } from '../../src/tape/tape.js'
+import { plainDatabase } from '../plain-database.js'
 
 export function temporaryFolder(): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-test-'))
@@ -40,8 +41,8 @@ export async function recordedTape(
 }
 
 /** A connection as any SQLite tool would open it: default pragmas, nothing of gradtape. */
-export function plainConnection(file: string, options: { readonly?: boolean } = {}): Database.Database {
-  const db = new Database(file, options)
+export function plainConnection(file: string, options: { readonly?: boolean } = {}): Connection {
+  const db = plainDatabase(file, options)
   onTestFinished(() => {
     db.close()
   })

@@ -3,17 +3,22 @@
  * schema only by its version.
  */
 import fs from 'node:fs'
-import Database from 'better-sqlite3'
 import { TapeError } from '../../errors.js'
 import type { Connection } from './connection.js'
 import { fileIdentity } from './file-identity.js'
 import { migrate, SCHEMA_VERSION } from './migrations.js'
+import { sqlite } from './sqlite.js'
 
 /** 'grad' in ASCII, at byte 68 of the file. */
 export const APPLICATION_ID = 0x67726164
 const PAGE_BYTES = 16_384
 /** Older versions carry the WAL-reset bug, which can corrupt a file that several processes use. */
-const SQLITE_MIN = '3.51.3'
+const SQLITE_MIN_WRITING = '3.51.3'
+/**
+ * That bug is met by connections that write or reset the log, which a reading one never does. What reading needs is STRICT
+ * tables (3.37) and the operator ->> in views (3.38).
+ */
+const SQLITE_MIN_READING = '3.38.0'
 const BUSY_TIMEOUT_MS = 30_000
 
 /**
@@ -33,7 +38,7 @@ export function openDatabase(path: string, options: { readonly: boolean }): Conn
     // A compacted copy takes a tape's place under a lock. Who waited for that lock has opened what has no name any more.
     const isReplaced = () => file !== null && fileIdentity(path) !== file
     try {
-      db = new Database(path, { readonly: options.readonly, timeout: BUSY_TIMEOUT_MS })
+      db = sqlite().open(path, { readonly: options.readonly, timeoutMs: BUSY_TIMEOUT_MS })
       prepareConnection(db, path, options.readonly)
       if (!isReplaced()) return db
       db.close()
@@ -49,7 +54,7 @@ export function openDatabase(path: string, options: { readonly: boolean }): Conn
 }
 
 function prepareConnection(db: Connection, path: string, readonly: boolean): void {
-  checkSqlite(db)
+  checkSqlite(db, readonly)
   const version = checkIdentity(db, path)
   setPragmas(db, readonly, version)
   if (version >= SCHEMA_VERSION) return
@@ -141,18 +146,22 @@ function openingError(error: unknown, path: string): unknown {
   )
 }
 
-function checkSqlite(db: Connection): void {
+function checkSqlite(db: Connection, readonly: boolean): void {
   const version = db.prepare<[], { v: string }>('SELECT sqlite_version() AS v').get()!.v
-  const parts = (text: string) => text.split('.').map(Number)
-  const [have, need] = [parts(version), parts(SQLITE_MIN)]
-  for (let i = 0; i < need.length; i++) {
-    if (have[i]! > need[i]!) return
-    if (have[i]! < need[i]!)
-      throw new TapeError(
-        'SQLITE_TOO_OLD',
-        `gradtape needs SQLite ${SQLITE_MIN} or later, better-sqlite3 brings ${version}; update it`,
-      )
-  }
+  const least = readonly ? SQLITE_MIN_READING : SQLITE_MIN_WRITING
+  if (isAtLeast(version, least)) return
+  const { name, update } = sqlite()
+  throw new TapeError(
+    'SQLITE_TOO_OLD',
+    `gradtape needs SQLite ${least} or later to ${readonly ? 'read' : 'write'} a tape, ${name} brings ${version}; ${update}`,
+  )
+}
+
+/** Whether a version such as 3.51.3 is not before another. */
+export function isAtLeast(version: string, least: string): boolean {
+  const [have, need] = [version, least].map((text) => text.split('.').map(Number)) as [number[], number[]]
+  for (let i = 0; i < need.length; i++) if ((have[i] ?? 0) !== need[i]) return (have[i] ?? 0) > need[i]!
+  return true
 }
 
 /** What a database says of itself, as of one moment: another process may be just making it into a tape. */

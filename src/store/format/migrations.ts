@@ -4,9 +4,9 @@
  */
 import crypto from 'node:crypto'
 import fs from 'node:fs'
-import Database from 'better-sqlite3'
 import { TapeError } from '../../errors.js'
 import type { Connection } from './connection.js'
+import { sqlite } from './sqlite.js'
 
 export interface Migration {
   version: number
@@ -69,7 +69,7 @@ export function migrate(db: Connection, applicationId: number): void {
  * Throws  TAPE_CORRUPT names the first table, view, index or trigger that differs.
  */
 export function checkSchema(db: Connection): void {
-  const fresh = new Database(':memory:')
+  const fresh = sqlite().open(':memory:', { readonly: false, timeoutMs: 0 })
   migrate(fresh, 0)
   const applied = db
     .prepare<[], Migration>('SELECT version, name, checksum FROM _migration ORDER BY version')

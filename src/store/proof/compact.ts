@@ -4,10 +4,10 @@
  */
 import fs from 'node:fs'
 import path from 'node:path'
-import Database from 'better-sqlite3'
 import { TapeError } from '../../errors.js'
 import type { Connection } from '../format/connection.js'
 import { openDatabase, sqliteError } from '../format/database.js'
+import { sqlite } from '../format/sqlite.js'
 import { DigestThread } from './digest-thread.js'
 import { tapeDigests, type ViewDigest } from './view-digests.js'
 
@@ -95,7 +95,7 @@ function checkedTarget(source: string, output: string | undefined): string {
  * of it can be taken for the WAL of the file that follows under this name.
  */
 function openAlone(source: string): Connection {
-  const db = new Database(source, { timeout: LOCK_TIMEOUT_MS })
+  const db = sqlite().open(source, { readonly: false, timeoutMs: LOCK_TIMEOUT_MS })
   try {
     db.pragma('trusted_schema = OFF')
     db.pragma('journal_mode = DELETE') // refused while anybody else has the file open in WAL

@@ -1,20 +1,20 @@
 /** Opening a tape while another process has its file. */
 import fs from 'node:fs'
 import process from 'node:process'
-import Database from 'better-sqlite3'
+import { pathToFileURL } from 'node:url'
 import { expect, test, vi } from 'vitest'
-import type { Connection } from '../../../src/store/format/connection.js'
 import { APPLICATION_ID } from '../../../src/store/format/database.js'
 import { migrate } from '../../../src/store/format/migrations.js'
-import { startChild } from '../../tape/child-process.js'
+import { sqlite } from '../../../src/store/format/sqlite.js'
+import { DIST, startChild } from '../../tape/child-process.js'
 import { newTapePath, openForTest } from '../../tape/temporary-tape.js'
 
 test('a new file that another process is just making into a tape is waited for', async () => {
   const file = newTapePath()
   // SQLite does not wait where two might wait for each other: turning to WAL is refused at once while somebody reads.
   const child = startChild(
-    `import Database from ${JSON.stringify(import.meta.resolve('better-sqlite3'))}
-     const db = new Database(arg.file)
+    `const { sqlite } = await import(${JSON.stringify(new URL('store/format/sqlite.js', pathToFileURL(DIST)).href)})
+     const db = sqlite().open(arg.file, { readonly: false, timeoutMs: 0 })
      db.exec('BEGIN IMMEDIATE')
      say('locked')
      setTimeout(() => { db.exec('ROLLBACK'); db.close() }, 1000)`,
@@ -30,24 +30,27 @@ test('a new file that another process is just making into a tape is waited for',
 
 test('a file that becomes a tape while it is being looked at is a tape, not a stranger', () => {
   const file = newTapePath()
-  const pragma = Database.prototype.pragma
+  const driver = sqlite()
+  const open = driver.open.bind(driver)
   let made = 0
   // Another connection makes the tape after the first thing that opening has read, as another process might.
-  const between = vi.spyOn(Database.prototype, 'pragma').mockImplementation(function (
-    this: Connection,
-    ...args
-  ) {
-    const answer = pragma.apply(this, args)
-    if (made++ > 0) return answer
-    const other = new Database(file, { timeout: 0 })
-    try {
-      migrate(other, APPLICATION_ID)
-    } catch (error) {
-      expect((error as { code: string }).code).toBe('SQLITE_BUSY')
-    } finally {
-      other.close()
+  const between = vi.spyOn(driver, 'open').mockImplementation((path, options) => {
+    const db = open(path, options)
+    const pragma = db.pragma.bind(db)
+    db.pragma = (...args) => {
+      const answer = pragma(...args)
+      if (made++ > 0) return answer
+      const other = open(file, { readonly: false, timeoutMs: 0 })
+      try {
+        migrate(other, APPLICATION_ID)
+      } catch (error) {
+        expect((error as { code: string }).code).toBe('SQLITE_BUSY')
+      } finally {
+        other.close()
+      }
+      return answer
     }
-    return answer
+    return db
   })
   try {
     expect(openForTest(file).runs()).toEqual([])

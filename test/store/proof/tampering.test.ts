@@ -1,11 +1,12 @@
 // Whatever is changed in a tape after it was written, verify() finds it and says where; it never throws.
 import fs from 'node:fs'
-import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { TapeError } from '../../../src/errors.js'
+import type { Connection } from '../../../src/store/format/connection.js'
 import type { VerifyReport } from '../../../src/store/proof/verify.js'
 import { openTape } from '../../../src/tape/tape.js'
+import { plainDatabase } from '../../plain-database.js'
 import { newTapePath, openForTest, plainConnection } from '../../tape/temporary-tape.js'
 import { richTape } from '../rich-run.js'
 import { columns, contentOf, privateTables, type Row, rowsOf, whereRow, withoutTriggers } from '../schema.js'
@@ -253,7 +254,7 @@ describe('a byte flipped anywhere in the file', () => {
           found++
           return
         }
-        const db = new Database(copy, { readonly: true })
+        const db = plainDatabase(copy, { readonly: true })
         try {
           expect(contentOf(db)).toEqual(before)
         } finally {
@@ -267,7 +268,7 @@ describe('a byte flipped anywhere in the file', () => {
   })
 })
 
-function insert(db: Database.Database, table: string, row: Row): void {
+function insert(db: Connection, table: string, row: Row): void {
   const names = Object.keys(row)
   withoutTriggers(db, () =>
     db

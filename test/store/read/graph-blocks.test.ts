@@ -1,6 +1,5 @@
 /** A past graph in columns: references come out as the template's numbers say, and a damaged one is refused. */
 import { randomInt } from 'node:crypto'
-import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { positionOf, REF_SLOT_UNIT } from '../../../src/events/event.js'
@@ -10,6 +9,7 @@ import { SlotReader } from '../../../src/store/format/slots.js'
 import { decodeRef } from '../../../src/store/format/template.js'
 import { GraphBlock } from '../../../src/store/read/graph-blocks.js'
 import { TemplateColumns } from '../../../src/store/read/template-columns.js'
+import { plainDatabase } from '../../plain-database.js'
 import { newTapePath, openForTest } from '../../tape/temporary-tape.js'
 import { withoutTriggers } from '../schema.js'
 
@@ -70,7 +70,7 @@ test('backward from a file whose graph was made to read itself says where, inste
   y.name = 'y'
   await run.finish()
   tape.close()
-  const db = new Database(file)
+  const db = plainDatabase(file)
   const { id, calls } = db.prepare("SELECT id, calls FROM _template WHERE calls <> '[]'").get() as {
     id: number
     calls: string
