@@ -6,8 +6,8 @@ import process from 'node:process'
 import { TapeError } from '../errors.js'
 import { ENGINE_VERSION } from '../tape/version.js'
 import { toJson } from './json.js'
-import { harmless } from './paint.js'
 import { clearProgress } from './progress.js'
+import { writeErrorLine, writeLine } from './terminal.js'
 
 export const EXIT = { fine: 0, no: 1, usage: 2, bug: 70 } as const
 
@@ -32,7 +32,8 @@ export async function answer(
   try {
     const given = await act((close) => closing.push(close))
     if (given === null) return
-    print(options.json === true ? toJson(given.json()) : given.text())
+    if (options.json === true) printJson(given.json())
+    else print(given.text())
     if (given.no === true) process.exitCode = EXIT.no
   } catch (error) {
     reportFailure(error, options.json === true)
@@ -44,12 +45,18 @@ export async function answer(
 /** Writes a text to standard output; what a tape brings along cannot steer the terminal. */
 export function print(text: string): void {
   clearProgress()
-  process.stdout.write(`${harmless(text)}\n`)
+  writeLine(text)
+}
+
+/** One document for programs. It needs no mending: what could steer a terminal is escaped in it as JSON has it. */
+export function printJson(document: unknown): void {
+  clearProgress()
+  process.stdout.write(`${toJson(document)}\n`)
 }
 
 export function printError(text: string): void {
   clearProgress()
-  process.stderr.write(`${harmless(text)}\n`)
+  writeErrorLine(text)
 }
 
 /** Says what went wrong and sets the exit code: 1 for what the user can mend, 70 for what only we can. */
@@ -64,5 +71,5 @@ export function reportFailure(error: unknown, json: boolean): void {
       `${stack}\n\nThis is a bug in gradtape ${ENGINE_VERSION}. Please report it, with the lines above and the command.`,
     )
   }
-  if (json) print(toJson({ error: { code: known ? error.code : 'INTERNAL', message } }))
+  if (json) printJson({ error: { code: known ? error.code : 'INTERNAL', message } })
 }

@@ -2,7 +2,7 @@
 /** The command line `gradtape`: from the arguments to an exit code. What the commands do stands in commands/. */
 import process from 'node:process'
 import { CommanderError } from 'commander'
-import { EXIT, reportFailure } from './answer.js'
+import { EXIT, printJson, reportFailure } from './answer.js'
 import { makeProgram } from './program.js'
 
 // A reader that has seen enough (`| head`) is no failure.
@@ -22,8 +22,7 @@ try {
   if (!(error instanceof CommanderError)) reportFailure(error, wantsJson)
   else if (error.exitCode !== 0) {
     // Commander has said it on stderr already; the exit code and the JSON are ours.
-    if (wantsJson)
-      process.stdout.write(`${JSON.stringify({ error: { code: 'USAGE', message: error.message } })}\n`)
+    if (wantsJson) printJson({ error: { code: 'USAGE', message: error.message } })
     process.exitCode = EXIT.usage
   }
 }

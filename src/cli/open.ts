@@ -27,6 +27,13 @@ export async function openForReading(file: string, later: Later): Promise<Tape> 
   return tape
 }
 
+/** The same, as of one moment: for commands that ask more than once, while others may go on recording. */
+export async function openSnapshot(file: string, later: Later): Promise<{ tape: Tape; views: Views }> {
+  const tape = await openForReading(file, later)
+  tape.holdStill()
+  return { tape, views: new Views(file, tape.connection) }
+}
+
 /** For commands that add to a tape: one that is not there is not made. */
 export async function openForWriting(file: string, later: Later): Promise<Tape> {
   if (!existsSync(file))
@@ -46,18 +53,21 @@ export function openViews(file: string, later: Later): Views {
 }
 
 /**
- * Opens a run by its id or name, the newest when not said.
+ * Opens a run by its id or name, the newest when not said. It is as of one moment, unless the tape is written to or the work
+ * is long.
  *
  * Throws  RUN_NOT_FOUND, MODULE_FAILED, and what opening a tape throws
  */
 export async function openRun(
   file: string,
-  options: { run?: string | undefined; import?: readonly string[]; write?: boolean },
+  options: { run?: string | undefined; import?: readonly string[]; write?: boolean; long?: boolean },
   later: Later,
 ): Promise<OpenRun> {
   const tape = await (options.write === true ? openForWriting : openForReading)(file, later)
+  // What is held still keeps a recorder from using its WAL again, so work that takes long does without.
+  if (options.write !== true && options.long !== true) tape.holdStill()
   await importModules(options.import ?? [])
-  const views = openViews(file, later)
+  const views = new Views(file, tape.connection)
   const past = findRun(tape, options.run)
   const info = tape.runs().find((run) => run.id === past.id)
   if (info === undefined) throw new TapeError('TAPE_CORRUPT', `${file} lists no run ${past.id}`)

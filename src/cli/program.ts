@@ -5,6 +5,7 @@ import { addCompact } from './commands/compact.js'
 import { addGradient } from './commands/gradient.js'
 import { addGraph } from './commands/graph.js'
 import { addMaterialize } from './commands/materialize.js'
+import { addMigrate } from './commands/migrate.js'
 import { addReplay } from './commands/replay.js'
 import { addRuns } from './commands/runs.js'
 import { addSchema } from './commands/schema.js'
@@ -36,6 +37,7 @@ export function makeProgram(): Command {
     addMaterialize,
     addStats,
     addCompact,
+    addMigrate,
   ])
     add(program)
   return program

@@ -3,6 +3,7 @@
  * work says nothing.
  */
 import process from 'node:process'
+import { writeErrorLine, writeStatus } from './terminal.js'
 import { countText } from './words.js'
 
 const QUIET_MS = 1_000
@@ -25,18 +26,19 @@ export class Progress {
   private nextMs: number
 
   /** `what` is said before the numbers; `total` is how many events there are, null when nobody knows. */
-  constructor(what: string, total: number | null, { unit = 'events', quietMs = QUIET_MS } = {}) {
+  constructor(what: string, total: number | null = null, { unit = 'events', quietMs = QUIET_MS } = {}) {
     this.what = what
     this.total = total
     this.unit = unit
     this.nextMs = performance.now() + quietMs
   }
 
-  at(done: number): void {
+  /** `total` for who learns only while at work how many there are. */
+  at(done: number, total: number | null = this.total): void {
     const now = performance.now()
     if (now < this.nextMs) return
     this.nextMs = now + (this.bar ? BAR_EVERY_MS : LINE_EVERY_MS)
-    const { what, total, unit } = this
+    const { what, unit } = this
     if (total === null) {
       this.write(`${what} ${countText(done)} ${unit}`)
       return
@@ -50,9 +52,9 @@ export class Progress {
   }
 
   private write(text: string, bar = ''): void {
-    if (!this.bar) process.stderr.write(`${text}\n`)
+    if (!this.bar) writeErrorLine(text)
     else {
-      process.stderr.write(`\r\u001b[K${bar}${text}`)
+      writeStatus(`${bar}${text}`)
       standing = this
     }
   }
@@ -60,7 +62,7 @@ export class Progress {
   /** Takes the bar away, so that what follows begins on a clean line. */
   end(): void {
     if (standing !== this) return
-    process.stderr.write('\r\u001b[K')
+    writeStatus('')
     standing = null
   }
 }

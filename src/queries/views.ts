@@ -12,10 +12,13 @@ export class Views {
   readonly db: Connection
   private readonly path: string
 
-  /** Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_TOO_OLD, TAPE_CORRUPT */
-  constructor(path: string) {
+  /**
+   * open     a connection that the caller has on the tape already, and goes on to own
+   * Throws   TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_TOO_OLD, TAPE_CORRUPT
+   */
+  constructor(path: string, open?: Connection) {
     this.path = path
-    this.db = openDatabase(path, { readonly: true })
+    this.db = open ?? openDatabase(path, { readonly: true })
   }
 
   /** All rows of a query, as objects of the type the caller names. */

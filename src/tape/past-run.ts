@@ -114,8 +114,8 @@ export class PastRun {
   }
 
   /** Walks the hash chain of the tape, of which this run is a part. */
-  verify(onProgress?: (events: number) => void): VerifyReport {
-    return verifyChain(this.reader, onProgress)
+  verify(onProgress?: (events: number, total: number) => void): VerifyReport {
+    return verifyChain(this.reader.db, onProgress)
   }
 
   private refOf(name: string, range: { from: number; to: number }): number {

@@ -4,6 +4,7 @@ import process from 'node:process'
 import { TapeError } from '../errors.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
+import { schemaDamage } from '../store/format/schema-check.js'
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Reader } from '../store/read/reader.js'
 import { WritingThread } from '../store/write/writing-thread.js'
@@ -56,7 +57,9 @@ export class Tape {
   /** Whether it was opened to look only. */
   readonly readonly: boolean
   private readonly db: Connection
-  private readonly reader: Reader
+  private lazyReader: Reader | null = null
+  /** Why nothing but verify() may look into the file; null as a rule. */
+  private readonly damage: TapeError | null
   private readonly thread: WritingThread | null
   private readonly open = new Set<Run>()
   private closed = false
@@ -65,9 +68,10 @@ export class Tape {
   constructor(path: string, readonly: boolean) {
     this.path = path
     this.readonly = readonly
-    this.db = openDatabase(path, { readonly })
+    // Who only looks may have the report of verify(), whatever is wrong; who writes is refused at once.
+    this.db = openDatabase(path, { readonly, schemaUnchecked: readonly })
     try {
-      this.reader = new Reader(this.db)
+      this.damage = readonly ? schemaDamage(this.db) : null
     } catch (error) {
       this.db.close()
       throw sqliteError(error, `opening ${path}`)
@@ -98,7 +102,7 @@ export class Tape {
 
   /** All runs, oldest first. */
   runs(): RunInfo[] {
-    this.checkOpen()
+    this.checkReadable()
     return this.rows('').map(toInfo)
   }
 
@@ -108,7 +112,7 @@ export class Tape {
    * Throws  RUN_NOT_FOUND lists the runs there are
    */
   run(which: number | string): PastRun {
-    this.checkOpen()
+    this.checkReadable()
     // Whole batches only, though other processes go on writing.
     const row =
       typeof which === 'number'
@@ -127,9 +131,9 @@ export class Tape {
   }
 
   /** Walks the hash chain of the whole file; the report says whether anything was changed since it was written. */
-  verify(onProgress?: (events: number) => void): VerifyReport {
+  verify(onProgress?: (events: number, total: number) => void): VerifyReport {
     this.checkOpen()
-    return verifyChain(this.reader, onProgress)
+    return verifyChain(this.db, onProgress)
   }
 
   /** Ends open runs as interrupted and closes the file. */
@@ -141,12 +145,43 @@ export class Tape {
     this.closed = true
   }
 
+  /** @internal For who asks more of the tape than it answers itself, on the same connection. */
+  get connection(): Connection {
+    this.checkReadable()
+    return this.db
+  }
+
+  /** @internal From now on until it is closed the tape answers as of this moment, though others go on writing. */
+  holdStill(): void {
+    this.checkOpen()
+    try {
+      this.db.exec('BEGIN')
+      this.db.prepare('SELECT count(*) FROM sqlite_schema').get() // the moment is that of the first look
+    } catch (error) {
+      throw sqliteError(error, `reading ${this.path}`)
+    }
+  }
+
+  private get reader(): Reader {
+    try {
+      this.lazyReader ??= new Reader(this.db)
+      return this.lazyReader
+    } catch (error) {
+      throw sqliteError(error, `opening ${this.path}`)
+    }
+  }
+
   private rows(where: string, ...parameters: unknown[]): RunRow[] {
     try {
       return this.db.prepare(`SELECT * FROM run ${where}`).all(...parameters) as RunRow[]
     } catch (error) {
       throw sqliteError(error, `reading the runs of ${this.path}`)
     }
+  }
+
+  private checkReadable(): void {
+    this.checkOpen()
+    if (this.damage !== null) throw this.damage
   }
 
   private checkOpen(): void {

@@ -1,8 +1,8 @@
 /** Numbers, JSON, tables and curves as they are printed. */
 import { describe, expect, test } from 'vitest'
 import { toJson } from '../../src/cli/json.js'
-import { harmless } from '../../src/cli/paint.js'
 import { table } from '../../src/cli/table.js'
+import { coloured, visible } from '../../src/cli/terminal.js'
 import { countText, durationText, sparkline } from '../../src/cli/words.js'
 import { numberText } from '../../src/inspection/number-text.js'
 
@@ -66,8 +66,16 @@ test('a curve shows its extremes, a flat one the lowest level, and what is not f
   expect(sparkline([])).toBe('')
 })
 
-test('control characters are made visible, line ends and our own colours stay', () => {
-  expect(harmless('a\u001b[1mb\u001b[22m\n\u001b[2J\u0007\u009b')).toBe(
-    'a\u001b[1mb\u001b[22m\n\\x1b[2J\\x07\\x9b',
-  )
+test('what could steer a terminal is made visible, line ends, tabs and our own colours stay', () => {
+  expect(visible('a\tb\n\u001b[2J\u0007\u009b\u001b[31m')).toBe('a\tb\n\\x1b[2J\\x07\\x9b\\x1b[31m')
+  expect(visible('\u202eevil\u2066\u2028')).toBe('\\u{202e}evil\\u{2066}\\u{2028}')
+  expect(visible('👩\u200d🔬 é ok')).toBe('👩\u200d🔬 é ok')
+  expect(visible(coloured('bold', 'x\u001b[1m'))).toBe('\u001b[1mx\\x1b[1m\u001b[22m')
+})
+
+test('JSON is JSON, and shows what could steer a terminal as escapes', () => {
+  const odd = Array.from({ length: 0x2070 }, (_, i) => String.fromCharCode(i)).join('')
+  const text = toJson({ [odd]: odd })
+  expect(JSON.parse(text)).toEqual({ [odd]: odd })
+  expect(visible(text)).toBe(text)
 })

@@ -5,7 +5,6 @@ import { TapeError } from '../../errors.js'
 import type { Connection } from '../../store/format/connection.js'
 import { type CompactReport, compactFile } from '../../store/proof/compact.js'
 import { type VerifyReport, verifyChain } from '../../store/proof/verify.js'
-import { Reader } from '../../store/read/reader.js'
 import { type Answer, answer } from '../answer.js'
 import { openForReading } from '../open.js'
 import { examples, withJson } from '../options.js'
@@ -28,6 +27,7 @@ export function addCompact(program: Command): void {
       `
 Writes a copy beside the tape, compares every view row by row, walks the hash chain, and only then puts the copy in the
 place of the tape, in one rename. It needs the room of a second file meanwhile, and nobody else may have the tape open.
+With --output the tape is only read. What is written has the newest schema (see gradtape migrate).
 ${examples('gradtape compact runs.tape', 'gradtape compact runs.tape --output small.tape')}`,
     )
     .action((file: string, options: Options) => answer(options, () => compacted(file, options)))
@@ -76,7 +76,7 @@ async function checkNotRecording(file: string): Promise<void> {
 
 function wholeTape(copy: Connection, file: string): VerifyReport {
   const events = new Progress(`compact ${file}:`, null, { unit: 'events verified' })
-  const report = verifyChain(new Reader(copy), (done) => events.at(done))
+  const report = verifyChain(copy, (done) => events.at(done))
   events.end()
   if (!report.intact)
     throw new TapeError(

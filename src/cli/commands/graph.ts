@@ -14,6 +14,7 @@ import { lastLoggedVariable } from '../../queries/metrics.js'
 import { type Answer, answer } from '../answer.js'
 import { type OpenRun, openRun, variableKey } from '../open.js'
 import { examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
+import { checkOutput } from '../output.js'
 import { plural, shapeText } from '../words.js'
 
 const VALUES_SHOWN = 6
@@ -61,7 +62,10 @@ export function addGraph(program: Command): void {
       ),
     )
     .action((file: string, options: Options) =>
-      answer(options, async (later) => drawn(await openRun(file, options, later), options)),
+      answer(options, async (later) => {
+        if (options.output !== undefined) checkOutput(options.output, file)
+        return drawn(await openRun(file, options, later), options)
+      }),
     )
 }
 

@@ -31,7 +31,9 @@ export function addReplay(program: Command): void {
       ),
     )
     .action((file: string, run: string | undefined, options: Options) =>
-      answer(options, async (later) => replayed(await openRun(file, { ...options, run }, later), options)),
+      answer(options, async (later) =>
+        replayed(await openRun(file, { ...options, run, long: true }, later), options),
+      ),
     )
 }
 

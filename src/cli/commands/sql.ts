@@ -5,10 +5,10 @@ import process from 'node:process'
 import type { Command } from 'commander'
 import { type Cell, runSql, type SqlResult } from '../../queries/sql.js'
 import { answer, print, printError } from '../answer.js'
-import { toJson } from '../json.js'
+import { jsonText, toJson } from '../json.js'
 import { examples, positiveNumber, wholeNumber, withJson } from '../options.js'
-import { harmless } from '../paint.js'
 import { oneLine, table } from '../table.js'
+import { visible } from '../terminal.js'
 
 const TABLE_ROWS_MAX = 1_000
 const BLOB_BYTES_SHOWN = 8
@@ -17,6 +17,7 @@ interface Options {
   timeout: number
   limit?: number
   csv?: boolean
+  exact?: boolean
   json?: boolean
 }
 
@@ -25,7 +26,11 @@ export function addSql(program: Command): void {
     .description('ask the views of a tape in SQL; reads only, in a process of its own (see gradtape schema)')
     .argument('<file>', 'the tape')
     .argument('<statement>', 'one SELECT, WITH, VALUES or EXPLAIN')
-    .option('--csv', 'print CSV (RFC 4180)')
+    .option(
+      '--csv',
+      "print CSV (RFC 4180); a text that a spreadsheet would take for a formula gets a ' before it",
+    )
+    .option('--exact', 'with --csv: every text as it is, for programs')
     .option('--timeout <seconds>', 'how long the query may take', positiveNumber, 10)
     .option(
       '--limit <rows>',
@@ -85,11 +90,12 @@ async function printTable(
   return { rows: lines.length, cut }
 }
 
-async function printCsv(result: SqlResult, { limit }: Options): Promise<Printed> {
+async function printCsv(result: SqlResult, { limit, exact }: Options): Promise<Printed> {
   const line = (cells: readonly (string | null)[]) => `${cells.map(quoted).join(',')}\r\n`
+  const text = exact === true ? (cell: string) => cell : noFormula
   return printEach(result, limit, {
-    head: line(result.columns),
-    row: (row) => line(row.map(csvCell)),
+    head: line(result.columns.map(text)),
+    row: (row) => line(row.map((cell) => (typeof cell === 'string' ? text(cell) : csvCell(cell)))),
     tail: () => '',
   })
 }
@@ -100,7 +106,7 @@ async function printJson(result: SqlResult, { limit }: Options): Promise<Printed
     head: '[',
     row: (row, i) => {
       const fields = row.map(
-        (cell, at) => `${JSON.stringify(keys[at])}: ${toJson(cell instanceof Uint8Array ? hex(cell) : cell)}`,
+        (cell, at) => `${jsonText(keys[at] ?? '')}: ${toJson(cell instanceof Uint8Array ? hex(cell) : cell)}`,
       )
       return `${i === 0 ? '\n' : ',\n'}  {${fields.join(', ')}}`
     },
@@ -136,7 +142,7 @@ async function printEach({ rows }: SqlResult, limit: number | undefined, parts: 
 
 /** As it is: programs read this. On a terminal what could steer it is made visible. */
 async function write(text: string): Promise<void> {
-  const shown = process.stdout.isTTY === true ? harmless(text.replaceAll('\r\n', '\n')) : text
+  const shown = process.stdout.isTTY === true ? visible(text.replaceAll('\r\n', '\n')) : text
   if (!process.stdout.write(shown)) await once(process.stdout, 'drain')
 }
 
@@ -149,9 +155,15 @@ function tableCell(cell: Cell): string {
 }
 
 /** A null is an empty field, so that an empty text is a quoted one. */
-function csvCell(cell: Cell): string | null {
+function csvCell(cell: Exclude<Cell, string>): string | null {
   if (cell === null) return null
-  return typeof cell === 'string' ? cell : cell instanceof Uint8Array ? hex(cell) : numeral(cell)
+  return cell instanceof Uint8Array ? hex(cell) : numeral(cell)
+}
+
+/** Spreadsheets compute what begins like this, and a tape's texts are somebody else's. A number is no formula. */
+function noFormula(text: string): string {
+  if (!/^[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]|^[\t\r\n]/.test(text)) return text
+  return /^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? text : `'${text}`
 }
 
 function quoted(field: string | null): string {

@@ -8,7 +8,7 @@ import { Lookup } from '../../store/read/lookup.js'
 import { type LargeValue, type RunStats, type TapeStats, tapeStats } from '../../store/read/stats.js'
 import type { Tape } from '../../tape/tape.js'
 import { type Answer, answer, type Later } from '../answer.js'
-import { openForReading, openViews } from '../open.js'
+import { openSnapshot } from '../open.js'
 import { examples, wholeNumber, withJson } from '../options.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
@@ -49,14 +49,14 @@ ${examples('gradtape stats runs.tape', 'gradtape stats runs.tape --largest 20 --
 }
 
 async function stats(file: string, options: Options, later: Later): Promise<Answer> {
-  const tape = await openForReading(file, later)
-  const found = tapeStats(openViews(file, later).db, file, options.largest)
+  const { tape, views } = await openSnapshot(file, later)
+  const found = tapeStats(views.db, file, options.largest)
   const infos = new Map(tape.runs().map((info) => [info.id, info]))
   const runs = found.runs.map((run): NamedRun => {
     const { name, status } = infos.get(run.id)!
     return { ...run, name, status, capture: tape.run(run.id).started.capture }
   })
-  const largest = describe(found.largest, tape, (runId) => new Lookup(openViews(file, later).db, runId))
+  const largest = describe(found.largest, tape, (runId) => new Lookup(views.db, runId))
   return {
     json: () => ({ file, ...found, runs, largest }),
     text: () =>

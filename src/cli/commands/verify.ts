@@ -1,9 +1,9 @@
 /** `gradtape verify`: whether a tape is as it was written. */
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Views } from '../../queries/views.js'
 import { Reader } from '../../store/read/reader.js'
+import type { Tape } from '../../tape/tape.js'
 import { type Answer, answer, type Later } from '../answer.js'
-import { openForReading, openViews } from '../open.js'
+import { openForReading } from '../open.js'
 import { examples, withJson } from '../options.js'
 import { paint } from '../paint.js'
 import { Progress } from '../progress.js'
@@ -37,13 +37,12 @@ export function addVerify(program: Command): void {
 
 async function verified(file: string, { expect }: Options, later: Later): Promise<Answer> {
   const tape = await openForReading(file, later)
-  const progress = new Progress(
-    `verify ${tape.path}:`,
-    tape.runs().reduce((sum, run) => sum + run.events, 0),
-  )
-  const report = tape.verify((events) => progress.at(events))
+  tape.holdStill()
+  const progress = new Progress(`verify ${tape.path}:`)
+  const report = tape.verify((events, total) => progress.at(events, total))
   progress.end()
-  const expected = expect === undefined ? null : placeOf(expect, openViews(file, later), report.head)
+  // In a tape that was changed a hash says nothing.
+  const expected = expect === undefined || !report.intact ? null : placeOf(expect, tape, report.head)
   return {
     no: !report.intact || (expected !== null && expected.found !== 'head'),
     json: () => ({ ...report, expected }),
@@ -54,14 +53,15 @@ async function verified(file: string, { expect }: Options, later: Later): Promis
       lines.push(`  ${checked} ${report.intact ? 'are as they were written' : 'were checked before that'}`)
       lines.push(`  head ${report.head}${report.intact ? '' : ' (the last that is right)'}`)
       if (expected !== null) lines.push(`  ${expectationText(expected)}`)
+      else if (expect !== undefined) lines.push(`  ${paint('red', 'not as expected')}: see above`)
       return lines.join('\n')
     },
   }
 }
 
-function placeOf(hash: string, views: Views, head: string): Expectation {
+function placeOf(hash: string, tape: Tape, head: string): Expectation {
   if (hash === head) return { hash, found: 'head', batchesSince: 0 }
-  const hashes = new Reader(views.db).commits().map((commit) => commit.hash.toString('hex'))
+  const hashes = new Reader(tape.connection).commits().map((commit) => commit.hash.toString('hex'))
   const at = hashes.indexOf(hash)
   return at < 0
     ? { hash, found: 'nowhere', batchesSince: null }

@@ -7,6 +7,7 @@ import { TapeError } from '../../errors.js'
 import type { Connection } from './connection.js'
 import { fileIdentity } from './file-identity.js'
 import { migrate, SCHEMA_VERSION } from './migrations.js'
+import { checkSchema } from './schema-check.js'
 import { sqlite } from './sqlite.js'
 
 /** 'grad' in ASCII, at byte 68 of the file. */
@@ -21,12 +22,20 @@ const SQLITE_MIN_WRITING = '3.51.3'
 const SQLITE_MIN_READING = '3.38.0'
 const BUSY_TIMEOUT_MS = 30_000
 
+export interface OpenOptions {
+  readonly: boolean
+  /** Leaves it to the caller to compare the schema with ours; nothing may be asked of the tape before that. */
+  schemaUnchecked?: boolean
+  /** Takes a tape of an older schema as it is; only for who knows what to do with one. */
+  olderSchema?: boolean
+}
+
 /**
- * Opens a tape; when writing, makes or migrates it.
+ * Opens a tape; when writing, makes or migrates it. Its schema is compared with ours before anything is asked of it.
  *
  * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT, TAPE_BUSY, SQLITE_TOO_OLD
  */
-export function openDatabase(path: string, options: { readonly: boolean }): Connection {
+export function openDatabase(path: string, options: OpenOptions): Connection {
   const exists = path !== ':memory:' && fs.existsSync(path)
   if (options.readonly && !exists)
     throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${path}, found no file; check the path`)
@@ -39,7 +48,7 @@ export function openDatabase(path: string, options: { readonly: boolean }): Conn
     const isReplaced = () => file !== null && fileIdentity(path) !== file
     try {
       db = sqlite().open(path, { readonly: options.readonly, timeoutMs: BUSY_TIMEOUT_MS })
-      prepareConnection(db, path, options.readonly)
+      prepareConnection(db, path, options)
       if (!isReplaced()) return db
       db.close()
     } catch (error) {
@@ -53,15 +62,17 @@ export function openDatabase(path: string, options: { readonly: boolean }): Conn
   }
 }
 
-function prepareConnection(db: Connection, path: string, readonly: boolean): void {
+function prepareConnection(db: Connection, path: string, options: OpenOptions): void {
+  const { readonly, schemaUnchecked, olderSchema } = options
   checkSqlite(db, readonly)
   const version = checkIdentity(db, path)
   setPragmas(db, readonly, version)
-  if (version >= SCHEMA_VERSION) return
+  if (schemaUnchecked !== true) checkSchema(db)
+  if (version >= SCHEMA_VERSION || (readonly && olderSchema === true)) return
   if (readonly)
     throw new TapeError(
       'TAPE_TOO_OLD',
-      `${path} has schema ${version}, this gradtape reads ${SCHEMA_VERSION}; open it once without { readonly: true } to migrate it`,
+      `${path} has schema ${version}, this gradtape reads ${SCHEMA_VERSION}; bring it up to date with \`gradtape migrate\`, or open it once without { readonly: true }`,
     )
   migrate(db, APPLICATION_ID)
 }

@@ -4,9 +4,7 @@
  */
 import crypto from 'node:crypto'
 import fs from 'node:fs'
-import { TapeError } from '../../errors.js'
 import type { Connection } from './connection.js'
-import { sqlite } from './sqlite.js'
 
 export interface Migration {
   version: number
@@ -45,8 +43,8 @@ CREATE TRIGGER IF NOT EXISTS _migration_no_delete BEFORE DELETE ON _migration BE
 CREATE TRIGGER IF NOT EXISTS _migration_no_replace BEFORE INSERT ON _migration
   WHEN EXISTS (SELECT 1 FROM _migration WHERE version = NEW.version) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END`
 
-/** Brings the database to the newest schema. Several processes may try at once: one does it, the others see it done. */
-export function migrate(db: Connection, applicationId: number): void {
+/** Brings the database to the newest schema, or to an older one when said. Several processes may try at once: one does it, the others see it done. */
+export function migrate(db: Connection, applicationId: number, to: number = SCHEMA_VERSION): void {
   db.transaction(() => {
     const from = db.pragma('user_version', { simple: true }) as number
     db.exec(CREATE_LEDGER)
@@ -54,63 +52,11 @@ export function migrate(db: Connection, applicationId: number): void {
       'INSERT INTO _migration (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)',
     )
     for (const migration of MIGRATIONS) {
-      if (migration.version <= from) continue
+      if (migration.version <= from || migration.version > to) continue
       db.exec(migration.sql)
       note.run(migration.version, migration.name, migration.checksum, new Date().toISOString())
       db.pragma(`user_version = ${migration.version}`)
     }
     db.pragma(`application_id = ${applicationId}`)
   }).immediate()
-}
-
-/**
- * Compares the ledger and the schema itself with what these migrations make.
- *
- * Throws  TAPE_CORRUPT names the first table, view, index or trigger that differs.
- */
-export function checkSchema(db: Connection): void {
-  const fresh = sqlite().open(':memory:', { readonly: false, timeoutMs: 0 })
-  migrate(fresh, 0)
-  const applied = db
-    .prepare<[], Migration>('SELECT version, name, checksum FROM _migration ORDER BY version')
-    .all()
-  if (applied.length !== MIGRATIONS.length)
-    throw new TapeError(
-      'TAPE_CORRUPT',
-      `the tape lists ${applied.length} migrations, expected ${MIGRATIONS.length}`,
-    )
-  for (const [i, migration] of MIGRATIONS.entries()) {
-    const { version, name } = applied[i]!
-    if (version !== migration.version || name !== migration.name) {
-      throw new TapeError(
-        'TAPE_CORRUPT',
-        `the tape lists migration ${version} (${name}), expected ${migration.version} (${migration.name})`,
-      )
-    }
-    if (applied[i]?.checksum !== migration.checksum) {
-      throw new TapeError(
-        'TAPE_CORRUPT',
-        `migration ${migration.version} (${migration.name}) has checksum ${applied[i]?.checksum ?? 'none'} in the tape, expected ${migration.checksum}`,
-      )
-    }
-  }
-  const list = (connection: Connection) =>
-    new Map(
-      connection
-        .prepare<[], { name: string; sql: string | null }>(
-          "SELECT type || ' ' || name AS name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'",
-        )
-        .all()
-        .map((row) => [row.name, row.sql]),
-    )
-  const [have, want] = [list(db), list(fresh)]
-  fresh.close()
-  for (const [name, sql] of want) {
-    if (!have.has(name)) throw new TapeError('TAPE_CORRUPT', `the ${name} is missing from the schema`)
-    if (have.get(name) !== sql) throw new TapeError('TAPE_CORRUPT', `the ${name} is not as gradtape makes it`)
-  }
-  for (const name of have.keys()) {
-    if (!want.has(name))
-      throw new TapeError('TAPE_CORRUPT', `the schema has a ${name} that gradtape does not make`)
-  }
 }

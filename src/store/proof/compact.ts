@@ -50,8 +50,9 @@ export function compactFile(file: string, options: CompactOptions): CompactRepor
   const source = fs.realpathSync(file) // a link stays a link
   const target = checkedTarget(source, options.output)
   const bytesBefore = sizeOf(source) + sizeOf(`${source}-wal`)
-  openDatabase(source, { readonly: false }).close() // what is no tape is refused, what is old is migrated
   const copy = target + UNFINISHED
+  if (target !== source) return compactBeside(source, target, copy, bytesBefore, options)
+  openDatabase(source, { readonly: false }).close() // what is no tape is refused, what is old is migrated
   let replaced = false
   const db = openAlone(source)
   try {
@@ -64,16 +65,37 @@ export function compactFile(file: string, options: CompactOptions): CompactRepor
       views: [],
     }
     writeCopy(db, copy)
-    if (target === source && sizeOf(copy) >= sizeOf(source)) return report
+    if (sizeOf(copy) >= sizeOf(source)) return report
     report.views = proveEqual(db, copy, options)
-    openDatabase(copy, { readonly: false }).close() // back to WAL
     moveInto(copy, target, fs.statSync(source).mode)
-    replaced = target === source
+    replaced = true
     return { ...report, bytesAfter: sizeOf(target), written: true }
   } finally {
     db.close()
     remove(copy)
     if (!replaced) openDatabase(source, { readonly: false }).close() // back to WAL
+  }
+}
+
+/** The copy goes elsewhere: the tape is only read, and a copy of an old one is brought up to date once it is proven equal. */
+function compactBeside(
+  source: string,
+  target: string,
+  copy: string,
+  bytesBefore: number,
+  options: CompactOptions,
+): CompactReport {
+  const db = openDatabase(source, { readonly: true, olderSchema: true })
+  try {
+    remove(copy)
+    writeCopy(db, copy)
+    db.exec('BEGIN') // what is compared is as of one moment; if it is a later one than the copy's, they are not equal
+    const views = proveEqual(db, copy, options)
+    moveInto(copy, target, fs.statSync(source).mode)
+    return { path: target, bytesBefore, bytesAfter: sizeOf(target), written: true, views }
+  } finally {
+    db.close()
+    remove(copy)
   }
 }
 
@@ -124,7 +146,7 @@ function writeCopy(db: Connection, copy: string): void {
 }
 
 function proveEqual(db: Connection, copy: string, { prove, onProgress }: CompactOptions): ViewDigest[] {
-  const other = openDatabase(copy, { readonly: true })
+  const other = openDatabase(copy, { readonly: true, olderSchema: true })
   let there: DigestThread | null = null
   try {
     // The copy's side is read by a second thread, where one can be started: reading the views is what takes the time.
@@ -144,7 +166,14 @@ function proveEqual(db: Connection, copy: string, { prove, onProgress }: Compact
           'TAPE_CORRUPT',
           `${name} of the compacted copy does not say what it says in the tape, which was left as it is; verify the tape, and please report this`,
         )
-    prove(other)
+    there?.end()
+    other.close()
+    const whole = openDatabase(copy, { readonly: false }) // in WAL, and migrated if it was old
+    try {
+      prove(whole)
+    } finally {
+      whole.close()
+    }
     return here.filter(({ name }) => name !== '_commit')
   } finally {
     there?.end()

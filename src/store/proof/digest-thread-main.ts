@@ -13,7 +13,7 @@ Atomics.notify(control, DIGESTING.done)
 
 function answer(): DigestAnswer {
   try {
-    const db = openDatabase(path, { readonly: true })
+    const db = openDatabase(path, { readonly: true, olderSchema: true })
     try {
       return { digests: tapeDigests(db, onProgress) }
     } finally {

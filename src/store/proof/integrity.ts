@@ -8,7 +8,7 @@ import { plainToText, textToPlain } from '../../events/plain.js'
 import type { Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
 import { RUN_UNIT } from '../format/ids.js'
-import { checkSchema } from '../format/migrations.js'
+import { checkLedger, checkSchema } from '../format/schema-check.js'
 import { SlotReader } from '../format/slots.js'
 import { marksOf, templateHash } from '../format/template.js'
 import { arrayFromBytes } from '../format/value.js'
@@ -64,6 +64,7 @@ export function checkFile(db: Connection): void {
     if (problems[0]?.integrity_check !== 'ok')
       corrupt(`SQLite says: ${problems.map((problem) => problem.integrity_check).join('; ')}`)
     checkSchema(db)
+    checkLedger(db)
     checkPowers(db)
     const used: UsedTexts = {
       _signature: new Set(),

@@ -8,6 +8,7 @@ import { InlineArray } from '../../events/inline-array.js'
 import { Packer } from '../../events/pack.js'
 import { SummarizedArray } from '../../events/summarized-array.js'
 import { chainHash, GENESIS, materializedHash } from '../format/chain.js'
+import type { Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
 import { Digests } from '../format/digests.js'
 import { Reader } from '../read/reader.js'
@@ -27,8 +28,15 @@ export interface VerifyReport {
   problem: string | null
 }
 
-/** @internal Never throws for a damaged tape: the report says what is wrong. Throws TAPE_CLOSED and TAPE_BUSY, which say nothing of it. */
-export function verifyChain(reader: Reader, onProgress?: (events: number) => void): VerifyReport {
+/** Told now and then how many events were checked, and how many there are. */
+export type VerifyProgress = (events: number, total: number) => void
+
+/**
+ * @internal Looks at the file as of one moment, so that a tape may be recorded into meanwhile.
+ *
+ * Never throws for a damaged tape: the report says what is wrong. Throws TAPE_CLOSED and TAPE_BUSY, which say nothing of it.
+ */
+export function verifyChain(db: Connection, onProgress?: VerifyProgress): VerifyReport {
   const report: VerifyReport = {
     intact: true,
     batches: 0,
@@ -38,9 +46,11 @@ export function verifyChain(reader: Reader, onProgress?: (events: number) => voi
     problem: null,
   }
   try {
-    checkFile(reader.db)
-    report.values = checkValues(reader.db)
-    walk(new Reader(reader.db), report, onProgress) // a new one, because a reader remembers texts that may have been changed since
+    db.transaction(() => {
+      checkFile(db)
+      report.values = checkValues(db)
+      walk(new Reader(db), report, onProgress) // a new one, because a reader remembers texts that may have been changed since
+    })()
   } catch (thrown) {
     const error = sqliteError(thrown, 'reading the tape')
     if (!(error instanceof TapeError) || error.code === 'TAPE_CLOSED' || error.code === 'TAPE_BUSY')
@@ -51,11 +61,13 @@ export function verifyChain(reader: Reader, onProgress?: (events: number) => voi
   return report
 }
 
-function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number) => void): void {
+function walk(reader: Reader, report: VerifyReport, onProgress?: VerifyProgress): void {
   const digests = new Digests()
   const packers = new Map<number, Packer>()
   let before: Buffer = GENESIS
-  for (const commit of reader.commits()) {
+  const commits = reader.commits()
+  const total = commits.reduce((sum, commit) => sum + commit.event_count, 0)
+  for (const commit of commits) {
     let packer = packers.get(commit.run_id)
     if (packer === undefined) {
       packer = new Packer()
@@ -113,7 +125,7 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: (events: number
     report.batches++
     report.events += batch.count
     report.head = hash.toString('hex')
-    onProgress?.(report.events)
+    onProgress?.(report.events, total)
   }
   checkNothingOutside(reader.db, new Map([...packers].map(([runId, packer]) => [runId, packer.position])))
 }

@@ -7,7 +7,6 @@ import type { Connection } from '../../../src/store/format/connection.js'
 import { compactFile } from '../../../src/store/proof/compact.js'
 import { verifyChain } from '../../../src/store/proof/verify.js'
 import { viewDigests } from '../../../src/store/proof/view-digests.js'
-import { Reader } from '../../../src/store/read/reader.js'
 import { MAIN } from '../../cli/gradtape.js'
 import { trainOnDigits } from '../../cli/tapes.js'
 import { runChild, startChild } from '../../tape/child-process.js'
@@ -15,7 +14,7 @@ import { newTapePath, openForTest, plainConnection, recordedTape } from '../../t
 import { richTape } from '../rich-run.js'
 import { contentOf, withoutTriggers } from '../schema.js'
 
-const prove = (copy: Connection) => expect(verifyChain(new Reader(copy))).toMatchObject({ intact: true })
+const prove = (copy: Connection) => expect(verifyChain(copy)).toMatchObject({ intact: true })
 const nextTo = (file: string) => fs.readdirSync(path.dirname(file)).filter((name) => name !== 'child.mjs')
 
 function isIntact(file: string): boolean {
