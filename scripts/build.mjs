@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { buildWasm } from './build-wasm.mjs'
+import { embedFiles } from './embed-files.mjs'
 import { run } from './run.mjs'
 
 const BIN = 'cli/main.js'
@@ -22,6 +23,7 @@ const STAMP = '.stamp'
 /** Builds the library when needed; returns whether it did. Throws with the compiler's words when it fails. */
 export async function buildLibrary(root) {
   await buildWasm(root)
+  embedFiles(root)
   const dist = join(root, 'dist')
   const stamp = hashOf(root, [
     'src',

@@ -1,8 +1,9 @@
 /** 1,797 handwritten digits of 8 × 8 pixels, which come with the package (digits.md says from where). */
+import { gunzipSync } from 'node:zlib'
 import { getDefaultDtype } from '../array/dtype.js'
 import { type NDArray, ndarray } from '../array/ndarray.js'
 import { checkKeys, refuse, show } from '../functions/attributes.js'
-import { bytesOfFile } from './file-bytes.js'
+import { DIGITS_BYTES } from './digits-bytes.js'
 import { TensorDataset } from './tensor-dataset.js'
 
 const PIXELS = 64
@@ -29,7 +30,7 @@ export function digits(options: DigitsOptions = {}): TensorDataset<[NDArray, NDA
   if (part !== 'all' && part !== 'train' && part !== 'test') {
     refuse(`digits expected part 'all', 'train' or 'test', got ${show(part)}`)
   }
-  const text = new TextDecoder().decode(bytesOfFile(new URL('digits.csv.gz', import.meta.url), 'digits'))
+  const text = new TextDecoder().decode(gunzipSync(Buffer.from(DIGITS_BYTES, 'base64')))
   const lines = text.trimEnd().split('\n')
   const chosen =
     part === 'all' ? lines : part === 'train' ? lines.slice(0, TRAIN_ROWS) : lines.slice(TRAIN_ROWS)

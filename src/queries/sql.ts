@@ -3,10 +3,12 @@
  * Knows how that process speaks (sql-child.ts), and nothing of what is asked.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import fs from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { type ErrorCode, TapeError } from '../errors.js'
+import { DRIVER_VARIABLE } from '../store/format/sqlite.js'
 import { nearest } from './nearest.js'
 import { type ViewDoc, viewDocs } from './schema.js'
 import { Views } from './views.js'
@@ -25,7 +27,17 @@ type Said =
   | { error: { code: ErrorCode; message: string } }
   | (null | number | string | { i: string } | { r: string } | { b: string })[]
 
-const CHILD = fileURLToPath(new URL('./sql-child.js', import.meta.url))
+/** The file that the process runs. Throws SQL_FAILED where it is not: in a program bundled into one file. */
+function childFile(): string {
+  // A bundle in CommonJS has no import.meta.url.
+  const base: string | undefined = import.meta.url
+  const file = base === undefined ? null : fileURLToPath(new URL('./sql-child.js', import.meta.url))
+  if (file !== null && fs.existsSync(file)) return file
+  throw new TapeError(
+    'SQL_FAILED',
+    'a query runs in a process of its own, whose file (sql-child.js of this package) is not there; keep gradtape out of the bundle to ask in SQL',
+  )
+}
 
 /**
  * The rows of one reading statement.
@@ -81,9 +93,10 @@ class Child {
   constructor(file: string, sql: string, timeoutMs: number) {
     this.timeoutMs = timeoutMs
     this.leftMs = timeoutMs
-    // No environment: the query has no use for any of it.
-    this.child = spawn(process.execPath, ['--no-warnings', CHILD], {
-      env: {},
+    // No environment but for the choice of the driver: the query has no use for any of it.
+    const driver = process.env[DRIVER_VARIABLE]
+    this.child = spawn(process.execPath, ['--no-warnings', childFile()], {
+      env: driver === undefined ? {} : { [DRIVER_VARIABLE]: driver },
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     process.once('exit', this.killAtExit)

@@ -1,6 +1,2 @@
-/** The version of this gradtape, from its package. */
-import fs from 'node:fs'
-
-export const ENGINE_VERSION = (
-  JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version
+/** The version of this gradtape, from its package.json. Written by scripts/embed-files.mjs: do not edit. */
+export const ENGINE_VERSION: string = '0.1.0'

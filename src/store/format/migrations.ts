@@ -3,8 +3,8 @@
  * says by which words its schema came about.
  */
 import crypto from 'node:crypto'
-import fs from 'node:fs'
 import type { Connection } from './connection.js'
+import { MIGRATION_TEXTS } from './migration-texts.js'
 
 export interface Migration {
   version: number
@@ -13,22 +13,13 @@ export interface Migration {
   checksum: string
 }
 
-const FOLDER = new URL('../../../migrations/', import.meta.url)
-
 /** The migrations this gradtape brings, in order. */
-export const MIGRATIONS: readonly Migration[] = fs
-  .readdirSync(FOLDER)
-  .filter((file) => /^\d{4}_.+\.sql$/.test(file))
-  .sort()
-  .map((file) => {
-    const sql = fs.readFileSync(new URL(file, FOLDER), 'utf8').replaceAll('\r\n', '\n')
-    return {
-      version: Number(file.slice(0, 4)),
-      name: file.slice(5, -4),
-      sql,
-      checksum: crypto.createHash('sha256').update(sql).digest('hex'),
-    }
-  })
+export const MIGRATIONS: readonly Migration[] = MIGRATION_TEXTS.map(({ file, text }) => ({
+  version: Number(file.slice(0, 4)),
+  name: file.slice(5, -4),
+  sql: text,
+  checksum: crypto.createHash('sha256').update(text).digest('hex'),
+}))
 
 export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0
 

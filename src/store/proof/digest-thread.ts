@@ -4,7 +4,7 @@ import { type ErrorCode, TapeError } from '../../errors.js'
 import { LOOK_AFTER_MS, ThreadLife, threadFile } from '../write/thread.js'
 import type { ViewDigest } from './view-digests.js'
 
-const MAIN = threadFile(new URL('./digest-thread-main.js', import.meta.url))
+const MAIN = threadFile(() => new URL('./digest-thread-main.js', import.meta.url))
 
 /** Places in the memory that both share. */
 export const DIGESTING = { done: 0, thousandsOfRows: 1, stop: 2, length: 3 } as const

@@ -7,13 +7,19 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:wor
 export const LOOK_AFTER_MS = 100
 
 /** The built file of a thread that stands at `source`; null where it is not: a program bundled into one file has no second. */
-export function threadFile(source: URL): URL | null {
-  // Tests import src/*.ts, and Node can start no thread from TypeScript: then the built file in dist/ is started. This is the
-  // one place that knows; `npm test` builds first.
-  const file = import.meta.url.endsWith('.ts')
-    ? new URL(source.href.replace(/\/src\/(store\/[^/]*\/[^/]*)$/, '/dist/$1'))
-    : source
-  return fs.existsSync(fileURLToPath(file)) ? file : null
+export function threadFile(source: () => URL): URL | null {
+  try {
+    // Tests import src/*.ts, and Node can start no thread from TypeScript: then the built file in dist/ is started. This is the
+    // one place that knows; `npm test` builds first.
+    const file = import.meta.url.endsWith('.ts')
+      ? new URL(source().href.replace(/\/src\/(store\/[^/]*\/[^/]*)$/, '/dist/$1'))
+      : source()
+    return fs.existsSync(fileURLToPath(file)) ? file : null
+  } catch (error) {
+    // A bundle in CommonJS has no import.meta.url, and no file can be named by its place.
+    if (error instanceof TypeError) return null
+    throw error
+  }
 }
 
 /**

@@ -12,7 +12,7 @@ import { Segment } from './segment.js'
 import { LOOK_AFTER_MS, ThreadLife, threadFile } from './thread.js'
 import type { Progress } from './writer.js'
 
-const MAIN = threadFile(new URL('./writing-thread-main.js', import.meta.url))
+const MAIN = threadFile(() => new URL('./writing-thread-main.js', import.meta.url))
 
 interface Started {
   readonly worker: Worker

@@ -1,0 +1,645 @@
+/** The files of migrations/, in order. Written by scripts/embed-files.mjs: do not edit. */
+export const MIGRATION_TEXTS: readonly { readonly file: string; readonly text: string }[] = [
+  {
+    file: '0001_first-schema.sql',
+    text: `-- The first schema.
+--
+-- Tables that begin with _ are private and change by migration; the views below them are the API.
+-- \`id\` of an event is run × 2^32 + position, so that events of one run stand together, in order.
+--
+-- A training loop repeats one graph, so graphs are stored once. The events of a run are cut into blocks (at every step,
+-- at every backward pass, and after 256 events). A block names a template, which holds what is the same in every
+-- repetition: functions, shapes and references. What differs from one repetition to the next, the numbers, stands in
+-- the block's slots. References in a template are relative, so that they repeat too:
+--   > 0   so many positions back from the event that refers;
+--   < 0   minus the position itself, for what lies further back than the step before (parameters, mostly);
+--   plus (or minus) the slot × 2^40 for an output other than the first of its call.
+--   with .5 at the end: so many positions (rounded down) before the block's \`base\`, for a backward pass that is far
+--   from the calls it walks down.
+-- A slot is eight bytes, big-endian: a float64; or 7FFC and the id of a row in _value; or 7FFD and the id of a row in
+-- _text; or 7FFE for a value that was not captured. Views decode them, see _power_of_two.
+
+CREATE TABLE _run (
+  id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 2097151),
+  name TEXT NOT NULL
+) STRICT;
+CREATE INDEX _run_by_name ON _run (name, id);
+
+CREATE TABLE _text (id INTEGER PRIMARY KEY, content TEXT NOT NULL UNIQUE) STRICT;
+
+-- What calls of one kind have in common: [function, scope, linked, [[dtype, shape], …]].
+CREATE TABLE _signature (
+  id INTEGER PRIMARY KEY,
+  content TEXT NOT NULL UNIQUE,
+  function TEXT NOT NULL GENERATED ALWAYS AS (json_extract(content, '$[0]')) STORED,
+  scope TEXT NOT NULL GENERATED ALWAYS AS (json_extract(content, '$[1]')) STORED,
+  linked INTEGER NOT NULL GENERATED ALWAYS AS (json_extract(content, '$[2]')) STORED,
+  output_count INTEGER NOT NULL GENERATED ALWAYS AS (json_array_length(content, '$[3]')) STORED,
+  dtype TEXT GENERATED ALWAYS AS (json_extract(content, '$[3][0][0]')) STORED,
+  shape TEXT GENERATED ALWAYS AS (json_extract(content, '$[3][0][1]')) STORED
+) STRICT;
+
+-- What a leaf is besides its value: [role, requires_grad, name, dtype, shape].
+CREATE TABLE _leaf_form (
+  id INTEGER PRIMARY KEY,
+  content TEXT NOT NULL UNIQUE,
+  role TEXT NOT NULL GENERATED ALWAYS AS (json_extract(content, '$[0]')) STORED,
+  requires_grad INTEGER NOT NULL GENERATED ALWAYS AS (json_extract(content, '$[1]')) STORED,
+  name TEXT GENERATED ALWAYS AS (json_extract(content, '$[2]')) STORED,
+  dtype TEXT NOT NULL GENERATED ALWAYS AS (json_extract(content, '$[3]')) STORED,
+  shape TEXT NOT NULL GENERATED ALWAYS AS (json_extract(content, '$[4]')) STORED
+) STRICT;
+
+-- Dtype and shape of an array: [dtype, shape].
+CREATE TABLE _array_form (
+  id INTEGER PRIMARY KEY,
+  content TEXT NOT NULL UNIQUE,
+  dtype TEXT NOT NULL GENERATED ALWAYS AS (json_extract(content, '$[0]')) STORED,
+  shape TEXT NOT NULL GENERATED ALWAYS AS (json_extract(content, '$[1]')) STORED
+) STRICT;
+
+-- One row per distinct content. \`hash\` is SHA-256 over the dtype's name, a zero byte, and the little-endian bytes.
+CREATE TABLE _value (
+  id INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  dtype TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  l2_norm REAL,
+  mean REAL,
+  min REAL,
+  max REAL,
+  zero_count INTEGER NOT NULL,
+  non_finite_count INTEGER NOT NULL,
+  bytes BLOB
+) STRICT;
+
+CREATE TABLE _step (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, elapsed_ms REAL NOT NULL) STRICT;
+CREATE UNIQUE INDEX _step_by_number ON _step (id >> 32, step);
+
+-- The lists are JSON. An element begins with the event's offset in its block, its first slot, and how many slots it has:
+--   calls        [offset, slot, slots, signature_id, attributes_id, input, input, …]; attributes_id 0: the last slot has their text
+--   leaves       [offset, slot, slots, leaf_form_id, source or 0]
+--   gradients    [offset, slot, slots, array_form_id, held, pass, variable, gradient or 0]
+--   assignments  [offset, slot, slots, array_form_id, variable, source or 0]
+--   clears       [offset, variable]
+CREATE TABLE _template (
+  id INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  event_count INTEGER NOT NULL,
+  calls TEXT NOT NULL,
+  leaves TEXT NOT NULL,
+  gradients TEXT NOT NULL,
+  assignments TEXT NOT NULL,
+  clears TEXT NOT NULL
+) STRICT;
+
+-- What a template contains that people look for: names of leaves ('leaf', name), assigned variables ('assigns', ref; 0
+-- for one that is referred to relatively).
+CREATE TABLE _mark (
+  template_id INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  key ANY NOT NULL,
+  PRIMARY KEY (kind, key, template_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE _block (
+  id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  template_id INTEGER NOT NULL,
+  base INTEGER NOT NULL,
+  slots BLOB
+) STRICT;
+CREATE INDEX _block_by_step ON _block (run_id, step);
+CREATE INDEX _block_by_template ON _block (template_id, id);
+
+-- For decoding float64 in SQL: value = mantissa × 2^exponent, exactly.
+CREATE TABLE _power_of_two (exponent INTEGER PRIMARY KEY, value REAL NOT NULL) STRICT;
+INSERT INTO _power_of_two
+WITH RECURSIVE up (exponent, value) AS (SELECT 0, 1.0 UNION ALL SELECT exponent + 1, value * 2.0 FROM up WHERE exponent < 971)
+SELECT * FROM up;
+INSERT INTO _power_of_two
+WITH RECURSIVE down (exponent, value) AS (SELECT -1, 0.5 UNION ALL SELECT exponent - 1, value / 2.0 FROM down WHERE exponent > -1074)
+SELECT * FROM down;
+
+CREATE TABLE _metric (
+  id INTEGER PRIMARY KEY,
+  step INTEGER NOT NULL,
+  name_id INTEGER NOT NULL,
+  scalar ANY NOT NULL,
+  variable INTEGER
+) STRICT;
+
+-- All other events. \`subject\` is the variable they are about, \`payload\` the rest as JSON.
+CREATE TABLE _fact (
+  id INTEGER PRIMARY KEY,
+  step INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  subject INTEGER,
+  payload TEXT
+) STRICT;
+CREATE INDEX _fact_by_kind ON _fact (id >> 32, kind, subject, id);
+
+-- Closes each batch. \`hash\` is SHA-256 over the hash before it and everything the batch holds.
+CREATE TABLE _commit (
+  id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL,
+  first_position INTEGER NOT NULL,
+  event_count INTEGER NOT NULL,
+  committed_at TEXT NOT NULL,
+  hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+CREATE INDEX _commit_by_run ON _commit (run_id, first_position);
+
+CREATE VIEW run AS -- One recorded computation.
+SELECT
+  r.id AS id, -- number of the run in this tape
+  r.name AS name, -- the name it was started with; several runs may share one
+  coalesce(json_extract(finished.payload, '$.status'), 'recording') AS status, -- finished, failed, interrupted; recording: no end is recorded, so it is still going on or its process was killed
+  json_extract(started.payload, '$.startedAt') AS started_at, -- UTC, ISO 8601
+  json_extract(finished.payload, '$.elapsedMs') AS elapsed_ms, -- from start to end; null while no end is recorded
+  (SELECT coalesce(max(s.step), 0) FROM _step s WHERE s.id >> 32 = +r.id) AS step_count, -- training steps begun
+  (SELECT c.first_position + c.event_count - 1 FROM _commit c WHERE c.run_id = r.id ORDER BY c.first_position DESC LIMIT 1) AS event_count, -- events in the file
+  json_extract(finished.payload, '$.error') AS error, -- what made it fail
+  json_extract(started.payload, '$.seed') AS seed, -- seed of its random numbers
+  json_extract(started.payload, '$.config') AS config, -- JSON, as the user gave it
+  json_extract(started.payload, '$.capture') AS capture, -- how much is stored
+  json_extract(started.payload, '$.kernel') AS kernel, -- id of the code that computed; one id, one result
+  json_extract(started.payload, '$.engine') AS engine, -- version of gradtape
+  json_extract(started.payload, '$.node') AS node, -- version of Node
+  json_extract(started.payload, '$.v8') AS v8, -- version of V8
+  json_extract(started.payload, '$.platform') AS platform, -- operating system and processor
+  json_extract(started.payload, '$.host') AS host, -- name of the machine
+  json_extract(started.payload, '$.pid') AS pid, -- process that recorded it
+  json_extract(started.payload, '$.parent.run') AS parent_run_id, -- for a fork: the run it began from
+  json_extract(started.payload, '$.parent.step') AS parent_step -- for a fork: the step it began from
+FROM _run r
+JOIN _fact started ON started.id = (r.id << 32) + 1
+LEFT JOIN _fact finished ON finished.id >> 32 = +r.id AND finished.kind = 13;
+
+CREATE VIEW step AS -- One training iteration. What precedes the first is step 0, which has no row.
+SELECT
+  id >> 32 AS run_id, -- joins run.id
+  step AS step, -- counts from 1
+  id & 4294967295 AS position, -- of the event that began it
+  elapsed_ms AS elapsed_ms -- since the run started
+FROM _step;
+
+CREATE VIEW variable AS -- One node: a leaf, or one output of a call.
+SELECT
+  v.run_id AS run_id, -- joins run.id
+  v.position AS position, -- of the event that made it
+  v.slot AS slot, -- which output of its call; 0 for a leaf
+  v.step AS step, -- in which it was made
+  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +v.run_id AND n.kind = 10 AND n.subject = v.position + (v.slot << 40) ORDER BY n.id DESC LIMIT 1), v.name) AS name, -- the last name it was given; null when none
+  v.role AS role, -- parameter, variable, constant (leaves), output (of a call)
+  v.creator AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
+  v.dtype AS dtype, -- float64, float32, int32, uint8, bool
+  v.shape AS shape, -- JSON
+  CASE substr(v.content, 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(v.content, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(v.content, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(v.content, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(v.content, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(v.content, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(v.content, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(v.content, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(v.content, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(v.content, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(v.content, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(v.content, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(v.content, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(v.content, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(v.content, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(v.content, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(v.content, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END AS value, -- the number, of a variable of one element ('NaN' as text); null otherwise, or when not captured
+  CASE substr(v.content, 1, 4) WHEN '7FFC' THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(v.content, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(v.content, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(v.content, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(v.content, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(v.content, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(v.content, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(v.content, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(v.content, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(v.content, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(v.content, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(v.content, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(v.content, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(v.content, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(v.content, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(v.content, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(v.content, 16, 1)) << 0) AS bits) x) END AS value_id, -- joins value.id; null for a variable of one element, or when not captured
+  v.source AS source_position -- for a leaf: the event whose value it has; null when it came from outside
+FROM (
+  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, 0 AS slot, b.step, f.name, f.role, NULL AS creator, f.dtype, f.shape,
+    CASE WHEN e.value ->> 2 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)) END AS content, CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END AS source
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e JOIN _leaf_form f ON f.id = e.value ->> 3
+  UNION ALL
+  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), o.key, b.step, NULL, 'output', CASE WHEN s.linked THEN (b.id & 4294967295) + (e.value ->> 0) END, o.value ->> 0, o.value ->> 1,
+    CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o
+) v;
+
+CREATE VIEW call AS -- One forward call of a function.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  (b.id & 4294967295) + (e.value ->> 0) AS position, -- its place in the run; also names its first output
+  b.step AS step, -- in which it was made
+  s.function AS function, -- registered name
+  x.content AS attributes, -- JSON: what it was told besides its inputs
+  s.scope AS scope, -- dotted name of the place in the program
+  s.linked AS linked, -- 0 inside noGrad: the outputs have no creator
+  json_array_length(e.value) - 5 AS input_count, -- see edge
+  s.output_count AS output_count, -- see edge
+  s.dtype AS dtype, -- of the first output
+  s.shape AS shape -- JSON; of the first output
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 LEFT JOIN _text x ON x.id = CASE e.value ->> 4 WHEN 0 THEN (
+  SELECT y.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 16, 1)) << 0) AS bits) y) ELSE e.value ->> 4 END;
+
+CREATE VIEW edge AS -- One edge: variable to call (direction input), or call to variable (direction output).
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  (b.id & 4294967295) + (e.value ->> 0) AS call_position, -- joins call.position
+  'input' AS direction, -- input or output
+  i.key - 5 AS slot, -- argument or result number, from 0
+  CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END AS variable_position, -- joins variable.position
+  CASE WHEN typeof(i.value) = 'real' THEN 0 ELSE abs(i.value) >> 40 END AS variable_slot -- joins variable.slot
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN json_each(e.value) i ON i.key >= 5
+UNION ALL
+SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), 'output', o.key, (b.id & 4294967295) + (e.value ->> 0), o.key
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o;
+
+CREATE VIEW gradient AS -- One gradient that a backward pass computed for one variable.
+SELECT
+  g.run_id AS run_id, -- joins run.id
+  g.position AS position, -- its place in the run
+  g.step AS step, -- in which it was computed
+  g.pass AS pass_position, -- the BackwardStarted event; joins event.position
+  g.variable AS variable_position, -- joins variable.position
+  g.variable_slot AS variable_slot, -- joins variable.slot
+  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +g.run_id AND n.kind = 10 AND n.subject = g.variable + (g.variable_slot << 40) ORDER BY n.id DESC LIMIT 1),
+    (SELECT lf.name FROM _block lb JOIN _template lt ON lt.id = lb.template_id JOIN json_each(lt.leaves) le
+    ON le.value ->> 0 = (g.variable) - (lb.id & 4294967295) JOIN _leaf_form lf ON lf.id = le.value ->> 3
+    WHERE lb.id = (SELECT max(id) FROM _block WHERE id BETWEEN (g.run_id << 32) AND (g.run_id << 32) + (g.variable)))) AS variable_name, -- the last name of the variable; null when none
+  f.dtype AS dtype, -- of the variable and its gradient
+  f.shape AS shape, -- JSON
+  g.scalar AS value, -- the number, of a gradient of one element ('NaN' as text); null otherwise
+  CASE WHEN typeof(g.scalar) = 'real' THEN CASE WHEN abs(g.scalar) <= 1.7976931348623157e308 THEN abs(g.scalar) END WHEN g.scalar IS NULL THEN v.l2_norm END AS l2_norm, -- Euclidean norm; null when not finite
+  CASE WHEN typeof(g.scalar) = 'real' THEN CASE WHEN abs(g.scalar) <= 1.7976931348623157e308 THEN g.scalar END WHEN g.scalar IS NULL THEN v.mean END AS mean, -- mean of the elements; null when not finite or empty
+  CASE WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar IS NULL THEN v.min END AS min, -- smallest element; null when there are none or one is NaN
+  CASE WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar IS NULL THEN v.max END AS max, -- largest element; null when there are none or one is NaN
+  CASE WHEN g.scalar IS NULL THEN v.zero_count ELSE g.scalar = 0.0 END AS zero_count, -- how many elements are 0
+  CASE WHEN g.scalar IS NULL THEN v.non_finite_count ELSE g.scalar = 'NaN' OR abs(g.scalar) > 1.7976931348623157e308 END AS non_finite_count, -- how many elements are NaN or infinite
+  lower(hex(v.hash)) AS hash, -- joins value.hash; null for one element
+  g.value_id AS value_id, -- joins value.id; null for one element, or when not captured
+  CASE g.held WHEN 0 THEN 'nothing' WHEN 1 THEN 'contribution' ELSE 'accumulated' END AS held, -- what the variable's grad is after the pass: nothing (an intermediate variable), this contribution, or this added to what it held
+  CASE substr(g.accumulated, 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(g.accumulated, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(g.accumulated, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(g.accumulated, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(g.accumulated, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(g.accumulated, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(g.accumulated, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(g.accumulated, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(g.accumulated, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(g.accumulated, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(g.accumulated, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(g.accumulated, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(g.accumulated, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(g.accumulated, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(g.accumulated, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(g.accumulated, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(g.accumulated, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END AS accumulated_value, -- when accumulated: the sum, for one element
+  CASE substr(g.accumulated, 1, 4) WHEN '7FFC' THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(g.accumulated, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(g.accumulated, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(g.accumulated, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(g.accumulated, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(g.accumulated, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(g.accumulated, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(g.accumulated, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(g.accumulated, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(g.accumulated, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(g.accumulated, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(g.accumulated, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(g.accumulated, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(g.accumulated, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(g.accumulated, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(g.accumulated, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(g.accumulated, 16, 1)) << 0) AS bits) x) END AS accumulated_value_id -- when accumulated: joins value.id
+FROM (
+  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, b.step, CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END AS pass, CASE WHEN typeof(e.value ->> 6) = 'real' THEN b.base - CAST(e.value ->> 6 - 0.5 AS INTEGER) WHEN e.value ->> 6 < 0 THEN -(e.value ->> 6) & 1099511627775 WHEN e.value ->> 6 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 6 & 1099511627775) END AS variable, CASE WHEN typeof(e.value ->> 6) = 'real' THEN 0 ELSE abs(e.value ->> 6) >> 40 END AS variable_slot,
+    e.value ->> 3 AS form_id, e.value ->> 4 AS held,
+    CASE WHEN e.value ->> 2 THEN CASE substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END END AS scalar,
+    CASE WHEN e.value ->> 2 THEN CASE substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 4) WHEN '7FFC' THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 16, 1)) << 0) AS bits) x) END END AS value_id,
+    CASE WHEN e.value ->> 2 > 1 THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + 1) + 1, 8)) END AS accumulated
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.gradients) e
+) g JOIN _array_form f ON f.id = g.form_id LEFT JOIN _value v ON v.id = g.value_id;
+
+CREATE VIEW value AS -- The bytes of an array, once per distinct content. An array of one element stands with its event instead.
+SELECT
+  id AS id, -- number of the value in this tape
+  lower(hex(hash)) AS hash, -- SHA-256 over the dtype's name, a zero byte, and the bytes
+  dtype AS dtype, -- float64, float32, int32, uint8, bool
+  size AS size, -- number of elements
+  l2_norm AS l2_norm, -- Euclidean norm; null when not finite
+  mean AS mean, -- mean of the elements; null when not finite or empty
+  min AS min, -- smallest element; null when there are none or one is NaN
+  max AS max, -- largest element; null when there are none or one is NaN
+  zero_count AS zero_count, -- how many elements are 0
+  non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
+  length(bytes) AS byte_count, -- null when the bytes were not captured
+  bytes AS bytes -- row-major, little-endian
+FROM _value;
+
+CREATE VIEW metric AS -- One number logged by the program.
+SELECT
+  m.id >> 32 AS run_id, -- joins run.id
+  m.id & 4294967295 AS position, -- its place in the run
+  m.step AS step, -- in which it was logged
+  t.content AS name, -- as given to run.log
+  CASE m.scalar WHEN '-0' THEN -0.0 ELSE m.scalar END AS value, -- the number ('NaN' as text)
+  m.variable & 1099511627775 AS variable_position -- the variable it was read from; null for a plain number
+FROM _metric m JOIN _text t ON t.id = m.name_id;
+
+CREATE VIEW checkpoint AS -- The values of all parameters and optimizer state at a step.
+SELECT
+  id >> 32 AS run_id, -- joins run.id
+  id & 4294967295 AS position, -- its place in the run
+  step AS step, -- at which it was taken
+  json_array_length(payload, '$.variables') AS variable_count -- how many variables it holds
+FROM _fact WHERE kind = 11;
+
+CREATE VIEW note AS -- One remark of the program or of a person.
+SELECT
+  id >> 32 AS run_id, -- joins run.id
+  id & 4294967295 AS position, -- its place in the run
+  step AS step, -- in which it was made
+  json_extract(payload, '$.text') AS text -- the remark
+FROM _fact WHERE kind = 12;
+
+CREATE VIEW event AS -- Every event. Order by run_id, position.
+SELECT
+  id >> 32 AS run_id, -- joins run.id
+  id & 4294967295 AS position, -- 1-based place in the run, without gaps
+  step AS step, -- in which it happened
+  CASE kind WHEN 1 THEN 'RunStarted' WHEN 5 THEN 'BackwardStarted' WHEN 10 THEN 'VariableNamed' WHEN 11 THEN 'CheckpointTaken'
+    WHEN 12 THEN 'NoteAdded' WHEN 13 THEN 'RunFinished' WHEN 14 THEN 'GradientAssigned' WHEN 15 THEN 'VariableUnchained'
+    WHEN 16 THEN 'GradientReplaced' WHEN 17 THEN 'BackwardAborted' END AS type, -- what happened
+  subject & 1099511627775 AS variable_position, -- the variable it is about, if it is about one; for a call its first input
+  payload AS detail -- JSON, or the name of the function, leaf or metric
+FROM _fact
+UNION ALL SELECT id >> 32, id & 4294967295, step, 'StepStarted', NULL, NULL FROM _step
+UNION ALL SELECT m.id >> 32, m.id & 4294967295, m.step, 'MetricLogged', m.variable & 1099511627775, x.content FROM _metric m JOIN _text x ON x.id = m.name_id
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'LeafCreated', (b.id & 4294967295) + (e.value ->> 0), f.content
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e JOIN _leaf_form f ON f.id = e.value ->> 3
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'FunctionCalled', CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END, s.function
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'GradientComputed', CASE WHEN typeof(e.value ->> 6) = 'real' THEN b.base - CAST(e.value ->> 6 - 0.5 AS INTEGER) WHEN e.value ->> 6 < 0 THEN -(e.value ->> 6) & 1099511627775 WHEN e.value ->> 6 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 6 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.gradients) e
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'ValueAssigned', CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.assignments) e
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'GradientCleared', CASE WHEN typeof(e.value ->> 1) = 'real' THEN b.base - CAST(e.value ->> 1 - 0.5 AS INTEGER) WHEN e.value ->> 1 < 0 THEN -(e.value ->> 1) & 1099511627775 WHEN e.value ->> 1 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 1 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.clears) e;
+
+-- Append-only. The insert triggers stand in the way of INSERT OR REPLACE, whose deletions fire no delete trigger unless
+-- the connection has recursive_triggers on.
+CREATE TRIGGER _run_no_update BEFORE UPDATE ON _run BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _run_no_delete BEFORE DELETE ON _run BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _run_no_replace BEFORE INSERT ON _run WHEN EXISTS (SELECT 1 FROM _run WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _text_no_update BEFORE UPDATE ON _text BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _text_no_delete BEFORE DELETE ON _text BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _text_no_replace BEFORE INSERT ON _text WHEN EXISTS (SELECT 1 FROM _text WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM _text WHERE content = NEW.content) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _signature_no_update BEFORE UPDATE ON _signature BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _signature_no_delete BEFORE DELETE ON _signature BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _signature_no_replace BEFORE INSERT ON _signature WHEN EXISTS (SELECT 1 FROM _signature WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM _signature WHERE content = NEW.content) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _leaf_form_no_update BEFORE UPDATE ON _leaf_form BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _leaf_form_no_delete BEFORE DELETE ON _leaf_form BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _leaf_form_no_replace BEFORE INSERT ON _leaf_form WHEN EXISTS (SELECT 1 FROM _leaf_form WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM _leaf_form WHERE content = NEW.content) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _array_form_no_update BEFORE UPDATE ON _array_form BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _array_form_no_delete BEFORE DELETE ON _array_form BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _array_form_no_replace BEFORE INSERT ON _array_form WHEN EXISTS (SELECT 1 FROM _array_form WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM _array_form WHERE content = NEW.content) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _value_no_update BEFORE UPDATE ON _value BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _value_no_delete BEFORE DELETE ON _value BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _value_no_replace BEFORE INSERT ON _value WHEN EXISTS (SELECT 1 FROM _value WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM _value WHERE hash = NEW.hash) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _step_no_update BEFORE UPDATE ON _step BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _step_no_delete BEFORE DELETE ON _step BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _step_no_replace BEFORE INSERT ON _step WHEN EXISTS (SELECT 1 FROM _step WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM _step WHERE id >> 32 = NEW.id >> 32 AND step = NEW.step) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _template_no_update BEFORE UPDATE ON _template BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _template_no_delete BEFORE DELETE ON _template BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _template_no_replace BEFORE INSERT ON _template WHEN EXISTS (SELECT 1 FROM _template WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM _template WHERE hash = NEW.hash) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _mark_no_update BEFORE UPDATE ON _mark BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _mark_no_delete BEFORE DELETE ON _mark BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _mark_no_replace BEFORE INSERT ON _mark WHEN EXISTS (SELECT 1 FROM _mark WHERE kind = NEW.kind AND key = NEW.key AND template_id = NEW.template_id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _block_no_update BEFORE UPDATE ON _block BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _block_no_delete BEFORE DELETE ON _block BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _block_no_replace BEFORE INSERT ON _block WHEN EXISTS (SELECT 1 FROM _block WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _metric_no_update BEFORE UPDATE ON _metric BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _metric_no_delete BEFORE DELETE ON _metric BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _metric_no_replace BEFORE INSERT ON _metric WHEN EXISTS (SELECT 1 FROM _metric WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _fact_no_update BEFORE UPDATE ON _fact BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _fact_no_delete BEFORE DELETE ON _fact BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _fact_no_replace BEFORE INSERT ON _fact WHEN EXISTS (SELECT 1 FROM _fact WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _commit_no_update BEFORE UPDATE ON _commit BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _commit_no_delete BEFORE DELETE ON _commit BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _commit_no_replace BEFORE INSERT ON _commit WHEN EXISTS (SELECT 1 FROM _commit WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _power_of_two_no_update BEFORE UPDATE ON _power_of_two BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _power_of_two_no_delete BEFORE DELETE ON _power_of_two BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _power_of_two_no_replace BEFORE INSERT ON _power_of_two BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+`,
+  },
+  {
+    file: '0002_recording-less.sql',
+    text: `-- Recording less than everything.
+--
+-- A gradient may be kept as its summary: then it has six slots (norm, mean, min, max, zeros, non-finite; the canonical NaN
+-- for a null) instead of one, and twelve instead of two when there is an accumulated one. A slot 7FFB names a row of _value
+-- that has hash and summary, but whose bytes were not captured.
+
+-- A leaf or an assignment that has more than one slot has its array there itself: a slot with the number of bytes, then the
+-- bytes, little-endian.
+
+-- BackwardStarted events, which had rows in _fact before: [offset, flags (1 createGraph, 2 retainGrad, 4 with targets), number
+-- of roots, the roots, for each root its given gradient or 0, the targets].
+ALTER TABLE _template ADD COLUMN passes TEXT NOT NULL DEFAULT '[]';
+
+-- The values that a CheckpointTaken holds, in the order of its variables. \`scalar\` for one element, otherwise a value.
+CREATE TABLE _checkpoint_value (
+  id INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  form_id INTEGER NOT NULL,
+  value_id INTEGER,
+  scalar ANY,
+  CHECK ((value_id IS NULL) <> (scalar IS NULL)),
+  PRIMARY KEY (id, ordinal)
+) STRICT, WITHOUT ROWID;
+
+-- Bytes of a value that is too large for one row, or whose bytes came later than its hash.
+CREATE TABLE _chunk (
+  value_id INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (value_id, ordinal)
+) STRICT;
+
+-- Values that were not captured, but computed again later by a replay that agreed with all that was. \`part\` is the slot
+-- of a call's output; of a gradient 0 for the contribution and 1 for the accumulated one. They are no events: a row of
+-- _commit with no events (first_position 0) covers them.
+CREATE TABLE _materialized (
+  id INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  commit_id INTEGER NOT NULL,
+  value_id INTEGER,
+  scalar ANY,
+  CHECK ((value_id IS NULL) <> (scalar IS NULL)),
+  PRIMARY KEY (id, part)
+) STRICT, WITHOUT ROWID;
+
+DROP VIEW variable;
+DROP VIEW call;
+DROP VIEW edge;
+DROP VIEW gradient;
+DROP VIEW value;
+DROP VIEW checkpoint;
+DROP VIEW event;
+
+CREATE VIEW variable AS -- One node: a leaf, or one output of a call.
+SELECT
+  v.run_id AS run_id, -- joins run.id
+  v.position AS position, -- of the event that made it
+  v.slot AS slot, -- which output of its call; 0 for a leaf
+  v.step AS step, -- in which it was made
+  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +v.run_id AND n.kind = 10 AND n.subject = v.position + (v.slot << 40) ORDER BY n.id DESC LIMIT 1), v.name,
+    (SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = v.position + (v.slot << 40) AND n.id > (v.run_id << 32) + v.position AND n.id < coalesce((SELECT min(s.id) FROM _step s WHERE s.id > (v.run_id << 32) + v.position AND s.id < (v.run_id + 1) << 32), (v.run_id + 1) << 32) ORDER BY n.id LIMIT 1)) AS name, -- the last name it was given, or under which it was logged; null when none
+  v.role AS role, -- parameter, variable, constant (leaves), output (of a call)
+  v.creator AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
+  v.dtype AS dtype, -- float64, float32, int32, uint8, bool
+  v.shape AS shape, -- JSON
+  CASE WHEN m.id IS NOT NULL THEN CASE m.scalar WHEN '-0' THEN -0.0 ELSE m.scalar END ELSE CASE substr(v.content, 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFB' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(v.content, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(v.content, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(v.content, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(v.content, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(v.content, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(v.content, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(v.content, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(v.content, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(v.content, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(v.content, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(v.content, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(v.content, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(v.content, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(v.content, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(v.content, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(v.content, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END END AS value, -- the number, of a variable of one element ('NaN' as text); null otherwise, or when not captured
+  coalesce(m.value_id, CASE WHEN substr(v.content, 1, 4) IN ('7FFC', '7FFB') THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(v.content, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(v.content, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(v.content, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(v.content, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(v.content, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(v.content, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(v.content, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(v.content, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(v.content, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(v.content, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(v.content, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(v.content, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(v.content, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(v.content, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(v.content, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(v.content, 16, 1)) << 0) AS bits) x) END) AS value_id, -- joins value.id; null for a variable of one element, or when not captured
+  v.source AS source_position, -- for a leaf: the event whose value it has; null when it came from outside
+  m.id IS NOT NULL AS materialized, -- 1 when the value was not captured, but computed again later by a replay
+  v.bytes AS bytes, -- of a small leaf that stands with its event and not in value: row-major, little-endian
+  v.block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM (
+  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, 0 AS slot, b.step, f.name, f.role, NULL AS creator, f.dtype, f.shape,
+    CASE e.value ->> 2 WHEN 1 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)) END AS content,
+    CASE WHEN e.value ->> 2 > 1 THEN substr(b.slots, 8 * (e.value ->> 1) + 9, (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 1, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 2, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 3, 1)) << 4) | instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 4, 1))) END AS bytes, CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END AS source, b.id AS block_id
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e JOIN _leaf_form f ON f.id = e.value ->> 3
+  UNION ALL
+  SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), o.key, b.step, NULL, 'output', CASE WHEN s.linked THEN (b.id & 4294967295) + (e.value ->> 0) END, o.value ->> 0, o.value ->> 1,
+    CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END, NULL, NULL, b.id
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o
+) v LEFT JOIN _materialized m ON m.id = (v.run_id << 32) + v.position AND m.part = v.slot;
+
+CREATE VIEW call AS -- One forward call of a function.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  (b.id & 4294967295) + (e.value ->> 0) AS position, -- its place in the run; also names its first output
+  b.step AS step, -- in which it was made
+  s.function AS function, -- registered name
+  x.content AS attributes, -- JSON: what it was told besides its inputs
+  s.scope AS scope, -- dotted name of the place in the program
+  s.linked AS linked, -- 0 inside noGrad: the outputs have no creator
+  json_array_length(e.value) - 5 AS input_count, -- see edge
+  s.output_count AS output_count, -- see edge
+  s.dtype AS dtype, -- of the first output
+  s.shape AS shape, -- JSON; of the first output
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 LEFT JOIN _text x ON x.id = CASE e.value ->> 4 WHEN 0 THEN (
+  SELECT y.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8)), 16, 1)) << 0) AS bits) y) ELSE e.value ->> 4 END;
+
+CREATE VIEW edge AS -- One edge: variable to call (direction input), or call to variable (direction output).
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  (b.id & 4294967295) + (e.value ->> 0) AS call_position, -- joins call.position
+  'input' AS direction, -- input or output
+  i.key - 5 AS slot, -- argument or result number, from 0
+  CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END AS variable_position, -- joins variable.position
+  CASE WHEN typeof(i.value) = 'real' THEN 0 ELSE abs(i.value) >> 40 END AS variable_slot, -- joins variable.slot
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN json_each(e.value) i ON i.key >= 5
+UNION ALL
+SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), 'output', o.key, (b.id & 4294967295) + (e.value ->> 0), o.key, b.id
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o;
+
+CREATE VIEW gradient AS -- One gradient that a backward pass computed for one variable.
+SELECT
+  g.run_id AS run_id, -- joins run.id
+  g.position AS position, -- its place in the run
+  g.step AS step, -- in which it was computed
+  g.pass AS pass_position, -- the BackwardStarted event; joins event.position
+  g.variable AS variable_position, -- joins variable.position
+  g.variable_slot AS variable_slot, -- joins variable.slot
+  coalesce((SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +g.run_id AND n.kind = 10 AND n.subject = g.variable + (g.variable_slot << 40) ORDER BY n.id DESC LIMIT 1),
+    (SELECT lf.name FROM _block lb JOIN _template lt ON lt.id = lb.template_id JOIN json_each(lt.leaves) le
+    ON le.value ->> 0 = (g.variable) - (lb.id & 4294967295) JOIN _leaf_form lf ON lf.id = le.value ->> 3
+    WHERE lb.id = (SELECT max(id) FROM _block WHERE id BETWEEN (g.run_id << 32) AND (g.run_id << 32) + (g.variable))),
+    (SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = g.variable + (g.variable_slot << 40) AND n.id > (g.run_id << 32) + g.variable AND n.id < coalesce((SELECT min(s.id) FROM _step s WHERE s.id > (g.run_id << 32) + g.variable AND s.id < (g.run_id + 1) << 32), (g.run_id + 1) << 32) ORDER BY n.id LIMIT 1)) AS variable_name, -- the last name it was given, or under which it was logged; null when none
+  f.dtype AS dtype, -- of the variable and its gradient
+  f.shape AS shape, -- JSON
+  g.scalar AS value, -- the number, of a gradient of one element ('NaN' as text); null otherwise
+  CASE WHEN g.summary IS NOT NULL THEN CASE substr(substr(g.summary, 1, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 1, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END WHEN typeof(g.scalar) = 'real' THEN CASE WHEN abs(g.scalar) <= 1.7976931348623157e308 THEN abs(g.scalar) END WHEN g.scalar IS NULL THEN v.l2_norm END AS l2_norm, -- Euclidean norm; null when not finite
+  CASE WHEN g.summary IS NOT NULL THEN CASE substr(substr(g.summary, 17, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 17, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END WHEN typeof(g.scalar) = 'real' THEN CASE WHEN abs(g.scalar) <= 1.7976931348623157e308 THEN g.scalar END WHEN g.scalar IS NULL THEN v.mean END AS mean, -- mean of the elements; null when not finite or empty
+  CASE WHEN g.summary IS NOT NULL THEN CASE substr(substr(g.summary, 33, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 33, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar IS NULL THEN v.min END AS min, -- smallest element; null when there are none or one is NaN
+  CASE WHEN g.summary IS NOT NULL THEN CASE substr(substr(g.summary, 49, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 49, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar IS NULL THEN v.max END AS max, -- largest element; null when there are none or one is NaN
+  CASE WHEN g.summary IS NOT NULL THEN CAST(CASE substr(substr(g.summary, 65, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 65, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END AS INTEGER) WHEN g.scalar IS NULL THEN v.zero_count ELSE g.scalar = 0.0 END AS zero_count, -- how many elements are 0
+  CASE WHEN g.summary IS NOT NULL THEN CAST(CASE substr(substr(g.summary, 81, 16), 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(substr(g.summary, 81, 16), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END AS INTEGER) WHEN g.scalar IS NULL THEN v.non_finite_count ELSE g.scalar = 'NaN' OR abs(g.scalar) > 1.7976931348623157e308 END AS non_finite_count, -- how many elements are NaN or infinite
+  nullif(lower(hex(v.hash)), '') AS hash, -- joins value.hash; null for one element
+  coalesce(g.value_id, m.value_id) AS value_id, -- joins value.id; null for one element, or when not captured
+  CASE g.held WHEN 0 THEN 'nothing' WHEN 1 THEN 'contribution' ELSE 'accumulated' END AS held, -- what the variable's grad is after the pass: nothing (an intermediate variable), this contribution, or this added to what it held
+  CASE substr(g.accumulated, 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFB' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(g.accumulated, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(g.accumulated, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(g.accumulated, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(g.accumulated, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(g.accumulated, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(g.accumulated, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(g.accumulated, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(g.accumulated, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(g.accumulated, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(g.accumulated, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(g.accumulated, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(g.accumulated, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(g.accumulated, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(g.accumulated, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(g.accumulated, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(g.accumulated, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END AS accumulated_value, -- when accumulated: the sum, for one element
+  coalesce(a.value_id, CASE WHEN substr(g.accumulated, 1, 4) IN ('7FFC', '7FFB') THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(g.accumulated, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(g.accumulated, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(g.accumulated, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(g.accumulated, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(g.accumulated, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(g.accumulated, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(g.accumulated, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(g.accumulated, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(g.accumulated, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(g.accumulated, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(g.accumulated, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(g.accumulated, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(g.accumulated, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(g.accumulated, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(g.accumulated, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(g.accumulated, 16, 1)) << 0) AS bits) x) END) AS accumulated_value_id, -- when accumulated: joins value.id
+  CASE WHEN g.accumulated_summary IS NOT NULL THEN CASE substr(g.accumulated_summary, 1, 4) WHEN '7FF8' THEN NULL WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(g.accumulated_summary, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(g.accumulated_summary, 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END END AS accumulated_l2_norm, -- its Euclidean norm when its bytes were not captured; else see value
+  m.id IS NOT NULL AS materialized, -- 1 when the bytes were not captured, but computed again later by a replay
+  g.block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM (
+  SELECT b.id AS block_id, b.run_id, (b.id & 4294967295) + (e.value ->> 0) AS position, b.step, CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END AS pass, CASE WHEN typeof(e.value ->> 6) = 'real' THEN b.base - CAST(e.value ->> 6 - 0.5 AS INTEGER) WHEN e.value ->> 6 < 0 THEN -(e.value ->> 6) & 1099511627775 WHEN e.value ->> 6 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 6 & 1099511627775) END AS variable, CASE WHEN typeof(e.value ->> 6) = 'real' THEN 0 ELSE abs(e.value ->> 6) >> 40 END AS variable_slot,
+    e.value ->> 3 AS form_id, e.value ->> 4 AS held,
+    CASE WHEN e.value ->> 2 IN (1, 2) THEN CASE substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 4) WHEN '7FFC' THEN NULL WHEN '7FFB' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 16, 1)) << 0) AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END END AS scalar,
+    CASE WHEN e.value ->> 2 IN (1, 2) THEN CASE WHEN substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 4) IN ('7FFC', '7FFB') THEN (SELECT x.bits & 281474976710655 FROM (SELECT (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 1, 1)) << 60) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 2, 1)) << 56) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 3, 1)) << 52) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 4, 1)) << 48) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 5, 1)) << 44) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 6, 1)) << 40) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 7, 1)) << 36) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 8, 1)) << 32) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 9, 1)) << 28) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 10, 1)) << 24) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 11, 1)) << 20) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 12, 1)) << 16) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 13, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 14, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 15, 1)) << 4) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)), 16, 1)) << 0) AS bits) x) END END AS value_id,
+    CASE e.value ->> 2 WHEN 2 THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + 1) + 1, 8)) END AS accumulated,
+    CASE WHEN e.value ->> 2 >= 6 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 48)) END AS summary,
+    CASE e.value ->> 2 WHEN 12 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 49, 8)) END AS accumulated_summary
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.gradients) e
+) g JOIN _array_form f ON f.id = g.form_id LEFT JOIN _materialized m ON m.id = (g.run_id << 32) + g.position AND m.part = 0
+  LEFT JOIN _materialized a ON a.id = (g.run_id << 32) + g.position AND a.part = 1
+  LEFT JOIN _value v ON v.id = coalesce(g.value_id, m.value_id);
+
+CREATE VIEW value AS -- The bytes of an array, once per distinct content. An array of one element stands with its event instead.
+SELECT
+  id AS id, -- number of the value in this tape
+  lower(hex(hash)) AS hash, -- SHA-256 over the dtype's name, a zero byte, and the bytes
+  dtype AS dtype, -- float64, float32, int32, uint8, bool
+  size AS size, -- number of elements
+  l2_norm AS l2_norm, -- Euclidean norm; null when not finite
+  mean AS mean, -- mean of the elements; null when not finite or empty
+  min AS min, -- smallest element; null when there are none or one is NaN
+  max AS max, -- largest element; null when there are none or one is NaN
+  zero_count AS zero_count, -- how many elements are 0
+  non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
+  coalesce(length(bytes), (SELECT sum(length(c.bytes)) FROM _chunk c WHERE c.value_id = v.id)) AS byte_count, -- null when the bytes were not captured
+  coalesce(bytes, (SELECT c.bytes FROM _chunk c WHERE c.value_id = v.id AND (SELECT count(*) FROM _chunk k WHERE k.value_id = v.id) = 1)) AS bytes, -- row-major, little-endian; null when not captured, or kept in several chunks
+  CASE WHEN bytes IS NOT NULL THEN 1 ELSE (SELECT count(*) FROM _chunk c WHERE c.value_id = v.id) END AS chunk_count -- in how many pieces the bytes are kept; 0 when they were not captured
+FROM _value v;
+
+CREATE VIEW checkpoint AS -- The values of all parameters and optimizer state at a step.
+SELECT
+  id >> 32 AS run_id, -- joins run.id
+  id & 4294967295 AS position, -- its place in the run
+  step AS step, -- at which it was taken
+  json_array_length(payload, '$.variables') AS variable_count, -- how many variables it holds
+  (SELECT coalesce(sum(coalesce(v.size * CASE v.dtype WHEN 'float64' THEN 8 WHEN 'float32' THEN 4 WHEN 'int32' THEN 4 ELSE 1 END, 8)), 0) FROM _checkpoint_value k LEFT JOIN _value v ON v.id = k.value_id WHERE k.id = _fact.id) AS byte_count -- of their values, each content counted as often as it is held
+FROM _fact WHERE kind = 11;
+
+CREATE VIEW event AS -- Every event. Order by run_id, position.
+SELECT
+  id >> 32 AS run_id, -- joins run.id
+  id & 4294967295 AS position, -- 1-based place in the run, without gaps
+  step AS step, -- in which it happened
+  CASE kind WHEN 1 THEN 'RunStarted' WHEN 5 THEN 'BackwardStarted' WHEN 10 THEN 'VariableNamed' WHEN 11 THEN 'CheckpointTaken'
+    WHEN 12 THEN 'NoteAdded' WHEN 13 THEN 'RunFinished' WHEN 14 THEN 'GradientAssigned' WHEN 15 THEN 'VariableUnchained'
+    WHEN 16 THEN 'GradientReplaced' WHEN 17 THEN 'BackwardAborted' END AS type, -- what happened
+  subject & 1099511627775 AS variable_position, -- the variable it is about, if it is about one; for a call its first input
+  payload AS detail -- JSON, or the name of the function, leaf or metric
+FROM _fact
+UNION ALL SELECT id >> 32, id & 4294967295, step, 'StepStarted', NULL, NULL FROM _step
+UNION ALL SELECT m.id >> 32, m.id & 4294967295, m.step, 'MetricLogged', m.variable & 1099511627775, x.content FROM _metric m JOIN _text x ON x.id = m.name_id
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'LeafCreated', (b.id & 4294967295) + (e.value ->> 0), f.content
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e JOIN _leaf_form f ON f.id = e.value ->> 3
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'FunctionCalled', CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END, s.function
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e JOIN _signature s ON s.id = e.value ->> 3
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'GradientComputed', CASE WHEN typeof(e.value ->> 6) = 'real' THEN b.base - CAST(e.value ->> 6 - 0.5 AS INTEGER) WHEN e.value ->> 6 < 0 THEN -(e.value ->> 6) & 1099511627775 WHEN e.value ->> 6 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 6 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.gradients) e
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'ValueAssigned', CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.assignments) e
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'GradientCleared', CASE WHEN typeof(e.value ->> 1) = 'real' THEN b.base - CAST(e.value ->> 1 - 0.5 AS INTEGER) WHEN e.value ->> 1 < 0 THEN -(e.value ->> 1) & 1099511627775 WHEN e.value ->> 1 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 1 & 1099511627775) END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.clears) e
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'BackwardStarted', NULL, json_object('roots', json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 AND key < 3 + (e.value ->> 2) ORDER BY key) r)), 'gradients', json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 + (e.value ->> 2) AND key < 3 + 2 * (e.value ->> 2) ORDER BY key) r)), 'targets', CASE WHEN e.value ->> 1 & 4 THEN json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 + 2 * (e.value ->> 2) ORDER BY key) r)) END, 'createGraph', json(CASE WHEN e.value ->> 1 & 1 THEN 'true' ELSE 'false' END), 'retainGrad', json(CASE WHEN e.value ->> 1 & 2 THEN 'true' ELSE 'false' END))
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.passes) e;
+
+CREATE VIEW block AS -- A stretch of events that are stored together. What stands at position p of run r is in the block with the id (SELECT max(id) FROM block WHERE id <= (r << 32) + p).
+SELECT
+  b.id AS id, -- the run's number << 32, plus the position of its first event
+  b.run_id AS run_id, -- joins run.id
+  b.id & 4294967295 AS first_position, -- in the run
+  t.event_count AS event_count, -- how many events it holds
+  b.step AS step, -- in which they happened
+  b.template_id AS template_id -- equal for blocks of one graph: what they have in common is stored once
+FROM _block b JOIN _template t ON t.id = b.template_id;
+
+CREATE TRIGGER _checkpoint_value_no_update BEFORE UPDATE ON _checkpoint_value BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _checkpoint_value_no_delete BEFORE DELETE ON _checkpoint_value BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _checkpoint_value_no_replace BEFORE INSERT ON _checkpoint_value WHEN EXISTS (SELECT 1 FROM _checkpoint_value WHERE id = NEW.id AND ordinal = NEW.ordinal) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _chunk_no_update BEFORE UPDATE ON _chunk BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _chunk_no_delete BEFORE DELETE ON _chunk BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _chunk_no_replace BEFORE INSERT ON _chunk WHEN EXISTS (SELECT 1 FROM _chunk WHERE value_id = NEW.value_id AND ordinal = NEW.ordinal) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _materialized_no_update BEFORE UPDATE ON _materialized BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _materialized_no_delete BEFORE DELETE ON _materialized BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _materialized_no_replace BEFORE INSERT ON _materialized WHEN EXISTS (SELECT 1 FROM _materialized WHERE id = NEW.id AND part = NEW.part) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+`,
+  },
+]
