@@ -1,5 +1,6 @@
 /** One event as JSON: all it says, with arrays by dtype, shape and, when they are small, values. */
 import type { CallOutput, RecordedArray, TapeEvent } from '../events/event.js'
+import { REF_FIELDS } from '../events/event-kinds.js'
 import { type Describer, positionText } from '../inspection/describer.js'
 import { type Beside, bytesOfCheckpoint } from './event-line.js'
 
@@ -8,7 +9,8 @@ const VALUES_MAX = 16
 /** Refs become `#412` or `#412.1`; `names` says what those that have a name are called. */
 export function eventJson(event: TapeEvent, say: Describer, { gradient, isMaterialized }: Beside): object {
   const { version: _, position, step, type, ...payload } = event
-  const names: Record<string, string> = {}
+  // Without a prototype: nothing that a tape says is a name that an object has already.
+  const names: Record<string, string> = Object.create(null)
   const ref = (value: number) => {
     const name = say.nameOf(value)
     if (name !== null) names[positionText(value)] = name
@@ -27,19 +29,8 @@ export function eventJson(event: TapeEvent, say: Describer, { gradient, isMateri
   return { ...json, names }
 }
 
-const REFS = new Set([
-  'inputs',
-  'roots',
-  'gradients',
-  'targets',
-  'variables',
-  'variable',
-  'gradient',
-  'source',
-])
-
 function fieldJson(key: string, value: unknown, ref: (value: number) => string): unknown {
-  if (REFS.has(key))
+  if (REF_FIELDS.has(key))
     return Array.isArray(value)
       ? value.map((one) => fieldJson('variable', one, ref))
       : typeof value === 'number'

@@ -1,12 +1,13 @@
 /** One event as one line that a person reads: `412  matmul(x, fc1.weight) → [50, 32]`. */
 
+import { elementBytes } from '../events/dtypes.js'
 import {
   type CallOutput,
   type CheckpointTaken,
   type FunctionCalled,
   type LeafCreated,
-  REF_SLOT_UNIT,
   type RecordedArray,
+  refOf,
   type TapeEvent,
   type ValueAssigned,
 } from '../events/event.js'
@@ -14,7 +15,7 @@ import { type Describer, positionText } from '../inspection/describer.js'
 import { numberText } from '../inspection/number-text.js'
 import type { GradientRow } from '../queries/gradients.js'
 import { paint } from './paint.js'
-import { bytesText, durationText, itemBytes, plural, shapeText, summaryText } from './words.js'
+import { bytesText, durationText, plural, shapeText, summaryText } from './words.js'
 
 /** What the views know of an event, besides what it says itself. */
 export interface Beside {
@@ -83,7 +84,7 @@ export function eventLine(
 
 /** Of the values that a checkpoint holds, each counted as often as it is held. */
 export function bytesOfCheckpoint({ values }: CheckpointTaken): number {
-  return values.reduce((sum, { dtype, size }) => sum + size * itemBytes(dtype), 0)
+  return values.reduce((sum, { dtype, size }) => sum + size * elementBytes(dtype), 0)
 }
 
 /** What came from outside, and of which the run was not to keep the bytes. */
@@ -98,7 +99,7 @@ function mark(text: string): string {
 
 function callLine(event: FunctionCalled, say: Describer, isMaterialized: boolean): string {
   const results = event.outputs.map((output, slot) => {
-    const name = say.nameOf(event.position + slot * REF_SLOT_UNIT)
+    const name = say.nameOf(refOf(event.position, slot))
     return `${name === null ? '' : `${name} `}${outputText(output)}`
   })
   const marks = [

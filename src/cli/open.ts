@@ -1,6 +1,7 @@
 /** Opens what a command reads: the tape, one of its runs, and the views; it is closed when the answer is printed. */
 import { existsSync, statSync } from 'node:fs'
 import { TapeError } from '../errors.js'
+import { refOf } from '../events/event.js'
 import { Views } from '../queries/views.js'
 import { Lookup } from '../store/read/lookup.js'
 import type { PastRun } from '../tape/past-run.js'
@@ -101,5 +102,5 @@ function findRun(tape: Tape, which: string | undefined): PastRun {
 /** A variable as it is said on the command line: digits (with `.slot` for a later output) are a position. */
 export function variableKey(text: string): string | number {
   const found = /^(\d+)(?:\.(\d+))?$/.exec(text)
-  return found === null ? text : Number(found[1]) + Number(found[2] ?? 0) * 2 ** 40
+  return found === null ? text : refOf(Number(found[1]), Number(found[2] ?? 0))
 }

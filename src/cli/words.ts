@@ -1,9 +1,8 @@
 /** Numbers, times, shapes and arrays as people read them. */
 
-import type { NDArray } from '../array/ndarray.js'
-import { bytesOf, hashOf, type Summary, summaryOf } from '../events/content.js'
 import type { Plain } from '../events/event.js'
 import { plainToText } from '../events/plain.js'
+import type { Summary } from '../events/summary.js'
 import { numberText } from '../inspection/number-text.js'
 import { paint } from './paint.js'
 
@@ -14,11 +13,6 @@ export function countText(count: number): string {
 
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : many}`
-}
-
-/** Of one element. */
-export function itemBytes(dtype: string): number {
-  return dtype === 'float64' ? 8 : dtype === 'float32' || dtype === 'int32' ? 4 : 1
 }
 
 /** Bytes in the unit that fits, decimal. */
@@ -52,19 +46,6 @@ export function captureText(capture: Plain): string {
 
 export function shapeText(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`
-}
-
-export interface ArraySummary extends Summary {
-  hash: string
-}
-
-/** Norm, mean, extremes and counts of an array, and the hash that names its content. */
-export function summarize(array: NDArray): ArraySummary {
-  const summary = summaryOf(array.data)
-  return {
-    ...summary,
-    hash: hashOf(array.dtype, bytesOf(array.data, summary.nonFiniteCount > 0)).toString('hex'),
-  }
 }
 
 /** A summary in one line. */

@@ -7,10 +7,9 @@ import {
   type RecordedArray,
   type TapeEvent,
 } from './event.js'
-import { arrayForm, callSignature, leafForm } from './forms.js'
+import { arrayFormText, attributesText, leafFormText, signatureText } from './forms.js'
 import { InlineArray } from './inline-array.js'
 import { HELD, type Packer } from './pack.js'
-import { plainToText } from './plain.js'
 import { SummarizedArray } from './summarized-array.js'
 
 /** Appends an event; as its `version` was packed, when it was before. Gives its position. */
@@ -23,16 +22,14 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
       return packer.stepStarted(payload.elapsedMs)
     case 'LeafCreated':
       return packer.leaf(
-        packer.texts.numberOf(leafForm(payload)),
+        packer.texts.numberOf(leafFormText(payload)),
         payload.source,
         payload.value ?? standIn(payload, payload.summary),
         kept(payload.summary, payload.value),
       )
     case 'FunctionCalled': {
-      const signature = packer.texts.numberOf(
-        callSignature(payload.function, payload.scope, payload.linked, payload.outputs),
-      )
-      const text = plainToText(payload.attributes, 'attributes')
+      const signature = packer.texts.numberOf(signatureText(payload))
+      const text = attributesText(payload.attributes)
       const attributes = packer.texts.numberOfAttributes(signature, text)
       const { inputs, outputs } = payload
       if (outputs.length === 1 && inputs.length <= 3) {
@@ -51,7 +48,7 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
         payload.pass,
         payload.variable,
         payload.gradient,
-        packer.texts.numberOf(arrayForm(payload.dtype, payload.shape)),
+        packer.texts.numberOf(arrayFormText(payload)),
         HELD.indexOf(payload.held) as 0 | 1 | 2,
         payload.contribution ?? standIn(payload, payload.contributionSummary),
         payload.accumulated ?? standIn(payload, payload.accumulatedSummary),
@@ -61,7 +58,7 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
       return packer.assigned(
         payload.variable,
         payload.source,
-        packer.texts.numberOf(arrayForm(payload.dtype, payload.shape)),
+        packer.texts.numberOf(arrayFormText(payload)),
         payload.value ?? standIn(payload, payload.summary),
         kept(payload.summary, payload.value),
       )
@@ -74,8 +71,16 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
     case 'RunStarted':
       packer.packing = payload.packing ?? 1
       return packer.appendText(payload)
-    default:
+    case 'GradientAssigned':
+    case 'GradientReplaced':
+    case 'BackwardAborted':
+    case 'VariableNamed':
+    case 'VariableUnchained':
+    case 'NoteAdded':
+    case 'RunFinished':
       return packer.appendText(payload)
+    default:
+      return payload satisfies never
   }
 }
 

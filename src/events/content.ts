@@ -4,8 +4,7 @@
  */
 import crypto from 'node:crypto'
 import type { ArraySummary, RecordedArray } from './event.js'
-
-export type Summary = Omit<ArraySummary, 'hash'>
+import type { Summary } from './summary.js'
 
 const CHUNK = 1024
 const GROUP = 4 * CHUNK

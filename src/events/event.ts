@@ -5,6 +5,8 @@
  * You may subscribe late: `past.events$` gives the same events, in the same order, as `run.events$` gave live.
  */
 
+import type { Summary } from './summary.js'
+
 /** Version written today, of most types. */
 export const EVENT_VERSION = 1
 /** BackwardStarted says the same in version 2, and is packed in numbers; before, it was a text. */
@@ -17,16 +19,26 @@ export const RUN_VERSION = 2
  * but the first output of a call. A ref always points back to an earlier position of the same run.
  */
 export type Ref = number
-export const REF_SLOT_UNIT = 2 ** 40
+const SLOT_UNIT = 2 ** 40
+
+/** The ref of what an event made: of a call, its output number `slot`. */
+export function refOf(position: number, slot = 0): Ref {
+  return position + slot * SLOT_UNIT
+}
 
 /** The position in a ref. Nearly all refs are positions, and a remainder takes long. */
 export function positionOf(ref: Ref): number {
-  return ref < REF_SLOT_UNIT ? ref : ref % REF_SLOT_UNIT
+  return ref < SLOT_UNIT ? ref : ref % SLOT_UNIT
 }
 
 /** Which output of its call a ref names. */
 export function slotOf(ref: Ref): number {
-  return Math.floor(ref / REF_SLOT_UNIT)
+  return ref < SLOT_UNIT ? 0 : Math.floor(ref / SLOT_UNIT)
+}
+
+/** Whether a ref is a position and nothing else: it names a leaf, a gradient, or the first output of a call. */
+export function isPosition(ref: Ref): boolean {
+  return ref < SLOT_UNIT
 }
 
 /** An array as events carry it; an NDArray is one. `data` is row-major and nobody changes it. */
@@ -41,14 +53,7 @@ export interface RecordedArray {
 }
 
 /** What is known of an array whose bytes are not on the tape. Computed in a fixed order, so it is a fingerprint too. */
-export interface ArraySummary {
-  /** Euclidean norm; null when not finite. */
-  readonly l2Norm: number | null
-  readonly mean: number | null
-  readonly min: number | null
-  readonly max: number | null
-  readonly zeroCount: number
-  readonly nonFiniteCount: number
+export interface ArraySummary extends Summary {
   /** SHA-256 of the content, hexadecimal; null where the capture keeps none. */
   readonly hash: string | null
 }
@@ -281,6 +286,18 @@ export const EVENT_KIND = {
 
 /** A BackwardStarted of version 2, in packed words and templates. */
 export const PACKED_BACKWARD = 18
+
+/** The types whose number another type has, or PACKED_BACKWARD. */
+type SharedKind = {
+  [T in EventType]: (typeof EVENT_KIND)[T] extends
+    | (typeof EVENT_KIND)[Exclude<EventType, T>]
+    | typeof PACKED_BACKWARD
+    ? T
+    : never
+}[EventType]
+/** Does not compile when a number stands for two things; the error names the types. */
+const _everyKindIsOne: [SharedKind] extends [never] ? true : SharedKind = true
+void _everyKindIsOne
 
 /** The version that an event has which was stored as a text. */
 export function versionOfText(type: EventType, payload: { readonly packing?: unknown }): number {

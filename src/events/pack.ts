@@ -9,32 +9,41 @@
  *   value     an array of one element stands in the words; larger arrays stand beside them, by index, and the tag says
  *             what is kept of them: bytes, a summary, or a summary and a hash
  *
- * Layouts, by kind (V is one value: tag, payload):
- *   LeafCreated       kind, form text, source, V
- *   FunctionCalled    kind, signature text, attributes text (negative: a passing one), input count, inputs…, output count, V…
- *   GradientComputed  kind, pass, variable, gradient, form text, held, V contribution, V accumulated
- *   ValueAssigned     kind, variable, source, form text, V
- *   StepStarted       kind, elapsed
- *   MetricLogged      kind, name text, value, variable
- *   CheckpointTaken   kind, count, then for each: variable, form text, V
- *   FunctionCalled    call word, inputs…: in packing 2, of one output of which nothing is kept, and at most three inputs
- *   BackwardStarted   18, flags (1 createGraph, 2 retainGrad, 4 targets), root count, roots…, gradients…, target count, targets…
- *   GradientCleared   kind, variable
- *   all others        kind, payload text
+ * What stands where is said by record-layout.ts; visit-words.ts is the way back.
  */
 import { TapeError } from '../errors.js'
 import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_NOTHING } from './capture.js'
+import { elementBytes } from './dtypes.js'
 import {
   type BackwardStarted,
   EVENT_KIND,
   PACKED_BACKWARD,
   type Payload,
-  REF_SLOT_UNIT,
+  positionOf,
   type RecordedArray,
   type Ref,
 } from './event.js'
-import { arrayForm } from './forms.js'
+import { arrayFormText } from './forms.js'
 import { plainToText } from './plain.js'
+import {
+  ASSIGNMENT_WORDS,
+  CALL_WORDS,
+  CHECKPOINT_ENTRY_WORDS,
+  CHECKPOINT_WORDS,
+  CLEAR_WORDS,
+  callWord,
+  fitsCallWord,
+  GRADIENT_WORDS,
+  LEAF_WORDS,
+  METRIC_WORDS,
+  PASS_FLAGS,
+  PASS_WORDS,
+  SHORT_CALL_WORDS,
+  STEP_WORDS,
+  SUMMARY_SIZE,
+  TEXT_WORDS,
+  VALUE_WORDS,
+} from './record-layout.js'
 import { SummarizedArray } from './summarized-array.js'
 import { TextNumbering } from './text-numbering.js'
 
@@ -61,24 +70,14 @@ export interface PackedBatch {
 export type Packing = 1 | 2
 export const PACKING = 2
 
-/** A call word is this × (1 + inputs) + the next × attributes text + signature text; no kind is as large. */
-export const CALL_UNIT = 2 ** 40
-export const CALL_ATTRIBUTES_UNIT = 2 ** 18
-const ATTRIBUTES_MAX = CALL_UNIT / CALL_ATTRIBUTES_UNIT
-
 /** Tags of values; the tag of a larger array is its `ArrayCapture`. */
 export const VALUE_NONE = CAPTURE_NOTHING
 export const VALUE_SCALAR = 1
 
 export const HELD = ['nothing', 'contribution', 'accumulated'] as const
 
-/** What a summary takes that comes in an array's place. */
-const SUMMARY_BYTES = 64
-
-/** Whether both numbers have their place in a call word; a passing text's number, below zero, has not. */
-function fitsCallWord(signature: number, attributes: number): boolean {
-  return attributes >= 0 && attributes < ATTRIBUTES_MAX && signature < CALL_ATTRIBUTES_UNIT
-}
+/** What a summary takes that comes in an array's place, with what stands before it. */
+const SUMMARY_BYTES = 8 * (SUMMARY_SIZE + 2)
 
 const canonical = (x: number) => (x !== x ? Number.NaN : x)
 
@@ -113,22 +112,23 @@ export class Packer {
   }
 
   leaf(form: number, source: Ref | null, value: RecordedArray | null, capture: Kept = CAPTURE_BYTES): number {
-    this.room(8)
-    const position = this.begin(EVENT_KIND.LeafCreated)
-    this.words[this.used++] = form
-    this.ref(source)
-    this.value(value, capture)
-    return position
+    const at = this.begin(EVENT_KIND.LeafCreated, LEAF_WORDS.size)
+    const { words } = this
+    words[at + LEAF_WORDS.form] = form
+    words[at + LEAF_WORDS.source] = this.checked(source)
+    this.value(at + LEAF_WORDS.value, value, capture)
+    return this.position
   }
 
-  /** First half of a FunctionCalled; `callOutput` follows once for each output. */
+  /** First half of a FunctionCalled; its inputs, `callOutputs` and `callOutput` once for each output follow. */
   call(signature: number, attributes: number, inputs: number): number {
-    this.room(12 + inputs)
-    const position = this.begin(EVENT_KIND.FunctionCalled)
-    this.words[this.used++] = signature
-    this.words[this.used++] = attributes
-    this.words[this.used++] = inputs
-    return position
+    const at = this.begin(EVENT_KIND.FunctionCalled, CALL_WORDS.inputs + inputs)
+    const { words } = this
+    words[at + CALL_WORDS.signature] = signature
+    words[at + CALL_WORDS.attributes] = attributes
+    words[at + CALL_WORDS.inputCount] = inputs
+    this.used = at + CALL_WORDS.inputs
+    return this.position
   }
 
   /**
@@ -148,33 +148,33 @@ export class Packer {
     if (value === null && this.packing === 2 && fitsCallWord(signature, attributes))
       return this.shortCall(signature, attributes, inputs, a, b, c)
     const position = this.call(signature, attributes, inputs)
-    if (inputs > 0) this.ref(a)
-    if (inputs > 1) this.ref(b)
-    if (inputs > 2) this.ref(c)
+    if (inputs > 0) this.callInput(a)
+    if (inputs > 1) this.callInput(b)
+    if (inputs > 2) this.callInput(c)
     this.callOutputs(1)
-    this.value(value, capture)
+    this.callOutput(value, capture)
     return position
   }
 
   private shortCall(signature: number, attributes: number, inputs: number, a: Ref, b: Ref, c: Ref): number {
     this.room(4)
     const { words } = this
-    const at = this.used
+    const at = this.used + SHORT_CALL_WORDS.inputs
     const position = this.position + 1
-    words[at] = CALL_UNIT * (1 + inputs) + CALL_ATTRIBUTES_UNIT * attributes + signature
+    words[this.used] = callWord(signature, attributes, inputs)
     if (inputs > 0) {
       if (!(a > 0 && a < position)) this.checkRef(a, position)
-      words[at + 1] = a
+      words[at] = a
       if (inputs > 1) {
         if (!(b > 0 && b < position)) this.checkRef(b, position)
-        words[at + 2] = b
+        words[at + 1] = b
         if (inputs > 2) {
           if (!(c > 0 && c < position)) this.checkRef(c, position)
-          words[at + 3] = c
+          words[at + 2] = c
         }
       }
     }
-    this.used = at + 1 + inputs
+    this.used = at + inputs
     this.count++
     this.position = position
     return position
@@ -182,16 +182,17 @@ export class Packer {
 
   /** An input of the call being packed. */
   callInput(ref: Ref): void {
-    this.ref(ref)
+    this.words[this.used++] = this.checked(ref)
   }
 
   callOutputs(count: number): void {
-    this.room(8 + 2 * count)
+    this.room(1 + VALUE_WORDS.size * count)
     this.words[this.used++] = count
   }
 
   callOutput(value: RecordedArray | null, capture: Kept = CAPTURE_BYTES): void {
-    this.value(value, capture)
+    this.value(this.used, value, capture)
+    this.used += VALUE_WORDS.size
   }
 
   gradient(
@@ -204,16 +205,16 @@ export class Packer {
     accumulated: RecordedArray | null,
     capture: Kept = CAPTURE_BYTES,
   ): number {
-    this.room(12)
-    const position = this.begin(EVENT_KIND.GradientComputed)
-    this.ref(pass)
-    this.ref(variable)
-    this.ref(gradient)
-    this.words[this.used++] = form
-    this.words[this.used++] = held
-    this.value(contribution, capture)
-    this.value(accumulated, capture)
-    return position
+    const at = this.begin(EVENT_KIND.GradientComputed, GRADIENT_WORDS.size)
+    const { words } = this
+    words[at + GRADIENT_WORDS.pass] = this.checked(pass)
+    words[at + GRADIENT_WORDS.variable] = this.checked(variable)
+    words[at + GRADIENT_WORDS.gradient] = this.checked(gradient)
+    words[at + GRADIENT_WORDS.form] = form
+    words[at + GRADIENT_WORDS.held] = held
+    this.value(at + GRADIENT_WORDS.contribution, contribution, capture)
+    this.value(at + GRADIENT_WORDS.accumulated, accumulated, capture)
+    return this.position
   }
 
   assigned(
@@ -223,74 +224,76 @@ export class Packer {
     value: RecordedArray | null,
     capture: Kept = CAPTURE_BYTES,
   ): number {
-    this.room(8)
-    const position = this.begin(EVENT_KIND.ValueAssigned)
-    this.ref(variable)
-    this.ref(source)
-    this.words[this.used++] = form
-    this.value(value, capture)
-    return position
+    const at = this.begin(EVENT_KIND.ValueAssigned, ASSIGNMENT_WORDS.size)
+    const { words } = this
+    words[at + ASSIGNMENT_WORDS.variable] = this.checked(variable)
+    words[at + ASSIGNMENT_WORDS.source] = this.checked(source)
+    words[at + ASSIGNMENT_WORDS.form] = form
+    this.value(at + ASSIGNMENT_WORDS.value, value, capture)
+    return this.position
   }
 
   cleared(variable: Ref): number {
-    this.room(4)
-    const position = this.begin(EVENT_KIND.GradientCleared)
-    this.ref(variable)
-    return position
+    const at = this.begin(EVENT_KIND.GradientCleared, CLEAR_WORDS.size)
+    this.words[at + CLEAR_WORDS.variable] = this.checked(variable)
+    return this.position
   }
 
   stepStarted(elapsedMs: number): number {
-    this.room(4)
-    const position = this.begin(EVENT_KIND.StepStarted)
-    this.words[this.used++] = elapsedMs
+    const at = this.begin(EVENT_KIND.StepStarted, STEP_WORDS.size)
+    this.words[at + STEP_WORDS.elapsedMs] = elapsedMs
     this.step++
-    return position
+    return this.position
   }
 
   metric(name: string, value: number, variable: Ref | null): number {
-    this.room(6)
-    const position = this.begin(EVENT_KIND.MetricLogged)
-    this.words[this.used++] = this.texts.numberOf(name)
-    this.words[this.used++] = canonical(value)
-    this.ref(variable)
-    return position
+    const text = this.texts.numberOf(name)
+    const at = this.begin(EVENT_KIND.MetricLogged, METRIC_WORDS.size)
+    const { words } = this
+    words[at + METRIC_WORDS.name] = text
+    words[at + METRIC_WORDS.value] = canonical(value)
+    words[at + METRIC_WORDS.variable] = this.checked(variable)
+    return this.position
   }
 
   /** The variables and their values. */
   checkpoint(variables: readonly Ref[], values: readonly RecordedArray[]): number {
-    this.room(4 + 4 * variables.length)
-    const position = this.begin(EVENT_KIND.CheckpointTaken)
-    this.words[this.used++] = variables.length
+    const entries = variables.length * CHECKPOINT_ENTRY_WORDS.size
+    const at = this.begin(EVENT_KIND.CheckpointTaken, CHECKPOINT_WORDS.entries + entries)
+    const { words } = this
+    words[at + CHECKPOINT_WORDS.count] = variables.length
     for (let i = 0; i < variables.length; i++) {
-      const value = values[i]!
-      this.ref(variables[i]!)
-      this.words[this.used++] = this.texts.numberOf(arrayForm(value.dtype, value.shape))
-      this.value(value, CAPTURE_BYTES)
+      const entry = at + CHECKPOINT_WORDS.entries + i * CHECKPOINT_ENTRY_WORDS.size
+      words[entry + CHECKPOINT_ENTRY_WORDS.variable] = this.checked(variables[i]!)
+      words[entry + CHECKPOINT_ENTRY_WORDS.form] = this.texts.numberOf(arrayFormText(values[i]!))
+      this.value(entry + CHECKPOINT_ENTRY_WORDS.value, values[i]!, CAPTURE_BYTES)
     }
-    return position
+    return this.position
   }
 
-  backwardStarted(pass: Payload<BackwardStarted>): number {
-    const { roots, gradients, targets } = pass
-    this.room(6 + 2 * roots.length + (targets?.length ?? 0))
-    const position = this.begin(PACKED_BACKWARD)
-    this.words[this.used++] =
-      (pass.createGraph ? 1 : 0) + (pass.retainGrad ? 2 : 0) + (targets === null ? 0 : 4)
-    this.words[this.used++] = roots.length
-    for (const root of roots) this.ref(root)
-    for (const gradient of gradients) this.ref(gradient)
-    this.words[this.used++] = targets?.length ?? 0
-    for (const target of targets ?? []) this.ref(target)
-    return position
+  backwardStarted({ roots, gradients, targets, ...pass }: Payload<BackwardStarted>): number {
+    const wanted = targets ?? []
+    const at = this.begin(PACKED_BACKWARD, PASS_WORDS.roots + 2 * roots.length + 1 + wanted.length)
+    const { words } = this
+    words[at + PASS_WORDS.flags] =
+      (pass.createGraph ? PASS_FLAGS.createGraph : 0) +
+      (pass.retainGrad ? PASS_FLAGS.retainGrad : 0) +
+      (targets === null ? 0 : PASS_FLAGS.targets)
+    words[at + PASS_WORDS.rootCount] = roots.length
+    let to = at + PASS_WORDS.roots
+    for (const root of roots) words[to++] = this.checked(root)
+    for (const gradient of gradients) words[to++] = this.checked(gradient)
+    words[to++] = wanted.length
+    for (const target of wanted) words[to++] = this.checked(target)
+    return this.position
   }
 
   /** Any event that has no layout of its own, as a text. */
   appendText({ type, ...rest }: Payload): number {
     const content = plainToText(rest, type)
-    this.room(4)
-    const position = this.begin(EVENT_KIND[type])
-    this.words[this.used++] = this.texts.passing(content)
-    return position
+    const at = this.begin(EVENT_KIND[type], TEXT_WORDS.size)
+    this.words[at + TEXT_WORDS.text] = this.texts.passing(content)
+    return this.position
   }
 
   /**
@@ -336,45 +339,49 @@ export class Packer {
     return this.values
   }
 
-  private begin(kind: number): number {
-    this.words[this.used++] = kind
+  /** Takes the words of a record, and writes its kind; gives where it stands. */
+  private begin(kind: number, size: number): number {
+    this.room(size)
+    const at = this.used
+    this.words[at] = kind
+    this.used = at + size
     this.count++
-    return ++this.position
+    this.position++
+    return at
   }
 
-  private ref(ref: Ref | null): void {
-    if (ref === null) this.words[this.used++] = 0
-    else {
-      // Most refs are positions; only outputs past the first are larger than that.
-      if (!(ref > 0 && ref < this.position)) this.checkRef(ref, this.position)
-      this.words[this.used++] = ref
-    }
+  /** A ref as a word: one of an earlier event, or 0 for none. */
+  private checked(ref: Ref | null): number {
+    if (ref === null) return 0
+    // Most refs are positions; only outputs past the first are larger than that.
+    if (!(ref > 0 && ref < this.position)) this.checkRef(ref, this.position)
+    return ref
   }
 
   private checkRef(ref: Ref, position: number): void {
-    if (ref > 0 && ref % REF_SLOT_UNIT < position) return
+    if (ref > 0 && positionOf(ref) < position) return
     throw new TapeError(
       'BAD_EVENT',
       `event ${position} refers to ${ref}, which is not an earlier position of the run`,
     )
   }
 
-  private value(value: RecordedArray | null, capture: Kept): void {
+  private value(at: number, value: RecordedArray | null, capture: Kept): void {
     const { words } = this
     if (value === null || capture === CAPTURE_NOTHING) {
-      words[this.used++] = VALUE_NONE
-      words[this.used++] = 0
+      words[at + VALUE_WORDS.tag] = VALUE_NONE
+      words[at + VALUE_WORDS.payload] = 0
     } else if (value.size === 1) {
-      words[this.used++] = VALUE_SCALAR
-      words[this.used++] = canonical((value as { item?(): number }).item?.() ?? value.data[0]!)
+      words[at + VALUE_WORDS.tag] = VALUE_SCALAR
+      words[at + VALUE_WORDS.payload] = canonical((value as { item?(): number }).item?.() ?? value.data[0]!)
     } else {
-      words[this.used++] = capture
-      words[this.used++] = this.values.length
+      words[at + VALUE_WORDS.tag] = capture
+      words[at + VALUE_WORDS.payload] = this.values.length
       this.values.push(value)
       this.captures.push(capture)
       this.hasFreshValues = true
       this.valueBytes +=
-        value instanceof SummarizedArray ? SUMMARY_BYTES : value.size * (value.dtype === 'float64' ? 8 : 4) // at most
+        value instanceof SummarizedArray ? SUMMARY_BYTES : value.size * elementBytes(value.dtype)
     }
   }
 

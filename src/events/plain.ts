@@ -43,7 +43,9 @@ function encode(value: unknown, path: string, depth: number): unknown {
       return value
     case 'object': {
       if (value === null) return null
-      if (Array.isArray(value)) return value.map((element, i) => encode(element, `${path}[${i}]`, depth + 1))
+      // `from` and not `map`: a hole is undefined, and as such refused.
+      if (Array.isArray(value))
+        return Array.from(value, (element: unknown, i) => encode(element, `${path}[${i}]`, depth + 1))
       const prototype = Object.getPrototypeOf(value)
       if (prototype !== Object.prototype && prototype !== null) break
       const entries = Object.entries(value).filter(([, element]) => element !== undefined)

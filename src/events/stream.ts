@@ -10,7 +10,8 @@ import { Observable, Subject } from 'rxjs'
 import { appendEvent } from './append.js'
 import type { Payload, RecordedArray, TapeEvent } from './event.js'
 import { type PackedBatch, Packer } from './pack.js'
-import { Unpacker, WordReader } from './unpack.js'
+import { Unpacker } from './unpack.js'
+import { checkBeforeWriting } from './validate.js'
 
 export interface BatchLimits {
   /** Events in one batch. */
@@ -57,6 +58,7 @@ export class EventStream {
   outlet: Outlet | null = null
   private readonly subject = new Subject<TapeEvent>()
   private readonly unpacker: Unpacker
+  private readonly isPublic: boolean
   readonly limits: BatchLimits
   private oldestAt = 0
   /** The batch has waited for its time, and ends at the next good place. */
@@ -71,7 +73,8 @@ export class EventStream {
 
   /**
    * after     where the run stands already, for a stream that goes on in its middle
-   * isPublic  events are frozen, because listeners are anybody
+   * isPublic  anybody appends and listens: what is appended is checked before it is packed, and events are frozen. A replay
+   *           appends what was read, and keeps its events to itself
    */
   constructor(
     limits: BatchLimits = BATCH_LIMITS,
@@ -79,6 +82,7 @@ export class EventStream {
     isPublic = true,
   ) {
     this.limits = limits
+    this.isPublic = isPublic
     this.packer = new Packer(after)
     const textOf = (number: number) => this.packer.texts.textOf(number)
     this.unpacker = isPublic ? new Unpacker(textOf) : new Unpacker(textOf, (event) => event)
@@ -101,8 +105,9 @@ export class EventStream {
     return this.packer.step
   }
 
-  /** Appends an event of any type; gives its position. */
+  /** Appends an event of any type; gives its position. Throws BAD_ARGUMENT for what no reader would accept. */
   append(payload: Payload): number {
+    if (this.isPublic) checkBeforeWriting(payload, this.packer.position + 1)
     if (payload.type === 'StepStarted' || payload.type === 'BackwardStarted') this.beforeRepetition()
     const at = this.packer.cursor
     const step = this.packer.step
@@ -203,7 +208,7 @@ export class EventStream {
 
   private tell(at: number, step: number): void {
     const { packer } = this
-    const words = new WordReader(packer.packedWords, at, packer.waitingValues)
-    this.subject.next(this.unpacker.event(words, packer.position, step))
+    const { packedWords, waitingValues, position } = packer
+    this.subject.next(this.unpacker.event(packedWords, at, waitingValues, position, step))
   }
 }

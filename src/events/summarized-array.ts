@@ -1,5 +1,6 @@
 /** In the place of an array of which only the summary is known: it packs like the array it stands for. */
 import { TapeError } from '../errors.js'
+import { elementCount } from './dtypes.js'
 import type { ArraySummary, RecordedArray } from './event.js'
 
 export class SummarizedArray implements RecordedArray {
@@ -14,7 +15,7 @@ export class SummarizedArray implements RecordedArray {
   }
 
   get size(): number {
-    return this.shape.reduce((product, extent) => product * extent, 1)
+    return elementCount(this.shape)
   }
 
   /** Throws VALUE_NOT_CAPTURED: the bytes are nowhere. */

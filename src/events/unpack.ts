@@ -1,32 +1,27 @@
 /**
- * From packed words back to events: the inverse of pack.ts, for listeners of a live run and for tests of both. Every
+ * From packed words back to events: the inverse of pack.ts, for listeners of a live run and for people who look at words. Every
  * field is checked, because words may come from a file.
  */
 import { TapeError } from '../errors.js'
 import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_INLINE, CAPTURE_SUMMARY } from './capture.js'
 import { summarized } from './content.js'
 import {
-  type ArraySummary,
   BACKWARD_VERSION,
-  type CallOutput,
-  EVENT_KIND,
   EVENT_VERSION,
-  type EventType,
-  PACKED_BACKWARD,
   type RecordedArray,
   type Ref,
   type TapeEvent,
   versionOfText,
 } from './event.js'
-import { CALL_ATTRIBUTES_UNIT, CALL_UNIT, HELD, type PackedBatch, VALUE_NONE, VALUE_SCALAR } from './pack.js'
+import { type Content, typeOfKind } from './event-kinds.js'
+import { type ArrayForm, arrayFormOf, leafFormOf, signatureOf } from './forms.js'
+import { HELD, type PackedBatch, VALUE_NONE, VALUE_SCALAR } from './pack.js'
 import { textToPlain } from './plain.js'
+import { CHECKPOINT_ENTRY_WORDS, PASS_FLAGS, VALUE_WORDS } from './record-layout.js'
 import { ScalarValue } from './scalar-value.js'
 import { SummarizedArray } from './summarized-array.js'
 import { frozenEvent } from './validate.js'
-
-const TYPE_OF_KIND = new Map<number, EventType>(
-  Object.entries(EVENT_KIND).map(([type, kind]) => [kind, type as EventType]),
-)
+import { type RecordVisitor, visitRecord } from './visit-words.js'
 
 /** The events of batches, which must come in order, since a text is carried only by the batch in which it was first seen. */
 export class BatchUnpacker {
@@ -36,11 +31,12 @@ export class BatchUnpacker {
   events(batch: PackedBatch): TapeEvent[] {
     if (batch.firstText === 0) this.texts = []
     this.texts.push(...batch.texts)
-    const words = new WordReader(batch.words, 0, batch.values)
     const events: TapeEvent[] = []
     let step = batch.firstStep
+    let at = 0
     for (let i = 0; i < batch.count; i++) {
-      const event = this.unpacker.event(words, batch.firstPosition + i, step)
+      const event = this.unpacker.event(batch.words, at, batch.values, batch.firstPosition + i, step)
+      at = this.unpacker.end
       step = event.step
       events.push(event)
     }
@@ -48,10 +44,22 @@ export class BatchUnpacker {
   }
 }
 
-/** Makes events from words, given the run's texts by number. */
-export class Unpacker {
-  private readonly textOf: (number: number) => string | undefined
+interface Fact {
+  version: number
+  position: number
+  step: number
+}
 
+/** Makes events from words, given the run's texts by number. */
+export class Unpacker implements RecordVisitor {
+  /** Where the words of the event that was made last end. */
+  end = 0
+  private words: Float64Array = new Float64Array(0)
+  private values: readonly RecordedArray[] = []
+  private fact: Fact = { version: EVENT_VERSION, position: 0, step: 0 }
+  /** What the visit made; unchecked, as the words say it. */
+  private made: object | null = null
+  private readonly textOf: (number: number) => string | undefined
   private readonly finished: <E extends TapeEvent>(event: E) => E
 
   /** `finished` has the last look at each event; it is checked and frozen unless said. */
@@ -63,218 +71,183 @@ export class Unpacker {
     this.finished = finished
   }
 
-  /** The next event in `words`; `step` is the step before it. */
-  event(words: WordReader, position: number, step: number): TapeEvent {
-    const kind = words.next()
-    if (kind === PACKED_BACKWARD) return this.finished(backwardStarted(words, position, step))
-    if (kind >= CALL_UNIT) return this.shortCall(kind, words, position, step)
-    const type = TYPE_OF_KIND.get(kind)
-    if (type === undefined)
-      throw new TapeError(
-        'TAPE_CORRUPT',
-        `event ${position} has kind ${kind}, which no version of gradtape writes`,
-      )
-    const fact = { version: EVENT_VERSION, position, step }
-    switch (type) {
-      case 'StepStarted':
-        return this.finished({ type, ...fact, step: step + 1, elapsedMs: words.next() })
-      case 'LeafCreated': {
-        const [role, requiresGrad, name, dtype, shape] = this.list(words.next(), position, 5)
-        const source = words.ref()
-        return this.finished({
-          type,
-          ...fact,
-          role,
-          requiresGrad,
-          name,
-          dtype,
-          shape,
-          source,
-          ...words.captured(dtype, shape),
-        } as TapeEvent)
-      }
-      case 'FunctionCalled': {
-        const signature = words.next()
-        const attributes = words.next()
-        const inputs = Array.from({ length: words.next() }, () => words.ref())
-        const count = words.next()
-        return this.call(fact, signature, attributes, inputs, (forms) =>
-          Array.from({ length: count }, (_, slot): CallOutput => {
-            const [dtype, shape] = forms[slot]!
-            return { dtype, shape, value: words.captured(dtype, shape).value }
-          }),
-        )
-      }
-      case 'GradientComputed': {
-        const pass = words.next()
-        const variable = words.ref()
-        const gradient = words.ref()
-        const [dtype, shape] = this.list(words.next(), position, 2)
-        const held = HELD[words.next()]
-        const contribution = words.captured(dtype, shape)
-        const accumulated = words.captured(dtype, shape)
-        return this.finished({
-          type,
-          ...fact,
-          pass,
-          variable,
-          dtype,
-          shape,
-          gradient,
-          contribution: contribution.value,
-          contributionSummary: contribution.summary,
-          held,
-          accumulated: accumulated.value,
-          accumulatedSummary: accumulated.summary,
-        } as TapeEvent)
-      }
-      case 'ValueAssigned': {
-        const variable = words.ref()
-        const source = words.ref()
-        const [dtype, shape] = this.list(words.next(), position, 2)
-        return this.finished({
-          type,
-          ...fact,
-          variable,
-          dtype,
-          shape,
-          source,
-          ...words.captured(dtype, shape),
-        } as TapeEvent)
-      }
-      case 'GradientCleared':
-        return this.finished({ type, ...fact, variable: words.ref() } as TapeEvent)
-      case 'MetricLogged': {
-        const name = this.text(words.next(), position)
-        const value = words.next()
-        return this.finished({ type, ...fact, name, value, variable: words.ref() })
-      }
-      case 'CheckpointTaken': {
-        const count = words.next()
-        const variables: (Ref | null)[] = []
-        const values: (RecordedArray | null)[] = []
-        for (let i = 0; i < count; i++) {
-          variables.push(words.ref())
-          const [dtype, shape] = this.list(words.next(), position, 2)
-          values.push(words.captured(dtype, shape).value)
-        }
-        return this.finished({ type, ...fact, variables, values } as TapeEvent)
-      }
-      default: {
-        const payload = textToPlain(this.text(words.next(), position), `event ${position}`) as object
-        return this.finished({
-          type,
-          ...fact,
-          version: versionOfText(type, payload),
-          ...payload,
-        } as TapeEvent)
-      }
+  /** The event whose words begin at `at`; `step` is the step before it. */
+  event(
+    words: Float64Array,
+    at: number,
+    values: readonly RecordedArray[],
+    position: number,
+    step: number,
+  ): TapeEvent {
+    this.words = words
+    this.values = values
+    this.fact = { version: EVENT_VERSION, position, step }
+    this.made = null
+    this.end = visitRecord(words, at, this)
+    return this.finished(this.made as unknown as TapeEvent)
+  }
+
+  step(elapsedMs: number): void {
+    this.made = { type: 'StepStarted', ...this.fact, step: this.fact.step + 1, elapsedMs }
+  }
+
+  leaf(form: number, source: number, valueAt: number): void {
+    const leaf = leafFormOf(this.text(form), this.what('form'))
+    this.made = {
+      type: 'LeafCreated',
+      ...this.fact,
+      ...leaf,
+      source: refOrNull(source),
+      ...this.content(valueAt, leaf),
     }
   }
 
-  private shortCall(word: number, words: WordReader, position: number, step: number): TapeEvent {
-    const count = Math.floor(word / CALL_UNIT) - 1
-    const rest = word % CALL_UNIT
-    const attributes = Math.floor(rest / CALL_ATTRIBUTES_UNIT)
-    const inputs = Array.from({ length: count }, () => words.ref())
-    const fact = { version: EVENT_VERSION, position, step }
-    return this.call(fact, rest % CALL_ATTRIBUTES_UNIT, attributes, inputs, (forms) =>
-      forms.map(([dtype, shape]) => ({ dtype, shape, value: null })),
-    )
-  }
-
-  private call(
-    fact: { version: number; position: number; step: number },
+  call(
     signature: number,
-    text: number,
-    inputs: readonly (Ref | null)[],
-    outputsOf: (forms: readonly [string, number[]][]) => CallOutput[],
-  ): TapeEvent {
-    const { position } = fact
-    const [name, scope, linked, forms] = this.list(signature, position, 4)
-    const attributes = textToPlain(
-      this.text(text < 0 ? -1 - text : text, position),
-      `attributes of event ${position}`,
-    )
-    const outputs = outputsOf(forms)
-    const type = 'FunctionCalled'
-    return this.finished({
-      type,
-      ...fact,
+    attributes: number,
+    inputsAt: number,
+    inputs: number,
+    outputsAt: number,
+    outputs: number,
+  ): void {
+    const {
       function: name,
-      attributes,
-      inputs,
-      outputs,
       scope,
       linked,
-    } as TapeEvent)
+      outputs: forms,
+    } = signatureOf(this.text(signature), this.what('signature'))
+    if (outputs !== 0 && outputs !== forms.length)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `${this.what('signature')} is of ${forms.length} outputs, it has ${outputs}`,
+      )
+    const kept = (slot: number, form: ArrayForm) =>
+      outputs === 0 ? null : this.content(outputsAt + slot * VALUE_WORDS.size, form).value
+    this.made = {
+      type: 'FunctionCalled',
+      ...this.fact,
+      function: name,
+      attributes: textToPlain(
+        this.text(attributes < 0 ? -1 - attributes : attributes),
+        `attributes of event ${this.fact.position}`,
+      ),
+      inputs: this.refs(inputsAt, inputs),
+      outputs: forms.map((form, slot) => ({
+        dtype: form.dtype,
+        shape: form.shape,
+        value: kept(slot, form),
+      })),
+      scope,
+      linked,
+    }
   }
 
-  private text(number: number, position: number): string {
+  gradient(
+    pass: number,
+    variable: number,
+    gradient: number,
+    form: number,
+    held: number,
+    valuesAt: number,
+  ): void {
+    const array = arrayFormOf(this.text(form), this.what('form'))
+    const contribution = this.content(valuesAt, array)
+    const accumulated = this.content(valuesAt + VALUE_WORDS.size, array)
+    this.made = {
+      type: 'GradientComputed',
+      ...this.fact,
+      pass,
+      variable: refOrNull(variable),
+      ...array,
+      gradient: refOrNull(gradient),
+      contribution: contribution.value,
+      contributionSummary: contribution.summary,
+      held: HELD[held],
+      accumulated: accumulated.value,
+      accumulatedSummary: accumulated.summary,
+    }
+  }
+
+  assignment(variable: number, source: number, form: number, valueAt: number): void {
+    const array = arrayFormOf(this.text(form), this.what('form'))
+    this.made = {
+      type: 'ValueAssigned',
+      ...this.fact,
+      variable: refOrNull(variable),
+      ...array,
+      source: refOrNull(source),
+      ...this.content(valueAt, array),
+    }
+  }
+
+  clear(variable: number): void {
+    this.made = { type: 'GradientCleared', ...this.fact, variable: refOrNull(variable) }
+  }
+
+  pass(flags: number, rootsAt: number, roots: number, targetsAt: number, targets: number): void {
+    this.made = {
+      type: 'BackwardStarted',
+      ...this.fact,
+      version: BACKWARD_VERSION,
+      roots: this.refs(rootsAt, roots),
+      gradients: this.refs(rootsAt + roots, roots),
+      targets: (flags & PASS_FLAGS.targets) === 0 ? null : this.refs(targetsAt, targets),
+      createGraph: (flags & PASS_FLAGS.createGraph) !== 0,
+      retainGrad: (flags & PASS_FLAGS.retainGrad) !== 0,
+    }
+  }
+
+  metric(name: number, value: number, variable: number): void {
+    this.made = {
+      type: 'MetricLogged',
+      ...this.fact,
+      name: this.text(name),
+      value,
+      variable: refOrNull(variable),
+    }
+  }
+
+  checkpoint(entriesAt: number, count: number): void {
+    const variables: (Ref | null)[] = []
+    const values: (RecordedArray | null)[] = []
+    for (let i = 0, at = entriesAt; i < count; i++, at += CHECKPOINT_ENTRY_WORDS.size) {
+      variables.push(refOrNull(this.words[at + CHECKPOINT_ENTRY_WORDS.variable]!))
+      const form = arrayFormOf(this.text(this.words[at + CHECKPOINT_ENTRY_WORDS.form]!), this.what('form'))
+      values.push(this.content(at + CHECKPOINT_ENTRY_WORDS.value, form).value)
+    }
+    this.made = { type: 'CheckpointTaken', ...this.fact, variables, values }
+  }
+
+  other(kind: number, text: number): void {
+    const type = typeOfKind(kind)
+    if (type === null)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `event ${this.fact.position} has kind ${kind}, which no version of gradtape writes`,
+      )
+    const payload = textToPlain(this.text(text), `event ${this.fact.position}`) as object
+    this.made = { type, ...this.fact, version: versionOfText(type, payload), ...payload }
+  }
+
+  private refs(at: number, count: number): (Ref | null)[] {
+    return Array.from({ length: count }, (_, i) => refOrNull(this.words[at + i]!))
+  }
+
+  private text(number: number): string {
     const text = this.textOf(number)
     if (text === undefined)
-      throw new TapeError('TAPE_CORRUPT', `event ${position} names text ${number}, which no batch carried`)
+      throw new TapeError('TAPE_CORRUPT', `${this.what('text')} ${number} was carried by no batch`)
     return text
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: the fields are checked one by one by frozenEvent
-  private list(number: number, position: number, length: number): any[] {
-    const list: unknown = JSON.parse(this.text(number, position))
-    if (!Array.isArray(list) || list.length !== length)
-      throw new TapeError('TAPE_CORRUPT', `event ${position} expected a form of ${length} fields`)
-    return list
-  }
-}
-
-function backwardStarted(words: WordReader, position: number, step: number): TapeEvent {
-  const flags = words.next()
-  const count = words.next()
-  const roots = Array.from({ length: count }, () => words.ref())
-  const gradients = Array.from({ length: count }, () => words.ref())
-  const targets = Array.from({ length: words.next() }, () => words.ref())
-  return {
-    type: 'BackwardStarted',
-    version: BACKWARD_VERSION,
-    position,
-    step,
-    roots,
-    gradients,
-    targets: (flags & 4) === 0 ? null : targets,
-    createGraph: (flags & 1) !== 0,
-    retainGrad: (flags & 2) !== 0,
-  } as TapeEvent
-}
-
-/** A place in packed words. */
-export class WordReader {
-  private readonly words: Float64Array
-  private at: number
-  private readonly values: readonly RecordedArray[]
-
-  constructor(words: Float64Array, at: number, values: readonly RecordedArray[]) {
-    this.words = words
-    this.at = at
-    this.values = values
+  private what(part: string): string {
+    return `event ${this.fact.position}: its ${part}`
   }
 
-  next(): number {
-    const word = this.words[this.at++]
-    if (word === undefined) throw new TapeError('TAPE_CORRUPT', 'packed events end in the middle of one')
-    return word
-  }
-
-  ref(): Ref | null {
-    const ref = this.next()
-    return ref === 0 ? null : ref
-  }
-
-  /** The next value, or what stands for it when its bytes are not kept. */
-  captured(
-    dtype: string,
-    shape: readonly number[],
-  ): { value: RecordedArray | null; summary: ArraySummary | null } {
-    const tag = this.next()
-    const payload = this.next()
+  /** The value at `at`, or what stands for it when its bytes are not kept. */
+  private content(at: number, { dtype, shape }: ArrayForm): Content {
+    const tag = this.words[at + VALUE_WORDS.tag]!
+    const payload = this.words[at + VALUE_WORDS.payload]!
     if (tag === VALUE_NONE) return { value: null, summary: null }
     if (tag === VALUE_SCALAR) return { value: new ScalarValue(payload, dtype, shape), summary: null }
     const value = this.values[payload]
@@ -287,4 +260,8 @@ export class WordReader {
     }
     throw new TapeError('TAPE_CORRUPT', `packed value has tag ${tag} and payload ${payload}`)
   }
+}
+
+function refOrNull(word: number): Ref | null {
+  return word === 0 ? null : word
 }

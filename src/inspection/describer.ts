@@ -1,6 +1,6 @@
 /** What the positions of a run are called, and the dtype and shape of what was made there; no values are loaded. */
 import { TapeError } from '../errors.js'
-import { REF_SLOT_UNIT, type Ref, type TapeEvent } from '../events/event.js'
+import { positionOf, type Ref, slotOf, type TapeEvent } from '../events/event.js'
 import type { Lookup } from '../store/read/lookup.js'
 import type { PastRun } from '../tape/past-run.js'
 import { numberText } from './number-text.js'
@@ -38,7 +38,7 @@ export class Describer {
   label(ref: Ref): string {
     const name = this.nameOf(ref)
     if (name !== null) return name
-    const event = this.event(ref % REF_SLOT_UNIT)
+    const event = this.event(positionOf(ref))
     if (
       event.type === 'LeafCreated' &&
       event.role === 'constant' &&
@@ -53,9 +53,9 @@ export class Describer {
   }
 
   form(ref: Ref): Form {
-    const event = this.event(ref % REF_SLOT_UNIT)
+    const event = this.event(positionOf(ref))
     if (event.type === 'FunctionCalled') {
-      const output = event.outputs[Math.floor(ref / REF_SLOT_UNIT)]
+      const output = event.outputs[slotOf(ref)]
       if (output !== undefined) return { dtype: output.dtype, shape: output.shape }
     }
     if (event.type === 'LeafCreated' || event.type === 'GradientComputed')
@@ -85,6 +85,6 @@ export class Describer {
 }
 
 export function positionText(ref: Ref): string {
-  const slot = Math.floor(ref / REF_SLOT_UNIT)
-  return `#${ref % REF_SLOT_UNIT}${slot === 0 ? '' : `.${slot}`}`
+  const slot = slotOf(ref)
+  return `#${positionOf(ref)}${slot === 0 ? '' : `.${slot}`}`
 }

@@ -1,5 +1,5 @@
 /** Where the value of a variable comes from when it is shown: from the tape, or computed again because it was not stored. */
-import { REF_SLOT_UNIT, type Ref, type TapeEvent } from '../events/event.js'
+import { positionOf, type Ref, slotOf, type TapeEvent } from '../events/event.js'
 import type { Lookup } from '../store/read/lookup.js'
 
 export type Origin = 'captured' | 'materialized' | 'computed again'
@@ -18,8 +18,8 @@ export function originOf(
   const version = lookup.versions.before(ref, position)
   let at = version === null || version.unchained ? ref : version.position
   for (;;) {
-    const maker = event(at % REF_SLOT_UNIT)
-    const slot = Math.floor(at / REF_SLOT_UNIT)
+    const maker = event(positionOf(at))
+    const slot = slotOf(at)
     if (maker.type === 'FunctionCalled')
       return kept(lookup, maker.position, slot, maker.outputs[slot]?.value != null)
     if (maker.type === 'GradientComputed') {

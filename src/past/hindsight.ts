@@ -4,7 +4,7 @@
  */
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
-import { REF_SLOT_UNIT, type RecordedArray, type Ref, type TapeEvent } from '../events/event.js'
+import { positionOf, type RecordedArray, type Ref, refOf, slotOf, type TapeEvent } from '../events/event.js'
 import { toNDArray } from '../recorder/recorded-array.js'
 import { type Recording, replayRun } from '../replay/replay-run.js'
 
@@ -38,16 +38,15 @@ export class Hindsight {
     const known = this.latest?.outputs.get(ref)
     if (known !== undefined) return toNDArray(known)
     const { reader, lookup, id } = this.recording
-    const event = reader.event(id, ref % REF_SLOT_UNIT)
-    const part =
-      event.type === 'GradientComputed' && event.held === 'accumulated' ? 1 : Math.floor(ref / REF_SLOT_UNIT)
+    const event = reader.event(id, positionOf(ref))
+    const part = event.type === 'GradientComputed' && event.held === 'accumulated' ? 1 : slotOf(ref)
     const materialized = lookup.materialized(event.position, part)
     if (materialized !== null) return toNDArray(materialized)
     const value = this.step(event.step).outputs.get(ref)
     if (value === undefined)
       throw new TapeError(
         'VALUE_NOT_CAPTURED',
-        `the value made at position ${ref % REF_SLOT_UNIT} of run "${this.recording.name}" was not captured, and a replay did not make it`,
+        `the value made at position ${positionOf(ref)} of run "${this.recording.name}" was not captured, and a replay did not make it`,
       )
     return toNDArray(value)
   }
@@ -81,7 +80,7 @@ export class Hindsight {
       if (event.step !== step) return
       if (event.type === 'FunctionCalled')
         event.outputs.forEach((output, slot) => {
-          keep(event.position + slot * REF_SLOT_UNIT, output.value)
+          keep(refOf(event.position, slot), output.value)
         })
       else if (event.type === 'GradientComputed')
         keep(event.position, event.held === 'accumulated' ? event.accumulated : event.contribution)

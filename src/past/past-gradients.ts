@@ -5,7 +5,7 @@
  * gradients.
  */
 import { float64Scalar, NDArray } from '../array/ndarray.js'
-import { positionOf, REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { positionOf, type Ref, refOf } from '../events/event.js'
 import type { CallLinks } from '../graph/call-links.js'
 import type { PendingGradients } from '../graph/recorder.js'
 import { Variable } from '../graph/variable.js'
@@ -159,9 +159,7 @@ export class PastGradients implements PendingGradients {
     if (page.states[at] === GRADIENT) page.gradients[at] = null
     page.states[at] = NOTHING
     if (links.more !== null && links.more.outputs.length > 0)
-      links.more.pending = links.more.outputs.map(
-        (_, i) => this.others.get(position + (i + 1) * REF_SLOT_UNIT) ?? null,
-      )
+      links.more.pending = links.more.outputs.map((_, i) => this.others.get(refOf(position, i + 1)) ?? null)
     return links
   }
 

@@ -9,14 +9,7 @@
  */
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
-import {
-  positionOf,
-  REF_SLOT_UNIT,
-  type RecordedArray,
-  type Ref,
-  type RunStarted,
-  slotOf,
-} from '../events/event.js'
+import { positionOf, type RecordedArray, type Ref, type RunStarted, refOf, slotOf } from '../events/event.js'
 import type { CallLinks } from '../graph/call-links.js'
 import type { Home, PendingGradients } from '../graph/recorder.js'
 import { type Role, Variable } from '../graph/variable.js'
@@ -161,7 +154,7 @@ export class PastGraph implements Home {
     for (let slot = 0; slot < inputCount; slot++)
       links.restoreInput(slot, this.variableRead(block.input(inputsAt + slot, position), links, slot, held))
     for (let slot = 0; slot < kind.outputs.length; slot++) {
-      const ref = slot === 0 ? position : position + slot * REF_SLOT_UNIT
+      const ref = slot === 0 ? position : refOf(position, slot)
       const output =
         held === null ? this.original(ref) : (held.get(ref) ?? this.blankOutput(ref, position, null))
       links.restoreOutput(slot, output)

@@ -5,7 +5,7 @@
 import { allocate, NDArray } from '../array/ndarray.js'
 import { SCALAR as SCALAR_SHAPE } from '../array/shape.js'
 import { TapeError } from '../errors.js'
-import { positionOf, REF_SLOT_UNIT, type Ref, slotOf } from '../events/event.js'
+import { isPosition, positionOf, type Ref, refOf, slotOf } from '../events/event.js'
 import { runForward } from '../graph/func.js'
 import { unrecorded } from '../graph/mode.js'
 import type { NumberRule } from '../graph/number-rule.js'
@@ -111,7 +111,7 @@ export class PastValues implements AncestorVisitor, ResolvedListener {
    * where it is no float64 without axes. `values` is the page of the call which reads it.
    */
   pageWith(ref: Ref, values: ValuePage): ValuePage | null {
-    if (ref >= REF_SLOT_UNIT || !this.hasOneVersion(ref)) return null
+    if (!isPosition(ref) || !this.hasOneVersion(ref)) return null
     // Most refs are to the same page.
     const itsValues = ref >= values.first ? values : this.pageOf(ref)
     return itsValues.states[placeOnPage(ref)] === SCALAR || this.takeNumber(ref) ? itsValues : null
@@ -190,7 +190,7 @@ export class PastValues implements AncestorVisitor, ResolvedListener {
 
   /** As `pageWith`, without computing anything. */
   private pageAtHand(ref: Ref, values: ValuePage): ValuePage | null {
-    if (ref >= REF_SLOT_UNIT || !this.hasOneVersion(ref)) return null
+    if (!isPosition(ref) || !this.hasOneVersion(ref)) return null
     const itsValues = ref >= values.first ? values : this.pageOf(ref)
     return itsValues.states[placeOnPage(ref)] === SCALAR || this.takeStoredNumber(ref) ? itsValues : null
   }
@@ -282,7 +282,7 @@ export class PastValues implements AncestorVisitor, ResolvedListener {
     const page = this.pageOf(position)
     const at = placeOnPage(position)
     if (slot > 0) {
-      this.others.set(position + slot * REF_SLOT_UNIT, array)
+      this.others.set(refOf(position, slot), array)
       return
     }
     if (form.size === 1) {

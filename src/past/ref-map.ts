@@ -1,5 +1,5 @@
 /** A map from refs to objects, for millions of them: pages of arrays instead of one hash table. */
-import { REF_SLOT_UNIT, type Ref } from '../events/event.js'
+import { isPosition, type Ref } from '../events/event.js'
 
 /** A position has 32 bits: its page and its place there are cut out of them. */
 const PAGE_BITS = 12
@@ -11,7 +11,7 @@ export class RefMap<T> {
   private readonly others = new Map<Ref, T>()
 
   get(ref: Ref): T | undefined {
-    return ref < REF_SLOT_UNIT ? this.pages[ref >>> PAGE_BITS]?.[ref & (PAGE - 1)] : this.others.get(ref)
+    return isPosition(ref) ? this.pages[ref >>> PAGE_BITS]?.[ref & (PAGE - 1)] : this.others.get(ref)
   }
 
   /** Whether there may be one of the page (see `pageNumber`) on which a position stands. */
@@ -20,7 +20,7 @@ export class RefMap<T> {
   }
 
   set(ref: Ref, value: T): void {
-    if (ref >= REF_SLOT_UNIT) {
+    if (!isPosition(ref)) {
       this.others.set(ref, value)
       return
     }

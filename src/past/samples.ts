@@ -4,7 +4,7 @@
  * program asks is not as slow as the first.
  */
 import type { Variable } from '../graph/variable.js'
-import { SlotReader } from '../store/format/slots.js'
+import { CellReader } from '../store/format/cells.js'
 import { GraphBlock, GraphBlocks } from '../store/read/graph-blocks.js'
 import { TemplateColumns } from '../store/read/template-columns.js'
 import { AncestorWalk } from './ancestors.js'
@@ -21,7 +21,7 @@ const samples: object[] = []
 export function keepPastSamples(): void {
   if (samples.length > 0) return
   const template = new TemplateColumns(0)
-  const slots = new SlotReader(null)
+  const cells = new CellReader(null)
   const graph = new GraphBlocks(nothing, nothing, 0)
   const calls = new PastCalls(graph, '')
   const values = new PastValues(calls, nothing, nothing, nothing, nothing)
@@ -29,8 +29,8 @@ export function keepPastSamples(): void {
   const held = new HeldVariables(given, new Map())
   samples.push(
     template,
-    slots,
-    new GraphBlock({ first: 1, template, base: 0, slots }),
+    cells,
+    new GraphBlock({ first: 1, template, base: 0, cells }),
     graph,
     calls,
     values,

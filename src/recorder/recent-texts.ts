@@ -4,9 +4,8 @@
  */
 import type { NDArray } from '../array/ndarray.js'
 import { type Shape, sameShape } from '../array/shape.js'
-import { arrayForm, callSignature, leafForm } from '../events/forms.js'
+import { arrayFormText, attributesText, leafFormText, signatureText } from '../events/forms.js'
 import type { Packer } from '../events/pack.js'
-import { plainToText } from '../events/plain.js'
 import type { CallLinks } from '../graph/call-links.js'
 import type { Attributes, Func } from '../graph/func.js'
 import type { Variable } from '../graph/variable.js'
@@ -105,7 +104,7 @@ export class LateTexts {
         return known.text
       }
     }
-    const text = this.packer.texts.numberOfAttributes(late.text, plainToText(attributes, 'attributes'))
+    const text = this.packer.texts.numberOfAttributes(late.text, attributesText(attributes))
     if (text < 0) return text
     if (late.attributes.length >= ATTRIBUTES_MAX) late.attributes.length = 0
     late.attributes.push({ attributes, text })
@@ -118,14 +117,14 @@ export class LateTexts {
   form({ dtype, shape }: NDArray): number {
     const late = listAt(this.forms, shape)
     for (const form of late) if (form.dtype === dtype) return form.text
-    const text = this.packer.texts.numberOf(arrayForm(dtype, shape))
+    const text = this.packer.texts.numberOf(arrayFormText({ dtype, shape }))
     late.push({ dtype, text })
     return text
   }
 
   /** What a leaf is besides its value. */
   leaf({ role, requiresGrad, name }: Variable, { dtype, shape }: NDArray): number {
-    const text = () => this.packer.texts.numberOf(leafForm({ role, requiresGrad, name, dtype, shape }))
+    const text = () => this.packer.texts.numberOf(leafFormText({ role, requiresGrad, name, dtype, shape }))
     if (name !== null) return text()
     const late = listAt(this.leaves, shape)
     for (const leaf of late)
@@ -147,7 +146,10 @@ export class LateTexts {
       const { dtype, shape } = links.outputAt(slot).data
       return { dtype, shape }
     })
-    const text = this.packer.texts.numberOf(callSignature(func.name, scope, linked, outputs))
+    const signature = signatureText({ function: func.name, scope, linked, outputs })
+    // Refused before a text is numbered: a numbered text is written with its batch, and must belong to an event.
+    attributesText(func.attributes)
+    const text = this.packer.texts.numberOf(signature)
     const call = new LateCall(func, linked, scope, outputs, text)
     if (late.length >= SIGNATURES_MAX) late.length = 0
     late.push(call)

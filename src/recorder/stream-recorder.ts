@@ -7,7 +7,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { warmSummary } from '../array/summary.js'
 import { TapeError } from '../errors.js'
 import { CAPTURE_NOTHING, CAPTURE_SUMMARY, type CapturePolicy } from '../events/capture.js'
-import { REF_SLOT_UNIT, type RecordedArray, type Ref } from '../events/event.js'
+import { type RecordedArray, type Ref, refOf } from '../events/event.js'
 import type { EventStream } from '../events/stream.js'
 import { SummarizedArray } from '../events/summarized-array.js'
 import type { CallLinks } from '../graph/call-links.js'
@@ -96,7 +96,7 @@ export class StreamRecorder implements Recorder {
       const variable = links.outputAt(slot)
       const array = variable.data
       packer.callOutput(array, policy.ofOutput(array))
-      this.made(variable, array, position + slot * REF_SLOT_UNIT)
+      this.made(variable, array, refOf(position, slot))
     }
     stream.appended(cursor, step)
   }

@@ -7,9 +7,10 @@ import type { NDArray } from '../array/ndarray.js'
 import {
   type CheckpointTaken,
   type FunctionCalled,
-  REF_SLOT_UNIT,
+  positionOf,
   type RecordedArray,
   type Ref,
+  slotOf,
 } from '../events/event.js'
 import type { Attributes } from '../graph/func.js'
 import { unrecorded } from '../graph/mode.js'
@@ -81,7 +82,7 @@ export class CheckpointState implements Before, Home {
   }
 
   private make(ref: Ref): Variable {
-    const event = this.reader.event(this.runId, ref % REF_SLOT_UNIT)
+    const event = this.reader.event(this.runId, positionOf(ref))
     if (event.type === 'LeafCreated')
       return this.blank(event.requiresGrad, event.role, () => this.valueOf(ref, event.position))
     if (event.type === 'GradientComputed') return this.blank(false, 'variable', () => this.valueOf(ref, ref))
@@ -93,10 +94,10 @@ export class CheckpointState implements Before, Home {
 
   /** Whether a pass that reaches the ref goes on from there. */
   private requiresGrad(ref: Ref, depth: number): boolean {
-    const event = this.reader.event(this.runId, ref % REF_SLOT_UNIT)
+    const event = this.reader.event(this.runId, positionOf(ref))
     if (event.type === 'LeafCreated') return event.requiresGrad
     if (event.type !== 'FunctionCalled' || !event.linked) return false
-    const output = event.outputs[Math.floor(ref / REF_SLOT_UNIT)]
+    const output = event.outputs[slotOf(ref)]
     if (depth === 0 || output === undefined) throw new NeedsEarlier(`the history of ${ref}`)
     return (
       isFloating(output.dtype as DType) && event.inputs.some((input) => this.requiresGrad(input, depth - 1))
@@ -126,7 +127,7 @@ export class CheckpointState implements Before, Home {
   /** The event that made the array which the event behind `ref` made or took over. */
   private sourceOf(ref: Ref): Ref {
     for (let at: Ref = ref; ; ) {
-      const event = this.reader.event(this.runId, at % REF_SLOT_UNIT)
+      const event = this.reader.event(this.runId, positionOf(at))
       let from: Ref | null = null
       if (event.type === 'GradientComputed') from = event.gradient
       else if (event.type === 'LeafCreated' || event.type === 'ValueAssigned') from = event.source
@@ -138,14 +139,14 @@ export class CheckpointState implements Before, Home {
 
   /** The array that the event made: from the tape, or from the checkpoint when a variable had it then. */
   private valueMadeAt(source: Ref): RecordedArray | null {
-    const event = this.reader.event(this.runId, source % REF_SLOT_UNIT)
+    const event = this.reader.event(this.runId, positionOf(source))
     if (event.type === 'LeafCreated' || event.type === 'ValueAssigned') return event.value
     if (event.type === 'GradientComputed') {
       const { held, accumulated, contribution } = event
       return (held === 'accumulated' ? accumulated : contribution) ?? this.heldThen(source)
     }
     const call = event as FunctionCalled
-    const slot = Math.floor(source / REF_SLOT_UNIT)
+    const slot = slotOf(source)
     return call.outputs[slot]?.value ?? this.heldThen(source) ?? this.computed(call, slot, DEPTH_MAX)
   }
 
@@ -168,11 +169,11 @@ export class CheckpointState implements Before, Home {
     const inputs: NDArray[] = []
     for (const ref of call.inputs) {
       const from = this.assignedBefore(ref, call.position) ?? ref
-      const event = this.reader.event(this.runId, from % REF_SLOT_UNIT)
+      const event = this.reader.event(this.runId, positionOf(from))
       let value: RecordedArray | null = null
       if (event.type === 'LeafCreated' || event.type === 'ValueAssigned') value = event.value
       else if (event.type === 'FunctionCalled') {
-        const output = Math.floor(from / REF_SLOT_UNIT)
+        const output = slotOf(from)
         value = event.outputs[output]?.value ?? this.computed(event, output, depth - 1)
       }
       if (value === null) return null

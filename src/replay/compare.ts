@@ -1,6 +1,7 @@
 /** Compares what a replay emitted with what the tape says, bit for bit. */
 import { bytesOf, summarized } from '../events/content.js'
 import type { ArraySummary, RecordedArray, TapeEvent } from '../events/event.js'
+import { contentsOf, kindOf } from '../events/event-kinds.js'
 import { plainToText } from '../events/plain.js'
 
 /** What an event is called in a report: for a call the function's name. */
@@ -76,59 +77,14 @@ function differenceOfArrays(a: RecordedArray, b: RecordedArray): { expected: str
   return null
 }
 
-interface Content {
-  value: RecordedArray | null
-  summary: ArraySummary | null
-}
-
-function contentsOf(event: TapeEvent): Content[] {
-  switch (event.type) {
-    case 'FunctionCalled':
-      return event.outputs.map(({ value }) => ({ value, summary: null }))
-    case 'GradientComputed':
-      return [
-        { value: event.contribution, summary: event.contributionSummary },
-        { value: event.accumulated, summary: event.accumulatedSummary },
-      ]
-    case 'LeafCreated':
-    case 'ValueAssigned':
-      return [event]
-    case 'CheckpointTaken':
-      return event.values.map((value) => ({ value, summary: null }))
-    default:
-      return []
-  }
-}
-
-function withoutValues(event: TapeEvent): string {
-  switch (event.type) {
-    case 'FunctionCalled':
-      return plainToText(
-        { ...event, outputs: event.outputs.map(({ dtype, shape }) => ({ dtype, shape })) },
-        'event',
-      )
-    case 'GradientComputed':
-      return plainToText(
-        {
-          ...event,
-          contribution: null,
-          contributionSummary: null,
-          accumulated: null,
-          accumulatedSummary: null,
-        },
-        'event',
-      )
-    case 'LeafCreated':
-    case 'ValueAssigned':
-      return plainToText({ ...event, value: null, summary: null }, 'event')
-    case 'CheckpointTaken':
-      return plainToText({ ...event, values: [] }, 'event')
-    default:
-      return plainToText(event, 'event')
-  }
-}
-
-/** An event in words, without its arrays. */
+/** An event in words: of its arrays only dtype and shape, where they stand in lists. */
 export function shown(event: TapeEvent): string {
-  return withoutValues(event)
+  const fields: Record<string, unknown> = { ...event }
+  for (const field of kindOf(event.type).arrays) {
+    const arrays = fields[field]
+    fields[field] = Array.isArray(arrays)
+      ? arrays.map(({ dtype, shape }: { dtype: string; shape: readonly number[] }) => ({ dtype, shape }))
+      : null
+  }
+  return plainToText(fields, 'event')
 }

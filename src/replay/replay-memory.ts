@@ -4,7 +4,8 @@
  */
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
-import { REF_SLOT_UNIT, type Ref, type TapeEvent } from '../events/event.js'
+import { positionOf, type Ref, slotOf, type TapeEvent } from '../events/event.js'
+import { refsOf } from '../events/event-kinds.js'
 import type { Variable } from '../graph/variable.js'
 
 /** What stood before the first event of a replay that begins at a checkpoint. */
@@ -30,9 +31,9 @@ export class ReplayMemory {
 
   /** Takes in what the event at the ref's position made, if it is needed again. */
   remember(variable: Variable, ref: Ref): void {
-    const position = ref % REF_SLOT_UNIT
+    const position = positionOf(ref)
     if (!this.isUsed(position)) return
-    const slot = Math.floor(ref / REF_SLOT_UNIT)
+    const slot = slotOf(ref)
     listAt(this.variables, position)[slot] = variable
     listAt(this.arrays, position)[slot] = variable.data
   }
@@ -43,7 +44,7 @@ export class ReplayMemory {
       listAt(this.arrays, event.position)[0] = this.variable(event.variable, event).data
     }
     for (const ref of refsOf(event)) {
-      const at = ref % REF_SLOT_UNIT
+      const at = positionOf(ref)
       if (at >= this.first && this.lastUses[at - this.first]! <= position) {
         this.variables.delete(at)
         this.arrays.delete(at)
@@ -57,16 +58,16 @@ export class ReplayMemory {
   }
 
   array(ref: Ref, event: TapeEvent): NDArray {
-    const position = ref % REF_SLOT_UNIT
+    const position = positionOf(ref)
     if (position < this.first && this.before !== null) return this.before.array(ref)
-    return this.arrays.get(position)?.[Math.floor(ref / REF_SLOT_UNIT)] ?? unknown(ref, event)
+    return this.arrays.get(position)?.[slotOf(ref)] ?? unknown(ref, event)
   }
 
   /** Null for a ref that names no variable (yet). */
   known(ref: Ref): Variable | null {
-    const position = ref % REF_SLOT_UNIT
+    const position = positionOf(ref)
     if (position < this.first && this.before !== null) return this.before.variable(ref)
-    return this.variables.get(position)?.[Math.floor(ref / REF_SLOT_UNIT)] ?? null
+    return this.variables.get(position)?.[slotOf(ref)] ?? null
   }
 
   private isUsed(position: number): boolean {
@@ -88,32 +89,4 @@ function listAt<T>(map: Map<number, T[]>, position: number): T[] {
     map.set(position, list)
   }
   return list
-}
-
-function refsOf(event: TapeEvent): readonly Ref[] {
-  switch (event.type) {
-    case 'FunctionCalled':
-      return event.inputs
-    case 'LeafCreated':
-      return event.source === null ? [] : [event.source]
-    case 'ValueAssigned':
-      return event.source === null ? [event.variable] : [event.variable, event.source]
-    case 'BackwardStarted':
-      return [...event.roots, ...event.gradients.filter((ref) => ref !== null), ...(event.targets ?? [])]
-    case 'GradientComputed':
-      return event.gradient === null ? [event.variable] : [event.variable, event.gradient]
-    case 'GradientAssigned':
-    case 'GradientReplaced':
-      return [event.variable, event.gradient]
-    case 'GradientCleared':
-    case 'VariableNamed':
-    case 'VariableUnchained':
-      return [event.variable]
-    case 'MetricLogged':
-      return event.variable === null ? [] : [event.variable]
-    case 'CheckpointTaken':
-      return event.variables
-    default:
-      return []
-  }
 }

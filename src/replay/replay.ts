@@ -317,6 +317,8 @@ class Replay {
         throw new Diverged(
           this.divergence(event, shown(event), 'nothing: the backward pass computed no further gradient'),
         )
+      default:
+        event satisfies never
     }
   }
 

@@ -1,7 +1,7 @@
 /** A recorded run, read from the file: its events, its graph, its proof. */
 import { Observable } from 'rxjs'
 import { TapeError } from '../errors.js'
-import type { RunStarted, TapeEvent } from '../events/event.js'
+import { positionOf, type RunStarted, type TapeEvent } from '../events/event.js'
 import type { Variable } from '../graph/variable.js'
 import { type MaterializeReport, materialize } from '../past/materialize.js'
 import { PastGraph } from '../past/past-graph.js'
@@ -131,7 +131,7 @@ export class PastRun {
   }
 
   private checkedPosition(position: number): number {
-    this.reader.event(this.id, position % 2 ** 40) // throws when there is none
+    this.reader.event(this.id, positionOf(position)) // throws when there is none
     return position
   }
 

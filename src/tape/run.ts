@@ -7,9 +7,11 @@ import { type KernelName, setKernel } from '../array/kernel-choice.js'
 import { seedRandom } from '../array/random.js'
 import { TapeError } from '../errors.js'
 import { type Capture, CapturePolicy, checkCapture } from '../events/capture.js'
-import { type Plain, REF_SLOT_UNIT, type RunStarted, type TapeEvent } from '../events/event.js'
+import { isRecord, isStorable, shownValue, storable } from '../events/checks.js'
+import { type Plain, positionOf, type RunStarted, type TapeEvent } from '../events/event.js'
 import { PACKING } from '../events/pack.js'
 import { type BatchLimits, EventStream, STRICT_LIMITS } from '../events/stream.js'
+import { checkText } from '../events/validate.js'
 import { mode, withScope } from '../graph/mode.js'
 import { Variable } from '../graph/variable.js'
 import { CheckpointSchedule } from '../recorder/checkpoint-schedule.js'
@@ -143,33 +145,32 @@ export class Run {
    * by which `past.variable(name, { step })` finds it.
    */
   log(metrics: { readonly [name: string]: number | Variable }): void {
-    for (const [name, metric] of Object.entries(metrics)) {
-      if (!isUnicode(name))
+    if (!isRecord(metrics, 0))
+      throw new TapeError('BAD_ARGUMENT', `run.log expected an object of numbers, got ${shownValue(metrics)}`)
+    const entries = Object.entries(metrics)
+    // All of them are looked at before the first is written.
+    for (const [name, metric] of entries) {
+      checkText(name, 'the name of a metric')
+      if (metric instanceof Variable) metric.item()
+      else if (typeof metric !== 'number')
         throw new TapeError(
           'BAD_ARGUMENT',
-          `run.log expected names of whole Unicode characters, got ${JSON.stringify(name)}`,
+          `run.log expected numbers or Variables of one element, got ${metric === null ? 'null' : typeof metric} for "${name}"`,
         )
+    }
+    for (const [name, metric] of entries) {
       if (metric instanceof Variable) {
         const value = metric.item()
         // The metric itself says that a variable of this step bears its name.
         if (metric.name === null && this.isOfThisStep(metric)) metric.setNameQuietly(name)
         else if (metric.name === null) this.during(() => (metric.name = name))
         this.append({ type: 'MetricLogged', name, value, variable: this.recorder.knownRef(metric) || null })
-      } else if (typeof metric === 'number') {
-        this.append({ type: 'MetricLogged', name, value: metric, variable: null })
-      } else {
-        throw new TapeError(
-          'BAD_ARGUMENT',
-          `run.log expected numbers or Variables of one element, got ${metric === null ? 'null' : typeof metric} for "${name}"`,
-        )
-      }
+      } else this.append({ type: 'MetricLogged', name, value: metric, variable: null })
     }
   }
 
   private isOfThisStep(variable: Variable): boolean {
-    return (
-      this.recorder.outer === null && this.recorder.knownRef(variable) % REF_SLOT_UNIT > this.stepPosition
-    )
+    return this.recorder.outer === null && positionOf(this.recorder.knownRef(variable)) > this.stepPosition
   }
 
   /** Adds a remark. */
@@ -181,6 +182,7 @@ export class Run {
 
   /** Runs `fn` with its calls marked as made in `name`; scopes nest with dots. Gives what `fn` returns. */
   scope<T>(name: string, fn: () => T): T {
+    checkText(name, 'the name of a scope')
     return withScope(mode.scope === '' ? name : `${mode.scope}.${name}`, fn)
   }
 
@@ -206,7 +208,7 @@ export class Run {
 
   /** Ends the run as failed, with the reason. */
   async fail(error: unknown): Promise<void> {
-    this.end('failed', error instanceof Error ? `${error.name}: ${error.message}` : String(error))
+    this.end('failed', reasonText(error))
   }
 
   /** @internal Ends the run at once; what `finish`, `fail` and the end of the process have in common. */
@@ -302,12 +304,16 @@ function checkOptions({ capture = DEFAULT_CAPTURE, seed = 0, durability = 'batch
 }
 
 function checkedName(name: string): string {
-  if (typeof name !== 'string' || name === '' || !isUnicode(name))
+  if (typeof name !== 'string' || name === '' || !isStorable(name))
     throw new TapeError('BAD_ARGUMENT', `startRun expected a name, got ${JSON.stringify(name)}`)
   return name
 }
 
-/** SQLite keeps texts as UTF-8, which has no half of a surrogate pair: one would come back as another text. */
-function isUnicode(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text)
+/** Why a run failed, in words. Whatever was thrown, the run can end with it: what a file cannot keep of it is replaced. */
+function reasonText(error: unknown): string {
+  try {
+    return storable(error instanceof Error ? `${error.name}: ${error.message}` : String(error))
+  } catch {
+    return Object.prototype.toString.call(error) // what was thrown cannot be turned into a text
+  }
 }

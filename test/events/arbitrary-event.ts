@@ -6,8 +6,8 @@ import {
   type EventType,
   type Payload,
   type Plain,
-  REF_SLOT_UNIT,
   type RecordedArray,
+  refOf,
 } from '../../src/events/event.js'
 
 export const EVENT_TYPES = Object.keys(EVENT_KIND) as EventType[]
@@ -106,7 +106,7 @@ function captured<K extends string>(
 export function payload(type: EventType, position: number): fc.Arbitrary<Payload> {
   const ref = fc
     .tuple(fc.integer({ min: 1, max: position - 1 }), fc.constantFrom(0, 0, 0, 1, 2))
-    .map(([at, slot]) => at + slot * REF_SLOT_UNIT)
+    .map(([at, slot]) => refOf(at, slot))
   const maybeRef = fc.option(ref)
   const refs = fc.array(ref, { maxLength: 5 })
   const elapsedMs = fc.double({ min: 0, max: 1e9, noNaN: true })

@@ -1,6 +1,6 @@
 /** What any SQLite tool reads of captured and materialized values, through the public views alone. */
 import { expect } from 'vitest'
-import { REF_SLOT_UNIT, type RecordedArray } from '../../src/events/event.js'
+import { type RecordedArray, refOf } from '../../src/events/event.js'
 import type { Connection } from '../../src/store/format/connection.js'
 import { plainDatabase } from '../plain-database.js'
 import { heldAfter, sameBits, type Truth } from './truth.js'
@@ -61,11 +61,7 @@ export function expectMaterialized(
       .all(runId, from, to) as GradientRow[]
     for (const row of variables) {
       if (row.source_position !== null) continue
-      expectContent(
-        row,
-        truth.made(row.position + row.slot * REF_SLOT_UNIT),
-        `variable ${row.position}.${row.slot}`,
-      )
+      expectContent(row, truth.made(refOf(row.position, row.slot)), `variable ${row.position}.${row.slot}`)
     }
     for (const row of gradients) {
       const event = truth.gradient(row.position)

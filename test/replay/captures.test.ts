@@ -11,7 +11,7 @@ import '../../src/index.js'
 import type { DType } from '../../src/array/dtype.js'
 import { type NDArray, ndarray } from '../../src/array/ndarray.js'
 import type { Capture } from '../../src/events/capture.js'
-import { REF_SLOT_UNIT, type RecordedArray } from '../../src/events/event.js'
+import { positionOf, type RecordedArray, refOf } from '../../src/events/event.js'
 import type { Variable } from '../../src/graph/variable.js'
 import type { PastRun } from '../../src/tape/past-run.js'
 import { openTape, type Tape } from '../../src/tape/tape.js'
@@ -206,7 +206,7 @@ function checkValues(past: PastRun, truth: Truth, { from, to }: Steps, seen: See
     if (event.type === 'FunctionCalled') {
       event.outputs.forEach(({ value }, slot) => {
         if (slot > 1 && slot < event.outputs.length - 1) return // the ballast: its outputs are all alike
-        const ref = position + slot * REF_SLOT_UNIT
+        const ref = refOf(position, slot)
         const variable = past.variable(ref, { step })
         expectSame(
           variable.data,
@@ -237,7 +237,7 @@ function checkValues(past: PastRun, truth: Truth, { from, to }: Steps, seen: See
 function checkLeaves(past: PastRun, truth: Truth, { from, to }: Steps, seen: Seen): void {
   for (const ref of truth.livingOn()) {
     for (let step = from; step <= to; step++) {
-      if (truth.range(step).to < ref % REF_SLOT_UNIT) continue
+      if (truth.range(step).to < positionOf(ref)) continue
       const variable = past.variable(ref, { step })
       expectSame(variable.data, truth.valueIn(ref, step), `variable ${ref} in step ${step}`)
       seen.versions++

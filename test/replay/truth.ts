@@ -5,9 +5,10 @@
 import {
   type BackwardStarted,
   type GradientComputed,
-  REF_SLOT_UNIT,
+  positionOf,
   type RecordedArray,
   type Ref,
+  slotOf,
   type TapeEvent,
 } from '../../src/events/event.js'
 
@@ -69,7 +70,7 @@ export class Truth {
 
   /** A ref of the full run as this run has it. */
   refOfFull(ref: Ref): Ref {
-    const position = ref % REF_SLOT_UNIT
+    const position = positionOf(ref)
     return ref - position + this.refs.get(position)!
   }
 
@@ -99,20 +100,20 @@ export class Truth {
     const { from } = this.range(step)
     return this.events.some((event) => {
       if (event.type !== 'LeafCreated' || event.position < from) return false
-      if (event.source === null || event.source % REF_SLOT_UNIT >= from) return false
-      const maker = this.byPosition.get(event.source % REF_SLOT_UNIT)!
-      const slot = Math.floor(event.source / REF_SLOT_UNIT)
+      if (event.source === null || positionOf(event.source) >= from) return false
+      const maker = this.byPosition.get(positionOf(event.source))!
+      const slot = slotOf(event.source)
       return maker.type === 'FunctionCalled' && maker.outputs[slot]!.value === null
     })
   }
 
   /** The value that the event behind the ref made. */
   made(ref: Ref): RecordedArray {
-    const event = this.byPosition.get(ref % REF_SLOT_UNIT)!
+    const event = this.byPosition.get(positionOf(ref))!
     const complete = this.complete.get(event.position)!
     switch (event.type) {
       case 'FunctionCalled':
-        return (complete as typeof event).outputs[Math.floor(ref / REF_SLOT_UNIT)]!.value!
+        return (complete as typeof event).outputs[slotOf(ref)]!.value!
       case 'GradientComputed':
         return heldAfter(complete as typeof event)
       case 'LeafCreated':
@@ -184,7 +185,7 @@ export class Truth {
       const cuts = (this.unchained.get(ref) ?? []).filter((at) => at < position)
       if (cuts.some((at) => at > reader)) return true
       if (cuts.length > 0) continue
-      const event = this.byPosition.get(ref % REF_SLOT_UNIT)!
+      const event = this.byPosition.get(positionOf(ref))!
       if (event.type !== 'FunctionCalled' || !event.linked || seen.has(event.position)) continue
       seen.add(event.position)
       for (const input of event.inputs) waiting.push([input, event.position])

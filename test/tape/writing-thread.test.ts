@@ -108,7 +108,7 @@ describe('the second thread', () => {
     const file = newTapePath()
     const tape = openForTest(file)
     const run = tape.startRun('large', { batch: { eventsMax: 8192, bytesMax: 2 ** 23, ageMaxMs: 1e6 } })
-    // Six calls of 22,000 inputs are more words than a segment has, and 12 MB are more bytes.
+    // Six calls of 22,000 inputs are more words than a shared batch has, and 12 MB are more bytes.
     const many = Array.from({ length: 22_000 }, (_, i) => new Variable(i % 2))
     const wide = new Variable(new Float32Array(3_000_000).fill(0.25), { name: 'wide' })
     for (let round = 1; round <= 14; round++) {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { NDArray } from '../../array/ndarray.js'
 import { TapeError } from '../../errors.js'
 import { bytesOf, summarized } from '../../events/content.js'
-import { type ArraySummary, REF_SLOT_UNIT, type RecordedArray, type Ref } from '../../events/event.js'
+import { type ArraySummary, positionOf, type RecordedArray, type Ref } from '../../events/event.js'
 import type { Variable } from '../../graph/variable.js'
 import { Describer, positionText } from '../../inspection/describer.js'
 import { namedParameters } from '../../queries/variables.js'
@@ -12,7 +12,7 @@ import { arrayJson, arrayText } from '../array-words.js'
 import { type OpenRun, openRun, variableKey } from '../open.js'
 import { collected, examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
 import { paint } from '../paint.js'
-import { indented, shapeText, summarize, summaryText } from '../words.js'
+import { indented, shapeText, summaryText } from '../words.js'
 
 interface Options {
   run?: string
@@ -70,7 +70,7 @@ function gradients(open: OpenRun, options: Options): Answer {
     variableKey(options.of),
     options.step === undefined ? {} : { step: options.step },
   )
-  const step = options.step ?? say.event(root.ref % REF_SLOT_UNIT).step
+  const step = options.step ?? say.event(positionOf(root.ref)).step
   const targets = targetsOf(open, options.wrt, step)
   root.backward({ retainGrad: targets.some((target) => target.creator !== null) })
   const reached = options.wrt.length > 0 ? targets : targets.filter((target) => target.grad !== null)
@@ -92,7 +92,7 @@ function gradients(open: OpenRun, options: Options): Answer {
       name,
       position: positionText(target.ref),
       gradient,
-      summary: summarize(gradient),
+      summary: summarized(gradient, true),
       recorded: compared(open, root.ref, target.ref, step, gradient),
     }
   })
@@ -135,7 +135,7 @@ function compared(
   const { to } = lookup.stepRange(step, past.lastPosition)
   const passes = new Set<number>()
   let found: Comparison | null = null
-  for (const event of past.events(Math.min(root % REF_SLOT_UNIT, to), to)) {
+  for (const event of past.events(Math.min(positionOf(root), to), to)) {
     if (event.type === 'BackwardStarted') {
       const plain =
         event.roots.length === 1 &&

@@ -3,7 +3,8 @@
 import type { NDArray } from '../../array/ndarray.js'
 import { computationOf } from '../../drawing/computation.js'
 import { TapeError } from '../../errors.js'
-import { REF_SLOT_UNIT } from '../../events/event.js'
+import { summarized } from '../../events/content.js'
+import { type ArraySummary, positionOf, slotOf } from '../../events/event.js'
 import { Describer, positionText } from '../../inspection/describer.js'
 import { numberText } from '../../inspection/number-text.js'
 import { originOf } from '../../inspection/value-origin.js'
@@ -15,7 +16,7 @@ import { creatorTree } from '../creator-tree.js'
 import { type OpenRun, variableKey } from '../open.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
-import { type ArraySummary, indented, plural, shapeText, summarize, summaryText } from '../words.js'
+import { indented, plural, shapeText, summaryText } from '../words.js'
 
 const ROWS_MAX = 12
 
@@ -35,8 +36,8 @@ export function showVariable(
   const say = new Describer(past, lookup)
   const variable = past.variable(variableKey(what), step === null ? {} : { step })
   const { ref, creator, role } = variable
-  const position = ref % REF_SLOT_UNIT
-  const slot = Math.floor(ref / REF_SLOT_UNIT)
+  const position = positionOf(ref)
+  const slot = slotOf(ref)
   const range = step === null ? null : lookup.stepRange(step, past.lastPosition)
   const readAt =
     range === null ? past.lastPosition + 1 : (lookup.firstReader(ref, range.from, range.to) ?? range.to + 1)
@@ -110,7 +111,7 @@ interface Shown {
 function shownArray(read: () => NDArray | null): Shown | null {
   try {
     const array = read()
-    return array === null ? null : { array, summary: summarize(array) }
+    return array === null ? null : { array, summary: summarized(array, true) }
   } catch (error) {
     if (error instanceof TapeError && error.code === 'VALUE_NOT_CAPTURED') return null
     throw error
@@ -159,8 +160,8 @@ function creatorsJson(root: Parameters<typeof computationOf>[0], say: Describer)
   return {
     variables: variables.map((variable, id) => ({
       id,
-      position: variable.ref % REF_SLOT_UNIT,
-      slot: Math.floor(variable.ref / REF_SLOT_UNIT),
+      position: positionOf(variable.ref),
+      slot: slotOf(variable.ref),
       name: variable.name ?? say.nameOf(variable.ref),
       ...say.form(variable.ref),
     })),

@@ -1,7 +1,7 @@
 /** `gradtape stats`: where the bytes of a tape are. */
 
 import type { Command } from 'commander'
-import { type Plain, REF_SLOT_UNIT } from '../../events/event.js'
+import { type Plain, refOf } from '../../events/event.js'
 import { Describer, positionText } from '../../inspection/describer.js'
 import { numberText } from '../../inspection/number-text.js'
 import { Lookup } from '../../store/read/lookup.js'
@@ -96,7 +96,7 @@ function whatText(say: Describer, position: number, part: number, by: LargeValue
     case 'LeafCreated':
       return `${event.role} ${event.name ?? positionText(position)} ${shapeText(event.shape)}`
     case 'FunctionCalled': {
-      const name = say.nameOf(position + part * REF_SLOT_UNIT)
+      const name = say.nameOf(refOf(position, part))
       const shape = shapeText(event.outputs[part]?.shape ?? [])
       return `${again}${name === null ? '' : `${name}, `}output of ${event.function} ${shape}`
     }

@@ -2,9 +2,8 @@
  * What the hash chain covers of the arrays of a batch, one after the other: the hash of an array's content, or its summary,
  * or both, or the array itself, whatever is kept of it. Written by the thousand, so it is one growing buffer.
  */
-import type { Summary } from '../../events/content.js'
-
-const NUMBERS_BYTES = 48
+import { SUMMARY_SIZE } from '../../events/record-layout.js'
+import { type Summary, summaryNumbers } from '../../events/summary.js'
 
 export class Digests {
   count = 0
@@ -49,25 +48,19 @@ export class Digests {
     this.used += bytes.length
   }
 
-  /** Six little-endian float64, NaN for null. */
-  private appendSummary({ l2Norm, mean, min, max, zeroCount, nonFiniteCount }: Summary): void {
-    this.room(NUMBERS_BYTES)
-    this.appendNumber(l2Norm)
-    this.appendNumber(mean)
-    this.appendNumber(min)
-    this.appendNumber(max)
-    this.appendNumber(zeroCount)
-    this.appendNumber(nonFiniteCount)
-  }
-
-  private appendNumber(number: number | null): void {
-    if (number !== null) this.view.setFloat64(this.used, number, true)
-    else {
-      // Engines may store any NaN for NaN; these are the bits of the canonical one.
-      this.view.setUint32(this.used, 0, true)
-      this.view.setUint32(this.used + 4, 0x7ff80000, true)
+  /** Little-endian float64, NaN for null. */
+  private appendSummary(summary: Summary): void {
+    this.room(8 * SUMMARY_SIZE)
+    const numbers = summaryNumbers(summary)
+    for (let i = 0; i < SUMMARY_SIZE; i++, this.used += 8) {
+      const number = numbers[i]!
+      if (number === number) this.view.setFloat64(this.used, number, true)
+      else {
+        // Engines may store any NaN for NaN; these are the bits of the canonical one.
+        this.view.setUint32(this.used, 0, true)
+        this.view.setUint32(this.used + 4, 0x7ff80000, true)
+      }
     }
-    this.used += 8
   }
 
   private room(bytes: number): void {

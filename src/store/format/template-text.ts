@@ -3,6 +3,15 @@
  * this is the writer's hot path for them.
  */
 import { EVENT_KIND, PACKED_BACKWARD } from '../../events/event.js'
+import {
+  ASSIGNMENT_KEY,
+  CALL_KEY,
+  CLEAR_KEY,
+  GRADIENT_KEY,
+  LEAF_KEY,
+  PASS_KEY,
+  ROW_KEY,
+} from '../../events/record-layout.js'
 
 const [COMMA, MINUS, ZERO, OPEN, CLOSE] = [44, 45, 48, 91, 93] as const
 const LONGEST_NUMBER = 24
@@ -79,7 +88,7 @@ export interface TemplateTexts {
   eventCount: number
   /** calls, leaves, gradients, assignments, clears, passes */
   lists: [string, string, string, string, string, string]
-  /** Form ids of the leaves, and the variables of assignments, as the key has them: what a template is marked with. */
+  /** Form ids of the leaves, and the variables of assignments, as the key has them: what a template is tagged with. */
   leafForms: number[]
   assigned: number[]
 }
@@ -93,72 +102,80 @@ const texts = [
   new ListText(),
 ] as const
 
-/** The texts of the template with this key (its layout is described in template.ts). */
+/** The texts of the template with this key. */
 export function templateTexts(key: Float64Array): TemplateTexts {
   for (const text of texts) text.clear()
   const [calls, leaves, gradients, assignments, clears, passes] = texts
   const leafForms: number[] = []
   const assigned: number[] = []
   let eventCount = 0
-  let slot = 0
+  let cell = 0
+  /** Begins an entry of an event that takes cells. */
+  const begin = (list: ListText, offset: number, cells: number) => {
+    list.open()
+    list.first(offset)
+    list.next(cell)
+    list.next(cells)
+    cell += cells
+  }
   for (let at = 0; at < key.length; ) {
     const offset = eventCount++
     switch (key[at]) {
       case EVENT_KIND.FunctionCalled: {
-        const end = at + 5 + key[at + 4]!
-        begin(calls, offset, slot, key[at + 3]!)
-        calls.next(key[at + 1]!)
-        calls.next(key[at + 2]!)
-        slot += key[at + 3]!
-        for (at += 5; at < end; at++) calls.next(key[at]!)
+        const end = at + CALL_KEY.inputs + key[at + CALL_KEY.inputCount]!
+        begin(calls, offset, key[at + CALL_KEY.cells]!)
+        calls.next(key[at + CALL_KEY.signature]!)
+        calls.next(key[at + CALL_KEY.attributes]!)
+        for (at += CALL_KEY.inputs; at < end; at++) calls.next(key[at]!)
         calls.close()
         break
       }
       case EVENT_KIND.LeafCreated:
-        leafForms.push(key[at + 1]!)
-        begin(leaves, offset, slot, key[at + 2]!)
-        leaves.next(key[at + 1]!)
-        leaves.next(key[at + 3]!)
+        leafForms.push(key[at + LEAF_KEY.form]!)
+        begin(leaves, offset, key[at + LEAF_KEY.cells]!)
+        leaves.next(key[at + LEAF_KEY.form]!)
+        leaves.next(key[at + LEAF_KEY.source]!)
         leaves.close()
-        slot += key[at + 2]!
-        at += 4
+        at += LEAF_KEY.size
         break
       case EVENT_KIND.GradientComputed:
-        begin(gradients, offset, slot, key[at + 2]!)
-        gradients.next(key[at + 1]!)
-        for (let i = 3; i < 7; i++) gradients.next(key[at + i]!)
+        begin(gradients, offset, key[at + GRADIENT_KEY.cells]!)
+        gradients.next(key[at + GRADIENT_KEY.form]!)
+        gradients.next(key[at + GRADIENT_KEY.held]!)
+        gradients.next(key[at + GRADIENT_KEY.pass]!)
+        gradients.next(key[at + GRADIENT_KEY.variable]!)
+        gradients.next(key[at + GRADIENT_KEY.gradient]!)
         gradients.close()
-        slot += key[at + 2]!
-        at += 7
+        at += GRADIENT_KEY.size
         break
       case EVENT_KIND.ValueAssigned:
-        assigned.push(key[at + 3]!)
-        begin(assignments, offset, slot, key[at + 2]!)
-        assignments.next(key[at + 1]!)
-        assignments.next(key[at + 3]!)
-        assignments.next(key[at + 4]!)
+        assigned.push(key[at + ASSIGNMENT_KEY.variable]!)
+        begin(assignments, offset, key[at + ASSIGNMENT_KEY.cells]!)
+        assignments.next(key[at + ASSIGNMENT_KEY.form]!)
+        assignments.next(key[at + ASSIGNMENT_KEY.variable]!)
+        assignments.next(key[at + ASSIGNMENT_KEY.source]!)
         assignments.close()
-        slot += key[at + 2]!
-        at += 5
+        at += ASSIGNMENT_KEY.size
         break
       case EVENT_KIND.GradientCleared:
         clears.open()
         clears.first(offset)
-        clears.next(key[at + 1]!)
+        clears.next(key[at + CLEAR_KEY.variable]!)
         clears.close()
-        at += 2
+        at += CLEAR_KEY.size
         break
       case PACKED_BACKWARD: {
-        const targetsAt = at + 3 + 2 * key[at + 2]!
-        const end = targetsAt + 1 + key[targetsAt]!
+        // The entry leaves out how many targets there are: they are the rest of it.
+        const targetCountAt = at + PASS_KEY.roots + 2 * key[at + PASS_KEY.rootCount]!
+        const end = targetCountAt + 1 + key[targetCountAt]!
         passes.open()
         passes.first(offset)
-        for (at += 1; at < end; at++) if (at !== targetsAt) passes.next(key[at]!)
+        for (at += PASS_KEY.flags; at < end; at++) if (at !== targetCountAt) passes.next(key[at]!)
         passes.close()
         break
       }
       default:
-        at += 1
+        at += ROW_KEY.size
     }
   }
   return {
@@ -167,11 +184,4 @@ export function templateTexts(key: Float64Array): TemplateTexts {
     leafForms,
     assigned,
   }
-}
-
-function begin(list: ListText, offset: number, slot: number, slots: number): void {
-  list.open()
-  list.first(offset)
-  list.next(slot)
-  list.next(slots)
 }

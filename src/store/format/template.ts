@@ -1,18 +1,10 @@
 /**
- * Templates: what is the same in every repetition of a piece of graph. A block of events is first reduced to a key of
- * numbers, in which references are relative; equal keys are one template. Only a key never seen becomes text.
- *
- * Records of a key, by kind:
- *   FunctionCalled    kind, signature id, attributes id (0: in the last slot), slots, inputs, input…
- *   LeafCreated       kind, form id, slots (more than one: the array stands in them itself), source or 0
- *   GradientComputed  kind, form id, slots (1 a value, 6 a summary), held, pass, variable, gradient or 0
- *   ValueAssigned     kind, form id, slots, variable, source or 0
- *   GradientCleared   kind, variable
- *   BackwardStarted   18, flags, roots, root…, gradient or 0…, targets, target…
- *   any other         kind (it has a row of its own; here it only takes its place)
+ * Templates: what is the same in every repetition of a piece of graph. A block of events is first reduced to a key of numbers, in
+ * which references are relative; equal keys are one template. Only a key never seen becomes text: lists of entries, one list for
+ * each kind of event. The fields of keys and entries are in events/record-layout.ts.
  */
 import crypto from 'node:crypto'
-import { REF_SLOT_UNIT, type Ref } from '../../events/event.js'
+import { positionOf, type Ref } from '../../events/event.js'
 
 export interface TemplateLists {
   calls: number[][]
@@ -36,32 +28,32 @@ export function templateHash(eventCount: number, texts: readonly string[]): Buff
 }
 
 /**
- * What a template is marked with, so that it is found: each mark once.
+ * The tags by which a template is found (in table _mark): each tag once.
  *
  * leafForms  form ids of its leaves
  * assigned   the variables of its assignments, as the template refers to them
  */
-export function marksOf(
+export function tagsOf(
   leafForms: readonly number[],
   assigned: readonly number[],
   nameOfForm: (formId: number) => string | null,
 ): [kind: string, key: string | number][] {
-  const marks = new Map<string, [string, string | number]>()
+  const tags = new Map<string, [string, string | number]>()
   for (const form of leafForms) {
     const name = nameOfForm(form)
-    if (name !== null) marks.set(`leaf ${name}`, ['leaf', name])
+    if (name !== null) tags.set(`leaf ${name}`, ['leaf', name])
   }
   for (const variable of assigned) {
     const key = variable < 0 && Number.isInteger(variable) ? -variable : 0
-    marks.set(`assigns ${key}`, ['assigns', key])
+    tags.set(`assigns ${key}`, ['assigns', key])
   }
-  return [...marks.values()]
+  return [...tags.values()]
 }
 
 /** The reference a template's number stands for: see the schema's head. */
 export function decodeRef(encoded: number, own: number, base: number): Ref {
   if (!Number.isInteger(encoded)) return base - (encoded - 0.5)
   if (encoded < 0) return -encoded
-  const distance = encoded % REF_SLOT_UNIT
-  return own - distance + (encoded - distance)
+  const distance = positionOf(encoded)
+  return own - distance + (encoded - distance) // the slot comes on top
 }

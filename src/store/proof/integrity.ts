@@ -5,12 +5,13 @@
 import { TapeError } from '../../errors.js'
 import { hashOf, summaryOf } from '../../events/content.js'
 import { plainToText, textToPlain } from '../../events/plain.js'
+import { ASSIGNMENT_ENTRY, CALL_ENTRY, GRADIENT_ENTRY, LEAF_ENTRY } from '../../events/record-layout.js'
+import { CellReader } from '../format/cells.js'
 import type { Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
-import { RUN_UNIT } from '../format/ids.js'
+import { eventId, eventText } from '../format/ids.js'
 import { checkLedger, checkSchema } from '../format/schema-check.js'
-import { SlotReader } from '../format/slots.js'
-import { marksOf, templateHash } from '../format/template.js'
+import { tagsOf, templateHash } from '../format/template.js'
 import { arrayFromBytes } from '../format/value.js'
 import { ValueRows } from '../read/stored-array.js'
 import { TextReader } from '../read/text-reader.js'
@@ -46,12 +47,12 @@ interface TemplateRow {
 /** What the tables around a template must agree with. */
 interface TemplateUse {
   eventCount: number
-  slots: number
+  cells: number
   usesBase: boolean
-  /** Where arrays stand in slots: the first, and how many. */
+  /** Where arrays stand in cells: the first, and how many. */
   inline: Map<number, number>
-  /** Slots that name a text. */
-  textSlots: number[]
+  /** Cells that name a text. */
+  textCells: number[]
 }
 
 /** Ids of the texts that events name, by table. */
@@ -133,10 +134,7 @@ function checkCheckpoints(db: Connection): void {
     )
     .pluck()
     .get() as number | undefined
-  if (odd !== undefined)
-    corrupt(
-      `event ${odd % RUN_UNIT} of run ${Math.floor(odd / RUN_UNIT)} does not hold the values of a checkpoint`,
-    )
+  if (odd !== undefined) corrupt(`${eventText(odd)} does not hold the values of a checkpoint`)
 }
 
 /** Values that are named, by id, and whether their bytes are kept. */
@@ -214,27 +212,30 @@ function checkTemplates(db: Connection, used: UsedTexts): Map<number, TemplateUs
       number[][],
     ]
     for (const call of calls) {
-      used._signature.add(call[3]!)
-      if (call[4] !== 0) used._text.add(call[4]!)
+      used._signature.add(call[CALL_ENTRY.signature]!)
+      if (call[CALL_ENTRY.attributes] !== 0) used._text.add(call[CALL_ENTRY.attributes]!)
     }
-    for (const leaf of leaves) used._leaf_form.add(leaf[3]!)
-    for (const other of [...gradients, ...assignments]) used._array_form.add(other[3]!)
+    for (const leaf of leaves) used._leaf_form.add(leaf[LEAF_ENTRY.form]!)
+    for (const gradient of gradients) used._array_form.add(gradient[GRADIENT_ENTRY.form]!)
+    for (const assignment of assignments) used._array_form.add(assignment[ASSIGNMENT_ENTRY.form]!)
     uses.set(id, {
       eventCount: row.event_count,
-      slots: [calls, leaves, gradients, assignments]
+      cells: [calls, leaves, gradients, assignments]
         .flat()
-        .reduce((slots, element) => slots + element[2]!, 0),
-      usesBase: gradients.some((gradient) => !Number.isInteger(gradient[6])),
+        .reduce((cells, entry) => cells + entry[CALL_ENTRY.cells]!, 0),
+      usesBase: gradients.some((gradient) => !Number.isInteger(gradient[GRADIENT_ENTRY.variable])),
       inline: new Map(
         [...leaves, ...assignments]
-          .filter((element) => element[2]! > 1)
-          .map((element) => [element[1]!, element[2]!]),
+          .filter((entry) => entry[LEAF_ENTRY.cells]! > 1)
+          .map((entry) => [entry[LEAF_ENTRY.cell]!, entry[LEAF_ENTRY.cells]!]),
       ),
-      textSlots: calls.filter((call) => call[4] === 0).map((call) => call[1]! + call[2]! - 1),
+      textCells: calls
+        .filter((call) => call[CALL_ENTRY.attributes] === 0)
+        .map((call) => call[CALL_ENTRY.cell]! + call[CALL_ENTRY.cells]! - 1),
     })
-    const want = marksOf(
-      leaves.map((leaf) => leaf[3]!),
-      assignments.map((assignment) => assignment[4]!),
+    const want = tagsOf(
+      leaves.map((leaf) => leaf[LEAF_ENTRY.form]!),
+      assignments.map((assignment) => assignment[ASSIGNMENT_ENTRY.variable]!),
       (form) => texts.leafForm(form).name,
     ).map(([kind, key]) => `${kind} ${key}`)
     const have = marked.get(id) ?? new Set<string>()
@@ -265,22 +266,21 @@ function checkBlocks(
     .raw()
     .iterate() as IterableIterator<[number, number, number, number, number, Buffer | null]>
   for (const [id, runId, blockStep, templateId, base, slots] of rows) {
-    const first = id % RUN_UNIT
-    const where = `the block at event ${first} of run ${Math.floor(id / RUN_UNIT)}`
+    const where = `the block at ${eventText(id)}`
     if (runId !== run) [run, next, step] = [runId, 1, 0]
-    if (id !== run * RUN_UNIT + next) corrupt(`${where} expected to begin at event ${next} of run ${run}`)
+    if (id !== eventId(run, next)) corrupt(`${where} expected to begin at event ${next} of run ${run}`)
     const template =
       templates.get(templateId) ?? corrupt(`${where} names template ${templateId}, which does not exist`)
     seen.add(templateId)
     next += template.eventCount
-    if (blockStep !== step) step = stepOf.get(run * RUN_UNIT, id)?.step ?? 0
+    if (blockStep !== step) step = stepOf.get(eventId(run, 0), id)?.step ?? 0
     if (blockStep !== step) corrupt(`${where} says step ${blockStep}, it is in step ${step}`)
     if (!template.usesBase && base !== 0)
       corrupt(`${where} says base ${base}, which its template does not use`)
-    if ((slots?.length ?? 0) !== 8 * template.slots)
-      corrupt(`${where} has ${(slots?.length ?? 0) / 8} slots, its template takes ${template.slots}`)
-    const reader = new SlotReader(slots)
-    for (const slot of template.textSlots) used._text.add(reader.textId(slot))
+    if ((slots?.length ?? 0) !== 8 * template.cells)
+      corrupt(`${where} has ${(slots?.length ?? 0) / 8} cells, its template takes ${template.cells}`)
+    const reader = new CellReader(slots)
+    for (const cell of template.textCells) used._text.add(reader.textId(cell))
     for (const { id: value, withBytes } of reader.values(template.inline))
       if (withBytes || !values.has(value)) values.set(value, withBytes)
   }
@@ -317,7 +317,7 @@ function checkFacts(db: Connection): void {
     .raw()
     .iterate() as IterableIterator<[number, number | null, string]>
   for (const [id, subject, payload] of rows) {
-    const where = `event ${id % RUN_UNIT} of run ${Math.floor(id / RUN_UNIT)}`
+    const where = eventText(id)
     const plain = textToPlain(payload, where)
     if (plainToText(plain, where) !== payload) corrupt(`${where} was changed after it was written`)
     if (

@@ -1,32 +1,39 @@
-/** From blocks back to events: a template's lists, with the block's place and slots filled in. */
+/** From blocks back to events: a template's lists, with the block's place and cells filled in. */
 import { TapeError } from '../../errors.js'
+import { elementCount } from '../../events/dtypes.js'
 import {
-  type ArraySummary,
   BACKWARD_VERSION,
   EVENT_VERSION,
   type FunctionCalled,
-  type RecordedArray,
   type Ref,
   type TapeEvent,
 } from '../../events/event.js'
+import type { Content } from '../../events/event-kinds.js'
+import type { ArrayForm } from '../../events/forms.js'
 import { InlineArray } from '../../events/inline-array.js'
 import { HELD } from '../../events/pack.js'
 import { textToPlain } from '../../events/plain.js'
+import {
+  ASSIGNMENT_ENTRY,
+  CALL_ENTRY,
+  CLEAR_ENTRY,
+  GRADIENT_ENTRY,
+  LEAF_ENTRY,
+  PASS_ENTRY,
+  PASS_FLAGS,
+  SUMMARY_SIZE,
+} from '../../events/record-layout.js'
 import { ScalarValue } from '../../events/scalar-value.js'
+import { CellReader } from '../format/cells.js'
 import type { Connection, Statement } from '../format/connection.js'
-import { RUN_UNIT } from '../format/ids.js'
-import { SlotReader } from '../format/slots.js'
+import { eventId, positionOfId } from '../format/ids.js'
 import { decodeRef, type TemplateLists } from '../format/template.js'
-import { arrayFromBytes, SUMMARY_SLOTS } from '../format/value.js'
+import { arrayFromBytes } from '../format/value.js'
 import { StoredArray, ValueRows } from './stored-array.js'
 import type { TemplateColumns } from './template-columns.js'
 import { TemplateReader } from './template-reader.js'
 import type { TextReader } from './text-reader.js'
 
-interface Content {
-  value: RecordedArray | null
-  summary: ArraySummary | null
-}
 const NO_CONTENT: Content = { value: null, summary: null }
 
 export interface Block {
@@ -35,7 +42,7 @@ export interface Block {
   step: number
   template: TemplateLists
   base: number
-  slots: SlotReader
+  cells: CellReader
 }
 
 /** A block of which only the graph is wanted. */
@@ -68,21 +75,21 @@ export class BlockReader {
 
   /** The blocks that hold events `from` to `to`, in order. */
   *blocks(runId: number, from: number, to: number): Generator<Block> {
-    for (const { first, step, templateId, base, slots } of this.rows(runId, from, to))
-      yield { first, step, template: this.templates.lists(templateId), base, slots }
+    for (const { first, step, templateId, base, cells } of this.rows(runId, from, to))
+      yield { first, step, template: this.templates.lists(templateId), base, cells }
   }
 
   /** The same as pages of a graph have them. */
   *blocksOfColumns(runId: number, from: number, to: number): Generator<ColumnBlock> {
-    for (const { first, templateId, base, slots } of this.rows(runId, from, to))
-      yield { first, template: this.templates.columns(templateId), base, slots }
+    for (const { first, templateId, base, cells } of this.rows(runId, from, to))
+      yield { first, template: this.templates.columns(templateId), base, cells }
   }
 
   private *rows(runId: number, from: number, to: number): Generator<BlockRow> {
-    const base = runId * RUN_UNIT
+    const base = eventId(runId, 0)
     const start = (this.startOf.get(base + 1, base + from) as number | null) ?? base + from
     // Read at once and not row by row: an open statement would keep the connection from being used meanwhile.
-    for (const [id, run, step, templateId, blockBase, slots] of this.range.all(start, base + to) as [
+    for (const [id, run, step, templateId, blockBase, bytes] of this.range.all(start, base + to) as [
       number,
       number,
       number,
@@ -91,8 +98,7 @@ export class BlockReader {
       Buffer | null,
     ][]) {
       if (run !== runId) throw new TapeError('TAPE_CORRUPT', `block ${id} is listed under run ${run}`)
-      // Cut out of the bits, a position is a small integer to V8; a difference of large numbers would be a double for ever.
-      yield { first: (id - base) >>> 0, step, templateId, base: blockBase, slots: new SlotReader(slots) }
+      yield { first: positionOfId(id), step, templateId, base: blockBase, cells: new CellReader(bytes) }
     }
   }
 
@@ -102,140 +108,116 @@ export class BlockReader {
   }
 
   private expand(block: Block, from: number, to: number, found: (TapeEvent | null)[]): void {
-    const { first, step, template, base, slots } = block
-    const place = (offset: number): number => {
-      const position = first + offset
+    const { first, step, template, base, cells } = block
+    const place = (entry: readonly number[]): number => {
+      const position = first + entry[CALL_ENTRY.offset]!
       if (position < from || position > to) return -1
       if (found[position - from] !== null)
         throw new TapeError('TAPE_CORRUPT', `position ${position} holds two events`)
       return position
     }
+    const put = (position: number, event: object) => {
+      found[position - from] = event as TapeEvent
+    }
     for (const leaf of template.leaves) {
-      const position = place(leaf[0]!)
+      const position = place(leaf)
       if (position < 0) continue
-      const { role, requiresGrad, name, dtype, shape } = this.texts.leafForm(leaf[3]!)
-      const content = this.outside(slots, leaf[1]!, leaf[2]!, dtype, shape)
-      found[position - from] = {
+      const form = this.texts.leafForm(leaf[LEAF_ENTRY.form]!)
+      put(position, {
         type: 'LeafCreated',
         version: EVENT_VERSION,
         position,
         step,
-        role,
-        requiresGrad,
-        name,
-        dtype,
-        shape,
-        source: refOrNull(leaf[4]!, position, base),
-        ...content,
-      } as TapeEvent
+        role: form.role,
+        requiresGrad: form.requiresGrad,
+        name: form.name,
+        dtype: form.dtype,
+        shape: form.shape,
+        source: refOrNull(leaf[LEAF_ENTRY.source]!, position, base),
+        ...this.outside(cells, leaf[LEAF_ENTRY.cell]!, leaf[LEAF_ENTRY.cells]!, form),
+      })
     }
     for (const call of template.calls) {
-      const position = place(call[0]!)
-      if (position >= 0) found[position - from] = this.call(call, position, step, base, slots)
+      const position = place(call)
+      if (position >= 0) found[position - from] = this.call(call, position, step, base, cells)
     }
     for (const gradient of template.gradients) {
-      const position = place(gradient[0]!)
+      const position = place(gradient)
       if (position < 0) continue
-      const [, slot, taken, form, held, pass, variable, maker] = gradient as [
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-      ]
-      const { dtype, shape } = this.texts.arrayForm(form)
-      const width = taken < SUMMARY_SLOTS ? 1 : SUMMARY_SLOTS
+      const form = this.texts.arrayForm(gradient[GRADIENT_ENTRY.form]!)
+      const taken = gradient[GRADIENT_ENTRY.cells]!
+      const width = taken < SUMMARY_SIZE ? 1 : SUMMARY_SIZE
       const read = (part: number): Content => {
+        const cell = gradient[GRADIENT_ENTRY.cell]! + part * width
         if (taken <= part * width) return NO_CONTENT
-        if (width === 1) return this.content(slots, slot + part, dtype, shape)
-        return { value: null, summary: { ...slots.summary(slot + part * width), hash: null } }
+        if (width === 1) return this.content(cells, cell, form)
+        return { value: null, summary: { ...cells.summary(cell), hash: null } }
       }
-      const contribution = read(0)
-      const accumulated = read(1)
-      found[position - from] = {
+      const [contribution, accumulated] = [read(0), read(1)]
+      put(position, {
         type: 'GradientComputed',
         version: EVENT_VERSION,
         position,
         step,
-        pass: decodeRef(pass, position, base),
-        variable: decodeRef(variable, position, base),
-        dtype,
-        shape,
-        gradient: refOrNull(maker, position, base),
+        pass: decodeRef(gradient[GRADIENT_ENTRY.pass]!, position, base),
+        variable: decodeRef(gradient[GRADIENT_ENTRY.variable]!, position, base),
+        dtype: form.dtype,
+        shape: form.shape,
+        gradient: refOrNull(gradient[GRADIENT_ENTRY.gradient]!, position, base),
         contribution: contribution.value,
         contributionSummary: contribution.summary,
-        held: HELD[held],
+        held: HELD[gradient[GRADIENT_ENTRY.held]!],
         accumulated: accumulated.value,
         accumulatedSummary: accumulated.summary,
-      } as TapeEvent
+      })
     }
     for (const assignment of template.assignments) {
-      const position = place(assignment[0]!)
+      const position = place(assignment)
       if (position < 0) continue
-      const [, slot, taken, form, variable, source] = assignment as [
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-      ]
-      const { dtype, shape } = this.texts.arrayForm(form)
-      found[position - from] = {
+      const form = this.texts.arrayForm(assignment[ASSIGNMENT_ENTRY.form]!)
+      put(position, {
         type: 'ValueAssigned',
         version: EVENT_VERSION,
         position,
         step,
-        variable: decodeRef(variable, position, base),
-        dtype,
-        shape,
-        source: refOrNull(source, position, base),
-        ...this.outside(slots, slot, taken, dtype, shape),
-      }
+        variable: decodeRef(assignment[ASSIGNMENT_ENTRY.variable]!, position, base),
+        dtype: form.dtype,
+        shape: form.shape,
+        source: refOrNull(assignment[ASSIGNMENT_ENTRY.source]!, position, base),
+        ...this.outside(cells, assignment[ASSIGNMENT_ENTRY.cell]!, assignment[ASSIGNMENT_ENTRY.cells]!, form),
+      })
     }
-    for (const [offset, flags, roots, ...refs] of template.passes as [
-      number,
-      number,
-      number,
-      ...number[],
-    ][]) {
-      const position = place(offset)
+    for (const pass of template.passes) {
+      const position = place(pass)
       if (position < 0) continue
-      const decoded = refs.map((ref) => refOrNull(ref, position, base))
-      found[position - from] = {
+      const [flags, roots] = [pass[PASS_ENTRY.flags]!, pass[PASS_ENTRY.rootCount]!]
+      const refs = pass.slice(PASS_ENTRY.roots).map((ref) => refOrNull(ref, position, base))
+      put(position, {
         type: 'BackwardStarted',
         version: BACKWARD_VERSION,
         position,
         step,
-        roots: decoded.slice(0, roots),
-        gradients: decoded.slice(roots, 2 * roots),
-        targets: (flags & 4) === 0 ? null : decoded.slice(2 * roots),
-        createGraph: (flags & 1) !== 0,
-        retainGrad: (flags & 2) !== 0,
-      } as TapeEvent
+        roots: refs.slice(0, roots),
+        gradients: refs.slice(roots, 2 * roots),
+        targets: (flags & PASS_FLAGS.targets) === 0 ? null : refs.slice(2 * roots),
+        createGraph: (flags & PASS_FLAGS.createGraph) !== 0,
+        retainGrad: (flags & PASS_FLAGS.retainGrad) !== 0,
+      })
     }
     for (const clear of template.clears) {
-      const position = place(clear[0]!)
-      if (position >= 0)
-        found[position - from] = {
-          type: 'GradientCleared',
-          version: EVENT_VERSION,
-          position,
-          step,
-          variable: decodeRef(clear[1]!, position, base),
-        }
+      const position = place(clear)
+      if (position < 0) continue
+      const variable = decodeRef(clear[CLEAR_ENTRY.variable]!, position, base)
+      put(position, { type: 'GradientCleared', version: EVENT_VERSION, position, step, variable })
     }
   }
 
-  /** A value that came from outside: one slot names or is it, several hold it. */
-  outside(slots: SlotReader, slot: number, taken: number, dtype: string, shape: readonly number[]): Content {
+  /** A value that came from outside: one cell names or is it, several hold it. */
+  outside(cells: CellReader, cell: number, taken: number, form: ArrayForm): Content {
     if (taken === 0) return NO_CONTENT
-    if (taken === 1) return this.content(slots, slot, dtype, shape)
-    const size = shape.reduce((product, extent) => product * extent, 1)
-    const data = arrayFromBytes(dtype, size, slots.inline(slot, taken))
+    if (taken === 1) return this.content(cells, cell, form)
+    const { dtype, shape } = form
+    const data = arrayFromBytes(dtype, elementCount(shape), cells.inline(cell, taken))
     return { value: new InlineArray(dtype, shape, data), summary: null }
   }
 
@@ -244,29 +226,35 @@ export class BlockReader {
     position: number,
     step: number,
     base: number,
-    slots: SlotReader,
+    cells: CellReader,
   ): FunctionCalled {
-    const { function: name, scope, linked, outputs: forms } = this.texts.signature(call[3]!)
-    const slot = call[1]!
-    let taken = call[2]!
+    const {
+      function: name,
+      scope,
+      linked,
+      outputs: forms,
+    } = this.texts.signature(call[CALL_ENTRY.signature]!)
+    const cell = call[CALL_ENTRY.cell]!
+    let taken = call[CALL_ENTRY.cells]!
     let attributes: FunctionCalled['attributes']
-    if (call[4] === 0) {
+    if (call[CALL_ENTRY.attributes] === 0) {
       taken--
       attributes = textToPlain(
-        this.texts.passing(slots.textId(slot + taken)),
+        this.texts.passing(cells.textId(cell + taken)),
         `attributes of event ${position}`,
       ) as FunctionCalled['attributes']
-    } else attributes = this.texts.attributes(call[4]!) as FunctionCalled['attributes']
-    const inputs = new Array<Ref>(call.length - 5)
-    for (let i = 5; i < call.length; i++) inputs[i - 5] = decodeRef(call[i]!, position, base)
+    } else attributes = this.texts.attributes(call[CALL_ENTRY.attributes]!) as FunctionCalled['attributes']
+    const inputs = new Array<Ref>(call.length - CALL_ENTRY.inputs)
+    for (let i = 0; i < inputs.length; i++)
+      inputs[i] = decodeRef(call[CALL_ENTRY.inputs + i]!, position, base)
     // Where nothing was kept, all calls of a signature share its outputs: there may be millions.
     const outputs =
       taken === 0
         ? forms
-        : forms.map(({ dtype, shape }, i) => ({
-            dtype,
-            shape,
-            value: i < taken ? this.content(slots, slot + i, dtype, shape).value : null,
+        : forms.map((form, i) => ({
+            dtype: form.dtype,
+            shape: form.shape,
+            value: i < taken ? this.content(cells, cell + i, form).value : null,
           }))
     return {
       type: 'FunctionCalled',
@@ -282,14 +270,14 @@ export class BlockReader {
     }
   }
 
-  /** What a slot holds of an array. */
-  content(slots: SlotReader, slot: number, dtype: string, shape: readonly number[]): Content {
-    const valueId = slots.valueId(slot)
+  /** What a cell holds of an array. */
+  content(cells: CellReader, cell: number, { dtype, shape }: ArrayForm): Content {
+    const valueId = cells.valueId(cell)
     if (valueId > 0) return { value: new StoredArray(this.values, valueId, dtype, shape), summary: null }
-    if (slots.isNothing(slot)) return NO_CONTENT
-    const hashedId = slots.hashedId(slot)
+    if (cells.isNothing(cell)) return NO_CONTENT
+    const hashedId = cells.hashedId(cell)
     if (hashedId > 0) return { value: null, summary: this.values.summary(hashedId) }
-    return { value: new ScalarValue(slots.number(slot), dtype, shape), summary: null }
+    return { value: new ScalarValue(cells.number(cell), dtype, shape), summary: null }
   }
 }
 

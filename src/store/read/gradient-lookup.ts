@@ -1,5 +1,6 @@
 /** Which event left a variable the gradient that it held. */
-import { EVENT_KIND, REF_SLOT_UNIT, type Ref } from '../../events/event.js'
+import { EVENT_KIND, positionOf, type Ref } from '../../events/event.js'
+import { CLEAR_ENTRY, GRADIENT_ENTRY, PASS_ENTRY, PASS_FLAGS } from '../../events/record-layout.js'
 import { decodeRef } from '../format/template.js'
 import type { RunRows } from './run-rows.js'
 
@@ -16,7 +17,7 @@ export class GradientLookup {
 
   /** The last gradient of a range that a pass left in the variable, whether or not it was cleared since; null for none. */
   last(ref: Ref, from: number, to: number): number | null {
-    return this.within(ref, Math.max(from, (ref % REF_SLOT_UNIT) + 1), to, false)
+    return this.within(ref, Math.max(from, positionOf(ref) + 1), to, false)
   }
 
   /**
@@ -24,7 +25,7 @@ export class GradientLookup {
    * GradientAssigned. Null when it holds none.
    */
   before(ref: Ref, position: number): number | null {
-    return this.within(ref, (ref % REF_SLOT_UNIT) + 1, position - 1, true)
+    return this.within(ref, positionOf(ref) + 1, position - 1, true)
   }
 
   private within(ref: Ref, first: number, last: number, asHeld: boolean): number | null {
@@ -34,13 +35,24 @@ export class GradientLookup {
       let cleared = 0
       for (const { first, base, template } of this.rows.blocks(from, to)) {
         for (const gradient of template.gradients) {
-          const at = first + gradient[0]!
-          if (at >= from && at <= to && gradient[4] !== 0 && decodeRef(gradient[6]!, at, base) === ref)
-            found.push({ at, pass: decodeRef(gradient[5]!, at, base) })
+          const at = first + gradient[GRADIENT_ENTRY.offset]!
+          if (
+            at >= from &&
+            at <= to &&
+            gradient[GRADIENT_ENTRY.held] !== 0 &&
+            decodeRef(gradient[GRADIENT_ENTRY.variable]!, at, base) === ref
+          )
+            found.push({ at, pass: decodeRef(gradient[GRADIENT_ENTRY.pass]!, at, base) })
         }
         for (const clear of template.clears) {
-          const at = first + clear[0]!
-          if (at > cleared && at >= from && at <= to && decodeRef(clear[1]!, at, base) === ref) cleared = at
+          const at = first + clear[CLEAR_ENTRY.offset]!
+          if (
+            at > cleared &&
+            at >= from &&
+            at <= to &&
+            decodeRef(clear[CLEAR_ENTRY.variable]!, at, base) === ref
+          )
+            cleared = at
         }
       }
       const assigned = !asHeld
@@ -65,8 +77,8 @@ export class GradientLookup {
     let answer = this.targetedPasses.get(pass)
     if (answer === undefined) {
       for (const { first, template } of this.rows.blocks(pass, pass)) {
-        const packed = template.passes.find((candidate) => first + candidate[0]! === pass)
-        if (packed !== undefined) answer = (packed[1]! & 4) !== 0
+        const packed = template.passes.find((candidate) => first + candidate[PASS_ENTRY.offset]! === pass)
+        if (packed !== undefined) answer = (packed[PASS_ENTRY.flags]! & PASS_FLAGS.targets) !== 0
       }
     }
     if (answer === undefined) {

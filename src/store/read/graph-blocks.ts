@@ -5,21 +5,22 @@
  */
 import { TapeError } from '../../errors.js'
 import type { Plain, RecordedArray, Ref } from '../../events/event.js'
+import type { LeafForm } from '../../events/forms.js'
 import { textToPlain } from '../../events/plain.js'
+import type { CellReader } from '../format/cells.js'
 import type { Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
-import { RUN_UNIT } from '../format/ids.js'
-import type { SlotReader } from '../format/slots.js'
+import { POSITION_MAX } from '../format/ids.js'
 import { decodeRef } from '../format/template.js'
 import { BlockReader, type ColumnBlock } from './block-reader.js'
 import { isMadeBefore, TemplateColumns } from './template-columns.js'
-import { type LeafForm, type Signature, TextReader } from './text-reader.js'
+import { type Signature, TextReader } from './text-reader.js'
 
 export { NODE } from './template-columns.js'
 
 /** Positions of a page. A position has 32 bits, so its page and its place there are cut out of them. */
 const PAGE_BITS = 12
-/** So many positions are read at once; what readers note of positions they may keep in pages of as many. */
+/** This many positions are read at once; what readers note of positions they may keep in pages of as many. */
 export const GRAPH_PAGE = 1 << PAGE_BITS
 
 /** The number of the page on which a position stands. */
@@ -76,7 +77,7 @@ export class GraphBlocks {
   attributes(block: GraphBlock, position: number): Plain {
     const id = block.attributesOf(position)
     if (id !== 0) return this.texts.attributes(id)
-    const text = block.slots.textId(block.slotOf(position) + block.slotCount(position) - 1)
+    const text = block.cells.textId(block.cellOf(position) + block.cellCount(position) - 1)
     return textToPlain(this.texts.passing(text), `attributes of event ${position}`)
   }
 
@@ -89,27 +90,27 @@ export class GraphBlocks {
     shape: readonly number[],
   ): RecordedArray | null {
     if (slot >= block.outputsTaken(position)) return null
-    return this.blocks.content(block.slots, block.slotOf(position) + slot, dtype, shape).value
+    return this.blocks.content(block.cells, block.cellOf(position) + slot, { dtype, shape }).value
   }
 
-  /** Whether the slot of a call that makes one number has it. */
+  /** Whether the number that a call made is on the tape. */
   hasOutputNumber(block: GraphBlock, position: number): boolean {
-    return block.outputsTaken(position) > 0 && block.slots.isNumber(block.slotOf(position))
+    return block.outputsTaken(position) > 0 && block.cells.isNumber(block.cellOf(position))
   }
 
   outputNumber(block: GraphBlock, position: number): number {
-    return block.slots.number(block.slotOf(position))
+    return block.cells.number(block.cellOf(position))
   }
 
   /** What is on the tape of a leaf; null for nothing. */
-  leafValue(block: GraphBlock, position: number, { dtype, shape }: LeafForm): RecordedArray | null {
-    const { slots } = block
-    return this.blocks.outside(slots, block.slotOf(position), block.slotCount(position), dtype, shape).value
+  leafValue(block: GraphBlock, position: number, form: LeafForm): RecordedArray | null {
+    const { cells } = block
+    return this.blocks.outside(cells, block.cellOf(position), block.cellCount(position), form).value
   }
 
   private read(number: number): readonly GraphBlock[] {
     const from = Math.max(1, number * GRAPH_PAGE)
-    const to = Math.min((number + 1) * GRAPH_PAGE, RUN_UNIT) - 1
+    const to = Math.min((number + 1) * GRAPH_PAGE - 1, POSITION_MAX)
     // Most blocks that reach into a page are on one that was read before.
     const above = this.pages[number + 1]?.[0]
     const below = this.pages[number - 1]?.at(-1)
@@ -135,14 +136,14 @@ export class GraphBlock {
   readonly first: number
   readonly end: number
   readonly columns: TemplateColumns
-  readonly slots: SlotReader
+  readonly cells: CellReader
   private readonly base: number
 
-  constructor({ first, template, base, slots }: ColumnBlock) {
+  constructor({ first, template, base, cells }: ColumnBlock) {
     this.first = first
     this.end = first + template.kinds.length
     this.columns = template
-    this.slots = slots
+    this.cells = cells
     this.base = base
     if (!template.readsOnlyBefore(first, base)) this.refuse()
   }
@@ -179,18 +180,18 @@ export class GraphBlock {
     return near < 0 ? -near : decodeRef(this.columns.inputs[at]!, position, this.base)
   }
 
-  /** The first slot of what is kept of an event. */
-  slotOf(position: number): number {
-    return this.columns.slots[position - this.first]!
+  /** The first cell of what is kept of an event. */
+  cellOf(position: number): number {
+    return this.columns.cells[position - this.first]!
   }
 
-  slotCount(position: number): number {
+  cellCount(position: number): number {
     return this.columns.taken[position - this.first]!
   }
 
   /** How many of a call's outputs have something on the tape. */
   outputsTaken(position: number): number {
-    return this.slotCount(position) - (this.attributesOf(position) === 0 ? 1 : 0)
+    return this.cellCount(position) - (this.attributesOf(position) === 0 ? 1 : 0)
   }
 
   private refuse(): never {
@@ -210,7 +211,7 @@ const NO_BLOCK: GraphBlock = new GraphBlock({
   first: 0,
   template: new TemplateColumns(0),
   base: 0,
-  slots: null as never,
+  cells: null as never,
 })
 
 /** The last block that begins at or before a position. */

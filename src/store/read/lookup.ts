@@ -1,17 +1,24 @@
 /** Finds things in a run without reading all of it: by name, by step, by version. Answers in positions and refs. */
 import { TapeError } from '../../errors.js'
-import { EVENT_KIND, REF_SLOT_UNIT, type RecordedArray, type Ref } from '../../events/event.js'
+import { EVENT_KIND, positionOf, type RecordedArray, type Ref } from '../../events/event.js'
+import { EVENT_TYPES, kindOf } from '../../events/event-kinds.js'
+import type { ArrayForm } from '../../events/forms.js'
+import { CALL_ENTRY, FIRST_REF, GRADIENT_ENTRY, LEAF_ENTRY } from '../../events/record-layout.js'
 import { ScalarValue } from '../../events/scalar-value.js'
 import type { Connection } from '../format/connection.js'
-import { RUN_UNIT } from '../format/ids.js'
+import { POSITION_MAX } from '../format/ids.js'
 import { decodeRef } from '../format/template.js'
 import { fromScalar } from '../format/value.js'
 import type { Block } from './block-reader.js'
 import { GradientLookup } from './gradient-lookup.js'
 import { PAGE, RunRows } from './run-rows.js'
 import { StoredArray, ValueRows } from './stored-array.js'
-import type { ArrayForm } from './text-reader.js'
 import { VersionLookup } from './version-lookup.js'
+
+/** Kinds that may stand in _fact and refer to more than the variable that they are about. */
+const KINDS_WITH_REFS = EVENT_TYPES.map(kindOf)
+  .filter(({ refs }) => refs.some((field) => (field as string) !== 'variable'))
+  .map(({ kind }) => kind)
 
 export class Lookup {
   readonly versions: VersionLookup
@@ -84,8 +91,8 @@ export class Lookup {
   firstReader(ref: Ref, from: number, to: number): number | null {
     for (const { first, base, template } of this.rows.blocks(from, to)) {
       for (const call of template.calls) {
-        const position = first + call[0]!
-        for (let i = 5; i < call.length; i++)
+        const position = first + call[CALL_ENTRY.offset]!
+        for (let i = CALL_ENTRY.inputs; i < call.length; i++)
           if (decodeRef(call[i]!, position, base) === ref && position >= from && position <= to)
             return position
       }
@@ -100,14 +107,14 @@ export class Lookup {
        UNION SELECT DISTINCT json_extract(payload, '$.name') FROM _fact WHERE id >> 32 = ?3 AND kind = ${EVENT_KIND.VariableNamed}
        UNION SELECT DISTINCT t.content FROM _metric m JOIN _text t ON t.id = m.name_id WHERE m.id BETWEEN ?1 AND ?2 AND m.variable IS NOT NULL`,
       this.rows.base + 1,
-      this.rows.base + RUN_UNIT - 1,
+      this.rows.base + POSITION_MAX,
       this.rows.runId,
     )
     return rows.map((row) => row.name).filter((name) => name !== null)
   }
 
   /** The name of a variable: the last it was given before `position`. */
-  nameOf(ref: Ref, before: number = RUN_UNIT - 1): string | null {
+  nameOf(ref: Ref, before: number = POSITION_MAX): string | null {
     const given = this.rows.get<{ name: string | null }>(
       `SELECT json_extract(payload, '$.name') AS name FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.VariableNamed} AND subject = ? AND id < ? ORDER BY id DESC LIMIT 1`,
       this.rows.runId,
@@ -115,10 +122,10 @@ export class Lookup {
       this.rows.base + before,
     )
     if (given !== undefined) return given.name
-    const position = ref % REF_SLOT_UNIT
+    const position = positionOf(ref)
     for (const { first, template } of this.rows.blocks(position, position)) {
-      const leaf = template.leaves.find((candidate) => first + candidate[0]! === position)
-      const name = leaf === undefined ? null : this.rows.texts.leafForm(leaf[3]!).name
+      const leaf = template.leaves.find((candidate) => first + candidate[LEAF_ENTRY.offset]! === position)
+      const name = leaf === undefined ? null : this.rows.texts.leafForm(leaf[LEAF_ENTRY.form]!).name
       if (name !== null) return name
     }
     const logged = this.rows.get<{ name: string }>(
@@ -129,7 +136,7 @@ export class Lookup {
       this.rows.base + position,
       this.rows.base + before,
       this.rows.base + position,
-      this.rows.base + RUN_UNIT - 1,
+      this.rows.base + POSITION_MAX,
     )
     return logged?.name ?? null
   }
@@ -142,7 +149,7 @@ export class Lookup {
     const uses = new Float64Array(Math.max(0, to - from + 1))
     const note = (ref: unknown, id: number) => {
       if (typeof ref !== 'number') return
-      const used = (ref % REF_SLOT_UNIT) - from
+      const used = positionOf(ref) - from
       const position = id - this.rows.base
       if (used >= 0 && used < uses.length && uses[used]! < position) uses[used] = position
     }
@@ -163,7 +170,7 @@ export class Lookup {
       )
       rows('SELECT id, subject FROM _fact WHERE id BETWEEN ? AND ?', (row) => note(row[1], row[0] as number))
       rows(
-        `SELECT f.id, m.value FROM _fact f, json_tree(f.payload) m WHERE f.kind IN (${EVENT_KIND.BackwardStarted}, ${EVENT_KIND.GradientAssigned}, ${EVENT_KIND.GradientReplaced}, ${EVENT_KIND.CheckpointTaken})
+        `SELECT f.id, m.value FROM _fact f, json_tree(f.payload) m WHERE f.kind IN (${KINDS_WITH_REFS.join(', ')})
          AND m.type = 'integer' AND f.id BETWEEN ? AND ?`,
         (row) => note(row[1], row[0] as number),
       )
@@ -197,11 +204,14 @@ export class Lookup {
 
   private formAt(position: number, part: number): ArrayForm {
     for (const { first, template } of this.rows.blocks(position, position)) {
-      const call = template.calls.find((candidate) => first + candidate[0]! === position)
-      const output = call === undefined ? undefined : this.rows.texts.signature(call[3]!).outputs[part]
+      const call = template.calls.find((candidate) => first + candidate[CALL_ENTRY.offset]! === position)
+      const output =
+        call === undefined ? undefined : this.rows.texts.signature(call[CALL_ENTRY.signature]!).outputs[part]
       if (output !== undefined) return output
-      const gradient = template.gradients.find((candidate) => first + candidate[0]! === position)
-      if (gradient !== undefined) return this.rows.texts.arrayForm(gradient[3]!)
+      const gradient = template.gradients.find(
+        (candidate) => first + candidate[GRADIENT_ENTRY.offset]! === position,
+      )
+      if (gradient !== undefined) return this.rows.texts.arrayForm(gradient[GRADIENT_ENTRY.form]!)
     }
     throw new TapeError('TAPE_CORRUPT', `a value was materialized for event ${position}, which makes none`)
   }
@@ -220,12 +230,12 @@ export class Lookup {
       for (const { id } of ids) {
         for (const { first, template } of this.rows.blocks(id - this.rows.base, id - this.rows.base)) {
           for (const leaf of template.leaves) {
-            const position = first + leaf[0]!
+            const position = first + leaf[LEAF_ENTRY.offset]!
             if (
               position >= from &&
               position <= to &&
               position > best &&
-              this.rows.texts.leafForm(leaf[3]!).name === name
+              this.rows.texts.leafForm(leaf[LEAF_ENTRY.form]!).name === name
             )
               best = position
           }
@@ -238,15 +248,11 @@ export class Lookup {
 
 /** Tells `note` every reference of a block, with the position it is made from. */
 function noteBlock({ first, base, template }: Block, note: (ref: Ref, position: number) => void): void {
-  const noteAll = (element: number[], from: number) => {
-    const position = first + element[0]!
-    for (let i = from; i < element.length; i++)
-      if (element[i] !== 0) note(decodeRef(element[i]!, position, base), position)
+  for (const list of Object.keys(FIRST_REF) as (keyof typeof FIRST_REF)[]) {
+    for (const entry of template[list]) {
+      const position = first + entry[CALL_ENTRY.offset]!
+      for (let i = FIRST_REF[list]; i < entry.length; i++)
+        if (entry[i] !== 0) note(decodeRef(entry[i]!, position, base), position)
+    }
   }
-  for (const call of template.calls) noteAll(call, 5)
-  for (const leaf of template.leaves) noteAll(leaf, 4)
-  for (const gradient of template.gradients) noteAll(gradient, 5)
-  for (const assignment of template.assignments) noteAll(assignment, 4)
-  for (const clear of template.clears) noteAll(clear, 1)
-  for (const pass of template.passes) noteAll(pass, 3)
 }

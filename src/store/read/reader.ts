@@ -4,21 +4,20 @@
  */
 import { TapeError } from '../../errors.js'
 import {
-  EVENT_KIND,
   EVENT_VERSION,
-  type EventType,
   type RecordedArray,
   type Ref,
   type TapeEvent,
   versionOfText,
 } from '../../events/event.js'
+import { typeOfKind } from '../../events/event-kinds.js'
 import { textToPlain } from '../../events/plain.js'
 import { ScalarValue } from '../../events/scalar-value.js'
 import { checkedEvent, frozenEvent } from '../../events/validate.js'
 import type { MaterializedRow } from '../format/chain.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
-import { RUN_UNIT } from '../format/ids.js'
+import { eventId, eventText } from '../format/ids.js'
 import { fromScalar } from '../format/value.js'
 import { BlockReader } from './block-reader.js'
 import { StoredArray, ValueRows } from './stored-array.js'
@@ -26,9 +25,6 @@ import { TextReader } from './text-reader.js'
 
 /** Events read in one go. */
 const PAGE = 8192
-const TYPE_OF_KIND = new Map<number, EventType>(
-  Object.entries(EVENT_KIND).map(([type, kind]) => [kind, type as EventType]),
-)
 
 type Row = unknown[]
 
@@ -137,7 +133,7 @@ export class Reader {
     return this.reading(`events ${from} to ${to} of run ${runId}`, () => {
       const found = new Array<TapeEvent | null>(to - from + 1).fill(null)
       this.blocks.readInto(found, runId, from, to)
-      const base = runId * RUN_UNIT
+      const base = eventId(runId, 0)
       for (const table of Object.keys(ROWS) as RowTable[]) {
         for (const row of this.rows[table].all(base + from, base + to) as Row[]) {
           const position = (row[0] as number) - base
@@ -179,7 +175,7 @@ export class Reader {
     if (rows.length !== variables?.length)
       throw new TapeError(
         'TAPE_CORRUPT',
-        `event ${id % RUN_UNIT} is a checkpoint of ${variables?.length} variables, but ${rows.length} values are there`,
+        `${eventText(id)} is a checkpoint of ${variables?.length} variables, but ${rows.length} values are there`,
       )
     return rows.map(({ form_id, value_id, scalar }) => {
       const { dtype, shape } = this.texts.arrayForm(form_id)
@@ -202,8 +198,8 @@ export class Reader {
           variable: row[4] as Ref | null,
         }
       case '_fact': {
-        const type = TYPE_OF_KIND.get(row[2] as number)
-        if (type === undefined)
+        const type = typeOfKind(row[2] as number)
+        if (type === null)
           throw new TapeError(
             'TAPE_CORRUPT',
             `event ${position} has kind ${row[2]}, which this gradtape does not know`,

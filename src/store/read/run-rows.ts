@@ -2,7 +2,7 @@
 
 import type { Connection, Statement } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
-import { RUN_UNIT } from '../format/ids.js'
+import { eventId } from '../format/ids.js'
 import { type Block, BlockReader } from './block-reader.js'
 import { TextReader } from './text-reader.js'
 
@@ -21,7 +21,7 @@ export class RunRows {
   constructor(db: Connection, runId: number) {
     this.db = db
     this.runId = runId
-    this.base = runId * RUN_UNIT
+    this.base = eventId(runId, 0)
     this.texts = new TextReader(db)
     this.blockReader = new BlockReader(db, this.texts)
   }

@@ -1,9 +1,10 @@
 /** Who uses what in a tape: which runs hold which rows, templates and contents. One walk over the private tables. */
 import { TapeError } from '../../errors.js'
+import { elementBytes, isRecordedDtype } from '../../events/dtypes.js'
+import { CALL_ENTRY, GRADIENT_ENTRY, SUMMARY_SIZE } from '../../events/record-layout.js'
+import { CellReader } from '../format/cells.js'
 import type { Connection } from '../format/connection.js'
-import { RUN_UNIT } from '../format/ids.js'
-import { SlotReader } from '../format/slots.js'
-import { SUMMARY_SLOTS } from '../format/value.js'
+import { runOfId } from '../format/ids.js'
 
 /** What one run holds, and what no other run holds with it. */
 export interface RunUse {
@@ -16,7 +17,7 @@ export interface RunUse {
   /** Bytes of blocks and of facts as they stand in their rows, for shares of the tables they are in. */
   blockWeight: number
   factWeight: number
-  /** Of the slots that hold summaries of gradients; a part of `blockWeight`. */
+  /** Of the cells that hold summaries of gradients; a part of `blockWeight`. */
   summaryBytes: number
   templateBytes: number
   /** Contents that came before step 1, in a run that has steps; the data set and the first parameters, as a rule. */
@@ -41,8 +42,8 @@ interface Template {
   id: number
   calls: number
   bytes: number
-  summarySlots: number
-  /** Where arrays stand in slots themselves: the first slot, and how many. */
+  summaryCells: number
+  /** Where arrays stand in cells themselves: the first cell, and how many. */
   inline: ReadonlyMap<number, number>
   /** The run that uses it; 0 for none yet, -1 for several. */
   run: number
@@ -50,7 +51,6 @@ interface Template {
 
 const BLOCK_ROW_BYTES = 32
 const FACT_ROW_BYTES = 16
-const WIDTHS: Readonly<Record<string, number>> = { float64: 8, float32: 4, int32: 4, uint8: 1, bool: 1 }
 const NAMED_BY: readonly NamedBy[] = ['event', 'checkpoint', 'materialized']
 
 /** By id of the content; index 0 is none. */
@@ -83,10 +83,10 @@ export class ValueUse {
       'SELECT id, dtype, size FROM _value WHERE bytes IS NOT NULL OR EXISTS (SELECT 1 FROM _chunk WHERE value_id = _value.id)',
     )
     for (const [id, dtype, size] of rows.raw().iterate() as IterableIterator<[number, string, number]>)
-      this.bytes[id] = size * (WIDTHS[dtype] ?? 0)
+      this.bytes[id] = size * (isRecordedDtype(dtype) ? elementBytes(dtype) : 0)
   }
 
-  /** `part`: of a block the slot, of a checkpoint the ordinal, of a materialized value the part. */
+  /** `part`: of a block the cell, of a checkpoint the ordinal, of a materialized value the part. */
   note(value: number, run: number, by: NamedBy, id: number, part: number, isSetup: boolean): void {
     if (value >= this.bytes.length) throw new TapeError('TAPE_CORRUPT', `value ${value} is missing`)
     this.named[value]!++
@@ -110,8 +110,8 @@ export class ValueUse {
     return by === 'event' ? { by, ...this.elementAt(id, part) } : { by, eventId: id, part }
   }
 
-  /** The event of a block that a slot belongs to. */
-  private elementAt(blockId: number, slot: number): { eventId: number; part: number } {
+  /** The event of a block that a cell belongs to. */
+  private elementAt(blockId: number, cell: number): { eventId: number; part: number } {
     const lists = this.db
       .prepare(
         'SELECT calls, leaves, gradients, assignments FROM _block b JOIN _template t ON t.id = b.template_id WHERE b.id = ?',
@@ -119,10 +119,14 @@ export class ValueUse {
       .raw()
       .get(blockId) as string[]
     for (const text of lists) {
-      for (const [offset, first, slots] of JSON.parse(text) as [number, number, number][])
-        if (slot >= first && slot < first + slots) return { eventId: blockId + offset, part: slot - first }
+      for (const entry of JSON.parse(text) as number[][]) {
+        // The first three fields are the same in these four lists.
+        const [first, cells] = [entry[CALL_ENTRY.cell]!, entry[CALL_ENTRY.cells]!]
+        if (cell >= first && cell < first + cells)
+          return { eventId: blockId + entry[CALL_ENTRY.offset]!, part: cell - first }
+      }
     }
-    throw new TapeError('TAPE_CORRUPT', `the block at ${blockId} has a slot that its template does not take`)
+    throw new TapeError('TAPE_CORRUPT', `the block at ${blockId} has a cell that its template does not take`)
   }
 }
 
@@ -134,7 +138,7 @@ export function readUse(db: Connection): TapeUse {
   const named = (table: string, part: string, by: NamedBy) => {
     const rows = db.prepare(`SELECT id, ${part}, value_id FROM ${table} WHERE value_id IS NOT NULL`).raw()
     for (const [id, at, value] of rows.iterate() as IterableIterator<[number, number, number]>)
-      values.note(value, Math.floor(id / RUN_UNIT), by, id, at, false)
+      values.note(value, runOfId(id), by, id, at, false)
   }
   named('_checkpoint_value', 'ordinal', 'checkpoint')
   named('_materialized', 'part', 'materialized')
@@ -208,15 +212,19 @@ function runsOf(db: Connection): Map<number, RunUse> {
   return runs
 }
 
+/** Of an entry `e`, in SQL: its first cell, and how many. */
+const CELL = `e.value ->> ${CALL_ENTRY.cell}`
+const CELLS = `e.value ->> ${CALL_ENTRY.cells}`
+
 function templatesOf(db: Connection): Map<number, Template> {
   const rows = db
     .prepare(
       `SELECT id, json_array_length(calls) AS calls,
          length(calls) + length(leaves) + length(gradients) + length(assignments) + length(clears) + length(passes) AS bytes,
-         (SELECT json_group_array(json_array(e.value ->> 1, e.value ->> 2)) FROM
+         (SELECT json_group_array(json_array(${CELL}, ${CELLS})) FROM
            (SELECT value FROM json_each(leaves) UNION ALL SELECT value FROM json_each(assignments)) e
-           WHERE e.value ->> 2 > 1) AS inline,
-         (SELECT coalesce(sum(e.value ->> 2), 0) FROM json_each(gradients) e WHERE e.value ->> 2 >= ${SUMMARY_SLOTS}) AS summarySlots
+           WHERE ${CELLS} > 1) AS inline,
+         (SELECT coalesce(sum(e.value ->> ${GRADIENT_ENTRY.cells}), 0) FROM json_each(gradients) e WHERE e.value ->> ${GRADIENT_ENTRY.cells} >= ${SUMMARY_SIZE}) AS summaryCells
        FROM _template`,
     )
     .all() as (Omit<Template, 'run' | 'inline'> & { inline: string })[]
@@ -246,21 +254,13 @@ function walkBlocks(
     if (run === undefined || template === undefined)
       throw new TapeError('TAPE_CORRUPT', `the block at ${id} names a run or a template that is not there`)
     run.calls += template.calls
-    run.summaryBytes += 8 * template.summarySlots
+    run.summaryBytes += 8 * template.summaryCells
     run.blockWeight += BLOCK_ROW_BYTES + (slots?.length ?? 0)
     if (template.run !== runId) template.run = template.run === 0 ? runId : -1
     if (slots === null) continue
     const isSetup = step === 0 && run.steps > 0
-    const reader = new SlotReader(slots)
-    for (let slot = 0; slot < slots.length / 8; slot++) {
-      const skipped = template.inline.get(slot)
-      if (skipped !== undefined) {
-        slot += skipped - 1
-        continue
-      }
-      const value = reader.valueId(slot)
-      if (value > 0) values.note(value, runId, 'event', id, slot, isSetup)
-    }
+    for (const { id: value, withBytes, cell } of new CellReader(slots).values(template.inline))
+      if (withBytes) values.note(value, runId, 'event', id, cell, isSetup)
   }
   return count
 }

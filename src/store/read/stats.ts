@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import type { Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
-import { RUN_UNIT } from '../format/ids.js'
+import { positionOfId, runOfId } from '../format/ids.js'
 import { type RunUse, readUse, type TapeUse } from './stats-use.js'
 
 /** Words for where bytes are. */
@@ -253,8 +253,8 @@ function largestOf(db: Connection, { values }: TapeUse, count: number): LargeVal
         bytes: values.bytes[id]!,
         named: values.named[id]!,
         by: first.by,
-        runId: Math.floor(first.eventId / RUN_UNIT),
-        position: first.eventId % RUN_UNIT,
+        runId: runOfId(first.eventId),
+        position: positionOfId(first.eventId),
         part: first.part,
       },
     ]

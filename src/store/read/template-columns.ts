@@ -3,6 +3,7 @@
  * nothing else. All blocks of a template share them.
  */
 import { positionOf, type Ref } from '../../events/event.js'
+import { CALL_ENTRY, GRADIENT_ENTRY, LEAF_ENTRY } from '../../events/record-layout.js'
 import { decodeRef } from '../format/template.js'
 
 /** What stands at a place of the graph. */
@@ -12,10 +13,10 @@ export class TemplateColumns {
   readonly kinds: Uint8Array
   /** Signature of a call, form of a leaf. */
   readonly forms: Int32Array
-  /** Of a call; 0 where they are in its last slot. */
+  /** Of a call; 0 where they are in its last cell. */
   readonly attributes: Int32Array
-  /** The first slot, and how many it takes. */
-  readonly slots: Int32Array
+  /** The first cell, and how many it takes. */
+  readonly cells: Int32Array
   readonly taken: Int32Array
   /** Where what a call reads begins in `near` and `inputs`, and how much that is. */
   readonly inputsAt: Int32Array
@@ -35,31 +36,30 @@ export class TemplateColumns {
     this.kinds = new Uint8Array(events)
     this.forms = new Int32Array(events)
     this.attributes = new Int32Array(events)
-    this.slots = new Int32Array(events)
+    this.cells = new Int32Array(events)
     this.taken = new Int32Array(events)
     this.inputsAt = new Int32Array(events)
     this.inputCounts = new Int32Array(events)
   }
 
-  /** offset, slot, taken, signature, attributes, input… */
   addCall(call: readonly number[]): void {
     const at = this.place(call, NODE.call)
-    this.attributes[at] = call[4]!
-    const count = call.length - 5
+    this.attributes[at] = call[CALL_ENTRY.attributes]!
+    const count = call.length - CALL_ENTRY.inputs
     this.makeRoom(count)
     this.inputsAt[at] = this.inputCount
     this.inputCounts[at] = count
-    for (let i = 0; i < count; i++) this.addInput(at, call[5 + i]!)
+    for (let i = 0; i < count; i++) this.addInput(at, call[CALL_ENTRY.inputs + i]!)
   }
 
-  /** offset, slot, taken, form, and where the array came from, which is asked rarely: then it is read from the event. */
+  /** Where its array came from is asked rarely: then it is read from the event. */
   addLeaf(leaf: readonly number[]): void {
     this.place(leaf, NODE.leaf)
   }
 
-  /** offset, and what is not of the graph */
+  /** Only that it is there: all else of it is not of the graph. */
   addGradient(gradient: readonly number[]): void {
-    const at = gradient[0]!
+    const at = gradient[GRADIENT_ENTRY.offset]!
     if (this.kinds[at] !== NODE.none) this.malformed = true
     this.kinds[at] = NODE.gradient
   }
@@ -93,14 +93,15 @@ export class TemplateColumns {
     this.near = near
   }
 
+  /** Of a leaf or a call: their first four fields stand alike, and `forms` holds the form of the one and the signature of the other. */
   private place(entry: readonly number[], kind: number): number {
-    const at = entry[0]!
+    const at = entry[CALL_ENTRY.offset]!
     // Beyond the end it is undefined.
-    if (entry.length < 5 || this.kinds[at] !== NODE.none) this.malformed = true
+    if (entry.length < LEAF_ENTRY.size || this.kinds[at] !== NODE.none) this.malformed = true
     this.kinds[at] = kind
-    this.slots[at] = entry[1]!
-    this.taken[at] = entry[2]!
-    this.forms[at] = entry[3]!
+    this.cells[at] = entry[CALL_ENTRY.cell]!
+    this.taken[at] = entry[CALL_ENTRY.cells]!
+    this.forms[at] = entry[CALL_ENTRY.signature]!
     return at
   }
 }

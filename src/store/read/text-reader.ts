@@ -1,6 +1,14 @@
 /** Texts of the tape by id, parsed once each. */
 import { TapeError } from '../../errors.js'
 import type { CallOutput, Plain } from '../../events/event.js'
+import {
+  type ArrayForm,
+  arrayFormOf,
+  type CallSignature,
+  type LeafForm,
+  leafFormOf,
+  signatureOf,
+} from '../../events/forms.js'
 import { textToPlain } from '../../events/plain.js'
 import type { Connection, Statement } from '../format/connection.js'
 import type { TextTable } from '../format/text-tables.js'
@@ -8,25 +16,9 @@ import type { TextTable } from '../format/text-tables.js'
 /** Parsed texts kept of each kind. */
 const KEPT_MAX = 65_536
 
-export interface Signature {
-  function: string
-  scope: string
-  linked: boolean
-  /** As a call has them of which nothing was kept. */
+/** A signature as a reader has it: its outputs as those of a call of which nothing was kept. */
+export interface Signature extends CallSignature {
   outputs: readonly CallOutput[]
-}
-
-export interface LeafForm {
-  role: string
-  requiresGrad: boolean
-  name: string | null
-  dtype: string
-  shape: readonly number[]
-}
-
-export interface ArrayForm {
-  dtype: string
-  shape: readonly number[]
 }
 
 export class TextReader {
@@ -66,39 +58,17 @@ export class TextReader {
 
   signature(id: number): Signature {
     return this.cached(this.kept.signature, '_signature', id, (text) => {
-      const [name, scope, linked, outputs] = parsed(text, 4, `signature ${id}`) as [
-        string,
-        string,
-        boolean,
-        [string, number[]][],
-      ]
-      return {
-        function: name,
-        scope,
-        linked,
-        outputs: outputs.map(([dtype, shape]) => ({ dtype, shape, value: null })),
-      }
+      const signature = signatureOf(text, `signature ${id}`)
+      return { ...signature, outputs: signature.outputs.map((output) => ({ ...output, value: null })) }
     })
   }
 
   leafForm(id: number): LeafForm {
-    return this.cached(this.kept.leaf, '_leaf_form', id, (text) => {
-      const [role, requiresGrad, name, dtype, shape] = parsed(text, 5, `leaf form ${id}`) as [
-        string,
-        boolean,
-        string | null,
-        string,
-        number[],
-      ]
-      return { role, requiresGrad, name, dtype, shape }
-    })
+    return this.cached(this.kept.leaf, '_leaf_form', id, (text) => leafFormOf(text, `leaf form ${id}`))
   }
 
   arrayForm(id: number): ArrayForm {
-    return this.cached(this.kept.array, '_array_form', id, (text) => {
-      const [dtype, shape] = parsed(text, 2, `array form ${id}`) as [string, number[]]
-      return { dtype, shape }
-    })
+    return this.cached(this.kept.array, '_array_form', id, (text) => arrayFormOf(text, `array form ${id}`))
   }
 
   private cached<T>(kept: Map<number, T>, table: TextTable, id: number, parse: (text: string) => T): T {
@@ -112,16 +82,4 @@ export class TextReader {
     }
     return value
   }
-}
-
-function parsed(text: string, length: number, what: string): unknown[] {
-  let list: unknown
-  try {
-    list = JSON.parse(text)
-  } catch (cause) {
-    throw new TapeError('TAPE_CORRUPT', `${what} is not JSON`, { cause })
-  }
-  if (!Array.isArray(list) || list.length !== length)
-    throw new TapeError('TAPE_CORRUPT', `${what} expected ${length} fields`)
-  return list
 }

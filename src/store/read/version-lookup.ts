@@ -1,6 +1,7 @@
 /** Which version of a variable a call read: where a run assigned to it, and where it was cut from its creator. */
 import { EVENT_KIND, type Ref } from '../../events/event.js'
-import { RUN_UNIT } from '../format/ids.js'
+import { ASSIGNMENT_ENTRY } from '../../events/record-layout.js'
+import { POSITION_MAX } from '../format/ids.js'
 import { decodeRef } from '../format/template.js'
 import type { Block } from './block-reader.js'
 import { PAGE, type RunRows } from './run-rows.js'
@@ -72,13 +73,19 @@ export class VersionLookup {
        UNION SELECT key FROM _mark m WHERE kind = 'assigns' AND key > 0 AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.id BETWEEN ?2 AND ?3)`,
       this.rows.runId,
       this.rows.base + 1,
-      this.rows.base + RUN_UNIT - 1,
+      this.rows.base + POSITION_MAX,
     )
     const found = new Set(rows.map((row) => row.ref))
     // Where an assignment refers relatively, its template does not say to what: look at the blocks.
     for (const block of this.blocksOf('assigns', 0)) {
       for (const assignment of block.template.assignments)
-        found.add(decodeRef(assignment[4]!, block.first + assignment[0]!, block.base))
+        found.add(
+          decodeRef(
+            assignment[ASSIGNMENT_ENTRY.variable]!,
+            block.first + assignment[ASSIGNMENT_ENTRY.offset]!,
+            block.base,
+          ),
+        )
     }
     this.versionedRefs = found
     return found
@@ -91,7 +98,7 @@ export class VersionLookup {
       const found: number | null =
         which === 'before'
           ? this.assignmentBefore(templateId, ref, position, best ?? 0)
-          : this.assignmentFrom(templateId, ref, position, best ?? RUN_UNIT - 1)
+          : this.assignmentFrom(templateId, ref, position, best ?? POSITION_MAX)
       if (found !== null) best = found
     }
     return best
@@ -131,8 +138,8 @@ export class VersionLookup {
     const found: number[] = []
     for (const { first, base, template } of this.rows.blocks(position, position)) {
       for (const assignment of template.assignments) {
-        const at = first + assignment[0]!
-        if (decodeRef(assignment[4]!, at, base) === ref) found.push(at)
+        const at = first + assignment[ASSIGNMENT_ENTRY.offset]!
+        if (decodeRef(assignment[ASSIGNMENT_ENTRY.variable]!, at, base) === ref) found.push(at)
       }
     }
     return found
@@ -155,7 +162,7 @@ export class VersionLookup {
         'SELECT id FROM _block WHERE template_id = ? AND id BETWEEN ? AND ?',
         templateId,
         this.rows.base + 1,
-        this.rows.base + RUN_UNIT - 1,
+        this.rows.base + POSITION_MAX,
       )
       for (const { id } of ids) yield* this.rows.blocks(id - this.rows.base, id - this.rows.base)
     }

@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorCode } from '../../errors.js'
 import type { PackedBatch } from '../../events/pack.js'
-import type { ArraysAt } from './segment.js'
+import type { ArraysAt } from './shared-batch.js'
 import type { Progress } from './writer.js'
 
 /** Places in a run's control block, an Int32Array in shared memory. */

@@ -14,7 +14,7 @@ import type { RecordedArray } from '../../events/event.js'
 import type { PackedBatch, Packer } from '../../events/pack.js'
 import type { ArrayKeeper } from '../../events/stream.js'
 import { type BatchMessage, CONTROL, type FailureMessage, type ToThread } from './hand-over.js'
-import type { Segment } from './segment.js'
+import type { SharedBatch } from './shared-batch.js'
 import { LOOK_AFTER_MS } from './thread.js'
 import type { Progress } from './writer.js'
 
@@ -32,8 +32,8 @@ export interface FarEnd {
   /** Looks whether the thread still lives. */
   look(): void
   startAgain(): void
-  segment(): Segment
-  end(lane: Lane, segments: readonly Segment[]): void
+  segment(): SharedBatch
+  end(lane: Lane, segments: readonly SharedBatch[]): void
 }
 
 export class Lane implements ArrayKeeper {
@@ -48,11 +48,11 @@ export class Lane implements ArrayKeeper {
   private texts: string[]
   private control = newControl()
   /** Those that nothing waits in, the one that came free last at the end. */
-  private readonly free: Segment[] = []
+  private readonly free: SharedBatch[] = []
   /** Where the packer packs; null when there was no free segment, because writing has stopped. */
-  private filling: Segment | null = null
+  private filling: SharedBatch | null = null
   /** Sent and not known to be written, oldest first. */
-  private readonly unwritten: { readonly batch: BatchMessage; readonly segment: Segment }[] = []
+  private readonly unwritten: { readonly batch: BatchMessage; readonly segment: SharedBatch }[] = []
   /** Packed while there was no segment. */
   private backlog: PackedBatch[] = []
   private sent = 0
@@ -152,7 +152,7 @@ export class Lane implements ArrayKeeper {
     })
   }
 
-  private post({ values: _values, ...batch }: PackedBatch, segment: Segment): void {
+  private post({ values: _values, ...batch }: PackedBatch, segment: SharedBatch): void {
     let { words } = batch
     if (words.buffer !== segment.words.buffer) {
       words =
@@ -169,7 +169,7 @@ export class Lane implements ArrayKeeper {
   }
 
   /** A free segment, emptied; null when writing stopped before there was one. */
-  private nextSegment(): Segment | null {
+  private nextSegment(): SharedBatch | null {
     if (!this.waitFor(this.sent - SEGMENTS + 1)) return null
     const segment = this.free.pop() ?? this.thread.segment()
     segment.clear()

@@ -6,7 +6,7 @@ import type { RecordedArray } from '../../events/event.js'
 import { GENESIS, type MaterializedRow, materializedHash } from '../format/chain.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
-import { RUN_UNIT } from '../format/ids.js'
+import { eventId } from '../format/ids.js'
 import { toScalar } from '../format/value.js'
 import { ValueStore } from './value-store.js'
 
@@ -56,7 +56,7 @@ export class Materializer {
     const commitId = (last?.id ?? 0) + 1
     const rows: MaterializedRow[] = []
     for (const { position, part, value } of values) {
-      const id = runId * RUN_UNIT + position
+      const id = eventId(runId, position)
       if (this.isThere.get(id, part) !== undefined) continue
       bytes += value.data.byteLength
       if (value.size === 1) {

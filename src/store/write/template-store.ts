@@ -3,7 +3,7 @@
  * file by its hash, and only a key never seen becomes text.
  */
 import type { Connection, Statement } from '../format/connection.js'
-import { marksOf, templateHash } from '../format/template.js'
+import { tagsOf, templateHash } from '../format/template.js'
 import { templateTexts } from '../format/template-text.js'
 
 /** Keys remembered, and their numbers in all; beyond, a template seen again is looked up in the file. */
@@ -16,7 +16,7 @@ export class TemplateStore {
   private knownWords = 0
   private readonly find: Statement
   private readonly insert: Statement
-  private readonly mark: Statement
+  private readonly insertTag: Statement
   private readonly leafName: Statement
 
   constructor(db: Connection) {
@@ -24,7 +24,7 @@ export class TemplateStore {
     this.insert = db.prepare(
       'INSERT INTO _template (hash, event_count, calls, leaves, gradients, assignments, clears, passes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     )
-    this.mark = db.prepare('INSERT INTO _mark (template_id, kind, key) VALUES (?, ?, ?)')
+    this.insertTag = db.prepare('INSERT INTO _mark (template_id, kind, key) VALUES (?, ?, ?)')
     this.leafName = db.prepare('SELECT name FROM _leaf_form WHERE id = ?').pluck()
   }
 
@@ -54,12 +54,8 @@ export class TemplateStore {
     const found = this.find.get(hash) as { id: number } | undefined
     if (found !== undefined) return found.id
     const id = Number(this.insert.run(hash, eventCount, ...lists).lastInsertRowid)
-    for (const [kind, key] of marksOf(
-      leafForms,
-      assigned,
-      (form) => this.leafName.get(form) as string | null,
-    ))
-      this.mark.run(id, kind, key)
+    for (const [kind, key] of tagsOf(leafForms, assigned, (form) => this.leafName.get(form) as string | null))
+      this.insertTag.run(id, kind, key)
     return id
   }
 

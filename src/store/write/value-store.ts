@@ -1,8 +1,9 @@
 /** Stores array values by content: a value that the tape has already is not stored again. */
 import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_INLINE, CAPTURE_SUMMARY } from '../../events/capture.js'
-import { bytesOf, hashOf, type Summary, summaryOf } from '../../events/content.js'
+import { bytesOf, hashOf, summaryOf } from '../../events/content.js'
 import type { RecordedArray } from '../../events/event.js'
 import { SummarizedArray } from '../../events/summarized-array.js'
+import type { Summary } from '../../events/summary.js'
 import type { Connection, Statement } from '../format/connection.js'
 import type { Digests } from '../format/digests.js'
 

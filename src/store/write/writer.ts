@@ -9,7 +9,8 @@ import { chainHash, GENESIS } from '../format/chain.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
 import { Digests } from '../format/digests.js'
-import { BlockCutter, ROW_COLUMNS, type Rows, type Segments } from './block-cutter.js'
+import { BlockCutter, type Repetitions } from './block-cutter.js'
+import { ROW_COLUMNS, type Rows } from './event-rows.js'
 import { RowBuffer } from './row-buffer.js'
 import { TemplateStore } from './template-store.js'
 import { TextNumbers } from './text-numbers.js'
@@ -18,7 +19,7 @@ import { ValueStore } from './value-store.js'
 /** How far the writing of a run has come: what another writer needs to go on with the next batch. */
 export interface Progress {
   readonly runId: number
-  readonly segments: Segments
+  readonly repetitions: Repetitions
   /** The run's texts by number. */
   readonly texts: readonly string[]
 }
@@ -35,7 +36,7 @@ export class Writer {
   private readonly digests = new Digests()
   private readonly lastHash: Statement
   private readonly insertCommit: Statement
-  private segments: Segments = { current: 1, previous: 1 }
+  private repetitions: Repetitions = { current: 1, previous: 1 }
 
   constructor(db: Connection, runName: string, after?: Progress) {
     this.db = db
@@ -53,7 +54,7 @@ export class Writer {
     )
     if (after !== undefined) {
       this.runId = after.runId
-      this.segments = after.segments
+      this.repetitions = after.repetitions
     }
   }
 
@@ -63,7 +64,7 @@ export class Writer {
   }
 
   get progress(): Progress {
-    return { runId: this.runId, segments: this.segments, texts: this.texts.all }
+    return { runId: this.runId, repetitions: this.repetitions, texts: this.texts.all }
   }
 
   /** Takes note of a batch that is in the file already: later ones have its texts by number. */
@@ -75,7 +76,7 @@ export class Writer {
    * Writes batches in one transaction, all of them or none; gives what it failed with. The same batches may be tried again.
    */
   write(batches: readonly PackedBatch[]): TapeError | null {
-    const { runId, segments } = this
+    const { runId, repetitions } = this
     const texts = this.texts.mark
     try {
       this.db.exec('BEGIN IMMEDIATE')
@@ -88,7 +89,7 @@ export class Writer {
       return null
     } catch (error) {
       this.runId = runId
-      this.segments = segments
+      this.repetitions = repetitions
       this.texts.rollBack(texts)
       this.values.forgetIds()
       this.templates.forgetIds()
@@ -115,7 +116,7 @@ export class Writer {
     const { digests } = this
     digests.clear()
     const stored = batch.values.map((value, i) => this.values.store(value, batch.captures[i]!, digests))
-    this.segments = this.cutter.write(batch, this.runId, stored, this.segments)
+    this.repetitions = this.cutter.write(batch, this.runId, stored, this.repetitions)
     const committedAt = new Date().toISOString()
     const hash = chainHash(
       (this.lastHash.get() as Buffer | undefined) ?? GENESIS,

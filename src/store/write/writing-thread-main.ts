@@ -20,7 +20,7 @@ import {
   tellChange,
 } from './hand-over.js'
 import { SEGMENTS } from './lane.js'
-import { arraysOf } from './segment.js'
+import { arraysOf } from './shared-batch.js'
 import { Writer } from './writer.js'
 
 const { path, file, port, control: threadControl } = workerData as ThreadData

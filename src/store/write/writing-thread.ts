@@ -8,7 +8,7 @@ import type { Packer } from '../../events/pack.js'
 import { fileIdentity } from '../format/file-identity.js'
 import { type FailureMessage, THREAD, type ThreadData, type ToThread } from './hand-over.js'
 import { type FarEnd, Lane, SEGMENTS } from './lane.js'
-import { Segment } from './segment.js'
+import { SharedBatch } from './shared-batch.js'
 import { LOOK_AFTER_MS, ThreadLife, threadFile } from './thread.js'
 import type { Progress } from './writer.js'
 
@@ -27,7 +27,7 @@ export class WritingThread implements FarEnd {
   private started: Started | null = null
   private readonly lanes = new Map<number, Lane>()
   /** Segments of runs that have ended. */
-  private readonly spare: Segment[] = []
+  private readonly spare: SharedBatch[] = []
   private death: { readonly cause: string | null } | null = null
 
   private constructor(path: string, file: string) {
@@ -68,11 +68,11 @@ export class WritingThread implements FarEnd {
     for (const lane of this.lanes.values()) lane.beginAgain()
   }
 
-  segment(): Segment {
-    return this.spare.pop() ?? new Segment()
+  segment(): SharedBatch {
+    return this.spare.pop() ?? new SharedBatch()
   }
 
-  end(lane: Lane, segments: readonly Segment[]): void {
+  end(lane: Lane, segments: readonly SharedBatch[]): void {
     this.post({ kind: 'end', runId: lane.runId })
     this.lanes.delete(lane.runId)
     for (const segment of segments) if (this.spare.length < SEGMENTS) this.spare.push(segment)

@@ -144,15 +144,17 @@ describe('the file of a tape', () => {
     expect(past.replay().verdict).toBe('bit-exact')
   })
 
-  test('refuses half a character as a name, which SQLite would not keep', () => {
+  test('refuses half a character as a name or a note, which SQLite would not keep', () => {
     const tape = openForTest(newTapePath())
     expect(() => tape.startRun('\ud800')).toThrow(/^BAD_ARGUMENT: startRun expected a name/)
     const run = tape.startRun('r')
     expect(() => run.log({ '\ud800': 1 })).toThrow(
-      /^BAD_ARGUMENT: run\.log expected names of whole Unicode characters/,
+      /^BAD_ARGUMENT: the name of a metric expected whole Unicode characters/,
     )
-    run.note('\ud800')
-    run.log({ loss: new Variable(1, { name: '\ud800' }) })
+    expect(() => run.note('\ud800')).toThrow(/^BAD_ARGUMENT: the text of NoteAdded expected whole Unicode/)
+    expect(() => square(new Variable(1, { name: '\ud800' }))).toThrow(
+      /^BAD_ARGUMENT: the name of a variable expected whole Unicode/,
+    )
     run.end('finished', null)
     expect(tape.verify()).toMatchObject({ intact: true, problem: null })
   })

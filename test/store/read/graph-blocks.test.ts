@@ -2,10 +2,10 @@
 import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { positionOf, REF_SLOT_UNIT } from '../../../src/events/event.js'
+import { positionOf, refOf } from '../../../src/events/event.js'
 import { mul } from '../../../src/functions/arithmetic.js'
 import { Variable } from '../../../src/graph/variable.js'
-import { SlotReader } from '../../../src/store/format/slots.js'
+import { CellReader } from '../../../src/store/format/cells.js'
 import { decodeRef } from '../../../src/store/format/template.js'
 import { GraphBlock } from '../../../src/store/read/graph-blocks.js'
 import { TemplateColumns } from '../../../src/store/read/template-columns.js'
@@ -13,7 +13,7 @@ import { plainDatabase } from '../../plain-database.js'
 import { newTapePath, openForTest } from '../../tape/temporary-tape.js'
 import { withoutTriggers } from '../schema.js'
 
-const far = fc.integer({ min: 0, max: 3 }).map((slot) => slot * REF_SLOT_UNIT)
+const far = fc.integer({ min: 0, max: 3 }).map((slot) => refOf(0, slot))
 /** Numbers as templates have them: near, absolute, counted from the block's base, each also of a further output. */
 const encoded = fc.oneof(
   fc.integer({ min: -2, max: 40 }),
@@ -39,7 +39,7 @@ test('every reference comes out as its number says, and a block with one to what
         const bad = expected.findIndex((refs, offset) =>
           refs.some((ref) => !(ref > 0 && positionOf(ref) > 0 && positionOf(ref) < first + offset)),
         )
-        const make = () => new GraphBlock({ first, template, base, slots: new SlotReader(null) })
+        const make = () => new GraphBlock({ first, template, base, cells: new CellReader(null) })
         if (bad >= 0) {
           seen.refused++
           expect(make).toThrow(`TAPE_CORRUPT: event ${first + bad} reads what was not made before it`)

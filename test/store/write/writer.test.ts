@@ -24,9 +24,9 @@ test('a writer goes on after a batch that another wrote and did not live to tell
   const [first, second, third] = batches() as [PackedBatch, PackedBatch, PackedBatch]
   const before = new Writer(db, 'r')
   expect(before.write([first])).toBeNull()
-  const { runId, segments } = before.progress
+  const { runId, repetitions } = before.progress
   // It knows of no batch yet, nor of a text.
-  const after = new Writer(db, 'r', { runId, segments, texts: [] })
+  const after = new Writer(db, 'r', { runId, repetitions, texts: [] })
   after.skip(first)
   expect(after.write([second, third])).toBeNull()
   const read = [...new Reader(db).events(runId)]

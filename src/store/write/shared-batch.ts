@@ -4,42 +4,39 @@
  *
  * Arrays stand in chunks, one record after another, each at a multiple of eight bytes:
  *   dtype code, size, elements     or     −1 − index, 0: the same array as the batch's array of that index
- *   5, 6, the numbers of the summary that stands for an array
+ *   SUMMARY_CODE, SUMMARY_SIZE, the numbers of the summary that stands for an array
  */
 import { TapeError } from '../../errors.js'
-import type { Summary } from '../../events/content.js'
+import { dtypeCode, ELEMENT_BYTES, type ElementArray, RECORDED_DTYPES } from '../../events/dtypes.js'
 import type { RecordedArray } from '../../events/event.js'
+import { SUMMARY_SIZE } from '../../events/record-layout.js'
 import { BATCH_LIMITS, WORDS_MAX } from '../../events/stream.js'
 import { SummarizedArray } from '../../events/summarized-array.js'
-import { SUMMARY_SLOTS, summaryFrom } from '../format/value.js'
+import { type Summary, summaryFrom, summaryNumbers } from '../../events/summary.js'
 
 /** Room for the event that ends a batch of WORDS_MAX words; a larger one takes another way. */
 const WORDS = WORDS_MAX + 65_536
 export const CHUNK_BYTES = BATCH_LIMITS.bytesMax + 2 ** 19
-/** Chunks made for arrays that did not fit are kept for the next ones, up to so many bytes a segment. */
+/** Chunks made for arrays that did not fit are kept for the next ones, up to this many bytes for each batch. */
 const EXTRA_BYTES_MAX = 64 * 2 ** 20
 const HEADER_BYTES = 16
-/** So many of the latest arrays are compared with a new one: a gradient often passes through several calls as it is. */
+/** This many of the latest arrays are compared with a new one: a gradient often passes through several calls as it is. */
 const LATEST = 8
 /** Below this a loop is faster than `set`. */
 const LOOP_MAX = 64
 
 /** In the place of a dtype's code. */
-const SUMMARY_CODE = 5
-const DTYPES = ['float64', 'float32', 'int32', 'uint8', 'bool'] as const
-const ITEM_BYTES = [8, 4, 4, 1, 1] as const
-
-type View = Float64Array | Float32Array | Int32Array | Uint8Array
+const SUMMARY_CODE = RECORDED_DTYPES.length
 
 interface Chunk {
   readonly buffer: SharedArrayBuffer
   readonly headers: Float64Array
   /** A view of the whole chunk for each dtype code. */
-  readonly views: readonly View[]
+  readonly views: readonly ElementArray[]
   used: number
 }
 
-export class Segment {
+export class SharedBatch {
   readonly words = new Float64Array(new SharedArrayBuffer(WORDS * 8))
   private readonly chunks: Chunk[] = [newChunk(CHUNK_BYTES)]
   private at = 0
@@ -65,14 +62,14 @@ export class Segment {
       }
     }
     latest[index % LATEST] = value
-    const code = codeOf(value.dtype)
+    const code = dtypeCode(value.dtype)
     const { size } = value
-    const bytes = HEADER_BYTES + padded(size * ITEM_BYTES[code]!)
+    const bytes = HEADER_BYTES + padded(size * ELEMENT_BYTES[code]!)
     const chunk = this.chunkFor(bytes)
     chunk.headers[chunk.used / 8] = code
     chunk.headers[chunk.used / 8 + 1] = size
     const view = chunk.views[code]!
-    const to = (chunk.used + HEADER_BYTES) / ITEM_BYTES[code]!
+    const to = (chunk.used + HEADER_BYTES) / ELEMENT_BYTES[code]!
     if (size > LOOP_MAX) view.set(value.data, to)
     else {
       // A view of a piece of a slab would cost more than the elements do.
@@ -84,18 +81,13 @@ export class Segment {
 
   private addSummary(summary: Summary): void {
     this.latest[this.count++ % LATEST] = null
-    const chunk = this.chunkFor(HEADER_BYTES + SUMMARY_SLOTS * 8)
+    const chunk = this.chunkFor(HEADER_BYTES + SUMMARY_SIZE * 8)
     const at = chunk.used / 8
     const { headers } = chunk
     headers[at] = SUMMARY_CODE
-    headers[at + 1] = SUMMARY_SLOTS
-    headers[at + 2] = summary.l2Norm ?? Number.NaN
-    headers[at + 3] = summary.mean ?? Number.NaN
-    headers[at + 4] = summary.min ?? Number.NaN
-    headers[at + 5] = summary.max ?? Number.NaN
-    headers[at + 6] = summary.zeroCount
-    headers[at + 7] = summary.nonFiniteCount
-    chunk.used += HEADER_BYTES + SUMMARY_SLOTS * 8
+    headers[at + 1] = SUMMARY_SIZE
+    headers.set(summaryNumbers(summary), at + 2)
+    chunk.used += HEADER_BYTES + SUMMARY_SIZE * 8
   }
 
   /** Where the arrays are, for the other thread. */
@@ -108,7 +100,7 @@ export class Segment {
     }
   }
 
-  /** Empties the segment for the next batch. */
+  /** Empties it for the next batch. */
   clear(): void {
     let extra = 0
     for (const [i, chunk] of this.chunks.entries()) {
@@ -143,10 +135,10 @@ export interface ArraysAt {
 class HandedArray implements RecordedArray {
   readonly dtype: string
   readonly size: number
-  readonly buffer: View
+  readonly buffer: ElementArray
   readonly offset: number
 
-  constructor(dtype: string, size: number, buffer: View, offset: number) {
+  constructor(dtype: string, size: number, buffer: ElementArray, offset: number) {
     this.dtype = dtype
     this.size = size
     this.buffer = buffer
@@ -158,12 +150,12 @@ class HandedArray implements RecordedArray {
     return [this.size]
   }
 
-  get data(): View {
+  get data(): ElementArray {
     return this.buffer.subarray(this.offset, this.offset + this.size)
   }
 }
 
-/** The arrays that `Segment.add` copied. */
+/** The arrays that `SharedBatch.add` copied. */
 export function arraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
   const arrays: RecordedArray[] = []
   for (const [i, buffer] of chunks.entries()) {
@@ -178,26 +170,19 @@ export function arraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
         continue
       }
       if (code === SUMMARY_CODE) {
-        const summary = { ...summaryFrom(Array.from(headers.subarray(at / 8, at / 8 + size))), hash: null }
+        const first = at / 8
+        const summary = { ...summaryFrom((i) => headers[first + i]!), hash: null }
         arrays.push(new SummarizedArray('float64', [0], summary))
         at += size * 8
         continue
       }
-      arrays.push(new HandedArray(DTYPES[code]!, size, views[code]!, at / ITEM_BYTES[code]!))
-      at += padded(size * ITEM_BYTES[code]!)
+      arrays.push(new HandedArray(RECORDED_DTYPES[code]!, size, views[code]!, at / ELEMENT_BYTES[code]!))
+      at += padded(size * ELEMENT_BYTES[code]!)
     }
   }
   if (arrays.length !== count)
     throw new TapeError('BAD_EVENT', `a batch of ${count} arrays arrived with ${arrays.length}`)
   return arrays
-}
-
-function codeOf(dtype: string): number {
-  if (dtype === 'float64') return 0
-  if (dtype === 'float32') return 1
-  const code = DTYPES.indexOf(dtype as (typeof DTYPES)[number])
-  if (code < 0) throw new TapeError('BAD_DTYPE', `an array of dtype "${dtype}" cannot be recorded`)
-  return code
 }
 
 function newChunk(bytes: number): Chunk {
@@ -207,7 +192,7 @@ function newChunk(bytes: number): Chunk {
 }
 
 /** Views of a whole chunk, by dtype code. */
-function viewsOf(buffer: SharedArrayBuffer): readonly View[] {
+function viewsOf(buffer: SharedArrayBuffer): readonly ElementArray[] {
   const bytes = new Uint8Array(buffer)
   return [new Float64Array(buffer), new Float32Array(buffer), new Int32Array(buffer), bytes, bytes]
 }

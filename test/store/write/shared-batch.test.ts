@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RecordedArray } from '../../../src/events/event.js'
 import { SummarizedArray } from '../../../src/events/summarized-array.js'
-import { arraysOf, CHUNK_BYTES, Segment } from '../../../src/store/write/segment.js'
+import { arraysOf, CHUNK_BYTES, SharedBatch } from '../../../src/store/write/shared-batch.js'
 
 const array = (dtype: string, data: RecordedArray['data']): RecordedArray => ({
   dtype,
@@ -22,12 +22,12 @@ const arbitraryArray = fc.oneof(
 
 describe('arrays copied into shared memory', () => {
   test('come out bit for bit, in order, however often the memory is used again', () => {
-    const segment = new Segment()
+    const shared = new SharedBatch()
     fc.assert(
       fc.property(fc.array(arbitraryArray, { maxLength: 60 }), (arrays) => {
-        segment.clear()
-        for (const each of arrays) segment.add(each)
-        const read = arraysOf(segment.arrays())
+        shared.clear()
+        for (const each of arrays) shared.add(each)
+        const read = arraysOf(shared.arrays())
         expect(read.map(({ dtype, size }) => [dtype, size])).toEqual(
           arrays.map(({ dtype, size }) => [dtype, size]),
         )
@@ -37,34 +37,34 @@ describe('arrays copied into shared memory', () => {
   })
 
   test('are the same array again when they were', () => {
-    const segment = new Segment()
+    const shared = new SharedBatch()
     const [a, b] = [array('float64', Float64Array.of(1, 2, 3)), array('float64', Float64Array.of(1, 2, 3))]
-    for (const each of [a, b, a, a, b]) segment.add(each)
-    const read = arraysOf(segment.arrays())
+    for (const each of [a, b, a, a, b]) shared.add(each)
+    const read = arraysOf(shared.arrays())
     expect(read.map((each) => read.indexOf(each))).toEqual([0, 1, 0, 0, 1])
   })
 
   test('may be summaries that stand for arrays', () => {
-    const segment = new Segment()
+    const shared = new SharedBatch()
     const summary = { l2Norm: 2.5, mean: -0.5, min: -3, max: 7, zeroCount: 4, nonFiniteCount: 0, hash: null }
     const spoilt = { ...summary, l2Norm: null, mean: null, nonFiniteCount: 2 }
     const a = array('float32', Float32Array.of(1, 2))
     const standIns = [summary, spoilt].map((each) => new SummarizedArray('float64', [90_000], each))
-    for (const each of [standIns[0]!, a, a, standIns[1]!]) segment.add(each)
-    const read = arraysOf(segment.arrays())
+    for (const each of [standIns[0]!, a, a, standIns[1]!]) shared.add(each)
+    const read = arraysOf(shared.arrays())
     expect([read[0], read[3]].map((each) => (each as SummarizedArray).summary)).toEqual([summary, spoilt])
     expect(read[2]).toBe(read[1])
     expect(bytesOf(read[1]!)).toEqual(bytesOf(a))
   })
 
   test('may be larger than the memory: they get memory of their own, which is used again', () => {
-    const segment = new Segment()
+    const shared = new SharedBatch()
     const small = array('float64', Float64Array.of(1, 2))
     const large = array('float32', new Float32Array(CHUNK_BYTES / 4 + 7).fill(0.5))
     const fill = () => {
-      segment.clear()
-      for (const each of [small, large, small, large]) segment.add(each)
-      return segment.arrays()
+      shared.clear()
+      for (const each of [small, large, small, large]) shared.add(each)
+      return shared.arrays()
     }
     const first = fill()
     const read = arraysOf(first)
@@ -74,11 +74,11 @@ describe('arrays copied into shared memory', () => {
   })
 
   test('that are huge do not keep their memory', () => {
-    const segment = new Segment()
-    for (let i = 0; i < 9; i++) segment.add(array('uint8', new Uint8Array(CHUNK_BYTES)))
-    expect(segment.arrays().chunks.length).toBe(10)
-    segment.clear()
-    segment.add(array('uint8', new Uint8Array(CHUNK_BYTES)))
-    expect(segment.arrays().chunks.length).toBe(2)
+    const shared = new SharedBatch()
+    for (let i = 0; i < 9; i++) shared.add(array('uint8', new Uint8Array(CHUNK_BYTES)))
+    expect(shared.arrays().chunks.length).toBe(10)
+    shared.clear()
+    shared.add(array('uint8', new Uint8Array(CHUNK_BYTES)))
+    expect(shared.arrays().chunks.length).toBe(2)
   })
 })

@@ -1,0 +1,37 @@
+/** What is known of an array besides its elements, as numbers that stand one after the other: in cells, in digests, in shared memory. */
+import { SUMMARY_FIELDS, SUMMARY_SIZE } from './record-layout.js'
+
+/** Norm, mean and extremes are null where they have no meaning: in an empty array, or where an element is not finite. */
+export interface Summary {
+  readonly l2Norm: number | null
+  readonly mean: number | null
+  readonly min: number | null
+  readonly max: number | null
+  readonly zeroCount: number
+  readonly nonFiniteCount: number
+}
+
+const numbers = new Float64Array(SUMMARY_SIZE)
+
+/** The numbers of a summary in their order, NaN for null. The same memory each time: overwritten by the next call. */
+export function summaryNumbers(summary: Summary): Float64Array {
+  for (let i = 0; i < SUMMARY_SIZE; i++) numbers[i] = summary[SUMMARY_FIELDS[i]!] ?? Number.NaN
+  return numbers
+}
+
+/** The summary that has these numbers; `numberAt` gives each by its place. */
+export function summaryFrom(numberAt: (place: number) => number): Summary {
+  const summary: { -readonly [F in keyof Summary]: number | null } = {
+    l2Norm: 0,
+    mean: 0,
+    min: 0,
+    max: 0,
+    zeroCount: 0,
+    nonFiniteCount: 0,
+  }
+  for (let i = 0; i < SUMMARY_SIZE; i++) {
+    const number = numberAt(i)
+    summary[SUMMARY_FIELDS[i]!] = number === number ? number : null
+  }
+  return summary as Summary
+}

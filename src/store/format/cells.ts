@@ -1,0 +1,188 @@
+/**
+ * Cells: what differs from one repetition of a graph to the next. A block has a row of them, in the column `slots`. Each is eight
+ * bytes, big-endian: a float64, or, where no number can stand (the bits of a NaN that is not the canonical one), a tag and an id.
+ * A summary takes six; a small array may stand in them itself.
+ */
+import { TapeError } from '../../errors.js'
+import { SUMMARY_SIZE } from '../../events/record-layout.js'
+import { type Summary, summaryFrom, summaryNumbers } from '../../events/summary.js'
+
+const TAG_HASHED = 0x7ffb
+const TAG_VALUE = 0x7ffc
+const TAG_TEXT = 0x7ffd
+const TAG_NOTHING = 0x7ffe
+const NAN_HIGH = 0x7ff80000
+
+export class CellBuffer {
+  count = 0
+  private memory = Buffer.alloc(1024)
+  private view = new DataView(this.memory.buffer, this.memory.byteOffset, this.memory.length)
+
+  clear(): void {
+    this.count = 0
+  }
+
+  addNumber(value: number): void {
+    const at = this.next()
+    if (value === value) this.view.setFloat64(at, value)
+    else this.setPair(at, NAN_HIGH, 0)
+  }
+
+  /** The id of a row in `_value`. */
+  addValue(id: number): void {
+    this.addTagged(TAG_VALUE, id)
+  }
+
+  /** The id of a row in `_value`, of whose content only hash and summary are kept. */
+  addHashed(id: number): void {
+    this.addTagged(TAG_HASHED, id)
+  }
+
+  /** Six cells. */
+  addSummary(summary: Summary): void {
+    const numbers = summaryNumbers(summary)
+    for (let i = 0; i < SUMMARY_SIZE; i++) this.addNumber(numbers[i]!)
+  }
+
+  /** One cell with the number of bytes, then the bytes, filled up to whole cells. Gives how many cells they take. */
+  addInline(bytes: Buffer): number {
+    const cells = inlineCells(bytes.length)
+    this.setPair(this.next(), 0, bytes.length)
+    const at = this.count * 8
+    for (let i = 1; i < cells; i++) this.setPair(this.next(), 0, 0)
+    this.memory.set(bytes, at)
+    return cells
+  }
+
+  /** The id of a row in `_text`. */
+  addText(id: number): void {
+    this.addTagged(TAG_TEXT, id)
+  }
+
+  /** A value that was not captured. */
+  addNothing(): void {
+    this.addTagged(TAG_NOTHING, 0)
+  }
+
+  /** A copy of the cells so far. */
+  bytes(): Buffer {
+    const bytes = Buffer.allocUnsafe(this.count * 8)
+    this.memory.copy(bytes, 0, 0, bytes.length)
+    return bytes
+  }
+
+  private addTagged(tag: number, id: number): void {
+    this.setPair(this.next(), tag * 65_536 + Math.floor(id / 2 ** 32), id % 2 ** 32)
+  }
+
+  private setPair(at: number, high: number, low: number): void {
+    this.view.setUint32(at, high)
+    this.view.setUint32(at + 4, low)
+  }
+
+  private next(): number {
+    const at = this.count++ * 8
+    if (at + 8 > this.memory.length) {
+      const larger = Buffer.alloc(this.memory.length * 2)
+      larger.set(this.memory)
+      this.memory = larger
+      this.view = new DataView(larger.buffer, larger.byteOffset, larger.length)
+    }
+    return at
+  }
+}
+
+function inlineCells(bytes: number): number {
+  return 1 + Math.ceil(bytes / 8)
+}
+
+const NO_CELLS = new DataView(new ArrayBuffer(0))
+
+/** Reads cells. Throws TAPE_CORRUPT when a template expects more than there are. */
+export class CellReader {
+  private readonly bytes: Buffer | null
+  private readonly view: DataView
+
+  constructor(bytes: Buffer | null) {
+    this.bytes = bytes
+    this.view = bytes === null ? NO_CELLS : new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
+  number(cell: number): number {
+    return this.at(cell).getFloat64(cell * 8)
+  }
+
+  /** Whether a cell holds a number, and not something else. */
+  isNumber(cell: number): boolean {
+    const tag = this.at(cell).getUint16(cell * 8)
+    return tag < TAG_HASHED || tag > TAG_NOTHING
+  }
+
+  /** 0 when the cell holds no value id. */
+  valueId(cell: number): number {
+    return this.tagged(cell, TAG_VALUE)
+  }
+
+  /** 0 when the cell holds no id of a value of which hash and summary are kept. */
+  hashedId(cell: number): number {
+    return this.tagged(cell, TAG_HASHED)
+  }
+
+  /** The summary in six cells. */
+  summary(cell: number): Summary {
+    return summaryFrom((i) => this.number(cell + i))
+  }
+
+  /** The bytes that begin at `cell`; at most `cells` of them hold them. */
+  inline(cell: number, cells: number): Buffer {
+    const head = this.at(cell)
+    const count = head.getUint32(cell * 8 + 4)
+    if (head.getUint32(cell * 8) !== 0 || inlineCells(count) !== cells)
+      throw new TapeError('TAPE_CORRUPT', `a block has ${count} bytes in ${cells} cells`)
+    this.at(cell + cells - 1)
+    return this.bytes!.subarray(cell * 8 + 8, cell * 8 + 8 + count)
+  }
+
+  /**
+   * Every value that the cells name, the cell that does, and whether as a value whose bytes are kept.
+   *
+   * inline  where arrays stand themselves: first cells and how many
+   */
+  *values(inline: ReadonlyMap<number, number>): Generator<{ id: number; withBytes: boolean; cell: number }> {
+    for (let cell = 0; cell < (this.bytes?.length ?? 0) / 8; cell++) {
+      const skipped = inline.get(cell)
+      if (skipped !== undefined) {
+        cell += skipped - 1
+        continue
+      }
+      const id = this.valueId(cell)
+      if (id > 0) yield { id, withBytes: true, cell }
+      else if (this.hashedId(cell) > 0) yield { id: this.hashedId(cell), withBytes: false, cell }
+    }
+  }
+
+  textId(cell: number): number {
+    return this.tagged(cell, TAG_TEXT)
+  }
+
+  isNothing(cell: number): boolean {
+    return this.at(cell).getUint16(cell * 8) === TAG_NOTHING
+  }
+
+  private tagged(cell: number, tag: number): number {
+    const view = this.at(cell)
+    return view.getUint16(cell * 8) === tag
+      ? view.getUint16(cell * 8 + 2) * 2 ** 32 + view.getUint32(cell * 8 + 4)
+      : 0
+  }
+
+  private at(cell: number): DataView {
+    if (this.view.byteLength < cell * 8 + 8) {
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `a block has ${this.view.byteLength / 8} cells, its template expects more`,
+      )
+    }
+    return this.view
+  }
+}
