@@ -13,7 +13,7 @@
  */
 import { TapeError } from '../errors.js'
 import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_NOTHING } from './capture.js'
-import { elementBytes } from './dtypes.js'
+import { dtypeCode, ELEMENT_BYTES } from './dtypes.js'
 import {
   type BackwardStarted,
   EVENT_KIND,
@@ -381,7 +381,7 @@ export class Packer {
       this.captures.push(capture)
       this.hasFreshValues = true
       this.valueBytes +=
-        value instanceof SummarizedArray ? SUMMARY_BYTES : value.size * elementBytes(value.dtype)
+        value instanceof SummarizedArray ? SUMMARY_BYTES : value.size * ELEMENT_BYTES[dtypeCode(value.dtype)]!
     }
   }
 

@@ -22,7 +22,9 @@ describe('a layout', () => {
   test('is a list of consecutive places, and says where it is not', () => {
     expect(layoutProblem({ kind: 0, form: 1, value: 2, size: 4 }, { value: 2 })).toBeNull()
     expect(layoutProblem({ kind: 0, form: 2 })).toBe('form expected at 1, stands at 2')
-    expect(layoutProblem({ kind: 0, value: 1, size: 2 }, { value: 2 })).toBe('size expected at 3, stands at 2')
+    expect(layoutProblem({ kind: 0, value: 1, size: 2 }, { value: 2 })).toBe(
+      'size expected at 3, stands at 2',
+    )
     expect(layoutProblem({ form: 1, kind: 0 })).toBe('form expected at 0, stands at 1')
   })
 
@@ -52,13 +54,18 @@ describe('a layout', () => {
 
 test('refs and ids of events give back what they were made of', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: POSITION_MAX }), fc.nat(4095), fc.nat(2 ** 21 - 1), (at, slot, run) => {
-      const ref = refOf(at, slot)
-      expect([positionOf(ref), slotOf(ref), isPosition(ref)]).toEqual([at, slot, slot === 0])
-      const id = eventId(run, at)
-      expect([runOfId(id), positionOfId(id)]).toEqual([run, at])
-      expect(Number.isSafeInteger(id)).toBe(true)
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: POSITION_MAX }),
+      fc.nat(4095),
+      fc.nat(2 ** 21 - 1),
+      (at, slot, run) => {
+        const ref = refOf(at, slot)
+        expect([positionOf(ref), slotOf(ref), isPosition(ref)]).toEqual([at, slot, slot === 0])
+        const id = eventId(run, at)
+        expect([runOfId(id), positionOfId(id)]).toEqual([run, at])
+        expect(Number.isSafeInteger(id)).toBe(true)
+      },
+    ),
   )
 })
 
@@ -85,7 +92,9 @@ describe('in src/', () => {
       'events/record-layout.ts',
       'graph/variable.ts',
     ])
-    expect(filesWith(/\b(id|eventId|runId)\b[^\n]*(\* ?2 ?\*\* ?32|% ?2 ?\*\* ?32)/)).toEqual(['store/format/cells.ts'])
+    expect(filesWith(/\b(id|eventId|runId)\b[^\n]*(\* ?2 ?\*\* ?32|% ?2 ?\*\* ?32)/)).toEqual([
+      'store/format/cells.ts',
+    ])
     expect(filesWith(/RUN_UNIT/)).toEqual(['store/format/ids.ts'])
   })
 
