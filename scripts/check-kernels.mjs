@@ -1,6 +1,7 @@
 // Compares the kernels of the built library with the golden files in test/fixtures/, in whatever Node runs this:
 //   node scripts/check-kernels.mjs            this Node
 //   npx -y node@latest scripts/check-kernels.mjs   the newest one
+//   node scripts/check-kernels.mjs --add      adds the hashes of new cases, and changes none that is there
 //   node scripts/check-kernels.mjs --write    writes the files anew; only together with a new kernel id
 import { readFileSync, writeFileSync } from 'node:fs'
 import { functionHashes, loadEngine, uncovered } from './function-corpus.mjs'
@@ -25,6 +26,10 @@ async function main() {
       writeFileSync(fixture(name), `${JSON.stringify({ kernel: plainKernel.id, hashes: plain }, null, 1)}\n`)
     }
     const golden = JSON.parse(readFileSync(fixture(name), 'utf8'))
+    if (process.argv.includes('--add')) {
+      golden.hashes = { ...golden.hashes, ...without(plain, golden.hashes) }
+      writeFileSync(fixture(name), `${JSON.stringify(golden, null, 1)}\n`)
+    }
     const count = Object.keys(golden.hashes).length
     for (const [path, hashes] of Object.entries({ plain, portable: hashesOn(portableKernel) })) {
       const wrong = differences(hashes, golden.hashes)
@@ -40,6 +45,11 @@ async function main() {
     if (missing.length > 0) console.log(`functions without a case in the corpus: ${missing.join(', ')}`)
   }
   return agree ? 0 : 1
+}
+
+/** The hashes of cases that `known` does not have. */
+function without(hashes, known) {
+  return Object.fromEntries(Object.entries(hashes).filter(([name]) => !(name in known)))
 }
 
 process.exitCode = await main()

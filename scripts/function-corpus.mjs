@@ -27,19 +27,24 @@ const LARGE = 8209
 
 const sizeOf = (shape) => shape.reduce((size, extent) => size * extent, 1)
 
-/** [function, attributes, operands] each; an operand is values and a shape. */
+/** [function, attributes, operands] each; an operand is a shape and what makes its values from a seed. */
 function* casesOf(Type, special) {
-  let seed = special ? 500 : 0
-  const f = (...shape) => ({ values: numbers(Type, sizeOf(shape), ++seed, special), shape })
+  const f = (...shape) => ({ valuesFrom: (seed) => numbers(Type, sizeOf(shape), seed, special), shape })
   /** Numbers from 0 to 1. */
-  const share = (...shape) => {
-    const word = words(++seed)
-    return { values: new Type(sizeOf(shape)).map(() => word() / 4294967296), shape }
-  }
-  const integers = (below, ...shape) => {
-    const word = words(++seed)
-    return { values: new Int32Array(sizeOf(shape)).map(() => word() % below), shape }
-  }
+  const share = (...shape) => ({
+    valuesFrom: (seed) => {
+      const word = words(seed)
+      return new Type(sizeOf(shape)).map(() => word() / 4294967296)
+    },
+    shape,
+  })
+  const integers = (below, ...shape) => ({
+    valuesFrom: (seed) => {
+      const word = words(seed)
+      return new Int32Array(sizeOf(shape)).map(() => word() % below)
+    },
+    shape,
+  })
   const bools = (...shape) => ({ ...integers(2, ...shape), dtype: 'bool' })
 
   // element by element
@@ -230,9 +235,10 @@ function* casesOf(Type, special) {
   const c = (shape) => ({ ...f(...shape), requiresGrad: false })
   const magnitudes = (shape) => {
     const operand = c(shape)
-    return { ...operand, values: operand.values.map((value) => (value < 0 ? -value : value)) }
+    const valuesFrom = (seed) => operand.valuesFrom(seed).map((value) => (value < 0 ? -value : value))
+    return { ...operand, valuesFrom }
   }
-  const count = () => ({ values: Type.of(7), shape: [], requiresGrad: false })
+  const count = () => ({ valuesFrom: () => Type.of(7), shape: [], requiresGrad: false })
   for (const shape of [[0], [33], [LARGE]]) {
     for (const [momentum, dampening, weightDecay, nesterov] of [
       [0, 0, 0.01, false],
@@ -273,10 +279,16 @@ export function functionHashes({ createFunc, grad, ndarray, Variable }) {
   const hashes = {}
   for (const Type of [Float64Array, Float32Array]) {
     for (const special of [false, true]) {
-      let seed = 1_000
       for (const [name, attributes, operands] of casesOf(Type, special)) {
-        const xs = operands.map(({ values, shape, dtype, requiresGrad }) => {
-          const array = ndarray(values, { shape })
+        const shapes = operands.map(({ shape }) => `[${shape}]`).join(' ')
+        const settings = JSON.stringify(attributes).replaceAll('"', '')
+        const kind = `${Type === Float64Array ? 'float64' : 'float32'}${special ? ' special' : ''}`
+        const key = `${name} ${settings} ${shapes} ${kind}`
+        if (key in hashes) throw new Error(`two cases are called ${key}`)
+        // Seeds follow from the case alone, so that a new case changes no other.
+        let seed = seedOf(key)
+        const xs = operands.map(({ valuesFrom, shape, dtype, requiresGrad }) => {
+          const array = ndarray(valuesFrom(seed++), { shape })
           return new Variable(dtype === undefined ? array : array.astype(dtype), { requiresGrad })
         })
         const ys = createFunc(name, attributes).applyAll(...xs)
@@ -285,7 +297,7 @@ export function functionHashes({ createFunc, grad, ndarray, Variable }) {
         const leaves = xs.filter((x) => x.requiresGrad)
         if (roots.length > 0 && leaves.length > 0) {
           const gradients = roots.map((y) =>
-            ndarray(numbers(y.data.data.constructor, y.size, ++seed, special), { shape: y.shape }),
+            ndarray(numbers(y.data.data.constructor, y.size, seed++, special), { shape: y.shape }),
           )
           found.push(
             grad(roots, leaves, { gradients })
@@ -293,16 +305,16 @@ export function functionHashes({ createFunc, grad, ndarray, Variable }) {
               .join(' '),
           )
         }
-        const shapes = operands.map(({ shape }) => `[${shape}]`).join(' ')
-        const settings = JSON.stringify(attributes).replaceAll('"', '')
-        const kind = `${Type === Float64Array ? 'float64' : 'float32'}${special ? ' special' : ''}`
-        const key = `${name} ${settings} ${shapes} ${kind}`
-        if (key in hashes) throw new Error(`two cases are called ${key}`)
         hashes[key] = found.join(' | ')
       }
     }
   }
   return hashes
+}
+
+/** 32 bits over the letters of a case's name. */
+function seedOf(key) {
+  return Number.parseInt(hashOf(new TextEncoder().encode(key)).slice(0, 8), 16)
 }
 
 /** What has to be imported of the library, below src/ or dist/, and what of it an engine is made of. */
