@@ -68,13 +68,13 @@ function* casesOf(Type, special) {
 
   // reductions
   for (const [name, own] of REDUCE) {
-    // The gradient of a product takes n² steps.
     for (const n of name === 'prod' ? [1, 33, 300] : [1, 33, 1000, LARGE]) yield [name, own, [f(n)]]
     for (const axis of [0, 1]) yield [name, { ...own, axis, keepdims: axis === 1 }, [f(37, 41)]]
     yield [name, { ...own, axis: 0 }, [f(32, 128)]]
     yield [name, { ...own, axis: 1 }, [f(9, 600)]]
     yield [name, { ...own, axis: [0, 2] }, [f(5, 16, 7)]]
   }
+  for (const shape of [[7], [3, 33], [2, 300], [0]]) yield ['prodOthers', {}, [f(...shape)]]
   for (const name of ['sum', 'prod']) yield [name, { axis: 0 }, [f(0, 3)]]
   for (const attributes of [{}, { axis: 0 }, { axis: 1 }]) {
     for (const name of ['cumsum', 'argmax', 'argmin']) yield [name, attributes, [f(37, 41)]]

@@ -7,6 +7,7 @@ import { stridesOf } from './broadcast.js'
 import { mul } from './elementwise.js'
 import { allocate, type NDArray, viewOf } from './ndarray.js'
 import { matmul } from './products.js'
+import { promoted } from './promotion.js'
 import { transpose } from './rearrange.js'
 import { sum } from './reductions.js'
 import { formatShape, type Shape, sizeOf } from './shape.js'
@@ -85,7 +86,8 @@ export function einsum(equation: string, operands: readonly NDArray[]): NDArray 
   const shapes = operands.map((x) => x.shape)
   const { inputs, output } = readSubscripts(equation, shapes)
   const extents = extentsOf(equation, inputs, shapes)
-  const rest = operands.map((x, i) => squeezed(diagonal({ array: x, names: inputs[i]! }), extents))
+  // Promoted before the first product: a pair of narrow operands would else be rounded, or wrap, before it meets the wide one.
+  const rest = promoted(operands).map((x, i) => squeezed(diagonal({ array: x, names: inputs[i]! }), extents))
   let joined = rest.shift()!
   for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
     const needed = new Set([...output, ...rest.flatMap((one) => one.names)])
@@ -128,8 +130,7 @@ function diagonal({ array, names }: Named): Named {
   const distinct = [...new Set(names)]
   if (distinct.length === names.length) return { array, names }
   const strides = stridesOf(array.shape)
-  const extent = (name: string) =>
-    Math.max(...names.map((other, axis) => (other === name ? array.shape[axis]! : 0)))
+  const extent = (name: string) => array.shape.find((size, axis) => names[axis] === name && size !== 1) ?? 1
   const shape = distinct.map(extent)
   const steps = distinct.map((name) =>
     names.reduce(

@@ -45,7 +45,7 @@ export function take(x: NDArray, indices: NDArray, axis: number = 0): NDArray {
 
 /**
  * The transpose of `take`: zeros to which every slice of gy is added where `take` read it, in the order of
- * the indices.
+ * the indices. As in `add`, integers wrap and of bools it is the logical or.
  *
  * Shapes   gy [a…, i…, b…], indices [i…] → [a…, size, b…]
  * Throws   SHAPE_MISMATCH, INDEX_OUT_OF_RANGE, BAD_AXIS, BAD_DTYPE.
@@ -63,11 +63,13 @@ export function scatterTake(gy: NDArray, indices: NDArray, axis: number, size: n
   const inner = sizeBetween(gy.shape, at + indices.ndim)
   const shape = replaceAxes(gy.shape, at, indices.ndim, [size])
   const out = allocate(gy.dtype, requireShape(shape, 'scatterTake'))
+  const bool = gy.dtype === 'bool'
   let from = gy.offset
   for (let r = 0; r < outer; r++) {
     for (let i = 0; i < indices.size; i++, from += inner) {
       const to = out.offset + (r * size + position(indices, i, size, 'scatterTake')) * inner
-      for (let c = 0; c < inner; c++) out.buffer[to + c]! += gy.buffer[from + c]!
+      if (bool) for (let c = 0; c < inner; c++) out.buffer[to + c]! |= gy.buffer[from + c]!
+      else for (let c = 0; c < inner; c++) out.buffer[to + c]! += gy.buffer[from + c]!
     }
   }
   return out
@@ -90,7 +92,7 @@ export function gather(x: NDArray, indices: NDArray, axis: number): NDArray {
 
 /**
  * The transpose of `gather`: zeros of `shape` to which every value is added at its index, in row-major order
- * of the values.
+ * of the values. As in `add`, integers wrap and of bools it is the logical or.
  *
  * Shapes   values as indices; indices against `shape` as in `gather`.
  * Throws   SHAPE_MISMATCH, INDEX_OUT_OF_RANGE, BAD_AXIS, BAD_DTYPE.
@@ -106,8 +108,11 @@ export function scatterAdd(shape: Shape, indices: NDArray, axis: number, values:
     )
   }
   const out = allocate(values.dtype, copyShape(shape))
-  for (let i = 0; i < values.size; i++)
-    out.buffer[out.offset + places[i]!]! += values.buffer[values.offset + i]!
+  const { buffer, offset } = out
+  const from = values.offset
+  if (values.dtype === 'bool')
+    for (let i = 0; i < values.size; i++) buffer[offset + places[i]!]! |= values.buffer[from + i]!
+  else for (let i = 0; i < values.size; i++) buffer[offset + places[i]!]! += values.buffer[from + i]!
   return out
 }
 

@@ -12,6 +12,7 @@ import type { TypedArray } from './dtype.js'
 import { kernel } from './kernel.js'
 import { pow } from './math/pow.js'
 import { allocate, type NDArray, scalar } from './ndarray.js'
+import { commonDtype } from './promotion.js'
 import { formatShape, sameShape } from './shape.js'
 
 export type SGDRule = {
@@ -246,7 +247,9 @@ export function rmsPropStep(
     if (cs !== null && newC !== null) {
       const center = alpha * cs[i]! + fresh * d
       newC[i] = center
+      // A variance. Where d hardly changes, rounding takes it below 0, by a little of what it is the difference of.
       spread = square - center * center
+      if (spread < 0 && spread > -1e-4 * square) spread = 0
     }
     const scaled = d / (Math.sqrt(spread) + eps)
     const velocity = vs === null ? scaled : momentum * vs[i]! + scaled
@@ -272,7 +275,8 @@ export function clipNorm(gradients: readonly NDArray[], maxNorm: number): NDArra
     else scaleAny(g.buffer, g.offset, factor, out.buffer, out.offset, g.size)
     return out
   })
-  return [scalar(norm, gradients[0]?.dtype ?? 'float64'), ...clipped]
+  clipped.unshift(scalar(norm, gradients.length === 0 ? 'float64' : commonDtype(gradients)))
+  return clipped
 }
 
 // Twice the same loops: each is compiled for the element types that it meets.

@@ -8,6 +8,7 @@ import { promoteTypes } from './dtype.js'
 import { add } from './elementwise.js'
 import { kernel } from './kernel.js'
 import { allocate, type NDArray } from './ndarray.js'
+import { promoted } from './promotion.js'
 import { broadcastShapes, fixedShape, formatShape, matrixShape, type Shape, sizeOf } from './shape.js'
 
 export type MatmulOptions = { transposeA?: boolean | undefined; transposeB?: boolean | undefined }
@@ -117,9 +118,12 @@ export function linear(x: NDArray, w: NDArray, b?: NDArray): NDArray {
     const got = w.ndim === 2 && b !== undefined ? formatShape(b.shape) : formatShape(w.shape)
     throw new TapeError('SHAPE_MISMATCH', `linear expected ${expected}, got ${got}`)
   }
+  if (b === undefined) return matmul(x, w)
+  if (b.dtype !== x.dtype || b.dtype !== w.dtype || b.dtype === 'bool') {
+    const [rows, weights, bias] = promoted([x, w, b] as const)
+    return add(matmul(rows, weights), bias)
+  }
   const out = matmul(x, w)
-  if (b === undefined) return out
-  if (b.dtype !== out.dtype) return add(out, b)
   const n = b.size
   const rows = n === 0 ? 0 : out.size / n
   kernel.binary(

@@ -5,7 +5,7 @@
 import { TapeError } from '../errors.js'
 import { broadcastStrides, stridesOf } from './broadcast.js'
 import { type DType, promoteTypes } from './dtype.js'
-import { allocate, NDArray, viewOf } from './ndarray.js'
+import { allocate, full, NDArray, viewOf } from './ndarray.js'
 import {
   copyShape,
   fixedShape,
@@ -233,7 +233,7 @@ export function split(x: NDArray, parts: number | readonly number[], axis: numbe
  * x surrounded by a value.
  *
  * Shapes   widths [before, after] for each axis; every extent grows by their sum.
- * Throws   BAD_ARGUMENT when the widths do not match the axes.
+ * Throws   BAD_ARGUMENT when the widths do not match the axes; BAD_VALUE when the dtype of x cannot hold the value.
  */
 export function pad(x: NDArray, widths: readonly (readonly [number, number])[], value: number = 0): NDArray {
   const fits = widths.every(([before, after]) => [before, after].every((w) => Number.isInteger(w) && w >= 0))
@@ -245,8 +245,7 @@ export function pad(x: NDArray, widths: readonly (readonly [number, number])[], 
     )
   }
   const shape = fixedShape(x.shape.map((extent, i) => widths[i]![0] + extent + widths[i]![1]))
-  const out = allocate(x.dtype, shape)
-  if (value !== 0) out.buffer.fill(value, out.offset, out.offset + out.size)
+  const out = full(shape, value, x.dtype)
   const strides = stridesOf(shape)
   const start = widths.reduce((sum, [before], i) => sum + before * strides[i]!, out.offset)
   copyTo(x.buffer, x.offset, x.shape, strides, out.buffer, start)

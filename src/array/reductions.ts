@@ -9,7 +9,7 @@
  * Throws   BAD_AXIS.
  */
 import { TapeError } from '../errors.js'
-import { type DType, isFloating } from './dtype.js'
+import { type DType, isFloating, newStorage } from './dtype.js'
 import { add, exp, log, sub } from './elementwise.js'
 import { kernel } from './kernel.js'
 import { allocate, type NDArray, viewOf } from './ndarray.js'
@@ -39,6 +39,54 @@ export function sum(x: NDArray, options?: ReduceOptions): NDArray {
 /** Throws also BAD_VALUE when a product of integers does not fit int32. */
 export function prod(x: NDArray, options?: ReduceOptions): NDArray {
   return total('prod', x, normalizeAxes(options?.axis, x.ndim, 'prod'), options?.keepdims ?? false)
+}
+
+/** Up to this many factors the products of the others are taken one by one, each as `prod` takes it. */
+const FACTORS_MAX = 64
+
+/**
+ * For each element the product of all others along the last axis; a row of n takes a number of steps that grows with n.
+ * Integers and bools count as float64.
+ *
+ * Throws   BAD_AXIS for a scalar.
+ */
+export function prodOthers(x: NDArray): NDArray {
+  const [axis] = normalizeAxes([-1], x.ndim, 'prodOthers')
+  const from = isFloating(x.dtype) ? x : x.astype('float64')
+  const n = x.shape[axis!]!
+  const out = allocate(from.dtype, x.shape, x.size)
+  const row = newStorage(from.dtype, n)
+  const one = newStorage(from.dtype, 1)
+  for (let start = 0; start < x.size; start += n) {
+    for (let i = 0; i < n; i++) row[i] = from.buffer[from.offset + start + i]!
+    const without = (i: number): number => {
+      const value = row[i]!
+      row[i] = 1
+      one[0] = 1
+      kernel.reduceRows('prod', row, 0, 1, n, one, 0)
+      row[i] = value
+      return one[0]!
+    }
+    const to = out.offset + start
+    if (n <= FACTORS_MAX) {
+      for (let i = 0; i < n; i++) out.buffer[to + i] = without(i)
+      continue
+    }
+    // All before an element times all behind it.
+    let before = 1
+    for (let i = 0; i < n; i++) {
+      out.buffer[to + i] = before
+      before *= row[i]!
+    }
+    let behind = 1
+    for (let i = n - 1; i >= 0; i--) {
+      out.buffer[to + i] = out.buffer[to + i]! * behind
+      behind *= row[i]!
+    }
+    const zero = row.indexOf(0)
+    if (zero >= 0 && row.lastIndexOf(0) === zero) out.buffer[to + zero] = without(zero)
+  }
+  return out
 }
 
 /** The sum divided by the number of elements; float64 for integers and bools; NaN of nothing. */
@@ -268,6 +316,8 @@ function around(
  * Throws   BAD_AXIS; BAD_VALUE when a sum of integers does not fit int32.
  */
 export function cumsum(x: NDArray, axis?: number): NDArray {
+  // A scalar counts as a row of one element, as in NumPy.
+  if (x.ndim === 0 && (axis === 0 || axis === -1)) return cumsum(x)
   const { outer, extent, inner } = around(x.shape, axis, 'cumsum')
   const dtype = isFloating(x.dtype) ? x.dtype : 'float64'
   const out = allocate(dtype, axis === undefined ? fixedShape([x.size]) : x.shape)

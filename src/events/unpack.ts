@@ -30,7 +30,7 @@ export class BatchUnpacker {
 
   events(batch: PackedBatch): TapeEvent[] {
     if (batch.firstText === 0) this.texts = []
-    this.texts.push(...batch.texts)
+    for (const text of batch.texts) this.texts.push(text)
     const events: TapeEvent[] = []
     let step = batch.firstStep
     let at = 0

@@ -4,6 +4,8 @@ import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
 import { allocate, type NDArray, scalar } from '../array/ndarray.js'
 import { matmul as matmulOf } from '../array/products.js'
+import { promotedToFloat } from '../array/promotion.js'
+import * as reductions from '../array/reductions.js'
 import { formatShape } from '../array/shape.js'
 import { softmax as softmaxOf } from '../array/softmax.js'
 import { TapeError } from '../errors.js'
@@ -12,6 +14,7 @@ import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { add, mul, sub } from './arithmetic.js'
 import { checkKeys, flagOf } from './attributes.js'
+import { cast } from './casting.js'
 import { where } from './comparison.js'
 import { matmul } from './products.js'
 import { sum } from './reductions.js'
@@ -39,8 +42,11 @@ export class ScaledDotProductAttention extends Func {
     this.causal = causal
   }
 
-  override forward(q: NDArray, k: NDArray, v: NDArray, mask?: NDArray): NDArray {
-    requireHeads(q, k, v)
+  override forward(queries: NDArray, keys: NDArray, values: NDArray, mask?: NDArray): NDArray {
+    requireHeads(queries, keys, values)
+    // A mask of floats is added to the scores, so it takes part in what dtype they have.
+    const added = mask !== undefined && isFloating(mask.dtype) ? [mask] : []
+    const [q, k, v] = promotedToFloat([queries, keys, values, ...added]) as [NDArray, NDArray, NDArray]
     const width = q.shape[q.ndim - 1]!
     const products = matmulOf(q, k, { transposeB: true })
     let scores = elementwise.mul(products, scalar(1 / Math.sqrt(width), products.dtype))
@@ -53,12 +59,12 @@ export class ScaledDotProductAttention extends Func {
   }
 
   override backward(gy: Variable): (Variable | null)[] {
-    const q = this.inputAt(0)
-    const k = this.inputAt(1)
-    const v = this.inputAt(2)
+    const q = cast(this.inputAt(0), gy.dtype)
+    const k = cast(this.inputAt(1), gy.dtype)
+    const v = cast(this.inputAt(2), gy.dtype)
     const mask = this.inputCount > 3 ? this.inputAt(3) : null
     const scale = 1 / Math.sqrt(q.shape[q.ndim - 1]!)
-    const weights = this.weights(q, k, mask, scale)
+    const weights = this.weights(q, k, mask, scale, gy)
     const gp = matmul(gy, v, { transposeB: true })
     const gs = mul(weights, sub(gp, sum(mul(gp, weights), { axis: -1, keepdims: true })))
     const gradients = [
@@ -70,12 +76,25 @@ export class ScaledDotProductAttention extends Func {
     return gradients
   }
 
-  private weights(q: Variable, k: Variable, mask: Variable | null, scale: number): Variable {
+  private weights(q: Variable, k: Variable, mask: Variable | null, scale: number, gy: Variable): Variable {
     let scores = mul(matmul(q, k, { transposeB: true }), scale)
     if (mask !== null) scores = isFloating(mask.dtype) ? add(scores, mask) : where(mask, scores, -Infinity)
     if (this.causal) scores = where(visibleOf(scores.data), scores, -Infinity)
-    return softmax(scores)
+    if (mask === null) return softmax(scores)
+    // A query that sees no key has weights NaN. Where nobody used what it gave, they must not reach keys and values.
+    const unused = unusedRows(scores.data, gy.data)
+    if (unused === null) return softmax(scores)
+    return where(unused, 0, softmax(where(unused, 0, scores)))
   }
+}
+
+/** Which queries see no key and have a gradient of 0 throughout; null when there is none. */
+function unusedRows(scores: NDArray, gy: NDArray): NDArray | null {
+  const over = { axis: -1, keepdims: true }
+  const seen = reductions.any(comparison.notEqual(scores, scalar(-Infinity, scores.dtype)), over)
+  const used = reductions.any(comparison.notEqual(gy, scalar(0, gy.dtype)), over)
+  const unused = comparison.logicalNot(comparison.logicalOr(seen, used))
+  return unused.data.includes(1) ? unused : null
 }
 
 /** Which keys each query sees: those not after it. */
@@ -108,7 +127,7 @@ function requireHeads(q: NDArray, k: NDArray, v: NDArray): void {
  * softmax(q·kᵀ/√d)·v, with keys hidden or scores shifted by a mask.
  *
  * Shapes   q [..., queries, d], k [..., keys, d], v [..., keys, e] → [..., queries, e]; leading axes broadcast.
- * Throws   SHAPE_MISMATCH. A query that sees no key gives NaN, as in PyTorch.
+ * Throws   SHAPE_MISMATCH. A query that sees no key gives NaN, as in PyTorch; while nobody uses that row, its NaN reaches no gradient.
  */
 export function scaledDotProductAttention(
   q: Operand,

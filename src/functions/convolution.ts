@@ -5,6 +5,7 @@
 import { convolve, convolveTransposed, convolveWeights, type Pair } from '../array/convolution.js'
 import * as elementwise from '../array/elementwise.js'
 import { type NDArray, viewOf } from '../array/ndarray.js'
+import { promoted } from '../array/promotion.js'
 import { formatShape, type Shape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
@@ -41,13 +42,29 @@ export function pairOf(
 const ONES: Pair = Object.freeze([1, 1])
 const ZEROS: Pair = Object.freeze([0, 0])
 
-/** y with a number added to every channel. */
-function addBias(y: NDArray, b: NDArray | undefined, what: string): NDArray {
-  if (b === undefined) return y
+/** What `convolved` makes of x and w, with a number added to every channel; all three in the dtype in which they meet. */
+function withBias(
+  convolved: (x: NDArray, w: NDArray) => NDArray,
+  x: NDArray,
+  w: NDArray,
+  b: NDArray | undefined,
+  what: string,
+): NDArray {
+  if (b === undefined) return convolved(x, w)
+  const [image, window, bias] = promoted([x, w, b] as const)
+  const y = convolved(image, window)
   if (b.ndim !== 1 || b.shape[0] !== y.shape[1]) {
     throw new TapeError('SHAPE_MISMATCH', `${what} expected b [${y.shape[1]}], got ${formatShape(b.shape)}`)
   }
-  return elementwise.add(y, viewOf(b, Object.freeze([1, b.size, 1, 1])))
+  return elementwise.add(y, viewOf(bias, Object.freeze([1, b.size, 1, 1])))
+}
+
+/** Options in the place of the bias are a mistake that is easily made. */
+function requireBias(b: unknown, what: string): void {
+  if (typeof b !== 'object' || b === null || Object.getPrototypeOf(b) !== Object.prototype) return
+  refuse(
+    `${what} expected b, the bias, as its third operand, got an object; without a bias: ${what}(x, w, undefined, { ${Object.keys(b).join(', ')} })`,
+  )
 }
 
 /** What the bias gets: gy summed over everything but the channels. */
@@ -73,7 +90,7 @@ export class Conv2d extends Func {
   }
 
   override forward(x: NDArray, w: NDArray, b?: NDArray): NDArray {
-    return addBias(convolve(x, w, this), b, 'conv2d')
+    return withBias((image, window) => convolve(image, window, this), x, w, b, 'conv2d')
   }
 
   override backward(gy: Variable): (Variable | null)[] {
@@ -109,6 +126,7 @@ function sizeOfKernel(w: Shape): Pair {
  * Source   PyTorch `conv2d`.
  */
 export function conv2d(x: Operand, w: Operand, b?: Operand, options: ConvolutionOptions = {}): Variable {
+  requireBias(b, 'conv2d')
   const call = new Conv2d(options)
   return b === undefined || b === null ? call.apply2(x, w) : call.apply(x, w, b)
 }
@@ -141,7 +159,14 @@ export class ConvTranspose2d extends Func {
   }
 
   override forward(x: NDArray, w: NDArray, b?: NDArray): NDArray {
-    return addBias(convolveTransposed(x, w, this, this.extra), b, 'convTranspose2d')
+    const { extra } = this
+    return withBias(
+      (image, window) => convolveTransposed(image, window, this, extra),
+      x,
+      w,
+      b,
+      'convTranspose2d',
+    )
   }
 
   override backward(gy: Variable): (Variable | null)[] {
@@ -170,6 +195,7 @@ export function convTranspose2d(
   b?: Operand,
   options: ConvTransposeOptions = {},
 ): Variable {
+  requireBias(b, 'convTranspose2d')
   const call = new ConvTranspose2d(options)
   return b === undefined || b === null ? call.apply2(x, w) : call.apply(x, w, b)
 }

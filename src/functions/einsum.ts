@@ -27,6 +27,10 @@ export class Einsum extends Func {
   }
 
   override forward(...operands: NDArray[]): NDArray {
+    return this.forwardList(operands)
+  }
+
+  override forwardList(operands: readonly NDArray[]): NDArray {
     return einsumOf(this.equation, operands)
   }
 
@@ -37,14 +41,19 @@ export class Einsum extends Func {
     const extents = extentsOf(this.equation, subscripts.inputs, shapes)
     return inputs.map((x, k) => {
       if (!this.needsGradient(k)) return null
-      const operands: Operand[] = [gy]
+      const operands: (Variable | NDArray)[] = [gy]
       const terms: (readonly string[])[] = [subscripts.output]
       inputs.forEach((other, i) => {
         if (i === k) return
         operands.push(other)
         terms.push(subscripts.inputs[i]!)
       })
-      const known = new Set(terms.flat())
+      // A subscript that the others have only with extent 1 is not known by them: they stretch along it.
+      const known = new Set(
+        terms.flatMap((names, i) =>
+          names.filter((name, axis) => operands[i]!.shape[axis] === extents.get(name)),
+        ),
+      )
       const target: string[] = []
       for (const name of subscripts.inputs[k]!) {
         const extent = extents.get(name)!
@@ -63,7 +72,7 @@ export class Einsum extends Func {
         }
         target.push(name)
       }
-      return sumTo(einsum(lettered(terms, target), ...operands), x.shape)
+      return sumTo(new Einsum({ equation: lettered(terms, target) }).applyList(operands)[0]!, x.shape)
     })
   }
 }
@@ -88,7 +97,7 @@ function lettered(terms: readonly (readonly string[])[], target: readonly string
  */
 export function einsum(equation: string, ...operands: Operand[]): Variable {
   if (operands.length === 0) refuse('einsum expected at least one operand, got none')
-  return new Einsum({ equation }).apply(...operands)
+  return new Einsum({ equation }).applyList(operands)[0]!
 }
 
 registerFunc(Einsum)

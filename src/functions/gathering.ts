@@ -2,6 +2,7 @@
 import * as elementwise from '../array/elementwise.js'
 import * as indexing from '../array/indexing.js'
 import type { NDArray } from '../array/ndarray.js'
+import { promoted } from '../array/promotion.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, Variable } from '../graph/variable.js'
@@ -63,7 +64,8 @@ export class ScatterAdd extends Func {
 
   override forward(x: NDArray, indices: NDArray, values: NDArray): NDArray {
     requireIndices(indices, 'scatterAdd: indices')
-    return elementwise.add(x, indexing.scatterAdd(x.shape, indices, this.axis, values))
+    const [target, added] = promoted([x, values] as const)
+    return elementwise.add(target, indexing.scatterAdd(x.shape, indices, this.axis, added))
   }
 
   override backward(gy: Variable): (Variable | null)[] {
@@ -72,7 +74,8 @@ export class ScatterAdd extends Func {
 }
 
 /**
- * x to which every value is added at its index along an axis; values that meet are added in row-major order.
+ * x to which every value is added at its index along an axis; values that meet are added in row-major order. x and values are
+ * brought to the dtype in which they meet before anything is added.
  *
  * Shapes   indices and values of one shape, against x as in `gather`.
  * Throws   SHAPE_MISMATCH, INDEX_OUT_OF_RANGE, BAD_AXIS, BAD_DTYPE.
@@ -84,8 +87,8 @@ export function scatterAdd(
   values: Operand,
   options: GatherOptions = {},
 ): Variable {
-  const partner = values instanceof Variable ? values : null
-  return new ScatterAdd(options).apply(asVariable(x, partner), indexOperand(indices), values)
+  const target = asVariable(x, values instanceof Variable ? values : null)
+  return new ScatterAdd(options).apply(target, indexOperand(indices), asVariable(values, target))
 }
 
 registerFunc(Gather)

@@ -1,12 +1,13 @@
 /** Arrays put together and cut apart along an axis, and the parts and paddings of one array. Their adjoints are each other. */
-import type { NDArray } from '../array/ndarray.js'
+import { type NDArray, ndarray } from '../array/ndarray.js'
 import type { Range } from '../array/rearrange.js'
 import * as rearrange from '../array/rearrange.js'
 import { normalizeAxis, type Shape } from '../array/shape.js'
 import { type AttributeValue, Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
-import { type Operand, Variable } from '../graph/variable.js'
+import { asVariable, type Operand, OUTPUTS_MAX, Variable } from '../graph/variable.js'
 import { checkKeys, fixed, isIntegers, numberOf, oneAxisOf, refuse, shapeOf, show } from './attributes.js'
+import { scatterTake } from './indexing.js'
 import { reshape } from './shapes.js'
 
 export type { Range } from '../array/rearrange.js'
@@ -28,12 +29,20 @@ export class Concat extends Func {
   }
 
   override forward(...xs: NDArray[]): NDArray {
+    return this.forwardList(xs)
+  }
+
+  override forwardList(xs: readonly NDArray[]): NDArray {
     return rearrange.concat(xs, this.axis)
   }
 
   override backward(gy: Variable): (Variable | null)[] {
     const axis = normalizeAxis(this.axis, gy.ndim, 'concat')
     let start = 0
+    if (this.inputCount > SLICES_MAX) {
+      const cuts = this.inputs.map((x) => (start += x.shape[axis]!))
+      return split(gy, cuts.slice(0, -1), { axis })
+    }
     return this.inputs.map((x, i) => {
       const from = start
       start += x.shape[axis]!
@@ -41,6 +50,11 @@ export class Concat extends Func {
     })
   }
 }
+
+/** From here on one call cuts a gradient: the derivative of each part alone has the size of the whole. */
+const SLICES_MAX = 256
+/** How many parts one call cuts. */
+const PARTS_MAX = OUTPUTS_MAX
 
 function rangeAt(axis: number, start: number, stop: number): Range[] {
   const ranges: Range[] = new Array<Range>(axis + 1).fill(null)
@@ -64,21 +78,7 @@ function requireList(xs: unknown, what: string): asserts xs is readonly Operand[
  */
 export function concat(xs: readonly Operand[], options: AxisOption = {}): Variable {
   requireList(xs, 'concat')
-  if (xs.length > OPERANDS_MAX)
-    return concat(
-      inParts(xs, (part) => concat(part, options)),
-      options,
-    )
-  return new Concat(options).apply(...xs)
-}
-
-/** Operands are arguments, of which a call stack holds so many easily; more are joined in parts. */
-const OPERANDS_MAX = 8192
-
-function inParts(xs: readonly Operand[], join: (part: readonly Operand[]) => Variable): Variable[] {
-  const joined: Variable[] = []
-  for (let at = 0; at < xs.length; at += OPERANDS_MAX) joined.push(join(xs.slice(at, at + OPERANDS_MAX)))
-  return joined
+  return new Concat(options).applyList(xs)[0]!
 }
 
 /** Several arrays along a new axis.  Backward: each input gets its layer of gy. */
@@ -93,11 +93,18 @@ export class Stack extends Func {
   }
 
   override forward(...xs: NDArray[]): NDArray {
+    return this.forwardList(xs)
+  }
+
+  override forwardList(xs: readonly NDArray[]): NDArray {
     return rearrange.stack(xs, this.axis)
   }
 
   override backward(gy: Variable): (Variable | null)[] {
     const axis = normalizeAxis(this.axis, gy.ndim, 'stack')
+    const { inputs } = this
+    if (inputs.length > SLICES_MAX)
+      return split(gy, inputs.length, { axis }).map((part, i) => reshape(part, inputs[i]!.shape))
     return this.inputs.map((x, i) =>
       this.needsGradient(i) ? reshape(slice(gy, rangeAt(axis, i, i + 1)), x.shape) : null,
     )
@@ -112,15 +119,10 @@ export class Stack extends Func {
  */
 export function stack(xs: readonly Operand[], options: AxisOption = {}): Variable {
   requireList(xs, 'stack')
-  if (xs.length > OPERANDS_MAX)
-    return concat(
-      inParts(xs, (part) => stack(part, options)),
-      options,
-    )
-  return new Stack(options).apply(...xs)
+  return new Stack(options).applyList(xs)[0]!
 }
 
-/** One array in several parts; several outputs.  Backward gx = concat(gys). */
+/** One array in several parts; several outputs.  Backward gx = concat(gys); parts that overlap are added up. */
 export class Split extends Func {
   private readonly parts: number | readonly number[]
   private readonly axis: number
@@ -143,8 +145,29 @@ export class Split extends Func {
   }
 
   override backward(...gys: Variable[]): Variable {
-    return concat(gys, { axis: this.axis })
+    return this.backwardList(gys)
   }
+
+  override backwardList(gys: readonly Variable[]): Variable {
+    const { axis, parts } = this
+    if (typeof parts === 'number' || parts.length === 0) return concat(gys, { axis })
+    const { shape } = this.input
+    const at = normalizeAxis(axis, shape.length, 'split')
+    const extent = shape[at]!
+    const bounds = [0, ...parts.map((cut) => boundOf(cut, extent)), extent]
+    if (bounds.every((bound, i) => i === 0 || bound >= bounds[i - 1]!)) return concat(gys, { axis })
+    // Cuts that go back leave parts that overlap, or gaps: every element gets the gradients of all parts that have it.
+    const places: number[] = []
+    for (let i = 1; i < bounds.length; i++)
+      for (let place = bounds[i - 1]!; place < bounds[i]!; place++) places.push(place)
+    const indices = ndarray(Int32Array.from(places))
+    return scatterTake(concat(gys, { axis }), indices, at, extent)
+  }
+}
+
+/** Where a cut lies: from the end when negative, never outside. */
+function boundOf(cut: number, extent: number): number {
+  return Math.min(extent, Math.max(0, cut < 0 ? cut + extent : cut))
 }
 
 /**
@@ -152,10 +175,57 @@ export class Split extends Func {
  *
  * Shapes   x [6, n], 3 → three times [2, n]; x [6, n], [1, 4] → [1, n], [3, n], [2, n]
  * Throws   SHAPE_MISMATCH when the parts would not be equal; BAD_AXIS, BAD_ARGUMENT.
- * Source   NumPy `split`.
+ * Source   NumPy `split`: a part whose end lies before its beginning is empty, and parts may overlap.
  */
 export function split(x: Operand, parts: number | readonly number[], options: AxisOption = {}): Variable[] {
-  return new Split({ ...options, parts }).applyAll(x)
+  const call = new Split({ ...options, parts })
+  const count = typeof parts === 'number' ? parts : parts.length + 1
+  return count > PARTS_MAX ? splitInGroups(x, parts, count, options) : call.applyAll(x)
+}
+
+/** More parts than one recorded call can have outputs: x is cut into groups of parts, and each group into its parts. */
+function splitInGroups(
+  x: Operand,
+  parts: number | readonly number[],
+  count: number,
+  options: AxisOption,
+): Variable[] {
+  const whole = asVariable(x)
+  const { shape } = whole
+  const at = normalizeAxis(options.axis ?? 0, shape.length, 'split')
+  const extent = shape[at]!
+  if (typeof parts === 'number') {
+    // Says what is wrong when the parts would not be equal.
+    if (extent % parts !== 0) return new Split({ ...options, parts }).applyAll(whole)
+    const starts = Array.from({ length: Math.ceil(count / PARTS_MAX) }, (_, i) => i * PARTS_MAX)
+    const groups = split(
+      whole,
+      starts.slice(1).map((start) => (start * extent) / parts),
+      options,
+    )
+    return groups.flatMap((group, i) => split(group, Math.min(PARTS_MAX, count - starts[i]!), options))
+  }
+  const bounds = [0, ...parts.map((cut) => boundOf(cut, extent)), extent]
+  if (bounds.some((bound, i) => i > 0 && bound < bounds[i - 1]!)) {
+    return Array.from({ length: count }, (_, i) =>
+      slice(whole, rangeAt(at, bounds[i]!, Math.max(bounds[i]!, bounds[i + 1]!))),
+    )
+  }
+  const firsts = Array.from({ length: Math.ceil(count / PARTS_MAX) }, (_, i) => i * PARTS_MAX)
+  const groups = split(
+    whole,
+    firsts.slice(1).map((first) => bounds[first]!),
+    options,
+  )
+  return groups.flatMap((group, i) => {
+    const first = firsts[i]!
+    const inside = bounds.slice(first + 1, Math.min(first + PARTS_MAX, count))
+    return split(
+      group,
+      inside.map((bound) => bound - bounds[first]!),
+      options,
+    )
+  })
 }
 
 /** Parts of axes.  Backward: gy in its place among zeros. */
@@ -273,7 +343,7 @@ export class Pad extends Func {
  * x surrounded by a value, 0 unless said.
  *
  * Shapes   x [2, 3], [[1, 0], [2, 2]] → [3, 7]
- * Throws   BAD_ARGUMENT when the widths do not match the axes.
+ * Throws   BAD_ARGUMENT when the widths do not match the axes; BAD_VALUE when the dtype of x cannot hold the value.
  */
 export function pad(x: Operand, widths: Widths, options: { value?: number | undefined } = {}): Variable {
   return new Pad({ ...options, widths }).apply1(x)

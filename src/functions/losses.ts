@@ -2,6 +2,7 @@
 import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
 import { allocate, type NDArray, scalar } from '../array/ndarray.js'
+import { promoted, promotedToFloat } from '../array/promotion.js'
 import * as reductions from '../array/reductions.js'
 import { broadcastShapes, fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import * as softmaxes from '../array/softmax.js'
@@ -12,6 +13,7 @@ import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { div, mul, neg, sub } from './arithmetic.js'
 import { clip } from './bounds.js'
+import { cast } from './casting.js'
 import { log, log1p } from './exponential.js'
 import { indexOperand, oneHot, requireIndices } from './indexing.js'
 import { sum } from './reductions.js'
@@ -25,13 +27,14 @@ import { logSoftmax, softmax } from './softmax.js'
 export class SoftmaxCrossEntropy extends Func {
   override forward(x: NDArray, labels: NDArray): NDArray {
     requireLabels(x, labels)
-    const logs = softmaxes.logSoftmax(x, -1)
     const classes = x.shape[x.ndim - 1]!
     const count = sizeOf(x.shape.slice(0, -1))
     if (isFloating(labels.dtype)) {
-      const total = reductions.sum(elementwise.mul(logs, labels))
+      const [wide, shares] = promoted([x, labels] as const)
+      const total = reductions.sum(elementwise.mul(softmaxes.logSoftmax(wide, -1), shares))
       return total.map((value) => -value / count)
     }
+    const logs = softmaxes.logSoftmax(x, -1)
     const picked = allocate(logs.dtype, fixedShape([count]), count)
     for (let row = 0; row < count; row++) {
       const label = labels.buffer[labels.offset + row]!
@@ -102,7 +105,8 @@ export function softmaxCrossEntropy(x: Operand, labels: Operand): Variable {
 export class MeanSquaredError extends Func {
   override forward(a: NDArray, b: NDArray): NDArray {
     requirePair(a.shape, b.shape, 'meanSquaredError')
-    return reductions.mean(elementwise.square(elementwise.sub(a, b)))
+    const [x, y] = promotedToFloat([a, b] as const)
+    return reductions.mean(elementwise.square(elementwise.sub(x, y)))
   }
 
   override backward(gy: Variable): (Variable | null)[] {
@@ -148,9 +152,10 @@ const SPREAD_LEAST = 1e-12
  * Backward gp = gy/n·(p − t)/(p·(1 − p)), gt = gy/n·(ln(1 − p) − ln p).
  */
 export class BinaryCrossEntropy extends Func {
-  override forward(p: NDArray, t: NDArray): NDArray {
-    requirePair(p.shape, t.shape, 'binaryCrossEntropy')
-    requireProbabilities(p)
+  override forward(probabilities: NDArray, targets: NDArray): NDArray {
+    requirePair(probabilities.shape, targets.shape, 'binaryCrossEntropy')
+    requireProbabilities(probabilities)
+    const [p, t] = promotedToFloat([probabilities, targets] as const)
     const one = scalar(1, p.dtype)
     const hit = elementwise.mul(t, elementwise.clip(elementwise.log(p), LOG_LEAST))
     const miss = elementwise.clip(elementwise.log1p(elementwise.neg(p)), LOG_LEAST)
@@ -160,8 +165,8 @@ export class BinaryCrossEntropy extends Func {
   }
 
   override backward(gy: Variable): (Variable | null)[] {
-    const p = this.inputAt(0)
-    const t = this.inputAt(1)
+    const p = cast(this.inputAt(0), gy.dtype)
+    const t = cast(this.inputAt(1), gy.dtype)
     const difference = sub(p, t)
     const share = div(gy, difference.size)
     return [

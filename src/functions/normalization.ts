@@ -1,8 +1,8 @@
 /** Normalisation to mean 0 and variance 1 with learned scale and shift: over the last axes, or over all but the channels. */
 
-import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
 import { type NDArray, scalar, viewOf } from '../array/ndarray.js'
+import { promotedToFloat } from '../array/promotion.js'
 import * as reductions from '../array/reductions.js'
 import { fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import { TapeError } from '../errors.js'
@@ -11,6 +11,7 @@ import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { add, div, mul, sqrt, square, sub } from './arithmetic.js'
 import { checkKeys, flagOf, numberOf, refuse } from './attributes.js'
+import { cast } from './casting.js'
 import { mean, sum } from './reductions.js'
 import { reshape } from './shapes.js'
 
@@ -30,11 +31,11 @@ function normalized(
   axes: readonly number[],
   eps: number,
 ): NDArray {
-  const from = isFloating(x.dtype) ? x : x.astype('float64')
+  const [from, scale, shift] = promotedToFloat([x, gamma, beta] as const)
   const over = { axis: axes, keepdims: true }
   const centred = elementwise.sub(from, reductions.mean(from, over))
   const variance = reductions.mean(elementwise.square(centred), over)
-  return scaled(centred, variance, gamma, beta, eps)
+  return scaled(centred, variance, scale, shift, eps)
 }
 
 function scaled(centred: NDArray, variance: NDArray, gamma: NDArray, beta: NDArray, eps: number): NDArray {
@@ -88,7 +89,7 @@ export class LayerNorm extends Func {
   }
 
   override backward(gy: Variable): (Variable | null)[] {
-    const x = this.inputAt(0)
+    const x = cast(this.inputAt(0), gy.dtype)
     const gamma = this.inputAt(1)
     const lead = Array.from({ length: x.ndim - gamma.ndim }, (_, axis) => axis)
     const { xHat, gx } = backThrough(x, mul(gy, gamma), lastAxes(x.ndim, gamma.ndim), this.eps)
@@ -152,13 +153,13 @@ export class BatchNorm extends Func {
       ...(center === undefined || variance === undefined ? [] : [center, variance]),
     ])
     const shape = channelShape(x.shape)
-    const scale = viewOf(gamma, shape)
-    const shift = viewOf(beta, shape)
     if (center === undefined || variance === undefined) {
       requireRows(x.shape)
-      return normalized(x, scale, shift, batchAxes(x.ndim), this.eps)
+      return normalized(x, viewOf(gamma, shape), viewOf(beta, shape), batchAxes(x.ndim), this.eps)
     }
-    return scaled(elementwise.sub(x, viewOf(center, shape)), viewOf(variance, shape), scale, shift, this.eps)
+    const [from, scale, shift, mean, spread] = promotedToFloat([x, gamma, beta, center, variance] as const)
+    const centred = elementwise.sub(from, viewOf(mean, shape))
+    return scaled(centred, viewOf(spread, shape), viewOf(scale, shape), viewOf(shift, shape), this.eps)
   }
 
   override backward(gy: Variable): (Variable | null)[] {
@@ -166,7 +167,7 @@ export class BatchNorm extends Func {
   }
 
   private backThroughBatch(gy: Variable): (Variable | null)[] {
-    const x = this.inputAt(0)
+    const x = cast(this.inputAt(0), gy.dtype)
     const axis = batchAxes(x.ndim)
     const gamma = reshape(this.inputAt(1), channelShape(x.shape))
     const { xHat, gx } = backThrough(x, mul(gy, gamma), axis, this.eps)
@@ -179,10 +180,10 @@ export class BatchNorm extends Func {
 
   // y = x̂·gamma + beta, x̂ = (x − m)/s, s = √(v + eps): dm = −Σ h/s, dv = −Σ h·x̂/(2s²) for h = gy·gamma.
   private backThroughGiven(gy: Variable): (Variable | null)[] {
-    const x = this.inputAt(0)
+    const x = cast(this.inputAt(0), gy.dtype)
     const shape = channelShape(x.shape)
     const axis = batchAxes(x.ndim)
-    const deviation = sqrt(add(reshape(this.inputAt(4), shape), this.eps))
+    const deviation = sqrt(add(reshape(cast(this.inputAt(4), gy.dtype), shape), this.eps))
     const xHat = div(sub(x, reshape(this.inputAt(3), shape)), deviation)
     const slope = div(mul(gy, reshape(this.inputAt(1), shape)), deviation)
     return [

@@ -1,6 +1,7 @@
 /** Matrix products. A transposed operand costs no copy, forward or backward. */
 import type { NDArray } from '../array/ndarray.js'
 import * as products from '../array/products.js'
+import { sizeOf } from '../array/shape.js'
 import { type Attributes, Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
@@ -76,7 +77,7 @@ export class MatMul extends Func {
   private gradientOfB(g: Variable, a: Variable, tA: boolean, tB: boolean, b: Variable): Variable {
     if (tB) return tA ? matmul(g, a, BOTH) : matmul(g, a, FIRST)
     if (tA) return matmul(a, g)
-    // One matrix for a batch: the batch is so many rows more, not so many products to add.
+    // One matrix for a batch: the batch is that many rows more, not that many products to add.
     if (b.ndim === 2 && a.ndim > 2) return matmul(asMatrix(a), asMatrix(g), FIRST)
     return matmul(a, g, FIRST)
   }
@@ -98,7 +99,7 @@ function fit(gradient: Variable, matrix: Variable, operand: Variable): Variable 
 
 /** All rows of a batch as one matrix. */
 function asMatrix(x: Variable): Variable {
-  return reshape(x, [x.size / Math.max(1, x.shape[x.ndim - 1]!), x.shape[x.ndim - 1]!])
+  return reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape[x.ndim - 1]!])
 }
 
 /**

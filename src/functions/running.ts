@@ -1,15 +1,15 @@
 /** Products of all elements along axes, and running sums. */
-import { eye, type NDArray } from '../array/ndarray.js'
+import type { NDArray } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
 import { normalizeAxes, sizeOf } from '../array/shape.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
-import { div, mul } from './arithmetic.js'
+import { add, div, mul } from './arithmetic.js'
 import { checkKeys, integerOf, UNSAID } from './attributes.js'
-import { where } from './comparison.js'
+import { pad, slice } from './joining.js'
 import { type ReduceOptions, Reduction } from './reductions.js'
-import { broadcastTo, flip, reshape, transpose } from './shapes.js'
+import { expandDims, flip, reshape, transpose } from './shapes.js'
 
 /** Product.  Backward gxᵢ = gy·∏xⱼ over j ≠ i: gy·y/xᵢ where no factor is 0. */
 export class Prod extends Reduction {
@@ -27,7 +27,7 @@ export class Prod extends Reduction {
     return div(mul(this.kept(gy), this.kept(this.output)), x)
   }
 
-  /** The product of the others, for each element: n² factors, but none is divided by. */
+  /** The product of the others, for each element: none is divided by. */
   private withoutDivision(gy: Variable): Variable {
     const x = this.input
     const reduced = normalizeAxes(this.axis, x.ndim, 'prod')
@@ -35,8 +35,7 @@ export class Prod extends Reduction {
     const order = [...stay, ...reduced]
     const outer = stay.map((axis) => x.shape[axis]!)
     const n = sizeOf(reduced.map((axis) => x.shape[axis]!))
-    const rows = reshape(transpose(x, order), [...outer, 1, n])
-    const others = prod(where(eye(n, n, 'bool'), 1, broadcastTo(rows, [...outer, n, n])), { axis: -1 })
+    const others = prodOthers(reshape(transpose(x, order), [...outer, n]))
     const gradient = mul(others, reshape(gy, [...outer, 1]))
     const inverse = order.map((_, axis) => order.indexOf(axis))
     return transpose(
@@ -47,6 +46,71 @@ export class Prod extends Reduction {
       inverse,
     )
   }
+}
+
+/**
+ * For each element the product of all others along the last axis.
+ * Backward gxⱼ = Σ gyᵢ·∏xₖ over i ≠ j and k ≠ i, j. That is a product too: of the pairs xₖ + ε·gyₖ with ε² = 0 it is the part
+ * at ε. So the products of the others are taken of pairs, over a tree: up from the leaves, each node's factors; down from the
+ * root, what is outside of each node. A row of n costs n steps, at every order of differentiation.
+ */
+export class ProdOthers extends Func {
+  override forward(x: NDArray): NDArray {
+    return reductions.prodOthers(x)
+  }
+
+  override backward(gy: Variable): Variable {
+    const x = this.input
+    const n = x.shape[x.ndim - 1]!
+    const outer = x.shape.slice(0, -1)
+    let width = 1
+    while (width < n) width *= 2
+    const before: [number, number][] = outer.map(() => [0, 0])
+    let value = pad(x, [...before, [0, width - n]], { value: 1 })
+    let slope = pad(gy, [...before, [0, width - n]])
+    const half = (pairs: Variable, i: number) => slice(pairs, [...outer.map(() => null), null, [i, i + 1]])
+    const inPairs = (row: Variable) => reshape(row, [...outer, row.shape[row.ndim - 1]! / 2, 2])
+    const levels: [value: Variable, slope: Variable][] = []
+    while (width > 1) {
+      const [values, slopes] = [inPairs(value), inPairs(slope)]
+      levels.push([values, slopes])
+      width /= 2
+      const [left, right] = [half(values, 0), half(values, 1)]
+      value = reshape(mul(left, right), [...outer, width])
+      slope = reshape(add(mul(half(slopes, 0), right), mul(left, half(slopes, 1))), [...outer, width])
+    }
+    // Outside of the root there is nothing: 1 + ε·0.
+    let outside: Variable | null = null
+    let outsideSlope: Variable | null = null
+    for (const [values, slopes] of levels.reverse()) {
+      const [siblings, siblingSlopes]: [Variable, Variable] = [flip(values, -1), flip(slopes, -1)]
+      const row: number[] = [...outer, values.shape[outer.length]! * 2]
+      if (outside === null || outsideSlope === null) {
+        outside = reshape(siblings, row)
+        outsideSlope = reshape(siblingSlopes, row)
+        continue
+      }
+      const [above, aboveSlope]: [Variable, Variable] = [
+        expandDims(outside, -1),
+        expandDims(outsideSlope, -1),
+      ]
+      outside = reshape(mul(siblings, above), row)
+      outsideSlope = reshape(add(mul(siblingSlopes, above), mul(siblings, aboveSlope)), row)
+    }
+    // One factor alone has no others, whose product is 1, whatever it is.
+    if (outsideSlope === null) return mul(gy, 0)
+    return slice(outsideSlope, [...outer.map(() => null), [0, n]])
+  }
+}
+
+/**
+ * For each element the product of all others along the last axis: what the gradient of `prod` is made of.
+ *
+ * Shapes   x [..., n] → [..., n]
+ * Throws   BAD_AXIS for a scalar.
+ */
+export function prodOthers(x: Operand): Variable {
+  return new ProdOthers().apply1(x)
 }
 
 /** The product over the given axes, or all; 1 of nothing. */
@@ -95,4 +159,5 @@ export function cumsum(x: Operand, options: CumSumOptions = {}): Variable {
 }
 
 registerFunc(Prod)
+registerFunc(ProdOthers)
 registerFunc(CumSum, { name: 'cumsum' })

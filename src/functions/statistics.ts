@@ -143,7 +143,13 @@ export class Norm extends Func {
     const length = where(flat, 1, y)
     const slope = where(flat, 0, g)
     if (this.ord === 2) return mul(x, div(slope, length))
-    return mul(mul(sign(x), pow(div(abs(x), length), this.ord - 1)), slope)
+    return mul(mul(sign(x), pow(div(this.sizes(x), length), this.ord - 1)), slope)
+  }
+
+  /** |x|, and 1 where x = 0: sign(x) is 0 there, but a power of 0 has infinite derivatives and infinity times 0 is NaN. */
+  private sizes(x: Variable): Variable {
+    const risky = !Number.isInteger(this.ord) && x.data.data.includes(0)
+    return risky ? where(equal(x, 0), 1, abs(x)) : abs(x)
   }
 }
 

@@ -136,8 +136,8 @@ export class CallLinks {
       const more = this.withMore()
       if (slot === 2) more.input2 = variable
       else {
-        more.inputs = [...more.inputs, variable]
-        more.arrays = [...more.arrays, null]
+        more.inputs = appended(more.inputs, variable)
+        more.arrays = appended(more.arrays, null)
       }
     }
   }
@@ -147,8 +147,8 @@ export class CallLinks {
     if (slot === 0) this.output0 = variable
     else {
       const more = this.withMore()
-      more.outputs = [...more.outputs, variable]
-      more.made = [...more.made, null]
+      more.outputs = appended(more.outputs, variable)
+      more.made = appended(more.made, null)
     }
   }
 
@@ -159,6 +159,13 @@ export class CallLinks {
 }
 
 const NONE: readonly never[] = Object.freeze([])
+
+/** The list with one more at its end; only the empty one, which all calls share, is copied. */
+function appended<T>(list: readonly T[], item: T): readonly T[] {
+  if (list === NONE) return [item]
+  ;(list as T[]).push(item)
+  return list
+}
 
 /** What few calls have: inputs from the third on, outputs from the second on. */
 export class MoreLinks {

@@ -49,7 +49,7 @@ export function checkpoint(fn: (...inputs: Variable[]) => Variable, ...inputs: O
     result,
   })
   call.computed = output.data
-  return call.apply(...trace.inputs)
+  return call.applyList(trace.inputs)[0]!
 }
 
 export class Checkpoint extends Func {
@@ -65,6 +65,10 @@ export class Checkpoint extends Func {
   }
 
   override forward(...xs: NDArray[]): NDArray {
+    return this.forwardList(xs)
+  }
+
+  override forwardList(xs: readonly NDArray[]): NDArray {
     const { computed } = this
     this.computed = null
     if (computed !== null) return computed
@@ -80,16 +84,15 @@ export class Checkpoint extends Func {
       : this.inputs.map(({ data, requiresGrad }) => new Variable(data, requiresGrad, 'variable'))
     const y = withLinking(true, () => this.run(inputs))
     const wanted = inputs.filter((input) => input.requiresGrad)
-    const gradients = grad([y], wanted, { gradients: [gy], createGraph })
-    return inputs.map((input) => (input.requiresGrad ? gradients[wanted.indexOf(input)]! : null))
+    const gradients = grad([y], wanted, { gradients: [gy], createGraph }).values()
+    return inputs.map((input) => (input.requiresGrad ? gradients.next().value! : null))
   }
 
   private run(inputs: readonly Variable[]): Variable {
     const made: Variable[] = [...inputs]
     for (const call of this.program) {
-      made.push(
-        ...createFunc(call.function, call.attributes).applyAll(...call.inputs.map((number) => made[number]!)),
-      )
+      const func = createFunc(call.function, call.attributes)
+      for (const output of func.applyList(call.inputs.map((number) => made[number]!))) made.push(output)
     }
     return made[this.result]!
   }

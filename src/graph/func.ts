@@ -11,7 +11,7 @@ import { mode } from './mode.js'
 import type { Home } from './recorder.js'
 import { nameOfFunc } from './registry.js'
 import { keepSample } from './samples.js'
-import { asVariable, type Operand, Variable } from './variable.js'
+import { asVariable, type Operand, OUTPUTS_MAX, Variable } from './variable.js'
 
 /** Plain data: what an attribute of a call can be, so that the tape can keep it. */
 export type AttributeValue =
@@ -69,6 +69,16 @@ export abstract class Func {
    * can be differentiated itself; `this.input` and `this.inputs` are what forward saw.
    */
   abstract backward(...gys: Variable[]): BackwardResult
+
+  /** `forward` for a list of inputs. A function of any number of inputs overrides it: not every list fits on the call stack. */
+  forwardList(xs: readonly NDArray[]): ForwardResult | NDArray[] {
+    return this.forward(...xs)
+  }
+
+  /** `backward` for a list of gradients. A function of any number of outputs overrides it. */
+  backwardList(gys: readonly Variable[]): BackwardResult {
+    return this.backward(...gys)
+  }
 
   /** Whether outputs can require a gradient; false for argmax, comparisons and the like, whose outputs are constants. */
   get differentiable(): boolean {
@@ -183,16 +193,21 @@ export abstract class Func {
     if (operands.length === 1) return this.apply1(operands[0]!)
     if (operands.length === 2) return this.apply2(operands[0]!, operands[1]!)
     if (operands.length === 3) return this.apply3(operands[0]!, operands[1]!, operands[2]!)
-    return this.applyAll(...operands)[0]!
+    return this.applyList(operands)[0]!
   }
 
   /** Calls a function of several outputs. */
   applyAll(...operands: Operand[]): Variable[] {
+    return this.applyList(operands)
+  }
+
+  /** As `applyAll`, for a list of any length: arguments would have to fit on the call stack. */
+  applyList(operands: readonly Operand[]): Variable[] {
     const links = this.begin()
     const partner = operands.find((operand) => operand instanceof Variable) ?? null
     const inputs = operands.map((operand) => asVariable(operand, partner as Variable | null))
     links.setInputs(inputs)
-    const made = this.forward(...inputs.map((input) => input.data))
+    const made = this.forwardList(inputs.map((input) => input.data))
     return this.finish(links, asArrays(this, made))
   }
 
@@ -287,6 +302,7 @@ export abstract class Func {
   private finish(links: CallLinks, arrays: readonly NDArray[]): Variable[] {
     if (arrays.length === 0)
       throw new TapeError('BAD_VALUE', `${this.name}.forward expected at least one output, got none`)
+    if (arrays.length > OUTPUTS_MAX && mode.recorder !== null) this.refuseOutputs(arrays.length)
     let requiresGrad = false
     for (let slot = 0; slot < links.inputCount; slot++) requiresGrad ||= links.linkedInput(slot).requiresGrad
     requiresGrad &&= this.differentiable
@@ -306,6 +322,13 @@ export abstract class Func {
     links.order = ++mode.clock
     links.scope = mode.scope
     if (mode.recorder !== null) mode.recorder.functionCalled(links, linking)
+  }
+
+  private refuseOutputs(count: number): never {
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `a recorded call expected at most ${OUTPUTS_MAX} outputs, got ${count} of ${this.name}; make several calls, each of a part`,
+    )
   }
 
   private refuseReuse(): never {
@@ -370,7 +393,7 @@ function asPartner(operand: Operand): Variable | null {
 export function runForward(func: Func, arrays: readonly NDArray[]): readonly NDArray[] {
   if (arrays.length === 1) return asArrays(func, func.forward(arrays[0]!))
   if (arrays.length === 2) return asArrays(func, func.forward(arrays[0]!, arrays[1]!))
-  return asArrays(func, func.forward(...arrays))
+  return asArrays(func, func.forwardList(arrays))
 }
 
 function asArrays(func: Func, made: ForwardResult | NDArray[]): readonly NDArray[] {

@@ -117,7 +117,7 @@ class Pass {
       } else {
         const gradients = this.gradientsOfOutputs(call)
         call.pass = 0
-        this.distribute(call, func.backward(...gradients))
+        this.distribute(call, func.backwardList(gradients))
       }
     }
     const { leaves, gradients } = this.atLeaves

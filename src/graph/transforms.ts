@@ -150,7 +150,7 @@ function rowsOf(y: Variable, points: readonly Variable[], options: TransformOpti
     const shape = [...y.shape, ...points[k]!.shape]
     if (list.length === 0)
       return new Variable(ndarray(new Float64Array(0), { shape }).astype(points[k]!.dtype), false, 'constant')
-    return createFunc('reshape', { shape }).apply(createFunc('stack', { axis: 0 }).apply(...list))
+    return createFunc('reshape', { shape }).apply(createFunc('stack', { axis: 0 }).applyList(list)[0]!)
   })
 }
 

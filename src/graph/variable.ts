@@ -36,6 +36,8 @@ export type Operand = Variable | ArrayLike
 
 /** References to an output other than the first carry its slot above bit 40. */
 export const SLOT_UNIT = 2 ** 40
+/** A recorded call has this many outputs at most: a reference beyond would be no exact integer. */
+export const OUTPUTS_MAX = 2 ** 53 / SLOT_UNIT
 
 /** @internal What few Variables have. */
 export class Extras {

@@ -1,11 +1,18 @@
 /** Limits the size of all gradients together, so that one bad batch cannot throw the parameters far. */
 import type { NDArray } from '../array/ndarray.js'
 import { clipNorm } from '../array/optimizer-steps.js'
+import { add, div, mul } from '../functions/arithmetic.js'
 import { checkKeys, numberOf, refuse, show } from '../functions/attributes.js'
+import { minimum } from '../functions/bounds.js'
+import { cast } from '../functions/casting.js'
+import { stack } from '../functions/joining.js'
 import { DerivativeNotWritten } from '../functions/not-differentiable.js'
+import { norm } from '../functions/statistics.js'
 import { noGrad } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
-import { Variable } from '../graph/variable.js'
+import { OUTPUTS_MAX, Variable } from '../graph/variable.js'
+
+const PART = 4096
 
 function maxNormOf(value: unknown, what: string): number {
   const maxNorm = numberOf(value, undefined, 'maxNorm', what)
@@ -28,13 +35,17 @@ export class ClipGradNorm extends DerivativeNotWritten {
   }
 
   override forward(...gradients: NDArray[]): NDArray[] {
+    return this.forwardList(gradients)
+  }
+
+  override forwardList(gradients: readonly NDArray[]): NDArray[] {
     return clipNorm(gradients, this.maxNorm)
   }
 }
 
 /**
  * Scales the gradients of all parameters down by one factor, so that their l2 norm together is at most maxNorm. One
- * recorded call; the gradients are then assigned.
+ * recorded call (several for more than 8,191 gradients); the gradients are then assigned.
  *
  * Returns  the norm before
  * Throws   BAD_ARGUMENT unless maxNorm is above 0, or when no parameter has a gradient
@@ -51,9 +62,25 @@ export function clipGradNorm(parameters: Iterable<Variable>, maxNorm: number): V
     refuse('clipGradNorm expected parameters with gradients, got none; call loss.backward() first')
   }
   const gradients = withGradient.map((parameter) => parameter.grad as Variable)
-  const [norm, ...clipped] = noGrad(() => new ClipGradNorm({ maxNorm }).applyAll(...gradients))
-  for (let i = 0; i < clipped.length; i++) withGradient[i]!.grad = clipped[i]!
-  return norm!
+  const made = noGrad(() =>
+    gradients.length < OUTPUTS_MAX
+      ? new ClipGradNorm({ maxNorm }).applyList(gradients)
+      : clippedInParts(gradients, maxNorm),
+  )
+  for (const [i, parameter] of withGradient.entries()) parameter.grad = made[i + 1]!
+  return made[0]!
+}
+
+/** More gradients than a recorded call has outputs: the norm of the norms of all parts, and each gradient times the factor. */
+function clippedInParts(gradients: readonly Variable[], maxNorm: number): Variable[] {
+  const norms: Variable[] = []
+  for (let from = 0; from < gradients.length; from += PART) {
+    const part = gradients.slice(from, from + PART).map((gradient) => norm(gradient))
+    norms.push(norm(stack(part)))
+  }
+  const whole = norm(stack(norms))
+  const factor = minimum(1, div(maxNorm, add(whole, 1e-6)))
+  return [whole, ...gradients.map((gradient) => mul(gradient, cast(factor, gradient.dtype)))]
 }
 
 registerFunc(ClipGradNorm)

@@ -180,7 +180,7 @@ export class CheckpointState implements Before, Home {
       inputs.push(toNDArray(value))
     }
     const made = unrecorded(() =>
-      recreateFunc(call.function, call.attributes as Attributes).forward(...inputs),
+      recreateFunc(call.function, call.attributes as Attributes).forwardList(inputs),
     )
     return Array.isArray(made) ? (made[slot] ?? null) : (made as NDArray)
   }

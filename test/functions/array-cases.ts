@@ -8,6 +8,12 @@ export const arrayCases: Cases = {
   max: reduction(spread, false),
   min: reduction(spread, false),
   prod: reduction(),
+  prodOthers: [
+    { inputs: [spread([3])], shapes: [[3]] },
+    { inputs: [spread([2, 5])], shapes: [[2, 5]] },
+    { inputs: [spread([2, 1])], shapes: [[2, 1]] },
+    { inputs: [spread([2, 0])], shapes: [[2, 0]] },
+  ],
   var: [...reduction(spread, false), withOptions([spread([4, 2])], { axis: 0, ddof: 1 }, [2])],
   std: [
     ...reduction(spread, false).filter(({ inputs }) => inputs[0]!.ndim > 0),

@@ -25,6 +25,7 @@ const INNER = new Set([
   'largerShare',
   'maxPool2dGather',
   'maxPool2dScatter',
+  'prodOthers',
   'reluGradient',
   'scatterSlice',
   'scatterTake',

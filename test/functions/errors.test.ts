@@ -247,3 +247,14 @@ test('a function that is not differentiable ends the graph, and backward from it
   ])
   x.clearGrad()
 })
+
+test('options in the place of a bias are named as the mistake that they are', () => {
+  const x = ndarray([1], { shape: [1, 1, 1, 1] })
+  for (const name of ['conv2d', 'convTranspose2d']) {
+    expect(() => f[name]!(x, x, { stride: 1 })).toThrow(
+      new RegExp(
+        `^BAD_ARGUMENT: ${name} expected b, the bias, .* ${name}\\(x, w, undefined, \\{ stride \\}\\)`,
+      ),
+    )
+  }
+})

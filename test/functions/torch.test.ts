@@ -44,6 +44,7 @@ const WITHOUT_REFERENCE = new Set([
   'largerShare',
   'maxPool2dGather',
   'maxPool2dScatter',
+  'prodOthers',
   'reluGradient',
   'scatterSlice',
   'scatterTake',
