@@ -147,6 +147,17 @@ describe('a tree fails', () => {
     expect(check({ 'replay/a.ts': "import { map, Observable as Subject } from 'rxjs'" })).toEqual([])
   })
 
+  test('when a room that also runs in a browser imports something of Node', () => {
+    for (const room of ['graph', 'functions', 'optim', 'drawing']) {
+      for (const name of ['node:fs', 'node:path', 'node:process']) {
+        expect(check({ [`${room}/a.ts`]: `import x from '${name}'` })).toEqual([
+          `${room}/a.ts:1 imports ${name}, but ${room} also runs in a browser`,
+        ])
+      }
+    }
+    expect(check({ 'inspection/a.ts': "import fs from 'node:fs'" })).toEqual([])
+  })
+
   test('when a package is not declared', () => {
     expect(check({ 'array/a.ts': "import { readFileSync } from 'fs'" })[0]).toMatch(
       /imports fs, which package\.json/,

@@ -1,66 +1,44 @@
-/** The chain of creators behind a variable as an indented tree, read from the top: the variable, what made it, from what. */
+/** The tree of creators as lines: a variable, what made it, and below that from what. */
 
-import { TapeError } from '../errors.js'
-import type { Variable } from '../graph/variable.js'
-import { type Describer, positionText } from '../inspection/describer.js'
+import type { CreatorNode } from '../inspection/creators.js'
+import { positionText } from '../inspection/describer.js'
 import { numberText } from '../inspection/number-text.js'
 import { paint } from './paint.js'
 import { shapeText } from './words.js'
 
-/**
- * One line a variable. One that is used twice is followed once and then said to stand above; below `depthMax` calls
- * the rest is not shown, and the line says so.
- */
-export function creatorTree(root: Variable, say: Describer, depthMax: number): string {
-  const lines: string[] = []
-  const shown = new Set<Variable>()
-  const waiting: { variable: Variable; depth: number; lead: string; below: string }[] = [
-    { variable: root, depth: 0, lead: '', below: '' },
-  ]
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const { variable, depth, lead, below } = next
-    const { creator } = variable
-    const again = shown.has(variable)
-    shown.add(variable)
-    const cut = creator !== null && !again && depth >= depthMax
-    lines.push(
-      `${lead}${nodeText(variable, say)}${again && creator !== null ? paint('dim', '  (see above)') : ''}${cut ? paint('dim', '  … (--depth shows more)') : ''}`,
-    )
-    if (creator === null || again || cut) continue
-    const inputs = [...creator.inputs]
-    for (const [i, input] of [...inputs.entries()].reverse()) {
-      const last = i === inputs.length - 1
-      waiting.push({
-        variable: input,
-        depth: depth + 1,
-        lead: `${below}${last ? '└─ ' : '├─ '}`,
-        below: `${below}${last ? '   ' : '│  '}`,
-      })
-    }
-  }
-  return lines.join('\n')
+/** One line a variable. What stands above already is not followed again, and what is too deep is cut; the line says so. */
+export function creatorTreeText(nodes: readonly CreatorNode[]): string {
+  /** For each depth what stands before the lines below the node that is open there. */
+  const below: string[] = []
+  return nodes
+    .map((node) => {
+      const { depth, isLast } = node
+      const before = depth === 0 ? '' : (below[depth - 1] ?? '')
+      below[depth] = depth === 0 ? '' : `${before}${isLast ? '   ' : '│  '}`
+      const lead = depth === 0 ? '' : `${before}${isLast ? '└─ ' : '├─ '}`
+      return `${lead}${nodeText(node)}${endText(node)}`
+    })
+    .join('\n')
 }
 
-function nodeText(variable: Variable, say: Describer): string {
-  const { creator, ref } = variable
-  const { dtype, shape } = say.form(ref)
-  const name = variable.name ?? say.label(ref)
-  const size = shape.reduce((product, extent) => product * extent, 1)
-  const form = size === 1 ? scalarText(variable, shape) : `${dtype} ${shapeText(shape)}`
-  if (creator === null)
-    return `${name}  ${variable.role === 'variable' && size !== 1 ? '' : `${variable.role} `}${form}`.trimEnd()
-  const slot = creator.outputs.length > 1 ? ` output ${variable.slot}` : ''
-  const at = name === positionText(ref) ? '' : paint('dim', `  ${positionText(ref)}`)
-  return `${name} = ${creator.name}(${creator.inputs.map((input) => input.name ?? say.label(input.ref)).join(', ')})${slot}  ${form}${at}`
+function endText({ below }: CreatorNode): string {
+  if (below === 'above') return paint('dim', '  (see above)')
+  return below === 'cut' ? paint('dim', '  … (--depth shows more)') : ''
 }
 
-function scalarText(variable: Variable, shape: readonly number[]): string {
-  let number: string
-  try {
-    number = numberText(variable.item())
-  } catch (error) {
-    if (!(error instanceof TapeError) || error.code !== 'VALUE_NOT_CAPTURED') throw error
-    number = 'not captured'
+function nodeText({ label, variable, dtype, shape, value, call }: CreatorNode): string {
+  const isOne = shape.every((extent) => extent === 1)
+  const form = isOne ? scalarText(value, shape) : `${dtype} ${shapeText(shape)}`
+  if (call === null) {
+    const role = variable.role === 'variable' && !isOne ? '' : `${variable.role} `
+    return `${label}  ${role}${form}`.trimEnd()
   }
+  const slot = call.outputs > 1 ? ` output ${variable.slot}` : ''
+  const at = label === positionText(variable.ref) ? '' : paint('dim', `  ${positionText(variable.ref)}`)
+  return `${label} = ${call.name}(${call.operands.join(', ')})${slot}  ${form}${at}`
+}
+
+function scalarText(value: number | null, shape: readonly number[]): string {
+  const number = value === null ? 'not captured' : numberText(value)
   return shape.length === 0 ? number : `${'['.repeat(shape.length)}${number}${']'.repeat(shape.length)}`
 }

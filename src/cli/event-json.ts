@@ -2,7 +2,8 @@
 import type { CallOutput, RecordedArray, TapeEvent } from '../events/event.js'
 import { REF_FIELDS } from '../events/event-kinds.js'
 import { type Describer, positionText } from '../inspection/describer.js'
-import { type Beside, bytesOfCheckpoint } from './event-line.js'
+import type { Beside } from '../inspection/step-events.js'
+import { bytesOfCheckpoint } from './event-line.js'
 
 const VALUES_MAX = 16
 

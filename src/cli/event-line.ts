@@ -13,17 +13,9 @@ import {
 } from '../events/event.js'
 import { type Describer, positionText } from '../inspection/describer.js'
 import { numberText } from '../inspection/number-text.js'
-import type { GradientRow } from '../queries/gradients.js'
+import type { Beside } from '../inspection/step-events.js'
 import { paint } from './paint.js'
 import { bytesText, durationText, plural, shapeText, summaryText } from './words.js'
-
-/** What the views know of an event, besides what it says itself. */
-export interface Beside {
-  /** The summary of a GradientComputed. */
-  gradient: GradientRow | null
-  /** Whether an output of a call was not captured, but computed again later. */
-  isMaterialized: boolean
-}
 
 export function eventLine(
   event: TapeEvent,

@@ -2,23 +2,15 @@
 import { existsSync, statSync } from 'node:fs'
 import { TapeError } from '../errors.js'
 import { refOf } from '../events/event.js'
+import { type InspectedRun, inspectedRun } from '../inspection/inspected-run.js'
 import { Views } from '../queries/views.js'
-import { Lookup } from '../store/read/lookup.js'
 import type { PastRun } from '../tape/past-run.js'
-import type { RunInfo, Tape } from '../tape/tape.js'
+import type { Tape } from '../tape/tape.js'
 import type { Later } from './answer.js'
 import { importModules } from './imports.js'
 import { Progress } from './progress.js'
 
 const RECOMPUTE_QUIET_MS = 300
-
-export interface OpenRun {
-  readonly tape: Tape
-  readonly past: PastRun
-  readonly info: RunInfo
-  readonly views: Views
-  readonly lookup: Lookup
-}
 
 /** The engine is loaded here and not before: commands that only ask the views start twice as fast without it. */
 export async function openForReading(file: string, later: Later): Promise<Tape> {
@@ -63,17 +55,14 @@ export async function openRun(
   file: string,
   options: { run?: string | undefined; import?: readonly string[]; write?: boolean; long?: boolean },
   later: Later,
-): Promise<OpenRun> {
+): Promise<InspectedRun> {
   const tape = await (options.write === true ? openForWriting : openForReading)(file, later)
   // What is held still keeps a recorder from using its WAL again, so work that takes long does without.
   if (options.write !== true && options.long !== true) tape.holdStill()
   await importModules(options.import ?? [])
-  const views = new Views(file, tape.connection)
-  const past = findRun(tape, options.run)
-  const info = tape.runs().find((run) => run.id === past.id)
-  if (info === undefined) throw new TapeError('TAPE_CORRUPT', `${file} lists no run ${past.id}`)
-  tellOfRecomputing(past)
-  return { tape, past, info, views, lookup: new Lookup(views.db, past.id) }
+  const run = inspectedRun(tape, options.run)
+  tellOfRecomputing(run.past)
+  return run
 }
 
 /** What was not stored is computed again when it is asked for; that may take a moment, and then it is said. */
@@ -84,19 +73,6 @@ function tellOfRecomputing(past: PastRun): void {
     progress ??= new Progress('computing again what was not stored:', null, { quietMs: RECOMPUTE_QUIET_MS })
     progress.at(++events)
   }
-}
-
-/** Digits mean an id; a run whose name is those digits is found when no id is. */
-function findRun(tape: Tape, which: string | undefined): PastRun {
-  const runs = tape.runs()
-  if (which === undefined) {
-    const newest = runs.at(-1)
-    if (newest === undefined) throw new TapeError('RUN_NOT_FOUND', `${tape.path} holds no runs`)
-    return tape.run(newest.id)
-  }
-  const id = /^\d+$/.test(which) ? Number(which) : null
-  const isName = runs.some((run) => run.name === which) && !runs.some((run) => run.id === id)
-  return tape.run(id === null || isName ? which : id)
 }
 
 /** A variable as it is said on the command line: digits (with `.slot` for a later output) are a position. */

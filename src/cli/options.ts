@@ -1,5 +1,6 @@
 /** Options that several commands share, and how their arguments are read. */
 import { type Command, InvalidArgumentError } from 'commander'
+import { TapeError } from '../errors.js'
 
 /** Marks an example for --help; each line is a command without its prompt. */
 export function examples(...commands: readonly string[]): string {
@@ -12,6 +13,20 @@ export function withJson(command: Command): Command {
 
 export function withRun(command: Command): Command {
   return command.option('--run <run>', 'id or name of the run (default: the newest)')
+}
+
+/**
+ * The run that a command was told, as an argument or as --run: both are understood everywhere that has the argument.
+ *
+ * Throws  BAD_ARGUMENT when the two name different runs
+ */
+export function oneRun(argument: string | undefined, option: string | undefined): string | undefined {
+  if (argument !== undefined && option !== undefined && argument !== option)
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `expected one run, got "${argument}" and --run "${option}"; name it once`,
+    )
+  return argument ?? option
 }
 
 export function withImports(command: Command): Command {

@@ -1,16 +1,15 @@
 /**
- * `plotGraph`: the computation behind a variable, drawn as in the book "Deep Learning from Scratch 3": variables as
+ * The computation behind a variable, drawn as in the book "Deep Learning from Scratch 3": variables as
  * orange ellipses, functions as light blue boxes. Live variables and those read from a tape look the same.
  */
-import fs from 'node:fs'
 import { TapeError } from '../errors.js'
 import { Variable } from '../graph/variable.js'
 import { computationOf } from './computation.js'
-import { type PlainGraph, toDot } from './dot.js'
+import { toDot } from './dot.js'
 import { COLLAPSES, type Collapse, pictureOf } from './picture.js'
 import { toSvg } from './svg.js'
 
-export interface PlotOptions {
+export interface DrawOptions {
   /** Graphviz's language, or a drawing. Default 'dot'. */
   format?: 'dot' | 'svg' | undefined
   /** Shows the shapes and dtypes of variables. Default false. */
@@ -22,52 +21,22 @@ export interface PlotOptions {
    * box of each scope whatever the size; 'none' shows every call. Default 'auto'.
    */
   collapse?: Collapse | undefined
-  /** A path to write the picture to as well. */
-  output?: string | undefined
 }
 
-const OPTIONS: readonly string[] = ['format', 'shapes', 'values', 'collapse', 'output']
+const OPTIONS: readonly string[] = ['format', 'shapes', 'values', 'collapse']
 const VALUES_SHOWN = 6
 
 /**
- * The graph behind `y` as a picture: DOT at once, SVG as a promise.
+ * The graph behind `y` as a picture: DOT at once, SVG as a promise. `plotGraph` writes it to a file as well.
  *
- * A box with a double frame stands for several calls: those of a module or `run.scope` with their number, or, without a
- * scope, a chain of calls of which the first and the last are shown.
- *
- * Throws  BAD_ARGUMENT; GRAPH_TOO_LARGE for a drawing of more than 2,000 nodes, which only `collapse: 'none'` gives;
- *         WRITE_FAILED
- * Source  DeZero `plot_dot_graph`
+ * Throws  BAD_ARGUMENT; GRAPH_TOO_LARGE for a drawing of more than 2,000 nodes, which only `collapse: 'none'` gives
  */
-export function plotGraph(y: Variable, options?: PlotOptions & { format?: 'dot' | undefined }): string
-export function plotGraph(y: Variable, options: PlotOptions & { format: 'svg' }): Promise<string>
-export function plotGraph(y: Variable, options: PlotOptions = {}): string | Promise<string> {
+export function drawGraph(y: Variable, options: DrawOptions = {}): string | Promise<string> {
   checkOptions(y, options)
-  const { format = 'dot', shapes = false, values = false, collapse = 'auto', output } = options
+  const { format = 'dot', shapes = false, values = false, collapse = 'auto' } = options
   const graph = pictureOf(computationOf(y), (variable) => linesOf(variable, shapes, values), collapse)
-  if (format === 'svg') return svgOf(graph, output)
-  const dot = toDot(graph)
-  if (output !== undefined) writePicture(output, dot)
-  return dot
-}
-
-/** Throws  WRITE_FAILED with the system's reason */
-export function writePicture(path: string, picture: string): void {
-  try {
-    fs.writeFileSync(path, picture)
-  } catch (error) {
-    throw new TapeError(
-      'WRITE_FAILED',
-      `${path} could not be written: ${error instanceof Error ? error.message : error}`,
-      { cause: error },
-    )
-  }
-}
-
-async function svgOf(graph: PlainGraph, output: string | undefined): Promise<string> {
-  const svg = await toSvg(graph, "let it collapse (collapse: 'auto'), or take the format 'dot'")
-  if (output !== undefined) writePicture(output, svg)
-  return svg
+  if (format === 'dot') return toDot(graph)
+  return toSvg(graph, "let it collapse (collapse: 'auto'), or take the format 'dot'")
 }
 
 function linesOf(variable: Variable, shapes: boolean, values: boolean): string[] {
@@ -83,18 +52,15 @@ function linesOf(variable: Variable, shapes: boolean, values: boolean): string[]
   return lines
 }
 
-function checkOptions(y: unknown, options: PlotOptions): void {
+function checkOptions(y: unknown, options: DrawOptions): void {
   if (!(y instanceof Variable)) refuse(`a Variable, got ${y === null ? 'null' : typeof y}`)
   for (const key of Object.keys(options)) {
     if (!OPTIONS.includes(key)) refuse(`the options ${OPTIONS.join(', ')}, got "${key}"`)
   }
-  const { format = 'dot', collapse = 'auto', output } = options
+  const { format = 'dot', collapse = 'auto' } = options
   if (format !== 'dot' && format !== 'svg') refuse(`format 'dot' or 'svg', got ${JSON.stringify(format)}`)
   if (!COLLAPSES.includes(collapse)) {
     refuse(`collapse ${COLLAPSES.map((name) => `'${name}'`).join(', ')}, got ${JSON.stringify(collapse)}`)
-  }
-  if (format === 'dot' && output?.toLowerCase().endsWith('.svg') === true) {
-    refuse(`{ format: 'svg' } for ${output}, got 'dot'`)
   }
 }
 

@@ -75,7 +75,11 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   immer: ['projections', 'detectors'],
   commander: ['cli'],
   koffi: ['array'],
+  '@viz-js/viz': ['drawing'],
 }
+
+/** Rooms that also run in a browser, and so know nothing of Node. */
+const BROWSER_ROOMS: ReadonlySet<string> = new Set(['errors', 'graph', 'functions', 'optim', 'drawing'])
 
 /** With the whole namespace in hand one has the Subject too. */
 const SUBJECTS = new Set(['Subject', 'BehaviorSubject', 'ReplaySubject', 'AsyncSubject', '*', 'default'])
@@ -181,6 +185,8 @@ function badPackage(
   const alone = ALONE[packageName]
   if (alone && (room === undefined || !alone.includes(room))) {
     breaches.push(`${where} imports ${packageName}, which only ${alone.join(' and ')} may`)
+  } else if (name.startsWith('node:') && room !== undefined && BROWSER_ROOMS.has(room)) {
+    breaches.push(`${where} imports ${name}, but ${room} also runs in a browser`)
   }
   const subject = names.find((imported) => SUBJECTS.has(imported))
   if (packageName === 'rxjs' && subject !== undefined && room !== 'events') {

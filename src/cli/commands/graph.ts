@@ -4,15 +4,16 @@ import { type Command, Option } from 'commander'
 import { type Computation, computationOf } from '../../drawing/computation.js'
 import { toDot } from '../../drawing/dot.js'
 import { COLLAPSES, type Collapse, pictureOf } from '../../drawing/picture.js'
-import { writePicture } from '../../drawing/plot.js'
 import { toSvg } from '../../drawing/svg.js'
 import { TapeError } from '../../errors.js'
 import type { Variable } from '../../graph/variable.js'
-import { Describer, positionText } from '../../inspection/describer.js'
+import { type Describer, positionText } from '../../inspection/describer.js'
+import type { InspectedRun } from '../../inspection/inspected-run.js'
 import { numberText } from '../../inspection/number-text.js'
+import { writePicture } from '../../inspection/picture-file.js'
 import { lastLoggedVariable } from '../../queries/metrics.js'
 import { type Answer, answer } from '../answer.js'
-import { type OpenRun, openRun, variableKey } from '../open.js'
+import { openRun, variableKey } from '../open.js'
 import { examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
 import { checkOutput } from '../output.js'
 import { plural, shapeText } from '../words.js'
@@ -70,11 +71,10 @@ export function addGraph(program: Command): void {
 }
 
 /** Throws  VARIABLE_NOT_FOUND, STEP_NOT_FOUND, GRAPH_TOO_LARGE, WRITE_FAILED, UNREGISTERED_FUNC */
-async function drawn(open: OpenRun, options: Options): Promise<Answer> {
-  const { past, lookup } = open
+async function drawn(open: InspectedRun, options: Options): Promise<Answer> {
+  const { past, say } = open
   const { step, output } = options
   const variable = past.variable(rootOf(open, options), step === undefined ? {} : { step })
-  const say = new Describer(past, lookup)
   const computation = computationOf(variable)
   const graph = pictureOf(
     computation,
@@ -106,7 +106,7 @@ function collapsedText({ variables, calls }: Computation, nodes: number): string
   return nodes === variables.length + calls.length ? '' : `, collapsed into ${plural(nodes, 'node')}`
 }
 
-function rootOf({ views, past }: OpenRun, { of, step }: Options): string | number {
+function rootOf({ views, past }: InspectedRun, { of, step }: Options): string | number {
   if (of !== undefined) return variableKey(of)
   const logged = lastLoggedVariable(views, past.id, step ?? null)
   if (logged !== null) return logged.position

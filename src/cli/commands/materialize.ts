@@ -1,9 +1,10 @@
 /** `gradtape materialize`: computes steps again and writes what they did not capture into the tape, where SQL reads it. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { TapeError } from '../../errors.js'
+import type { InspectedRun } from '../../inspection/inspected-run.js'
 import { type Answer, answer } from '../answer.js'
-import { type OpenRun, openRun } from '../open.js'
-import { examples, withImports, withJson } from '../options.js'
+import { openRun } from '../open.js'
+import { examples, oneRun, withImports, withJson, withRun } from '../options.js'
 import { paint } from '../paint.js'
 import { Progress } from '../progress.js'
 import { bytesText, durationText, plural } from '../words.js'
@@ -14,13 +15,14 @@ interface Steps {
 }
 
 interface Options {
+  run?: string
   steps: Steps
   import: string[]
   json?: boolean
 }
 
 export function addMaterialize(program: Command): void {
-  withImports(withJson(program.command('materialize')))
+  withImports(withRun(withJson(program.command('materialize'))))
     .description(
       'compute steps again and write the values that were not captured into the tape, for SQL to read',
     )
@@ -36,13 +38,16 @@ ${examples('gradtape materialize runs.tape --steps 412', 'gradtape materialize r
     )
     .action((file: string, run: string | undefined, options: Options) =>
       answer(options, async (later) =>
-        materialized(await openRun(file, { ...options, run, write: true }, later), options.steps),
+        materialized(
+          await openRun(file, { ...options, run: oneRun(run, options.run), write: true }, later),
+          options.steps,
+        ),
       ),
     )
 }
 
 /** Throws  RUN_RECORDING, STEP_NOT_FOUND, VALUE_NOT_CAPTURED, REPLAY_DIVERGED, KERNEL_MISMATCH, UNREGISTERED_FUNC */
-function materialized({ tape, past, info, lookup }: OpenRun, { from, to }: Steps): Answer {
+function materialized({ tape, past, info, lookup }: InspectedRun, { from, to }: Steps): Answer {
   if (info.status === 'recording')
     throw new TapeError(
       'RUN_RECORDING',

@@ -1,14 +1,16 @@
 /** `gradtape replay`: recomputes a run and says `bit-exact`, or where it first differs. */
 import type { Command } from 'commander'
 import { TapeError } from '../../errors.js'
+import type { InspectedRun } from '../../inspection/inspected-run.js'
 import { type Answer, answer } from '../answer.js'
-import { type OpenRun, openRun } from '../open.js'
-import { examples, wholeNumber, withImports, withJson } from '../options.js'
+import { openRun } from '../open.js'
+import { examples, oneRun, wholeNumber, withImports, withJson, withRun } from '../options.js'
 import { paint } from '../paint.js'
 import { Progress } from '../progress.js'
 import { durationText, indented, plural } from '../words.js'
 
 interface Options {
+  run?: string
   from?: number
   to?: number
   import: string[]
@@ -16,7 +18,7 @@ interface Options {
 }
 
 export function addReplay(program: Command): void {
-  withImports(withJson(program.command('replay')))
+  withImports(withRun(withJson(program.command('replay'))))
     .description('recompute a run event by event, and compare it bit for bit with the tape')
     .argument('<file>', 'the tape')
     .argument('[run]', 'id or name of the run (default: the newest)')
@@ -32,13 +34,16 @@ export function addReplay(program: Command): void {
     )
     .action((file: string, run: string | undefined, options: Options) =>
       answer(options, async (later) =>
-        replayed(await openRun(file, { ...options, run, long: true }, later), options),
+        replayed(
+          await openRun(file, { ...options, run: oneRun(run, options.run), long: true }, later),
+          options,
+        ),
       ),
     )
 }
 
 /** Throws  BAD_ARGUMENT, KERNEL_MISMATCH, UNREGISTERED_FUNC, STEP_NOT_FOUND */
-function replayed({ past, lookup }: OpenRun, { from, to }: Options): Answer {
+function replayed({ past, lookup }: InspectedRun, { from, to }: Options): Answer {
   if (from !== undefined && to !== undefined && from > to)
     throw new TapeError('BAD_ARGUMENT', `expected --from before --to, got ${from} and ${to}`)
   const last = to === undefined ? past.lastPosition : lookup.stepRange(to, past.lastPosition).to

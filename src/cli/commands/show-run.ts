@@ -1,13 +1,13 @@
 /** A run in one page: how it went, what it logged, what it trained, what it called. */
 
 import { plainToText } from '../../events/plain.js'
+import type { InspectedRun } from '../../inspection/inspected-run.js'
 import { numberText } from '../../inspection/number-text.js'
-import { functionCounts } from '../../queries/calls.js'
-import { checkpointCount } from '../../queries/checkpoints.js'
-import { metricCourses } from '../../queries/metrics.js'
-import { namedParameters } from '../../queries/variables.js'
+import { overviewOf } from '../../inspection/run-overview.js'
+import type { FunctionCount } from '../../queries/calls.js'
+import type { MetricCourse } from '../../queries/metrics.js'
+import type { ParameterRow } from '../../queries/variables.js'
 import type { Answer } from '../answer.js'
-import type { OpenRun } from '../open.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
 import {
@@ -21,21 +21,14 @@ import {
   sparkline,
 } from '../words.js'
 
-export function showRun({ past, info, views, tape }: OpenRun): Answer {
-  const { seed, capture, kernel, engine, node, v8, platform, host, pid, parent, config } = past.started
-  const metrics = metricCourses(views, past.id)
-  const parameters = namedParameters(views, past.id)
-  const functions = functionCounts(views, past.id)
-  const checkpoints = checkpointCount(views, past.id)
+export function showRun(run: InspectedRun): Answer {
+  const overview = overviewOf(run)
+  const { checkpoints, metrics, parameters, functions } = overview
   return {
-    json: () => ({
-      run: { ...info, seed, capture, kernel, engine, node, v8, platform, host, pid, parent, config },
-      checkpoints,
-      metrics,
-      parameters,
-      functions,
-    }),
+    json: () => overview,
     text: () => {
+      const info = overview.run
+      const { seed, capture, kernel, engine, node, v8, platform, host, pid, parent, config } = info
       const facts: [string, string][] = [
         [
           'status',
@@ -60,7 +53,7 @@ export function showRun({ past, info, views, tape }: OpenRun): Answer {
       if (parent !== null) facts.push(['fork of', `run ${parent.run} at step ${parent.step}`])
       const width = Math.max(...facts.map(([title]) => title.length))
       const sections = [
-        `${paint('bold', oneLine(info.name))}, run ${info.id} of ${tape.path}`,
+        `${paint('bold', oneLine(info.name))}, run ${info.id} of ${run.tape.path}`,
         indented(facts.map(([title, text]) => `${title.padEnd(width)}  ${oneLine(text)}`).join('\n')),
       ]
       if (metrics.length > 0) sections.push('', metricTable(metrics))
@@ -71,7 +64,7 @@ export function showRun({ past, info, views, tape }: OpenRun): Answer {
   }
 }
 
-function metricTable(metrics: ReturnType<typeof metricCourses>): string {
+function metricTable(metrics: readonly MetricCourse[]): string {
   const right = 'right' as const
   const headings = [
     { title: 'metric' },
@@ -93,7 +86,7 @@ function metricTable(metrics: ReturnType<typeof metricCourses>): string {
   return table(headings, rows)
 }
 
-function parameterTable(parameters: ReturnType<typeof namedParameters>): string {
+function parameterTable(parameters: readonly ParameterRow[]): string {
   const headings = [
     { title: 'parameter' },
     { title: 'dtype' },
@@ -111,7 +104,7 @@ function parameterTable(parameters: ReturnType<typeof namedParameters>): string 
   )
 }
 
-function functionTable(functions: ReturnType<typeof functionCounts>): string {
+function functionTable(functions: readonly FunctionCount[]): string {
   return table(
     [{ title: 'function' }, { title: 'calls', align: 'right' }],
     functions.map(({ name, calls }) => [oneLine(name), countText(calls)]),

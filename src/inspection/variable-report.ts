@@ -1,0 +1,84 @@
+/** One variable: its value, its versions, the gradients recorded for it, and what it is. */
+import type { NDArray } from '../array/ndarray.js'
+import { TapeError } from '../errors.js'
+import { summarized } from '../events/content.js'
+import { type ArraySummary, positionOf, slotOf } from '../events/event.js'
+import type { Variable } from '../graph/variable.js'
+import { type GradientRow, gradientsOfVariable } from '../queries/gradients.js'
+import { type Assignment, assignmentsTo } from '../queries/variables.js'
+import type { InspectedRun } from './inspected-run.js'
+import { type Origin, originOf } from './value-origin.js'
+
+export interface ArrayWithSummary {
+  array: NDArray
+  summary: ArraySummary
+}
+
+export interface VariableReport {
+  variable: Variable
+  position: number
+  /** Which output of its call it is; 0 for a leaf. */
+  slot: number
+  /** In which step it was made. */
+  step: number
+  /** `parameter`, `variable`, `constant`, `output of matmul`, `output of a call inside noGrad`. */
+  kind: string
+  isOutput: boolean
+  origin: Origin | 'not captured'
+  dtype: string
+  shape: readonly number[]
+  /** Null when it was not captured, and nothing that it follows from was. */
+  value: ArrayWithSummary | null
+  gradient: ArrayWithSummary | null
+  assignments: Assignment[]
+  gradients: GradientRow[]
+}
+
+/**
+ * A variable by its name or position, with `step` as that step read it.
+ *
+ * Throws  VARIABLE_NOT_FOUND, STEP_NOT_FOUND, UNREGISTERED_FUNC; KERNEL_MISMATCH, REPLAY_DIVERGED for what is computed again
+ */
+export function reportOnVariable(
+  { past, views, lookup, say }: InspectedRun,
+  what: string | number,
+  step: number | null = null,
+): VariableReport {
+  const variable = past.variable(what, step === null ? {} : { step })
+  const { ref, creator, role } = variable
+  const position = positionOf(ref)
+  const slot = slotOf(ref)
+  const range = step === null ? null : lookup.stepRange(step, past.lastPosition)
+  const readAt =
+    range === null ? past.lastPosition + 1 : (lookup.firstReader(ref, range.from, range.to) ?? range.to + 1)
+  const value = captured(() => variable.data)
+  const maker = say.event(position)
+  const isOutput = creator !== null || maker.type === 'FunctionCalled'
+  const { dtype, shape } = value?.array ?? say.form(ref)
+  return {
+    variable,
+    position,
+    slot,
+    step: maker.step,
+    kind: creator !== null ? `output of ${creator.name}` : isOutput ? 'output of a call inside noGrad' : role,
+    isOutput,
+    origin: value === null ? 'not captured' : originOf(lookup, (at) => say.event(at), ref, readAt),
+    dtype,
+    shape,
+    value,
+    gradient: captured(() => variable.grad?.data ?? null),
+    assignments: slot === 0 ? assignmentsTo(views, past.id, position) : [],
+    gradients: gradientsOfVariable(views, past.id, { position, slot }, step),
+  }
+}
+
+/** Null when there is none, or the run was not to keep what it follows from. */
+function captured(read: () => NDArray | null): ArrayWithSummary | null {
+  try {
+    const array = read()
+    return array === null ? null : { array, summary: summarized(array, true) }
+  } catch (error) {
+    if (error instanceof TapeError && error.code === 'VALUE_NOT_CAPTURED') return null
+    throw error
+  }
+}
