@@ -92,7 +92,7 @@ export class EventStream {
     })
   }
 
-  /** What writing failed with; whoever calls next throws it. */
+  /** What writing failed with; the operation under way throws it when all its events are appended. */
   get failure(): Error | null {
     return this.outlet === null ? null : this.outlet.failure
   }
@@ -132,8 +132,6 @@ export class EventStream {
     if (packer.hasFreshValues) this.keepArrays()
     if (waiting >= eventsMax || packer.valueBytes >= bytesMax || packer.cursor >= WORDS_MAX) {
       this.flush()
-      // One event a batch promises that it is on the disk when the call returns: if it is not, the call must say so.
-      if (eventsMax === 1 && this.failure !== null) throw this.failure
       return
     }
     if (waiting === 1) this.startAge()
@@ -199,6 +197,8 @@ export class EventStream {
 
   private startAge(): void {
     this.oldestAt = performance.now()
+    // Nobody takes batches in a replay. A timer would keep the stream and its memory for as long as it runs.
+    if (!this.batches$.observed) return
     // A program that waits (for data, for a person) would otherwise keep its last events back.
     this.timer ??= setTimeout(() => {
       this.timer = null

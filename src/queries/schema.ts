@@ -3,7 +3,7 @@
  * comments, so a tape documents itself.
  */
 import { TapeError } from '../errors.js'
-import { nearest } from './nearest.js'
+import { nearest } from '../nearest.js'
 import type { Views } from './views.js'
 
 export interface ColumnDoc {

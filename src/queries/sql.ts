@@ -9,7 +9,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { type ErrorCode, TapeError } from '../errors.js'
 import { DRIVER_VARIABLE } from '../store/format/sqlite.js'
-import { nearest } from './nearest.js'
+import { nearest } from '../nearest.js'
 import { type ViewDoc, viewDocs } from './schema.js'
 import { Views } from './views.js'
 

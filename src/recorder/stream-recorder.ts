@@ -1,6 +1,11 @@
 /**
  * From the graph to the stream: gives calls and variables their positions and packs what happened. A live run and a
  * replay use the same recorder, so a replay emits just what the run did, and comparing the two is comparing events.
+ *
+ * The graph tells of a thing when it is done in memory. So its events are always taken, also while nothing can be written;
+ * they wait in memory. What writing failed with is thrown at the end of the operation, when all its events are taken: the
+ * tape then says what the program did, whether the program goes on or not. Where a throw would leave an operation half
+ * done (in the middle of one gradient), the next place throws.
  */
 import { kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
@@ -17,12 +22,14 @@ import type { PassRequest, Recorder } from '../graph/recorder.js'
 import type { Variable } from '../graph/variable.js'
 import { LateTexts } from './recent-texts.js'
 
+const NONE: readonly StreamRecorder[] = []
+
 export class StreamRecorder implements Recorder {
   finished = false
   /** By all calls of the run. */
   elementsComputed = 0
-  /** The run inside which this one began. It hears what happens to variables it knows, or it could not be replayed. */
-  outer: StreamRecorder | null = null
+  /** All open runs. Each hears what another does to variables that it knows, or it could not be replayed. */
+  private readonly open: readonly StreamRecorder[]
   private openStream: EventStream | null
   /** Variables that another run knew first: who is home in two runs is looked up here. */
   private readonly guests = new WeakMap<Variable, Ref>()
@@ -36,8 +43,9 @@ export class StreamRecorder implements Recorder {
   /** Every variable that was assigned to; a checkpoint holds those that still live. */
   private readonly assignedTo = new Map<Ref, WeakRef<Variable>>()
 
-  constructor(stream: EventStream, policy: CapturePolicy) {
+  constructor(stream: EventStream, policy: CapturePolicy, open: readonly StreamRecorder[] = []) {
     this.openStream = stream
+    this.open = open
     this.policy = policy
     this.texts = new LateTexts(stream.packer)
   }
@@ -75,6 +83,7 @@ export class StreamRecorder implements Recorder {
     links.ref = position
     this.made(output0, array, position)
     stream.appended(cursor, step)
+    this.throwFailure()
   }
 
   /** A call of more than three inputs, or of another number of outputs than one. */
@@ -99,6 +108,7 @@ export class StreamRecorder implements Recorder {
       this.made(variable, array, refOf(position, slot))
     }
     stream.appended(cursor, step)
+    this.throwFailure()
   }
 
   /** A call of this run made the variable. */
@@ -110,7 +120,8 @@ export class StreamRecorder implements Recorder {
 
   valueAssigned(variable: Variable): void {
     this.assigned(variable)
-    this.openOuter?.valueAssigned(variable)
+    for (const run of this.others()) run.assigned(variable)
+    this.throwFailure()
   }
 
   private assigned(variable: Variable): void {
@@ -158,22 +169,37 @@ export class StreamRecorder implements Recorder {
   }
 
   variableNamed(variable: Variable): void {
+    this.named(variable)
+    for (const run of this.others()) run.named(variable)
+    this.throwFailure()
+  }
+
+  private named(variable: Variable): void {
     const ref = this.knownRef(variable)
     if (ref !== 0) this.stream().append({ type: 'VariableNamed', variable: ref, name: variable.name })
-    this.openOuter?.variableNamed(variable)
   }
 
   gradientAssigned(variable: Variable, gradient: Variable): void {
+    this.takeGradient(variable, gradient)
+    this.throwFailure()
+  }
+
+  private takeGradient(variable: Variable, gradient: Variable): void {
+    this.assignedGradient(variable, gradient)
+    this.tellOthers(variable, gradient)
+  }
+
+  private assignedGradient(variable: Variable, gradient: Variable): void {
     const known = this.knownRef(variable)
     if (known !== 0)
       this.stream().append({ type: 'GradientAssigned', variable: known, gradient: this.refOf(gradient) })
     else if (variable.creator === null) this.enter(variable) // and its gradient with it; else made by a call that is not on this tape
-    this.tellOuter(variable, gradient)
   }
 
   gradientCleared(variable: Variable): void {
     this.cleared(variable)
-    this.openOuter?.gradientCleared(variable)
+    for (const run of this.others()) run.cleared(variable)
+    this.throwFailure()
   }
 
   private cleared(variable: Variable): void {
@@ -186,12 +212,18 @@ export class StreamRecorder implements Recorder {
   }
 
   variableUnchained(variable: Variable): void {
+    this.unchained(variable)
+    for (const run of this.others()) run.unchained(variable)
+    this.throwFailure()
+  }
+
+  private unchained(variable: Variable): void {
     const ref = this.knownRef(variable)
     if (ref !== 0) this.stream().append({ type: 'VariableUnchained', variable: ref })
-    this.openOuter?.variableUnchained(variable)
   }
 
   backwardStarted(request: PassRequest): number {
+    this.throwFailure() // nothing is done yet; after BackwardStarted the pass itself must follow
     const roots = request.roots.map((root) =>
       root.creator === null ? this.refOf(root) : this.knownRef(root),
     )
@@ -215,7 +247,8 @@ export class StreamRecorder implements Recorder {
 
   gradientComputed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void {
     this.computed(pass, variable, contribution, held)
-    if (this.outer !== null && held !== null) this.tellOuter(variable, held)
+    if (held !== null) this.tellOthers(variable, held)
+    this.throwFailure()
   }
 
   private computed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void {
@@ -295,16 +328,21 @@ export class StreamRecorder implements Recorder {
     return home === null ? 0 : (this.guests.get(variable) ?? 0)
   }
 
-  private get openOuter(): StreamRecorder | null {
-    let { outer } = this
-    while (outer?.finished) outer = outer.outer
-    return outer
+  /** The other open runs. */
+  private others(): readonly StreamRecorder[] {
+    return this.open.length < 2 ? NONE : this.open.filter((run) => run !== this)
   }
 
-  /** To the outer run a gradient that was computed in this one comes from outside, as an assigned one does. */
-  private tellOuter(variable: Variable, gradient: Variable): void {
-    const outer = this.openOuter
-    if (outer !== null && outer.knownRef(variable) !== 0) outer.gradientAssigned(variable, gradient)
+  /** Throws what writing failed with: called when all events of an operation are taken. */
+  protected throwFailure(): void {
+    const { openStream } = this
+    if (openStream !== null && openStream.failure !== null) throw openStream.failure
+  }
+
+  /** To another run a gradient that was computed in this one comes from outside, as an assigned one does. */
+  private tellOthers(variable: Variable, gradient: Variable): void {
+    for (const run of this.others())
+      if (run.knownRef(variable) !== 0) run.assignedGradient(variable, gradient)
   }
 
   /** Called for everything that gets a ref here. */
@@ -358,12 +396,11 @@ export class StreamRecorder implements Recorder {
     this.kernel = kernel
   }
 
-  /** The open stream. Throws what writing failed with, or RUN_FINISHED. */
+  /** The open stream. Throws RUN_FINISHED. */
   protected stream(): EventStream {
     const stream = this.openStream
     if (stream === null)
       throw new TapeError('RUN_FINISHED', 'this run is finished and takes no more events; start another')
-    if (stream.failure !== null) throw stream.failure
     return stream
   }
 

@@ -150,7 +150,7 @@ class Replay {
     this.options = options
     const { first, step } = origin
     this.stream = new EventStream(
-      { eventsMax: 8192, bytesMax: 2 ** 25, ageMaxMs: 2 ** 31 - 1 },
+      { eventsMax: 8192, bytesMax: 2 ** 25, ageMaxMs: Number.POSITIVE_INFINITY },
       { position: first - 1, step },
       false,
     )

@@ -15,7 +15,10 @@ export function endAtExit(run: Run): void {
   if (listening) return
   listening = true
   process.on('uncaughtExceptionMonitor', (error) => {
-    uncaught ??= error ?? 'unknown error'
+    uncaught = error ?? 'unknown error'
+    // A program that handles it goes on, and the error is no reason for how a run ends later. A handler that ends the
+    // process does so before this is called.
+    setImmediate(() => (uncaught = null)).unref()
   })
   process.on('exit', () => {
     let failure: unknown = null

@@ -3,6 +3,7 @@ import { Observable } from 'rxjs'
 import { TapeError } from '../errors.js'
 import { positionOf, type RunStarted, type TapeEvent } from '../events/event.js'
 import type { Variable } from '../graph/variable.js'
+import { checkOptions, wordFor } from '../options.js'
 import { type MaterializeReport, materialize } from '../past/materialize.js'
 import { PastGraph } from '../past/past-graph.js'
 import type { ReplayOptions, ReplayReport } from '../replay/replay.js'
@@ -66,8 +67,19 @@ export class PastRun {
     return this.lookup.stepCount()
   }
 
-  /** The events from one position to another, both included; all of them by default. */
+  /**
+   * The events from one position to another, both included; all of them by default.
+   *
+   * Throws  BAD_ARGUMENT unless both are positions of the run; `to` may be `from - 1`, for none
+   */
   events(from = 1, to = this.lastPosition): Iterable<TapeEvent> {
+    const isRange = Number.isInteger(from) && Number.isInteger(to) && from >= 1 && to >= from - 1
+    if (!isRange || to > this.lastPosition) {
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `events() expected positions from 1 to ${this.lastPosition}, the first not after the last, got ${wordFor(from)} to ${wordFor(to)}`,
+      )
+    }
     return this.reader.events(this.id, from, to)
   }
 
@@ -79,17 +91,23 @@ export class PastRun {
    * what     its name (the last bearer, within `step` if given), or its position
    * step     the step of interest: of a leaf that was assigned to, the version which that step's calls read; without
    *          it, the last version
-   * Throws   VARIABLE_NOT_FOUND lists the names there are; STEP_NOT_FOUND
+   * Throws   VARIABLE_NOT_FOUND lists the names there are; STEP_NOT_FOUND; BAD_ARGUMENT for an option that it does not know
    */
   variable(what: string | number, options: { step?: number } = {}): Variable {
+    checkOptions(options, ['step'], 'variable()')
+    if (typeof what !== 'string' && typeof what !== 'number')
+      throw new TapeError('BAD_ARGUMENT', `variable() expected a name or a position, got ${wordFor(what)}`)
     const { step } = options
+    if (step !== undefined) checkStep(step, 'step', 'variable()')
     const range =
       step === undefined ? { from: 1, to: this.lastPosition } : this.lookup.stepRange(step, this.lastPosition)
     const ref = typeof what === 'number' ? this.checkedPosition(what) : this.refOf(what, range)
     const variable = this.graph.variable(ref, this.readAt(ref, step === undefined ? null : range))
     this.graph.offerGradient(variable, () => this.lookup.gradients.last(ref, range.from, range.to))
-    if (variable.name === null)
-      variable.setNameQuietly(this.lookup.nameOf(ref) ?? (typeof what === 'string' ? what : null))
+    // A leaf is made with a name and may be given another later.
+    const name = this.lookup.nameOf(ref, range.to + 1) ?? this.lookup.nameOf(ref)
+    if (name !== null || variable.name === null)
+      variable.setNameQuietly(name ?? (typeof what === 'string' ? what : null))
     return variable
   }
 
@@ -97,9 +115,15 @@ export class PastRun {
    * Recomputes the events in order and compares: `bit-exact`, or the first that differs. From the start of the run, or
    * with `from` from the last checkpoint before that step.
    *
-   * Throws  KERNEL_MISMATCH, UNREGISTERED_FUNC, STEP_NOT_FOUND; VALUE_NOT_CAPTURED for a run of capture 'structure'
+   * Throws  KERNEL_MISMATCH, UNREGISTERED_FUNC, STEP_NOT_FOUND; VALUE_NOT_CAPTURED for a run of capture 'structure';
+   *         BAD_ARGUMENT for an option that it does not know, and for steps in the wrong order
    */
   replay(options: ReplayOptions = {}): ReplayReport {
+    checkOptions(options, ['from', 'to', 'probe', 'onEvent', 'onProgress'], 'replay()')
+    const { from, to } = options
+    if (from !== undefined) checkStep(from, 'from', 'replay()')
+    if (to !== undefined) checkStep(to, 'to', 'replay()')
+    checkOrder(from, to, 'replay()')
     return replayRun(this.recording, options)
   }
 
@@ -107,9 +131,13 @@ export class PastRun {
    * Computes steps `from` to `to` again and writes the values that were not captured into the tape, so that SQL can read
    * them: `materialized` in the views `variable` and `gradient`. The run itself does not change.
    *
-   * Throws  TAPE_READONLY, STEP_NOT_FOUND, and as `replay`; REPLAY_DIVERGED when it comes out otherwise
+   * Throws  TAPE_READONLY, STEP_NOT_FOUND, and as `replay`; REPLAY_DIVERGED when it comes out differently; BAD_ARGUMENT for steps in
+   *         the wrong order
    */
   materialize(from: number, to: number = from, onProgress?: (position: number) => void): MaterializeReport {
+    checkStep(from, 'from', 'materialize()')
+    checkStep(to, 'to', 'materialize()')
+    checkOrder(from, to, 'materialize()')
     return materialize(this.recording, from, to, onProgress)
   }
 
@@ -140,6 +168,20 @@ export class PastRun {
     if (range === null) return this.lastPosition + 1
     return this.lookup.firstReader(ref, range.from, range.to) ?? range.to + 1
   }
+}
+
+/** Which steps there are is for the tape to say. */
+function checkStep(step: number, name: string, what: string): void {
+  if (typeof step !== 'number')
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `${what} expected ${name} to be the number of a step, got ${wordFor(step)}`,
+    )
+}
+
+function checkOrder(from: number | undefined, to: number | undefined, what: string): void {
+  if (from !== undefined && to !== undefined && to < from)
+    throw new TapeError('BAD_ARGUMENT', `${what} expected steps in ascending order, got ${from} to ${to}`)
 }
 
 function list(names: readonly string[]): string {

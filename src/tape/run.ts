@@ -14,11 +14,14 @@ import { type BatchLimits, EventStream, STRICT_LIMITS } from '../events/stream.j
 import { checkText } from '../events/validate.js'
 import { mode, withScope } from '../graph/mode.js'
 import { Variable } from '../graph/variable.js'
+import { checkOptions, wordFor } from '../options.js'
 import { CheckpointSchedule } from '../recorder/checkpoint-schedule.js'
 import { StreamRecorder } from '../recorder/stream-recorder.js'
 import type { Connection } from '../store/format/connection.js'
+import type { SameFile } from '../store/format/file-identity.js'
 import { RunWriter } from '../store/write/run-writer.js'
 import type { WritingThread } from '../store/write/writing-thread.js'
+import { beginRecording, continueRecording, endRecording, openRecorders } from './recording-context.js'
 import { ENGINE_VERSION } from './version.js'
 
 export interface RunOptions {
@@ -49,9 +52,6 @@ export interface RunOptions {
 
 const DEFAULT_CAPTURE: Capture = 'replayable'
 
-/** The runs that take calls down, the innermost last. */
-const active: Run[] = []
-
 /**
  * A run being recorded: from `tape.startRun(name)` until `finish()` every call, gradient and assignment of this process is an
  * event on the tape.
@@ -73,12 +73,14 @@ export class Run {
   private ended = false
   /** RunFinished was appended, though perhaps not yet written. */
   private endTold = false
+  private abandoned = false
   /** What to put back at the end, when the run chose its kernel. */
   private kernelBefore: Kernel | null = null
 
   /** @internal Use `tape.startRun`. */
   constructor(
     db: Connection,
+    file: SameFile | null,
     thread: WritingThread | null,
     name: string,
     options: RunOptions,
@@ -86,17 +88,17 @@ export class Run {
   ) {
     this.name = checkedName(name)
     this.onEnd = onEnd
-    checkOptions(options)
+    checkRunOptions(options)
     if (options.kernel !== undefined) this.kernelBefore = setKernel(options.kernel)
     const first = started(name, options)
     const strict = options.durability === 'strict'
     this.stream = new EventStream(strict ? STRICT_LIMITS : options.batch)
     this.events$ = this.stream.events$
-    this.writer = new RunWriter(db, name, this.stream, strict ? null : thread)
+    this.writer = new RunWriter(db, file, name, this.stream, strict ? null : thread)
     const policy = new CapturePolicy(options.capture ?? DEFAULT_CAPTURE)
     this.keepsCheckpoints = policy.keepsValues
     this.checkpoints = new CheckpointSchedule(options.checkpointEvery ?? null)
-    this.recorder = new StreamRecorder(this.stream, policy)
+    this.recorder = new StreamRecorder(this.stream, policy, openRecorders)
     if (options.seed !== undefined) seedRandom(options.seed)
     try {
       this.stream.append(first)
@@ -105,9 +107,7 @@ export class Run {
       this.putKernelBack()
       throw error
     }
-    this.recorder.outer = active.at(-1)?.recorder ?? null
-    active.push(this)
-    mode.recorder = this.recorder
+    beginRecording(this.recorder)
   }
 
   /** The run's number in the tape. */
@@ -130,13 +130,25 @@ export class Run {
     return this.ended
   }
 
-  /** Begins the next step and gives its number; the first is 1. */
-  step(): number {
-    this.append({ type: 'StepStarted', elapsedMs: this.elapsedMs() })
+  /**
+   * Begins the next step and gives its number; the first is 1. Where several runs are open, this one records from here on,
+   * in this asynchronous context: loops that take turns at their awaits each have their own calls.
+   */
+  step(...nothing: readonly never[]): number {
+    if (nothing.length > 0) {
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `run.step() takes no argument, got ${wordFor(nothing[0])}; steps count from 1 by themselves`,
+      )
+    }
+    this.checkOpen()
+    continueRecording(this.recorder)
+    this.stream.append({ type: 'StepStarted', elapsedMs: this.elapsedMs() })
     const { step, position } = this.stream
     this.stepPosition = position
     if (this.keepsCheckpoints && this.checkpoints.isDue(step, position, this.recorder.elementsComputed))
       this.takeCheckpoint()
+    this.throwFailure()
     return step
   }
 
@@ -147,37 +159,39 @@ export class Run {
   log(metrics: { readonly [name: string]: number | Variable }): void {
     if (!isRecord(metrics, 0))
       throw new TapeError('BAD_ARGUMENT', `run.log expected an object of numbers, got ${shownValue(metrics)}`)
+    this.checkOpen()
     const entries = Object.entries(metrics)
-    // All of them are looked at before the first is written.
+    for (const [name, metric] of entries) checkMetric(name, metric)
     for (const [name, metric] of entries) {
-      checkText(name, 'the name of a metric')
-      if (metric instanceof Variable) metric.item()
-      else if (typeof metric !== 'number')
-        throw new TapeError(
-          'BAD_ARGUMENT',
-          `run.log expected numbers or Variables of one element, got ${metric === null ? 'null' : typeof metric} for "${name}"`,
-        )
+      if (typeof metric === 'number') {
+        this.stream.append({ type: 'MetricLogged', name, value: metric, variable: null })
+        continue
+      }
+      const value = metric.item()
+      // The metric itself says that a variable of this step bears its name.
+      if (metric.name === null && this.isOfThisStep(metric)) metric.setNameQuietly(name)
+      else if (metric.name === null) this.during(() => (metric.name = name))
+      this.stream.append({
+        type: 'MetricLogged',
+        name,
+        value,
+        variable: this.recorder.knownRef(metric) || null,
+      })
     }
-    for (const [name, metric] of entries) {
-      if (metric instanceof Variable) {
-        const value = metric.item()
-        // The metric itself says that a variable of this step bears its name.
-        if (metric.name === null && this.isOfThisStep(metric)) metric.setNameQuietly(name)
-        else if (metric.name === null) this.during(() => (metric.name = name))
-        this.append({ type: 'MetricLogged', name, value, variable: this.recorder.knownRef(metric) || null })
-      } else this.append({ type: 'MetricLogged', name, value: metric, variable: null })
-    }
+    this.throwFailure()
   }
 
   private isOfThisStep(variable: Variable): boolean {
-    return this.recorder.outer === null && positionOf(this.recorder.knownRef(variable)) > this.stepPosition
+    return openRecorders.length === 1 && positionOf(this.recorder.knownRef(variable)) > this.stepPosition
   }
 
   /** Adds a remark. */
   note(text: string): void {
     if (typeof text !== 'string')
       throw new TapeError('BAD_ARGUMENT', `run.note expected a string, got ${typeof text}`)
-    this.append({ type: 'NoteAdded', text })
+    this.checkOpen()
+    this.stream.append({ type: 'NoteAdded', text })
+    this.throwFailure()
   }
 
   /** Runs `fn` with its calls marked as made in `name`; scopes nest with dots. Gives what `fn` returns. */
@@ -189,7 +203,8 @@ export class Run {
   /**
    * Puts every event so far on the disk.
    *
-   * Throws  what writing failed with; what failed is kept and tried again by the next `flush()` or `finish()`
+   * Throws  what writing failed with; what failed is kept and tried again by the next `flush()` or `finish()`. To go on
+   *         without the run, `abandon()` it
    */
   flush(): void {
     this.writer.retry()
@@ -211,8 +226,22 @@ export class Run {
     this.end('failed', reasonText(error))
   }
 
+  /**
+   * Gives the run up, when it cannot be written and the program wants to go on without it: nothing more is recorded or
+   * written for it, and its end is not waited for. What is in the file stays; the run counts as interrupted. Events that
+   * were not written yet are lost.
+   */
+  abandon(): void {
+    if (this.ended) return
+    this.abandoned = true
+    this.deactivate()
+    this.writer.abandon()
+    this.close()
+  }
+
   /** @internal Ends the run at once; what `finish`, `fail` and the end of the process have in common. */
   end(status: 'finished' | 'failed' | 'interrupted', error: string | null): void {
+    if (this.abandoned) throw this.isOver()
     if (this.ended) return
     this.flush()
     const told = this.endTold
@@ -220,17 +249,19 @@ export class Run {
     this.deactivate()
     if (!told) this.stream.append({ type: 'RunFinished', status, error, elapsedMs: this.elapsedMs() })
     this.flush() // when it throws, the last event waits, and finish() may be called again
+    this.writer.close()
+    this.close()
+  }
+
+  private close(): void {
     this.ended = true
     this.stream.complete()
-    this.writer.close()
     this.recorder.close()
     this.onEnd(this)
   }
 
   private deactivate(): void {
-    const at = active.indexOf(this)
-    if (at >= 0) active.splice(at, 1)
-    if (mode.recorder === this.recorder) mode.recorder = active.at(-1)?.recorder ?? null
+    endRecording(this.recorder)
     this.putKernelBack()
   }
 
@@ -255,14 +286,23 @@ export class Run {
     this.checkpoints.taken(this.stream.step, this.stream.position, this.recorder.elementsComputed, bytes)
   }
 
-  private append(payload: Parameters<EventStream['append']>[0]): void {
-    if (this.ended || this.endTold)
-      throw new TapeError(
-        'RUN_FINISHED',
-        `run "${this.name}" is finished and takes no more events; start another`,
-      )
-    if (this.stream.failure !== null) throw this.stream.failure
-    this.stream.append(payload)
+  private checkOpen(): void {
+    if (this.ended || this.endTold) throw this.isOver()
+  }
+
+  private isOver(): TapeError {
+    return new TapeError(
+      'RUN_FINISHED',
+      this.abandoned
+        ? `run "${this.name}" was abandoned: what was not written by then is not on the tape; start another`
+        : `run "${this.name}" is finished and takes no more events; start another`,
+    )
+  }
+
+  /** Thrown when all events of an operation are taken; they wait in memory until they can be written. */
+  private throwFailure(): void {
+    const { failure } = this.stream
+    if (failure !== null) throw failure
   }
 
   private elapsedMs(): number {
@@ -291,7 +331,11 @@ function started(name: string, options: RunOptions): Omit<RunStarted, 'version' 
   }
 }
 
-function checkOptions({ capture = DEFAULT_CAPTURE, seed = 0, durability = 'batch' }: RunOptions): void {
+const OPTIONS = ['capture', 'kernel', 'seed', 'config', 'durability', 'batch', 'checkpointEvery']
+
+function checkRunOptions(options: RunOptions): void {
+  checkOptions(options, OPTIONS, 'startRun')
+  const { capture = DEFAULT_CAPTURE, seed = 0, durability = 'batch' } = options
   checkCapture(capture)
   if (durability !== 'strict' && durability !== 'batch') {
     throw new TapeError(
@@ -301,6 +345,17 @@ function checkOptions({ capture = DEFAULT_CAPTURE, seed = 0, durability = 'batch
   }
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new TapeError('BAD_ARGUMENT', `seed expected an integer from 0, got ${String(seed)}`)
+}
+
+function checkMetric(name: string, metric: unknown): void {
+  checkText(name, 'the name of a metric')
+  if (metric instanceof Variable)
+    metric.item() // throws for more than one element
+  else if (typeof metric !== 'number')
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `run.log expected numbers or Variables of one element, got ${metric === null ? 'null' : typeof metric} for "${name}"`,
+    )
 }
 
 function checkedName(name: string): string {

@@ -1,9 +1,12 @@
 /** A tape: one file, many runs. Opening, starting, looking up; everything else is done by what is wired here. */
 import os from 'node:os'
+import path from 'node:path'
 import process from 'node:process'
 import { TapeError } from '../errors.js'
+import { checkOptions, wordFor } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
+import { fileIdentity, SameFile } from '../store/format/file-identity.js'
 import { schemaDamage } from '../store/format/schema-check.js'
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Reader } from '../store/read/reader.js'
@@ -41,12 +44,16 @@ export interface RunInfo {
  * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT; the file is left as it was
  */
 export function openTape(path: string, options: TapeOptions = {}): Tape {
-  if (typeof path !== 'string' || path === '')
-    throw new TapeError('BAD_ARGUMENT', `openTape expected a path, got ${JSON.stringify(path)}`)
-  for (const key of Object.keys(options)) {
-    if (key !== 'readonly')
-      throw new TapeError('BAD_ARGUMENT', `openTape knows the option "readonly" only, got "${key}"`)
+  if (typeof path !== 'string' || path.trim() === '' || path.includes('\0')) {
+    // SQLite cuts blanks off and takes nothing for a database that is gone when it is closed.
+    throw new TapeError('BAD_ARGUMENT', `openTape expected a path, got ${wordFor(path)}`)
   }
+  checkOptions(options, ['readonly'], 'openTape')
+  if (options.readonly !== undefined && typeof options.readonly !== 'boolean')
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `openTape expected readonly to be true or false, got ${wordFor(options.readonly)}`,
+    )
   return new Tape(path, options.readonly === true)
 }
 
@@ -60,6 +67,7 @@ export class Tape {
   private lazyReader: Reader | null = null
   /** Why nothing but verify() may look into the file; null as a rule. */
   private readonly damage: TapeError | null
+  private readonly file: SameFile | null
   private readonly thread: WritingThread | null
   private readonly open = new Set<Run>()
   private closed = false
@@ -76,7 +84,8 @@ export class Tape {
       this.db.close()
       throw sqliteError(error, `opening ${path}`)
     }
-    this.thread = readonly ? null : WritingThread.for(path)
+    this.file = sameFile(path)
+    this.thread = readonly || this.file === null ? null : WritingThread.for(this.file)
   }
 
   /**
@@ -91,7 +100,7 @@ export class Tape {
         'TAPE_READONLY',
         `${this.path} was opened with { readonly: true }; open it without to record`,
       )
-    const run = new Run(this.db, this.thread, name, options, (ended) => {
+    const run = new Run(this.db, this.file, this.thread, name, options, (ended) => {
       this.open.delete(ended)
       endedBeforeExit(ended)
     })
@@ -187,6 +196,13 @@ export class Tape {
   private checkOpen(): void {
     if (this.closed) throw new TapeError('TAPE_CLOSED', `${this.path} was closed; open it again`)
   }
+}
+
+/** The file as it is now; null for a tape in memory. */
+function sameFile(file: string): SameFile | null {
+  const absolute = path.resolve(file)
+  const identity = file === ':memory:' ? null : fileIdentity(absolute)
+  return identity === null ? null : new SameFile(absolute, identity)
 }
 
 interface RunRow {

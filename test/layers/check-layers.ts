@@ -7,9 +7,11 @@ import { type ImportFound, scanImports } from './scan-imports.js'
 
 const STORE = ['store/format', 'store/write', 'store/read', 'store/proof'] as const
 
-/** For each room the rooms it may import; its own files and errors.ts are open to every room. */
+/** For each room the rooms it may import; its own files and the rooms of one file are open to every room. */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   errors: [],
+  nearest: [],
+  options: [],
   array: [],
   graph: ['array'],
   drawing: ['array', 'graph'],
@@ -64,7 +66,9 @@ const KNOTS: readonly (readonly string[])[] = [
 ]
 
 /** Rooms that are one file in src/; all others are folders. */
-const FILE_ROOMS = new Set(['errors', 'index'])
+export const FILE_ROOMS = new Set(['errors', 'nearest', 'options', 'index'])
+/** Of these every room may import. */
+export const OPEN_ROOMS = new Set(['errors', 'nearest', 'options'])
 
 /** Packages that only some rooms may import. */
 const ALONE: Readonly<Record<string, readonly string[]>> = {
@@ -149,7 +153,7 @@ function isSource(path: string): boolean {
 function mayImport(room: string, theirs: string): boolean {
   const allowed = MAY_IMPORT[room]
   return (
-    room === theirs || theirs === 'errors' || allowed === 'anything' || allowed?.includes(theirs) === true
+    room === theirs || OPEN_ROOMS.has(theirs) || allowed === 'anything' || allowed?.includes(theirs) === true
   )
 }
 

@@ -140,7 +140,7 @@ describe('arguments that are wrong', () => {
     expect(() => openTape('')).toThrow(/^BAD_ARGUMENT: openTape expected a path, got ""/)
     expect(() => openTape(7 as never)).toThrow(/^BAD_ARGUMENT: openTape expected a path, got 7/)
     expect(() => openTape(newTapePath(), { readOnly: true } as never)).toThrow(
-      /^BAD_ARGUMENT: openTape knows the option "readonly" only, got "readOnly"/,
+      /^BAD_ARGUMENT: openTape does not know the option "readOnly"; did you mean "readonly"\?/,
     )
   })
 

@@ -119,4 +119,34 @@ describe('when the disk is full and', () => {
     expect(stderr).toContain('WRITE_FAILED')
     expect(openForTest(file).verify().intact).toBe(true)
   })
+
+  test('a run that cannot be written is abandoned: the program goes on, and the tape says interrupted', async () => {
+    for (const options of [
+      { durability: 'strict' },
+      { batch: { eventsMax: 16, bytesMax: 2 ** 20, ageMaxMs: 1e6 } },
+    ]) {
+      const file = newTapePath()
+      const { code, stdout, stderr } = await runChild(
+        `${RECORD}
+         run.abandon()
+         const after = [attempt('call', () => square(new Variable(1))), attempt('log', () => run.log({ loss: 1 })), await attemptAsync('finish', () => run.finish())]
+         makeRoom()
+         const next = tape.startRun('next')
+         square(new Variable(3))
+         await next.finish()
+         tape.close()
+         say(JSON.stringify(after.map((each) => each.code)))`,
+        { file, options },
+        limitTo(12_000),
+      )
+      expect([code, stderr]).toEqual([0, ''])
+      expect(JSON.parse(stdout)).toEqual([null, 'RUN_FINISHED', 'RUN_FINISHED'])
+      const tape = openForTest(file, { readonly: true })
+      expect(tape.verify()).toMatchObject({ intact: true, problem: null })
+      expect(tape.runs().map(({ name, status }) => [name, status])).toEqual([
+        ['r', 'interrupted'],
+        ['next', 'finished'],
+      ])
+    }
+  })
 })

@@ -124,6 +124,13 @@ export class Lane implements ArrayKeeper {
     this.thread.end(this, this.free)
   }
 
+  /** The run is given up. The thread may still be reading what it was handed, so none of that memory is used again. */
+  abandon(): void {
+    this.thread.end(this, [])
+    this.unwritten.length = 0
+    this.backlog = []
+  }
+
   /** @internal A failure that the thread told of. */
   fail(message: Omit<FailureMessage, 'runId'>): void {
     const cause = message.cause === null ? {} : { cause: new Error(message.cause) }

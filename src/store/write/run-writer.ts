@@ -9,6 +9,7 @@ import type { TapeError } from '../../errors.js'
 import type { PackedBatch } from '../../events/pack.js'
 import { type ArrayKeeper, type EventStream, type Outlet, PATIENCE } from '../../events/stream.js'
 import type { Connection } from '../format/connection.js'
+import type { SameFile } from '../format/file-identity.js'
 import type { Lane } from './lane.js'
 import { Writer } from './writer.js'
 import type { WritingThread } from './writing-thread.js'
@@ -18,6 +19,7 @@ const WHOLE_EVENTS = 1024
 
 export class RunWriter implements Outlet {
   private readonly name: string
+  private readonly file: SameFile | null
   private readonly stream: EventStream
   private readonly thread: WritingThread | null
   private writer: Writer | null
@@ -26,13 +28,22 @@ export class RunWriter implements Outlet {
   private runId = 0
   private failed: TapeError | null = null
   private waiting: PackedBatch[] = []
+  private abandoned = false
 
   /** Takes what `stream` hands over from now on; without a `thread` all of it is written here. */
-  constructor(db: Connection, name: string, stream: EventStream, thread: WritingThread | null) {
+  constructor(
+    db: Connection,
+    file: SameFile | null,
+    name: string,
+    stream: EventStream,
+    thread: WritingThread | null,
+  ) {
+    this.file = file
+
     this.name = name
     this.stream = stream
     this.thread = thread
-    this.writer = new Writer(db, name)
+    this.writer = new Writer(db, file, name)
     stream.outlet = this
     stream.batches$.subscribe((batch) => this.take(batch))
   }
@@ -65,9 +76,14 @@ export class RunWriter implements Outlet {
     }
   }
 
-  /** Waits until everything taken is in the file, or writing has failed. */
+  /**
+   * Waits until everything taken is in the file, or writing has failed.
+   *
+   * Throws  TAPE_NOT_FOUND when the file is not there any more, and what was written with it
+   */
   drain(): void {
     this.lane?.drain()
+    if (this.failure === null) this.file?.check()
   }
 
   /** The run has ended and is in the file: the writing thread forgets it. */
@@ -75,7 +91,18 @@ export class RunWriter implements Outlet {
     this.lane?.close()
   }
 
+  /** The run is given up: what waits is dropped, and so is what comes. */
+  abandon(): void {
+    this.abandoned = true
+    this.waiting = []
+    this.failed = null
+    this.writer = null
+    this.lane?.abandon()
+    this.lane = null
+  }
+
   private take(batch: PackedBatch): void {
+    if (this.abandoned) return
     if (this.lane !== null) {
       this.lane.send(batch)
     } else if (this.failed !== null) {

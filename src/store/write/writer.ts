@@ -9,6 +9,7 @@ import { chainHash, GENESIS } from '../format/chain.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
 import { Digests } from '../format/digests.js'
+import type { SameFile } from '../format/file-identity.js'
 import { BlockCutter, type Repetitions } from './block-cutter.js'
 import { ROW_COLUMNS, type Rows } from './event-rows.js'
 import { RowBuffer } from './row-buffer.js'
@@ -27,6 +28,7 @@ export interface Progress {
 export class Writer {
   private runId = 0
   private readonly db: Connection
+  private readonly file: SameFile | null
   private readonly runName: string
   private readonly texts: TextNumbers
   private readonly values: ValueStore
@@ -38,8 +40,10 @@ export class Writer {
   private readonly insertCommit: Statement
   private repetitions: Repetitions = { current: 1, previous: 1 }
 
-  constructor(db: Connection, runName: string, after?: Progress) {
+  /** `file` null: the tape is in memory. */
+  constructor(db: Connection, file: SameFile | null, runName: string, after?: Progress) {
     this.db = db
+    this.file = file
     this.runName = runName
     this.texts = new TextNumbers(db, after?.texts)
     this.values = new ValueStore(db)
@@ -79,6 +83,7 @@ export class Writer {
     const { runId, repetitions } = this
     const texts = this.texts.mark
     try {
+      this.checkFile()
       this.db.exec('BEGIN IMMEDIATE')
       for (const batch of batches) {
         this.texts.learn(batch)
@@ -105,6 +110,26 @@ export class Writer {
         `writing events ${first.firstPosition} to ${last.firstPosition + last.count - 1} of run "${this.runName}"`,
       )
       return failure as TapeError
+    }
+  }
+
+  /**
+   * Looks whether the file is still there under its name. If it is not, what is committed goes from the WAL into the file, where
+   * that is now: a WAL that stayed under the name would be taken for that of the next file of this name, and change it.
+   */
+  private checkFile(): void {
+    try {
+      this.file?.check()
+    } catch (error) {
+      if (this.file!.isUnderItsName) throw error // emptied: the WAL is all there is
+      const timeoutMs = this.db.pragma('busy_timeout', { simple: true }) as number
+      this.db.pragma('busy_timeout = 0')
+      try {
+        this.db.pragma('wal_checkpoint(TRUNCATE)') // says busy, rather than to throw, where somebody is reading
+      } finally {
+        this.db.pragma(`busy_timeout = ${timeoutMs}`)
+      }
+      throw error
     }
   }
 

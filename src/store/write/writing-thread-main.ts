@@ -9,7 +9,7 @@ import { TapeError } from '../../errors.js'
 import type { PackedBatch } from '../../events/pack.js'
 import type { Connection } from '../format/connection.js'
 import { openDatabase } from '../format/database.js'
-import { fileIdentity } from '../format/file-identity.js'
+import { SameFile } from '../format/file-identity.js'
 import {
   type BatchMessage,
   CONTROL,
@@ -24,6 +24,7 @@ import { arraysOf } from './shared-batch.js'
 import { Writer } from './writer.js'
 
 const { path, file, port, control: threadControl } = workerData as ThreadData
+const same = new SameFile(path, file)
 
 /** Batches in one transaction: while they are written the training thread fills as many others. */
 const TOGETHER_MAX = SEGMENTS / 2
@@ -98,7 +99,10 @@ class RunHere {
 
   private start(): Writer {
     const { progress, name, writtenBefore } = this.begin
-    db ??= openSame()
+    if (db === null) {
+      same.check()
+      db = openDatabase(same.path, { readonly: false })
+    }
     if (writtenBefore === 'perhaps') {
       const next = db
         .prepare('SELECT max(first_position + event_count) FROM _commit WHERE run_id = ?')
@@ -106,19 +110,8 @@ class RunHere {
         .get(progress.runId)
       this.writtenUpTo = Number(next ?? 0)
     }
-    return new Writer(db, name, progress)
+    return new Writer(db, same, name, progress)
   }
-}
-
-/** Opens the file that the training thread opened, and no other that took its name since. */
-function openSame(): Connection {
-  if (fileIdentity(path) !== file) {
-    throw new TapeError(
-      'TAPE_NOT_FOUND',
-      `${path} is not the file any more that it was when the tape was opened; put it back and call flush(), or record to a new tape`,
-    )
-  }
-  return openDatabase(path, { readonly: false })
 }
 
 function failureMessage(runId: number, error: unknown): FailureMessage {

@@ -2,10 +2,9 @@
  * The second thread of a tape, seen from the training thread: started when a run first needs it, serving all runs of the
  * tape, looked after while waiting, closed with the tape. What it does stands in writing-thread-main.ts.
  */
-import path from 'node:path'
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import type { Packer } from '../../events/pack.js'
-import { fileIdentity } from '../format/file-identity.js'
+import type { SameFile } from '../format/file-identity.js'
 import { type FailureMessage, THREAD, type ThreadData, type ToThread } from './hand-over.js'
 import { type FarEnd, Lane, SEGMENTS } from './lane.js'
 import { SharedBatch } from './shared-batch.js'
@@ -22,26 +21,21 @@ interface Started {
 }
 
 export class WritingThread implements FarEnd {
-  private readonly path: string
-  private readonly file: string
+  private readonly file: SameFile
   private started: Started | null = null
   private readonly lanes = new Map<number, Lane>()
   /** Segments of runs that have ended. */
   private readonly spare: SharedBatch[] = []
   private death: { readonly cause: string | null } | null = null
 
-  private constructor(path: string, file: string) {
-    this.path = path
+  private constructor(file: SameFile) {
     this.file = file
   }
 
-  /** A thread for the tape at `file`, not started yet; null when only the training thread can write it. */
-  static for(file: string): WritingThread | null {
-    const absolute = path.resolve(file)
-    const identity = file === ':memory:' ? null : fileIdentity(absolute)
+  /** A thread for the tape in `file`, not started yet; null when only the training thread can write it. */
+  static for(file: SameFile): WritingThread | null {
     // A program bundled into one file has no second one to start; it records all the same.
-    if (identity === null || MAIN === null) return null
-    return new WritingThread(absolute, identity)
+    return MAIN === null ? null : new WritingThread(file)
   }
 
   /** Takes over a run from the training thread. */
@@ -114,7 +108,13 @@ export class WritingThread implements FarEnd {
     const talk = new MessageChannel()
     const life = new ThreadLife()
     const control = new Int32Array(new SharedArrayBuffer(THREAD.length * 4))
-    const data: ThreadData = { path: this.path, file: this.file, port: talk.port2, life: life.held, control }
+    const data: ThreadData = {
+      path: this.file.path,
+      file: this.file.identity,
+      port: talk.port2,
+      life: life.held,
+      control,
+    }
     const worker = new Worker(MAIN!, {
       name: 'gradtape writer',
       workerData: data,

@@ -22,11 +22,11 @@ function batches(): PackedBatch[] {
 test('a writer goes on after a batch that another wrote and did not live to tell of', () => {
   const db = openDatabase(newTapePath(), { readonly: false })
   const [first, second, third] = batches() as [PackedBatch, PackedBatch, PackedBatch]
-  const before = new Writer(db, 'r')
+  const before = new Writer(db, null, 'r')
   expect(before.write([first])).toBeNull()
   const { runId, repetitions } = before.progress
   // It knows of no batch yet, nor of a text.
-  const after = new Writer(db, 'r', { runId, repetitions, texts: [] })
+  const after = new Writer(db, null, 'r', { runId, repetitions, texts: [] })
   after.skip(first)
   expect(after.write([second, third])).toBeNull()
   const read = [...new Reader(db).events(runId)]
@@ -41,7 +41,7 @@ test('a writer goes on after a batch that another wrote and did not live to tell
 test('batches of one transaction are written all or none, and can be tried again', () => {
   const db = openDatabase(newTapePath(), { readonly: false })
   const [first, second, third] = batches() as [PackedBatch, PackedBatch, PackedBatch]
-  const writer = new Writer(db, 'r')
+  const writer = new Writer(db, null, 'r')
   expect(writer.write([first])).toBeNull()
   // A kind that no schema knows: found when the rows of the second of two are made.
   const broken = { ...third, words: Float64Array.of(6, 99, 0, 0) }

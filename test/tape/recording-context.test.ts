@@ -1,0 +1,82 @@
+// Several runs at once: which of them a call belongs to.
+import { describe, expect, test } from 'vitest'
+import { mode } from '../../src/graph/mode.js'
+import { mul, parameter, square, Variable } from '../../src/index.js'
+import type { Run } from '../../src/tape/run.js'
+import { newTapePath, openForTest } from './temporary-tape.js'
+
+const pause = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms))
+
+describe('two training loops that take turns at their awaits', () => {
+  test.each([2, 5])('each have their own calls, %i of them', async (count) => {
+    const tape = openForTest(newTapePath())
+    const runs = Array.from({ length: count }, (_, i) => tape.startRun(`run ${i}`))
+    const shared = parameter(1, { name: 'shared' })
+    async function train(run: Run, k: number): Promise<void> {
+      await pause(k)
+      const w = parameter(k, { name: 'w' })
+      for (let step = 1; step <= 4; step++) {
+        run.step()
+        const y = mul(w, step)
+        await pause((k * step) % 3)
+        const loss = square(y) // after an await, and still this run's
+        await null
+        loss.backward()
+        w.data = mul(w, 0.5).data
+        await pause()
+        w.clearGrad()
+        // Another run assigns to it between, and each run must know.
+        mul(shared, k)
+        shared.data = mul(shared, 1.5).data
+        run.log({ loss })
+      }
+    }
+    await Promise.all(runs.map((run, i) => train(run, i + 2)))
+    for (const run of [...runs].reverse()) await run.finish()
+    expect(mode.recorder).toBeNull()
+    for (const [i] of runs.entries()) {
+      const past = tape.run(`run ${i}`)
+      const calls = [...past.events()].filter((event) => event.type === 'FunctionCalled')
+      expect(calls.length).toBe(5 * 4)
+      expect(past.variable('loss', { step: 2 }).item()).toBe((((i + 2) / 2) * 2) ** 2)
+      expect(past.replay()).toMatchObject({ verdict: 'bit-exact' })
+    }
+  })
+
+  test('and one of them ends before the other', async () => {
+    const tape = openForTest(newTapePath())
+    const [a, b] = [tape.startRun('a'), tape.startRun('b')]
+    const x = new Variable(2)
+    const loop = async (run: Run, steps: number) => {
+      for (let i = 0; i < steps; i++) {
+        run.step()
+        await pause()
+        square(x)
+      }
+      await run.finish()
+    }
+    await Promise.all([loop(a, 2), loop(b, 5)])
+    const calls = (name: string) =>
+      [...tape.run(name).events()].filter((e) => e.type === 'FunctionCalled').length
+    expect([calls('a'), calls('b')]).toEqual([2, 5])
+    expect(mode.recorder).toBeNull()
+  })
+})
+
+test('runs that nest: the innermost records, and the outer one when it is over', async () => {
+  const tape = openForTest(newTapePath())
+  const outer = tape.startRun('outer')
+  outer.step()
+  const x = new Variable(2)
+  const inner = tape.startRun('inner')
+  inner.step()
+  square(x)
+  outer.log({ between: 1 })
+  square(x)
+  await inner.finish()
+  mul(x, 3)
+  await outer.finish()
+  const names = (run: string) =>
+    [...tape.run(run).events()].flatMap((event) => (event.type === 'FunctionCalled' ? [event.function] : []))
+  expect([names('outer'), names('inner')]).toEqual([['mul'], ['square', 'square']])
+})
