@@ -39,6 +39,7 @@ export type ErrorCode =
   | 'TAPE_TOO_NEW'
   | 'TAPE_TOO_OLD'
   | 'TAPE_CORRUPT'
+  | 'TAPE_INCOMPLETE'
   | 'TAPE_READONLY'
   | 'TAPE_CLOSED'
   | 'TAPE_BUSY'

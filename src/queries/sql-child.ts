@@ -8,6 +8,7 @@
  */
 import fs from 'node:fs'
 import { TapeError } from '../errors.js'
+import type { Connection } from '../store/format/connection.js'
 import { openDatabase } from '../store/format/database.js'
 
 const FLUSH_CHARS = 65_536
@@ -47,6 +48,14 @@ function query({ path, sql }: { path: string; sql: string }): void {
     )
   }
   const db = openDatabase(path, { readonly: true })
+  try {
+    ask(db, sql)
+  } finally {
+    db.close()
+  }
+}
+
+function ask(db: Connection, sql: string): void {
   db.pragma('query_only = ON')
   db.pragma(`hard_heap_limit = ${HEAP_LIMIT_BYTES}`)
   const statement = db.prepare(sql)

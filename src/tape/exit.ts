@@ -7,11 +7,22 @@ import process from 'node:process'
 import type { Run } from './run.js'
 
 const open = new Set<Run>()
+/** Tapes that are open for writing. Closing one leaves it as one file. */
+const tapes = new Set<{ close(): void }>()
 let listening = false
 let uncaught: unknown = null
 
 export function endAtExit(run: Run): void {
   open.add(run)
+  listen()
+}
+
+export function closeAtExit(tape: { close(): void }): void {
+  tapes.add(tape)
+  listen()
+}
+
+function listen(): void {
   if (listening) return
   listening = true
   process.on('uncaughtExceptionMonitor', (error) => {
@@ -34,8 +45,19 @@ export function endAtExit(run: Run): void {
         }
       }
     }
+    for (const tape of tapes) {
+      try {
+        tape.close()
+      } catch (error) {
+        failure ??= error
+      }
+    }
     if (failure !== null) throw failure
   })
+}
+
+export function closedBeforeExit(tape: { close(): void }): void {
+  tapes.delete(tape)
 }
 
 export function endedBeforeExit(run: Run): void {

@@ -8,10 +8,11 @@ import type { Connection } from '../store/format/connection.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
 import { fileIdentity, SameFile } from '../store/format/file-identity.js'
 import { schemaDamage } from '../store/format/schema-check.js'
+import { foldLog } from '../store/format/write-ahead-log.js'
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Reader } from '../store/read/reader.js'
 import { WritingThread } from '../store/write/writing-thread.js'
-import { endAtExit, endedBeforeExit } from './exit.js'
+import { closeAtExit, closedBeforeExit, endAtExit, endedBeforeExit } from './exit.js'
 import { PastRun } from './past-run.js'
 import { Run, type RunOptions } from './run.js'
 
@@ -86,6 +87,7 @@ export class Tape {
     }
     this.file = sameFile(path)
     this.thread = readonly || this.file === null ? null : WritingThread.for(this.file)
+    if (!readonly) closeAtExit(this)
   }
 
   /**
@@ -103,6 +105,7 @@ export class Tape {
     const run = new Run(this.db, this.file, this.thread, name, options, (ended) => {
       this.open.delete(ended)
       endedBeforeExit(ended)
+      if (this.open.size === 0) foldLog(this.db)
     })
     this.open.add(run)
     endAtExit(run)
@@ -152,6 +155,7 @@ export class Tape {
     this.thread?.close()
     this.db.close()
     this.closed = true
+    closedBeforeExit(this)
   }
 
   /** @internal For who asks more of the tape than it answers itself, on the same connection. */

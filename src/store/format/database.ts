@@ -9,6 +9,14 @@ import { fileIdentity } from './file-identity.js'
 import { migrate, SCHEMA_VERSION } from './migrations.js'
 import { checkSchema } from './schema-check.js'
 import { sqlite } from './sqlite.js'
+import {
+  BUSY_TIMEOUT_MS,
+  isBusy,
+  type LogState,
+  leavesNothing,
+  leavesOneFile,
+  logState,
+} from './write-ahead-log.js'
 
 /** 'grad' in ASCII, at byte 68 of the file. */
 export const APPLICATION_ID = 0x67726164
@@ -20,7 +28,6 @@ const SQLITE_MIN_WRITING = '3.51.3'
  * tables (3.37) and the operator ->> in views (3.38).
  */
 const SQLITE_MIN_READING = '3.38.0'
-const BUSY_TIMEOUT_MS = 30_000
 
 export interface OpenOptions {
   readonly: boolean
@@ -33,7 +40,10 @@ export interface OpenOptions {
 /**
  * Opens a tape; when writing, makes or migrates it. Its schema is compared with ours before anything is asked of it.
  *
- * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT, TAPE_BUSY, SQLITE_TOO_OLD
+ * While a tape is open for writing it is in WAL mode: a log stands beside it, and readers and the writer do not wait for each
+ * other. Whoever closes it last leaves WAL mode, so that a closed tape is one file; see write-ahead-log.ts.
+ *
+ * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT, TAPE_INCOMPLETE, TAPE_BUSY, SQLITE_TOO_OLD
  */
 export function openDatabase(path: string, options: OpenOptions): Connection {
   const exists = path !== ':memory:' && fs.existsSync(path)
@@ -46,14 +56,18 @@ export function openDatabase(path: string, options: OpenOptions): Connection {
     const file = fileIdentity(path)
     // A compacted copy takes a tape's place under a lock. Who waited for that lock has opened what has no name any more.
     const isReplaced = () => file !== null && fileIdentity(path) !== file
+    const log = logState(path)
     try {
       db = sqlite().open(path, { readonly: options.readonly, timeoutMs: BUSY_TIMEOUT_MS })
-      prepareConnection(db, path, options)
+      if (options.readonly) leavesNothing(db, path, log)
+      prepareConnection(db, path, options, log)
+      if (!options.readonly) leavesOneFile(db, path)
       if (!isReplaced()) return db
       db.close()
     } catch (error) {
       db?.close()
       if (isReplaced()) continue
+      if (options.readonly && isLocked(error)) return openLocked(path, options, log, error)
       // Where waiting could deadlock (two processes that both turn a new file to WAL), SQLite answers BUSY at once and
       // asks nobody to wait: whoever lost lets go of everything and comes again.
       if (!isBusy(error) || Date.now() >= deadline) throw openingError(error, path)
@@ -62,24 +76,62 @@ export function openDatabase(path: string, options: OpenOptions): Connection {
   }
 }
 
-function prepareConnection(db: Connection, path: string, options: OpenOptions): void {
+/** A tape in WAL mode is not opened where no file can be made beside it. One whose log is empty can be read without. */
+function openLocked(path: string, options: OpenOptions, log: LogState, cause: unknown): Connection {
+  if (log === 'filled')
+    throw new TapeError(
+      'TAPE_READONLY',
+      `opening ${path}: a part of it stands in ${path}-wal, which cannot be read where no file can be made; copy both to a folder that you may write to, and open it there`,
+      { cause },
+    )
+  let db: Connection | null = null
+  try {
+    db = sqlite().openUnchanging(path)
+    prepareConnection(db, path, options, log)
+    return db
+  } catch (error) {
+    db?.close()
+    throw openingError(error, path)
+  }
+}
+
+/** What SQLite answers when it may not make the files that WAL mode needs. */
+function isLocked(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && /^SQLITE_(CANTOPEN|READONLY)/.test(code)
+}
+
+function prepareConnection(db: Connection, path: string, options: OpenOptions, log: LogState): void {
   const { readonly, schemaUnchecked, olderSchema } = options
   checkSqlite(db, readonly)
   const version = checkIdentity(db, path)
+  if (version === 0) checkEmptiness(db, path, readonly, log)
   setPragmas(db, readonly, version)
   if (schemaUnchecked !== true) checkSchema(db)
-  if (version >= SCHEMA_VERSION || (readonly && olderSchema === true)) return
+  if (readonly && (version >= SCHEMA_VERSION || olderSchema === true)) return
+  if (version >= SCHEMA_VERSION) {
+    db.pragma('journal_mode = WAL')
+    return
+  }
   if (readonly)
     throw new TapeError(
       'TAPE_TOO_OLD',
       `${path} has schema ${version}, this gradtape reads ${SCHEMA_VERSION}; bring it up to date with \`gradtape migrate\`, or open it once without { readonly: true }`,
     )
+  // First the tables, then WAL mode: a file in WAL mode that has none is a copy whose log was left behind.
   migrate(db, APPLICATION_ID)
+  db.pragma('journal_mode = WAL')
 }
 
-function isBusy(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' && code.startsWith('SQLITE_BUSY')
+/** A file that holds nothing may become a tape; unless what it held stands in a log that is not there. */
+function checkEmptiness(db: Connection, path: string, readonly: boolean, log: LogState): void {
+  if (log === 'none' && db.pragma('journal_mode', { simple: true }) === 'wal')
+    throw new TapeError(
+      'TAPE_INCOMPLETE',
+      `${path} is a copy without its log: it is in WAL mode and holds nothing, and there is no ${path}-wal beside it. A tape that is being recorded is two files: copy both, or use \`gradtape copy\`; it was not touched`,
+    )
+  if (readonly)
+    throw new TapeError('NOT_A_TAPE', `expected a tape at ${path}, found a file that holds nothing yet`)
 }
 
 /** Blocks this thread: opening a tape is synchronous. */
@@ -212,6 +264,5 @@ function setPragmas(db: Connection, readonly: boolean, version: number): void {
   db.pragma('cache_size = -65536')
   if (readonly) return
   if (version === 0) db.pragma(`page_size = ${PAGE_BYTES}`) // must come before the first table
-  db.pragma('journal_mode = WAL')
   db.pragma('synchronous = FULL')
 }

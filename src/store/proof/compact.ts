@@ -53,7 +53,6 @@ export function compactFile(file: string, options: CompactOptions): CompactRepor
   const copy = target + UNFINISHED
   if (target !== source) return compactBeside(source, target, copy, bytesBefore, options)
   openDatabase(source, { readonly: false }).close() // what is no tape is refused, what is old is migrated
-  let replaced = false
   const db = openAlone(source)
   try {
     remove(copy)
@@ -68,12 +67,10 @@ export function compactFile(file: string, options: CompactOptions): CompactRepor
     if (sizeOf(copy) >= sizeOf(source)) return report
     report.views = proveEqual(db, copy, options)
     moveInto(copy, target, fs.statSync(source).mode)
-    replaced = true
     return { ...report, bytesAfter: sizeOf(target), written: true }
   } finally {
     db.close()
     remove(copy)
-    if (!replaced) openDatabase(source, { readonly: false }).close() // back to WAL
   }
 }
 

@@ -10,13 +10,13 @@ import { newTapePath, openForTest, plainConnection, recordedTape } from '../../t
 import { recordEverything } from '../rich-run.js'
 
 describe('the file of a tape', () => {
-  test('says in its header what it is, and is in WAL mode with large pages', async () => {
+  test('says in its header what it is, is in no WAL mode once it is closed, and has large pages', async () => {
     const file = await recordedTape((run) => recordEverything(run))
     const db = plainConnection(file, { readonly: true })
     expect(db.pragma('application_id', { simple: true })).toBe(0x67726164)
     expect(fs.readFileSync(file).toString('latin1', 68, 72)).toBe('grad')
     expect(db.pragma('user_version', { simple: true })).toBe(SCHEMA_VERSION)
-    expect(db.pragma('journal_mode', { simple: true })).toBe('wal')
+    expect(db.pragma('journal_mode', { simple: true })).toBe('delete')
     expect([8192, 16_384]).toContain(db.pragma('page_size', { simple: true }))
   })
 

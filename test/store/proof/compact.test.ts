@@ -50,7 +50,7 @@ describe('compactFile', () => {
     expect(nextTo(file)).toEqual(['test.tape'])
     const after = plainConnection(file, { readonly: true })
     expect(contentOf(after)).toEqual(before)
-    expect(after.pragma('journal_mode', { simple: true })).toBe('wal')
+    expect(after.pragma('journal_mode', { simple: true })).toBe('delete')
     after.close()
     await richTape(2, {}, file)
     expect(isIntact(file)).toBe(true)
