@@ -111,7 +111,7 @@ describe('when the disk is full and', () => {
     const { code, stderr } = await runChild(
       `const tape = gradtape.openTape(arg.file)
        const run = tape.startRun('r', { capture: 'full', batch: { eventsMax: 1e6, bytesMax: 2 ** 30, ageMaxMs: 1e6 } })
-       for (let i = 0; i < 300; i++) gradtape.square(new gradtape.Variable(Array.from({ length: 512 }, (_, k) => i + k)))`,
+       for (let i = 0; i < 600; i++) gradtape.square(new gradtape.Variable(Array.from({ length: 512 }, (_, k) => i + k)))`,
       { file },
       limitTo(4000),
     )

@@ -110,7 +110,7 @@ function prepareConnection(db: Connection, path: string, options: OpenOptions, l
   if (schemaUnchecked !== true) checkSchema(db)
   if (readonly && (version >= SCHEMA_VERSION || olderSchema === true)) return
   if (version >= SCHEMA_VERSION) {
-    db.pragma('journal_mode = WAL')
+    enterLog(db)
     return
   }
   if (readonly)
@@ -120,7 +120,7 @@ function prepareConnection(db: Connection, path: string, options: OpenOptions, l
     )
   // First the tables, then WAL mode: a file in WAL mode that has none is a copy whose log was left behind.
   migrate(db, APPLICATION_ID)
-  db.pragma('journal_mode = WAL')
+  enterLog(db)
 }
 
 /** A file that holds nothing may become a tape; unless what it held stands in a log that is not there. */

@@ -20,6 +20,12 @@ export function logState(path: string): LogState {
   return log === undefined ? 'none' : log.size === 0 ? 'empty' : 'filled'
 }
 
+/** Turns to WAL mode. From the first look on the connection holds a lock that tells others that somebody has the tape open. */
+export function enterLog(db: Connection): void {
+  db.pragma('journal_mode = WAL')
+  db.prepare('SELECT count(*) FROM sqlite_schema').get()
+}
+
 /**
  * Brings what stands in the log into the file, as far as readers let it: from now on the file is whole by itself. Waits for
  * nobody, and loses nothing where it cannot: what is in the log is on the disk already.
