@@ -11,6 +11,7 @@ import { checkSchema } from './schema-check.js'
 import { sqlite } from './sqlite.js'
 import {
   BUSY_TIMEOUT_MS,
+  enterLog,
   isBusy,
   type LogState,
   leavesNothing,
