@@ -34,10 +34,10 @@ const w = gradtape.parameter(2, { name: 'w' })
 for (let i = 0; i < arg.steps; i++) { run.step(); run.log({ loss: w.mul(w) }) }
 run.flush()
 say('flushed')
-if (arg.then === 'finish') await run.finish()
-if (arg.then === 'close') { await run.finish(); tape.close() }
+if (arg.next === 'finish') await run.finish()
+if (arg.next === 'close') { await run.finish(); tape.close() }
 say('done')
-if (arg.then !== 'exit') setInterval(() => {}, 1000)
+if (arg.next !== 'exit') setInterval(() => {}, 1000)
 `
 
 test.each([
@@ -51,7 +51,7 @@ test.each([
 
 test('a program that ends without closing its tape leaves one file as well', async () => {
   const file = newTapePath()
-  const child = startChild(RECORD, { file, steps: 20_000, then: 'exit' })
+  const child = startChild(RECORD, { file, steps: 20_000, next: 'exit' })
   expect(await child.ended).toMatchObject({ code: 0, stderr: '' })
   expect(beside(file)).toEqual(['test.tape'])
   expect(versions(file)).toEqual([1, 1])
@@ -62,7 +62,7 @@ test('a program that ends without closing its tape leaves one file as well', asy
 
 test('after the last run has ended the file alone is the whole tape, though it is still open', async () => {
   const file = newTapePath()
-  const child = startChild(RECORD, { file, steps: 20_000, then: 'finish' })
+  const child = startChild(RECORD, { file, steps: 20_000, next: 'finish' })
   await child.said('done')
   const copy = path.join(temporaryFolder(), 'copy.tape')
   fs.copyFileSync(file, copy)
@@ -111,7 +111,7 @@ test('an empty file is no tape to read, and becomes one when it is written to', 
 
 test('a tape that a killed process left is read with its log, which the reader leaves as it is; a writer takes it in', async () => {
   const file = newTapePath()
-  const child = startChild(RECORD, { file, steps: 300, then: 'wait' })
+  const child = startChild(RECORD, { file, steps: 300, next: 'wait' })
   await child.said('flushed')
   child.process.kill('SIGKILL')
   await child.ended
@@ -127,7 +127,7 @@ test('a tape that a killed process left is read with its log, which the reader l
 
 test('who closes last leaves one file: a writer beside a reader, and two processes that write', async () => {
   const file = newTapePath()
-  const child = startChild(RECORD, { file, steps: 300, then: 'close' })
+  const child = startChild(RECORD, { file, steps: 300, next: 'close' })
   await child.said('flushed')
   const tape = openForTest(file)
   const reader = openForTest(file, { readonly: true })
@@ -200,7 +200,7 @@ test.runIf(process.platform !== 'win32')(
   'where a log stands beside a tape in such a folder, the reader says what to do',
   async () => {
     const file = newTapePath()
-    const child = startChild(RECORD, { file, steps: 300, then: 'wait' })
+    const child = startChild(RECORD, { file, steps: 300, next: 'wait' })
     await child.said('flushed')
     child.process.kill('SIGKILL')
     await child.ended
