@@ -21,6 +21,7 @@ const GOALS = {
   format: [['biome', 'check', '--write']],
   bench: [['.build/scripts/bench.js']],
   examples: [['.build/scripts/examples.js']],
+  fuzz: [['.build/scripts/fuzz.js']],
 }
 
 /** The package that each command comes from; they are run by this Node, whatever the path says. */
