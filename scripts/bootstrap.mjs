@@ -32,7 +32,7 @@ const say = (text) => process.stderr.write(`gradtape: ${text}\n`)
 
 async function main([goal, ...args]) {
   const [major, minor] = process.versions.node.split('.').map(Number)
-  // The package runs from Node 20.12 on; what tests and formats it needs this.
+  // The package runs from Node 20.15 on; what tests and formats it needs this.
   if (major < 20 || (major === 20 && minor < 19)) {
     throw new Error(
       `Node 20.19 or newer is needed here, this is ${process.version}; install it from https://nodejs.org`,

@@ -279,7 +279,7 @@ export {
 export { GRU, LSTM, type LSTMRecurrence, type Recurrence, RNN, type RNNOptions } from './nn/recurrent.js'
 export { type Layer, MLP, type MLPOptions, Sequential } from './nn/sequential.js'
 export type { StateDict } from './nn/state-dict.js'
-export { loadState, saveState } from './nn/state-file.js'
+export { type LoadOptions, loadState, saveState } from './nn/state-file.js'
 export { type Summary, type SummaryRow, summary } from './nn/summary.js'
 export { Adam, type AdamOptions, AdamStep, AdamW } from './optim/adam.js'
 export {
@@ -297,6 +297,7 @@ export { ClipGradNorm, clipGradNorm } from './optim/clip-grad-norm.js'
 export { Optimizer, type OptimizerState } from './optim/optimizer.js'
 export { ParameterGroup, type Parameters as OptimizerParameters, type Rule } from './optim/parameter-group.js'
 export {
+  ChainedScheduler,
   CosineAnnealingLR,
   ExponentialLR,
   LambdaLR,
@@ -304,6 +305,7 @@ export {
   MultiStepLR,
   Schedule,
   type Scheduled,
+  SequentialLR,
   StepLR,
 } from './optim/schedules.js'
 export { SGD, type SGDOptions, SGDStep } from './optim/sgd.js'

@@ -1,23 +1,25 @@
 /** State dicts in files that other libraries read and write: NumPy's .npz and .safetensors. */
 import fs from 'node:fs'
 import process from 'node:process'
-import { unzipSync, zipSync } from 'fflate'
 import { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
-import { show } from '../functions/attributes.js'
-import { fromNpy, toNpy } from './npy.js'
-import { fromSafetensors, toSafetensors } from './safetensors.js'
+import { type NamedArrays, readable, requireNames } from '../formats/named-arrays.js'
+import { fromNpy, toNpy } from '../formats/npy.js'
+import { fromSafetensors, toSafetensors } from '../formats/safetensors.js'
+import { unzipped, zipped } from '../formats/zip.js'
+import { checkKeys, integerOf, show } from '../functions/attributes.js'
 import type { StateDict } from './state-dict.js'
-import { crc32, zipSums } from './zip-sums.js'
 
-/** So that equal states are equal files: the first time that a zip can tell. */
-const ZIP_TIME = '1980-01-01T00:00:00'
+/** A zip may unpack into this many bytes, or into this many times its own size; more must be allowed. */
+const UNPACKED_BYTES = 64 * 2 ** 20
+const UNPACKED_TIMES = 64
 
 /**
  * Saves arrays by name. The ending says the format: `.npz` (`numpy.load` reads it) or `.safetensors`. The file appears
  * whole or not at all, and an older one of that name stays until then.
  *
- * Throws  BAD_ARGUMENT for another ending or for what is no NDArray; what the file system says
+ * Throws  BAD_ARGUMENT for another ending, for what is no NDArray, and for a name that could not be read again; what the file
+ *         system says
  */
 export function saveState(path: string, state: StateDict): void {
   for (const [name, array] of Object.entries(state)) {
@@ -28,7 +30,8 @@ export function saveState(path: string, state: StateDict): void {
       )
     }
   }
-  const bytes = formatOf(path) === 'npz' ? toNpz(state) : toSafetensors(state)
+  const arrays = new Map(Object.entries(state))
+  const bytes = formatOf(path) === 'npz' ? toNpz(arrays) : toSafetensors(arrays, 'saveState')
   const unfinished = `${path}.${process.pid}.tmp`
   try {
     fs.writeFileSync(unfinished, bytes)
@@ -39,16 +42,43 @@ export function saveState(path: string, state: StateDict): void {
   }
 }
 
+export interface LoadOptions {
+  /**
+   * How many bytes a zip may unpack into. Default 64 MiB, or 64 times the size of the file if that is more: a small file cannot fill
+   * the memory unless somebody allows it.
+   */
+  bytesMax?: number | undefined
+}
+
 /**
- * Loads the arrays by name that `saveState`, `numpy.savez` or the safetensors library saved.
+ * Loads the arrays by name that `saveState`, `numpy.savez` or the safetensors library saved. An array that none here holds (of
+ * complex numbers, of integers beyond int32) leaves the others readable: it is not among the names, and asking for it throws.
  *
- * Throws  FILE_NOT_FOUND; BAD_FILE for what is not the format its ending says; BAD_DTYPE, BAD_VALUE for elements that no
- *         array here holds
+ * Throws  FILE_NOT_FOUND; BAD_FILE for what is not the format its ending says, or unpacks into more than `bytesMax`; BAD_DTYPE,
+ *         BAD_VALUE when no array of the file can be held here
  */
-export function loadState(path: string): StateDict {
+export function loadState(path: string, options: LoadOptions = {}): StateDict {
+  checkKeys(options, ['bytesMax'], 'loadState')
   const format = formatOf(path)
   const bytes = bytesOf(path)
-  return format === 'npz' ? fromNpz(bytes, path) : fromSafetensors(bytes, path)
+  const otherwise = Math.max(UNPACKED_BYTES, UNPACKED_TIMES * bytes.length)
+  const bytesMax = integerOf(options.bytesMax, otherwise, 0, 'bytesMax', 'loadState')
+  return stateOf(format === 'npz' ? fromNpz(bytes, bytesMax, path) : fromSafetensors(bytes, path))
+}
+
+function stateOf(arrays: NamedArrays): StateDict {
+  const held = [...arrays].filter((entry): entry is [string, NDArray] => entry[1] instanceof NDArray)
+  const state = Object.fromEntries(held)
+  for (const [name, refusal] of arrays) {
+    if (refusal instanceof NDArray) continue
+    if (held.length === 0) throw refusal
+    Object.defineProperty(state, name, {
+      get: () => {
+        throw refusal
+      },
+    })
+  }
+  return state
 }
 
 function formatOf(path: string): 'npz' | 'safetensors' {
@@ -71,34 +101,19 @@ function bytesOf(path: string): Uint8Array {
   }
 }
 
-function toNpz(state: StateDict): Uint8Array {
-  const members = Object.entries(state).map(([name, array]) => [`${name}.npy`, toNpy(array)] as const)
-  return zipSync(Object.fromEntries(members), { level: 0, mtime: ZIP_TIME })
+function toNpz(arrays: ReadonlyMap<string, NDArray>): Uint8Array {
+  requireNames(arrays.keys(), [], 'saveState')
+  return zipped(new Map([...arrays].map(([name, array]) => [`${name}.npy`, toNpy(array)])), 'saveState')
 }
 
-function fromNpz(bytes: Uint8Array, path: string): StateDict {
-  const members = unzipped(bytes, path)
-  const sums = zipSums(bytes)
-  return Object.fromEntries(
-    Object.entries(members).map(([member, content]) => {
-      if (sums?.get(member) !== crc32(content)) {
-        throw new TapeError(
-          'BAD_FILE',
-          `"${member}" in ${path} does not have the checksum that the file says; it is damaged`,
-        )
-      }
-      const name = member.replace(/\.npy$/, '')
-      return [name, fromNpy(content, `"${name}" in ${path}`)]
-    }),
-  )
-}
-
-function unzipped(bytes: Uint8Array, path: string): Record<string, Uint8Array> {
-  try {
-    return unzipSync(bytes)
-  } catch (error) {
-    throw new TapeError('BAD_FILE', `${path} expected a zip of arrays; it is damaged, or no .npz file`, {
-      cause: error,
-    })
+function fromNpz(bytes: Uint8Array, bytesMax: number, path: string): NamedArrays {
+  const arrays: NamedArrays = new Map()
+  for (const [member, content] of unzipped(bytes, bytesMax, path)) {
+    const name = member.replace(/\.npy$/, '')
+    arrays.set(
+      name,
+      readable(() => fromNpy(content, `"${name}" in ${path}`)),
+    )
   }
+  return arrays
 }

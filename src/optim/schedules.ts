@@ -11,13 +11,25 @@ export interface Scheduled {
   readonly groups: readonly { lr: number }[]
 }
 
+/** The schedules of one optimizer, in the order in which they were made, and the rates that its groups had before the first. */
+interface Chain {
+  bases: readonly number[]
+  schedules: Schedule[]
+}
+
+const chains = new WeakMap<Scheduled, Chain>()
+
 /**
  * Sets each group's lr to what the schedule says of the lr it had when the schedule was made, now for count 0 and with
  * each `step()` for the next. Whether a count is an epoch or a training step is for the caller.
+ *
+ * Several schedules of one optimizer work together, each on what the ones before it say: warm-up and decay multiply. One that is
+ * no longer stepped stays where it stands.
  */
 export abstract class Schedule {
   readonly #optimizer: Scheduled
-  #bases: readonly number[]
+  #chain: Chain | null = null
+  #owner: string | null = null
   #count = 0
 
   protected constructor(optimizer: Scheduled, what: string) {
@@ -25,7 +37,6 @@ export abstract class Schedule {
       refuse(`${what} expected an optimizer first, got ${show(optimizer)}`)
     }
     this.#optimizer = optimizer
-    this.#bases = optimizer.groups.map((group) => group.lr)
   }
 
   /** The lr after `count` steps, from the lr at the beginning. */
@@ -36,37 +47,107 @@ export abstract class Schedule {
     return this.#count
   }
 
+  /** Throws BAD_ARGUMENT for one that a ChainedScheduler or a SequentialLR has taken over. */
   step(): void {
+    if (this.#owner !== null) refuse(`this schedule belongs to a ${this.#owner}; call step() of that`)
     this.#count++
     this.apply()
   }
 
   /** Where the schedule stands: for `saveState`. */
   stateDict(): { readonly [name: string]: NDArray } {
-    const bases = this.#bases.map((base, i) => [`base.${i}`, scalar(base, 'float64')] as const)
+    const bases = this.#joined().bases.map((base, i) => [`base.${i}`, scalar(base, 'float64')] as const)
     return { count: scalar(this.#count, 'float64'), ...Object.fromEntries(bases) }
   }
 
   /** Goes on where a saved schedule stood. Throws STATE_MISMATCH. */
   loadStateDict(state: { readonly [name: string]: NDArray }): void {
-    const wanted = ['count', ...this.#bases.map((_, i) => `base.${i}`)]
+    const chain = this.#joined()
+    const wanted = ['count', ...chain.bases.map((_, i) => `base.${i}`)]
     const names = Object.keys(state)
-    if (names.length !== wanted.length || !wanted.every((name) => state[name]?.size === 1)) {
+    if (
+      names.length !== wanted.length ||
+      !wanted.every((name) => names.includes(name) && state[name]?.size === 1)
+    ) {
       throw new TapeError(
         'STATE_MISMATCH',
         `a schedule expected the scalars ${wanted.join(', ')}, got ${names.join(', ')}`,
       )
     }
     this.#count = state.count!.item()
-    this.#bases = wanted.slice(1).map((name) => state[name]!.item())
+    chain.bases = wanted.slice(1).map((name) => state[name]!.item())
     this.apply()
   }
 
+  /** Takes its place among the optimizer's schedules, the first time, and sets the rates. */
   protected apply(): void {
+    const chain = this.#joined()
     this.#optimizer.groups.forEach((group, i) => {
-      group.lr = this.lrAt(this.#bases[i]!, this.#count)
+      group.lr = rateOf(chain, i)
     })
   }
+
+  /**
+   * Takes schedules over that this one is made of: from now on they count in it alone.
+   *
+   * Throws  BAD_ARGUMENT for what is no schedule of this optimizer, was stepped, or belongs to another one
+   */
+  protected adopt(schedules: readonly Schedule[], what: string): void {
+    for (const [i, one] of schedules.entries()) {
+      if (!(one instanceof Schedule)) refuse(`${what} expected schedules, got ${show(one)} as number ${i}`)
+      if (one.#optimizer !== this.#optimizer)
+        refuse(`${what} expected schedules of one optimizer, but number ${i} has another`)
+      if (one.#owner !== null || schedules.indexOf(one) !== i)
+        refuse(
+          `${what} expected each schedule once, but number ${i} belongs to a ${one.#owner ?? what} already`,
+        )
+      if (one.#count !== 0)
+        refuse(`${what} expected schedules that were not stepped, but number ${i} was, ${one.#count} times`)
+    }
+    const [first] = schedules
+    for (const one of schedules) {
+      one.#owner = what
+      const chain = one.#joined()
+      chain.schedules = chain.schedules.filter((other) => other !== one)
+    }
+    this.#chain = first!.#joined()
+    this.#chain.schedules.push(this)
+  }
+
+  /** What a schedule that was taken over says. */
+  protected static rateOf(schedule: Schedule, base: number, count: number): number {
+    return schedule.lrAt(base, count)
+  }
+
+  protected static optimizerOf(schedule: unknown, what: string): Scheduled {
+    return schedule instanceof Schedule
+      ? schedule.#optimizer
+      : refuse(`${what} expected schedules, got ${show(schedule)}`)
+  }
+
+  #joined(): Chain {
+    if (this.#chain !== null) return this.#chain
+    const rates = this.#optimizer.groups.map((group) => group.lr)
+    let chain = chains.get(this.#optimizer)
+    // Rates that were assigned by hand since are where everything begins anew.
+    if (chain === undefined || !rates.every((rate, i) => rate === rateOf(chain!, i))) {
+      chain = { bases: rates, schedules: [] }
+      chains.set(this.#optimizer, chain)
+    }
+    chain.schedules.push(this)
+    this.#chain = chain
+    return chain
+  }
+
+  /** @internal */
+  static chained({ bases, schedules }: Chain, group: number): number {
+    return schedules.reduce((rate, schedule) => schedule.lrAt(rate, schedule.#count), bases[group]!)
+  }
+}
+
+/** What all schedules of a chain together say of a group's rate. */
+function rateOf(chain: Chain, group: number): number {
+  return Schedule.chained(chain, group)
 }
 
 function gammaOf(value: unknown, otherwise: number | undefined, what: string): number {
@@ -185,5 +266,59 @@ export class LambdaLR extends Schedule {
 
   protected override lrAt(base: number, count: number): number {
     return base * this.#factor(count)
+  }
+}
+
+/** Several schedules at once, each on what the ones before it say; one `step()` steps all (PyTorch's `ChainedScheduler`). */
+export class ChainedScheduler extends Schedule {
+  readonly #schedules: readonly Schedule[]
+
+  /** schedules  of one optimizer, none of them stepped yet */
+  constructor(schedules: readonly Schedule[]) {
+    if (!Array.isArray(schedules) || schedules.length === 0)
+      refuse(`ChainedScheduler expected a list of schedules, got ${show(schedules)}`)
+    super(Schedule.optimizerOf(schedules[0], 'ChainedScheduler'), 'ChainedScheduler')
+    this.adopt(schedules, 'ChainedScheduler')
+    this.#schedules = [...schedules]
+    this.apply()
+  }
+
+  protected override lrAt(base: number, count: number): number {
+    return this.#schedules.reduce((rate, schedule) => Schedule.rateOf(schedule, rate, count), base)
+  }
+}
+
+/** Schedules one after the other: from each milestone on the next one, from its beginning and the full rate (PyTorch's `SequentialLR`). */
+export class SequentialLR extends Schedule {
+  readonly #schedules: readonly Schedule[]
+  readonly #milestones: readonly number[]
+
+  /** options  schedules: of this optimizer, none of them stepped yet; milestones: the counts at which the next one begins */
+  constructor(
+    optimizer: Scheduled,
+    options: { schedules: readonly Schedule[]; milestones: readonly number[] },
+  ) {
+    super(optimizer, 'SequentialLR')
+    checkKeys(options, ['schedules', 'milestones'], 'SequentialLR')
+    const { schedules, milestones } = options
+    if (!Array.isArray(schedules) || schedules.length === 0)
+      refuse(`SequentialLR expected a list of schedules, got ${show(schedules)}`)
+    const ascend =
+      isIntegers(milestones) && milestones.every((one, i) => one > (i === 0 ? 0 : milestones[i - 1]!))
+    if (!ascend || milestones.length !== schedules.length - 1) {
+      refuse(
+        `SequentialLR expected ${schedules.length - 1} ascending milestones above 0 for ${schedules.length} schedules, got ${show(milestones)}`,
+      )
+    }
+    this.adopt(schedules, 'SequentialLR')
+    this.#schedules = [...schedules]
+    this.#milestones = [...milestones]
+    this.apply()
+  }
+
+  protected override lrAt(base: number, count: number): number {
+    const reached = this.#milestones.filter((milestone) => milestone <= count).length
+    const begin = reached === 0 ? 0 : this.#milestones[reached - 1]!
+    return Schedule.rateOf(this.#schedules[reached]!, base, count - begin)
   }
 }

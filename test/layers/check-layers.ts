@@ -13,6 +13,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
   nearest: [],
   options: [],
   array: [],
+  formats: ['array'],
   graph: ['array'],
   drawing: ['array', 'graph'],
   functions: ['array', 'graph'],
@@ -26,7 +27,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
   recorder: ['array', 'graph', 'events'],
   replay: ['array', 'graph', 'functions', 'events', ...STORE, 'recorder'],
   past: ['array', 'graph', 'functions', 'events', ...STORE, 'recorder', 'replay'],
-  nn: ['array', 'graph', 'functions'],
+  nn: ['array', 'formats', 'graph', 'functions'],
   optim: ['array', 'graph', 'functions'],
   data: ['array', 'graph', 'functions'],
   tape: ['array', 'graph', 'functions', 'events', ...STORE, 'recorder', 'replay', 'past'],
@@ -80,6 +81,7 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   koffi: ['array'],
   '@viz-js/viz': ['drawing'],
+  fflate: ['formats'],
 }
 
 /** Rooms that also run in a browser, and so know nothing of Node. */

@@ -2,9 +2,13 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { unzipSync } from 'fflate'
+import fc from 'fast-check'
+import { unzipSync, zipSync } from 'fflate'
 import { describe, expect, test } from 'vitest'
 import { ndarray, zeros } from '../../src/array/ndarray.js'
+import type { TapeError } from '../../src/errors.js'
+import { parameter, type Variable } from '../../src/graph/variable.js'
+import { Module } from '../../src/nn/module.js'
 import { MLP } from '../../src/nn/sequential.js'
 import type { StateDict } from '../../src/nn/state-dict.js'
 import { loadState, saveState } from '../../src/nn/state-file.js'
@@ -198,6 +202,126 @@ describe('a .safetensors file', () => {
   test.each(damaged)('with %s is refused', (_name, bytes, code) => {
     expect(() => loadBytes(bytes)).toThrow(code)
   })
+})
+
+describe.each(['npz', 'safetensors'])('names in a .%s file', (ending) => {
+  test('that are names of object members, or odd in other ways, are names like any other', () => {
+    const file = newPath(`odd.${ending}`)
+    const names = [
+      '__proto__',
+      'constructor',
+      'toString',
+      '',
+      'a/b',
+      '../up',
+      'x.npy',
+      '10',
+      '2',
+      ' ',
+      'ü\u0000',
+      '😀',
+    ]
+    const state = Object.fromEntries(names.map((name, i) => [name, ndarray([i])]))
+    saveState(file, state)
+    const loaded = loadState(file)
+    expect(Object.keys(loaded).sort()).toEqual([...names].sort())
+    for (const [i, name] of names.entries()) expect(loaded[name]!.data[0], name).toBe(i)
+    expect(Object.getPrototypeOf(loaded)).toBe(Object.prototype)
+  })
+
+  test('are read again as they were written, or refused before anything is written', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.constantFrom('', '\ud800', '\udfff', '__metadata__'),
+        (a, b) => {
+          const name = a + b
+          const file = newPath(`drawn.${ending}`)
+          try {
+            saveState(file, { [name]: ndarray([1]) })
+          } catch (error) {
+            expect((error as TapeError).code).toBe('BAD_ARGUMENT')
+            expect(fs.existsSync(file)).toBe(false)
+            return
+          }
+          expect(Object.keys(loadState(file))).toEqual([name])
+        },
+      ),
+    )
+    const file = newPath(`half.${ending}`)
+    expect(() => saveState(file, { 'w\ud800': ndarray([1]) })).toThrow('half of a surrogate pair')
+    if (ending === 'safetensors')
+      expect(() => saveState(file, { __metadata__: ndarray([1]) })).toThrow('keeps for itself')
+  })
+})
+
+describe('an array that none here holds', () => {
+  const w = { dtype: 'F32', shape: [1], data_offsets: [0, 4] }
+  const odd = { dtype: 'F8_E4M3', shape: [2], data_offsets: [4, 6] }
+  const long = { dtype: 'I64', shape: [1], data_offsets: [4, 12] }
+
+  test('leaves the others readable, and says why when somebody asks for it', () => {
+    const state = loadBytes(safetensors({ w, odd }, [0, 0, 0x80, 0x3f, 1, 2]))
+    expect(plain(state)).toEqual({ w: { dtype: 'float32', shape: [1], data: [1] } })
+    expect(() => state.odd).toThrow(/^BAD_DTYPE: .* expected "odd" to be one of .*, got F8_E4M3$/)
+    const wide = loadBytes(safetensors({ w, long }, [0, 0, 0x80, 0x3f, 0, 0, 0, 0, 1, 0, 0, 0]))
+    expect(Object.keys(wide)).toEqual(['w'])
+    expect(() => wide.long).toThrow(
+      /^BAD_VALUE: "long" in .* expected integers that fit into int32, got 4294967296/,
+    )
+  })
+
+  test('is told by a model that needs it', () => {
+    const state = loadBytes(safetensors({ w, odd }, [0, 0, 0x80, 0x3f, 1, 2]))
+    class Model extends Module {
+      w = parameter([0], { dtype: 'float32' })
+      odd = parameter([0, 0], { dtype: 'float32' })
+      override forward(): Variable {
+        return this.w
+      }
+    }
+    expect(() => new Model().loadStateDict(state)).toThrow('got F8_E4M3')
+  })
+})
+
+describe('a zip of zeros', () => {
+  const bomb = (size: number) => {
+    const file = newPath('zeros.npz')
+    const whole = newPath('whole.npz')
+    saveState(whole, { w: zeros([size]) })
+    const { 'w.npy': content } = unzipSync(fs.readFileSync(whole))
+    fs.writeFileSync(file, zipSync({ 'w.npy': content! }, { level: 9 }))
+    return file
+  }
+
+  test('that would unpack into more than 64 MiB and 64 times its size is refused unless it is allowed', () => {
+    const file = bomb(10_000_000)
+    expect(fs.statSync(file).size).toBeLessThan(1_000_000)
+    expect(() => loadState(file)).toThrow(
+      /^BAD_FILE: .* bytes when unpacked, got 80000128 .*allow it: .*bytesMax: 80000128/,
+    )
+    expect(loadState(file, { bytesMax: 80_000_128 }).w!.size).toBe(10_000_000)
+    expect(() => loadState(file, { bytesMax: -1 })).toThrow('BAD_ARGUMENT')
+  })
+
+  test('that says less than it unpacks into is damaged', () => {
+    const file = bomb(1_000_000)
+    const bytes = fs.readFileSync(file)
+    const entry = bytes.indexOf(Buffer.from([0x50, 0x4b, 1, 2]))
+    bytes.writeUInt32LE(200, entry + 24)
+    fs.writeFileSync(file, bytes)
+    expect(() => loadState(file)).toThrow(/^BAD_FILE: .* expected "w.npy" to unpack into 200 bytes/)
+  })
+})
+
+test('a zip holds 65,534 arrays; more are refused, and safetensors takes them', () => {
+  const one = ndarray([1], { dtype: 'uint8' })
+  const state = Object.fromEntries(Array.from({ length: 65_535 }, (_, i) => [`w${i}`, one]))
+  const file = newPath('many.npz')
+  expect(() => saveState(file, state)).toThrow(/^BAD_ARGUMENT: .* at most 65534 arrays in a zip, got 65535/)
+  const other = newPath('many.safetensors')
+  saveState(other, state)
+  expect(Object.keys(loadState(other))).toHaveLength(65_535)
 })
 
 test('another ending, and what is no array, are refused before anything is written', () => {

@@ -2,12 +2,14 @@
 import { describe, expect, test } from 'vitest'
 import { parameter } from '../../src/graph/variable.js'
 import {
+  ChainedScheduler,
   CosineAnnealingLR,
   ExponentialLR,
   LambdaLR,
   LinearWarmupLR,
   MultiStepLR,
   type Schedule,
+  SequentialLR,
   StepLR,
 } from '../../src/optim/schedules.js'
 import { SGD } from '../../src/optim/sgd.js'
@@ -94,5 +96,115 @@ describe('a mistake gets an answer:', () => {
   ]
   test.each(cases)('%s', (_name, act, message) => {
     expect(act).toThrow(message)
+  })
+})
+
+describe('several schedules of one optimizer', () => {
+  const one = () => new SGD([parameter(1)], { lr: 1 })
+  const close = (rates: readonly number[], expected: readonly number[]) => {
+    expect(rates).toHaveLength(expected.length)
+    for (const [i, rate] of rates.entries()) expect(rate).toBeCloseTo(expected[i]!, 12)
+  }
+  // What PyTorch gives for LinearLR(start_factor=0.1, total_iters=2) and CosineAnnealingLR(T_max=4) of one optimizer.
+  const together = [0.1, 0.4694543648263006, 0.5, 0.14644660940672627, 0]
+
+  test('multiply, stepped one by one or by a ChainedScheduler', () => {
+    for (const chained of [false, true]) {
+      const optimizer = one()
+      const parts: Schedule[] = [
+        new LinearWarmupLR(optimizer, { steps: 2, start: 0.1 }),
+        new CosineAnnealingLR(optimizer, { steps: 4 }),
+      ]
+      const steps = chained ? [new ChainedScheduler(parts)] : parts
+      const rates = [optimizer.lr]
+      for (let i = 0; i < 4; i++) {
+        for (const schedule of steps) schedule.step()
+        rates.push(optimizer.lr)
+      }
+      close(rates, together)
+    }
+  })
+
+  test('follow each other at milestones, each from its beginning and the full rate', () => {
+    const optimizer = one()
+    const schedule = new SequentialLR(optimizer, {
+      schedules: [
+        new LinearWarmupLR(optimizer, { steps: 2, start: 0.5 }),
+        new ExponentialLR(optimizer, { gamma: 0.9 }),
+        new StepLR(optimizer, { every: 1, gamma: 0.5 }),
+      ],
+      milestones: [2, 4],
+    })
+    const rates = [optimizer.lr]
+    for (let i = 0; i < 6; i++) {
+      schedule.step()
+      rates.push(optimizer.lr)
+    }
+    close(rates, [0.5, 0.75, 1, 0.9, 1, 0.5, 0.25])
+  })
+
+  test('go on from a saved state, also inside each other', () => {
+    const make = (optimizer: SGD) =>
+      new SequentialLR(optimizer, {
+        schedules: [
+          new ChainedScheduler([
+            new LinearWarmupLR(optimizer, { steps: 3 }),
+            new ExponentialLR(optimizer, { gamma: 0.9 }),
+          ]),
+          new CosineAnnealingLR(optimizer, { steps: 5, least: 0.01 }),
+        ],
+        milestones: [3],
+      })
+    const [a, b] = [one(), one()]
+    const [left, right] = [make(a), make(b)]
+    for (let i = 0; i < 4; i++) left.step()
+    right.loadStateDict(left.stateDict())
+    for (let i = 0; i < 4; i++) {
+      expect(b.lr).toBe(a.lr)
+      left.step()
+      right.step()
+    }
+  })
+
+  test('that are made when the one before is over begin where it ended, and a rate set by hand is where all begins', () => {
+    const optimizer = one()
+    const first = new ExponentialLR(optimizer, { gamma: 0.5 })
+    first.step()
+    const second = new StepLR(optimizer, { every: 1, gamma: 0.1 })
+    expect(optimizer.lr).toBe(0.5)
+    second.step()
+    expect(optimizer.lr).toBeCloseTo(0.05, 15)
+    optimizer.lr = 8
+    const third = new ExponentialLR(optimizer, { gamma: 0.5 })
+    third.step()
+    expect(optimizer.lr).toBe(4)
+  })
+
+  test('are refused where they do not fit together', () => {
+    const optimizer = one()
+    const warmup = new LinearWarmupLR(optimizer, { steps: 2 })
+    expect(() => new ChainedScheduler([warmup, warmup])).toThrow(
+      'BAD_ARGUMENT: ChainedScheduler expected each schedule once',
+    )
+    expect(() => new ChainedScheduler([])).toThrow('BAD_ARGUMENT')
+    expect(() => new ChainedScheduler([{} as never])).toThrow('BAD_ARGUMENT')
+    const foreign = new StepLR(one(), { every: 1 })
+    expect(() => new ChainedScheduler([warmup, foreign])).toThrow('of one optimizer')
+    expect(() => new SequentialLR(optimizer, { schedules: [warmup], milestones: [1] })).toThrow(
+      '0 ascending milestones',
+    )
+    new ChainedScheduler([warmup])
+    expect(() => warmup.step()).toThrow('BAD_ARGUMENT: this schedule belongs to a ChainedScheduler')
+    const stepped = new StepLR(optimizer, { every: 1 })
+    stepped.step()
+    expect(() => new ChainedScheduler([stepped])).toThrow('were not stepped')
+  })
+
+  test('whose options are refused leave the others as they were', () => {
+    const optimizer = one()
+    const warmup = new LinearWarmupLR(optimizer, { steps: 2, start: 0.5 })
+    expect(() => new StepLR(optimizer, { every: 0 })).toThrow('BAD_ARGUMENT')
+    warmup.step()
+    expect(optimizer.lr).toBe(0.75)
   })
 })

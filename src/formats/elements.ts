@@ -5,11 +5,17 @@ import { formatShape, type Shape, sizeOf } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 
 /** What files of other libraries hold: our dtypes and those that fit into one of them. */
-export type ElementType = DType | 'int64' | 'int16' | 'float16' | 'bfloat16'
+export type ElementType =
+  | DType
+  | ('int64' | 'int16' | 'int8' | 'uint64' | 'uint32' | 'uint16' | 'float16' | 'bfloat16')
 
 const HOLDERS: Readonly<Record<Exclude<ElementType, DType>, { dtype: DType; bytes: number }>> = {
   int64: { dtype: 'int32', bytes: 8 },
   int16: { dtype: 'int32', bytes: 2 },
+  int8: { dtype: 'int32', bytes: 1 },
+  uint64: { dtype: 'int32', bytes: 8 },
+  uint32: { dtype: 'int32', bytes: 4 },
+  uint16: { dtype: 'int32', bytes: 2 },
   float16: { dtype: 'float32', bytes: 2 },
   bfloat16: { dtype: 'float32', bytes: 2 },
 }
@@ -47,7 +53,7 @@ export function writeElements(array: NDArray, into: Uint8Array, at: number): voi
 /**
  * Reads an array whose elements fill `bytes` from `at`.
  *
- * Throws   BAD_FILE when the bytes are too few or too many; BAD_VALUE when an int64 does not fit into int32.
+ * Throws   BAD_FILE when the bytes are too few or too many; BAD_VALUE when an integer does not fit into int32.
  */
 export function readElements(
   bytes: Uint8Array,
@@ -84,6 +90,14 @@ function readerOf(view: DataView, type: ElementType, little: boolean, what: stri
       return (i) => view.getInt16(i * 2, little)
     case 'int64':
       return (i) => fitting(view.getBigInt64(i * 8, little), i, what)
+    case 'int8':
+      return (i) => view.getInt8(i)
+    case 'uint64':
+      return (i) => fitting(view.getBigUint64(i * 8, little), i, what)
+    case 'uint32':
+      return (i) => fitting(BigInt(view.getUint32(i * 4, little)), i, what)
+    case 'uint16':
+      return (i) => view.getUint16(i * 2, little)
     case 'float16':
       return (i) => fromFloat16(view.getUint16(i * 2, little))
     case 'bfloat16':

@@ -22,16 +22,22 @@ const DESCRIPTIONS: Readonly<Record<DType, string>> = {
   bool: '|b1',
 }
 
-const ELEMENT_TYPES: Readonly<Record<string, ElementType>> = {
-  f8: 'float64',
-  f4: 'float32',
-  f2: 'float16',
-  i8: 'int64',
-  i4: 'int32',
-  i2: 'int16',
-  u1: 'uint8',
-  b1: 'bool',
-}
+const ELEMENT_TYPES: ReadonlyMap<string, ElementType> = new Map(
+  Object.entries({
+    f8: 'float64',
+    f4: 'float32',
+    f2: 'float16',
+    i8: 'int64',
+    i4: 'int32',
+    i2: 'int16',
+    i1: 'int8',
+    u8: 'uint64',
+    u4: 'uint32',
+    u2: 'uint16',
+    u1: 'uint8',
+    b1: 'bool',
+  } as const),
+)
 
 /** The bytes of a .npy file of version 1.0. */
 export function toNpy(array: NDArray): Uint8Array {
@@ -52,7 +58,7 @@ export function toNpy(array: NDArray): Uint8Array {
 
 /**
  * The array in the bytes of a .npy file. Fortran order is turned into ours, and what has no dtype here into the nearest
- * that holds it: int64 and int16 into int32, float16 into float32.
+ * that holds it: other integers into int32, float16 into float32.
  *
  * what     how errors name it
  * Throws   BAD_FILE; BAD_DTYPE for elements that no array here holds
@@ -70,11 +76,11 @@ export function fromNpy(bytes: Uint8Array, what: string): NDArray {
   }
   if (order === null || extents === null)
     refuse(what, `a header with fortran_order and shape, got ${fields.trim()}`)
-  const type = ELEMENT_TYPES[description[2]!]
+  const type = ELEMENT_TYPES.get(description[2]!)
   if (type === undefined) {
     throw new TapeError(
       'BAD_DTYPE',
-      `${what} expected elements of ${Object.keys(ELEMENT_TYPES).join(', ')}, got '${description[1]}${description[2]}'; convert it with .astype('float64') in NumPy`,
+      `${what} expected elements of ${[...ELEMENT_TYPES.keys()].join(', ')}, got '${description[1]}${description[2]}'; convert it with .astype('float64') in NumPy`,
     )
   }
   const shape = extents[1]!

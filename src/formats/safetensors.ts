@@ -8,9 +8,11 @@ import { bytesPerElement, type DType } from '../array/dtype.js'
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { byteCount, type ElementType, readElements, writeElements } from './elements.js'
-import type { StateDict } from './state-dict.js'
+import { type NamedArrays, readable, requireNames } from './named-arrays.js'
 
 const LENGTH_BYTES = 8
+/** What the header says of the file as a whole, under a name that no array can have. */
+const METADATA = '__metadata__'
 /** What the safetensors library accepts at most. */
 const HEADER_BYTES_MAX = 100_000_000
 
@@ -22,17 +24,23 @@ const NAMES: Readonly<Record<DType, string>> = {
   bool: 'BOOL',
 }
 
-const ELEMENT_TYPES: Readonly<Record<string, ElementType>> = {
-  F64: 'float64',
-  F32: 'float32',
-  F16: 'float16',
-  BF16: 'bfloat16',
-  I64: 'int64',
-  I32: 'int32',
-  I16: 'int16',
-  U8: 'uint8',
-  BOOL: 'bool',
-}
+const ELEMENT_TYPES: ReadonlyMap<string, ElementType> = new Map(
+  Object.entries({
+    F64: 'float64',
+    F32: 'float32',
+    F16: 'float16',
+    BF16: 'bfloat16',
+    I64: 'int64',
+    I32: 'int32',
+    I16: 'int16',
+    I8: 'int8',
+    U64: 'uint64',
+    U32: 'uint32',
+    U16: 'uint16',
+    U8: 'uint8',
+    BOOL: 'bool',
+  } as const),
+)
 
 interface Entry {
   readonly name: string
@@ -42,9 +50,10 @@ interface Entry {
   readonly stop: number
 }
 
-/** The bytes of a safetensors file. Wider elements come first, so that all lie aligned. */
-export function toSafetensors(state: StateDict): Uint8Array {
-  const entries = Object.entries(state).sort(
+/** The bytes of a safetensors file. Wider elements come first, so that all lie aligned. Throws BAD_ARGUMENT for a name that it cannot hold. */
+export function toSafetensors(arrays: ReadonlyMap<string, NDArray>, what: string): Uint8Array {
+  requireNames(arrays.keys(), [METADATA], what)
+  const entries = [...arrays].sort(
     ([a, x], [b, y]) => bytesPerElement(y.dtype) - bytesPerElement(x.dtype) || (a < b ? -1 : 1),
   )
   let size = 0
@@ -66,14 +75,15 @@ export function toSafetensors(state: StateDict): Uint8Array {
 }
 
 /**
- * The arrays in the bytes of a safetensors file. Metadata is passed over. I64 and I16 become int32, F16 and BF16 float32.
+ * The arrays in the bytes of a safetensors file, in the order of its header. Metadata is passed over. Other integers become int32,
+ * F16 and BF16 float32; an array that none here holds is a refusal in its place.
  *
- * Throws   BAD_FILE when the header is not as the format says or the arrays do not cover the file without gaps; BAD_DTYPE
+ * Throws   BAD_FILE when the header is not as the format says or the arrays do not cover the file without gaps
  */
-export function fromSafetensors(bytes: Uint8Array, what: string): StateDict {
+export function fromSafetensors(bytes: Uint8Array, what: string): NamedArrays {
   const { header, start } = headerOf(bytes, what)
   const entries = Object.entries(header)
-    .filter(([name]) => name !== '__metadata__')
+    .filter(([name]) => name !== METADATA)
     .map(([name, entry]) => checkedEntry(name, entry, what))
     .sort((a, b) => a.start - b.start || a.stop - b.stop)
   let end = 0
@@ -82,23 +92,29 @@ export function fromSafetensors(bytes: Uint8Array, what: string): StateDict {
     end = stop
   }
   if (start + end !== bytes.length) refuse(what, `${end} bytes of elements, got ${bytes.length - start}`)
-  const arrays = new Map<string, NDArray>()
+  const arrays: NamedArrays = new Map()
   for (const { name, dtype, shape, start: from, stop } of entries) {
-    const type = ELEMENT_TYPES[dtype]
+    const where = `"${name}" in ${what}`
+    const type = ELEMENT_TYPES.get(dtype)
     if (type === undefined) {
-      throw new TapeError(
-        'BAD_DTYPE',
-        `${what} expected "${name}" to be one of ${Object.keys(ELEMENT_TYPES).join(', ')}, got ${dtype}`,
+      const known = [...ELEMENT_TYPES.keys()].join(', ')
+      arrays.set(
+        name,
+        new TapeError('BAD_DTYPE', `${what} expected "${name}" to be one of ${known}, got ${dtype}`),
       )
+      continue
     }
     if (byteCount(type, shape) !== stop - from)
       refuse(what, `${byteCount(type, shape)} bytes for "${name}", got ${stop - from}`)
     const part = bytes.subarray(start + from, start + stop)
-    arrays.set(name, readElements(part, 0, type, shape, { bigEndian: false, what: `"${name}" in ${what}` }))
+    arrays.set(
+      name,
+      readable(() => readElements(part, 0, type, shape, { bigEndian: false, what: where })),
+    )
   }
   // In the order of the header, which is that of the names as they were given.
-  return Object.fromEntries(
-    Object.keys(header).flatMap((name) => (arrays.has(name) ? [[name, arrays.get(name)!]] : [])),
+  return new Map(
+    Object.keys(header).flatMap((name) => (arrays.has(name) ? [[name, arrays.get(name)!] as const] : [])),
   )
 }
 
