@@ -3,7 +3,8 @@
  * What a reader would refuse, or the file would give back as another text, is refused before it is written.
  */
 import { TapeError } from '../errors.js'
-import { isRecord, shownValue } from './checks.js'
+import { isBoolean, isDtype, isRecord, isShape, isText, orNull, shownValue } from './checks.js'
+import { elementCount } from './dtypes.js'
 import type { Plain } from './event.js'
 import { plainToText } from './plain.js'
 import { ARRAY_FORM_LIST, LEAF_FORM_LIST, SIGNATURE_LIST } from './record-layout.js'
@@ -57,9 +58,16 @@ export function attributesText(attributes: { readonly [key: string]: Plain | und
   return plainToText(attributes, 'attributes')
 }
 
-/** Throws TAPE_CORRUPT; `what` says which text it is. The fields are checked with the events that they make. */
+/** Throws TAPE_CORRUPT; `what` says which text it is. The role of a leaf is checked with its event. */
 export function leafFormOf(text: string, what: string): LeafForm {
   const list = listOf(text, LEAF_FORM_LIST.size, what)
+  const { role, requiresGrad, name, dtype, shape } = LEAF_FORM_LIST
+  const right =
+    isText(list[role], 0) &&
+    isBoolean(list[requiresGrad], 0) &&
+    orNull(isText)(list[name], 0) &&
+    isForm(list[dtype], list[shape])
+  if (!right) malformed(what)
   return {
     role: list[LEAF_FORM_LIST.role] as string,
     requiresGrad: list[LEAF_FORM_LIST.requiresGrad] as boolean,
@@ -74,6 +82,11 @@ export function signatureOf(text: string, what: string): CallSignature {
   const list = listOf(text, SIGNATURE_LIST.size, what)
   const outputs = list[SIGNATURE_LIST.outputs]
   if (!Array.isArray(outputs)) throw new TapeError('TAPE_CORRUPT', `${what} expected a list of outputs`)
+  const right =
+    isText(list[SIGNATURE_LIST.function], 0) &&
+    isText(list[SIGNATURE_LIST.scope], 0) &&
+    isBoolean(list[SIGNATURE_LIST.linked], 0)
+  if (!right) malformed(what)
   return {
     function: list[SIGNATURE_LIST.function] as string,
     scope: list[SIGNATURE_LIST.scope] as string,
@@ -89,7 +102,17 @@ export function arrayFormOf(text: string, what: string): ArrayForm {
 
 function arrayFormFrom(value: unknown, what: string): ArrayForm {
   const list = checkedList(value, ARRAY_FORM_LIST.size, what)
+  if (!isForm(list[ARRAY_FORM_LIST.dtype], list[ARRAY_FORM_LIST.shape])) malformed(what)
   return { dtype: list[ARRAY_FORM_LIST.dtype] as string, shape: list[ARRAY_FORM_LIST.shape] as number[] }
+}
+
+/** Whether there can be an array of this dtype and shape. */
+function isForm(dtype: unknown, shape: unknown): boolean {
+  return isDtype(dtype, 0) && isShape(shape, 0) && Number.isSafeInteger(elementCount(shape as number[]))
+}
+
+function malformed(what: string): never {
+  throw new TapeError('TAPE_CORRUPT', `${what} is malformed`)
 }
 
 function listOf(text: string, size: number, what: string): unknown[] {

@@ -23,7 +23,7 @@ export function textToPlain(text: string, what: string): Plain {
       cause,
     })
   }
-  return decode(parsed)
+  return decode(parsed, what, 0)
 }
 
 const DEPTH_MAX = 64
@@ -63,13 +63,18 @@ function encode(value: unknown, path: string, depth: number): unknown {
   )
 }
 
-function decode(value: unknown): Plain {
+function decode(value: unknown, what: string, depth: number): Plain {
   if (typeof value !== 'object' || value === null) return value as Plain
-  if (Array.isArray(value)) return value.map(decode)
+  if (depth > DEPTH_MAX + 1)
+    throw new TapeError(
+      'TAPE_CORRUPT',
+      `${what} is nested deeper than ${DEPTH_MAX} levels, which nobody writes`,
+    )
+  if (Array.isArray(value)) return value.map((element) => decode(element, what, depth + 1))
   const keys = Object.keys(value)
   if (keys.length === 1 && keys[0] === '$number') return Number((value as { $number: string }).$number)
   const escaped = keys.length === 1 && NUMBER_KEY.test(keys[0]!) ? 1 : 0
   return Object.fromEntries(
-    keys.map((key) => [key.slice(escaped), decode((value as Record<string, unknown>)[key])]),
+    keys.map((key) => [key.slice(escaped), decode((value as Record<string, unknown>)[key], what, depth + 1)]),
   )
 }

@@ -7,10 +7,8 @@ import { TapeError } from '../../errors.js'
 import { SUMMARY_SIZE } from '../../events/record-layout.js'
 import { type Summary, summaryFrom, summaryNumbers } from '../../events/summary.js'
 
-const TAG_HASHED = 0x7ffb
-const TAG_VALUE = 0x7ffc
-const TAG_TEXT = 0x7ffd
-const TAG_NOTHING = 0x7ffe
+/** The first two bytes of a cell that holds no number. */
+export const TAG = { hashed: 0x7ffb, value: 0x7ffc, text: 0x7ffd, nothing: 0x7ffe } as const
 const NAN_HIGH = 0x7ff80000
 
 export class CellBuffer {
@@ -30,12 +28,12 @@ export class CellBuffer {
 
   /** The id of a row in `_value`. */
   addValue(id: number): void {
-    this.addTagged(TAG_VALUE, id)
+    this.addTagged(TAG.value, id)
   }
 
   /** The id of a row in `_value`, of whose content only hash and summary are kept. */
   addHashed(id: number): void {
-    this.addTagged(TAG_HASHED, id)
+    this.addTagged(TAG.hashed, id)
   }
 
   /** Six cells. */
@@ -56,12 +54,12 @@ export class CellBuffer {
 
   /** The id of a row in `_text`. */
   addText(id: number): void {
-    this.addTagged(TAG_TEXT, id)
+    this.addTagged(TAG.text, id)
   }
 
   /** A value that was not captured. */
   addNothing(): void {
-    this.addTagged(TAG_NOTHING, 0)
+    this.addTagged(TAG.nothing, 0)
   }
 
   /** A copy of the cells so far. */
@@ -92,7 +90,8 @@ export class CellBuffer {
   }
 }
 
-function inlineCells(bytes: number): number {
+/** How many cells an array of this many bytes takes. */
+export function inlineCells(bytes: number): number {
   return 1 + Math.ceil(bytes / 8)
 }
 
@@ -115,17 +114,17 @@ export class CellReader {
   /** Whether a cell holds a number, and not something else. */
   isNumber(cell: number): boolean {
     const tag = this.at(cell).getUint16(cell * 8)
-    return tag < TAG_HASHED || tag > TAG_NOTHING
+    return tag < TAG.hashed || tag > TAG.nothing
   }
 
   /** 0 when the cell holds no value id. */
   valueId(cell: number): number {
-    return this.tagged(cell, TAG_VALUE)
+    return this.tagged(cell, TAG.value)
   }
 
   /** 0 when the cell holds no id of a value of which hash and summary are kept. */
   hashedId(cell: number): number {
-    return this.tagged(cell, TAG_HASHED)
+    return this.tagged(cell, TAG.hashed)
   }
 
   /** The summary in six cells. */
@@ -162,11 +161,11 @@ export class CellReader {
   }
 
   textId(cell: number): number {
-    return this.tagged(cell, TAG_TEXT)
+    return this.tagged(cell, TAG.text)
   }
 
   isNothing(cell: number): boolean {
-    return this.at(cell).getUint16(cell * 8) === TAG_NOTHING
+    return this.at(cell).getUint16(cell * 8) === TAG.nothing
   }
 
   private tagged(cell: number, tag: number): number {

@@ -13,7 +13,12 @@ import { sqliteError } from '../format/database.js'
 import { Digests } from '../format/digests.js'
 import { Reader } from '../read/reader.js'
 import { StoredArray } from '../read/stored-array.js'
-import { checkFile, checkNothingOutside, checkValues } from './integrity.js'
+import { TextReader } from '../read/text-reader.js'
+import { BlockProof, Cuts } from './block-proof.js'
+import { checkFile, checkNothingOutside } from './integrity.js'
+import { formFrom, TemplateProof } from './template-proof.js'
+import { checkFacts, checkGenerated, checkMetrics, checkRunNames, checkTexts, noTexts } from './text-proof.js'
+import { checkValues, MaterializedProof, NamedValues } from './value-proof.js'
 
 /** What walking the hash chain found. */
 export interface VerifyReport {
@@ -48,20 +53,35 @@ export function verifyChain(db: Connection, onProgress?: VerifyProgress): Verify
   try {
     db.transaction(() => {
       checkFile(db)
-      report.values = checkValues(db)
-      walk(new Reader(db), report, onProgress) // a new one, because a reader remembers texts that may have been changed since
+      walk(db, report, onProgress)
     })()
   } catch (thrown) {
     const error = sqliteError(thrown, 'reading the tape')
-    if (!(error instanceof TapeError) || error.code === 'TAPE_CLOSED' || error.code === 'TAPE_BUSY')
+    if (error instanceof TapeError && (error.code === 'TAPE_CLOSED' || error.code === 'TAPE_BUSY'))
       throw error
     report.intact = false
-    report.problem = error.message
+    report.problem =
+      error instanceof TapeError
+        ? error.message
+        : `TAPE_CORRUPT: reading the tape failed in a way that no check foresees (${String(error)}); please report this`
   }
   return report
 }
 
-function walk(reader: Reader, report: VerifyReport, onProgress?: VerifyProgress): void {
+/**
+ * Every event is read, packed again and hashed again; and every row of every table is held to the one way in which what it
+ * says is written, because views read the rows and not the events.
+ */
+function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress): void {
+  // All of these are new, because they remember what may have been changed since.
+  const reader = new Reader(db)
+  const texts = new TextReader(db)
+  const used = noTexts()
+  const values = new NamedValues()
+  const templates = new TemplateProof(db, texts, used)
+  const blocks = new BlockProof(db, templates, used, values, (form) => formFrom(texts.arrayForm(form)))
+  const materialized = new MaterializedProof(db, texts, values)
+  const cuts = new Map<number, Cuts>()
   const digests = new Digests()
   const packers = new Map<number, Packer>()
   let before: Buffer = GENESIS
@@ -72,6 +92,11 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: VerifyProgress)
     if (packer === undefined) {
       packer = new Packer()
       packers.set(commit.run_id, packer)
+      if (commit.run_id !== packers.size)
+        throw new TapeError(
+          'TAPE_CORRUPT',
+          `run ${commit.run_id} begins where run ${packers.size} was expected`,
+        )
     }
     const where = `batch ${commit.id} (run ${commit.run_id}, events ${commit.first_position} to ${commit.first_position + commit.event_count - 1})`
     if (commit.id !== report.batches + 1)
@@ -84,6 +109,7 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: VerifyProgress)
           'TAPE_CORRUPT',
           `batch ${commit.id} (values of run ${commit.run_id} that were computed again) does not have the hash it was written with: it, or what came before it, was changed`,
         )
+      materialized.batch(commit.id, commit.run_id, packer.position)
       before = commit.hash
       report.batches++
       report.head = hash.toString('hex')
@@ -92,6 +118,8 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: VerifyProgress)
     if (commit.first_position !== packer.position + 1) {
       throw new TapeError('TAPE_CORRUPT', `${where} expected to begin at position ${packer.position + 1}`)
     }
+    const cutsOfRun = cuts.get(commit.run_id) ?? new Cuts()
+    cuts.set(commit.run_id, cutsOfRun)
     for (const event of reader.events(
       commit.run_id,
       commit.first_position,
@@ -109,6 +137,7 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: VerifyProgress)
           `run ${commit.run_id} is listed under another name than it was started with ("${event.name}")`,
         )
       }
+      cutsOfRun.add(event)
       appendEvent(packer, payloadOf(event), event.version)
     }
     const batch = packer.take()
@@ -121,13 +150,22 @@ function walk(reader: Reader, report: VerifyReport, onProgress?: VerifyProgress)
         'TAPE_CORRUPT',
         `${where} does not have the hash it was written with: it, or what came before it, was changed`,
       )
+    blocks.batch(commit.run_id, batch.firstPosition, packer.position, cutsOfRun)
     before = commit.hash
     report.batches++
     report.events += batch.count
     report.head = hash.toString('hex')
     onProgress?.(report.events, total)
   }
-  checkNothingOutside(reader.db, new Map([...packers].map(([runId, packer]) => [runId, packer.position])))
+  templates.finish()
+  materialized.finish()
+  report.values = checkValues(db, values)
+  checkTexts(db, used, texts)
+  checkGenerated(db)
+  checkFacts(db)
+  checkMetrics(db)
+  checkRunNames(db)
+  checkNothingOutside(db, new Map([...packers].map(([runId, packer]) => [runId, packer.position])))
 }
 
 function addDigest(digests: Digests, value: RecordedArray): void {

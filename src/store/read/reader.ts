@@ -3,6 +3,7 @@
  * into events; nothing here computes or writes.
  */
 import { TapeError } from '../../errors.js'
+import { isRecord } from '../../events/checks.js'
 import {
   EVENT_VERSION,
   type RecordedArray,
@@ -204,7 +205,13 @@ export class Reader {
             'TAPE_CORRUPT',
             `event ${position} has kind ${row[2]}, which this gradtape does not know`,
           )
-        const payload = textToPlain(String(row[4]), `event ${position}`) as {
+        const plain = textToPlain(String(row[4]), `event ${position}`)
+        if (!isRecord(plain, position))
+          throw new TapeError(
+            'TAPE_CORRUPT',
+            `event ${position} says ${String(row[4]).slice(0, 60)}, which is no event`,
+          )
+        const payload = plain as {
           variable?: unknown
           variables?: readonly unknown[]
           packing?: unknown

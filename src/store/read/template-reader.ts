@@ -1,7 +1,15 @@
 /** Templates by id: as lists, for those who want events, and as columns, for those who want the graph. */
 import { TapeError } from '../../errors.js'
+import {
+  ASSIGNMENT_ENTRY,
+  CALL_ENTRY,
+  CLEAR_ENTRY,
+  GRADIENT_ENTRY,
+  LEAF_ENTRY,
+  PASS_ENTRY,
+} from '../../events/record-layout.js'
 import type { Connection, Statement } from '../format/connection.js'
-import type { TemplateLists } from '../format/template.js'
+import { BLOCK_EVENTS_LIMIT, type TemplateLists } from '../format/template.js'
 import { TemplateColumns } from './template-columns.js'
 
 const KEPT_MAX = 4096
@@ -21,18 +29,7 @@ export class TemplateReader {
 
   /** Throws TAPE_CORRUPT when it is missing or malformed. */
   lists(id: number): TemplateLists {
-    return kept(this.keptLists, id, () => {
-      const row = this.rowOf(id)
-      return {
-        calls: list(row.calls, id),
-        leaves: list(row.leaves, id),
-        gradients: list(row.gradients, id),
-        assignments: list(row.assignments, id),
-        clears: list(row.clears, id),
-        passes: list(row.passes, id),
-        eventCount: row.event_count,
-      }
-    })
+    return kept(this.keptLists, id, () => listsFrom(this.rowOf(id), id))
   }
 
   /** Throws TAPE_CORRUPT when it is missing or malformed. */
@@ -40,9 +37,9 @@ export class TemplateReader {
     return kept(this.keptColumns, id, () => {
       const { event_count, calls, leaves, gradients } = this.rowOf(id)
       const columns = new TemplateColumns(event_count)
-      for (const leaf of list(leaves, id)) columns.addLeaf(leaf)
-      for (const gradient of list(gradients, id)) columns.addGradient(gradient)
-      for (const call of list(calls, id)) columns.addCall(call)
+      for (const leaf of list(leaves, id, LEAF_ENTRY.size)) columns.addLeaf(leaf)
+      for (const gradient of list(gradients, id, GRADIENT_ENTRY.size)) columns.addGradient(gradient)
+      for (const call of list(calls, id, CALL_ENTRY.inputs)) columns.addCall(call)
       if (columns.malformed) throw new TapeError('TAPE_CORRUPT', `template ${id} is malformed`)
       return columns
     })
@@ -51,7 +48,25 @@ export class TemplateReader {
   private rowOf(id: number): Row {
     const row = this.row.get(id) as Row | undefined
     if (row === undefined) throw new TapeError('TAPE_CORRUPT', `template ${id} is missing`)
+    if (!(row.event_count >= 1 && row.event_count <= BLOCK_EVENTS_LIMIT))
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `template ${id} has ${row.event_count} events, no block has as many`,
+      )
     return row
+  }
+}
+
+/** The lists of a row of `_template`. Throws TAPE_CORRUPT when one is malformed. */
+export function listsFrom(row: Row, id: number): TemplateLists {
+  return {
+    calls: list(row.calls, id, CALL_ENTRY.inputs),
+    leaves: list(row.leaves, id, LEAF_ENTRY.size),
+    gradients: list(row.gradients, id, GRADIENT_ENTRY.size),
+    assignments: list(row.assignments, id, ASSIGNMENT_ENTRY.size),
+    clears: list(row.clears, id, CLEAR_ENTRY.size),
+    passes: list(row.passes, id, PASS_ENTRY.roots),
+    eventCount: row.event_count,
   }
 }
 
@@ -65,17 +80,23 @@ function kept<T>(known: Map<number, T>, id: number, make: () => T): T {
   return thing
 }
 
-/** A list of a template. Throws TAPE_CORRUPT for what is no list of lists of numbers. */
-function list(text: string, id: number): number[][] {
+/**
+ * A list of a template. Throws TAPE_CORRUPT for what is no list of lists of at least this many numbers, of which the first is
+ * a place in a block.
+ */
+function list(text: string, id: number, atLeast: number): number[][] {
   try {
     const lists: unknown = JSON.parse(text)
-    if (
-      Array.isArray(lists) &&
-      lists.every((element) => Array.isArray(element) && element.every((n) => typeof n === 'number'))
-    )
-      return lists
+    if (Array.isArray(lists) && lists.every((element) => isElement(element, atLeast))) return lists
   } catch {
     // said below
   }
   throw new TapeError('TAPE_CORRUPT', `template ${id} is malformed`)
+}
+
+function isElement(element: unknown, atLeast: number): boolean {
+  if (!Array.isArray(element) || element.length < atLeast) return false
+  if (!element.every((n) => typeof n === 'number' && Number.isFinite(n))) return false
+  const [offset] = element as number[]
+  return Number.isInteger(offset) && offset! >= 0 && offset! < BLOCK_EVENTS_LIMIT
 }

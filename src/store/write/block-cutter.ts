@@ -24,9 +24,10 @@ import type { TemplateStore } from './template-store.js'
 import type { TextNumbers } from './text-numbers.js'
 import type { StoredValue } from './value-store.js'
 
-const BLOCK_EVENTS_MAX = 256
+/** What follows from these two is where blocks are cut, which verification holds every tape to (proof/block-proof.ts). */
+export const BLOCK_EVENTS_MAX = 256
 /** A forward part of a step below this stands in one block with the pass that follows. */
-const SHORT_EVENTS_MAX = 64
+export const SHORT_EVENTS_MAX = 64
 /** Nothing further back than this is referred to relatively. */
 const RELATIVE_MAX = 16_384
 /** A gradient this far from its variable refers to it by the block's base: a long pass walks down as it goes on. */
