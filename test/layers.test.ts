@@ -124,7 +124,7 @@ describe('a tree fails', () => {
   test.each([
     ['better-sqlite3', ['store/format']],
     ['node:sqlite', ['store/format']],
-    ['node:worker_threads', ['store/write', 'store/proof']],
+    ['node:worker_threads', ['store/write', 'store/proof', 'queries']],
     ['immer', ['projections', 'detectors']],
     ['commander', ['cli']],
   ])('when %s is imported outside %s', (name, homes) => {

@@ -2,11 +2,14 @@
  * The process in which a user's SQL runs: one read-only connection to one tape, one statement, rows to standard output.
  * better-sqlite3 cannot interrupt a query; whoever started this process can kill it.
  *
- * In, on standard input: { path, sql }. Out, one JSON document a line: { columns }, then an array a row, then
+ * In, on standard input: { path, sql } and a line end, and then nothing for as long as somebody wants the answer: when
+ * standard input ends, this process ends at once (sql-watch.ts). Out, one JSON document a line: { columns }, then an array a row, then
  * { end: true }; or, instead of any of these, { error: { code, message } }. Cells that JSON has no form for are
  * objects: { i } an integer beyond 2^53, { r } a real, { b } a blob in base64.
  */
 import fs from 'node:fs'
+import process from 'node:process'
+import { Worker } from 'node:worker_threads'
 import { TapeError } from '../errors.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase } from '../store/format/database.js'
@@ -97,13 +100,32 @@ function toError(error: unknown): { code: string; message: string } {
   return { code: 'SQL_FAILED', message }
 }
 
+/** The first line on standard input. */
+function readLine(): string {
+  const byte = Buffer.alloc(65_536)
+  let line = ''
+  for (;;) {
+    try {
+      const count = fs.readSync(0, byte, 0, byte.length, null)
+      line += byte.toString('latin1', 0, count)
+      if (count === 0 || line.endsWith('\n')) return Buffer.from(line, 'latin1').toString('utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    }
+  }
+}
+
 try {
-  query(JSON.parse(fs.readFileSync(0, 'utf8')) as { path: string; sql: string })
+  const asked = JSON.parse(readLine()) as { path: string; sql: string }
+  new Worker(new URL('./sql-watch.js', import.meta.url), { name: 'gradtape watch', execArgv: [], env: {} })
+  query(asked)
 } catch (error) {
   say({ error: toError(error) })
 }
 try {
   flush()
 } catch {
-  process.exitCode = 1 // nobody listens any more
+  // nobody listens any more
 }
+// The thread that watches stands in a call that only ends with the process.
+process.kill(process.pid, 'SIGKILL')

@@ -104,7 +104,8 @@ class Child {
     if (stdin === null || stdout === null)
       throw new TapeError('SQL_FAILED', 'the process that runs the query has no pipes')
     stdin.on('error', () => {}) // a child that ended early says why by its silence; see next()
-    stdin.end(JSON.stringify({ path: path.resolve(file), sql }))
+    // It stays open: when it closes, because this process has ended in whatever way, the query ends too.
+    stdin.write(`${JSON.stringify({ path: path.resolve(file), sql })}\n`)
     this.chunks = stdout.setEncoding('utf8')[Symbol.asyncIterator]() as AsyncIterator<string>
   }
 
@@ -148,6 +149,7 @@ class Child {
   end(): void {
     process.removeListener('exit', this.killAtExit)
     this.child.stdout?.destroy()
+    this.child.stdin?.destroy()
     this.child.kill('SIGKILL')
   }
 }

@@ -1,9 +1,11 @@
 /** What gradtape sql answers and refuses. */
+import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { openTape } from '../../src/index.js'
 import { plainDatabase } from '../plain-database.js'
-import { gradtape, temporaryFolder, writeTape } from './gradtape.js'
+import { gradtape, started, temporaryFolder, writeTape } from './gradtape.js'
 
 const folder = temporaryFolder()
 const file = path.join(folder, 'runs.tape')
@@ -172,5 +174,76 @@ describe('mistakes', () => {
 
   test('a syntax error is told in words of SQLite', async () => {
     expect((await sql('SELECT FROM WHERE')).stderr).toMatch(/^SQL_FAILED: near "FROM": syntax error/)
+  })
+})
+
+describe('the process that runs the query', () => {
+  /** Processes that this one started, by ps. */
+  const childrenOf = (pid: number): number[] =>
+    execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).map(Number))
+      .filter(([, parent]) => parent === pid)
+      .map(([child]) => child!)
+  /** Whether it runs: one that has ended and was not fetched by anybody does not. */
+  const isAlive = (pid: number) =>
+    /^ *[^ Z]/.test(
+      execFileSync('ps', ['-A', '-o', 'pid=,stat='], { encoding: 'utf8' })
+        .split('\n')
+        .find((line) => line.trim().startsWith(`${pid} `))
+        ?.trim()
+        .slice(`${pid}`.length) ?? '',
+    )
+  const until = async (what: () => boolean) => {
+    for (let i = 0; i < 300 && !what(); i++) await new Promise((resolve) => setTimeout(resolve, 50))
+    return what()
+  }
+
+  test.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)(
+    'ends with the command, though that dies of %s',
+    async (signal) => {
+      const { child, ended } = started(['sql', file, `${ENDLESS} SELECT count(*) FROM c`, '--timeout', '600'])
+      let running: number[] = []
+      expect(await until(() => (running = childrenOf(child.pid!)).length === 1)).toBe(true)
+      await new Promise((resolve) => setTimeout(resolve, 1_000)) // the query is under way
+      child.kill(signal)
+      await ended
+      expect(await until(() => !isAlive(running!))).toBe(true)
+    },
+  )
+})
+
+describe('a text of a tape', () => {
+  const odd = path.join(folder, 'odd.tape')
+  const names = ['=HYPERLINK("http://x")', '@SUM(1)', '+1+1', '\u001b]0;owned\u0007\u009b31m', '\u202eevil']
+  beforeAll(async () => {
+    const tape = openTape(odd)
+    for (const name of names) await tape.startRun(name).finish()
+    tape.close()
+  })
+  const query = ['sql', odd, 'SELECT name FROM run ORDER BY id'] as const
+
+  test('is no formula in CSV, unless it is asked for as it is', async () => {
+    const { stdout } = await gradtape(...query, '--csv')
+    expect(stdout.split('\r\n').slice(1, 4)).toEqual([`"'=HYPERLINK(""http://x"")"`, "'@SUM(1)", "'+1+1"])
+    const exact = await gradtape(...query, '--csv', '--exact')
+    expect(exact.stdout.split('\r\n').slice(1, 4)).toEqual(['"=HYPERLINK(""http://x"")"', '@SUM(1)', '+1+1'])
+  })
+
+  test('steers no terminal, in whatever is printed', async () => {
+    for (const args of [
+      query,
+      ['runs', odd],
+      ['verify', odd],
+      ['show', odd, '--run', '4'],
+      ['replay', odd, '4'],
+    ]) {
+      for (const json of [[], ['--json']]) {
+        const { stdout, stderr } = await gradtape(...args, ...json)
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
+        expect(stdout + stderr, args.join(' ')).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/)
+        if (json.length > 0) expect(JSON.parse(stdout)).toBeTypeOf('object')
+      }
+    }
   })
 })

@@ -75,8 +75,8 @@ export const OPEN_ROOMS = new Set(['errors', 'nearest', 'options'])
 const ALONE: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['store/format'],
   'node:sqlite': ['store/format'],
-  'node:worker_threads': ['store/write', 'store/proof'],
-  worker_threads: ['store/write', 'store/proof'],
+  'node:worker_threads': ['store/write', 'store/proof', 'queries'],
+  worker_threads: ['store/write', 'store/proof', 'queries'],
   immer: ['projections', 'detectors'],
   commander: ['cli'],
   koffi: ['array'],

@@ -39,10 +39,13 @@ export function addSql(program: Command): void {
     )
     .addHelpText(
       'after',
-      examples(
-        'gradtape sql runs.tape "SELECT step, value FROM metric WHERE name = \'loss\' ORDER BY value LIMIT 5"',
-        'gradtape sql runs.tape "SELECT * FROM gradient WHERE non_finite_count > 0" --csv > bad.csv',
-      ),
+      `
+While a query is read, a process that records into the tape cannot use its write-ahead log again, and the log grows. The query
+ends with this command, however that ends.
+${examples(
+  'gradtape sql runs.tape "SELECT step, value FROM metric WHERE name = \'loss\' ORDER BY value LIMIT 5"',
+  'gradtape sql runs.tape "SELECT * FROM gradient WHERE non_finite_count > 0" --csv > bad.csv',
+)}`,
     )
     .action((file: string, statement: string, options: Options) =>
       answer(options, async () => {

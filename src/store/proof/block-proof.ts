@@ -10,10 +10,10 @@ import type { Connection, Statement } from '../format/connection.js'
 import { eventId } from '../format/ids.js'
 import { arrayFromBytes } from '../format/value.js'
 import { BLOCK_EVENTS_MAX, SHORT_EVENTS_MAX } from '../write/block-cutter.js'
-import { corrupt } from './corrupt.js'
+import { checkScalar, corrupt } from './corrupt.js'
+import type { NamedValues } from './named-values.js'
 import { CELL, type Form, type TemplateProof, type TemplateUse } from './template-proof.js'
-import type { UsedTexts } from './text-proof.js'
-import type { NamedValues } from './value-proof.js'
+import type { UsedTexts } from './used-texts.js'
 
 /** Where a block of a batch begins, and in which step. */
 export interface Cut {
@@ -31,7 +31,8 @@ export class Cuts {
 
   add(event: TapeEvent): void {
     if (event.type === 'RunStarted')
-      this.rules = (event.packing ?? 1) > 1 ? [new Rule(SHORT_EVENTS_MAX)] : [new Rule(SHORT_EVENTS_MAX), new Rule(0)]
+      this.rules =
+        (event.packing ?? 1) > 1 ? [new Rule(SHORT_EVENTS_MAX)] : [new Rule(SHORT_EVENTS_MAX), new Rule(0)]
     for (const rule of this.rules) rule.add(event)
   }
 
@@ -234,12 +235,4 @@ export class BlockProof {
     }
     names.sort((a, b) => a.position - b.position)
   }
-}
-
-/** A number as the file keeps it: a REAL, or one of the two texts that stand for what a REAL cannot keep. */
-export function checkScalar(scalar: unknown, kind: unknown, where: string): void {
-  const right =
-    kind === 'real' ? !Object.is(scalar, -0) : kind === 'text' && (scalar === 'NaN' || scalar === '-0')
-  if (!right)
-    corrupt(`${where} is ${JSON.stringify(scalar)} as ${kind}, which is no number as gradtape writes it`)
 }

@@ -20,7 +20,7 @@ import { BLOCK_EVENTS_LIMIT, tagsOf, templateHash } from '../format/template.js'
 import { listsFrom } from '../read/template-reader.js'
 import type { TextReader } from '../read/text-reader.js'
 import { corrupt } from './corrupt.js'
-import type { UsedTexts } from './text-proof.js'
+import type { UsedTexts } from './used-texts.js'
 
 /** What may stand in a cell; several may. */
 export const CELL = { number: 1, bytes: 2, hashed: 4, nothing: 8, text: 16, inline: 32 } as const

@@ -7,15 +7,8 @@ import type { Connection } from '../format/connection.js'
 import { eventText } from '../format/ids.js'
 import { TEXT_TABLES, type TextTable } from '../format/text-tables.js'
 import type { TextReader } from '../read/text-reader.js'
-import { checkScalar } from './block-proof.js'
-import { corrupt } from './corrupt.js'
-
-/** Ids of the texts that events name, by table. */
-export type UsedTexts = { readonly [table in TextTable]: Set<number> }
-
-export function noTexts(): UsedTexts {
-  return { _signature: new Set(), _leaf_form: new Set(), _array_form: new Set(), _text: new Set() }
-}
+import { checkScalar, corrupt } from './corrupt.js'
+import type { UsedTexts } from './used-texts.js'
 
 /** Each text is named by something, and is as it was written. `used._text` has the attributes of calls. */
 export function checkTexts(db: Connection, used: UsedTexts, texts: TextReader): void {

@@ -16,9 +16,11 @@ import { StoredArray } from '../read/stored-array.js'
 import { TextReader } from '../read/text-reader.js'
 import { BlockProof, Cuts } from './block-proof.js'
 import { checkFile, checkNothingOutside } from './integrity.js'
+import { NamedValues } from './named-values.js'
 import { formFrom, TemplateProof } from './template-proof.js'
-import { checkFacts, checkGenerated, checkMetrics, checkRunNames, checkTexts, noTexts } from './text-proof.js'
-import { checkValues, MaterializedProof, NamedValues } from './value-proof.js'
+import { checkFacts, checkGenerated, checkMetrics, checkRunNames, checkTexts } from './text-proof.js'
+import { noTexts } from './used-texts.js'
+import { checkValues, MaterializedProof } from './value-proof.js'
 
 /** What walking the hash chain found. */
 export interface VerifyReport {
