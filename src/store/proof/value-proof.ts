@@ -1,5 +1,6 @@
 /** Whether the values of a tape are those that its events name, with all that is said of them. */
 import { hashOf, summaryOf } from '../../events/content.js'
+import { EVENT_KIND } from '../../events/event.js'
 import { CALL_ENTRY, GRADIENT_ENTRY } from '../../events/record-layout.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { eventText, positionOfId, runOfId } from '../format/ids.js'
@@ -83,6 +84,19 @@ function checkCounts(
   changed: (what: string) => never,
 ): void {
   for (const count of [zero_count, non_finite_count]) if (!(count >= 0 && count <= size)) changed('summary')
+}
+
+/** Each row of a checkpoint belongs to one, and they are numbered without gaps. After `checkFacts`. */
+export function checkCheckpoints(db: Connection): void {
+  const odd = db
+    .prepare(
+      `SELECT k.id AS id FROM _checkpoint_value k LEFT JOIN _fact f ON f.id = k.id AND f.kind = ${EVENT_KIND.CheckpointTaken}
+       GROUP BY k.id HAVING max(f.id) IS NULL OR min(k.ordinal) <> 0 OR max(k.ordinal) <> count(*) - 1
+       OR count(*) <> json_array_length(max(f.payload), '$.variables')`,
+    )
+    .pluck()
+    .get() as number | undefined
+  if (odd !== undefined) corrupt(`${eventText(odd)} does not hold the values of a checkpoint`)
 }
 
 interface MaterializedRow {

@@ -20,7 +20,7 @@ import { NamedValues } from './named-values.js'
 import { formFrom, TemplateProof } from './template-proof.js'
 import { checkFacts, checkGenerated, checkMetrics, checkRunNames, checkTexts } from './text-proof.js'
 import { noTexts } from './used-texts.js'
-import { checkValues, MaterializedProof } from './value-proof.js'
+import { checkCheckpoints, checkValues, MaterializedProof } from './value-proof.js'
 
 /** What walking the hash chain found. */
 export interface VerifyReport {
@@ -165,6 +165,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
   checkTexts(db, used, texts)
   checkGenerated(db)
   checkFacts(db)
+  checkCheckpoints(db)
   checkMetrics(db)
   checkRunNames(db)
   checkNothingOutside(db, new Map([...packers].map(([runId, packer]) => [runId, packer.position])))
