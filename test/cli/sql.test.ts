@@ -203,8 +203,8 @@ describe('the process that runs the query', () => {
     'ends with the command, though that dies of %s',
     async (signal) => {
       const { child, ended } = started(['sql', file, `${ENDLESS} SELECT count(*) FROM c`, '--timeout', '600'])
-      let running: number[] = []
-      expect(await until(() => (running = childrenOf(child.pid!)).length === 1)).toBe(true)
+      expect(await until(() => childrenOf(child.pid!).length === 1)).toBe(true)
+      const [running] = childrenOf(child.pid!)
       await new Promise((resolve) => setTimeout(resolve, 1_000)) // the query is under way
       child.kill(signal)
       await ended

@@ -176,7 +176,7 @@ export class CellReader {
   }
 
   private at(cell: number): DataView {
-    if (this.view.byteLength < cell * 8 + 8) {
+    if (!(cell >= 0 && Number.isInteger(cell) && this.view.byteLength >= cell * 8 + 8)) {
       throw new TapeError(
         'TAPE_CORRUPT',
         `a block has ${this.view.byteLength / 8} cells, its template expects more`,

@@ -26,7 +26,7 @@ import {
 import { ScalarValue } from '../../events/scalar-value.js'
 import { CellReader } from '../format/cells.js'
 import type { Connection, Statement } from '../format/connection.js'
-import { eventId, positionOfId } from '../format/ids.js'
+import { eventId, POSITION_MAX, positionOfId } from '../format/ids.js'
 import { decodeRef, type TemplateLists } from '../format/template.js'
 import { arrayFromBytes } from '../format/value.js'
 import { StoredArray, ValueRows } from './stored-array.js'
@@ -57,6 +57,7 @@ interface BlockRow extends Omit<Block, 'template'> {
 export class BlockReader {
   private readonly range: Statement
   private readonly startOf: Statement
+  private readonly lastOf: Statement
   private readonly templates: TemplateReader
   private readonly values: ValueRows
   private readonly texts: TextReader
@@ -70,7 +71,17 @@ export class BlockReader {
       )
       .raw()
     this.startOf = db.prepare('SELECT max(id) FROM _block WHERE id BETWEEN ? AND ?').pluck()
+    this.lastOf = db
+      .prepare(
+        'SELECT (b.id & 4294967295) + t.event_count - 1 FROM _block b JOIN _template t ON t.id = b.template_id WHERE b.id BETWEEN ? AND ? ORDER BY b.id DESC LIMIT 1',
+      )
+      .pluck()
     this.templates = new TemplateReader(db)
+  }
+
+  /** The last position that a block of the run holds; 0 for none. */
+  lastPosition(runId: number): number {
+    return Number(this.lastOf.get(eventId(runId, 1), eventId(runId, POSITION_MAX)) ?? 0)
   }
 
   /** The blocks that hold events `from` to `to`, in order. */

@@ -92,9 +92,15 @@ export class Reader {
     )
   }
 
-  /** The last position of a run in whole batches; 0 for none. */
+  /** The last position of a run in whole batches; 0 for none. Throws TAPE_CORRUPT when there cannot be as many events. */
   lastPosition(runId: number): number {
-    return this.reading(`run ${runId}`, () => (this.last.get(runId) as number | undefined) ?? 0)
+    return this.reading(`run ${runId}`, () => {
+      const last = (this.last.get(runId) as number | undefined) ?? 0
+      // Whatever is made for that many events is made before the first is missed.
+      if (!(Number.isInteger(last) && last >= 0 && last <= this.blocks.lastPosition(runId)))
+        throw new TapeError('TAPE_CORRUPT', `run ${runId} has batches up to event ${last}, which does not exist`)
+      return last
+    })
   }
 
   /**

@@ -37,9 +37,9 @@ export class TemplateReader {
     return kept(this.keptColumns, id, () => {
       const { event_count, calls, leaves, gradients } = this.rowOf(id)
       const columns = new TemplateColumns(event_count)
-      for (const leaf of list(leaves, id, LEAF_ENTRY.size)) columns.addLeaf(leaf)
-      for (const gradient of list(gradients, id, GRADIENT_ENTRY.size)) columns.addGradient(gradient)
-      for (const call of list(calls, id, CALL_ENTRY.inputs)) columns.addCall(call)
+      for (const leaf of list(leaves, id, LEAF_ENTRY.size, LEAF_ENTRY.source)) columns.addLeaf(leaf)
+      for (const gradient of list(gradients, id, GRADIENT_ENTRY.size, GRADIENT_ENTRY.pass)) columns.addGradient(gradient)
+      for (const call of list(calls, id, CALL_ENTRY.inputs, CALL_ENTRY.inputs)) columns.addCall(call)
       if (columns.malformed) throw new TapeError('TAPE_CORRUPT', `template ${id} is malformed`)
       return columns
     })
@@ -60,12 +60,12 @@ export class TemplateReader {
 /** The lists of a row of `_template`. Throws TAPE_CORRUPT when one is malformed. */
 export function listsFrom(row: Row, id: number): TemplateLists {
   return {
-    calls: list(row.calls, id, CALL_ENTRY.inputs),
-    leaves: list(row.leaves, id, LEAF_ENTRY.size),
-    gradients: list(row.gradients, id, GRADIENT_ENTRY.size),
-    assignments: list(row.assignments, id, ASSIGNMENT_ENTRY.size),
-    clears: list(row.clears, id, CLEAR_ENTRY.size),
-    passes: list(row.passes, id, PASS_ENTRY.roots),
+    calls: list(row.calls, id, CALL_ENTRY.inputs, CALL_ENTRY.inputs),
+    leaves: list(row.leaves, id, LEAF_ENTRY.size, LEAF_ENTRY.source),
+    gradients: list(row.gradients, id, GRADIENT_ENTRY.size, GRADIENT_ENTRY.pass),
+    assignments: list(row.assignments, id, ASSIGNMENT_ENTRY.size, ASSIGNMENT_ENTRY.variable),
+    clears: list(row.clears, id, CLEAR_ENTRY.size, CLEAR_ENTRY.variable),
+    passes: list(row.passes, id, PASS_ENTRY.roots, PASS_ENTRY.roots),
     eventCount: row.event_count,
   }
 }
@@ -81,22 +81,24 @@ function kept<T>(known: Map<number, T>, id: number, make: () => T): T {
 }
 
 /**
- * A list of a template. Throws TAPE_CORRUPT for what is no list of lists of at least this many numbers, of which the first is
- * a place in a block.
+ * A list of a template. Throws TAPE_CORRUPT for what is no list of lists of at least this many numbers, of which the first ones
+ * count something (all but references do), and the very first is a place in a block.
  */
-function list(text: string, id: number, atLeast: number): number[][] {
+function list(text: string, id: number, atLeast: number, counts: number): number[][] {
   try {
     const lists: unknown = JSON.parse(text)
-    if (Array.isArray(lists) && lists.every((element) => isElement(element, atLeast))) return lists
+    if (Array.isArray(lists) && lists.every((element) => isElement(element, atLeast, counts))) return lists
   } catch {
     // said below
   }
   throw new TapeError('TAPE_CORRUPT', `template ${id} is malformed`)
 }
 
-function isElement(element: unknown, atLeast: number): boolean {
+function isElement(element: unknown, atLeast: number, counts: number): boolean {
   if (!Array.isArray(element) || element.length < atLeast) return false
-  if (!element.every((n) => typeof n === 'number' && Number.isFinite(n))) return false
-  const [offset] = element as number[]
-  return Number.isInteger(offset) && offset! >= 0 && offset! < BLOCK_EVENTS_LIMIT
+  for (let i = 0; i < element.length; i++) {
+    const number: unknown = element[i]
+    if (i < counts ? !(Number.isSafeInteger(number) && (number as number) >= 0) : !Number.isFinite(number)) return false
+  }
+  return (element as number[])[0]! < BLOCK_EVENTS_LIMIT
 }

@@ -1,4 +1,5 @@
 /** Which version of a variable a call read: where a run assigned to it, and where it was cut from its creator. */
+import { TapeError } from '../../errors.js'
 import { EVENT_KIND, type Ref } from '../../events/event.js'
 import { ASSIGNMENT_ENTRY } from '../../events/record-layout.js'
 import { POSITION_MAX } from '../format/ids.js'
@@ -113,6 +114,7 @@ export class VersionLookup {
         below,
       )?.id
       if (id == null) return null
+      checkProgress(id < below, templateId)
       const found = this.assignmentsIn(id - this.rows.base, ref).filter((at) => at < position && at > after)
       if (found.length > 0) return Math.max(...found)
       below = id
@@ -128,6 +130,7 @@ export class VersionLookup {
         this.rows.base + before,
       )?.id
       if (id == null) return null
+      checkProgress(id > above, templateId)
       const found = this.assignmentsIn(id - this.rows.base, ref).filter((at) => at >= position && at < before)
       if (found.length > 0) return Math.min(...found)
       above = id
@@ -167,4 +170,10 @@ export class VersionLookup {
       for (const { id } of ids) yield* this.rows.blocks(id - this.rows.base, id - this.rows.base)
     }
   }
+}
+
+/** A damaged index can answer with a block that was not asked for, and the same one again and again. */
+function checkProgress(progress: boolean, templateId: number): void {
+  if (!progress)
+    throw new TapeError('TAPE_CORRUPT', `the index of blocks by template leads in a circle at template ${templateId}`)
 }
