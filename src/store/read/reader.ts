@@ -98,7 +98,10 @@ export class Reader {
       const last = (this.last.get(runId) as number | undefined) ?? 0
       // Whatever is made for that many events is made before the first is missed.
       if (!(Number.isInteger(last) && last >= 0 && last <= this.blocks.lastPosition(runId)))
-        throw new TapeError('TAPE_CORRUPT', `run ${runId} has batches up to event ${last}, which does not exist`)
+        throw new TapeError(
+          'TAPE_CORRUPT',
+          `run ${runId} has batches up to event ${last}, which does not exist`,
+        )
       return last
     })
   }

@@ -38,7 +38,8 @@ export class TemplateReader {
       const { event_count, calls, leaves, gradients } = this.rowOf(id)
       const columns = new TemplateColumns(event_count)
       for (const leaf of list(leaves, id, LEAF_ENTRY.size, LEAF_ENTRY.source)) columns.addLeaf(leaf)
-      for (const gradient of list(gradients, id, GRADIENT_ENTRY.size, GRADIENT_ENTRY.pass)) columns.addGradient(gradient)
+      for (const gradient of list(gradients, id, GRADIENT_ENTRY.size, GRADIENT_ENTRY.pass))
+        columns.addGradient(gradient)
       for (const call of list(calls, id, CALL_ENTRY.inputs, CALL_ENTRY.inputs)) columns.addCall(call)
       if (columns.malformed) throw new TapeError('TAPE_CORRUPT', `template ${id} is malformed`)
       return columns
@@ -98,7 +99,8 @@ function isElement(element: unknown, atLeast: number, counts: number): boolean {
   if (!Array.isArray(element) || element.length < atLeast) return false
   for (let i = 0; i < element.length; i++) {
     const number: unknown = element[i]
-    if (i < counts ? !(Number.isSafeInteger(number) && (number as number) >= 0) : !Number.isFinite(number)) return false
+    if (i < counts ? !(Number.isSafeInteger(number) && (number as number) >= 0) : !Number.isFinite(number))
+      return false
   }
   return (element as number[])[0]! < BLOCK_EVENTS_LIMIT
 }

@@ -175,5 +175,8 @@ export class VersionLookup {
 /** A damaged index can answer with a block that was not asked for, and the same one again and again. */
 function checkProgress(progress: boolean, templateId: number): void {
   if (!progress)
-    throw new TapeError('TAPE_CORRUPT', `the index of blocks by template leads in a circle at template ${templateId}`)
+    throw new TapeError(
+      'TAPE_CORRUPT',
+      `the index of blocks by template leads in a circle at template ${templateId}`,
+    )
 }
