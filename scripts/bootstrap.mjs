@@ -13,6 +13,7 @@ const GOALS = {
   test: [['vitest', 'run']],
   'test:fast': [['vitest', 'run', '--project', 'fast']],
   dev: [['scripts/dev.mjs']],
+  docs: [['scripts/docs.mjs']],
   check: [
     ['tsc', '--noEmit', '-p', '.'],
     ['biome', 'check', '--error-on-warnings'],

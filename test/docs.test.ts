@@ -1,6 +1,7 @@
 /**
- * What is written for users is true: the README's examples run as they stand and print what it says, its tables name every
- * command and every view, and whatever the package exports is described where it is defined.
+ * What is written is true: the examples of the README and the guide run as they stand and print what stands below them, tables
+ * name every command, view, room and variable of the environment, links and paths lead somewhere, and whatever the package
+ * exports is described where it is defined.
  */
 import { execFile } from 'node:child_process'
 import fs from 'node:fs'
@@ -9,9 +10,22 @@ import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { MAY_IMPORT } from './layers/check-layers.js'
+import { roomsSvg } from './layers/draw-rooms.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const README = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8')
+const read = (name: string): string => fs.readFileSync(path.join(ROOT, name), 'utf8')
+const README = read('README.md')
+const GUIDE = read('docs/guide.md')
+const ARCHITECTURE = read('ARCHITECTURE.md')
+const CONTRIBUTING = read('CONTRIBUTING.md')
+const DOCUMENTS = [
+  ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md'],
+  ...fs
+    .readdirSync(path.join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
 const CLI = path.join(ROOT, 'dist', 'cli', 'main.js')
 
 interface Block {
@@ -52,7 +66,7 @@ const UNDESCRIBED: readonly string[] = [
   'Min',
 ]
 
-describe('the examples of the README', () => {
+describe('the examples of the README and the guide', () => {
   let folder: string
 
   beforeAll(() => {
@@ -64,7 +78,7 @@ describe('the examples of the README', () => {
 
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
-  const examples = examplesOf(blocksOf(README))
+  const examples = [README, GUIDE].flatMap((text) => examplesOf(blocksOf(text)))
 
   test('are programs and commands, each with what it prints', () => {
     expect(examples.filter(({ file }) => file !== null).length).toBeGreaterThanOrEqual(4)
@@ -82,9 +96,15 @@ describe('the examples of the README', () => {
       expect(likened(stdout, printed)).toBe(printed)
     })
   }
+
+  test('draw the picture at the top of the README', async () => {
+    const drawn = fs.readFileSync(path.join(folder, 'step-412.svg'), 'utf8')
+    await expect(drawn).toMatchFileSnapshot('../docs/step-412.svg')
+    expect(README).toContain('(docs/step-412.svg)')
+  })
 })
 
-describe('the tables of the README', () => {
+describe('the tables of the documents', () => {
   test('name every command of the command line, and no other', async () => {
     const { stdout } = await runNode([CLI, '--help'], ROOT)
     const list = stdout.slice(stdout.indexOf('Commands:'), stdout.indexOf('Exit codes:'))
@@ -92,7 +112,7 @@ describe('the tables of the README', () => {
       .map(([, name]) => name)
       .filter((name) => name !== 'help')
     expect(commands.length).toBeGreaterThan(5)
-    expect(tableAfter('| command |').sort()).toEqual(commands.sort())
+    expect(tableAfter(GUIDE, '| command |').sort()).toEqual(commands.sort())
   })
 
   test('name every public view, and no other', () => {
@@ -103,7 +123,58 @@ describe('the tables of the README', () => {
       .join('\n')
     const views = new Set([...schema.matchAll(/^CREATE VIEW (?!_)(\w+)/gm)].map(([, name]) => name))
     expect(views.size).toBeGreaterThan(8)
-    expect(tableAfter('| view |').sort()).toEqual([...views].sort())
+    expect(tableAfter(GUIDE, '| view |').sort()).toEqual([...views].sort())
+  })
+
+  test('name every room in the order in which they may import, and no other', () => {
+    const rows = ARCHITECTURE.slice(ARCHITECTURE.indexOf('| room |')).split('\n\n')[0] ?? ''
+    const rooms = [...rows.matchAll(/^\| (`[^|]*)\|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+    )
+    expect(rooms).toEqual(Object.keys(MAY_IMPORT).filter((room) => room !== 'detectors'))
+  })
+
+  test('name every variable of the environment that anything here reads, and no other', () => {
+    const listed = [...CONTRIBUTING.matchAll(/^\| `(GRADTAPE_\w+)`/gm)].map(([, name]) => name)
+    const found = new Set<string>()
+    for (const folder of ['src', 'scripts', 'test', '.ci']) {
+      for (const file of filesIn(folder)) {
+        if (/\.(gz|svg)$/.test(file)) continue
+        for (const [name] of read(file).matchAll(/GRADTAPE_[A-Z_]*[A-Z]/g)) found.add(name)
+      }
+    }
+    expect(listed.sort()).toEqual([...found].sort())
+  })
+})
+
+describe('the documents', () => {
+  test.each(DOCUMENTS)('%s links only to what is there', (name) => {
+    const links = [...read(name).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, target = '']) => target)
+    const dead = links.filter(
+      (target) => !/^https?:/.test(target) && !fs.existsSync(path.join(ROOT, path.dirname(name), target)),
+    )
+    expect(dead).toEqual([])
+  })
+
+  test.each(DOCUMENTS)('%s names only files and commands of npm that are there', (name) => {
+    const text = read(name).replaceAll(/^```[\s\S]*?^```$/gm, '')
+    const named = [...text.matchAll(/`((?:src|test|scripts|migrations|docs|\.ci)\/[\w./-]+)`/g)].map(
+      ([, file = '']) => file,
+    )
+    // FAMILY.ts and NAME.ts stand for the reader's own.
+    const gone = named.filter((file) => !/[A-Z]{4,}\.ts$/.test(file) && !fs.existsSync(path.join(ROOT, file)))
+    expect(gone).toEqual([])
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+    const runs = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, script = '']) => script)
+    expect(runs.filter((script) => !Object.hasOwn(scripts, script))).toEqual([])
+  })
+
+  test('show the rooms as the table of the layer test has them', async () => {
+    await expect(await roomsSvg()).toMatchFileSnapshot('../docs/rooms.svg')
+  })
+
+  test('of the map has about 1,200 words', () => {
+    expect(ARCHITECTURE.split(/\s+/).length).toBeLessThan(1_400)
   })
 })
 
@@ -210,9 +281,16 @@ function likened(text: string, pattern: string): string {
 }
 
 /** First words of the first cells, in backticks, of the table with this header. */
-function tableAfter(header: string): string[] {
-  const table = README.slice(README.indexOf(header)).split('\n\n')[0] ?? ''
+function tableAfter(text: string, header: string): string[] {
+  const table = text.slice(text.indexOf(header)).split('\n\n')[0] ?? ''
   return [...table.matchAll(/^\| `(\w+)/gm)].map(([, name = '']) => name)
+}
+
+function filesIn(folder: string): string[] {
+  return fs
+    .readdirSync(path.join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(ROOT, path.join(entry.parentPath, entry.name)))
 }
 
 function exportsOf(index: string): { name: string; file: string }[] {

@@ -62,6 +62,7 @@ export class DataLoader<T extends readonly Operand[]> {
     return this.#dropLast ? Math.floor(batches) : Math.ceil(batches)
   }
 
+  /** The batches of the epoch `epoch`, which is one more afterwards. */
   *[Symbol.iterator](): Generator<Batch<T>, void, undefined> {
     const { dataset, batchSize, length } = this
     const order = this.#order(this.epoch++)

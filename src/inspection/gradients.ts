@@ -9,6 +9,7 @@ import { positionText } from './describer.js'
 import type { InspectedRun } from './inspected-run.js'
 import { comparedWithRecorded, type GradientComparison } from './recorded-gradient.js'
 
+/** Which gradients are asked for. */
 export interface GradientQuestion {
   /** What is differentiated: name or position of a variable of one element. */
   of: string | number
@@ -18,6 +19,7 @@ export interface GradientQuestion {
   step?: number | undefined
 }
 
+/** One gradient, and how it compares with what the run recorded. */
 export interface ComputedGradient {
   name: string
   /** Of the variable, as `#412`. */
@@ -28,6 +30,7 @@ export interface ComputedGradient {
   recorded: GradientComparison | null
 }
 
+/** What was differentiated, in which step, and a gradient for each variable that was asked for. */
 export interface GradientAnswer {
   root: Variable
   step: number

@@ -5,6 +5,7 @@ import { type ArraySummary, positionOf, type RecordedArray, type Ref } from '../
 import type { Lookup } from '../store/read/lookup.js'
 import type { PastRun } from '../tape/past-run.js'
 
+/** Whether a gradient computed from the file is the recorded one. */
 export interface GradientComparison {
   /** Position of the GradientComputed event. */
   position: number

@@ -7,6 +7,7 @@ import { namedParameters, type ParameterRow } from '../queries/variables.js'
 import type { RunInfo } from '../tape/tape.js'
 import type { InspectedRun } from './inspected-run.js'
 
+/** A run in one page. */
 export interface RunOverview {
   run: RunInfo &
     Pick<

@@ -12,6 +12,7 @@ export interface Beside {
   isMaterialized: boolean
 }
 
+/** The events of one step. */
 export interface StepEvents {
   step: number
   firstPosition: number

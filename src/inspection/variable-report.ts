@@ -9,11 +9,13 @@ import { type Assignment, assignmentsTo } from '../queries/variables.js'
 import type { InspectedRun } from './inspected-run.js'
 import { type Origin, originOf } from './value-origin.js'
 
+/** An array and what it comes to. */
 export interface ArrayWithSummary {
   array: NDArray
   summary: ArraySummary
 }
 
+/** One variable of a run, as a step read it. */
 export interface VariableReport {
   variable: Variable
   position: number
