@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'BAD_GRADIENT'
   | 'GRADIENT_CHECK_FAILED'
   | 'STALE_VERSION'
+  | 'NOT_SYNCHRONOUS'
   // registry
   | 'UNREGISTERED_FUNC'
   | 'MODULE_FAILED'

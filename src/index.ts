@@ -237,7 +237,6 @@ export {
   variance as var,
 } from './functions/statistics.js'
 export { type BackwardOptions, backward, grad } from './graph/backward.js'
-export { Checkpoint, checkpoint } from './graph/checkpoint.js'
 export {
   type Attributes,
   type AttributeValue,
@@ -251,6 +250,8 @@ export {
   type GradientCheckReport,
 } from './graph/gradient-check.js'
 export { noGrad } from './graph/mode.js'
+export { Checkpoint } from './graph/old-checkpoint.js'
+export { checkpoint, Recompute, recompute } from './graph/recompute.js'
 export { registerFunc } from './graph/registry.js'
 export { hessian, hvp, jacobian, jvp, type TransformOptions, vjp } from './graph/transforms.js'
 export { constant, type Operand, parameter, Variable, type VariableOptions } from './graph/variable.js'

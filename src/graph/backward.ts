@@ -24,6 +24,13 @@ const NO_OPTIONS: BackwardOptions = Object.freeze({})
  *         NOT_DIFFERENTIABLE  the root does not depend on anything that requires a gradient
  */
 export function backward(root: Variable, options: BackwardOptions = NO_OPTIONS): void {
+  if (!root.requiresGrad) {
+    throw new TapeError(
+      'NOT_DIFFERENTIABLE',
+      `backward from ${root.describe()} expected a variable that depends on one requiring a gradient; ` +
+        'this one was made inside noGrad, from constants only, or by a function that is not differentiable',
+    )
+  }
   const given = givenSeed(root, options.gradient)
   runPass({
     roots: [root],
@@ -37,29 +44,67 @@ export function backward(root: Variable, options: BackwardOptions = NO_OPTIONS):
 
 /**
  * The gradients of `outputs` (summed) with respect to `inputs`, as a list in the order of `inputs`; no `.grad` is touched.
+ * Each gradient is a Variable of its own.
  *
  * options.createGraph   the gradients can be differentiated again
  * options.gradients     the seed of each output; needed for outputs that are no scalars
- * An input that the outputs do not depend on gets zeros.
+ *
+ * An input that the outputs do not depend on gets zeros, whatever the reason: the outputs are constants, depend on
+ * something else, or depend on nothing. An input that cannot have a gradient is refused.
+ *
+ * Throws  NOT_DIFFERENTIABLE  an input does not require a gradient: a constant, integers, or made inside noGrad
+ *         NOT_SCALAR          an output has more than one element and no seed
  */
 export function grad(
   outputs: Variable | readonly Variable[],
   inputs: Variable | readonly Variable[],
   options: { createGraph?: boolean; gradients?: readonly Operand[] } = {},
 ): Variable[] {
-  const roots = outputs instanceof Variable ? [outputs] : [...outputs]
   const targets = inputs instanceof Variable ? [inputs] : [...inputs]
-  const given = roots.map((root, i) => givenSeed(root, options.gradients?.[i]))
-  const found = runPass({
-    roots,
-    seeds: given.map((seed, i) => seed ?? defaultSeed(roots[i]!)),
-    seedGiven: given.map((seed) => seed !== null),
-    targets,
-    createGraph: options.createGraph === true,
-    retainGrad: false,
+  for (const [i, target] of targets.entries()) checkTarget(target, i)
+  const roots = outputs instanceof Variable ? [outputs] : [...outputs]
+  return gradientsOf(roots, targets, options.gradients ?? [], options.createGraph === true)
+}
+
+/** @internal As `grad`, of whatever inputs: those that require no gradient get zeros. */
+export function gradientsOf(
+  outputs: readonly Variable[],
+  targets: readonly Variable[],
+  given: readonly (Operand | undefined)[],
+  createGraph: boolean,
+): Variable[] {
+  const roots: Variable[] = []
+  const seeds: Variable[] = []
+  const seedGiven: boolean[] = []
+  for (const [i, output] of outputs.entries()) {
+    const seed = givenSeed(output, given[i])
+    if (!output.requiresGrad) continue // it depends on nothing, so it gives nothing to the sum
+    roots.push(output)
+    seeds.push(seed ?? defaultSeed(output))
+    seedGiven.push(seed !== null)
+  }
+  const found =
+    roots.length === 0 ? null : runPass({ roots, seeds, seedGiven, targets, createGraph, retainGrad: false })
+  const taken = new Set<Variable>()
+  return targets.map((target) => {
+    const gradient = found?.get(target)
+    if (gradient === undefined) return new Variable(zerosLike(target.data), false, 'constant')
+    if (createGraph || !taken.has(gradient)) {
+      taken.add(gradient)
+      return gradient
+    }
+    return new Variable(gradient.data, false, 'variable') // the input was named twice
   })
-  return targets.map(
-    (target) => found?.get(target) ?? new Variable(zerosLike(target.data), false, 'constant'),
+}
+
+function checkTarget(target: Variable, i: number): void {
+  if (target instanceof Variable && target.requiresGrad) return
+  throw new TapeError(
+    'NOT_DIFFERENTIABLE',
+    target instanceof Variable
+      ? `grad by input ${i} (${target.describe()}) expected a variable that requires a gradient; this one is a constant, ` +
+          'holds integers, or was made inside noGrad; make it with new Variable(value)'
+      : `grad expected Variables as inputs, got ${target === null ? 'null' : typeof target} as input ${i}`,
   )
 }
 
@@ -68,13 +113,6 @@ function defaultSeed(root: Variable): Variable {
 }
 
 function givenSeed(root: Variable, given: Operand | undefined): Variable | null {
-  if (!root.requiresGrad) {
-    throw new TapeError(
-      'NOT_DIFFERENTIABLE',
-      `backward from ${root.describe()} expected a variable that depends on one requiring a gradient; ` +
-        'this one was made inside noGrad, from constants only, or by a function that is not differentiable',
-    )
-  }
   if (given !== undefined) return gradientLike(given, root, 'gradient')
   if (root.gradientAssigned && root.grad !== null) return root.grad
   if (root.size === 1) return null

@@ -36,7 +36,21 @@ export class CallLinks {
   }
 
   get used(): boolean {
-    return this.order !== 0 || this.input0 !== null
+    return this.order !== 0
+  }
+
+  forgetInputs(): void {
+    if (this.input0 === null) return
+    this.input0 = null
+    this.input1 = null
+    this.array0 = null
+    this.array1 = null
+    const { more } = this
+    if (more === null) return
+    more.input2 = null
+    more.array2 = null
+    more.inputs = NONE
+    more.arrays = NONE
   }
 
   get inputCount(): number {
@@ -152,6 +166,24 @@ export class CallLinks {
     }
   }
 
+  /** This call made `variable` in `slot`, rather than the one that it made. */
+  replaceOutput(slot: number, variable: Variable, array: NDArray | null): void {
+    if (this.more !== null) this.more.standsFor = true
+    if (slot === 0) {
+      this.output0 = variable
+      this.made0 = array ?? this.made0
+      return
+    }
+    const more = this.more!
+    more.outputs = more.outputs.map((output, i) => (i === slot - 1 ? variable : output))
+    if (array !== null) more.made = more.made.map((made, i) => (i === slot - 1 ? array : made))
+  }
+
+  /** What the call made in `slot`, where it is noted. */
+  madeAt(slot: number): NDArray | null {
+    return slot === 0 ? this.made0 : (this.more?.made[slot - 1] ?? null)
+  }
+
   withMore(): MoreLinks {
     this.more ??= new MoreLinks()
     return this.more
@@ -179,10 +211,24 @@ export class MoreLinks {
   made: readonly (NDArray | null)[] = NONE
   /** What a pass has collected for each of them. */
   pending: (Variable | null)[] | null = null
+  /** Set for a call that stands for other calls; a pass goes through those. */
+  unfolding: Unfolding | null = null
+  /** Whether some outputs are variables that another call made, for which this one was made again. */
+  standsFor = false
+}
+
+/** A function whose call stands for other calls, which are made again when a pass needs them. */
+export interface Unfolding {
+  /**
+   * Makes the calls, linked to what the call read. Gives for each output the variable at which its gradient goes on.
+   *
+   * lasting  they take the call's place in the graph for good, because this pass becomes a graph itself
+   */
+  unfold(call: CallLinks, lasting: boolean): readonly Variable[]
 }
 
 /** An input or output as it was at the call, when assigned since: a variable of its own, in the original's place. */
-function formerVersion(variable: Variable, array: NDArray): Variable {
+export function formerVersion(variable: Variable, array: NDArray): Variable {
   const former = new Variable(array, variable.requiresGrad, variable.role)
   former.links = variable.links
   former.slot = variable.slot

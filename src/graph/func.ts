@@ -80,6 +80,11 @@ export abstract class Func {
     return this.backward(...gys)
   }
 
+  /** @internal Whether the output in `slot` can require a gradient, where `differentiable` does not say all. */
+  differentiableAt(_slot: number): boolean {
+    return true
+  }
+
   /** Whether outputs can require a gradient; false for argmax, comparisons and the like, whose outputs are constants. */
   get differentiable(): boolean {
     return true
@@ -275,6 +280,7 @@ export abstract class Func {
     if (links === undefined) this.lookAtClass()
     else if (links !== null) {
       if (links.used) this.refuseReuse()
+      links.forgetInputs() // of a call whose forward threw
       return links
     }
     const fresh = new CallLinks(this)
@@ -308,7 +314,8 @@ export abstract class Func {
     requiresGrad &&= this.differentiable
     const { linking } = mode
     const outputs = arrays.map((array, slot) => {
-      const y = new Variable(array, linking && requiresGrad && isFloating(array.dtype), 'variable')
+      const wants = requiresGrad && isFloating(array.dtype) && this.differentiableAt(slot)
+      const y = new Variable(array, linking && wants, 'variable')
       if (linking) y.links = links
       y.slot = slot
       return y

@@ -3,6 +3,7 @@
  * clock that orders calls, and the scope they are made in. One mutable record for the process: JavaScript runs one call at a time.
  */
 import type { Recorder } from './recorder.js'
+import { finished, refuseLaterWork } from './unfinished.js'
 
 export const mode: {
   /** The run that takes calls down; null when nothing is recorded. */
@@ -18,10 +19,13 @@ export const mode: {
 /**
  * Runs `fn` without building a graph: outputs have no `creator` and need no gradient. Its calls are recorded all the same.
  *
- * Returns what `fn` returns. An asynchronous `fn` is refused, because the mode would leak into whatever runs meanwhile.
+ * Returns what `fn` returns.
+ * Throws  NOT_SYNCHRONOUS when `fn` is asynchronous or a generator, or returns a promise: its work would go on when the mode
+ *         is over. The mode is put back first
  */
 export function noGrad<T>(fn: () => T): T {
-  return withLinking(false, fn)
+  refuseLaterWork(fn, 'noGrad')
+  return finished(withLinking(false, fn), 'noGrad')
 }
 
 /** Runs `fn` with linking as said and puts the mode back, also when `fn` throws. */

@@ -11,12 +11,13 @@ import { zerosLike } from '../array/ndarray.js'
 import { formatShape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { CallHeap } from './call-heap.js'
-import type { CallLinks } from './call-links.js'
+import type { CallLinks, MoreLinks, Unfolding } from './call-links.js'
 import type { Func } from './func.js'
 import { LeafGradients } from './leaf-gradients.js'
 import { mode } from './mode.js'
 import type { Home, PassRequest, PendingGradients, Recorder } from './recorder.js'
 import { createFunc } from './registry.js'
+import { oldestStandIn, StandIn } from './stand-in.js'
 import { gradientLike, Variable } from './variable.js'
 
 let passCount = 0
@@ -53,8 +54,14 @@ class Pass {
   private retainGrad = false
   private targets: Set<Variable> | null = null
   private found: Map<Variable, Variable> | null = null
+  /** The order of the oldest target, where the pass goes no further back: all targets are stand-ins. 0: it goes everywhere. */
+  private floor = 0
+  /** What the clock said when the pass began: what is older, the program may hold. */
+  private startedAt = 0
   /** Calls that an outer pass is collecting for: given back to it at the end. */
   private borrowed: Borrowed[] | null = null
+  /** With createGraph: gradients that are a variable's own by now. */
+  private readonly handedOut = new Set<Variable>()
   /** What arrived at calls of past runs. */
   private past: Map<Home, PendingGradients> | null = null
   private recorder: Recorder | null = null
@@ -69,6 +76,8 @@ class Pass {
     this.retainGrad = request.retainGrad
     this.targets = targets === null ? null : new Set(targets)
     this.found = targets === null ? null : new Map()
+    this.floor = targets === null ? 0 : oldestStandIn(targets)
+    this.startedAt = mode.clock
     this.recorder = recorder
     if (recorder !== null) this.recordedPass = recorder.backwardStarted(request)
     if (this.recordedPass === 0) this.recorder = null
@@ -96,6 +105,7 @@ class Pass {
   /** Leaves nothing for the next pass, nor anything alive. */
   forget(): void {
     this.atLeaves.clear()
+    if (this.handedOut.size > 0) this.handedOut.clear()
     this.request = null
     this.targets = null
     this.found = null
@@ -108,12 +118,14 @@ class Pass {
   private walk({ roots, seeds }: PassRequest): void {
     for (let i = 0; i < roots.length; i++) this.arrive(roots[i]!, seeds[i]!)
     for (let call = this.latest(); call !== null; call = this.latest()) {
-      const { func } = call
-      if (call.more === null ? call.output0 !== null : call.outputCount === 1) {
+      const { func, more } = call
+      if (more === null ? call.output0 !== null : more.unfolding === null && call.outputCount === 1) {
         const gradient = call.pending!
         call.pending = null
         call.pass = 0
         this.distribute(call, func.backward(this.finish(call.output0!, gradient)))
+      } else if (more !== null && more.unfolding !== null) {
+        this.unfold(call, more, more.unfolding)
       } else {
         const gradients = this.gradientsOfOutputs(call)
         call.pass = 0
@@ -135,6 +147,19 @@ class Pass {
       if (call !== null) return call
     }
     return null
+  }
+
+  /** Goes on through the calls that a call stands for, with what was collected for its outputs. */
+  private unfold(call: CallLinks, more: MoreLinks, unfolding: Unfolding): void {
+    const gradients = [call.pending, ...(more.pending ?? [])]
+    call.pending = null
+    more.pending = null
+    call.pass = 0
+    const outputs = unfolding.unfold(call, this.createGraph)
+    for (let slot = 0; slot < gradients.length; slot++) {
+      const gradient = gradients[slot]!
+      if (gradient !== null) this.arrive(outputs[slot]!, gradient)
+    }
   }
 
   /** Takes the collected gradients of a call of several outputs; an output that none arrived for gets zeros. */
@@ -190,6 +215,7 @@ class Pass {
 
   private arrive(variable: Variable, gradient: Variable): void {
     const call = variable.knownLinks
+    if (this.floor > 0 && this.endsAt(variable, call, gradient)) return
     if (call === null) {
       this.arriveAtLeaf(variable.versionOf ?? variable, gradient)
       return
@@ -208,6 +234,16 @@ class Pass {
     more.pending ??= new Array<Variable | null>(more.outputs.length).fill(null)
     const before = more.pending[slot - 1] ?? null
     more.pending[slot - 1] = before === null ? gradient : this.sum(before, gradient)
+  }
+
+  /** Whether a pass inside a function goes no further: the variable is one of its inputs, or was taken from around it. */
+  private endsAt(variable: Variable, call: CallLinks | null | undefined, gradient: Variable): boolean {
+    const itself = variable.versionOf ?? variable
+    if (this.targets!.has(itself)) {
+      this.arriveAtLeaf(itself, gradient)
+      return true
+    }
+    return call === null || call === undefined || call.order < this.floor
   }
 
   private pendingOf(home: Home): PendingGradients {
@@ -250,15 +286,24 @@ class Pass {
     const watched = variable.gradientHooks !== null || this.recorder !== null
     const gradient = watched ? this.replaced(variable, complete) : complete
     let held: Variable | null = null
+    // What the recorder is told of: the same value, as the Variable that is kept.
+    let contribution = gradient
     if (this.targets !== null) {
       if (this.targets.has(variable)) {
-        held = gradient
-        this.found!.set(variable, gradient)
+        contribution = held = this.ownGradient(variable, gradient, gradient !== complete)
+        this.found!.set(variable, held)
       }
     } else if (variable.knownLinks === null || this.retainGrad) {
-      held = this.accumulate(variable, gradient)
+      const before = variable.heldGrad
+      if (before === null) {
+        contribution = held = this.ownGradient(variable, gradient, gradient !== complete)
+        variable.holdGrad(held)
+      } else {
+        held = this.accumulate(variable, before, gradient)
+      }
     }
-    if (this.recorder !== null) this.recorder.gradientComputed(this.recordedPass, variable, gradient, held)
+    if (this.recorder !== null)
+      this.recorder.gradientComputed(this.recordedPass, variable, contribution, held)
     return gradient
   }
 
@@ -269,20 +314,39 @@ class Pass {
     if (hooks !== null) {
       for (const hook of hooks) {
         const made = hook(gradient)
-        if (made !== undefined) gradient = gradientLike(made, variable, 'what a hook returned as gradient')
+        if (made !== undefined && made !== null)
+          gradient = gradientLike(made, variable, 'what a hook returned as gradient')
       }
     }
     if (gradient !== complete) this.recorder?.gradientReplaced(this.recordedPass, variable, gradient)
     return gradient
   }
 
-  private accumulate(variable: Variable, gradient: Variable): Variable {
-    const before = variable.heldGrad
+  private accumulate(variable: Variable, before: Variable, gradient: Variable): Variable {
     // The assigned gradient of a root is its seed; it stays as the user assigned it.
-    if (variable.gradientAssigned && this.request!.roots.includes(variable)) return before!
-    const held = before === null ? gradient : this.sum(before, gradient)
+    if (variable.gradientAssigned && this.request!.roots.includes(variable)) return before
+    const held = this.sum(before, gradient)
     variable.holdGrad(held)
     return held
+  }
+
+  /**
+   * The gradient as a Variable that nothing else is: not the gradient of another variable, not the seed, nothing that a hook
+   * or the backward of a user's function may have kept. Assigning to one gradient must not change another.
+   */
+  private ownGradient(variable: Variable, gradient: Variable, replaced: boolean): Variable {
+    if (this.createGraph) {
+      const call = gradient.knownLinks
+      const isFresh = call !== null && call !== undefined && call.order > this.startedAt && !replaced
+      if (isFresh && !this.handedOut.has(gradient)) {
+        this.handedOut.add(gradient)
+        return gradient
+      }
+    }
+    const shared = this.recorder?.sharedGradient?.(variable) ?? null
+    if (shared !== null) return shared
+    if (!this.createGraph || !gradient.requiresGrad) return new Variable(gradient.data, false, 'variable')
+    return new StandIn().apply1(gradient)
   }
 
   private sum(a: Variable, b: Variable): Variable {

@@ -63,9 +63,11 @@ export interface PassRequest {
 export interface Recorder extends Home {
   /** `call.func` ran forward: name it and its outputs. Unlinked calls (`noGrad`) are events too. */
   functionCalled(call: CallLinks, linked: boolean): void
-  /** `variable.data` was assigned; `variable.data` is already the new array. */
-  valueAssigned(variable: Variable): void
+  /** `variable.data` was assigned; it is already the new array, and was `before`. */
+  valueAssigned(variable: Variable, before: NDArray): void
   variableNamed(variable: Variable): void
+  /** Somebody wants to see the gradients of `variable`; throws where they will never be seen. */
+  hookAdded?(variable: Variable): void
   /** `variable.grad` was assigned by the user. */
   gradientAssigned(variable: Variable, gradient: Variable): void
   gradientCleared(variable: Variable): void
@@ -91,6 +93,11 @@ export interface Recorder extends Home {
    * does not have, put in the gradient's place; null for nothing.
    */
   replacementFor?(variable: Variable): Variable | null
+  /**
+   * Asked of a recorder that repeats a recorded pass: the Variable that the gradient of `variable` was, where it was something
+   * else already (another gradient, a seed), as passes left it until each variable got a gradient of its own; else null.
+   */
+  sharedGradient?(variable: Variable): Variable | null
   /** The pass ended in an exception; what it had finished by then stands. */
   backwardAborted(pass: number): void
   /** A pass that this recorder did not take down left a gradient in `variable.grad`. */

@@ -1,13 +1,19 @@
 /**
  * Functional transforms: derivatives of a function at a point, without `.grad`. All are made of `grad`, so they see the
  * same rules, and with `createGraph` they can be differentiated again.
+ *
+ * The function gets a variable of its own for each input (`stand-in.ts`). What that means for it, and for variables that it
+ * takes from around it, is written down once, in docs/transforms.md.
  */
+import { isFloating } from '../array/dtype.js'
 import { NDArray, ndarray, zerosLike } from '../array/ndarray.js'
 import { formatShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
-import { grad } from './backward.js'
-import { withLinking } from './mode.js'
+import { gradientsOf } from './backward.js'
+import { mode, withLinking } from './mode.js'
 import { createFunc } from './registry.js'
+import { standInFor } from './stand-in.js'
+import { finished, refuseLaterWork } from './unfinished.js'
 import { asVariable, gradientLike, type Operand, Variable } from './variable.js'
 
 /** A point: one operand, or a list of them. What is made for a list is a list. */
@@ -22,8 +28,10 @@ export interface TransformOptions {
 /**
  * Vector-Jacobian product: v·∂fn/∂x, by one backward pass.
  *
+ * fn       is given a variable of its own for each input; what it takes from around it counts as constant
  * v        shape of fn's output; may be left out for a scalar
- * Returns  the value of fn, and the product for each input
+ * Returns  the value of fn, and the product for each input; zeros for an input that fn does not depend on
+ * Throws   BAD_DTYPE for an input of integers; NOT_SCALAR without v; NOT_SYNCHRONOUS for an async fn
  */
 export function vjp(
   fn: Differentiable,
@@ -31,17 +39,18 @@ export function vjp(
   v?: Operand,
   options: TransformOptions = {},
 ): { value: Variable; gradients: Variable[] } {
-  const points = variablesOf(inputs)
-  const value = evaluate(fn, points)
-  const gradients = grad([value], points, { ...options, ...(v === undefined ? {} : { gradients: [v] }) })
-  return { value, gradients }
+  const points = pointsOf(inputs, 'vjp')
+  const value = evaluate(fn, points, 'vjp')
+  return { value, gradients: gradientsOf([value], points, v === undefined ? [] : [v], isAgain(options)) }
 }
 
 /**
  * Jacobian-vector product: ∂fn/∂x·v, by differentiating a backward pass with respect to its seed, in which it is linear.
  *
+ * fn       as for vjp
  * v        a direction for each input, in its shape
- * Returns  the value of fn, and the product in fn's shape
+ * Returns  the value of fn, and the product in fn's shape; zeros when fn depends on no input
+ * Throws   BAD_DTYPE for an input of integers; NOT_SYNCHRONOUS for an async fn
  */
 export function jvp(
   fn: Differentiable,
@@ -49,34 +58,29 @@ export function jvp(
   v: Point,
   options: TransformOptions = {},
 ): { value: Variable; tangent: Variable } {
-  const points = variablesOf(inputs)
-  const directions = listOf(v)
-  if (directions.length !== points.length) {
+  const points = pointsOf(inputs, 'jvp')
+  const given = listOf(v)
+  if (given.length !== points.length) {
     throw new TapeError(
       'BAD_ARGUMENT',
-      `jvp expected one direction for each of ${points.length} inputs, got ${directions.length}`,
+      `jvp expected one direction for each of ${points.length} inputs, got ${given.length}`,
     )
   }
-  const value = evaluate(fn, points)
-  const seed = new Variable(zerosLike(value.data), true, 'variable')
-  const products = withLinking(true, () => grad([value], points, { gradients: [seed], createGraph: true }))
-  const dependent = products
-    .map((product, i) => ({ product, direction: gradientLike(directions[i]!, points[i]!, 'direction') }))
-    .filter(({ product }) => product.requiresGrad)
-  if (dependent.length === 0)
-    return { value, tangent: new Variable(zerosLike(value.data), false, 'constant') }
-  const [tangent] = grad(
-    dependent.map(({ product }) => product),
-    [seed],
-    { ...options, gradients: dependent.map(({ direction }) => direction) },
-  )
+  const directions = given.map((direction, i) => gradientLike(direction, points[i]!, 'direction'))
+  const value = evaluate(fn, points, 'jvp')
+  if (!value.requiresGrad) return { value, tangent: zeros(value) }
+  const seed = standInFor(new Variable(zerosLike(value.data), true, 'variable'), true)
+  const products = withLinking(true, () => gradientsOf([value], points, [seed], true))
+  const [tangent] = gradientsOf(products, [seed], directions, isAgain(options))
   return { value, tangent: tangent! }
 }
 
 /**
  * All partial derivatives: shape [...output, ...input], one backward pass for each element of the output.
  *
- * Returns  a Variable for one input; a list for a list of inputs
+ * fn       as for vjp
+ * Returns  a Variable for one input; a list for a list of inputs; zeros where fn does not depend on an input
+ * Throws   BAD_DTYPE for an input of integers; NOT_SYNCHRONOUS for an async fn
  */
 export function jacobian(fn: Differentiable, inputs: Operand, options?: TransformOptions): Variable
 export function jacobian(
@@ -89,46 +93,52 @@ export function jacobian(
   inputs: Point,
   options: TransformOptions = {},
 ): Variable | Variable[] {
-  const points = variablesOf(inputs)
-  const rows = rowsOf(evaluate(fn, points), points, options)
+  const points = pointsOf(inputs, 'jacobian')
+  const rows = rowsOf(evaluate(fn, points, 'jacobian'), points, options)
   return isList(inputs) ? rows : rows[0]!
 }
 
 /**
  * Second derivatives of a scalar function of one input: shape [...input, ...input].
  *
- * Throws  NOT_SCALAR when fn's output has more than one element
+ * fn      as for vjp; zeros when it depends on its input linearly, or not at all
+ * Throws  NOT_SCALAR when fn's output has more than one element; BAD_DTYPE for an input of integers
  */
 export function hessian(fn: Differentiable, input: Operand, options: TransformOptions = {}): Variable {
-  const [point] = variablesOf(input) as [Variable]
-  return rowsOf(gradientOf(fn, point), [point], options)[0]!
+  const points = pointsOf([asVariable(input)], 'hessian')
+  const value = scalarOf(evaluate(fn, points, 'hessian'), 'hessian')
+  return rowsOf(withLinking(true, () => gradientsOf([value], points, [], true))[0]!, points, options)[0]!
 }
 
-/** Hessian-vector product of a scalar function, without the Hessian: the gradient of (gradient · v). */
+/**
+ * Hessian-vector product of a scalar function, without the Hessian: the gradient of (gradient · v).
+ *
+ * fn      as for vjp
+ * v       in the shape of the input
+ * Throws  NOT_SCALAR when fn's output has more than one element; BAD_DTYPE for an input of integers
+ */
 export function hvp(
   fn: Differentiable,
   input: Operand,
   v: Operand,
   options: TransformOptions = {},
 ): { value: Variable; product: Variable } {
-  const [point] = variablesOf(input) as [Variable]
-  const value = evaluate(fn, [point])
-  const [gradient] = grad([scalarOf(value)], [point], { createGraph: true })
-  if (!gradient!.requiresGrad)
-    return { value, product: new Variable(zerosLike(point.data), false, 'constant') }
-  const [product] = grad([gradient!], [point], { ...options, gradients: [v] })
-  return { value, product: product! }
+  const points = pointsOf([asVariable(input)], 'hvp')
+  const direction = gradientLike(v, points[0]!, 'direction')
+  const value = scalarOf(evaluate(fn, points, 'hvp'), 'hvp')
+  const slopes = withLinking(true, () => gradientsOf([value], points, [], true))
+  return { value, product: gradientsOf(slopes, points, [direction], isAgain(options))[0]! }
 }
 
-function gradientOf(fn: Differentiable, point: Variable): Variable {
-  return grad([scalarOf(evaluate(fn, [point]))], [point], { createGraph: true })[0]!
+function isAgain({ createGraph }: TransformOptions): boolean {
+  return createGraph === true
 }
 
-function scalarOf(value: Variable): Variable {
+function scalarOf(value: Variable, what: string): Variable {
   if (value.size !== 1)
     throw new TapeError(
       'NOT_SCALAR',
-      `hessian and hvp need a scalar function, got an output of shape ${formatShape(value.shape)}; sum it`,
+      `${what} needs a scalar function, got an output of shape ${formatShape(value.shape)}; sum it`,
     )
   return value
 }
@@ -141,31 +151,47 @@ function rowsOf(y: Variable, points: readonly Variable[], options: TransformOpti
       Float64Array.from({ length: y.size }, (_, j) => (i === j ? 1 : 0)),
       { shape: y.shape },
     ).astype(y.dtype)
-    const found = y.requiresGrad
-      ? grad([y], points, { ...options, gradients: [oneHot] })
-      : points.map((point) => new Variable(zerosLike(point.data), false, 'constant'))
+    const found = gradientsOf([y], points, [oneHot], isAgain(options))
     for (let k = 0; k < points.length; k++) rows[k]!.push(found[k]!)
   }
   return rows.map((list, k) => {
     const shape = [...y.shape, ...points[k]!.shape]
     if (list.length === 0)
       return new Variable(ndarray(new Float64Array(0), { shape }).astype(points[k]!.dtype), false, 'constant')
-    return createFunc('reshape', { shape }).apply(createFunc('stack', { axis: 0 }).applyList(list)[0]!)
+    return createFunc('reshape', { shape }).apply1(createFunc('stack', { axis: 0 }).applyList(list)[0]!)
   })
 }
 
-function evaluate(fn: Differentiable, points: readonly Variable[]): Variable {
-  const value = withLinking(true, () => fn(...points))
+function zeros(like: Variable): Variable {
+  return new Variable(zerosLike(like.data), false, 'constant')
+}
+
+/** The value of fn where derivatives are to be taken. */
+export function evaluate(fn: Differentiable, points: readonly Variable[], what: string): Variable {
+  refuseLaterWork(fn, what)
+  const value = finished(
+    withLinking(true, () => fn(...points)),
+    what,
+  )
   if (!(value instanceof Variable))
-    throw new TapeError('BAD_ARGUMENT', `expected a function that returns a Variable, got ${typeof value}`)
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `${what} expected a function that returns a Variable, got ${value === null ? 'null' : typeof value}`,
+    )
   return value
 }
 
-/** Variables that need gradients are taken as they are, so that transforms nest; everything else becomes a leaf. */
-function variablesOf(point: Point): Variable[] {
+/** For each input a variable of its own. Outside of `noGrad` results can be differentiated on to the inputs. */
+function pointsOf(point: Point, what: string): Variable[] {
   return listOf(point).map((operand) => {
     const variable = asVariable(operand)
-    return variable.requiresGrad ? variable : new Variable(variable.data)
+    if (!isFloating(variable.dtype))
+      throw new TapeError(
+        'BAD_DTYPE',
+        `${what} expected inputs of float64 or float32, got ${variable.dtype}, by which nothing can be differentiated; ` +
+          'convert it with .astype(), or let the function take it from around it',
+      )
+    return standInFor(variable, mode.linking)
   })
 }
 

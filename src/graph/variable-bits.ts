@@ -7,7 +7,9 @@ export type Role = 'variable' | 'parameter' | 'constant'
 export const REQUIRES_GRAD = 1
 export const GRADIENT_ASSIGNED = 2
 const ROLE_SHIFT = 2
-const SLOT_SHIFT = 4
+/** It is the gradient of a variable, or was. */
+export const IS_GRADIENT = 16
+const SLOT_SHIFT = 5
 const BELOW_SLOT = 2 ** SLOT_SHIFT - 1
 const ROLES: readonly Role[] = ['variable', 'parameter', 'constant']
 

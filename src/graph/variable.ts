@@ -15,6 +15,7 @@ import type { Home } from './recorder.js'
 import {
   bitsOf,
   GRADIENT_ASSIGNED,
+  IS_GRADIENT,
   REQUIRES_GRAD,
   type Role,
   roleIn,
@@ -185,7 +186,7 @@ export class Variable {
     if (this.role === 'constant' && this.array !== null) numbers.forget(this, this.array)
     if (this.home?.beforeAssignment !== undefined) this.home.beforeAssignment(this, current)
     this.array = next
-    if (mode.recorder !== null) mode.recorder.valueAssigned(this)
+    if (mode.recorder !== null) mode.recorder.valueAssigned(this, current)
   }
 
   /** @internal */
@@ -255,7 +256,8 @@ export class Variable {
   }
 
   /**
-   * Assigns the gradient. A root's assigned gradient is where its `backward()` starts.
+   * Assigns the gradient. A root's assigned gradient is where its `backward()` starts. What is the gradient of a variable
+   * already is copied, so that assigning to the one never changes the other.
    *
    * Throws  SHAPE_MISMATCH when the shape is not this variable's; a number fills it.
    */
@@ -264,29 +266,30 @@ export class Variable {
       this.clearGrad()
       return
     }
-    this.gradient = gradientLike(value, this, 'grad')
-    this.bits |= GRADIENT_ASSIGNED
-    if (mode.recorder !== null) mode.recorder.gradientAssigned(this, this.gradient)
+    const given = gradientLike(value, this, 'grad')
+    const isTaken = (given.bits & IS_GRADIENT) !== 0 && given !== this.gradient && !given.requiresGrad
+    this.holdAssignedGrad(isTaken ? given.detach() : given)
+    if (mode.recorder !== null) mode.recorder.gradientAssigned(this, this.gradient!)
   }
 
   /** @internal What backward leaves: not an assignment by the user. */
-  holdGrad(gradient: Variable | null): void {
+  holdGrad(gradient: Variable): void {
     this.gradient = gradient
+    gradient.bits |= IS_GRADIENT
   }
 
   /** @internal A gradient that the program had assigned. */
   holdAssignedGrad(gradient: Variable): void {
-    this.gradient = gradient
+    this.holdGrad(gradient)
     this.bits |= GRADIENT_ASSIGNED
   }
 
   /** Forgets the gradient, so that the next pass does not add to it. */
   clearGrad(): void {
-    const had = this.gradient !== null
+    if (this.gradient !== null && mode.recorder !== null) mode.recorder.gradientCleared(this)
     this.gradient = null
     this.bits &= ~GRADIENT_ASSIGNED
     this.home?.forgetGradient?.(this)
-    if (had && mode.recorder !== null) mode.recorder.gradientCleared(this)
   }
 
   /** Says which call made this variable (DeZero's `set_creator`); `apply` does it for you. */
@@ -304,15 +307,16 @@ export class Variable {
   /** Cuts this variable from its creator, so that no pass walks further back (truncated backpropagation). */
   unchain(): void {
     if (this.call === null) return
-    this.call = null
     if (mode.recorder !== null) mode.recorder.variableUnchained(this)
+    this.call = null
   }
 
   /**
    * Calls `hook` with each gradient a pass finishes for this variable, before it is kept or passed on; what the hook
-   * returns, if anything, takes its place. Returns a function that takes the hook away.
+   * returns, if anything (null counts as nothing), takes its place. Returns a function that takes the hook away.
    */
   onGradient(hook: GradientHook): () => void {
+    mode.recorder?.hookAdded?.(this)
     const extras = this.withExtras()
     extras.hooks = [...(extras.hooks ?? []), hook]
     return () => {
@@ -348,7 +352,7 @@ export class Variable {
 }
 
 /** Sees a gradient; what it returns, if anything, takes its place. */
-export type GradientHook = (gradient: Variable) => Variable | undefined | void
+export type GradientHook = (gradient: Variable) => Variable | null | undefined | void
 
 /** A leaf that needs no gradient. Given a Variable, a constant with its array. */
 export function constant(value: Operand, options: { name?: string; dtype?: DType } = {}): Variable {

@@ -6,7 +6,8 @@ import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { claim } from '../graph/claims.js'
 import { mode } from '../graph/mode.js'
-import { constant, type Variable } from '../graph/variable.js'
+import { finished } from '../graph/unfinished.js'
+import { constant, Variable } from '../graph/variable.js'
 import { markBuffer, searchTree, type Tree } from './module-tree.js'
 import { assignState, type StateDict } from './state-dict.js'
 import { checkAllClaimed } from './unclaimed.js'
@@ -28,7 +29,7 @@ const givenNames = new WeakMap<Variable, string>()
  * Parameters and modules are found in fields, and in arrays, Sets, Maps and plain objects there; private `#fields` cannot
  * be seen. They are named by their path (`fc1.weight`, `layers.0.bias`) when they are first asked for or used.
  *
- * `forward` is called as it is written. The constructor wraps it, once a class, in what marks its calls with the module's
+ * `forward` is called as it is written, and must be done when it returns: NOT_SYNCHRONOUS refuses an async one. The constructor wraps it, once a class, in what marks its calls with the module's
  * path as their scope; and the first call of a model fails with PARAMETER_UNKNOWN when it used a parameter that neither
  * a module nor an optimizer knows.
  */
@@ -174,6 +175,7 @@ export abstract class Module {
     mode.scope = module.#scope
     try {
       const result = forward.apply(module, inputs)
+      if (!(result instanceof Variable)) finished(result, `${module.constructor.name}.forward`)
       if (onCall !== null) onCall(module, result)
       return result
     } finally {

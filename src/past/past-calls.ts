@@ -23,7 +23,8 @@ export interface CallOutputForm {
   readonly dtype: DType
   readonly shape: Shape
   readonly size: number
-  readonly floating: boolean
+  /** Whether a gradient can go to it. */
+  readonly differentiable: boolean
 }
 
 /** What calls of one signature with the same attributes have in common. */
@@ -49,8 +50,11 @@ export class CallKind {
     this.scope = signature.scope
     this.make = funcMaker(signature.function, attributes)
     this.linked = signature.linked
-    this.differentiable = signature.linked && this.make().differentiable
-    this.outputs = signature.outputs.map(({ dtype, shape }) => outputForm(dtype, shape))
+    const func = this.make()
+    this.differentiable = signature.linked && func.differentiable
+    this.outputs = signature.outputs.map(({ dtype, shape }, slot) =>
+      outputForm(dtype, shape, func.differentiableAt(slot)),
+    )
     this.makesNumber = this.outputs.length === 1 && isScalar(this.outputs[0]!)
     this.rule = this.makesNumber && this.linked ? numberRuleOf(this.name, attributes) : null
   }
@@ -64,7 +68,7 @@ type Signature = ReturnType<GraphBlocks['signature']>
 /** Kinds are found by a few bits of their numbers first. */
 const KINDS_AT_HAND = 256
 
-/** Whether gradients go to a leaf or to what a call made; the last: not to its first output, which is no floating one. */
+/** Whether gradients go to a leaf or to what a call made; the last: not to its first output, to which none can go. */
 const [UNKNOWN, ASKED, NO, YES, TO_OTHERS] = [0, 1, 2, 3, 4] as const
 
 /** Told of calls in the order in which they ran, once each, as it is found out whether gradients go to them. */
@@ -133,7 +137,7 @@ export class PastCalls implements AncestorVisitor {
     const at = placeOnPage(position)
     if (wanting[at] === UNKNOWN) this.resolve(position)
     if (ref === position) return wanting[at] === YES
-    return wanting[at] !== NO && this.outputOf(ref).floating
+    return wanting[at] !== NO && this.outputOf(ref).differentiable
   }
 
   /** Form of the output that `ref` names. Throws TAPE_CORRUPT when its call has no such output. */
@@ -184,7 +188,7 @@ export class PastCalls implements AncestorVisitor {
     const end = begin + block.inputCount(position)
     for (let i = begin; i < end; i++)
       if (this.inputRequiresGrad(block.input(i, position), first, wanting))
-        return kind.outputs[0]!.floating ? YES : TO_OTHERS
+        return kind.outputs[0]!.differentiable ? YES : TO_OTHERS
     return NO
   }
 
@@ -223,9 +227,9 @@ export function isScalar({ dtype, shape }: { dtype: string; shape: readonly numb
   return dtype === 'float64' && shape.length === 0
 }
 
-function outputForm(dtype: string, extents: readonly number[]): CallOutputForm {
+function outputForm(dtype: string, extents: readonly number[], differentiable: boolean): CallOutputForm {
   if (!isDType(dtype))
     throw new TapeError('TAPE_CORRUPT', `the tape holds an array of dtype ${JSON.stringify(dtype)}`)
   const shape = fixedShape(extents)
-  return { dtype, shape, size: sizeOf(shape), floating: isFloating(dtype) }
+  return { dtype, shape, size: sizeOf(shape), differentiable: differentiable && isFloating(dtype) }
 }

@@ -83,6 +83,12 @@ export class ReplayRecorder extends StreamRecorder {
     return this.context.replacementFor(this.knownRef(variable))
   }
 
+  sharedGradient(variable: Variable): Variable | null {
+    const next = this.context.peek()
+    if (next?.type !== 'GradientComputed' || next.variable !== this.knownRef(variable)) return null
+    return next.gradient === null ? null : this.context.known(next.gradient)
+  }
+
   protected override identify(variable: Variable, ref: Ref): void {
     super.identify(variable, ref)
     this.context.identified(variable, ref)

@@ -10,11 +10,11 @@ import { payloadOf } from '../events/append.js'
 import { captureFrom, isReplayable } from '../events/capture.js'
 import type { Ref, RunStarted, TapeEvent } from '../events/event.js'
 import { EventStream } from '../events/stream.js'
-import { backward, grad } from '../graph/backward.js'
+import { backward, gradientsOf } from '../graph/backward.js'
 import type { Attributes } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
 import { recreateFunc } from '../graph/registry.js'
-import { Variable } from '../graph/variable.js'
+import { gradientLike, Variable } from '../graph/variable.js'
 import { toNDArray } from '../recorder/recorded-array.js'
 import { type CheckpointState, NeedsEarlier } from './checkpoint-state.js'
 import { differenceOf, functionOf, shown, whatOf } from './compare.js'
@@ -230,7 +230,7 @@ class Replay {
         mode.scope = event.scope
         let outputs: Variable[]
         try {
-          outputs = func.applyAll(...event.inputs.map((ref) => this.memory.variable(ref, event)))
+          outputs = func.applyList(event.inputs.map((ref) => this.memory.variable(ref, event)))
         } catch (error) {
           if (error instanceof Diverged || !(error instanceof TapeError)) throw error
           throw new Diverged(this.divergence(event, shown(event), `an error: ${error.message}`))
@@ -254,7 +254,7 @@ class Replay {
           if (event.targets === null) backward(roots[0]!, { gradient: gradients[0], createGraph, retainGrad })
           else {
             const targets = event.targets.map((ref) => this.memory.variable(ref, event))
-            grad(roots, targets, { createGraph, gradients: gradients as Variable[] })
+            gradientsOf(roots, targets, gradients, createGraph)
           }
         } catch (error) {
           if (!this.abortedAsRecorded) throw error
@@ -268,9 +268,14 @@ class Replay {
         else this.recorder.gradientCleared(variable)
         return
       }
-      case 'GradientAssigned':
-        this.memory.variable(event.variable, event).grad = this.memory.variable(event.gradient, event)
+      case 'GradientAssigned': {
+        const variable = this.memory.variable(event.variable, event)
+        const gradient = gradientLike(this.memory.variable(event.gradient, event), variable, 'grad')
+        // Not by `grad =`, which copies what is a gradient already: a tape of before may share one.
+        variable.holdAssignedGrad(gradient)
+        this.recorder.gradientAssigned(variable, gradient)
         return
+      }
       case 'ValueAssigned':
         this.memory.variable(event.variable, event).data =
           event.value !== null ? toNDArray(event.value) : this.memory.array(event.source!, event)

@@ -13,6 +13,7 @@ import { PACKING } from '../events/pack.js'
 import { type BatchLimits, EventStream, STRICT_LIMITS } from '../events/stream.js'
 import { checkText } from '../events/validate.js'
 import { mode, withScope } from '../graph/mode.js'
+import { finished, refuseLaterWork } from '../graph/unfinished.js'
 import { Variable } from '../graph/variable.js'
 import { checkOptions, wordFor } from '../options.js'
 import { CheckpointSchedule } from '../recorder/checkpoint-schedule.js'
@@ -194,10 +195,15 @@ export class Run {
     this.throwFailure()
   }
 
-  /** Runs `fn` with its calls marked as made in `name`; scopes nest with dots. Gives what `fn` returns. */
+  /**
+   * Runs `fn` with its calls marked as made in `name`; scopes nest with dots. Gives what `fn` returns.
+   *
+   * Throws  NOT_SYNCHRONOUS when `fn` is asynchronous or a generator, or returns a promise; the scope is put back first
+   */
   scope<T>(name: string, fn: () => T): T {
     checkText(name, 'the name of a scope')
-    return withScope(mode.scope === '' ? name : `${mode.scope}.${name}`, fn)
+    refuseLaterWork(fn, 'run.scope')
+    return finished(withScope(mode.scope === '' ? name : `${mode.scope}.${name}`, fn), 'run.scope')
   }
 
   /**

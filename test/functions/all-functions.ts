@@ -23,6 +23,7 @@ import * as running from '../../src/functions/running.js'
 import * as shapes from '../../src/functions/shapes.js'
 import * as softmax from '../../src/functions/softmax.js'
 import * as statistics from '../../src/functions/statistics.js'
+import { registeredFuncs } from '../../src/graph/registry.js'
 import type { Functions } from './case.js'
 
 export const exported: Readonly<Record<string, unknown>> = {
@@ -49,6 +50,12 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...shapes,
   ...softmax,
   ...statistics,
+}
+
+/** What the contract and the references hold: every registered function but those that the graph itself makes. */
+export function registeredHere(): string[] {
+  const ofTheGraph = new Set(['standIn'])
+  return registeredFuncs().filter((name) => !ofTheGraph.has(name))
 }
 
 export const functions = exported as Functions

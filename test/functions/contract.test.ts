@@ -12,9 +12,9 @@ import type { Attributes, Func } from '../../src/graph/func.js'
 import { checkGradients } from '../../src/graph/gradient-check.js'
 import { mode, withLinking } from '../../src/graph/mode.js'
 import type { Recorder } from '../../src/graph/recorder.js'
-import { createFunc, registeredFuncs } from '../../src/graph/registry.js'
+import { createFunc } from '../../src/graph/registry.js'
 import { Variable } from '../../src/graph/variable.js'
-import { exported, functions } from './all-functions.js'
+import { exported, functions, registeredHere } from './all-functions.js'
 import type { Case } from './case.js'
 import { cases } from './cases.js'
 
@@ -36,7 +36,7 @@ let checked = 0
 const worst = { first: 0, second: 0 }
 
 afterAll(() => {
-  const count = registeredFuncs().length
+  const count = registeredHere().length
   process.stdout.write(
     `contract: ${count} functions × ${(checked / count).toFixed(1)} cases = ${checked} cases; worst relative error against ` +
       `differences ${worst.first.toExponential(1)} first order, ${worst.second.toExponential(1)} second order\n`,
@@ -89,12 +89,12 @@ function describeCase(one: Case): string {
 }
 
 test('every registered function has cases, and every case a registered function', () => {
-  expect(Object.keys(cases).sort()).toEqual(registeredFuncs())
+  expect(Object.keys(cases).sort()).toEqual(registeredHere())
   for (const list of Object.values(cases)) expect(list.length).toBeGreaterThan(0)
 })
 
 test('every registered function is exported under its name, with a class and, but for adjoints, a method', () => {
-  for (const name of registeredFuncs()) {
+  for (const name of registeredHere()) {
     expect(typeof exported[name], name).toBe('function')
     const funcClass = bare(name).constructor
     expect(exported[funcClass.name], funcClass.name).toBe(funcClass)
@@ -109,7 +109,7 @@ function bare(name: string): Func {
 }
 
 test('functions refuse settings that they do not know, and settings of the wrong kind, with a TapeError', () => {
-  for (const name of registeredFuncs()) {
+  for (const name of registeredHere()) {
     const one = cases[name]!.find(
       ({ attributes }) => attributes !== undefined && Object.keys(attributes).length > 0,
     )
@@ -135,7 +135,7 @@ function expectCode(call: () => unknown, what: string): void {
   expect.fail(`${what} was accepted`)
 }
 
-for (const name of registeredFuncs()) {
+for (const name of registeredHere()) {
   describe(name, () => {
     test.each((cases[name] ?? []).map((one) => [describeCase(one), one] as const))('%s', (_, one) => {
       checked++

@@ -6,7 +6,7 @@ import { concat, split, stack } from '../../src/functions/joining.js'
 import { sum } from '../../src/functions/reductions.js'
 import '../../src/functions/methods.js'
 import { grad } from '../../src/graph/backward.js'
-import { checkpoint } from '../../src/graph/checkpoint.js'
+import { recompute } from '../../src/graph/recompute.js'
 import { constant, parameter, type Variable } from '../../src/graph/variable.js'
 import { clipGradNorm } from '../../src/optim/clip-grad-norm.js'
 import { newTapePath, openForTest } from '../tape/temporary-tape.js'
@@ -46,7 +46,7 @@ test('a parameter list of 200,000 is clipped together, and a checkpoint captures
   expect(clipGradNorm(xs, 1).item()).toBeCloseTo(Math.sqrt(LENGTH), 9)
   expect(xs[LENGTH - 1]!.grad!.item()).toBeCloseTo(1 / Math.sqrt(LENGTH), 9)
 
-  checkpoint((x) => sum(stack(xs)).add(x), parameter(1)).backward()
+  recompute((x) => sum(stack(xs)).add(x), parameter(1)).backward()
   expect(xs[0]!.grad!.item()).toBeCloseTo(1 + 1 / Math.sqrt(LENGTH), 9)
 })
 

@@ -9,6 +9,7 @@ import { grad } from '../../src/graph/backward.js'
 import { Func } from '../../src/graph/func.js'
 import { noGrad } from '../../src/graph/mode.js'
 import { Variable } from '../../src/graph/variable.js'
+import { openForTest, recordedTape } from '../tape/temporary-tape.js'
 
 /** Quotient and remainder: two outputs. */
 class SumAndDifference extends Func {
@@ -206,6 +207,103 @@ describe('backward', () => {
     const x = new Variable([1, 2], { dtype: 'float32' })
     sum(square(exp(x))).backward()
     expect(x.grad!.dtype).toBe('float32')
+  })
+})
+
+describe('each gradient is a Variable of its own', () => {
+  const changed = (v: Variable) => {
+    v.data = ndarray(new Float64Array(v.size).fill(7), { shape: v.shape })
+  }
+
+  test.each([false, true])(
+    'and so are those of a call that hands its own on (createGraph %s)',
+    (createGraph) => {
+      const [a, b] = [new Variable([1, 2]), new Variable([3, 4])]
+      const seed = new Variable([5, 6])
+      const y = add(a, b)
+      y.backward({ gradient: seed, createGraph, retainGrad: true })
+      const all = [a.grad!, b.grad!, y.grad!, seed]
+      expect(new Set(all).size).toBe(4)
+      for (const one of all) {
+        changed(one)
+        for (const other of all) expect(other.data.toArray()).toEqual(other === one ? [7, 7] : [5, 6])
+        one.data = ndarray([5, 6])
+      }
+    },
+  )
+
+  test('neither a seed, nor the gradient that a root was assigned', () => {
+    const x = new Variable(3)
+    const given = new Variable(2)
+    x.backward({ gradient: given })
+    expect(x.grad).not.toBe(given)
+    const y = add(x, 1)
+    y.grad = given
+    x.clearGrad()
+    y.backward()
+    expect(y.grad).toBe(given)
+    changed(given)
+    expect(x.grad!.item()).toBe(2)
+  })
+
+  test('nor what a hook or a backward gives and keeps', () => {
+    const kept = new Variable(9, { requiresGrad: false })
+    class Keeping extends Func {
+      override forward(x: NDArray): NDArray {
+        return x
+      }
+      override backward(): Variable {
+        return kept
+      }
+    }
+    const [x, z] = [new Variable(1), new Variable(1)]
+    new Keeping().apply(x).backward()
+    z.onGradient(() => kept)
+    square(z).backward()
+    changed(kept)
+    expect([x.grad!.item(), z.grad!.item()]).toEqual([9, 9])
+  })
+
+  test('nor what grad() gives for two inputs, or for one that is named twice', () => {
+    const [a, b] = [new Variable(1), new Variable(2)]
+    const seed = new Variable(3)
+    const found = grad([add(a, b)], [a, b, a], { gradients: [seed] })
+    changed(found[0]!)
+    expect([...found.slice(1).map((g) => g.item()), seed.item()]).toEqual([3, 3, 3])
+  })
+
+  test('assigned to a second variable it is copied', () => {
+    const [a, b, c] = [new Variable(1), new Variable(2), new Variable(3)]
+    const given = new Variable(4, { requiresGrad: false })
+    a.grad = given
+    b.grad = given
+    c.grad = a.grad
+    expect(a.grad).toBe(given)
+    changed(a.grad)
+    expect([b.grad!.item(), c.grad!.item()]).toEqual([4, 4])
+  })
+
+  test('on the tape too: assigned to, shared and used again, a replay is bit for bit the same', async () => {
+    for (const createGraph of [false, true]) {
+      const file = await recordedTape((run) => {
+        const [a, b] = [new Variable(1, { name: 'a' }), new Variable(2, { name: 'b' })]
+        for (let step = 0; step < 3; step++) {
+          run.step()
+          const seed = new Variable(3)
+          add(add(a, b), mul(a, b)).backward({ gradient: seed, createGraph, retainGrad: true })
+          noGrad(() => {
+            a.grad!.data = mul(a.grad!, 2).data
+            seed.data = ndarray(100)
+            b.data = sub(b, mul(b.grad!, 0.1)).data
+          })
+          if (step === 1) b.grad = a.grad
+          run.log({ gradient: mul(b.grad!, a.grad!) })
+        }
+      })
+      const past = openForTest(file, { readonly: true })
+      expect(past.run('test').replay()).toMatchObject({ verdict: 'bit-exact', divergence: null })
+      expect(past.verify()).toMatchObject({ intact: true })
+    }
   })
 })
 

@@ -65,10 +65,12 @@ describe('a function', () => {
     expect(A.input.item()).toBe(3)
   })
 
-  test('whose forward threw is used up too', () => {
+  test('whose forward threw made no call, and can be applied, with other operands too', () => {
+    let broken = true
     class Failing extends Func {
-      override forward(): NDArray {
-        throw new Error('no')
+      override forward(...xs: NDArray[]): NDArray {
+        if (broken) throw new Error('no')
+        return xs[0]!
       }
 
       override backward(gy: Variable): Variable {
@@ -76,8 +78,14 @@ describe('a function', () => {
       }
     }
     const func = new Failing()
-    expect(() => func.apply(1)).toThrow('no')
-    expect(() => func.apply(1)).toThrow(/^FUNC_REUSED/)
+    expect(() => func.apply(1, 2, 3, 4, 5)).toThrow('no')
+    broken = false
+    const x = new Variable(6)
+    const y = func.apply(x)
+    expect(func.inputs).toEqual([x])
+    y.backward()
+    expect(x.grad!.item()).toBe(1)
+    expect(() => func.apply(7)).toThrow(/^FUNC_REUSED/)
   })
 
   test('may return a number, nested arrays or a typed array from forward, and nothing else', () => {

@@ -7,7 +7,9 @@ import { sum } from '../../src/functions/reductions.js'
 import { grad } from '../../src/graph/backward.js'
 import { checkGradients } from '../../src/graph/gradient-check.js'
 import { noGrad } from '../../src/graph/mode.js'
+import { hessian, hvp, jacobian, jvp, vjp } from '../../src/graph/transforms.js'
 import { Variable } from '../../src/graph/variable.js'
+import { floor } from '../../src/index.js'
 import { newTapePath, openForTest } from '../tape/temporary-tape.js'
 
 describe('grad()', () => {
@@ -46,7 +48,68 @@ describe('grad()', () => {
 
   test('refuses what backward refuses', () => {
     expect(() => grad([square(new Variable([1, 2]))], [])).toThrow(/^NOT_SCALAR/)
-    expect(() => grad([new Variable(1, { requiresGrad: false })], [])).toThrow(/^NOT_DIFFERENTIABLE/)
+  })
+})
+
+describe('the derivative of what does not depend on an input', () => {
+  const x = () => new Variable([1, 2])
+  const outputs: [string, (v: Variable) => Variable][] = [
+    ['a constant', () => new Variable(3, { requiresGrad: false })],
+    ['a function of nothing', () => square(new Variable(3, { requiresGrad: false }))],
+    ['an unrelated variable', () => sum(square(new Variable([4, 5])))],
+    ['something made inside noGrad', (v) => noGrad(() => sum(v))],
+    ['something detached', (v) => sum(v).detach()],
+    ['a step function', (v) => sum(floor(v))],
+  ]
+
+  test.each(outputs)('is zero for %s, in every transform', (_what, fn) => {
+    const v = x()
+    expect(grad(fn(v), v)[0]!.data.toArray()).toEqual([0, 0])
+    expect(grad([fn(v), sum(v)], v)[0]!.data.toArray()).toEqual([1, 1])
+    expect(grad(fn(v), v, { createGraph: true })[0]!.data.toArray()).toEqual([0, 0])
+    expect(vjp(fn, v).gradients[0]!.data.toArray()).toEqual([0, 0])
+    expect(jvp(fn, v, [1, 1]).tangent.item()).toBe(0)
+    expect(jacobian(fn, v).data.toArray()).toEqual([0, 0])
+    expect(hessian(fn, v).data.toArray()).toEqual([
+      [0, 0],
+      [0, 0],
+    ])
+    expect(hvp(fn, v, [1, 1]).product.data.toArray()).toEqual([0, 0])
+  })
+
+  test('passes checkGradients when it is really zero, and fails when the graph was cut', () => {
+    expect(checkGradients(() => new Variable(3, { requiresGrad: false }), [[1, 2]]).passed).toBe(true)
+    expect(checkGradients((v) => sum(floor(v)), [[1.5, 2.5]]).passed).toBe(true)
+    expect(checkGradients((v) => sum(v).detach(), [[1, 2]], { throwOnFailure: false }).passed).toBe(false)
+  })
+
+  test('is refused for an input that can have none', () => {
+    const v = new Variable(2)
+    const inputs = [
+      new Variable(3, { requiresGrad: false }),
+      noGrad(() => mul(v, 3)),
+      new Variable([1, 2], { dtype: 'int32' }),
+      v.detach(),
+    ]
+    for (const input of inputs)
+      expect(() => grad(mul(v, sum(input)), [v, input])).toThrow(
+        /^NOT_DIFFERENTIABLE: grad by input 1 \(variable\) expected a variable that requires a gradient/,
+      )
+    expect(() => grad(square(v), [3 as unknown as Variable])).toThrow(
+      /^NOT_DIFFERENTIABLE: grad expected Variables/,
+    )
+    const total = (v: Variable) => sum(v)
+    const ids = new Variable([1, 2], { dtype: 'int32' })
+    for (const transform of [vjp, jacobian, hessian] as ((f: typeof total, i: Variable) => unknown)[])
+      expect(() => transform(total, ids)).toThrow(
+        /^BAD_DTYPE: .* expected inputs of float64 or float32, got int32/,
+      )
+    expect(() => jvp(total, ids, ids)).toThrow(/^BAD_DTYPE/)
+    expect(() => hvp(total, ids, ids)).toThrow(/^BAD_DTYPE/)
+  })
+
+  test('and backward() from it is refused, since no variable would get anything', () => {
+    expect(() => square(new Variable(3, { requiresGrad: false })).backward()).toThrow(/^NOT_DIFFERENTIABLE/)
   })
 })
 

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { grad } from '../../src/graph/backward.js'
+import { checkGradients } from '../../src/graph/gradient-check.js'
+import { noGrad } from '../../src/graph/mode.js'
 import { hessian, hvp, jacobian, jvp, vjp } from '../../src/graph/transforms.js'
 import { Variable } from '../../src/graph/variable.js'
-import { exp, matmul, mul, pow, sin, square, sum, tanh } from '../../src/index.js'
+import { exp, matmul, mul, ndarray, pow, sin, square, sum, tanh } from '../../src/index.js'
+import { openForTest, recordedTape } from '../tape/temporary-tape.js'
 
 const near = (got: Variable, want: number[] | number, digits = 12) => {
   const list = typeof want === 'number' ? [want] : want
@@ -85,7 +88,125 @@ describe('functional transforms', () => {
 
   test('a vector function has no hessian, and says what to do', () => {
     expect(() => hessian((x) => square(x), [1, 2])).toThrow(
-      /NOT_SCALAR: hessian and hvp need a scalar function, got an output of shape \[2\]; sum it/,
+      /NOT_SCALAR: hessian needs a scalar function, got an output of shape \[2\]; sum it/,
     )
+  })
+})
+
+describe('each input of a transform is a variable of its own', () => {
+  test('when inputs are related, or one variable is given twice', () => {
+    const x = new Variable(3)
+    const product = (a: Variable, b: Variable) => mul(a, square(b))
+    expect(jacobian(product, [x, x]).map((d) => d.item())).toEqual([9, 18])
+    expect(vjp(product, [x, x]).gradients.map((d) => d.item())).toEqual([9, 18])
+    expect(jvp(product, [x, x], [new Variable(1), new Variable(0)]).tangent.item()).toBe(9)
+    const h = square(x)
+    expect(jacobian((a, b) => mul(a, b), [h, x]).map((d) => d.item())).toEqual([3, 9])
+    expect(vjp((a, b) => mul(a, b), [x, h]).gradients.map((d) => d.item())).toEqual([9, 3])
+  })
+
+  test('so what the function takes from around it counts as constant, though it hangs on an input', () => {
+    const x = new Variable(3)
+    const h = square(x)
+    expect(jacobian((v) => mul(v, h), x).item()).toBe(9)
+    expect(jacobian((v) => mul(v, x), x).item()).toBe(3)
+    expect(jvp((v) => mul(v, h), x, 1).tangent.item()).toBe(9)
+    expect(hessian((v) => mul(square(v), x), x).item()).toBe(6)
+    expect(hvp((v) => mul(square(v), h), x, 1).product.item()).toBe(18)
+    expect(jacobian(() => h, x).item()).toBe(0)
+  })
+
+  test('but with createGraph the result can be differentiated on by all of it', () => {
+    const x = new Variable(3)
+    const h = square(x)
+    // d/dv [v·h] = h = x², and so 2x outside.
+    const slope = jacobian((v) => mul(v, h), x, { createGraph: true })
+    expect(grad(slope, x)[0]!.item()).toBe(6)
+    // d/dv [v²·x] = 2vx at v = x: outside, 4x.
+    const other = vjp((v) => mul(square(v), x), x, undefined, { createGraph: true })
+    expect(grad(other.gradients[0]!, x)[0]!.item()).toBe(12)
+    // The value hangs on the inputs too.
+    expect(grad(other.value, x)[0]!.item()).toBe(27)
+  })
+
+  test('transforms nest: an inner one takes the variable of an outer one from around it', () => {
+    const third = jacobian(
+      (a) =>
+        jacobian((b) => jacobian((c) => mul(mul(a, b), pow(c, 3)), b, { createGraph: true }), a, {
+          createGraph: true,
+        }),
+      new Variable(2),
+    )
+    // c: 3abc² at c = b: 3ab³; b: 9ab² at b = a: 9a³; a: 27a².
+    expect(third.item()).toBe(108)
+  })
+
+  test('hooks of what lies outside are left alone, and those inside the function run once', () => {
+    const x = new Variable(3)
+    const w = new Variable(5)
+    const h = square(x)
+    let outside = 0
+    let inside = 0
+    for (const v of [x, w, h]) v.onGradient(() => void outside++)
+    const fn = (v: Variable) => {
+      const y = mul(mul(v, h), w)
+      y.onGradient(() => void inside++)
+      return y
+    }
+    expect(vjp(fn, x).gradients[0]!.item()).toBe(45)
+    expect([inside, outside]).toEqual([1, 0])
+    jvp(fn, x, 1)
+    hessian(fn, x)
+    checkGradients(fn, [x])
+    expect(outside).toBe(0)
+  })
+
+  test('values are those of the moment, whatever is assigned to the inputs meanwhile or since', () => {
+    const x = new Variable(3)
+    const { gradients, value } = vjp(
+      (v) => {
+        x.data = ndarray(100)
+        return square(v)
+      },
+      x,
+      undefined,
+      { createGraph: true },
+    )
+    expect([value.item(), gradients[0]!.item()]).toEqual([9, 6])
+    expect(grad(gradients[0]!, x)[0]!.item()).toBe(2)
+    expect(jacobian((v) => mul(v, x), new Variable(1)).item()).toBe(100)
+  })
+
+  test('gives zeros through a variable that the function assigns to, and the version that calls read', () => {
+    const { gradients } = vjp((v) => {
+      const y = square(v)
+      v.data = ndarray(50)
+      return y
+    }, 3)
+    expect(gradients[0]!.item()).toBe(6)
+  })
+
+  test('inside noGrad the derivatives are the same, and nothing hangs on the inputs', () => {
+    const x = new Variable(3)
+    const { gradients } = noGrad(() => vjp((v) => square(v), x, undefined, { createGraph: true }))
+    expect(gradients[0]!.item()).toBe(6)
+    expect(grad(gradients[0]!, x)[0]!.item()).toBe(0)
+  })
+
+  test('they are recorded, replay to the bit, and are differentiated from the file', async () => {
+    const file = await recordedTape((run) => {
+      const x = new Variable(3, { name: 'x' })
+      const [slope] = jacobian((a, b) => mul(a, square(b)), [x, square(x)], { createGraph: true })
+      run.log({ slope: slope! })
+      hessian((v) => pow(v, 4), x)
+      jvp((v) => pow(v, 4), x, 1)
+      slope!.backward()
+      expect(x.grad!.item()).toBe(108)
+    })
+    const past = openForTest(file, { readonly: true }).run('test')
+    expect(past.replay()).toMatchObject({ verdict: 'bit-exact', divergence: null })
+    past.variable('x').clearGrad()
+    past.variable('slope').backward()
+    expect(past.variable('x').grad!.item()).toBe(108)
   })
 })

@@ -190,7 +190,8 @@ export class Program {
       case 'gradCreateGraph': {
         const root = sum(square(this.pick(a)))
         if (!root.requiresGrad || this.stale(root)) return
-        for (const gradient of grad([root], [p, this.pick(b)], { createGraph: op === 'gradCreateGraph' }))
+        const inputs = [p, this.pick(b)].filter(({ requiresGrad }) => requiresGrad)
+        for (const gradient of grad([root], inputs, { createGraph: op === 'gradCreateGraph' }))
           this.keep(gradient)
         return
       }

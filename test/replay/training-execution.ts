@@ -190,7 +190,8 @@ export class Execution {
         const root = sum(square(variables.pick(a)))
         if (!root.requiresGrad || isStale(root)) return
         this.passes++
-        for (const gradient of grad([root], [p, variables.pick(b)], {
+        const inputs = [p, variables.pick(b)].filter(({ requiresGrad }) => requiresGrad)
+        for (const gradient of grad([root], inputs, {
           createGraph: op === 'gradCreateGraph',
         }))
           this.keep(gradient)

@@ -9,9 +9,9 @@ import { exp, tanh } from '../../src/functions/exponential.js'
 import { split } from '../../src/functions/joining.js'
 import { sum } from '../../src/functions/reductions.js'
 import { grad } from '../../src/graph/backward.js'
-import { checkpoint } from '../../src/graph/checkpoint.js'
 import { Func } from '../../src/graph/func.js'
 import { noGrad } from '../../src/graph/mode.js'
+import { recompute } from '../../src/graph/recompute.js'
 import { createFunc, namesWithNumberRule, registerFunc } from '../../src/graph/registry.js'
 import { Variable } from '../../src/graph/variable.js'
 import type { Capture } from '../../src/index.js'
@@ -166,7 +166,7 @@ describe('the graph of a past run, as the live one', () => {
       () => {
         const x = new Variable([0.5, 2], { name: 'x' })
         const h = mul(x, 3)
-        const y = sum(checkpoint((a: Variable, b: Variable) => mul(exp(a), tanh(b)), square(h), h))
+        const y = sum(recompute((a: Variable, b: Variable) => mul(exp(a), tanh(b)), square(h), h))
         y.name = 'y'
         return [x, y]
       },
