@@ -73,24 +73,29 @@ function wordsOf(values: readonly number[], dtype: DType): string[] {
     dtype === 'float64' || dtype === 'float32'
       ? floatWords(values, dtype)
       : values.map((v) => formatOne(v, dtype))
-  const width = Math.max(...words.map((w) => w.length))
+  const width = largestOf(words.map((w) => w.length))
   return words.map((w) => w.padStart(width))
+}
+
+/** As `Math.max`, for lists that are too long to be arguments: an array of many axes prints six elements of each. */
+function largestOf(list: readonly number[]): number {
+  return list.reduce((a, b) => Math.max(a, b), -Infinity)
 }
 
 /** Numbers with their points aligned; scientific when sizes differ by more than a thousand or are extreme. */
 function floatWords(values: readonly number[], dtype: DType): string[] {
   const sizes = values.filter((v) => Number.isFinite(v) && v !== 0).map(Math.abs)
-  const largest = Math.max(...sizes)
-  const smallest = Math.min(...sizes)
+  const largest = largestOf(sizes)
+  const smallest = sizes.reduce((a, b) => Math.min(a, b), Infinity)
   if (sizes.length > 0 && (largest >= 1e8 || smallest < 1e-4 || largest / smallest > 1000)) {
     const fractions = values
       .filter(Number.isFinite)
       .map((v) => /\.(\d*)/.exec(scientific(v, dtype, PRECISION, 0))?.[1] ?? '')
-    const digits = Math.max(...fractions.map((f) => f.length))
+    const digits = largestOf(fractions.map((f) => f.length))
     return values.map((v) => (Number.isFinite(v) ? scientific(v, dtype, digits, digits) : nonFinite(v)))
   }
   const texts = values.map((v) => (Number.isFinite(v) ? positional(v, dtype, PRECISION) : ''))
-  const right = Math.max(...texts.map((t) => (t === '' ? 0 : t.length - t.indexOf('.') - 1)))
+  const right = largestOf(texts.map((t) => (t === '' ? 0 : t.length - t.indexOf('.') - 1)))
   return texts.map((text, i) => {
     if (text === '') return nonFinite(values[i]!)
     return text + ' '.repeat(right - (text.length - text.indexOf('.') - 1))

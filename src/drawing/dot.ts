@@ -75,7 +75,7 @@ export function ranksCrossed({ nodes, edges }: PlainGraph): number {
   // What nothing leads to stands right before the first that reads it.
   for (const id of sources) {
     const readers = (next.get(id) ?? []).map((to) => rank.get(to) ?? 0)
-    if (readers.length > 0) rank.set(id, Math.min(...readers) - 1)
+    if (readers.length > 0) rank.set(id, readers.reduce((a, b) => Math.min(a, b), Infinity) - 1)
   }
   return edges.reduce((sum, { from, to }) => sum + (rank.get(to) ?? 0) - (rank.get(from) ?? 0), 0)
 }

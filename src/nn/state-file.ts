@@ -42,6 +42,7 @@ export function saveState(path: string, state: StateDict): void {
   }
 }
 
+/** Settings of `loadState`. */
 export interface LoadOptions {
   /**
    * How many bytes a zip may unpack into. Default 64 MiB, or 64 times the size of the file if that is more: a small file cannot fill

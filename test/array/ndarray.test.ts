@@ -249,3 +249,7 @@ test('an NDArray is constructed over a buffer without copying', () => {
   const x = new NDArray('float64', [2], 2, buffer, 1)
   expect(x.toArray()).toEqual([1, 2])
 })
+
+test('an array of many axes is printed, though six elements of each axis are hundreds of thousands', () => {
+  expect(zeros(Array(7).fill(7)).toString().split('0.').length - 1).toBe(6 ** 7)
+})
