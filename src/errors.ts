@@ -78,3 +78,12 @@ export class TapeError extends Error {
     this.code = code
   }
 }
+
+/** A value as an error quotes it, at most 80 characters of it. Whatever a program passes, this throws nothing. */
+export function valueText(value: unknown): string {
+  try {
+    return (JSON.stringify(value) ?? String(value)).slice(0, 80)
+  } catch {
+    return typeof value === 'bigint' ? `${value}n`.slice(0, 80) : Object.prototype.toString.call(value)
+  }
+}

@@ -2,7 +2,7 @@
  * Same elements, other places: shapes, axes, joining, cutting, padding. Results are contiguous; where no byte
  * moves they share memory with the operand. They are always new array objects.
  */
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { broadcastStrides, stridesOf } from './broadcast.js'
 import { type DType, promoteTypes } from './dtype.js'
 import { allocate, full, NDArray, viewOf } from './ndarray.js'
@@ -307,7 +307,7 @@ function sliced(
     if (step === 0 || ![start ?? 0, stop ?? 0, step].every(Number.isInteger)) {
       throw new TapeError(
         'BAD_ARGUMENT',
-        `${what} expected [start, stop, step] of integers, the step not 0, got ${JSON.stringify(range)} for axis ${axis}`,
+        `${what} expected [start, stop, step] of integers, the step not 0, got ${valueText(range)} for axis ${axis}`,
       )
     }
     const first = bound(start ?? (step > 0 ? 0 : extent), extent, step)

@@ -17,7 +17,7 @@ export function eventJson(event: TapeEvent, say: Describer, { gradient, isMateri
     if (name !== null) names[positionText(value)] = name
     return positionText(value)
   }
-  const json: Record<string, unknown> = { position, step, type }
+  const json: Record<string, unknown> = Object.assign(Object.create(null), { position, step, type })
   for (const [key, value] of Object.entries(payload)) json[key] = fieldJson(key, value, ref)
   if (type === 'LeafCreated' || type === 'FunctionCalled') ref(position)
   if (gradient !== null) {

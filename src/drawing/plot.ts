@@ -2,7 +2,7 @@
  * The computation behind a variable, drawn as in the book "Deep Learning from Scratch 3": variables as
  * orange ellipses, functions as light blue boxes. Live variables and those read from a tape look the same.
  */
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { Variable } from '../graph/variable.js'
 import { computationOf } from './computation.js'
 import { toDot } from './dot.js'
@@ -58,9 +58,9 @@ function checkOptions(y: unknown, options: DrawOptions): void {
     if (!OPTIONS.includes(key)) refuse(`the options ${OPTIONS.join(', ')}, got "${key}"`)
   }
   const { format = 'dot', collapse = 'auto' } = options
-  if (format !== 'dot' && format !== 'svg') refuse(`format 'dot' or 'svg', got ${JSON.stringify(format)}`)
+  if (format !== 'dot' && format !== 'svg') refuse(`format 'dot' or 'svg', got ${valueText(format)}`)
   if (!COLLAPSES.includes(collapse)) {
-    refuse(`collapse ${COLLAPSES.map((name) => `'${name}'`).join(', ')}, got ${JSON.stringify(collapse)}`)
+    refuse(`collapse ${COLLAPSES.map((name) => `'${name}'`).join(', ')}, got ${valueText(collapse)}`)
   }
 }
 

@@ -2,7 +2,7 @@
  * How much of a run is stored: the levels, and what they mean for one array in one step. Every level keeps the graph;
  * they differ in which bytes stand beside it. Knows nothing of who records.
  */
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import type { Plain, RecordedArray } from './event.js'
 
 /** One of the three; see `Capture`. */
@@ -54,7 +54,7 @@ const LEVELS: readonly unknown[] = ['full', 'replayable', 'structure']
 export function checkCapture(capture: unknown): asserts capture is Capture {
   if (LEVELS.includes(capture)) return
   const refuse = (expected: string, got: unknown): never => {
-    throw new TapeError('BAD_ARGUMENT', `capture expected ${expected}, got ${JSON.stringify(got)}`)
+    throw new TapeError('BAD_ARGUMENT', `capture expected ${expected}, got ${valueText(got)}`)
   }
   if (typeof capture !== 'object' || capture === null)
     refuse("'full', 'replayable', 'structure' or { values, gradients, everySteps }", capture)

@@ -67,12 +67,3 @@ export function isStorable(text: string): boolean {
 export function storable(text: string): string {
   return text.replace(/\p{Surrogate}/gu, '\ufffd')
 }
-
-/** A value in an error's words. */
-export function shownValue(value: unknown): string {
-  try {
-    return (JSON.stringify(value) ?? String(value)).slice(0, 80)
-  } catch {
-    return Object.prototype.toString.call(value)
-  }
-}

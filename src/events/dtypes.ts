@@ -3,7 +3,7 @@
  * their sizes outside `array/`, which computes with them and which neither events nor the store may import; a test holds the two
  * to each other.
  */
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 
 export type ElementArray = Float64Array | Float32Array | Int32Array | Uint8Array
 
@@ -39,7 +39,7 @@ export function typedArrayOf(dtype: string): (typeof MADE_BY)[RecordedDtype] {
   if (!isRecordedDtype(dtype))
     throw new TapeError(
       'BAD_DTYPE',
-      `a recorded array has one of the dtypes ${RECORDED_DTYPES.join(', ')}, got ${JSON.stringify(dtype)}`,
+      `a recorded array has one of the dtypes ${RECORDED_DTYPES.join(', ')}, got ${valueText(dtype)}`,
     )
   return MADE_BY[dtype]
 }

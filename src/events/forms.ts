@@ -2,8 +2,8 @@
  * What many events have in common, as texts: they repeat, so each is stored once. Here these texts are written, and read again.
  * What a reader would refuse, or the file would give back as another text, is refused before it is written.
  */
-import { TapeError } from '../errors.js'
-import { isBoolean, isDtype, isRecord, isShape, isText, orNull, shownValue } from './checks.js'
+import { TapeError, valueText } from '../errors.js'
+import { isBoolean, isDtype, isRecord, isShape, isText, orNull } from './checks.js'
 import { elementCount } from './dtypes.js'
 import type { Plain } from './event.js'
 import { plainToText } from './plain.js'
@@ -53,7 +53,7 @@ export function attributesText(attributes: { readonly [key: string]: Plain | und
   if (!isRecord(attributes, 0))
     throw new TapeError(
       'BAD_ARGUMENT',
-      `the attributes of a function expected an object, got ${shownValue(attributes)}`,
+      `the attributes of a function expected an object, got ${valueText(attributes)}`,
     )
   return plainToText(attributes, 'attributes')
 }

@@ -1,6 +1,6 @@
 /** Checks events on both sides of the disk and freezes them: what leaves here is well formed and cannot be changed. */
-import { TapeError } from '../errors.js'
-import { type Check, isCount, isStorable, shownValue } from './checks.js'
+import { TapeError, valueText } from '../errors.js'
+import { type Check, isCount, isStorable } from './checks.js'
 import type { EventType, Payload, TapeEvent } from './event.js'
 import { EVENT_KINDS, kindOf } from './event-kinds.js'
 
@@ -31,7 +31,7 @@ export function checkedEvent<E extends TapeEvent>(event: E): E {
   if (bad !== null)
     throw new TapeError(
       'TAPE_CORRUPT',
-      `event ${position} (${type}) has a bad ${bad}: ${shownValue((event as unknown as Record<string, unknown>)[bad])}`,
+      `event ${position} (${type}) has a bad ${bad}: ${valueText((event as unknown as Record<string, unknown>)[bad])}`,
     )
   return event
 }
@@ -47,7 +47,7 @@ export function checkBeforeWriting(payload: Payload, position: number): void {
   const fields = payload as unknown as Record<string, unknown>
   const bad = badField(payload, type, position)
   if (bad !== null)
-    throw new TapeError('BAD_ARGUMENT', `${type} cannot have this ${bad}: ${shownValue(fields[bad])}`)
+    throw new TapeError('BAD_ARGUMENT', `${type} cannot have this ${bad}: ${valueText(fields[bad])}`)
   for (const [field, value] of Object.entries(fields))
     if (typeof value === 'string') checkText(value, `the ${field} of ${type}`)
 }
@@ -55,11 +55,11 @@ export function checkBeforeWriting(payload: Payload, position: number): void {
 /** Refuses a text that the file would give back as another. Throws BAD_ARGUMENT; `what` says which text it is. */
 export function checkText(text: unknown, what: string): asserts text is string {
   if (typeof text !== 'string')
-    throw new TapeError('BAD_ARGUMENT', `${what} expected a text, got ${shownValue(text)}`)
+    throw new TapeError('BAD_ARGUMENT', `${what} expected a text, got ${valueText(text)}`)
   if (!isStorable(text))
     throw new TapeError(
       'BAD_ARGUMENT',
-      `${what} expected whole Unicode characters, which a file gives back as they are, got ${shownValue(text)}`,
+      `${what} expected whole Unicode characters, which a file gives back as they are, got ${valueText(text)}`,
     )
 }
 

@@ -2,7 +2,7 @@
  * Functions by name. A tape names its functions; only what is registered here can be rehydrated, so a tape can never
  * bring code with it.
  */
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import type { Attributes, Func } from './func.js'
 import type { NumberRule } from './number-rule.js'
 
@@ -87,7 +87,7 @@ export function recreateFunc(name: string, attributes: Attributes): Func {
   if (!sameAttributes(func.attributes, attributes)) {
     throw new TapeError(
       'ATTRIBUTES_MISSING',
-      `"${name}" made from ${JSON.stringify(attributes)} has the attributes ${JSON.stringify(func.attributes)}; ` +
+      `"${name}" made from ${valueText(attributes)} has the attributes ${valueText(func.attributes)}; ` +
         'its constructor must take one object of attributes and pass it on: constructor(attributes) { super(attributes) }',
     )
   }

@@ -6,7 +6,7 @@
 import { type DType, isFloating } from '../array/dtype.js'
 import { type ArrayLike, full, NDArray, ndarray } from '../array/ndarray.js'
 import { formatShape, type Shape, sameShape } from '../array/shape.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
 import { mode } from './mode.js'
@@ -416,8 +416,12 @@ function leafArray(value: ArrayLike, dtype: DType | undefined): NDArray {
 }
 
 function checkedName(name: string): string {
-  if (typeof name !== 'string' || name === '') {
-    throw new TapeError('BAD_ARGUMENT', `a name expected a non-empty string, got ${JSON.stringify(name)}`)
+  // Half a surrogate pair is no character: no tape and no state file could give it back.
+  if (typeof name !== 'string' || name === '' || /\p{Surrogate}/u.test(name)) {
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `a name expected a non-empty string of whole characters, got ${valueText(name)}`,
+    )
   }
   return name
 }

@@ -11,7 +11,7 @@ export interface MetricCurve {
   max: number
   /** Evenly spaced values that stand for the whole curve; `[step, value]`. */
   points: [step: number, value: number][]
-  /** Every so many values become a point. */
+  /** Of this many values one becomes a point. */
   stride: number
 }
 
@@ -29,6 +29,7 @@ export interface Training {
   /** When the latest step began, or the end; since the run started. */
   elapsedMs: number
   eventsByType: Partial<Record<EventType, number>>
+  /** By name. These two have no prototype: any name that a tape gives is a key like another, `__proto__` too. */
   callsByFunction: Record<string, number>
   metrics: Record<string, MetricCurve>
 }
@@ -48,8 +49,8 @@ export const training: Projection<Training> = {
     calls: 0,
     elapsedMs: 0,
     eventsByType: {},
-    callsByFunction: {},
-    metrics: {},
+    callsByFunction: Object.create(null),
+    metrics: Object.create(null),
   },
 
   apply(draft: Training, event: TapeEvent): void {

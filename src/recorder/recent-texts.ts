@@ -4,6 +4,7 @@
  */
 import type { NDArray } from '../array/ndarray.js'
 import { type Shape, sameShape } from '../array/shape.js'
+import { isRecord } from '../events/checks.js'
 import { arrayFormText, attributesText, leafFormText, signatureText } from '../events/forms.js'
 import type { Packer } from '../events/pack.js'
 import type { CallLinks } from '../graph/call-links.js'
@@ -97,6 +98,7 @@ export class LateTexts {
   }
 
   private textOf(late: LateCall, attributes: Attributes): number {
+    if (!isRecord(attributes, 0)) attributesText(attributes) // refuses it
     for (const known of late.attributes) {
       if (known.attributes === attributes || sameAttributes(known.attributes, attributes)) {
         late.lately = known.attributes

@@ -47,7 +47,7 @@ function sameFacts(a: unknown, b: unknown): boolean {
   const [x, y] = [a as Record<string, unknown>, b as Record<string, unknown>]
   const keys = Object.keys(x)
   if (keys.length !== Object.keys(y).length) return false
-  for (const key of keys) if (!(key in y) || !sameFacts(x[key], y[key])) return false
+  for (const key of keys) if (!Object.hasOwn(y, key) || !sameFacts(x[key], y[key])) return false
   return true
 }
 

@@ -5,9 +5,9 @@ import type { Observable } from 'rxjs'
 import { currentKernel, type Kernel, useKernel } from '../array/kernel.js'
 import { type KernelName, setKernel } from '../array/kernel-choice.js'
 import { seedRandom } from '../array/random.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { type Capture, CapturePolicy, checkCapture } from '../events/capture.js'
-import { isRecord, isStorable, shownValue, storable } from '../events/checks.js'
+import { isRecord, isStorable, storable } from '../events/checks.js'
 import { type Plain, positionOf, type RunStarted, type TapeEvent } from '../events/event.js'
 import { PACKING } from '../events/pack.js'
 import { type BatchLimits, EventStream, STRICT_LIMITS } from '../events/stream.js'
@@ -159,7 +159,7 @@ export class Run {
    */
   log(metrics: { readonly [name: string]: number | Variable }): void {
     if (!isRecord(metrics, 0))
-      throw new TapeError('BAD_ARGUMENT', `run.log expected an object of numbers, got ${shownValue(metrics)}`)
+      throw new TapeError('BAD_ARGUMENT', `run.log expected an object of numbers, got ${valueText(metrics)}`)
     this.checkOpen()
     const entries = Object.entries(metrics)
     for (const [name, metric] of entries) checkMetric(name, metric)
@@ -346,7 +346,7 @@ function checkRunOptions(options: RunOptions): void {
   if (durability !== 'strict' && durability !== 'batch') {
     throw new TapeError(
       'BAD_ARGUMENT',
-      `durability expected 'strict' or 'batch', got ${JSON.stringify(durability)}`,
+      `durability expected 'strict' or 'batch', got ${valueText(durability)}`,
     )
   }
   if (!Number.isSafeInteger(seed) || seed < 0)
@@ -366,7 +366,7 @@ function checkMetric(name: string, metric: unknown): void {
 
 function checkedName(name: string): string {
   if (typeof name !== 'string' || name === '' || !isStorable(name))
-    throw new TapeError('BAD_ARGUMENT', `startRun expected a name, got ${JSON.stringify(name)}`)
+    throw new TapeError('BAD_ARGUMENT', `startRun expected a name, got ${valueText(name)}`)
   return name
 }
 

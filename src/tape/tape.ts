@@ -2,7 +2,7 @@
 import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { checkOptions, wordFor } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
@@ -133,7 +133,7 @@ export class Tape {
     if (row === undefined) {
       const names = [...new Set(this.runs().map((run) => `"${run.name}" (${run.id})`))]
       const known = names.length === 0 ? 'it holds no runs' : `it has ${names.slice(-10).join(', ')}`
-      throw new TapeError('RUN_NOT_FOUND', `${this.path} has no run ${JSON.stringify(which)}; ${known}`)
+      throw new TapeError('RUN_NOT_FOUND', `${this.path} has no run ${valueText(which)}; ${known}`)
     }
     try {
       return new PastRun(this.reader, row.id, row.name)

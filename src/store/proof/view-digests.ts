@@ -37,7 +37,9 @@ export function viewDigests(db: Connection, onProgress?: (rows: number) => void)
     .all() as string[]
   let before = 0
   return names.map((name) => {
-    const digest = digestOf(db, name, ORDER[name] ?? '1, 2', (rows) => onProgress?.(before + rows))
+    const digest = digestOf(db, name, Object.hasOwn(ORDER, name) ? ORDER[name]! : '1, 2', (rows) =>
+      onProgress?.(before + rows),
+    )
     before += digest.rows
     return digest
   })

@@ -75,23 +75,25 @@ export interface TapeStats {
   calls: { shown: number; stored: number; templates: number; blocks: number }
 }
 
-const PLACE_OF_TABLE: Readonly<Record<string, Place>> = {
-  _block: 'blocks',
-  _template: 'graph templates',
-  _mark: 'graph templates',
-  _value: 'values',
-  _checkpoint_value: 'checkpoints',
-  _materialized: 'materialized values',
-  _step: 'steps, metrics, other events',
-  _metric: 'steps, metrics, other events',
-  _fact: 'steps, metrics, other events',
-  _text: 'names and attributes',
-  _signature: 'names and attributes',
-  _leaf_form: 'names and attributes',
-  _array_form: 'names and attributes',
-  _run: 'names and attributes',
-  _commit: 'hash chain',
-}
+const PLACE_OF_TABLE: ReadonlyMap<string, Place> = new Map(
+  Object.entries({
+    _block: 'blocks',
+    _template: 'graph templates',
+    _mark: 'graph templates',
+    _value: 'values',
+    _checkpoint_value: 'checkpoints',
+    _materialized: 'materialized values',
+    _step: 'steps, metrics, other events',
+    _metric: 'steps, metrics, other events',
+    _fact: 'steps, metrics, other events',
+    _text: 'names and attributes',
+    _signature: 'names and attributes',
+    _leaf_form: 'names and attributes',
+    _array_form: 'names and attributes',
+    _run: 'names and attributes',
+    _commit: 'hash chain',
+  } satisfies Record<string, Place>),
+)
 const PLACES: readonly Place[] = [
   'blocks',
   'gradient summaries',
@@ -178,7 +180,10 @@ function placesOf(tables: readonly Table[], use: TapeUse): TapeStats['places'] {
   const bytes = new Map<Place, number>(PLACES.map((place) => [place, 0]))
   const add = (place: Place, more: number) => bytes.set(place, bytes.get(place)! + more)
   for (const table of tables)
-    add(table.name === 'free pages' ? 'free pages' : (PLACE_OF_TABLE[table.table] ?? 'schema'), table.bytes)
+    add(
+      table.name === 'free pages' ? 'free pages' : (PLACE_OF_TABLE.get(table.table) ?? 'schema'),
+      table.bytes,
+    )
   const move = (from: Place, to: Place, share: number) => {
     const moved = Math.round(bytes.get(from)! * share)
     add(from, -moved)
