@@ -140,6 +140,27 @@ function sleep(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
 }
 
+/**
+ * What is behind an error of a connection that only reads: SQLite calls it a full disk when a damaged header promises more pages
+ * than a file can have.
+ */
+export function damageBehind(db: Connection, error: unknown): unknown {
+  if ((error as { code?: unknown } | null)?.code !== 'SQLITE_FULL') return error
+  try {
+    const [first] = db.pragma('quick_check(1)') as { quick_check: string }[]
+    if (first?.quick_check === 'ok') return error
+    return new TapeError(
+      'TAPE_CORRUPT',
+      `the file is damaged (${first?.quick_check}); restore it from a copy`,
+      {
+        cause: error,
+      },
+    )
+  } catch (damage) {
+    return damage
+  }
+}
+
 /** Turns what SQLite throws into a TapeError that says what it means for the tape. */
 export function sqliteError(error: unknown, doing: string): unknown {
   if (error instanceof TapeError || !(error instanceof Error)) return error

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs'
 import type { Connection } from '../format/connection.js'
-import { sqliteError } from '../format/database.js'
+import { damageBehind, sqliteError } from '../format/database.js'
 import { positionOfId, runOfId } from '../format/ids.js'
 import { type RunUse, readUse, type TapeUse } from './stats-use.js'
 
@@ -115,7 +115,7 @@ export function tapeStats(db: Connection, path: string, largest = 10): TapeStats
   try {
     return db.transaction(() => read(db, path, largest))() // one moment, though others write
   } catch (error) {
-    throw sqliteError(error, `reading ${path}`)
+    throw sqliteError(damageBehind(db, error), `reading ${path}`)
   }
 }
 

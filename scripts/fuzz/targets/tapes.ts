@@ -1,39 +1,25 @@
-// The fuzzer of tapes: changes bits, bytes, pages, cells and rows of small tapes of all captures and schemas, and has everything
-// that reads a tape look at each. A tape may be refused with one of our errors; whatever else happens, a process that does not come
-// back, and views that say something else while verify() says that nothing was changed, are failures. Each is printed with the seed
-// that makes it again.
+/**
+ * Tapes that were changed: bits, bytes, pages, cells and rows of small tapes of all captures and schemas, each looked at by
+ * everything that reads a tape, in a process of its own. A tape may be refused with one of our errors; whatever else happens, a
+ * process that does not come back, and views that say something else while verify() says that nothing was changed, are failures.
+ */
 import { type ChildProcess, fork } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import zlib from 'node:zlib'
 import * as g from 'gradtape'
-import type { Probed } from './probe-tape.js'
-import { type Connection, plainDatabase } from './store-internals.js'
+import type { Probed } from '../probe-tape.js'
+import type { Random } from '../random.js'
+import { type Connection, plainDatabase } from '../store-internals.js'
+import type { Target } from '../target.js'
 
-const USAGE = `node .build/scripts/fuzz/tapes.js [options]
-  --minutes N   how long (1)
-  --seed N      where to begin (the time); with --count 1 a failure is made again
-  --count N     how many changed tapes, however long it takes
-  --help`
 /** Nobody who looks at a tape this small takes as long. */
 const PROBE_MS = 30_000
-const FIXTURE = new URL('../../../test/fixtures/schema-1.tape.gz', import.meta.url)
-const PROBE = fileURLToPath(new URL('./probe-tape.js', import.meta.url))
-
-/** Numbers in [0, 1) that follow from a seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+const FIXTURE = new URL('../../../../test/fixtures/schema-1.tape.gz', import.meta.url)
+const PROBE = fileURLToPath(new URL('../probe-tape.js', import.meta.url))
 
 type Capture = NonNullable<g.RunOptions['capture']>
 
@@ -288,7 +274,10 @@ class Prober {
   private child: ChildProcess | null = null
 
   async probe(file: string): Promise<Probed> {
+    // It is awaited by a timer; at the end of the process it goes with it.
     this.child ??= fork(PROBE, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.child.unref()
+    this.child.channel?.unref()
     const { child } = this
     return new Promise((resolve) => {
       const end = (failure: string) => {
@@ -317,71 +306,57 @@ class Prober {
   }
 }
 
-/** Gives how many tapes failed. */
-export async function fuzzTapes(options: { minutes: number; seed: number; count?: number }): Promise<number> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-fuzz-'))
-  const prober = new Prober()
-  try {
-    const tapes = await makeTapes(folder)
-    const file = path.join(folder, 'changed.tape')
-    const put = (bytes: Buffer) => {
-      for (const name of fs.readdirSync(folder))
-        if (name.startsWith('changed.')) fs.rmSync(path.join(folder, name))
-      fs.writeFileSync(file, bytes)
-    }
-    const before: (string | null)[] = []
-    for (const tape of tapes) {
-      put(tape)
-      const { failures, says } = await prober.probe(file)
-      if (failures.length > 0) throw new Error(`a tape that was not changed: ${failures[0]}`)
-      before.push(says)
-    }
-    const until = Date.now() + options.minutes * 60_000
-    let [tried, refused, failed] = [0, 0, 0]
-    for (
-      let seed = options.seed;
-      options.count === undefined ? Date.now() < until : tried < options.count;
-      seed++
-    ) {
-      const random = randomFrom(seed)
-      const which = Math.floor(random() * tapes.length)
-      put(tapes[which]!)
-      const what = await change(file, random)
-      const { failures, intact, says } = await prober.probe(file)
-      tried++
-      if (!intact) refused++
-      else if (says !== before[which])
-        failures.push('verify says that it is intact, and its views say something else')
-      if (failures.length === 0) continue
-      failed++
-      console.log(
-        `FAIL seed ${seed} (tape ${which}, ${what})\n${failures.map((failure) => `  ${failure.split('\n').slice(0, 4).join('\n    ')}`).join('\n')}`,
-      )
-    }
-    console.log(`tapes: ${tried} changed from seed ${options.seed}, ${refused} refused, ${failed} failed`)
-    return failed
-  } finally {
-    prober.end()
-    fs.rmSync(folder, { recursive: true, force: true })
-  }
+interface Made {
+  readonly folder: string
+  readonly tapes: readonly Buffer[]
+  /** What the views of each say. */
+  readonly says: readonly (string | null)[]
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string', default: '1' },
-      seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-      count: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
+const prober = new Prober()
+let made: Promise<Made> | null = null
+
+async function make(): Promise<Made> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-fuzz-'))
+  process.once('exit', () => {
+    prober.end()
+    fs.rmSync(folder, { recursive: true, force: true })
   })
-  if (values.help) console.log(USAGE)
-  else {
-    const failed = await fuzzTapes({
-      minutes: Number(values.minutes),
-      seed: Number(values.seed),
-      ...(values.count === undefined ? {} : { count: Number(values.count) }),
-    })
-    process.exitCode = failed > 0 ? 1 : 0
+  const tapes = await makeTapes(folder)
+  const says: (string | null)[] = []
+  for (const tape of tapes) {
+    const probed = await prober.probe(put(folder, tape))
+    if (probed.failures.length > 0) throw new Error(`a tape that was not changed: ${probed.failures[0]}`)
+    says.push(probed.says)
   }
+  return { folder, tapes, says }
+}
+
+/** The tape as a file, with nothing beside it that belongs to the one before. */
+function put(folder: string, tape: Buffer): string {
+  for (const name of fs.readdirSync(folder))
+    if (name.startsWith('changed.')) fs.rmSync(path.join(folder, name))
+  const file = path.join(folder, 'changed.tape')
+  fs.writeFileSync(file, tape)
+  return file
+}
+
+export const target: Target = {
+  name: 'tapes',
+  about: 'damaged and edited tapes: refused with an error of ours, or they say what they said',
+  async check(random: Random) {
+    made ??= make()
+    const { folder, tapes, says } = await made
+    const which = random.integer(0, tapes.length - 1)
+    const file = put(folder, tapes[which]!)
+    const what = await change(file, () => random.unit())
+    const probed = await prober.probe(file)
+    const failures = [...probed.failures]
+    if (probed.intact && probed.says !== says[which])
+      failures.push('verify says that it is intact, and its views say something else')
+    if (failures.length > 0)
+      throw new Error(
+        `tape ${which}, ${what}\n${failures.map((failure) => failure.split('\n').slice(0, 3).join('\n  ')).join('\n')}`,
+      )
+  },
 }
