@@ -6,8 +6,8 @@ import { describe, expect, test } from 'vitest'
 import type { Connection } from '../../../src/store/format/connection.js'
 import { verifyChain } from '../../../src/store/proof/verify.js'
 import { viewDigests } from '../../../src/store/proof/view-digests.js'
-import { newTapePath, openForTest, plainConnection } from '../../tape/temporary-tape.js'
-import { richTape } from '../rich-run.js'
+import { newTapePath, openForTest, plainConnection, recordedTape } from '../../tape/temporary-tape.js'
+import { recordEverything, richTape } from '../rich-run.js'
 import { columns, privateTables, type Row, rowsOf, whereRow } from '../schema.js'
 
 /** Small batches, so that the chain has many links. */
@@ -150,7 +150,8 @@ const tapes: [string, () => Promise<string>][] = [
     'of this schema, with summaries, checkpoints and values computed again',
     async () => {
       const file = await richTape(2, { batch: BATCH })
-      return richTape(2, { batch: BATCH, capture: { values: 'full', gradients: 'structure' } }, file)
+      const capture = { values: 'full', gradients: 'structure' } as const
+      return recordedTape((run) => recordEverything(run, 2), { batch: BATCH, capture }, file)
     },
   ],
   [
