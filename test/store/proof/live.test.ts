@@ -11,7 +11,8 @@ test('verify finds a tape intact while another process records into it', { timeo
     let said = false
     const go = () => {
       for (let k = 0; k < 100; k++) { run.step(); const y = w.mul(w); y.backward(); w.clearGrad(); run.log({ y }) }
-      if (!said) { said = true; run.flush(); say('recording') }
+      run.flush() // so that it is in the file soon, however slow the machine is
+      if (!said) { said = true; say('recording') }
       setTimeout(go, 1)
     }
     go()`,
