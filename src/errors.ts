@@ -47,6 +47,7 @@ export type ErrorCode =
   | 'SQLITE_TOO_OLD'
   | 'SQLITE_UNAVAILABLE'
   | 'WRITE_FAILED'
+  | 'TOO_MANY_FILES'
   | 'RUN_FINISHED'
   | 'RUN_RECORDING'
   | 'RUN_NOT_FOUND'

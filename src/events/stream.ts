@@ -43,6 +43,8 @@ export interface Outlet {
   readonly failure: Error | null
   /** Takes arrays of the event that was packed last, while they are warm; null: they wait with their batch. */
   readonly keeper: ArrayKeeper | null
+  /** Asked now and then whether something else is to be done: an end, when a signal asks for it. */
+  attend(): void
 }
 
 export interface ArrayKeeper {
@@ -135,7 +137,10 @@ export class EventStream {
       return
     }
     if (waiting === 1) this.startAge()
-    else if (waiting >= this.lookAt) this.look(waiting)
+    else if (waiting >= this.lookAt) {
+      this.look(waiting)
+      this.outlet?.attend()
+    }
     // `look` may have ended the batch.
     this.calmUntil = observed || packer.waiting === 0 ? 0 : Math.min(this.lookAt, eventsMax)
   }

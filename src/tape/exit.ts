@@ -1,8 +1,10 @@
 /**
  * Runs that are still open when the process ends get an end on the tape: `failed` after an uncaught exception,
- * `interrupted` otherwise. An exit handler may block, so it writes what is left, or waits for the thread that does. A signal
- * that kills leaves no time; then the file ends with the last whole batch.
+ * `interrupted` if not. An exit handler may block, so it writes what is left, or waits for the thread that does. A signal that
+ * asks for an end is heard by the tape's second thread, which waits for this as well. SIGKILL leaves no time; then the file
+ * ends with the last whole batch.
  */
+import fs from 'node:fs'
 import process from 'node:process'
 import type { Run } from './run.js'
 
@@ -32,19 +34,7 @@ function listen(): void {
     setImmediate(() => (uncaught = null)).unref()
   })
   process.on('exit', () => {
-    let failure: unknown = null
-    for (const run of [...open].reverse()) {
-      try {
-        end(run)
-      } catch {
-        // There is no next call to try again, and no flush(): a thread that died can be replaced even now.
-        try {
-          end(run)
-        } catch (error) {
-          failure ??= error // the other runs get their ends all the same
-        }
-      }
-    }
+    let failure = endAll()
     for (const tape of tapes) {
       try {
         tape.close()
@@ -58,6 +48,30 @@ function listen(): void {
 
 export function closedBeforeExit(tape: { close(): void }): void {
   tapes.delete(tape)
+}
+
+/** A signal asks the process to end, and waits for this. Nobody is there to catch what writing fails with; so it is printed. */
+export function endBySignal(): void {
+  const failure = endAll()
+  if (failure !== null) fs.writeSync(process.stderr.fd, `gradtape: ${String(failure)}\n`)
+}
+
+/** Gives every open run its end, the innermost first; gives the first failure. */
+function endAll(): unknown {
+  let failure: unknown = null
+  for (const run of [...open].reverse()) {
+    try {
+      end(run)
+    } catch {
+      // There is no next call to try again, and no flush(): a thread that died can be replaced even now.
+      try {
+        end(run)
+      } catch (error) {
+        failure ??= error // the other runs get their ends all the same
+      }
+    }
+  }
+  return failure
 }
 
 export function endedBeforeExit(run: Run): void {

@@ -20,6 +20,7 @@ import { CheckpointSchedule } from '../recorder/checkpoint-schedule.js'
 import { StreamRecorder } from '../recorder/stream-recorder.js'
 import type { Connection } from '../store/format/connection.js'
 import type { SameFile } from '../store/format/file-identity.js'
+import { RunLock } from '../store/format/run-lock.js'
 import { RunWriter } from '../store/write/run-writer.js'
 import type { WritingThread } from '../store/write/writing-thread.js'
 import { beginRecording, continueRecording, endRecording, openRecorders } from './recording-context.js'
@@ -75,6 +76,8 @@ export class Run {
   /** RunFinished was appended, though perhaps not yet written. */
   private endTold = false
   private abandoned = false
+  /** Says to others that this run is being recorded; null for a tape in memory. */
+  private lock: RunLock | null = null
   /** What to put back at the end, when the run chose its kernel. */
   private kernelBefore: Kernel | null = null
 
@@ -104,6 +107,7 @@ export class Run {
     try {
       this.stream.append(first)
       this.flush()
+      this.lock = file === null ? null : RunLock.take(file.path, this.id)
     } catch (error) {
       this.putKernelBack()
       throw error
@@ -261,6 +265,7 @@ export class Run {
 
   private close(): void {
     this.ended = true
+    this.lock?.release()
     this.stream.complete()
     this.recorder.close()
     this.onEnd(this)

@@ -1,24 +1,32 @@
 /** A tape: one file, many runs. Opening, starting, looking up; everything else is done by what is wired here. */
-import os from 'node:os'
 import path from 'node:path'
-import process from 'node:process'
 import { TapeError, valueText } from '../errors.js'
 import { checkOptions, wordFor } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
 import { fileIdentity, SameFile } from '../store/format/file-identity.js'
+import { RunLock } from '../store/format/run-lock.js'
 import { schemaDamage } from '../store/format/schema-check.js'
 import { foldLog } from '../store/format/write-ahead-log.js'
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Reader } from '../store/read/reader.js'
 import { WritingThread } from '../store/write/writing-thread.js'
-import { closeAtExit, closedBeforeExit, endAtExit, endedBeforeExit } from './exit.js'
+import { closeAtExit, closedBeforeExit, endAtExit, endBySignal, endedBeforeExit } from './exit.js'
 import { PastRun } from './past-run.js'
 import { Run, type RunOptions } from './run.js'
 
 export interface TapeOptions {
   /** Look only: nothing is made, migrated or written. */
   readonly?: boolean
+  /**
+   * What a signal does that asks the process to end (SIGINT by Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) while runs are open, where
+   * the program does not listen to it itself.
+   *
+   *   'drain'    what the runs have is written, and their ends (`interrupted`); then the process ends by the signal (the
+   *              default). A second signal ends it at once
+   *   'default'  the process ends at once, and the runs lose what they lose by SIGKILL
+   */
+  onSignal?: 'drain' | 'default'
 }
 
 /** How a run stands: still recording, or how it ended. */
@@ -28,7 +36,7 @@ export type RunStatus = 'recording' | 'finished' | 'failed' | 'interrupted'
 export interface RunInfo {
   id: number
   name: string
-  /** `recording` while its process lives; a run without an end whose process is gone is `interrupted`. */
+  /** `recording` while somebody holds its lock; a run without an end that nobody records any more is `interrupted`. */
   status: RunStatus
   /** ISO 8601, UTC. */
   startedAt: string
@@ -49,13 +57,19 @@ export function openTape(path: string, options: TapeOptions = {}): Tape {
     // SQLite cuts blanks off and takes nothing for a database that is gone when it is closed.
     throw new TapeError('BAD_ARGUMENT', `openTape expected a path, got ${wordFor(path)}`)
   }
-  checkOptions(options, ['readonly'], 'openTape')
+  checkOptions(options, ['readonly', 'onSignal'], 'openTape')
+  const { onSignal = 'drain' } = options
+  if (onSignal !== 'drain' && onSignal !== 'default')
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `openTape expected onSignal to be 'drain' or 'default', got ${wordFor(onSignal)}`,
+    )
   if (options.readonly !== undefined && typeof options.readonly !== 'boolean')
     throw new TapeError(
       'BAD_ARGUMENT',
       `openTape expected readonly to be true or false, got ${wordFor(options.readonly)}`,
     )
-  return new Tape(path, options.readonly === true)
+  return new Tape(path, options.readonly === true, onSignal === 'drain')
 }
 
 /** One SQLite file that holds many runs. `openTape(path)` gives one. */
@@ -68,14 +82,16 @@ export class Tape {
   private lazyReader: Reader | null = null
   /** Why nothing but verify() may look into the file; null as a rule. */
   private readonly damage: TapeError | null
+  private readonly drainsOnSignal: boolean
   private readonly file: SameFile | null
   private readonly thread: WritingThread | null
   private readonly open = new Set<Run>()
   private closed = false
 
   /** @internal Use `openTape`. */
-  constructor(path: string, readonly: boolean) {
+  constructor(path: string, readonly: boolean, drainsOnSignal: boolean) {
     this.path = path
+    this.drainsOnSignal = drainsOnSignal
     this.readonly = readonly
     // Who only looks may have the report of verify(), whatever is wrong; who writes is refused at once.
     this.db = openDatabase(path, { readonly, schemaUnchecked: readonly })
@@ -86,7 +102,8 @@ export class Tape {
       throw sqliteError(error, `opening ${path}`)
     }
     this.file = sameFile(path)
-    this.thread = readonly || this.file === null ? null : WritingThread.for(this.file)
+    if (!readonly && this.file !== null) RunLock.tidy(this.file.path)
+    this.thread = readonly || this.file === null ? null : WritingThread.for(this.file, endBySignal)
     if (!readonly) closeAtExit(this)
   }
 
@@ -105,9 +122,12 @@ export class Tape {
     const run = new Run(this.db, this.file, this.thread, name, options, (ended) => {
       this.open.delete(ended)
       endedBeforeExit(ended)
-      if (this.open.size === 0) foldLog(this.db)
+      if (this.open.size > 0) return
+      this.thread?.watch(false)
+      foldLog(this.db)
     })
     this.open.add(run)
+    if (this.drainsOnSignal) this.thread?.watch(true)
     endAtExit(run)
     return run
   }
@@ -115,7 +135,7 @@ export class Tape {
   /** All runs, oldest first. */
   runs(): RunInfo[] {
     this.checkReadable()
-    return this.rows('').map(toInfo)
+    return this.rows('').map((row) => toInfo(row, row.status === 'recording' && this.isRecorded(row.id)))
   }
 
   /**
@@ -184,6 +204,12 @@ export class Tape {
     }
   }
 
+  /** Whether this process or another is recording the run. */
+  private isRecorded(id: number): boolean {
+    for (const run of this.open) if (run.id === id) return true
+    return this.file !== null && RunLock.isHeld(this.file.path, id)
+  }
+
   private rows(where: string, ...parameters: unknown[]): RunRow[] {
     try {
       return this.db.prepare(`SELECT * FROM run ${where}`).all(...parameters) as RunRow[]
@@ -218,29 +244,17 @@ interface RunRow {
   step_count: number
   event_count: number
   error: string | null
-  host: string
-  pid: number
 }
 
-function toInfo(row: RunRow): RunInfo {
+function toInfo(row: RunRow, isRecorded: boolean): RunInfo {
   return {
     id: row.id,
     name: row.name,
-    status: row.status === 'recording' && processIsGone(row) ? 'interrupted' : row.status,
+    status: row.status === 'recording' && !isRecorded ? 'interrupted' : row.status,
     startedAt: row.started_at,
     elapsedMs: row.elapsed_ms,
     steps: row.step_count,
     events: row.event_count,
     error: row.error,
-  }
-}
-
-function processIsGone({ host, pid }: RunRow): boolean {
-  if (host !== os.hostname()) return false // not ours to know
-  try {
-    process.kill(pid, 0)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
 }

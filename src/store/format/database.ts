@@ -3,6 +3,7 @@
  * schema only by its version.
  */
 import fs from 'node:fs'
+import os from 'node:os'
 import { TapeError } from '../../errors.js'
 import type { Connection } from './connection.js'
 import { fileIdentity } from './file-identity.js'
@@ -199,11 +200,28 @@ export function sqliteError(error: unknown, doing: string): unknown {
       `${doing}: the disk is full; make room and call flush() again, nothing is lost until the process ends`,
       { cause: error },
     )
+  if (code.startsWith('SQLITE_CANTOPEN') && isOutOfHandles())
+    return new TapeError(
+      'TOO_MANY_FILES',
+      `${doing}: this process has as many files open as it may; close some, or raise the limit (ulimit -n), and try again`,
+      { cause: error },
+    )
   if (code === 'SQLITE_CANTOPEN')
     return new TapeError('TAPE_NOT_FOUND', `${doing}: ${error.message}; is its folder there and writable?`, {
       cause: error,
     })
   return new TapeError('WRITE_FAILED', `${doing}: ${error.message} (${code})`, { cause: error })
+}
+
+/** Whether this process may open no further file: SQLite says only that it could not. */
+function isOutOfHandles(): boolean {
+  try {
+    fs.closeSync(fs.openSync(os.devNull, 'r'))
+    return false
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'EMFILE' || code === 'ENFILE'
+  }
 }
 
 /** What our own statements run into when a table, view or column that they name is not there. */

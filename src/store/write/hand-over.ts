@@ -23,7 +23,24 @@ export const CONTROL = {
 export const THREAD = {
   /** 1 when the thread has let go of the file. */
   closed: 0,
-  length: 1,
+  /** One of THREAD_STATE: who sets it first decides whether the thread writes. */
+  state: 1,
+  /** The number of a signal that asks the process to end; 0 while there is none. Set by the thread. */
+  signal: 2,
+  /** 1 when all that the training thread had is in the file, and the process may end by the signal. */
+  drained: 3,
+  length: 4,
+} as const
+
+/** Signals that ask a process to end, and that it may put off: Ctrl-C, a closed terminal, `kill`. */
+export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
+
+export const THREAD_STATE = {
+  starting: 0,
+  /** Set by the thread. */
+  running: 1,
+  /** Set by the training thread, which writes by itself then; a thread that comes up after all ends at once. */
+  givenUp: 2,
 } as const
 
 /** A batch whose words and arrays are in shared memory. */
@@ -43,6 +60,8 @@ export type ToThread =
   | { readonly kind: 'batch'; readonly runId: number; readonly batch: BatchMessage }
   | { readonly kind: 'retry'; readonly runId: number }
   | { readonly kind: 'end'; readonly runId: number }
+  /** Whether runs are open, for which a signal must wait. */
+  | { readonly kind: 'watch'; readonly isOn: boolean }
   | { readonly kind: 'close' }
 
 /** Why writing stopped; an error's class would not survive the way. */
@@ -51,6 +70,11 @@ export interface FailureMessage {
   readonly code: ErrorCode
   readonly explanation: string
   readonly cause: string | null
+}
+
+/** Wakes the training thread where it waits for events: `THREAD.signal` is set. */
+export interface SignalMessage {
+  readonly signal: number
 }
 
 /** What the thread is started with. */
@@ -62,6 +86,8 @@ export interface ThreadData {
   /** Held, and nothing else: that it closes tells the training thread that this one is gone. */
   readonly life: MessagePort
   readonly control: Int32Array
+  /** How many listeners the program itself has for each of SIGNALS: it decides then, and not the thread. */
+  readonly listeners: Int32Array
 }
 
 export function tellChange(control: Int32Array): void {

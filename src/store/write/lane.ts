@@ -14,7 +14,7 @@ import type { RecordedArray } from '../../events/event.js'
 import type { PackedBatch, Packer } from '../../events/pack.js'
 import type { ArrayKeeper } from '../../events/stream.js'
 import { type BatchMessage, CONTROL, type FailureMessage, type ToThread } from './hand-over.js'
-import type { SharedBatch } from './shared-batch.js'
+import { arraysOf, type SharedBatch } from './shared-batch.js'
 import { LOOK_AFTER_MS } from './thread.js'
 import type { Progress } from './writer.js'
 
@@ -26,11 +26,15 @@ const KEPT: RecordedArray = { dtype: 'uint8', shape: [0], size: 0, data: new Uin
 export interface FarEnd {
   /** Whether the thread has died, as far as is known. */
   readonly gone: boolean
+  /** Whether there is no thread, and there will be none. */
+  readonly isUnavailable: boolean
   post(message: ToThread): void
   /** Passes on what the thread has said. */
   listen(): void
   /** Looks whether the thread still lives. */
   look(): void
+  /** Ends the runs when a signal asks the process to end. */
+  attend(): void
   startAgain(): void
   segment(): SharedBatch
   end(lane: Lane, segments: readonly SharedBatch[]): void
@@ -119,6 +123,24 @@ export class Lane implements ArrayKeeper {
     for (const batch of backlog) this.send(batch)
   }
 
+  /** There is no thread, and there will be none: `takeBack` and write what it did not. */
+  get isUnavailable(): boolean {
+    return this.thread.isUnavailable
+  }
+
+  /**
+   * What the thread did not write, for who writes instead of it; this lane is used no more. Arrays of the batch that is being
+   * packed go back into their places.
+   */
+  takeBack(): { progress: Progress; batches: PackedBatch[] } {
+    this.settle()
+    const waiting = this.packer.waitingValues
+    const arrays = this.filling === null ? [] : arraysOf(this.filling.arrays())
+    for (let i = 0; i < this.kept; i++) waiting[i] = arrays[i]!
+    const batches = this.unwritten.map(({ batch }) => ({ ...batch, values: arraysOf(batch.arrays) }))
+    return { progress: { ...this.progress, texts: this.texts }, batches: [...batches, ...this.backlog] }
+  }
+
   /** The run has ended, and everything is in the file. */
   close(): void {
     this.thread.end(this, this.free)
@@ -187,8 +209,9 @@ export class Lane implements ArrayKeeper {
     for (;;) {
       const { control } = this
       const changes = Atomics.load(control, CONTROL.changes)
+      this.thread.attend()
       if (this.settle() >= count) return true
-      if (this.failure !== null) return false
+      if (this.failure !== null || this.isUnavailable) return false
       if (Atomics.wait(control, CONTROL.changes, changes, LOOK_AFTER_MS) === 'timed-out') this.thread.look()
     }
   }

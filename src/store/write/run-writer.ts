@@ -14,11 +14,14 @@ import type { Lane } from './lane.js'
 import { Writer } from './writer.js'
 import type { WritingThread } from './writing-thread.js'
 
-/** A batch that ends by its age is whole when it has so many events. */
+/** A batch that ends by its age is whole when it has this many events. */
 const WHOLE_EVENTS = 1024
+/** A run that is older than this is not short, whatever its batches: the second thread hears signals for it, too. */
+const SHORT_MAX_MS = 50
 
 export class RunWriter implements Outlet {
   private readonly name: string
+  private readonly db: Connection
   private readonly file: SameFile | null
   private readonly stream: EventStream
   private readonly thread: WritingThread | null
@@ -29,6 +32,7 @@ export class RunWriter implements Outlet {
   private failed: TapeError | null = null
   private waiting: PackedBatch[] = []
   private abandoned = false
+  private readonly startedAt = performance.now()
 
   /** Takes what `stream` hands over from now on; without a `thread` all of it is written here. */
   constructor(
@@ -38,8 +42,8 @@ export class RunWriter implements Outlet {
     stream: EventStream,
     thread: WritingThread | null,
   ) {
+    this.db = db
     this.file = file
-
     this.name = name
     this.stream = stream
     this.thread = thread
@@ -61,11 +65,21 @@ export class RunWriter implements Outlet {
     return this.lane
   }
 
+  /** Asked now and then while the program records. */
+  attend(): void {
+    const { thread } = this
+    if (thread === null) return
+    // It takes a while to come up; and from then on it hears signals.
+    if (this.lane === null && performance.now() - this.startedAt > SHORT_MAX_MS) thread.prepare()
+    thread.attend()
+  }
+
   /** Tries again what failed. */
   retry(): void {
     if (this.failure === null) return
     if (this.lane !== null) {
       this.lane.retry()
+      this.goOnHere()
       return
     }
     this.failed = null
@@ -83,6 +97,7 @@ export class RunWriter implements Outlet {
    */
   drain(): void {
     this.lane?.drain()
+    this.goOnHere()
     if (this.failure === null) this.file?.check()
   }
 
@@ -105,15 +120,41 @@ export class RunWriter implements Outlet {
     if (this.abandoned) return
     if (this.lane !== null) {
       this.lane.send(batch)
+      this.goOnHere()
     } else if (this.failed !== null) {
       this.waiting.push({ ...batch, words: batch.words.slice() })
-    } else if (this.writer !== null && this.thread !== null && this.isWhole(batch)) {
-      this.lane = this.thread.takeOver(this.stream.packer, this.name, this.writer.progress)
-      this.writer = null
-      this.lane.send(batch)
+    } else if (this.handOver(batch)) {
+      this.take(batch)
     } else {
       this.failed = this.writeHere(batch)
       if (this.failed !== null) this.waiting.push({ ...batch, words: batch.words.slice() })
+    }
+  }
+
+  /** Hands the run over to the second thread, where this batch is worth it and there can be one. */
+  private handOver(batch: PackedBatch): boolean {
+    if (this.writer === null || this.thread === null || !this.isWhole(batch)) return false
+    this.lane = this.thread.takeOver(this.stream.packer, this.name, this.writer.progress)
+    if (this.lane === null) return false
+    this.writer = null
+    return true
+  }
+
+  /** Where the second thread could not be started, or not again, what it did not write is written here, and so is the rest. */
+  private goOnHere(): void {
+    const { lane } = this
+    if (lane === null || !lane.isUnavailable) return
+    const { progress, batches } = lane.takeBack()
+    this.lane = null
+    this.writer = new Writer(this.db, this.file, this.name, progress)
+    const written = this.db
+      .prepare<[number], { next: number | null }>(
+        'SELECT max(first_position + event_count) AS next FROM _commit WHERE run_id = ?',
+      )
+      .get(progress.runId)
+    for (const batch of batches) {
+      if (batch.firstPosition < (written?.next ?? 0)) this.writer.skip(batch)
+      else this.take(batch)
     }
   }
 
@@ -127,6 +168,7 @@ export class RunWriter implements Outlet {
 
   private isWhole(batch: PackedBatch): boolean {
     if (this.runId === 0) return false
+    if (performance.now() - this.startedAt > SHORT_MAX_MS) return true
     const { eventsMax, bytesMax } = this.stream.limits
     let bytes = 0
     for (const value of batch.values) bytes += value.size * 8

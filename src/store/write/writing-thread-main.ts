@@ -14,17 +14,28 @@ import {
   type BatchMessage,
   CONTROL,
   type FailureMessage,
+  type SignalMessage,
   THREAD,
+  THREAD_STATE,
   type ThreadData,
   type ToThread,
   tellChange,
 } from './hand-over.js'
 import { SEGMENTS } from './lane.js'
 import { arraysOf } from './shared-batch.js'
+import { SignalWatch } from './signal-watch.js'
 import { Writer } from './writer.js'
 
-const { path, file, port, control: threadControl } = workerData as ThreadData
+const { path, file, port, control: threadControl, listeners } = workerData as ThreadData
 const same = new SameFile(path, file)
+
+// The training thread may have stopped waiting for this one, and writes by itself: then there is nothing to do.
+if (
+  Atomics.compareExchange(threadControl, THREAD.state, THREAD_STATE.starting, THREAD_STATE.running) !==
+  THREAD_STATE.starting
+)
+  process.exit()
+Atomics.notify(threadControl, THREAD.state)
 
 /** Batches in one transaction: while they are written the training thread fills as many others. */
 const TOGETHER_MAX = SEGMENTS / 2
@@ -128,6 +139,16 @@ function failureMessage(runId: number, error: unknown): FailureMessage {
   return { runId, code: 'WRITE_FAILED', explanation: words, cause: null }
 }
 
+const signals = new SignalWatch(
+  threadControl,
+  listeners,
+  (signal) => {
+    for (const run of runs.values()) tellChange(run.control)
+    port.postMessage({ signal } satisfies SignalMessage)
+  },
+  () => inbox.length === 0 && ![...runs.values()].some(({ canWrite }) => canWrite),
+)
+
 const inbox: ToThread[] = []
 
 port.on('message', (message: ToThread) => {
@@ -135,8 +156,14 @@ port.on('message', (message: ToThread) => {
   work()
 })
 
-/** Does what the messages say, in their order; batches that came in the meantime go into the next transaction. */
+let goesOn = false
+
+/**
+ * Does what the messages say, in their order; batches that came in the meantime go into the next transaction. After each
+ * transaction this thread comes back to its event loop, where it hears signals.
+ */
 function work(): void {
+  if (goesOn) return
   for (;;) {
     for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port))
       inbox.push(more.message as ToThread)
@@ -147,7 +174,12 @@ function work(): void {
     const run = [...runs.values()].find(({ canWrite }) => canWrite)
     if (run !== undefined) {
       run.write()
-      continue
+      goesOn = true
+      setImmediate(() => {
+        goesOn = false
+        work()
+      })
+      return
     }
     const message = inbox.shift()
     if (message === undefined) return
@@ -166,7 +198,11 @@ function follow(message: ToThread): void {
     case 'end':
       runs.delete(message.runId)
       break
+    case 'watch':
+      signals.set(message.isOn)
+      break
     case 'close':
+      signals.set(false)
       db?.close()
       db = null
       Atomics.store(threadControl, THREAD.closed, 1)

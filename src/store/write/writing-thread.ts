@@ -2,10 +2,25 @@
  * The second thread of a tape, seen from the training thread: started when a run first needs it, serving all runs of the
  * tape, looked after while waiting, closed with the tape. What it does stands in writing-thread-main.ts.
  */
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
+import process from 'node:process'
+import {
+  isMainThread,
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  Worker,
+} from 'node:worker_threads'
 import type { Packer } from '../../events/pack.js'
 import type { SameFile } from '../format/file-identity.js'
-import { type FailureMessage, THREAD, type ThreadData, type ToThread } from './hand-over.js'
+import {
+  type FailureMessage,
+  SIGNALS,
+  type SignalMessage,
+  THREAD,
+  THREAD_STATE,
+  type ThreadData,
+  type ToThread,
+} from './hand-over.js'
 import { type FarEnd, Lane, SEGMENTS } from './lane.js'
 import { SharedBatch } from './shared-batch.js'
 import { LOOK_AFTER_MS, ThreadLife, threadFile } from './thread.js'
@@ -18,6 +33,38 @@ interface Started {
   readonly port: MessagePort
   readonly life: ThreadLife
   readonly control: Int32Array
+  /** When it was started, by `performance.now`. */
+  readonly at: number
+}
+
+/** A thread that is not up after this long is not waited for any longer; it takes a twentieth of a second as a rule. */
+const START_MAX_MS = 5_000
+
+/** How long a process that is asked to end waits for its end. */
+const END_MAX_MS = 20_000
+
+/** How many listeners the program has for each signal, kept up to date from the first thread on. */
+let listeners: Int32Array | null = null
+
+function listenerCounts(): Int32Array {
+  if (listeners !== null) return listeners
+  const counts = new Int32Array(new SharedArrayBuffer(SIGNALS.length * 4))
+  listeners = counts
+  const count = () => {
+    for (const [i, name] of SIGNALS.entries()) Atomics.store(counts, i, process.listenerCount(name))
+  }
+  count()
+  process.on('newListener', (name) => {
+    const index = (SIGNALS as readonly unknown[]).indexOf(name)
+    if (index >= 0) Atomics.add(counts, index, 1) // told before it is added
+  })
+  process.on('removeListener', count)
+  return counts
+}
+
+function withoutNodeOptions(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _, ...env } = process.env
+  return env
 }
 
 export class WritingThread implements FarEnd {
@@ -26,24 +73,44 @@ export class WritingThread implements FarEnd {
   private readonly lanes = new Map<number, Lane>()
   /** Segments of runs that have ended. */
   private readonly spare: SharedBatch[] = []
+  private unavailable = false
   private death: { readonly cause: string | null } | null = null
 
-  private constructor(file: SameFile) {
+  private readonly onSignal: () => void
+  private watches = false
+  private attending = false
+
+  private constructor(file: SameFile, onSignal: () => void) {
     this.file = file
+    this.onSignal = onSignal
   }
 
-  /** A thread for the tape in `file`, not started yet; null when only the training thread can write it. */
-  static for(file: SameFile): WritingThread | null {
+  /**
+   * A thread for the tape in `file`, not started yet; null when only the training thread can write it. `onSignal` is called on
+   * this thread when a signal asks the process to end: it ends the runs.
+   */
+  static for(file: SameFile, onSignal: () => void): WritingThread | null {
     // A program bundled into one file has no second one to start; it records all the same.
-    return MAIN === null ? null : new WritingThread(file)
+    return MAIN === null ? null : new WritingThread(file, onSignal)
   }
 
-  /** Takes over a run from the training thread. */
-  takeOver(packer: Packer, name: string, progress: Progress): Lane {
-    if (this.started === null) this.start()
+  /** Starts the thread, if it is not started yet. */
+  prepare(): void {
+    if (this.started === null && !this.unavailable) this.start()
+  }
+
+  /** Takes over a run from the training thread; null when there can be no second thread here. */
+  takeOver(packer: Packer, name: string, progress: Progress): Lane | null {
+    this.prepare()
+    if (this.unavailable) return null
     const lane = new Lane(this, packer, name, progress)
     this.lanes.set(lane.runId, lane)
     return lane
+  }
+
+  /** Whether no thread can be started: the training thread writes by itself, from then on. */
+  get isUnavailable(): boolean {
+    return this.unavailable
   }
 
   /** Whether the thread has died; it is known only after `look`, or when this thread came back to its event loop. */
@@ -59,6 +126,7 @@ export class WritingThread implements FarEnd {
   startAgain(): void {
     this.death = null
     this.start()
+    if (this.unavailable) return
     for (const lane of this.lanes.values()) lane.beginAgain()
   }
 
@@ -77,17 +145,56 @@ export class WritingThread implements FarEnd {
     const { started } = this
     if (started === null) return
     for (;;) {
-      const received = receiveMessageOnPort(started.port) as { message: FailureMessage } | undefined
+      const received = receiveMessageOnPort(started.port) as
+        | { message: FailureMessage | SignalMessage }
+        | undefined
       if (received === undefined) return
-      this.lanes.get(received.message.runId)?.fail(received.message)
+      this.hear(received.message)
     }
+  }
+
+  private hear(message: FailureMessage | SignalMessage): void {
+    if ('signal' in message) this.attend()
+    else this.lanes.get(message.runId)?.fail(message)
+  }
+
+  /** Ends the runs, and waits for the end, when a signal asks the process to end: asked now and then, and where this one waits. */
+  attend(): void {
+    const { started } = this
+    if (started === null || Atomics.load(started.control, THREAD.signal) === 0 || this.attending) return
+    this.attending = true
+    this.onSignal()
+    Atomics.store(started.control, THREAD.drained, 1)
+    // Nothing that happens from here on would be on the tape. The process ends while this one waits; or the signal is not its end.
+    Atomics.wait(started.control, THREAD.drained, 1, END_MAX_MS)
+    Atomics.store(started.control, THREAD.signal, 0)
+    this.attending = false
+  }
+
+  /** Runs are open, or none is any more: only while there are some, signals wait. */
+  watch(isOn: boolean): void {
+    if (isOn === this.watches) return
+    this.watches = isOn
+    this.post({ kind: 'watch', isOn })
   }
 
   /** Looks whether the thread still lives; if not, its runs fail, until they are told to try again. */
   look(): void {
     const { started } = this
-    if (started === null || this.death !== null) return
+    if (started === null || this.death !== null || this.unavailable) return
     if (started.life.isOver) this.died(started, null)
+    else if (performance.now() - started.at > START_MAX_MS) this.giveUp(started)
+  }
+
+  /**
+   * Stops waiting for a thread that does not come up, as where the operating system gives no more threads or files; no when it
+   * is up. It has written nothing then, and never will.
+   */
+  private giveUp({ control }: Started): boolean {
+    const { starting, givenUp } = THREAD_STATE
+    const state = Atomics.compareExchange(control, THREAD.state, starting, givenUp)
+    if (state === starting || state === givenUp) this.unavailable = true
+    return this.unavailable
   }
 
   /** Ends the thread: when this returns, its connection is closed. */
@@ -95,8 +202,10 @@ export class WritingThread implements FarEnd {
     this.spare.length = 0
     const { started } = this
     if (started === null) return
+    this.watches = false
     this.post({ kind: 'close' })
-    while (this.death === null && Atomics.load(started.control, THREAD.closed) === 0) {
+    this.giveUp(started) // one that is not up yet has nothing to close
+    while (this.death === null && !this.unavailable && Atomics.load(started.control, THREAD.closed) === 0) {
       if (Atomics.wait(started.control, THREAD.closed, 0, LOOK_AFTER_MS) === 'timed-out') this.look()
     }
     this.started = null
@@ -114,24 +223,40 @@ export class WritingThread implements FarEnd {
       port: talk.port2,
       life: life.held,
       control,
+      listeners: listenerCounts(),
     }
-    const worker = new Worker(MAIN!, {
-      name: 'gradtape writer',
-      workerData: data,
-      transferList: [talk.port2, life.held],
-      execArgv: [],
-    })
-    const started: Started = { worker, port: talk.port1, life, control }
+    let worker: Worker
+    try {
+      worker = new Worker(MAIN!, {
+        name: 'gradtape writer',
+        workerData: data,
+        transferList: [talk.port2, life.held],
+        execArgv: [],
+        // What this program was told to load first is not for this thread, and may fail in it.
+        env: withoutNodeOptions(),
+      })
+    } catch {
+      // Node's permission model, a limit on threads or on files: what is lost is speed.
+      this.unavailable = true
+      talk.port1.close()
+      life.close()
+      return
+    }
+    const started: Started = { worker, port: talk.port1, life, control, at: performance.now() }
     // A thread that waits for work is no reason for a program to go on.
     worker.unref()
-    talk.port1.unref()
     worker.on('error', (error) => this.died(started, error.message))
     worker.on('exit', () => this.died(started, null))
+    talk.port1.on('message', (message: FailureMessage | SignalMessage) => this.hear(message))
+    talk.port1.unref()
     this.started = started
+    // In a thread of a program it is not known who listens to signals.
+    if (this.watches && isMainThread) this.post({ kind: 'watch', isOn: true })
   }
 
   private died(thread: Started, cause: string | null): void {
     if (thread !== this.started || this.death !== null) return
+    if (this.giveUp(thread)) return
     this.listen() // it may have said why
     this.death = { cause }
     for (const lane of this.lanes.values()) {

@@ -1,0 +1,83 @@
+/**
+ * What says that a run is being recorded: a lock that the operating system takes back however its process ends, and that
+ * other containers see as well, where the number of a process means another one. It is SQLite's lock on an empty file beside
+ * the tape, because Node has none of its own.
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import type { Connection } from './connection.js'
+import { fileIdentity } from './file-identity.js'
+import { sqlite } from './sqlite.js'
+
+/** Beside the file itself, whatever link it was opened by. */
+function lockPath(tape: string, runId: number): string {
+  const real = fs.existsSync(tape) ? fs.realpathSync(tape) : tape
+  return `${real}-recording-${runId}`
+}
+
+/** Held while a run is recorded. */
+export class RunLock {
+  private readonly file: string
+  private readonly db: Connection
+
+  private constructor(file: string, db: Connection) {
+    this.file = file
+    this.db = db
+  }
+
+  /** Takes the lock of a run that begins. Throws what SQLite throws when no file can be made there. */
+  static take(tape: string, runId: number): RunLock {
+    const file = lockPath(tape, runId)
+    for (;;) {
+      const db = sqlite().open(file, { readonly: false, timeoutMs: 30_000 })
+      try {
+        db.pragma('journal_mode = MEMORY') // no second file
+        db.exec('BEGIN EXCLUSIVE')
+      } catch (error) {
+        db.close()
+        throw error
+      }
+      // Who tidies up may have taken the file for a forgotten one, just before it was locked.
+      if (fileIdentity(file) !== null) return new RunLock(file, db)
+      db.close()
+    }
+  }
+
+  release(): void {
+    this.db.close()
+    fs.rmSync(this.file, { force: true })
+  }
+
+  /** Whether a process is recording the run, on this machine or another that shares the file. */
+  static isHeld(tape: string, runId: number): boolean {
+    return isLocked(lockPath(tape, runId))
+  }
+
+  /** Removes what processes that were killed left beside the tape. */
+  static tidy(tape: string): void {
+    const { dir, base } = path.parse(lockPath(tape, 0))
+    const start = base.slice(0, -1)
+    for (const name of fs.readdirSync(dir)) {
+      if (!name.startsWith(start) || !/^\d+$/.test(name.slice(start.length))) continue
+      const file = path.join(dir, name)
+      if (!isLocked(file)) fs.rmSync(file, { force: true })
+    }
+  }
+}
+
+function isLocked(file: string): boolean {
+  if (!fs.existsSync(file)) return false
+  let db: Connection | null = null
+  try {
+    db = sqlite().open(file, { readonly: true, timeoutMs: 0 })
+    db.prepare('SELECT count(*) FROM sqlite_schema').get()
+    return false
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    if (typeof code === 'string' && code.startsWith('SQLITE_BUSY')) return true
+    if (!fs.existsSync(file)) return false // it ended just now
+    throw error
+  } finally {
+    db?.close()
+  }
+}

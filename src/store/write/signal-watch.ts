@@ -1,0 +1,121 @@
+/**
+ * Signals that ask the process to end, caught on the writing thread. A training loop that never comes back to its event loop
+ * would not hear of them, and without anybody who catches them the process is gone before its last batches are written. So
+ * this thread hears them, lets the training thread hand over what it has, and then has the process end by the same signal.
+ * A program that listens to a signal itself decides by itself.
+ */
+import os from 'node:os'
+import process from 'node:process'
+import { SIGNALS, THREAD } from './hand-over.js'
+
+/** Node's own class behind `process.on('SIGINT')`, which works on the main thread only. */
+interface SignalHandle {
+  onsignal: (signal: number) => void
+  unref(): void
+  start(signal: number): number
+  close(): void
+}
+
+/** The training thread hands over within this long; one that computes without recording anything does not hear. */
+const HAND_OVER_MAX_MS = 2_000
+/** What a disk may take at most. A second signal ends the process at once. */
+const DRAIN_MAX_MS = 10_000
+const LOOK_EVERY_MS = 5
+
+export class SignalWatch {
+  private readonly control: Int32Array
+  private readonly listeners: Int32Array
+  private readonly wake: (signal: number) => void
+  private readonly isIdle: () => boolean
+  private handles: SignalHandle[] = []
+  private ending = false
+
+  /**
+   * control    the thread's
+   * listeners  how many the program itself has, for each of SIGNALS
+   * wake       tells the training thread, wherever it waits
+   * isIdle     whether all that was handed over is in the file
+   */
+  constructor(
+    control: Int32Array,
+    listeners: Int32Array,
+    wake: (signal: number) => void,
+    isIdle: () => boolean,
+  ) {
+    this.control = control
+    this.listeners = listeners
+    this.wake = wake
+    this.isIdle = isIdle
+  }
+
+  /** Listens, or lets signals have their usual effect again. */
+  set(isOn: boolean): void {
+    if (!isOn) this.stop()
+    else if (this.handles.length === 0) this.handles = SIGNALS.flatMap((name) => this.listen(name))
+  }
+
+  private stop(): void {
+    for (const handle of this.handles) handle.close()
+    this.handles = []
+  }
+
+  private listen(name: (typeof SIGNALS)[number]): SignalHandle[] {
+    const Handle = signalClass()
+    const number = os.constants.signals[name]
+    if (Handle === null || number === undefined) return []
+    const handle = new Handle()
+    handle.onsignal = () => this.hear(number, SIGNALS.indexOf(name))
+    handle.unref()
+    if (handle.start(number) !== 0) {
+      handle.close()
+      return []
+    }
+    return [handle]
+  }
+
+  private hear(signal: number, index: number): void {
+    if (Atomics.load(this.listeners, index) > 0) return
+    if (this.ending) {
+      this.end(signal)
+      return
+    }
+    this.ending = true
+    Atomics.store(this.control, THREAD.signal, signal)
+    this.wake(signal)
+    const since = performance.now()
+    const timer = setInterval(() => {
+      const age = performance.now() - since
+      const isDrained = Atomics.load(this.control, THREAD.drained) === 1
+      const waits = isDrained ? !this.isIdle() : age < HAND_OVER_MAX_MS
+      if (waits && age < DRAIN_MAX_MS) return
+      clearInterval(timer)
+      this.end(signal)
+    }, LOOK_EVERY_MS)
+  }
+
+  /** Ends the process as the signal would have. */
+  private end(signal: number): void {
+    this.stop()
+    process.kill(process.pid, signal)
+    // Somebody else in the process listens, in a way that could not be seen; it had its turn.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), HAND_OVER_MAX_MS)
+  }
+}
+
+/** Null where the runtime has none: then signals have their usual effect, at once. */
+function signalClass(): (new () => SignalHandle) | null {
+  if (process.platform === 'win32') return null
+  const { binding } = process as unknown as {
+    binding?: (name: string) => { Signal?: new () => SignalHandle }
+  }
+  const { noDeprecation } = process
+  process.noDeprecation = true // of this thread only
+  try {
+    return binding?.call(process, 'signal_wrap').Signal ?? null
+  } catch {
+    return null // not under a permission model
+  } finally {
+    if (noDeprecation === undefined) delete process.noDeprecation
+    else process.noDeprecation = noDeprecation
+  }
+}
