@@ -322,3 +322,4 @@ setKernelFromEnvironment()
 
 export type { FunctionHost } from './queries/functions/host.js'
 export { registerFunctions } from './queries/functions/register-functions.js'
+export { type CopiedRun, mergeTapes, type NewTapeReport, salvageTape } from './store/manage/copy-runs.js'

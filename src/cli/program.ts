@@ -4,6 +4,7 @@ import { ENGINE_VERSION } from '../tape/version.js'
 import { addCompact } from './commands/compact.js'
 import { addGradient } from './commands/gradient.js'
 import { addGraph } from './commands/graph.js'
+import { addManage } from './commands/manage.js'
 import { addMaterialize } from './commands/materialize.js'
 import { addMigrate } from './commands/migrate.js'
 import { addReplay } from './commands/replay.js'
@@ -37,6 +38,7 @@ export function makeProgram(): Command {
     addMaterialize,
     addStats,
     addCompact,
+    addManage,
     addMigrate,
   ])
     add(program)

@@ -249,6 +249,16 @@ export class Run {
     this.close()
   }
 
+  /** For `await using run = …`: ends the run when the block is left, as interrupted when it is not ended by then. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this[Symbol.dispose]()
+  }
+
+  /** For `using run = …`: as the asynchronous one. */
+  [Symbol.dispose](): void {
+    this.end('interrupted', null)
+  }
+
   /** @internal Ends the run at once; what `finish`, `fail` and the end of the process have in common. */
   end(status: 'finished' | 'failed' | 'interrupted', error: string | null): void {
     if (this.abandoned) throw this.isOver()

@@ -8,6 +8,8 @@ import { fileIdentity, SameFile } from '../store/format/file-identity.js'
 import { RunLock } from '../store/format/run-lock.js'
 import { schemaDamage } from '../store/format/schema-check.js'
 import { foldLog } from '../store/format/write-ahead-log.js'
+import { copyRuns, type NewTapeReport } from '../store/manage/copy-runs.js'
+import { copyTape } from '../store/manage/copy-tape.js'
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Reader } from '../store/read/reader.js'
 import { WritingThread } from '../store/write/writing-thread.js'
@@ -176,6 +178,65 @@ export class Tape {
     this.db.close()
     this.closed = true
     closedBeforeExit(this)
+  }
+
+  /** For `using tape = openTape(…)`: closes it when the block is left. */
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /** For `await using`; the same. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+
+  /**
+   * Copies the tape to a new file as of this moment, though this process or others go on recording into it: everything that
+   * is in the file by now (`run.flush()` sees to it). The copy is verified; its chain and head are those of the tape.
+   *
+   * Throws  BAD_ARGUMENT when there is a file; TAPE_CORRUPT, and nothing is written, when the tape does not verify
+   */
+  copy(output: string, onVerify?: (events: number, total: number) => void): VerifyReport {
+    this.checkReadable()
+    return copyTape(this.path, output, onVerify)
+  }
+
+  /**
+   * Copies some of the runs to a new file, by number or name (the newest of that name); this one stays as it is. They keep
+   * their numbers. Each batch is held to its hash, and the new tape verifies; its chain is one of its own, because a chain
+   * goes through all runs of its tape. A run's `fingerprint` is the same in every tape.
+   *
+   * Throws  RUN_NOT_FOUND; BAD_ARGUMENT when there is a file; TAPE_CORRUPT
+   */
+  split(
+    runs: readonly (number | string)[],
+    output: string,
+    onProgress?: (events: number) => void,
+  ): NewTapeReport {
+    const chosen = new Set(runs.map((which) => this.run(which).id))
+    return copyRuns(
+      [{ path: this.path, runs: chosen }],
+      output,
+      onProgress === undefined ? {} : { onProgress },
+    )
+  }
+
+  /** Copies all but some of the runs to a new file: see `split`. How one forgets a run, since a tape never changes. */
+  prune(
+    drop: readonly (number | string)[],
+    output: string,
+    onProgress?: (events: number) => void,
+  ): NewTapeReport {
+    const dropped = new Set(drop.map((which) => this.run(which).id))
+    const kept = this.runs()
+      .map(({ id }) => id)
+      .filter((id) => !dropped.has(id))
+    if (kept.length === 0)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `every run of ${this.path} is to be dropped; delete the file instead`,
+      )
+    return this.split(kept, output, onProgress)
   }
 
   /** @internal For who asks more of the tape than it answers itself, on the same connection. */

@@ -22,6 +22,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
   'store/write': ['events', 'store/format'],
   'store/read': ['events', 'store/format'],
   'store/proof': ['events', 'store/format', 'store/write', 'store/read'],
+  'store/manage': ['events', ...STORE],
   projections: ['events'],
   detectors: ['events'],
   recorder: ['array', 'graph', 'events'],
@@ -30,7 +31,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
   nn: ['array', 'formats', 'graph', 'functions'],
   optim: ['array', 'graph', 'functions'],
   data: ['array', 'graph', 'functions'],
-  tape: ['array', 'graph', 'functions', 'events', ...STORE, 'recorder', 'replay', 'past'],
+  tape: ['array', 'graph', 'functions', 'events', ...STORE, 'store/manage', 'recorder', 'replay', 'past'],
   queries: STORE,
   inspection: [
     'array',

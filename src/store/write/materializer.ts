@@ -39,16 +39,20 @@ export class Materializer {
   }
 
   /** Writes those that are not there yet; gives how many that were, and their bytes. */
-  write(runId: number, values: readonly MaterializedValue[]): Materialized {
+  write(
+    runId: number,
+    values: readonly MaterializedValue[],
+    committedAt = new Date().toISOString(),
+  ): Materialized {
     try {
-      return this.db.transaction(() => this.writeAll(runId, values)).immediate()
+      return this.db.transaction(() => this.writeAll(runId, values, committedAt)).immediate()
     } catch (error) {
       this.values.forgetIds()
       throw sqliteError(error, `writing values of run ${runId} that were computed again`)
     }
   }
 
-  private writeAll(runId: number, values: readonly MaterializedValue[]): Materialized {
+  private writeAll(runId: number, values: readonly MaterializedValue[], committedAt: string): Materialized {
     let bytes = 0
     const last = this.db.prepare('SELECT id, hash FROM _commit ORDER BY id DESC LIMIT 1').get() as
       | { id: number; hash: Buffer }
@@ -71,7 +75,6 @@ export class Materializer {
     }
     if (rows.length === 0) return { values: 0, bytes: 0 }
     rows.sort((a, b) => a.id - b.id || a.part - b.part)
-    const committedAt = new Date().toISOString()
     this.db
       .prepare(
         'INSERT INTO _commit (id, run_id, first_position, event_count, committed_at, hash) VALUES (?, ?, 0, 0, ?, ?)',

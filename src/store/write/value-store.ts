@@ -62,7 +62,7 @@ export class ValueStore {
       digests.addHash(stored.hash!)
       return stored
     }
-    const stored = this.keep(value, false)
+    const stored = value instanceof SummarizedArray ? this.keepHashed(value) : this.keep(value, false)
     digests.addHashAndSummary(stored.hash!, stored.summary!)
     return stored
   }
@@ -109,6 +109,16 @@ export class ValueStore {
     if (this.byHash.size >= REMEMBERED_MAX) this.byHash.clear()
     this.byHash.set(key, known)
     return { id: known.id, summary, hash, inline: null }
+  }
+
+  /** Keeps hash and summary of an array whose bytes nobody has: what another tape held of it. */
+  private keepHashed({ dtype, size, summary }: SummarizedArray): StoredValue {
+    const hash = Buffer.from(summary.hash!, 'hex')
+    const known = this.found(hash)
+    if (known !== null) return { id: known.id, summary, hash, inline: null }
+    const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = summary
+    const row = [hash, dtype, size, l2Norm, mean, min, max, zeroCount, nonFiniteCount, null]
+    return { id: Number(this.insert.run(...row).lastInsertRowid), summary, hash, inline: null }
   }
 
   private found(hash: Buffer): KnownContent | null {

@@ -78,8 +78,10 @@ export class Writer {
 
   /**
    * Writes batches in one transaction, all of them or none; gives what it failed with. The same batches may be tried again.
+   *
+   * committedAt  when they were written first, for a copy of what another tape holds; now when not given
    */
-  write(batches: readonly PackedBatch[]): TapeError | null {
+  write(batches: readonly PackedBatch[], committedAt?: string): TapeError | null {
     const { runId, repetitions } = this
     const texts = this.texts.mark
     try {
@@ -87,7 +89,7 @@ export class Writer {
       this.db.exec('BEGIN IMMEDIATE')
       for (const batch of batches) {
         this.texts.learn(batch)
-        this.insert(batch)
+        this.insert(batch, committedAt ?? new Date().toISOString())
       }
       for (const rows of Object.values(this.rows)) rows.finish()
       this.db.exec('COMMIT')
@@ -133,7 +135,7 @@ export class Writer {
     }
   }
 
-  private insert(batch: PackedBatch): void {
+  private insert(batch: PackedBatch, committedAt: string): void {
     if (this.runId === 0)
       this.runId = Number(
         this.db.prepare('INSERT INTO _run (name) VALUES (?)').run(this.runName).lastInsertRowid,
@@ -142,7 +144,6 @@ export class Writer {
     digests.clear()
     const stored = batch.values.map((value, i) => this.values.store(value, batch.captures[i]!, digests))
     this.repetitions = this.cutter.write(batch, this.runId, stored, this.repetitions)
-    const committedAt = new Date().toISOString()
     const hash = chainHash(
       (this.lastHash.get() as Buffer | undefined) ?? GENESIS,
       this.runId,

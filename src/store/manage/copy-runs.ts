@@ -1,0 +1,296 @@
+/**
+ * Copies runs from tapes into a new one, batch by batch: each batch is read as events, proven by the hash it was written
+ * with, packed and written again. The tapes that it reads never change.
+ *
+ * What is proven afterwards: every event, value and time is the one that was read, since each batch was held to its hash. The
+ * hash chain of a tape goes through all its runs, though, so the new tape has a chain and a head of its own; it is the old
+ * one only when all runs were copied under their numbers. What stays the same from tape to tape is a run's fingerprint.
+ */
+import { TapeError } from '../../errors.js'
+import { appendEvent, payloadOf } from '../../events/append.js'
+import { type PackedBatch, Packer } from '../../events/pack.js'
+import { ScalarValue } from '../../events/scalar-value.js'
+import { chainHash, GENESIS, materializedHash } from '../format/chain.js'
+import type { Connection } from '../format/connection.js'
+import { openDatabase, sqliteError } from '../format/database.js'
+import { Digests } from '../format/digests.js'
+import { positionOfId } from '../format/ids.js'
+import { fromScalar } from '../format/value.js'
+import { addDigest } from '../proof/verify.js'
+import { type CommitRow, Reader } from '../read/reader.js'
+import { StoredArray, ValueRows } from '../read/stored-array.js'
+import { type MaterializedValue, Materializer } from '../write/materializer.js'
+import { Writer } from '../write/writer.js'
+import { newTape } from './new-tape.js'
+
+/** A run of a new tape, and where it came from. */
+export interface CopiedRun {
+  /** Its number in the new tape. */
+  id: number
+  name: string
+  /** The tape it was read from, and its number there. */
+  from: { path: string; id: number }
+  events: number
+  /** SHA-256 over its batches alone, in hex: the same in every tape that holds this run. */
+  fingerprint: string
+  /** For a salvaged run that is not whole: the first batch that is lost, and why. Null as a rule. */
+  lost: { fromPosition: number; why: string } | null
+}
+
+/** What a new tape holds. */
+export interface NewTapeReport {
+  path: string
+  /** The last hash of its chain. */
+  head: string
+  runs: CopiedRun[]
+}
+
+/** What is to be read from one tape. */
+export interface RunSource {
+  path: string
+  /** Numbers of the runs; all of them when not given. */
+  runs?: ReadonlySet<number>
+}
+
+export interface CopyRunsOptions {
+  /** Takes of a damaged tape what is whole: of each run the batches before its first damaged one. */
+  salvage?: boolean
+  onProgress?: (events: number) => void
+}
+
+/**
+ * Makes a tape of runs of other tapes. Runs keep their numbers where no run before has them, and get the next free ones else.
+ *
+ * Throws  TAPE_CORRUPT when a batch that is copied does not have its hash; BAD_ARGUMENT when `output` exists
+ */
+export function copyRuns(
+  sources: readonly RunSource[],
+  output: string,
+  options: CopyRunsOptions = {},
+): NewTapeReport {
+  const copied: CopiedRun[] = []
+  const { head } = newTape(output, (file) => {
+    const target = openDatabase(file, { readonly: false })
+    try {
+      target.pragma('synchronous = OFF') // it is synced as a whole before it gets its name
+      for (const source of sources) {
+        const db = openDatabase(source.path, { readonly: true, schemaUnchecked: options.salvage === true })
+        try {
+          // As of one moment, though others write meanwhile. Closing ends it: a COMMIT would tell of damage that was met.
+          db.exec('BEGIN')
+          copied.push(...new RunsCopy(db, source, target, options).all())
+        } finally {
+          db.close()
+        }
+      }
+    } finally {
+      target.close()
+    }
+  })
+  return { path: output, head, runs: copied }
+}
+
+/**
+ * Makes one tape of the runs of several, in the order of the tapes. A run whose number another one has by then gets the next
+ * free one; nothing else of it changes. See `tape.split` for what is proven.
+ *
+ * Throws  BAD_ARGUMENT when `output` exists; TAPE_CORRUPT when one of the tapes is damaged
+ */
+export function mergeTapes(
+  files: readonly string[],
+  output: string,
+  onProgress?: (events: number) => void,
+): NewTapeReport {
+  if (files.length === 0) throw new TapeError('BAD_ARGUMENT', 'mergeTapes expected tapes, got none')
+  return copyRuns(
+    files.map((path) => ({ path })),
+    output,
+    onProgress === undefined ? {} : { onProgress },
+  )
+}
+
+/**
+ * Makes a tape of what is whole in a damaged one: of each run the batches before its first damaged one, each held to the hash
+ * it was written with. What is lost is said run by run (`lost`). The damaged tape is only read.
+ *
+ * Throws  NOT_A_TAPE, TAPE_CORRUPT when nothing can be read of it; BAD_ARGUMENT when `output` exists
+ */
+export function salvageTape(
+  file: string,
+  output: string,
+  onProgress?: (events: number) => void,
+): NewTapeReport {
+  return copyRuns([{ path: file }], output, {
+    salvage: true,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  })
+}
+
+interface RunState {
+  readonly run: CopiedRun
+  readonly packer: Packer
+  readonly writer: Writer
+  fingerprint: Buffer
+}
+
+class RunsCopy {
+  private readonly db: Connection
+  private readonly source: RunSource
+  private readonly target: Connection
+  private readonly options: CopyRunsOptions
+  private readonly reader: Reader
+  private readonly runs = new Map<number, RunState>()
+  /** Runs of which not even the first batch is whole, and why. */
+  private readonly unread = new Map<number, CopiedRun>()
+  private readonly digests = new Digests()
+  private events = 0
+
+  constructor(db: Connection, source: RunSource, target: Connection, options: CopyRunsOptions) {
+    this.db = db
+    this.source = source
+    this.target = target
+    this.options = options
+    this.reader = new Reader(db)
+  }
+
+  all(): CopiedRun[] {
+    let before: Buffer = GENESIS
+    for (const commit of this.commits()) {
+      if (this.source.runs?.has(commit.run_id) !== false) this.commit(commit, before)
+      before = commit.hash
+    }
+    const states = [...this.runs.values()]
+    for (const { run, fingerprint } of states) run.fingerprint = fingerprint.toString('hex')
+    return [...states.map(({ run }) => run), ...this.unread.values()]
+  }
+
+  /** The commits in order; of a damaged list those before the damage. */
+  private commits(): CommitRow[] {
+    if (this.options.salvage !== true) return this.reader.commits()
+    const found: CommitRow[] = []
+    try {
+      for (const row of this.db.prepare<[], CommitRow>('SELECT * FROM _commit ORDER BY id').iterate())
+        found.push(row)
+    } catch (error) {
+      if (found.length === 0) throw sqliteError(error, `reading ${this.source.path}`)
+    }
+    return found
+  }
+
+  private commit(commit: CommitRow, before: Buffer): void {
+    const { run_id: id } = commit
+    const known = this.runs.get(id)
+    if (this.unread.has(id) || (known !== undefined && known.run.lost !== null)) return
+    if (this.options.salvage !== true) {
+      this.copy(commit, before)
+      return
+    }
+    let read: (() => void) | null = null
+    try {
+      read = this.reading(commit, before)
+    } catch (thrown) {
+      const error = sqliteError(thrown, `reading ${this.source.path}`)
+      if (!(error instanceof TapeError)) throw error
+      if (commit.event_count === 0) return // values that can be computed again
+      const lost = { fromPosition: commit.first_position, why: error.message }
+      if (known !== undefined) known.run.lost = lost
+      else this.unread.set(id, this.copiedRun(0, id, '', lost))
+    }
+    read?.() // what fails from here on is writing
+  }
+
+  private copy(commit: CommitRow, before: Buffer): void {
+    this.reading(commit, before)()
+  }
+
+  /** Reads a commit and proves it; gives what writes it. */
+  private reading(commit: CommitRow, before: Buffer): () => void {
+    return commit.event_count === 0 ? this.readValues(commit, before) : this.readEvents(commit, before)
+  }
+
+  private readEvents(commit: CommitRow, before: Buffer): () => void {
+    const { run_id: id, first_position: first, event_count: count, committed_at: at } = commit
+    const packer = this.runs.get(id)?.packer ?? new Packer()
+    if (first !== packer.position + 1)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `batch ${commit.id} expected to begin at position ${packer.position + 1}, says ${first}`,
+      )
+    let name: string | null = null
+    for (const event of this.reader.events(id, first, first + count - 1)) {
+      if (event.type === 'RunStarted') name = event.name
+      appendEvent(packer, payloadOf(event), event.version)
+    }
+    const batch = packer.take()
+    if (batch === null || !this.hashOf(batch, id, at, before).equals(commit.hash))
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `batch ${commit.id} (run ${id}, events ${first} to ${first + count - 1}) does not have the hash it was written with`,
+      )
+    // Read now, so that what is damaged is found before anything is written.
+    for (const value of batch.values) if (value instanceof StoredArray) void value.data
+    return () => {
+      const state = this.runs.get(id) ?? this.begin(id, name ?? '', packer)
+      const failure = state.writer.write([batch], at)
+      if (failure !== null) throw failure
+      state.run.events += count
+      // Without the run's number, which another tape may change.
+      state.fingerprint = this.hashOf(batch, 0, at, state.fingerprint)
+      this.events += count
+      this.options.onProgress?.(this.events)
+    }
+  }
+
+  private hashOf(batch: PackedBatch, runId: number, at: string, before: Buffer): Buffer {
+    this.digests.clear()
+    for (const value of batch.values) addDigest(this.digests, value)
+    return chainHash(before, runId, at, batch, this.digests)
+  }
+
+  private readValues(commit: CommitRow, before: Buffer): () => void {
+    const { id: commitId, run_id: id, committed_at: at } = commit
+    const rows = this.reader.materializedBy(commitId, id)
+    if (!materializedHash(before, id, at, rows).equals(commit.hash))
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `batch ${commitId} (values of run ${id} that were computed again) does not have the hash it was written with`,
+      )
+    const values = new ValueRows(this.db)
+    const find = this.db.prepare<[number, number], { id: number; dtype: string; size: number }>(
+      'SELECT v.id AS id, v.dtype AS dtype, v.size AS size FROM _materialized m JOIN _value v ON v.id = m.value_id WHERE m.id = ? AND m.part = ?',
+    )
+    const read = rows.map((row): MaterializedValue => {
+      const position = positionOfId(row.id)
+      const { part } = row
+      if (row.hash === null)
+        return { position, part, value: new ScalarValue(fromScalar(row.scalar!), 'float64', []) }
+      const { id: valueId, dtype, size } = find.get(row.id, part)!
+      const value = new StoredArray(values, valueId, dtype, [size])
+      void value.data // read now, so that what is damaged is found before anything is written
+      return { position, part, value }
+    })
+    return () => {
+      const state = this.runs.get(id)
+      if (state !== undefined) new Materializer(this.target).write(state.run.id, read, at)
+    }
+  }
+
+  private begin(id: number, name: string, packer: Packer): RunState {
+    const isFree = this.target.prepare('SELECT 1 FROM _run WHERE id = ?').get(id) === undefined
+    const own = isFree ? id : 1 + Number(this.target.prepare('SELECT max(id) FROM _run').pluck().get())
+    this.target.prepare('INSERT INTO _run (id, name) VALUES (?, ?)').run(own, name)
+    const progress = { runId: own, repetitions: { current: 1, previous: 1 }, texts: [] }
+    const state: RunState = {
+      run: this.copiedRun(own, id, name, null),
+      packer,
+      writer: new Writer(this.target, null, name, progress),
+      fingerprint: GENESIS,
+    }
+    this.runs.set(id, state)
+    return state
+  }
+
+  private copiedRun(id: number, fromId: number, name: string, lost: CopiedRun['lost']): CopiedRun {
+    return { id, name, from: { path: this.source.path, id: fromId }, events: 0, fingerprint: '', lost }
+  }
+}
