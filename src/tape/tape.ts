@@ -202,8 +202,8 @@ export class Tape {
   }
 
   /**
-   * Copies some of the runs to a new file, by number or name (the newest of that name); this one stays as it is. They keep
-   * their numbers. Each batch is held to its hash, and the new tape verifies; its chain is one of its own, because a chain
+   * Copies some of the runs to a new file, by number or name (the newest of that name); this one stays as it is. There they
+   * are numbered from 1. Each batch is held to its hash, and the new tape verifies; its chain is one of its own, because a chain
    * goes through all runs of its tape. A run's `fingerprint` is the same in every tape.
    *
    * Throws  RUN_NOT_FOUND; BAD_ARGUMENT when there is a file; TAPE_CORRUPT

@@ -59,7 +59,7 @@ export interface CopyRunsOptions {
 }
 
 /**
- * Makes a tape of runs of other tapes. Runs keep their numbers where no run before has them, and get the next free ones else.
+ * Makes a tape of runs of other tapes. They are numbered anew, from 1, in the order in which they begin.
  *
  * Throws  TAPE_CORRUPT when a batch that is copied does not have its hash; BAD_ARGUMENT when `output` exists
  */
@@ -91,8 +91,8 @@ export function copyRuns(
 }
 
 /**
- * Makes one tape of the runs of several, in the order of the tapes. A run whose number another one has by then gets the next
- * free one; nothing else of it changes. See `tape.split` for what is proven.
+ * Makes one tape of the runs of several, in the order of the tapes. Runs are numbered anew; nothing else of them changes. See
+ * `tape.split` for what is proven.
  *
  * Throws  BAD_ARGUMENT when `output` exists; TAPE_CORRUPT when one of the tapes is damaged
  */
@@ -276,8 +276,8 @@ class RunsCopy {
   }
 
   private begin(id: number, name: string, packer: Packer): RunState {
-    const isFree = this.target.prepare('SELECT 1 FROM _run WHERE id = ?').get(id) === undefined
-    const own = isFree ? id : 1 + Number(this.target.prepare('SELECT max(id) FROM _run').pluck().get())
+    // Runs are numbered in the order in which they begin, without gaps; verification holds a tape to that.
+    const own = 1 + Number(this.target.prepare('SELECT coalesce(max(id), 0) FROM _run').pluck().get())
     this.target.prepare('INSERT INTO _run (id, name) VALUES (?, ?)').run(own, name)
     const progress = { runId: own, repetitions: { current: 1, previous: 1 }, texts: [] }
     const state: RunState = {

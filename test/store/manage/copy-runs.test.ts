@@ -117,15 +117,15 @@ test('all runs of a tape under their numbers make the same chain, with the same 
   ])
 })
 
-test('split and prune keep number, events, values and times of each run; fingerprints say so', async () => {
+test('split and prune keep events, values and times of each run, and number them anew; fingerprints say so', async () => {
   const file = await richTape()
   const tape = openForTest(file, { readonly: true })
   const whole = mergeTapes([file], output())
   const split = tape.split(['lean', 4], output())
   const pruned = tape.prune([1, 'structure'], output())
   expect(split.runs.map(({ id, from }) => [id, from.id])).toEqual([
-    [2, 2],
-    [4, 4],
+    [1, 2],
+    [2, 4],
   ])
   expect(pruned.head).toBe(split.head)
   expect(split.runs.map(({ fingerprint }) => fingerprint)).toEqual(
@@ -146,7 +146,7 @@ test('split and prune keep number, events, values and times of each run; fingerp
   expect(() => tape.prune([1, 2, 3, 4], output())).toThrow(/^BAD_ARGUMENT: every run/)
 })
 
-test('merge renumbers a run whose number is taken, and nothing else', async () => {
+test('merge numbers the runs on from tape to tape, and changes nothing else of them', async () => {
   const [a, b] = [await richTape(), await richTape()]
   const merged = mergeTapes([a, b], output())
   expect(merged.runs.map(({ id, from }) => [id, from.id])).toEqual([
