@@ -221,7 +221,10 @@ class Pass {
       return
     }
     if (call === undefined || call.order < 0) {
-      this.pendingOf(call === undefined ? variable.home! : call.home!).arrive(variable.ref, gradient)
+      const pending = this.pendingOf(call === undefined ? variable.home! : call.home!)
+      const leaf = pending.cutLeaf(variable.ref)
+      if (leaf === null) pending.arrive(variable.ref, gradient)
+      else this.arriveAtLeaf(leaf, gradient)
       return
     }
     if (call.pass !== this.id) this.enter(call)
@@ -256,6 +259,7 @@ class Pass {
         (variable, gradient) => this.arrive(variable, gradient),
         this.request!.targets,
         lasting,
+        this.request!.roots,
       )
       this.past.set(home, pending)
     }

@@ -24,6 +24,7 @@ export interface Home {
    * add      the sum of two gradients
    * arrive   takes a gradient to whatever made a variable, or to the leaf it is
    * targets  the variables asked for by `grad`, which must be met on the way
+   * roots    where the pass began
    * lasting  whether the pass needs the Variables and calls that users see, as it keeps more than gradients of leaves
    */
   pendingGradients?(
@@ -31,6 +32,7 @@ export interface Home {
     arrive: (variable: Variable, gradient: Variable) => void,
     targets: readonly Variable[] | null,
     lasting: boolean,
+    roots: readonly Variable[],
   ): PendingGradients
   /** The gradient that was recorded for the variable; shown until a pass leaves another or it is cleared. */
   recordedGradient?(variable: Variable): Variable | null
@@ -41,6 +43,8 @@ export interface Home {
 
 /** Gradients that a pass has collected for calls of a past run. */
 export interface PendingGradients {
+  /** The leaf that `ref` names there, where the run had cut it from its creator when it took gradients; else null. */
+  cutLeaf(ref: number): Variable | null
   /** Adds to the gradient of what `ref` names there. */
   arrive(ref: number, gradient: Variable): void
   /** The latest call that has gradients, with them; null when none has. */

@@ -28,6 +28,8 @@ export interface PastPass {
   /** The call at a position as an object. */
   callAt(position: number): CallLinks
   leaf(ref: Ref): Variable
+  /** The leaf in the place of what the run had cut from its creator by then; null for what it had not, or where nothing was. */
+  readonly cutLeaf: ((ref: Ref) => Variable | null) | null
   add(a: Variable, b: Variable): Variable
   arrive(variable: Variable, gradient: Variable): void
 }
@@ -55,6 +57,10 @@ export class PastGradients implements PendingGradients {
     this.held = held
     this.pass = pass
     this.asNumbers = asNumbers
+  }
+
+  cutLeaf(ref: Ref): Variable | null {
+    return this.pass.cutLeaf === null ? null : this.pass.cutLeaf(ref)
   }
 
   arrive(ref: Ref, gradient: Variable): void {

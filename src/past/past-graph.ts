@@ -31,12 +31,16 @@ import { keepPastSamples } from './samples.js'
 const ORDER_OFFSET = 2 ** 30
 const WIDE_ORDER_OFFSET = 2 ** 50
 
+/** Finds the event that left a variable its gradient, and up to where the variable held it. */
+type FindGradient = () => { position: number; until: number } | null
+
 export class PastGraph implements Home {
   readonly finished = true
   private readonly reader: Reader
   private readonly lookup: Lookup
   private readonly runId: number
   private readonly runName: string
+  private readonly lastPosition: number
   private readonly orderOffset: number
   private readonly calls: PastCalls
   private readonly values: PastValues
@@ -50,7 +54,7 @@ export class PastGraph implements Home {
   /** What variables held that the user gave another value: calls of the past read what they read. */
   private readonly formerValues = new WeakMap<Variable, NDArray>()
   /** Where the recorded gradient of a variable is looked up, until somebody clears it. */
-  private readonly gradients = new WeakMap<Variable, () => Ref | null>()
+  private readonly gradients = new WeakMap<Variable, FindGradient>()
 
   constructor(recording: Recording) {
     keepPastSamples()
@@ -58,6 +62,7 @@ export class PastGraph implements Home {
     this.lookup = recording.lookup
     this.runId = recording.id
     this.runName = recording.name
+    this.lastPosition = recording.lastPosition
     this.hindsight = new Hindsight(recording)
     this.orderOffset = recording.lastPosition < ORDER_OFFSET ? ORDER_OFFSET : WIDE_ORDER_OFFSET
     this.calls = new PastCalls(GraphBlocks.of(recording.reader.db, recording.id), recording.name)
@@ -84,16 +89,17 @@ export class PastGraph implements Home {
   }
 
   /** From now on, the variable's `grad` is the gradient that `find` names, unless a pass leaves another. */
-  offerGradient(variable: Variable, find: () => Ref | null): void {
+  offerGradient(variable: Variable, find: FindGradient): void {
     this.gradients.set(variable, find)
   }
 
   recordedGradient(variable: Variable): Variable | null {
-    const position = this.gradients.get(variable)?.() ?? null
-    if (position === null) return null
-    const event = this.reader.event(this.runId, position)
-    if (event.type !== 'GradientComputed') return null
-    return this.variable(event.gradient ?? position, position)
+    const found = this.gradients.get(variable)?.() ?? null
+    if (found === null) return null
+    const event = this.reader.event(this.runId, found.position)
+    if (event.type !== 'GradientComputed' && event.type !== 'GradientAssigned') return null
+    // As it was last: a program may assign to the gradient itself, to scale it.
+    return this.variable(event.gradient ?? found.position, found.until)
   }
 
   forgetGradient(variable: Variable): void {
@@ -123,16 +129,39 @@ export class PastGraph implements Home {
     arrive: (variable: Variable, gradient: Variable) => void,
     targets: readonly Variable[] | null,
     lasting: boolean,
+    roots: readonly Variable[],
   ): PendingGradients {
+    let moment: number | null = null
+    const cutLeaf = (ref: Ref): Variable | null => {
+      const cut = this.lookup.versions.firstCut(ref)
+      if (cut === null) return null
+      moment ??= this.momentOf(roots)
+      return cut < moment ? this.variable(ref, cut + 1) : null
+    }
     const asked = new Map(targets?.filter(({ home }) => home === this).map((target) => [target.ref, target]))
     const held = new HeldVariables(this.originals, asked)
     const pass = {
       callAt: (position: number) => this.callAt(position, lasting ? null : held),
       leaf: (ref: Ref) => this.original(ref),
+      cutLeaf: this.lookup.versions.none ? null : cutLeaf,
       add,
       arrive,
     }
     return new PastGradients(this.calls, this.values, held, pass, !lasting)
+  }
+
+  /**
+   * As of which position a pass from `roots` sees the graph: when the run took gradients of them first. Of variables that
+   * the run took no gradients of it is when they were made. What the run cut off by then is cut off, and no more.
+   */
+  private momentOf(roots: readonly Variable[]): number {
+    const moments = roots
+      .filter(({ home }) => home === this)
+      .map(({ ref }) => {
+        const made = positionOf(ref)
+        return this.lookup.passes.firstFrom(ref, made + 1, this.lastPosition) ?? made
+      })
+    return Math.max(0, ...moments)
   }
 
   /**

@@ -13,6 +13,7 @@ import { transpose } from '../../src/functions/shapes.js'
 import { grad } from '../../src/graph/backward.js'
 import { noGrad } from '../../src/graph/mode.js'
 import { constant, parameter, Variable } from '../../src/graph/variable.js'
+import { clipGradNorm } from '../../src/optim/clip-grad-norm.js'
 import type { Run } from '../../src/tape/run.js'
 import type { Tape } from '../../src/tape/tape.js'
 
@@ -57,6 +58,9 @@ const OPS = [
   'throws',
   'assignGrad',
   'useGrad',
+  'clip',
+  'scaleGrad',
+  'moveGrad',
   'note',
   'flush',
 ] as const
@@ -110,6 +114,13 @@ export class Program {
 
   perform(instructions: readonly Instruction[]): void {
     for (const instruction of instructions) this.one(instruction)
+  }
+
+  /** What the parameters hold at the end, of those that the run knows. */
+  heldGradients(): { position: number; grad: number[] }[] {
+    return this.parameters.flatMap(({ position, grad }) =>
+      position === null || grad === null ? [] : [{ position, grad: [...grad.data.data] }],
+    )
   }
 
   private one({ op, a, b, x }: Instruction): void {
@@ -267,6 +278,19 @@ export class Program {
       case 'useGrad':
         if (p.grad !== null) this.keep(p.grad)
         return
+      case 'clip':
+        if (p.grad !== null) clipGradNorm([p], 0.1 + Math.abs(x))
+        return
+      case 'scaleGrad':
+        noGrad(() => {
+          if (p.grad !== null) p.grad.data = mul(p.grad, x).data
+        })
+        return
+      case 'moveGrad': {
+        const other = this.parameters[b % this.parameters.length]!
+        if (p.grad !== null) other.grad = p.grad
+        return
+      }
       case 'note':
         this.run.note(`note ${b}`)
         return

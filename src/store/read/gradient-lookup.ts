@@ -15,9 +15,17 @@ export class GradientLookup {
     this.rows = rows
   }
 
-  /** The last gradient of a range that a pass left in the variable, whether or not it was cleared since; null for none. */
-  last(ref: Ref, from: number, to: number): number | null {
-    return this.within(ref, Math.max(from, positionOf(ref) + 1), to, false)
+  /**
+   * The last gradient of a range that the variable held, whether or not it was cleared since; null for none.
+   *
+   * position  the event that left it: a GradientComputed that was kept, or a GradientAssigned
+   * until     where it was cleared; the end of the range if it was not
+   */
+  last(ref: Ref, from: number, to: number): { position: number; until: number } | null {
+    const first = Math.max(from, positionOf(ref) + 1)
+    const { position, cleared } = this.within(ref, first, to)
+    if (position === 0) return null
+    return { position, until: cleared > position ? cleared : to + 1 }
   }
 
   /**
@@ -25,14 +33,17 @@ export class GradientLookup {
    * GradientAssigned. Null when it holds none.
    */
   before(ref: Ref, position: number): number | null {
-    return this.within(ref, positionOf(ref) + 1, position - 1, true)
+    const { position: left, cleared } = this.within(ref, positionOf(ref) + 1, position - 1)
+    return left === 0 || cleared > left ? null : left
   }
 
-  private within(ref: Ref, first: number, last: number, asHeld: boolean): number | null {
+  /** The last gradient of a range, and the first that cleared it after; 0 for none. */
+  private within(ref: Ref, first: number, last: number): { position: number; cleared: number } {
+    let cleared = 0
     for (let to = last; to >= first; to -= PAGE) {
       const from = Math.max(first, to - PAGE + 1)
       const found: { at: number; pass: number }[] = []
-      let cleared = 0
+      const clears: number[] = []
       for (const { first, base, template } of this.rows.blocks(from, to)) {
         for (const gradient of template.gradients) {
           const at = first + gradient[GRADIENT_ENTRY.offset]!
@@ -46,31 +57,26 @@ export class GradientLookup {
         }
         for (const clear of template.clears) {
           const at = first + clear[CLEAR_ENTRY.offset]!
-          if (
-            at > cleared &&
-            at >= from &&
-            at <= to &&
-            decodeRef(clear[CLEAR_ENTRY.variable]!, at, base) === ref
-          )
-            cleared = at
+          if (at >= from && at <= to && decodeRef(clear[CLEAR_ENTRY.variable]!, at, base) === ref)
+            clears.push(at)
         }
       }
-      const assigned = !asHeld
-        ? 0
-        : (this.rows.get<{ id: number | null }>(
-            `SELECT max(id) AS id FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.GradientAssigned} AND subject = ? AND id BETWEEN ? AND ?`,
-            this.rows.runId,
-            ref,
-            this.rows.base + from,
-            this.rows.base + to,
-          )?.id ?? 0)
+      const assigned =
+        this.rows.get<{ id: number | null }>(
+          `SELECT max(id) AS id FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.GradientAssigned} AND subject = ? AND id BETWEEN ? AND ?`,
+          this.rows.runId,
+          ref,
+          this.rows.base + from,
+          this.rows.base + to,
+        )?.id ?? 0
       // What `grad()` asked for is the answer of the call, and no variable's gradient.
       const kept = found.sort((a, b) => b.at - a.at).find(({ pass }) => !this.hasTargets(pass))?.at ?? 0
-      const best = Math.max(kept, assigned - this.rows.base)
-      if (asHeld && cleared > best) return null
-      if (best > 0) return best
+      const position = Math.max(kept, assigned - this.rows.base)
+      const after = clears.filter((at) => at > position)
+      if (after.length > 0) cleared = Math.min(...after)
+      if (position > 0) return { position, cleared }
     }
-    return null
+    return { position: 0, cleared }
   }
 
   private hasTargets(pass: number): boolean {

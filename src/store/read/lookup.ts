@@ -11,6 +11,7 @@ import { decodeRef } from '../format/template.js'
 import { fromScalar } from '../format/value.js'
 import type { Block } from './block-reader.js'
 import { GradientLookup } from './gradient-lookup.js'
+import { PassLookup } from './pass-lookup.js'
 import { PAGE, RunRows } from './run-rows.js'
 import { StoredArray, ValueRows } from './stored-array.js'
 import { VersionLookup } from './version-lookup.js'
@@ -23,6 +24,7 @@ const KINDS_WITH_REFS = EVENT_TYPES.map(kindOf)
 export class Lookup {
   readonly versions: VersionLookup
   readonly gradients: GradientLookup
+  readonly passes: PassLookup
   private readonly rows: RunRows
   private readonly values: ValueRows
 
@@ -30,6 +32,7 @@ export class Lookup {
     this.rows = new RunRows(db, runId)
     this.versions = new VersionLookup(this.rows)
     this.gradients = new GradientLookup(this.rows)
+    this.passes = new PassLookup(this.rows)
     this.values = new ValueRows(db)
   }
 

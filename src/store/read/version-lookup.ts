@@ -64,6 +64,11 @@ export class VersionLookup {
     return this.unchained(ref, 'before', position) !== null
   }
 
+  /** Where the variable was first cut from its creator; null when it never was. */
+  firstCut(ref: Ref): number | null {
+    return this.isVersioned(ref) ? this.unchained(ref, 'from', 1) : null
+  }
+
   private versioned(): Set<Ref> {
     return this.versionedRefs ?? this.findVersioned()
   }

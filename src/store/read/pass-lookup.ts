@@ -1,0 +1,51 @@
+/** When a run took gradients of a variable: the passes that began there. */
+import { EVENT_KIND, type Ref } from '../../events/event.js'
+import { PASS_ENTRY } from '../../events/record-layout.js'
+import { decodeRef } from '../format/template.js'
+import type { RunRows } from './run-rows.js'
+
+/** Positions read at once: a pass is near as a rule. */
+const PAGE = 1024
+
+export class PassLookup {
+  private readonly rows: RunRows
+
+  constructor(rows: RunRows) {
+    this.rows = rows
+  }
+
+  /** Position of the first pass of a range that began at the variable, or at it among others; null for none. */
+  firstFrom(ref: Ref, from: number, to: number): number | null {
+    for (let start = from; start <= to; start += PAGE) {
+      const end = Math.min(to, start + PAGE - 1)
+      const found = [this.packed(ref, start, end), this.asText(ref, start, end)].filter((at) => at !== null)
+      if (found.length > 0) return Math.min(...found)
+    }
+    return null
+  }
+
+  private packed(ref: Ref, from: number, to: number): number | null {
+    let best: number | null = null
+    for (const { first, base, template } of this.rows.blocks(from, to)) {
+      for (const pass of template.passes) {
+        const at = first + pass[PASS_ENTRY.offset]!
+        if (at < from || at > to || (best !== null && at > best)) continue
+        const end = PASS_ENTRY.roots + pass[PASS_ENTRY.rootCount]!
+        for (let i = PASS_ENTRY.roots; i < end; i++) if (decodeRef(pass[i]!, at, base) === ref) best = at
+      }
+    }
+    return best
+  }
+
+  /** Passes of version 1 have rows of their own. */
+  private asText(ref: Ref, from: number, to: number): number | null {
+    const id = this.rows.get<{ id: number | null }>(
+      `SELECT min(f.id) AS id FROM _fact f, json_each(f.payload, '$.roots') r
+       WHERE f.kind = ${EVENT_KIND.BackwardStarted} AND f.id BETWEEN ? AND ? AND r.value = ?`,
+      this.rows.base + from,
+      this.rows.base + to,
+      ref,
+    )?.id
+    return id == null ? null : id - this.rows.base
+  }
+}
