@@ -221,10 +221,7 @@ class Pass {
       return
     }
     if (call === undefined || call.order < 0) {
-      const pending = this.pendingOf(call === undefined ? variable.home! : call.home!)
-      const leaf = pending.cutLeaf(variable.ref)
-      if (leaf === null) pending.arrive(variable.ref, gradient)
-      else this.arriveAtLeaf(leaf, gradient)
+      this.arriveInPast(call === undefined ? variable.home! : call.home!, variable.ref, gradient)
       return
     }
     if (call.pass !== this.id) this.enter(call)
@@ -237,6 +234,13 @@ class Pass {
     more.pending ??= new Array<Variable | null>(more.outputs.length).fill(null)
     const before = more.pending[slot - 1] ?? null
     more.pending[slot - 1] = before === null ? gradient : this.sum(before, gradient)
+  }
+
+  private arriveInPast(home: Home, ref: number, gradient: Variable): void {
+    const pending = this.pendingOf(home)
+    const leaf = pending.cutLeaf(ref)
+    if (leaf === null) pending.arrive(ref, gradient)
+    else this.arriveAtLeaf(leaf, gradient)
   }
 
   /** Whether a pass inside a function goes no further: the variable is one of its inputs, or was taken from around it. */
@@ -289,18 +293,25 @@ class Pass {
   private finish(variable: Variable, complete: Variable): Variable {
     const watched = variable.gradientHooks !== null || this.recorder !== null
     const gradient = watched ? this.replaced(variable, complete) : complete
+    if (this.targets !== null || this.recorder !== null || this.retainGrad || variable.knownLinks === null)
+      this.keep(variable, gradient, gradient !== complete)
+    return gradient
+  }
+
+  /** What becomes of a gradient besides being passed on. */
+  private keep(variable: Variable, gradient: Variable, replaced: boolean): void {
     let held: Variable | null = null
     // What the recorder is told of: the same value, as the Variable that is kept.
     let contribution = gradient
     if (this.targets !== null) {
       if (this.targets.has(variable)) {
-        contribution = held = this.ownGradient(variable, gradient, gradient !== complete)
+        contribution = held = this.ownGradient(variable, gradient, replaced)
         this.found!.set(variable, held)
       }
     } else if (variable.knownLinks === null || this.retainGrad) {
       const before = variable.heldGrad
       if (before === null) {
-        contribution = held = this.ownGradient(variable, gradient, gradient !== complete)
+        contribution = held = this.ownGradient(variable, gradient, replaced)
         variable.holdGrad(held)
       } else {
         held = this.accumulate(variable, before, gradient)
@@ -308,7 +319,6 @@ class Pass {
     }
     if (this.recorder !== null)
       this.recorder.gradientComputed(this.recordedPass, variable, contribution, held)
-    return gradient
   }
 
   /** What the variable's hooks, or those of a recorded pass, make of a gradient. */
