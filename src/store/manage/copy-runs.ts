@@ -6,6 +6,7 @@
  * hash chain of a tape goes through all its runs, though, so the new tape has a chain and a head of its own; it is the old
  * one only when all runs were copied under their numbers. What stays the same from tape to tape is a run's fingerprint.
  */
+import fs from 'node:fs'
 import { TapeError } from '../../errors.js'
 import { appendEvent, payloadOf } from '../../events/append.js'
 import { type PackedBatch, Packer } from '../../events/pack.js'
@@ -16,6 +17,7 @@ import { openDatabase, sqliteError } from '../format/database.js'
 import { Digests } from '../format/digests.js'
 import { positionOfId } from '../format/ids.js'
 import { fromScalar } from '../format/value.js'
+import { logState } from '../format/write-ahead-log.js'
 import { addDigest } from '../proof/verify.js'
 import { type CommitRow, Reader } from '../read/reader.js'
 import { StoredArray, ValueRows } from '../read/stored-array.js'
@@ -120,10 +122,38 @@ export function salvageTape(
   output: string,
   onProgress?: (events: number) => void,
 ): NewTapeReport {
-  return copyRuns([{ path: file }], output, {
-    salvage: true,
-    ...(onProgress === undefined ? {} : { onProgress }),
-  })
+  const options = { salvage: true, ...(onProgress === undefined ? {} : { onProgress }) }
+  const padded = paddedCopy(file, `${output}.padded`)
+  if (padded === null) return copyRuns([{ path: file }], output, options)
+  try {
+    const report = copyRuns([{ path: padded }], output, options)
+    for (const run of report.runs) run.from.path = file
+    return report
+  } catch (error) {
+    if (!(error instanceof TapeError)) throw error
+    const explanation = error.message.slice(error.code.length + 2).replaceAll(padded, file)
+    throw new TapeError(error.code, explanation, { cause: error })
+  } finally {
+    fs.rmSync(padded, { force: true })
+  }
+}
+
+/** Of a file that was cut off: a copy as long as its header says, since SQLite opens no shorter one. Null for any other. */
+// No log stands beside it, so no connection of this process writes it, whose locks closing the file here would give up.
+function paddedCopy(file: string, copy: string): string | null {
+  if (logState(file) !== 'none' || !fs.existsSync(file)) return null
+  const header = Buffer.alloc(32)
+  const handle = fs.openSync(file, 'r')
+  try {
+    fs.readSync(handle, header, 0, 32, 0)
+  } finally {
+    fs.closeSync(handle)
+  }
+  const bytes = header.readUInt16BE(16) * header.readUInt32BE(28)
+  if (header.toString('latin1', 0, 15) !== 'SQLite format 3' || bytes <= fs.statSync(file).size) return null
+  fs.copyFileSync(file, copy, fs.constants.COPYFILE_EXCL)
+  fs.truncateSync(copy, bytes)
+  return copy
 }
 
 interface RunState {

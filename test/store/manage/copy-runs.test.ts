@@ -220,6 +220,29 @@ test('a page that cannot be read costs the runs that it holds parts of, and no o
   expect(openForTest(out, { readonly: true }).verify().intact).toBe(true)
 })
 
+test('of a file that was cut off the beginning is salvaged, or nothing is and it is said', async () => {
+  const file = await richTape()
+  const bytes = fs.readFileSync(file)
+  for (const share of [0.6, 0.97]) {
+    const cut = path.join(temporaryFolder(), 'cut.tape')
+    fs.writeFileSync(cut, bytes.subarray(0, Math.floor(bytes.length * share)))
+    const out = output()
+    let runs: { lost: unknown; from: { path: string } }[] = []
+    try {
+      runs = salvageTape(cut, out).runs
+    } catch (error) {
+      expect((error as Error).message).toMatch(/^TAPE_CORRUPT: /)
+      expect(fs.existsSync(out)).toBe(false)
+    }
+    if (fs.existsSync(out)) {
+      expect(openForTest(out, { readonly: true }).verify().intact).toBe(true)
+      expect(runs.some(({ lost }) => lost !== null)).toBe(true)
+      expect(runs[0]!.from.path).toBe(cut)
+    }
+    expect(fs.readdirSync(path.dirname(out)).filter((name) => name !== 'new.tape')).toEqual([])
+  }
+})
+
 test('a tape and a run are given back at the end of their block', async () => {
   const file = newTapePath()
   const tape = openForTest(file)
