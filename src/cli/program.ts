@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { ENGINE_VERSION } from '../tape/version.js'
 import { addCompact } from './commands/compact.js'
+import { addDump } from './commands/dump.js'
 import { addGradient } from './commands/gradient.js'
 import { addGraph } from './commands/graph.js'
 import { addManage } from './commands/manage.js'
@@ -40,6 +41,7 @@ export function makeProgram(): Command {
     addCompact,
     addManage,
     addMigrate,
+    addDump,
   ])
     add(program)
   return program

@@ -14,7 +14,7 @@ export interface CaptureMix {
   values?: CaptureLevel
   /** Default 'replayable'. */
   gradients?: CaptureLevel
-  /** A part that is 'full' is so in every so many steps only, and 'replayable' in the others. Default 1. */
+  /** A part that is 'full' is so only in each step whose number is a multiple of this, and 'replayable' in the others. Default 1. */
   everySteps?: number
 }
 
@@ -42,9 +42,9 @@ export type ArrayCapture =
 /** Nothing is kept. */
 export const CAPTURE_NOTHING = 0
 
-/** Arrays of so many elements are small. */
+/** Arrays of at most this many elements are small. */
 const SMALL_ELEMENTS_MAX = 64
-/** So many bytes of small computed arrays are stored with the events of a run. */
+/** At most this many bytes of small computed arrays are stored with the events of a run. */
 const SMALL_BYTES_MAX = 65_536
 const HASH_EVERY_STEPS = 100
 

@@ -52,7 +52,7 @@ export function hashOf(dtype: string, bytes: Buffer): Buffer {
 
 /**
  * Norm, mean, extremes and counts, in one pass of chunks: sums of a chunk, then of the chunks, in ascending order. Four
- * chunks are summed side by side where there are so many: each in its own order, so the bits are the same.
+ * chunks are summed side by side where there are four: each in its own order, so the bits are the same.
  *
  * first, n   where in `data` the array begins, and its size
  */

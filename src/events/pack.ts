@@ -95,7 +95,7 @@ export class Packer {
   packing: Packing = 1
   private values: RecordedArray[] = []
   private captures: ArrayCapture[] = []
-  /** Set with each array that joins those that wait; whoever keeps them takes it back. */
+  /** Set with each array that joins those that wait; the one who keeps them takes it back. */
   hasFreshValues = false
   /** Upper bound of the bytes of the arrays that wait. */
   valueBytes = 0

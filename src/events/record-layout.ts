@@ -1,6 +1,6 @@
 /**
  * The record layout: where each field stands in packed words, in the keys and lists of templates, and in the texts that events
- * share. Whoever reads or writes one of these names its fields from here, and nowhere else does a number stand for a field.
+ * share. Code that reads or writes one of these names its fields from here, and nowhere else does a number stand for a field.
  *
  * These layouts are stored, or covered by the hash chain: none of them ever changes. A new kind of record gets a new layout.
  *

@@ -1,6 +1,6 @@
 /**
  * The stream of a run: takes each event as it happens, gives it its position, hands whole batches to the writer and
- * single events to whoever subscribed. Knows nothing of files.
+ * single events to those who subscribed. Knows nothing of files.
  *
  * Two doors, one order: `batches$` carries every event, packed; `events$` carries the same events as objects, before the
  * call that made them returns. Objects cost more than the calls they tell of, so they are made only while somebody
@@ -28,10 +28,10 @@ export const BATCH_LIMITS: BatchLimits = { eventsMax: 8192, bytesMax: 2 * 2 ** 2
 /** Every event is a batch. */
 export const STRICT_LIMITS: BatchLimits = { ...BATCH_LIMITS, eventsMax: 1 }
 
-/** A batch ends after so many words, however few events they make: calls of thousands of inputs are long. */
+/** A batch ends after this many words, however few events they make: calls of thousands of inputs are long. */
 export const WORDS_MAX = 131_072
 
-/** The clock is looked at every so many events, or, when they are slow, after about so long. */
+/** The clock is looked at each time this many events were added, or, when they are slow, after about this long. */
 const LOOK_EVERY_MAX = 64
 const LOOK_EVERY_MS = 10
 /** How much longer than `ageMaxMs` a batch may wait for a good place to end. */
@@ -66,7 +66,7 @@ export class EventStream {
   /** The batch has waited for its time, and ends at the next good place. */
   private due = false
   /** Where the batch stood at the last good place to end. */
-  private mark = { events: 0, bytes: 0, words: 0 }
+  private goodPlace = { events: 0, bytes: 0, words: 0 }
   /** With fewer events than this waiting, and no arrays to keep, there is nothing to do after an event. */
   private calmUntil = 0
   private lookEvery = 1
@@ -164,20 +164,20 @@ export class EventStream {
    * another step or pass as long as the last one would not go into it, rather than in the middle of that one.
    */
   private beforeRepetition(): void {
-    const { mark, packer } = this
+    const { goodPlace, packer } = this
     const { waiting: events, valueBytes: bytes, cursor: words } = packer
     if (events === 0) return
     if (
       this.due ||
-      2 * events - mark.events > this.limits.eventsMax ||
-      2 * bytes - mark.bytes > this.limits.bytesMax ||
-      2 * words - mark.words > WORDS_MAX
+      2 * events - goodPlace.events > this.limits.eventsMax ||
+      2 * bytes - goodPlace.bytes > this.limits.bytesMax ||
+      2 * words - goodPlace.words > WORDS_MAX
     ) {
       this.flush()
     } else {
-      mark.events = events
-      mark.bytes = bytes
-      mark.words = words
+      goodPlace.events = events
+      goodPlace.bytes = bytes
+      goodPlace.words = words
     }
   }
 
@@ -188,7 +188,7 @@ export class EventStream {
     this.lookAt = this.lookEvery
     this.due = false
     this.calmUntil = 0
-    this.mark.events = this.mark.bytes = this.mark.words = 0
+    this.goodPlace.events = this.goodPlace.bytes = this.goodPlace.words = 0
     const batch = this.packer.take()
     if (batch !== null) this.batches$.next(batch)
   }
@@ -204,7 +204,7 @@ export class EventStream {
     this.oldestAt = performance.now()
     // Nobody takes batches in a replay. A timer would keep the stream and its memory for as long as it runs.
     if (!this.batches$.observed) return
-    // A program that waits (for data, for a person) would otherwise keep its last events back.
+    // A program that waits (for data, for a person) would keep its last events back if there were no timer.
     this.timer ??= setTimeout(() => {
       this.timer = null
       this.flush()

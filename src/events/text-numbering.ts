@@ -3,9 +3,9 @@
  * and the batch in which it was first seen carries it.
  */
 
-/** Numbering begins anew at the next batch after so many texts, so that a run of any length stays in bounded memory. */
+/** Numbering begins anew at the next batch after this many texts, so that a run of any length stays in bounded memory. */
 const TEXTS_MAX = 65_536
-/** So many attributes of one signature are remembered. */
+/** At most this many attributes of one signature are remembered. */
 const VARIANTS_MAX = 8
 
 export class TextNumbering {

@@ -97,6 +97,13 @@ export function inlineCells(bytes: number): number {
 
 const NO_CELLS = new DataView(new ArrayBuffer(0))
 
+/** What a cell holds by itself. Whether its number is one, or the bytes of an array, only its template knows. */
+export interface CellContent {
+  readonly holds: 'number' | 'value' | 'hashed value' | 'text' | 'nothing'
+  /** The number, or the id of the row that the cell names; null for nothing. */
+  readonly value: number | null
+}
+
 /** Reads cells. Throws TAPE_CORRUPT when a template expects more than there are. */
 export class CellReader {
   private readonly bytes: Buffer | null
@@ -109,6 +116,14 @@ export class CellReader {
 
   number(cell: number): number {
     return this.at(cell).getFloat64(cell * 8)
+  }
+
+  describe(cell: number): CellContent {
+    if (this.isNumber(cell)) return { holds: 'number', value: this.number(cell) }
+    if (this.valueId(cell) > 0) return { holds: 'value', value: this.valueId(cell) }
+    if (this.hashedId(cell) > 0) return { holds: 'hashed value', value: this.hashedId(cell) }
+    if (this.textId(cell) > 0) return { holds: 'text', value: this.textId(cell) }
+    return { holds: 'nothing', value: null }
   }
 
   /** Whether a cell holds a number, and not something else. */

@@ -6,7 +6,7 @@
 import crypto from 'node:crypto'
 import { positionOf, type Ref } from '../../events/event.js'
 
-/** No block has more events, whoever cut it. */
+/** No block has more events, whatever cut it. */
 export const BLOCK_EVENTS_LIMIT = 8192
 
 export interface TemplateLists {

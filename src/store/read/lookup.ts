@@ -132,7 +132,7 @@ export class Lookup {
       if (name !== null) return name
     }
     const logged = this.rows.get<{ name: string }>(
-      // A name that a metric gives is given in the step that made the variable; otherwise there is an event of its own.
+      // A name that a metric gives is given in the step that made the variable; in any other step there is an event of its own.
       `SELECT t.content AS name FROM _metric m JOIN _text t ON t.id = m.name_id WHERE m.variable = ? AND m.id > ?
        AND m.id < min(?, coalesce((SELECT min(id) FROM _step WHERE id > ?), ?)) ORDER BY m.id LIMIT 1`,
       ref,
@@ -222,7 +222,7 @@ export class Lookup {
   /** The last leaf of the range that was made with `name`. */
   private leafNamed(name: string, from: number, to: number): { id: number; ref: number } | undefined {
     let best = 0
-    for (const templateId of this.rows.marked('leaf', name)) {
+    for (const templateId of this.rows.tagged('leaf', name)) {
       // The range may begin or end inside a block, so look at the last two.
       const ids = this.rows.all<{ id: number }>(
         'SELECT id FROM _block WHERE template_id = ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT 2',

@@ -31,8 +31,8 @@ export class RunRows {
     return this.reading(() => [...this.blockReader.blocks(this.runId, from, to)])
   }
 
-  /** Ids of the templates marked so. */
-  marked(kind: string, key: string | number): number[] {
+  /** Ids of the templates that have a tag. */
+  tagged(kind: string, key: string | number): number[] {
     return this.all<{ id: number }>(
       'SELECT template_id AS id FROM _mark WHERE kind = ? AND key = ?',
       kind,

@@ -150,7 +150,7 @@ function read(db: Connection, path: string, largest: number): TapeStats {
 
 interface Table {
   name: string
-  /** The table that an index belongs to; otherwise the name again. */
+  /** The table that an index belongs to; of a table its own name. */
   table: string
   bytes: number
 }

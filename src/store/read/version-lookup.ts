@@ -100,7 +100,7 @@ export class VersionLookup {
   /** Position of the last assignment to `ref` before `position`, or of the first at or after it. */
   private assignment(ref: Ref, which: 'before' | 'from', position: number): number | null {
     let best: number | null = null
-    for (const templateId of [...this.rows.marked('assigns', ref), ...this.rows.marked('assigns', 0)]) {
+    for (const templateId of [...this.rows.tagged('assigns', ref), ...this.rows.tagged('assigns', 0)]) {
       const found: number | null =
         which === 'before'
           ? this.assignmentBefore(templateId, ref, position, best ?? 0)
@@ -165,7 +165,7 @@ export class VersionLookup {
   }
 
   private *blocksOf(kind: string, key: string | number): Generator<Block> {
-    for (const templateId of this.rows.marked(kind, key)) {
+    for (const templateId of this.rows.tagged(kind, key)) {
       const ids = this.rows.all<{ id: number }>(
         'SELECT id FROM _block WHERE template_id = ? AND id BETWEEN ? AND ?',
         templateId,

@@ -4,7 +4,7 @@ import type { Connection, Statement } from '../format/connection.js'
 import { TEXT_TABLES, type TextTable } from '../format/text-tables.js'
 
 /** The texts as they were at some time; a renumbering leaves them as they are, and begins a list of its own. */
-export interface TextMark {
+export interface TextSavepoint {
   readonly contents: string[]
   readonly length: number
 }
@@ -74,12 +74,12 @@ export class TextNumbers {
   }
 
   /** What `rollBack` goes back to. */
-  get mark(): TextMark {
+  get savepoint(): TextSavepoint {
     return { contents: this.contents, length: this.contents.length }
   }
 
   /** After a rollback: rows made in the transaction are gone, and its batches are not taken in. */
-  rollBack({ contents, length }: TextMark): void {
+  rollBack({ contents, length }: TextSavepoint): void {
     contents.length = length
     this.contents = contents
     this.forgetIds()

@@ -83,7 +83,7 @@ export class Writer {
    */
   write(batches: readonly PackedBatch[], committedAt?: string): TapeError | null {
     const { runId, repetitions } = this
-    const texts = this.texts.mark
+    const texts = this.texts.savepoint
     try {
       this.checkFile()
       this.db.exec('BEGIN IMMEDIATE')
