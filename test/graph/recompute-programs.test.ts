@@ -327,9 +327,9 @@ test('and recorded: what the program sees, a replay, and the first derivative fr
 }, async () => {
   let fromFile = 0
   await fc.assert(
-    fc.asyncProperty(programs, fc.constantFrom(...ENDS), async (program, end) => {
+    fc.asyncProperty(programs, fc.constantFrom(...ENDS, 'backward' as const), async (program, end) => {
       // A value that was assigned since cannot be differentiated again on a tape: with or without pieces that is refused.
-      const steady = program.filter(({ op }) => op !== 'assign')
+      const steady = program.filter(({ op }) => op !== 'assign' && (end !== 'backward' || !FOREIGN.has(op)))
       const plain = execute(steady, false, end)
       let live: Execution | null = null
       const file = await recordedTape((run) => {
@@ -339,7 +339,7 @@ test('and recorded: what the program sees, a replay, and the first derivative fr
       const past = openForTest(file, { readonly: true })
       expect(past.verify()).toMatchObject({ intact: true, problem: null })
       expect(past.run('test').replay()).toMatchObject({ verdict: 'bit-exact', divergence: null })
-      if (end === 'backward' && !steady.some(({ op }) => FOREIGN.has(op))) {
+      if (end === 'backward') {
         fromFile++
         const run = past.run('test')
         run.variable(live!.lossPosition).backward()
@@ -355,5 +355,5 @@ test('and recorded: what the program sees, a replay, and the first derivative fr
     }),
     { numRuns: Math.ceil(PROGRAMS / 5), seed },
   )
-  expect(fromFile).toBeGreaterThan(PROGRAMS / 150)
+  expect(fromFile).toBeGreaterThan(PROGRAMS / 50)
 })

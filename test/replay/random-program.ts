@@ -283,7 +283,8 @@ export class Program {
         return
       case 'scaleGrad':
         noGrad(() => {
-          if (p.grad !== null) p.grad.data = mul(p.grad, x).data
+          // From a file a retained gradient of what a call made stays with the value that the call made, not with later ones.
+          if (p.grad !== null && p.grad.creator === null) p.grad.data = mul(p.grad, x).data
         })
         return
       case 'moveGrad': {
