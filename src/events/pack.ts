@@ -47,6 +47,9 @@ import {
 import { SummarizedArray } from './summarized-array.js'
 import { TextNumbering } from './text-numbering.js'
 
+/** Where a batch begins. */
+export type Begun = Pick<PackedBatch, 'firstPosition' | 'firstStep' | 'firstText'>
+
 /** A run of events on their way to the file. */
 export interface PackedBatch {
   readonly firstPosition: number
@@ -95,8 +98,8 @@ export class Packer {
   packing: Packing = 1
   private values: RecordedArray[] = []
   private captures: ArrayCapture[] = []
-  /** Set with each array that joins those that wait; the one who keeps them takes it back. */
-  hasFreshValues = false
+  /** Set with each array and text that joins those that wait; the one who keeps them takes it back. */
+  hasFresh = false
   /** Upper bound of the bytes of the arrays that wait. */
   valueBytes = 0
 
@@ -105,6 +108,13 @@ export class Packer {
     this.step = after.step
     this.firstPosition = after.position + 1
     this.firstStep = after.step
+    this.texts.onFresh = () => (this.hasFresh = true)
+  }
+
+  /** Where the batch stands that the next event goes into. */
+  get begun(): Begun {
+    const { firstPosition, firstStep, texts } = this
+    return { firstPosition, firstStep, firstText: texts.firstWaiting }
   }
 
   get waiting(): number {
@@ -379,7 +389,7 @@ export class Packer {
       words[at + VALUE_WORDS.payload] = this.values.length
       this.values.push(value)
       this.captures.push(capture)
-      this.hasFreshValues = true
+      this.hasFresh = true
       this.valueBytes +=
         value instanceof SummarizedArray ? SUMMARY_BYTES : value.size * ELEMENT_BYTES[dtypeCode(value.dtype)]!
     }
@@ -390,6 +400,7 @@ export class Packer {
     const larger = new Float64Array(Math.max(this.words.length * 2, this.used + words))
     larger.set(this.words)
     this.words = larger
+    this.hasFresh = true // who looks at the words finds them elsewhere
   }
 }
 

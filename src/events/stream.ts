@@ -48,9 +48,15 @@ export interface Outlet {
 }
 
 export interface ArrayKeeper {
-  /** Keeps those of the waiting arrays that it has not kept yet, and may put something else in their places. */
-  keep(values: RecordedArray[]): void
+  /**
+   * Keeps those of the waiting arrays and texts that it has not kept yet, and may put something else in the places of arrays. No
+   * when there is no more room for texts: then the batch ends.
+   */
+  keep(values: RecordedArray[], texts: readonly string[]): boolean
 }
+
+/** Where nobody looks. */
+const NOBODY = new Int32Array(1)
 
 export class EventStream {
   readonly events$: Observable<TapeEvent>
@@ -72,6 +78,8 @@ export class EventStream {
   private lookEvery = 1
   private lookAt = 1
   private timer: NodeJS.Timeout | null = null
+  /** Its first cell says how many words of the batch are whole events; who shares it may look at any time. */
+  published: Int32Array = NOBODY
 
   /**
    * after     where the run stands already, for a stream that goes on in its middle
@@ -121,7 +129,11 @@ export class EventStream {
   /** Must follow each event packed directly into `packer`: `at` and `step` are its cursor and step from before. */
   appended(at: number, step: number): void {
     const { packer } = this
-    if (packer.waiting < this.calmUntil && !packer.hasFreshValues && packer.cursor < WORDS_MAX) return
+    const { cursor } = packer
+    if (packer.waiting < this.calmUntil && !packer.hasFresh && cursor < WORDS_MAX) {
+      this.published[0] = cursor
+      return
+    }
     this.lookAfter(at, step)
   }
 
@@ -131,7 +143,11 @@ export class EventStream {
     if (observed) this.tell(at, step)
     const { waiting } = packer
     const { eventsMax, bytesMax } = this.limits
-    if (packer.hasFreshValues) this.keepArrays()
+    if (packer.hasFresh && !this.keepFresh()) {
+      this.flush()
+      return
+    }
+    this.published[0] = packer.cursor
     if (waiting >= eventsMax || packer.valueBytes >= bytesMax || packer.cursor >= WORDS_MAX) {
       this.flush()
       return
@@ -145,9 +161,10 @@ export class EventStream {
     this.calmUntil = observed || packer.waiting === 0 ? 0 : Math.min(this.lookAt, eventsMax)
   }
 
-  private keepArrays(): void {
-    this.packer.hasFreshValues = false
-    this.outlet?.keeper?.keep(this.packer.waitingValues)
+  private keepFresh(): boolean {
+    const { packer } = this
+    packer.hasFresh = false
+    return this.outlet?.keeper?.keep(packer.waitingValues, packer.texts.waiting) ?? true
   }
 
   /** Ends a batch that has waited too long; looking at the clock costs more than packing an event, so it is done rarely. */

@@ -4,13 +4,15 @@
  */
 
 /** Numbering begins anew at the next batch after this many texts, so that a run of any length stays in bounded memory. */
-const TEXTS_MAX = 65_536
+export const TEXTS_MAX = 65_536
 /** At most this many attributes of one signature are remembered. */
 const VARIANTS_MAX = 8
 
 export class TextNumbering {
   /** Called when numbers begin anew: what somebody remembers of them is worth nothing then. */
   onRenumbered: (() => void) | null = null
+  /** Called when a text joins the batch. */
+  onFresh: (() => void) | null = null
   private fresh: string[] = []
   private firstFresh = 0
   private numbers = new Map<string, number>()
@@ -28,6 +30,7 @@ export class TextNumbering {
       this.numbers.set(content, number)
       this.known[number] = content
       this.fresh.push(content)
+      this.onFresh?.()
     }
     return number
   }
@@ -48,7 +51,18 @@ export class TextNumbering {
   /** A text that will hardly come again: numbered, but not remembered. */
   passing(content: string): number {
     this.fresh.push(content)
+    this.onFresh?.()
     return this.next++
+  }
+
+  /** The number of the first text since the last `take`. */
+  get firstWaiting(): number {
+    return this.firstFresh
+  }
+
+  /** The texts first seen since the last `take`. */
+  get waiting(): readonly string[] {
+    return this.fresh
   }
 
   /** The text that has `number`; undefined for a passing text of a batch that was taken. */

@@ -1,5 +1,5 @@
 /**
- * The numbers of the texts that calls and arrays have had lately. In a loop the next ones have the same few, and making a
+ * The numbers of the texts that calls and arrays had recently. In a loop the next ones have the same few, and making a
  * text of words to find its number again would cost more than the rest of recording.
  */
 import type { NDArray } from '../array/ndarray.js'
@@ -11,8 +11,8 @@ import type { CallLinks } from '../graph/call-links.js'
 import type { Attributes, Func } from '../graph/func.js'
 import type { Variable } from '../graph/variable.js'
 
-/** What calls of a class of functions were lately. */
-class LateCall {
+/** What calls of a class of functions were recently. */
+class RecentCall {
   readonly class: unknown
   readonly linked: boolean
   readonly scope: string
@@ -20,14 +20,14 @@ class LateCall {
   readonly dtype: string
   readonly shape: Shape
   readonly text: number
-  /** Those of the last such call that was asked for, in a loop mostly those of the next; `latelyText` is their number. */
-  lately: Attributes | null = null
-  latelyText = 0
+  /** Those of the last such call that was asked for, in a loop mostly those of the next; `latestText` is their number. */
+  latest: Attributes | null = null
+  latestText = 0
   /** What came after it the last time, and will again in a loop. */
-  next: LateCall | null = null
+  next: RecentCall | null = null
   /** From the second output on. */
   readonly others: readonly Output[] | null
-  readonly attributes: LateAttributes[] = []
+  readonly attributes: RecentAttributes[] = []
 
   constructor(func: Func, linked: boolean, scope: string, outputs: readonly Output[], text: number) {
     this.class = func.constructor
@@ -45,17 +45,17 @@ interface Output {
   readonly shape: Shape
 }
 
-interface LateAttributes {
+interface RecentAttributes {
   readonly attributes: Attributes
   readonly text: number
 }
 
-interface LateForm {
+interface RecentForm {
   readonly dtype: string
   readonly text: number
 }
 
-interface LateLeaf extends LateForm {
+interface RecentLeaf extends RecentForm {
   readonly role: string
   readonly requiresGrad: boolean
 }
@@ -65,16 +65,16 @@ const SIGNATURES_MAX = 16
 const ATTRIBUTES_MAX = 4
 const SHAPES_MAX = 1024
 
-export class LateTexts {
+export class RecentTexts {
   /** Of the call asked for last. */
   signature = 0
   /** Negative for attributes that keep changing; see `TextNumbering.numberOfAttributes`. */
   attributes = 0
   private readonly packer: Packer
-  private readonly calls = new Map<unknown, LateCall[]>()
-  private last: LateCall | null = null
-  private readonly forms = new Map<Shape, LateForm[]>()
-  private readonly leaves = new Map<Shape, LateLeaf[]>()
+  private readonly calls = new Map<unknown, RecentCall[]>()
+  private last: RecentCall | null = null
+  private readonly forms = new Map<Shape, RecentForm[]>()
+  private readonly leaves = new Map<Shape, RecentLeaf[]>()
 
   constructor(packer: Packer) {
     this.packer = packer
@@ -86,41 +86,41 @@ export class LateTexts {
     const { func } = links
     const { last } = this
     const expected = last === null ? null : last.next
-    let late = expected
-    if (late === null || late.class !== func.constructor || !isLike(late, links, linked, scope)) {
-      late = this.lateCall(links, linked, scope)
-      if (last !== null) last.next = late
+    let recent = expected
+    if (recent === null || recent.class !== func.constructor || !isLike(recent, links, linked, scope)) {
+      recent = this.recentCall(links, linked, scope)
+      if (last !== null) last.next = recent
     }
-    this.last = late
-    this.signature = late.text
+    this.last = recent
+    this.signature = recent.text
     const { attributes } = func
-    this.attributes = late.lately === attributes ? late.latelyText : this.textOf(late, attributes)
+    this.attributes = recent.latest === attributes ? recent.latestText : this.textOf(recent, attributes)
   }
 
-  private textOf(late: LateCall, attributes: Attributes): number {
+  private textOf(recent: RecentCall, attributes: Attributes): number {
     if (!isRecord(attributes, 0)) attributesText(attributes) // refuses it
-    for (const known of late.attributes) {
+    for (const known of recent.attributes) {
       if (known.attributes === attributes || sameAttributes(known.attributes, attributes)) {
-        late.lately = known.attributes
-        late.latelyText = known.text
+        recent.latest = known.attributes
+        recent.latestText = known.text
         return known.text
       }
     }
-    const text = this.packer.texts.numberOfAttributes(late.text, attributesText(attributes))
+    const text = this.packer.texts.numberOfAttributes(recent.text, attributesText(attributes))
     if (text < 0) return text
-    if (late.attributes.length >= ATTRIBUTES_MAX) late.attributes.length = 0
-    late.attributes.push({ attributes, text })
-    late.lately = attributes
-    late.latelyText = text
+    if (recent.attributes.length >= ATTRIBUTES_MAX) recent.attributes.length = 0
+    recent.attributes.push({ attributes, text })
+    recent.latest = attributes
+    recent.latestText = text
     return text
   }
 
   /** Dtype and shape of an array. */
   form({ dtype, shape }: NDArray): number {
-    const late = listAt(this.forms, shape)
-    for (const form of late) if (form.dtype === dtype) return form.text
+    const recent = listAt(this.forms, shape)
+    for (const form of recent) if (form.dtype === dtype) return form.text
     const text = this.packer.texts.numberOf(arrayFormText({ dtype, shape }))
-    late.push({ dtype, text })
+    recent.push({ dtype, text })
     return text
   }
 
@@ -128,22 +128,22 @@ export class LateTexts {
   leaf({ role, requiresGrad, name }: Variable, { dtype, shape }: NDArray): number {
     const text = () => this.packer.texts.numberOf(leafFormText({ role, requiresGrad, name, dtype, shape }))
     if (name !== null) return text()
-    const late = listAt(this.leaves, shape)
-    for (const leaf of late)
+    const recent = listAt(this.leaves, shape)
+    for (const leaf of recent)
       if (leaf.dtype === dtype && leaf.role === role && leaf.requiresGrad === requiresGrad) return leaf.text
     const made = { dtype, role, requiresGrad, text: text() }
-    late.push(made)
+    recent.push(made)
     return made.text
   }
 
-  private lateCall(links: CallLinks, linked: boolean, scope: string): LateCall {
+  private recentCall(links: CallLinks, linked: boolean, scope: string): RecentCall {
     const { func } = links
-    let late = this.calls.get(func.constructor)
-    if (late === undefined) {
-      late = []
-      this.calls.set(func.constructor, late)
+    let recent = this.calls.get(func.constructor)
+    if (recent === undefined) {
+      recent = []
+      this.calls.set(func.constructor, recent)
     }
-    for (const call of late) if (isLike(call, links, linked, scope)) return call
+    for (const call of recent) if (isLike(call, links, linked, scope)) return call
     const outputs = Array.from({ length: links.outputCount }, (_, slot) => {
       const { dtype, shape } = links.outputAt(slot).data
       return { dtype, shape }
@@ -152,9 +152,9 @@ export class LateTexts {
     // Refused before a text is numbered: a numbered text is written with its batch, and must belong to an event.
     attributesText(func.attributes)
     const text = this.packer.texts.numberOf(signature)
-    const call = new LateCall(func, linked, scope, outputs, text)
-    if (late.length >= SIGNATURES_MAX) late.length = 0
-    late.push(call)
+    const call = new RecentCall(func, linked, scope, outputs, text)
+    if (recent.length >= SIGNATURES_MAX) recent.length = 0
+    recent.push(call)
     return call
   }
 
@@ -166,11 +166,11 @@ export class LateTexts {
   }
 }
 
-function isLike(late: LateCall, links: CallLinks, linked: boolean, scope: string): boolean {
-  if (late.linked !== linked || late.scope !== scope) return false
+function isLike(recent: RecentCall, links: CallLinks, linked: boolean, scope: string): boolean {
+  if (recent.linked !== linked || recent.scope !== scope) return false
   const { dtype, shape } = links.output0!.data
-  if (dtype !== late.dtype || (shape !== late.shape && !sameShape(shape, late.shape))) return false
-  return (links.more === null && late.others === null) || hasOutputs(links, late.others ?? [])
+  if (dtype !== recent.dtype || (shape !== recent.shape && !sameShape(shape, recent.shape))) return false
+  return (links.more === null && recent.others === null) || hasOutputs(links, recent.others ?? [])
 }
 
 /** Whether the call has these outputs after its first. */

@@ -20,7 +20,7 @@ import type { Func } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
 import type { PassRequest, Recorder } from '../graph/recorder.js'
 import type { Variable } from '../graph/variable.js'
-import { LateTexts } from './recent-texts.js'
+import { RecentTexts } from './recent-texts.js'
 
 const NONE: readonly StreamRecorder[] = []
 
@@ -36,7 +36,7 @@ export class StreamRecorder implements Recorder {
   /** Leaves of this run that a call from before it made: a pass would walk on from them. */
   private readonly boundaries = new WeakSet<Variable>()
   private hasBoundaries = false
-  private readonly texts: LateTexts
+  private readonly texts: RecentTexts
   /** What is kept of arrays. */
   protected readonly policy: CapturePolicy
   private kernel = kernel
@@ -47,7 +47,7 @@ export class StreamRecorder implements Recorder {
     this.openStream = stream
     this.open = open
     this.policy = policy
-    this.texts = new LateTexts(stream.packer)
+    this.texts = new RecentTexts(stream.packer)
   }
 
   /** Lets go of the stream: arrays and variables keep their home, and should not keep its buffers. */

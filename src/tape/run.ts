@@ -36,14 +36,16 @@ export interface RunOptions {
   /** Whatever describes the run; plain data. */
   config?: { readonly [key: string]: Plain }
   /**
-   * What is lost when the process is killed (SIGKILL, a power cut) in the middle of the run. However else it ends,
-   * nothing is.
+   * What is lost when the process is killed (SIGKILL, a power cut) in the middle of the run, or its worker thread is terminated.
+   * However else it ends, nothing is: neither by `process.exit`, nor by an exception, nor by a signal that asks for an end
+   * (Ctrl-C, SIGTERM, SIGHUP), once the run is older than a twentieth of a second and its second thread is up.
    *
    *   'strict'  nothing that a call returned from: each event is on the disk before the call that made it returns,
    *             which takes as long as the disk does, a third of a millisecond or more
-   *   'batch'   what has not reached the disk yet (the default). That is at most eight batches, the one being filled
-   *             among them: 65,536 events; 8 MiB of words and 16 MiB of arrays, unless a single event is larger. While
-   *             the disk keeps up it is the last 0.4 s, and less than that in a loop of steps
+   *   'batch'   what has not reached the disk yet (the default). While the disk keeps up that is the last 0.4 s, also when the
+   *             program computes for long and records nothing; of a run's first twentieth of a second, what came before a
+   *             computation of that kind waits for its end. When the disk does not keep up, it is at most eight batches, the
+   *             one being filled among them: 65,536 events; 8 MiB of words and 16 MiB of arrays, unless a single event is larger
    */
   durability?: 'strict' | 'batch'
   /** @internal How many events and bytes make a batch. */

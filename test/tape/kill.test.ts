@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto'
 import { expect, test } from 'vitest'
 import '../../src/index.js'
-import { SEGMENTS } from '../../src/store/write/lane.js'
+import { BATCHES_IN_FLIGHT } from '../../src/store/write/batch-lane.js'
 import { openTape } from '../../src/tape/tape.js'
 import { plainDatabase } from '../plain-database.js'
 import { type Child, startChild } from './child-process.js'
@@ -93,7 +93,7 @@ test(`${KILLS} kills while a second thread writes leave a tape that opens, is wh
       expect(child.stdout, where).toContain('handed over')
       runs.push(told)
       const left = eventsOnDisk(file, told, where)
-      expect(told.position - left, where).toBeLessThanOrEqual(SEGMENTS * eventsMax)
+      expect(told.position - left, where).toBeLessThanOrEqual(BATCHES_IN_FLIGHT * eventsMax)
       events += left
       lost = Math.max(lost, told.position - left)
       if (runs.length < KILLS_A_FILE && kill + LANES < KILLS) continue

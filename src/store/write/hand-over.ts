@@ -4,7 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorCode } from '../../errors.js'
-import type { PackedBatch } from '../../events/pack.js'
+import type { Begun, PackedBatch } from '../../events/pack.js'
 import type { ArraysAt } from './shared-batch.js'
 import type { Progress } from './writer.js'
 
@@ -48,6 +48,18 @@ export interface BatchMessage extends Omit<PackedBatch, 'values'> {
   readonly arrays: ArraysAt
 }
 
+/**
+ * A batch that the training thread is filling. The thread may take what is whole of it, when nothing was added for a while.
+ * The last chunk of arrays has no end yet.
+ */
+export interface FillingBatch extends Begun {
+  readonly words: Float64Array
+  readonly published: Int32Array
+  readonly texts: Uint16Array
+  readonly chunks: readonly SharedArrayBuffer[]
+  readonly used: readonly number[]
+}
+
 export type ToThread =
   | {
       readonly kind: 'begin'
@@ -58,6 +70,7 @@ export type ToThread =
       readonly writtenBefore: 'nothing' | 'perhaps'
     }
   | { readonly kind: 'batch'; readonly runId: number; readonly batch: BatchMessage }
+  | { readonly kind: 'filling'; readonly runId: number; readonly batch: FillingBatch }
   | { readonly kind: 'retry'; readonly runId: number }
   | { readonly kind: 'end'; readonly runId: number }
   /** Whether runs are open, for which a signal must wait. */

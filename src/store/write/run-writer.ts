@@ -10,7 +10,8 @@ import type { PackedBatch } from '../../events/pack.js'
 import { type ArrayKeeper, type EventStream, type Outlet, PATIENCE } from '../../events/stream.js'
 import type { Connection } from '../format/connection.js'
 import type { SameFile } from '../format/file-identity.js'
-import type { Lane } from './lane.js'
+import type { BatchChannel } from './batch-channel.js'
+import { unwrittenOf } from './batch-part.js'
 import { Writer } from './writer.js'
 import type { WritingThread } from './writing-thread.js'
 
@@ -26,12 +27,14 @@ export class RunWriter implements Outlet {
   private readonly stream: EventStream
   private readonly thread: WritingThread | null
   private writer: Writer | null
-  private lane: Lane | null = null
+  private channel: BatchChannel | null = null
   /** The run's number in the tape; 0 before its first batch is written. */
   private runId = 0
   private failed: TapeError | null = null
   private waiting: PackedBatch[] = []
   private abandoned = false
+  /** A second thread wrote the events before this position. */
+  private writtenUpTo = 0
   private readonly startedAt = performance.now()
 
   /** Takes what `stream` hands over from now on; without a `thread` all of it is written here. */
@@ -58,27 +61,28 @@ export class RunWriter implements Outlet {
 
   /** The failure that stopped writing; null while all is well. */
   get failure(): TapeError | null {
-    return this.lane === null ? this.failed : this.lane.failure
+    return this.channel === null ? this.failed : this.channel.failure
   }
 
   get keeper(): ArrayKeeper | null {
-    return this.lane
+    return this.channel
   }
 
   /** Asked now and then while the program records. */
   attend(): void {
     const { thread } = this
     if (thread === null) return
-    // It takes a while to come up; and from then on it hears signals.
-    if (this.lane === null && performance.now() - this.startedAt > SHORT_MAX_MS) thread.prepare()
+    // From then on the thread hears signals, and takes what is whole by itself when this one computes for long.
+    if (this.writer !== null && !thread.isUnavailable && performance.now() - this.startedAt > SHORT_MAX_MS)
+      this.stream.flush()
     thread.attend()
   }
 
   /** Tries again what failed. */
   retry(): void {
     if (this.failure === null) return
-    if (this.lane !== null) {
-      this.lane.retry()
+    if (this.channel !== null) {
+      this.channel.retry()
       this.goOnHere()
       return
     }
@@ -96,14 +100,14 @@ export class RunWriter implements Outlet {
    * Throws  TAPE_NOT_FOUND when the file is not there any more, and what was written with it
    */
   drain(): void {
-    this.lane?.drain()
+    this.channel?.drain()
     this.goOnHere()
     if (this.failure === null) this.file?.check()
   }
 
   /** The run has ended and is in the file: the writing thread forgets it. */
   close(): void {
-    this.lane?.close()
+    this.channel?.close()
   }
 
   /** The run is given up: what waits is dropped, and so is what comes. */
@@ -112,14 +116,14 @@ export class RunWriter implements Outlet {
     this.waiting = []
     this.failed = null
     this.writer = null
-    this.lane?.abandon()
-    this.lane = null
+    this.channel?.abandon()
+    this.channel = null
   }
 
   private take(batch: PackedBatch): void {
     if (this.abandoned) return
-    if (this.lane !== null) {
-      this.lane.send(batch)
+    if (this.channel !== null) {
+      this.channel.send(batch)
       this.goOnHere()
     } else if (this.failed !== null) {
       this.waiting.push({ ...batch, words: batch.words.slice() })
@@ -134,34 +138,33 @@ export class RunWriter implements Outlet {
   /** Hands the run over to the second thread, where this batch is worth it and there can be one. */
   private handOver(batch: PackedBatch): boolean {
     if (this.writer === null || this.thread === null || !this.isWhole(batch)) return false
-    this.lane = this.thread.takeOver(this.stream.packer, this.name, this.writer.progress)
-    if (this.lane === null) return false
+    this.channel = this.thread.takeOver(this.stream, this.name, this.writer.progress)
+    if (this.channel === null) return false
     this.writer = null
     return true
   }
 
   /** Where the second thread could not be started, or not again, what it did not write is written here, and so is the rest. */
   private goOnHere(): void {
-    const { lane } = this
-    if (lane === null || !lane.isUnavailable) return
-    const { progress, batches } = lane.takeBack()
-    this.lane = null
+    const { channel } = this
+    if (channel === null || !channel.isUnavailable) return
+    const { progress, batches } = channel.takeBack()
+    this.channel = null
     this.writer = new Writer(this.db, this.file, this.name, progress)
     const written = this.db
       .prepare<[number], { next: number | null }>(
         'SELECT max(first_position + event_count) AS next FROM _commit WHERE run_id = ?',
       )
       .get(progress.runId)
-    for (const batch of batches) {
-      if (batch.firstPosition < (written?.next ?? 0)) this.writer.skip(batch)
-      else this.take(batch)
-    }
+    this.writtenUpTo = written?.next ?? 0
+    for (const batch of batches) this.take(batch)
   }
 
   private writeHere(batch: PackedBatch): TapeError | null {
     const { writer } = this
     if (writer === null) return null // the run was handed over, and comes here no more
-    const failure = writer.write([batch])
+    const rest = unwrittenOf(batch, this.writtenUpTo, writer)
+    const failure = rest === null ? null : writer.write([rest])
     this.runId = writer.id
     return failure
   }

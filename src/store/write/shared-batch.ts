@@ -20,6 +20,8 @@ export const CHUNK_BYTES = BATCH_LIMITS.bytesMax + 2 ** 19
 /** Chunks made for arrays that did not fit are kept for the next ones, up to this many bytes for each batch. */
 const EXTRA_BYTES_MAX = 64 * 2 ** 20
 const HEADER_BYTES = 16
+/** Room for texts, in UTF-16 units, each text with its length before it. */
+const TEXT_UNITS = 65_536
 /** This many of the latest arrays are compared with a new one: a gradient often passes through several calls as it is. */
 const LATEST = 8
 /** Below this a loop is faster than `set`. */
@@ -38,6 +40,10 @@ interface Chunk {
 
 export class SharedBatch {
   readonly words = new Float64Array(new SharedArrayBuffer(WORDS * 8))
+  /** The first cell: how many words are whole events, as the training thread says while it fills them. */
+  readonly published = new Int32Array(new SharedArrayBuffer(4))
+  readonly texts = new Uint16Array(new SharedArrayBuffer(TEXT_UNITS * 2))
+  private textsEnd = 0
   private readonly chunks: Chunk[] = [newChunk(CHUNK_BYTES)]
   private at = 0
   private count = 0
@@ -90,6 +96,23 @@ export class SharedBatch {
     chunk.used += HEADER_BYTES + SUMMARY_SIZE * 8
   }
 
+  /** Copies a text in; no when there is no more room. */
+  addText(text: string): boolean {
+    const { texts, textsEnd } = this
+    const { length } = text
+    if (textsEnd + 2 + length > TEXT_UNITS) return false
+    texts[textsEnd] = length % 65_536
+    texts[textsEnd + 1] = Math.floor(length / 65_536)
+    for (let i = 0; i < length; i++) texts[textsEnd + 2 + i] = text.charCodeAt(i)
+    this.textsEnd += 2 + length
+    return true
+  }
+
+  /** How many chunks are in use. */
+  get chunkCount(): number {
+    return this.at + 1
+  }
+
   /** Where the arrays are, for the other thread. */
   arrays(): ArraysAt {
     const inUse = this.chunks.slice(0, this.at + 1)
@@ -111,6 +134,8 @@ export class SharedBatch {
     this.at = 0
     this.count = 0
     this.latest.fill(null)
+    this.textsEnd = 0
+    Atomics.store(this.published, 0, 0)
   }
 
   private chunkFor(bytes: number): Chunk {
@@ -157,11 +182,33 @@ class HandedArray implements RecordedArray {
 
 /** The arrays that `SharedBatch.add` copied. */
 export function arraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
+  const arrays = firstArraysOf({ count, chunks, used })
+  if (arrays.length !== count)
+    throw new TapeError('BAD_EVENT', `a batch of ${count} arrays arrived with ${arrays.length}`)
+  return arrays
+}
+
+/** The first `count` texts that `SharedBatch.addText` copied. */
+export function firstTextsOf(texts: Uint16Array, count: number): string[] {
+  const found: string[] = []
+  for (let at = 0; found.length < count; ) {
+    const length = texts[at]! + 65_536 * texts[at + 1]!
+    const units = texts.subarray(at + 2, at + 2 + length)
+    let text = ''
+    for (let i = 0; i < length; i += 4096) text += String.fromCharCode(...units.subarray(i, i + 4096))
+    found.push(text)
+    at += 2 + length
+  }
+  return found
+}
+
+/** The first `count` arrays, or as many as there are. */
+export function firstArraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
   const arrays: RecordedArray[] = []
   for (const [i, buffer] of chunks.entries()) {
     const views = viewsOf(buffer)
     const headers = views[0] as Float64Array
-    for (let at = 0; at < used[i]!; ) {
+    for (let at = 0; at < used[i]! && arrays.length < count; ) {
       const code = headers[at / 8]!
       const size = headers[at / 8 + 1]!
       at += HEADER_BYTES
@@ -180,8 +227,6 @@ export function arraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
       at += padded(size * ELEMENT_BYTES[code]!)
     }
   }
-  if (arrays.length !== count)
-    throw new TapeError('BAD_EVENT', `a batch of ${count} arrays arrived with ${arrays.length}`)
   return arrays
 }
 

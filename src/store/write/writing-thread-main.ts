@@ -10,10 +10,13 @@ import type { PackedBatch } from '../../events/pack.js'
 import type { Connection } from '../format/connection.js'
 import { openDatabase } from '../format/database.js'
 import { SameFile } from '../format/file-identity.js'
+import { BATCHES_IN_FLIGHT } from './batch-channel.js'
+import { between, mayEnd, partUpTo, unwrittenOf } from './batch-part.js'
 import {
   type BatchMessage,
   CONTROL,
   type FailureMessage,
+  type FillingBatch,
   type SignalMessage,
   THREAD,
   THREAD_STATE,
@@ -21,8 +24,7 @@ import {
   type ToThread,
   tellChange,
 } from './hand-over.js'
-import { SEGMENTS } from './lane.js'
-import { arraysOf } from './shared-batch.js'
+import { arraysOf, firstArraysOf, firstTextsOf } from './shared-batch.js'
 import { SignalWatch } from './signal-watch.js'
 import { Writer } from './writer.js'
 
@@ -37,8 +39,11 @@ if (
   process.exit()
 Atomics.notify(threadControl, THREAD.state)
 
+/** What is not handed over is looked at this often; it is taken when it stands still from one look to the next. */
+const LOOK_EVERY_MS = 100
+
 /** Batches in one transaction: while they are written the training thread fills as many others. */
-const TOGETHER_MAX = SEGMENTS / 2
+const TOGETHER_MAX = BATCHES_IN_FLIGHT / 2
 
 type Begin = Extract<ToThread, { kind: 'begin' }>
 
@@ -50,6 +55,10 @@ class RunHere {
   private readonly waiting: BatchMessage[] = []
   private writer: Writer | null = null
   private failed = false
+  /** What the training thread is filling; null between two batches. */
+  private filling: FillingBatch | null = null
+  /** How far that was at the last look. */
+  private wordsSeen = 0
   /** Events before this position are in the file. */
   private writtenUpTo = 0
 
@@ -63,6 +72,45 @@ class RunHere {
 
   take(batch: BatchMessage): void {
     this.waiting.push(batch)
+    this.filling = null
+  }
+
+  fills(batch: FillingBatch): void {
+    if (batch.firstPosition !== this.filling?.firstPosition) this.wordsSeen = 0
+    this.filling = batch
+  }
+
+  /**
+   * Takes what is whole of the batch that is being filled, when the training thread has added nothing since the last look: it
+   * computes, and nobody knows for how long. The rest comes with the batch.
+   */
+  look(): void {
+    const { filling } = this
+    if (filling === null || this.failed || this.waiting.length > 0) return
+    const words = Atomics.load(filling.published, 0)
+    const isStill = words === this.wordsSeen
+    this.wordsSeen = words
+    if (!isStill || words === 0) return
+    const failure = this.attemptPart(filling, words)
+    if (failure !== null) this.fail(failure)
+  }
+
+  private attemptPart(filling: FillingBatch, words: number): unknown {
+    try {
+      this.writer ??= this.start()
+      const { firstPosition, chunks, used } = filling
+      const from = partUpTo(filling, { events: Math.max(0, this.writtenUpTo - firstPosition) })
+      if (from.words >= words) return null
+      const to = partUpTo(filling, { words })
+      if (!mayEnd(filling, to)) return null
+      const texts = firstTextsOf(filling.texts, to.texts)
+      const values = firstArraysOf({ count: to.values, chunks, used })
+      const failure = this.writer.write([between(filling, from, to, texts, values)])
+      if (failure === null) this.writtenUpTo = firstPosition + to.events
+      return failure
+    } catch (error) {
+      return error
+    }
   }
 
   retry(): void {
@@ -87,11 +135,16 @@ class RunHere {
       this.waiting.splice(0, count)
       Atomics.add(control, CONTROL.written, count)
     } else {
-      this.failed = true
-      port.postMessage(failureMessage(this.begin.progress.runId, failure))
-      Atomics.store(control, CONTROL.failed, 1)
+      this.fail(failure)
     }
     tellChange(control)
+  }
+
+  private fail(failure: unknown): void {
+    const { control, progress } = this.begin
+    this.failed = true
+    port.postMessage(failureMessage(progress.runId, failure))
+    Atomics.store(control, CONTROL.failed, 1)
   }
 
   private attempt(count: number): unknown {
@@ -99,8 +152,9 @@ class RunHere {
       this.writer ??= this.start()
       const batches: PackedBatch[] = []
       for (const batch of this.waiting.slice(0, count)) {
-        if (batch.firstPosition < this.writtenUpTo) this.writer.skip(batch)
-        else batches.push({ ...batch, values: arraysOf(batch.arrays) })
+        const whole = { ...batch, values: arraysOf(batch.arrays) }
+        const rest = unwrittenOf(whole, this.writtenUpTo, this.writer)
+        if (rest !== null) batches.push(rest)
       }
       return batches.length === 0 ? null : this.writer.write(batches)
     } catch (error) {
@@ -151,6 +205,11 @@ const signals = new SignalWatch(
 
 const inbox: ToThread[] = []
 
+setInterval(() => {
+  work() // what came is first
+  if (inbox.length === 0) for (const run of runs.values()) run.look()
+}, LOOK_EVERY_MS).unref()
+
 port.on('message', (message: ToThread) => {
   inbox.push(message)
   work()
@@ -191,6 +250,9 @@ function follow(message: ToThread): void {
   switch (message.kind) {
     case 'begin':
       runs.set(message.progress.runId, new RunHere(message))
+      break
+    case 'filling':
+      runs.get(message.runId)?.fills(message.batch)
       break
     case 'retry':
       runs.get(message.runId)?.retry()

@@ -10,8 +10,9 @@ import {
   receiveMessageOnPort,
   Worker,
 } from 'node:worker_threads'
-import type { Packer } from '../../events/pack.js'
+import type { EventStream } from '../../events/stream.js'
 import type { SameFile } from '../format/file-identity.js'
+import { BATCHES_IN_FLIGHT, BatchChannel, type FarEnd } from './batch-channel.js'
 import {
   type FailureMessage,
   SIGNALS,
@@ -21,7 +22,6 @@ import {
   type ThreadData,
   type ToThread,
 } from './hand-over.js'
-import { type FarEnd, Lane, SEGMENTS } from './lane.js'
 import { SharedBatch } from './shared-batch.js'
 import { LOOK_AFTER_MS, ThreadLife, threadFile } from './thread.js'
 import type { Progress } from './writer.js'
@@ -70,8 +70,8 @@ function withoutNodeOptions(): NodeJS.ProcessEnv {
 export class WritingThread implements FarEnd {
   private readonly file: SameFile
   private started: Started | null = null
-  private readonly lanes = new Map<number, Lane>()
-  /** Segments of runs that have ended. */
+  private readonly channels = new Map<number, BatchChannel>()
+  /** Shared batches of runs that have ended. */
   private readonly spare: SharedBatch[] = []
   private unavailable = false
   private death: { readonly cause: string | null } | null = null
@@ -100,12 +100,12 @@ export class WritingThread implements FarEnd {
   }
 
   /** Takes over a run from the training thread; null when there can be no second thread here. */
-  takeOver(packer: Packer, name: string, progress: Progress): Lane | null {
+  takeOver(stream: EventStream, name: string, progress: Progress): BatchChannel | null {
     this.prepare()
     if (this.unavailable) return null
-    const lane = new Lane(this, packer, name, progress)
-    this.lanes.set(lane.runId, lane)
-    return lane
+    const channel = new BatchChannel(this, stream, name, progress)
+    this.channels.set(channel.runId, channel)
+    return channel
   }
 
   /** Whether no thread can be started: the training thread writes by itself, from then on. */
@@ -127,17 +127,17 @@ export class WritingThread implements FarEnd {
     this.death = null
     this.start()
     if (this.unavailable) return
-    for (const lane of this.lanes.values()) lane.beginAgain()
+    for (const channel of this.channels.values()) channel.beginAgain()
   }
 
-  segment(): SharedBatch {
+  sharedBatch(): SharedBatch {
     return this.spare.pop() ?? new SharedBatch()
   }
 
-  end(lane: Lane, segments: readonly SharedBatch[]): void {
-    this.post({ kind: 'end', runId: lane.runId })
-    this.lanes.delete(lane.runId)
-    for (const segment of segments) if (this.spare.length < SEGMENTS) this.spare.push(segment)
+  end(channel: BatchChannel, batches: readonly SharedBatch[]): void {
+    this.post({ kind: 'end', runId: channel.runId })
+    this.channels.delete(channel.runId)
+    for (const shared of batches) if (this.spare.length < BATCHES_IN_FLIGHT) this.spare.push(shared)
   }
 
   /** Passes on what the thread has said. */
@@ -155,7 +155,7 @@ export class WritingThread implements FarEnd {
 
   private hear(message: FailureMessage | SignalMessage): void {
     if ('signal' in message) this.attend()
-    else this.lanes.get(message.runId)?.fail(message)
+    else this.channels.get(message.runId)?.fail(message)
   }
 
   /** Ends the runs, and waits for the end, when a signal asks the process to end: asked now and then, and where this one waits. */
@@ -259,8 +259,8 @@ export class WritingThread implements FarEnd {
     if (this.giveUp(thread)) return
     this.listen() // it may have said why
     this.death = { cause }
-    for (const lane of this.lanes.values()) {
-      lane.fail({
+    for (const channel of this.channels.values()) {
+      channel.fail({
         code: 'WRITE_FAILED',
         explanation:
           'the thread that writes the tape ended on its own; what it has not written is kept: call flush() to go on with another',

@@ -1,28 +1,28 @@
 /**
- * A run's way to the writing thread: a few segments, filled here, written there, in order. When all are on their way the
- * training thread waits, so what is in flight is bounded and nothing is dropped. The segment that came free last is filled
+ * A run's way to the writing thread: a few batches, filled here, written there, in order. When all are on their way the
+ * training thread waits, so what is in flight is bounded and nothing is dropped. The one that came free last is filled
  * next: where writing keeps up there are two or three in use, and they stay in the processor's cache.
  *
- * In flight are at most SEGMENTS batches, the one being filled among them: of the stream's limits each, which is 8,192
+ * In flight are at most BATCHES_IN_FLIGHT batches, the one being filled among them: of the stream's limits each, which is 8,192
  * events, 1 MiB of words and 2 MiB of arrays, or what a single event brings if that is more.
  *
- * A batch is in a segment until the thread says that it is in the file. So when writing fails, or the thread dies, nothing
+ * A batch stays in shared memory until the thread says that it is in the file. So when writing fails, or the thread dies, nothing
  * is lost while this process lives: `retry` has the same batches written, by a new thread if need be.
  */
 import { TapeError } from '../../errors.js'
 import type { RecordedArray } from '../../events/event.js'
 import type { PackedBatch, Packer } from '../../events/pack.js'
-import type { ArrayKeeper } from '../../events/stream.js'
+import type { ArrayKeeper, EventStream } from '../../events/stream.js'
 import { type BatchMessage, CONTROL, type FailureMessage, type ToThread } from './hand-over.js'
 import { arraysOf, type SharedBatch } from './shared-batch.js'
 import { LOOK_AFTER_MS } from './thread.js'
 import type { Progress } from './writer.js'
 
-export const SEGMENTS = 8
+export const BATCHES_IN_FLIGHT = 8
 /** Stands for an array that was copied. */
 const KEPT: RecordedArray = { dtype: 'uint8', shape: [0], size: 0, data: new Uint8Array(0) }
 
-/** What a lane asks of the thread that it leads to. */
+/** What a channel asks of the thread that it leads to. */
 export interface FarEnd {
   /** Whether the thread has died, as far as is known. */
   readonly gone: boolean
@@ -36,15 +36,19 @@ export interface FarEnd {
   /** Ends the runs when a signal asks the process to end. */
   attend(): void
   startAgain(): void
-  segment(): SharedBatch
-  end(lane: Lane, segments: readonly SharedBatch[]): void
+  sharedBatch(): SharedBatch
+  end(channel: BatchChannel, batches: readonly SharedBatch[]): void
 }
 
-export class Lane implements ArrayKeeper {
+export class BatchChannel implements ArrayKeeper {
   readonly runId: number
-  /** So many of the arrays that wait are in the segment. */
+  /** How many of the arrays that wait are in the shared batch. */
   private kept = 0
+  private keptTexts = 0
+  /** How many chunks of arrays the thread knows of the batch that is being filled. */
+  private toldChunks = 0
   private readonly thread: FarEnd
+  private readonly stream: EventStream
   private readonly packer: Packer
   private readonly name: string
   private readonly progress: Progress
@@ -53,20 +57,21 @@ export class Lane implements ArrayKeeper {
   private control = newControl()
   /** Those that nothing waits in, the one that came free last at the end. */
   private readonly free: SharedBatch[] = []
-  /** Where the packer packs; null when there was no free segment, because writing has stopped. */
+  /** Where the packer packs; null when none was free, because writing has stopped. */
   private filling: SharedBatch | null = null
   /** Sent and not known to be written, oldest first. */
-  private readonly unwritten: { readonly batch: BatchMessage; readonly segment: SharedBatch }[] = []
-  /** Packed while there was no segment. */
+  private readonly unwritten: { readonly batch: BatchMessage; readonly shared: SharedBatch }[] = []
+  /** Packed while no shared batch was free. */
   private backlog: PackedBatch[] = []
   private sent = 0
   /** Batches that were written before the present control block began to count. */
   private writtenBefore = 0
   private known: TapeError | null = null
 
-  constructor(thread: FarEnd, packer: Packer, name: string, progress: Progress) {
+  constructor(thread: FarEnd, stream: EventStream, name: string, progress: Progress) {
     this.thread = thread
-    this.packer = packer
+    this.stream = stream
+    this.packer = stream.packer
     this.name = name
     this.progress = progress
     this.runId = progress.runId
@@ -80,28 +85,63 @@ export class Lane implements ArrayKeeper {
     return this.known
   }
 
-  keep(values: RecordedArray[]): void {
+  keep(values: RecordedArray[], texts: readonly string[]): boolean {
     const { filling } = this
-    if (filling === null) return
+    if (filling === null) return true
+    if (this.packer.packedWords !== filling.words) this.hide()
     for (; this.kept < values.length; this.kept++) {
       filling.add(values[this.kept]!)
       values[this.kept] = KEPT
     }
+    for (; this.keptTexts < texts.length; this.keptTexts++)
+      if (!filling.addText(texts[this.keptTexts]!)) return false
+    if (filling.chunkCount !== this.toldChunks) this.tellFilling()
+    return true
   }
 
-  /** Sends a batch on its way and has the packer go on in the next free segment; waits until there is one. */
+  /** Tells the thread where the next events will stand, so that it can look at them there. */
+  private tellFilling(): void {
+    const { filling, packer } = this
+    if (filling === null || packer.packedWords !== filling.words) {
+      this.hide()
+      return
+    }
+    this.stream.published = filling.published
+    const { chunks, used } = filling.arrays()
+    this.toldChunks = chunks.length
+    this.thread.post({
+      kind: 'filling',
+      runId: this.runId,
+      batch: {
+        ...packer.begun,
+        words: filling.words,
+        published: filling.published,
+        texts: filling.texts,
+        chunks,
+        used: [...used.slice(0, -1), Number.POSITIVE_INFINITY],
+      },
+    })
+  }
+
+  /** The words go where the thread cannot see them: what it saw last stands as it is. */
+  private hide(): void {
+    this.stream.published = new Int32Array(1)
+  }
+
+  /** Sends a batch on its way and has the packer go on in the next shared batch that is free; waits until there is one. */
   send(batch: PackedBatch): void {
-    if (this.backlog.length === 0) this.filling ??= this.nextSegment()
-    const segment = this.filling
-    if (segment === null) {
+    if (this.backlog.length === 0) this.filling ??= this.nextFree()
+    const shared = this.filling
+    if (shared === null) {
       this.backlog.push({ ...batch, words: batch.words.slice() })
       return
     }
-    for (; this.kept < batch.values.length; this.kept++) segment.add(batch.values[this.kept]!)
-    this.post(batch, segment)
-    this.filling = this.nextSegment()
+    for (; this.kept < batch.values.length; this.kept++) shared.add(batch.values[this.kept]!)
+    this.post(batch, shared)
+    this.filling = this.nextFree()
     // After a retry events may wait in the packer's own memory; they are copied when their batch is sent.
     if (this.packer.waiting === 0) this.packer.packInto(this.filling?.words ?? new Float64Array(4096))
+    this.tellFilling()
   }
 
   /** Waits until everything sent is in the file; false when writing stopped before. */
@@ -129,11 +169,12 @@ export class Lane implements ArrayKeeper {
   }
 
   /**
-   * What the thread did not write, for who writes instead of it; this lane is used no more. Arrays of the batch that is being
+   * What the thread did not write, for who writes instead of it; this channel is used no more. Arrays of the batch that is being
    * packed go back into their places.
    */
   takeBack(): { progress: Progress; batches: PackedBatch[] } {
     this.settle()
+    this.hide()
     const waiting = this.packer.waitingValues
     const arrays = this.filling === null ? [] : arraysOf(this.filling.arrays())
     for (let i = 0; i < this.kept; i++) waiting[i] = arrays[i]!
@@ -168,6 +209,7 @@ export class Lane implements ArrayKeeper {
     this.known = null
     this.begin('perhaps')
     for (const { batch } of this.unwritten) this.thread.post({ kind: 'batch', runId: this.runId, batch })
+    this.tellFilling()
   }
 
   private begin(writtenBefore: 'nothing' | 'perhaps'): void {
@@ -181,28 +223,29 @@ export class Lane implements ArrayKeeper {
     })
   }
 
-  private post({ values: _values, ...batch }: PackedBatch, segment: SharedBatch): void {
+  private post({ values: _values, ...batch }: PackedBatch, shared: SharedBatch): void {
     let { words } = batch
-    if (words.buffer !== segment.words.buffer) {
+    if (words.buffer !== shared.words.buffer) {
       words =
-        words.length <= segment.words.length
-          ? segment.words.subarray(0, words.length)
+        words.length <= shared.words.length
+          ? shared.words.subarray(0, words.length)
           : new Float64Array(new SharedArrayBuffer(words.byteLength))
       words.set(batch.words)
     }
-    const message: BatchMessage = { ...batch, words, arrays: segment.arrays() }
-    this.unwritten.push({ batch: message, segment })
+    const message: BatchMessage = { ...batch, words, arrays: shared.arrays() }
+    this.unwritten.push({ batch: message, shared })
     this.sent++
     this.kept = 0
+    this.keptTexts = 0
     this.thread.post({ kind: 'batch', runId: this.runId, batch: message })
   }
 
-  /** A free segment, emptied; null when writing stopped before there was one. */
-  private nextSegment(): SharedBatch | null {
-    if (!this.waitFor(this.sent - SEGMENTS + 1)) return null
-    const segment = this.free.pop() ?? this.thread.segment()
-    segment.clear()
-    return segment
+  /** A free one, emptied; null when writing stopped before there was one. */
+  private nextFree(): SharedBatch | null {
+    if (!this.waitFor(this.sent - BATCHES_IN_FLIGHT + 1)) return null
+    const shared = this.free.pop() ?? this.thread.sharedBatch()
+    shared.clear()
+    return shared
   }
 
   private waitFor(count: number): boolean {
@@ -220,8 +263,8 @@ export class Lane implements ArrayKeeper {
   private settle(): number {
     const written = this.writtenBefore + Atomics.load(this.control, CONTROL.written)
     while (this.sent - this.unwritten.length < written) {
-      const { batch, segment } = this.unwritten.shift()!
-      this.free.push(segment)
+      const { batch, shared } = this.unwritten.shift()!
+      this.free.push(shared)
       const { firstText, texts } = batch
       if (firstText === 0) this.texts = []
       for (const text of texts) this.texts.push(text)
