@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto'
 import { expect, test } from 'vitest'
 import '../../src/index.js'
-import { BATCHES_IN_FLIGHT } from '../../src/store/write/batch-lane.js'
+import { BATCHES_IN_FLIGHT } from '../../src/store/write/batch-channel.js'
 import { openTape } from '../../src/tape/tape.js'
 import { plainDatabase } from '../plain-database.js'
 import { type Child, startChild } from './child-process.js'
