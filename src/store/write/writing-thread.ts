@@ -62,11 +62,6 @@ function listenerCounts(): Int32Array {
   return counts
 }
 
-function withoutNodeOptions(): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _, ...env } = process.env
-  return env
-}
-
 export class WritingThread implements FarEnd {
   private readonly file: SameFile
   private started: Started | null = null
@@ -232,8 +227,6 @@ export class WritingThread implements FarEnd {
         workerData: data,
         transferList: [talk.port2, life.held],
         execArgv: [],
-        // What this program was told to load first is not for this thread, and may fail in it.
-        env: withoutNodeOptions(),
       })
     } catch {
       // Node's permission model, a limit on threads or on files: what is lost is speed.
