@@ -150,10 +150,14 @@ export class Trace implements Recorder {
   gradientAssigned(): void {
     refuse('assigns to .grad')
   }
-  gradientCleared(): void {
+  gradientCleared(variable: Variable, gradient: Variable, wasAssigned: boolean): void {
+    if (wasAssigned) variable.holdAssignedGrad(gradient)
+    else variable.holdGrad(gradient)
     refuse('clears a gradient')
   }
-  variableUnchained(): void {
+  variableUnchained(variable: Variable, call: CallLinks | undefined): void {
+    if (call === undefined) variable.linkLater()
+    else variable.links = call
     refuse('unchains a variable; use detach()')
   }
   backwardStarted(): number {

@@ -1,6 +1,7 @@
 /**
  * What the graph tells whoever records it. A run fills this in; so does a replay, which compares instead of writing.
- * The graph calls it at the moment a thing happened, before the user's call returns.
+ * The graph calls it at the moment a thing has happened, before the user's call returns: a recorder that throws because it
+ * cannot write has taken the thing down all the same. One that refuses a thing undoes it first.
  */
 import type { NDArray } from '../array/ndarray.js'
 import type { CallLinks } from './call-links.js'
@@ -74,8 +75,10 @@ export interface Recorder extends Home {
   hookAdded?(variable: Variable): void
   /** `variable.grad` was assigned by the user. */
   gradientAssigned(variable: Variable, gradient: Variable): void
-  gradientCleared(variable: Variable): void
-  variableUnchained(variable: Variable): void
+  /** `variable.grad` was cleared; it was `gradient`, by the user's assignment or a pass's. */
+  gradientCleared(variable: Variable, gradient: Variable, wasAssigned: boolean): void
+  /** The variable was cut from `call`; undefined where its home was not asked yet which one made it. */
+  variableUnchained(variable: Variable, call: CallLinks | undefined): void
   /**
    * A backward pass begins. Returns a number that names the pass, or 0 when this recorder does not know the roots;
    * then nothing of the pass is recorded and its gradients enter as leaves when they are used.

@@ -286,10 +286,12 @@ export class Variable {
 
   /** Forgets the gradient, so that the next pass does not add to it. */
   clearGrad(): void {
-    if (this.gradient !== null && mode.recorder !== null) mode.recorder.gradientCleared(this)
+    const { gradient, gradientAssigned } = this
     this.gradient = null
     this.bits &= ~GRADIENT_ASSIGNED
     this.home?.forgetGradient?.(this)
+    if (gradient !== null && mode.recorder !== null)
+      mode.recorder.gradientCleared(this, gradient, gradientAssigned)
   }
 
   /** Says which call made this variable (DeZero's `set_creator`); `apply` does it for you. */
@@ -306,9 +308,10 @@ export class Variable {
 
   /** Cuts this variable from its creator, so that no pass walks further back (truncated backpropagation). */
   unchain(): void {
-    if (this.call === null) return
-    if (mode.recorder !== null) mode.recorder.variableUnchained(this)
+    const { call } = this
+    if (call === null) return
     this.call = null
+    if (mode.recorder !== null) mode.recorder.variableUnchained(this, call)
   }
 
   /**

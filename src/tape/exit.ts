@@ -6,6 +6,7 @@
  */
 import fs from 'node:fs'
 import process from 'node:process'
+import { TapeError } from '../errors.js'
 import type { Run } from './run.js'
 
 const open = new Set<Run>()
@@ -60,6 +61,7 @@ export function endBySignal(): void {
 function endAll(): unknown {
   let failure: unknown = null
   for (const run of [...open].reverse()) {
+    const { isWritten } = run
     try {
       end(run)
     } catch {
@@ -67,7 +69,9 @@ function endAll(): unknown {
       try {
         end(run)
       } catch (error) {
-        failure ??= error // the other runs get their ends all the same
+        // Who deleted the tape wants no end in it; the other runs get theirs all the same.
+        if (isWritten && error instanceof TapeError && error.code === 'TAPE_NOT_FOUND') run.abandon()
+        else failure ??= error
       }
     }
   }

@@ -258,7 +258,12 @@ export class Run {
 
   /** For `using run = …`: as the asynchronous one. */
   [Symbol.dispose](): void {
-    this.end('interrupted', null)
+    if (!this.ended) this.end('interrupted', null)
+  }
+
+  /** @internal Whether all its events are in the file. */
+  get isWritten(): boolean {
+    return this.stream.packer.waiting === 0 && this.writer.isDone
   }
 
   /** @internal Ends the run at once; what `finish`, `fail` and the end of the process have in common. */

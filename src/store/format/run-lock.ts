@@ -5,15 +5,21 @@
  */
 import fs from 'node:fs'
 import path from 'node:path'
+import { TapeError } from '../../errors.js'
 import type { Connection } from './connection.js'
 import { fileIdentity } from './file-identity.js'
 import { sqlite } from './sqlite.js'
 
-/** Beside the file itself, whatever link it was opened by. */
-function lockPath(tape: string, runId: number): string {
-  const real = fs.existsSync(tape) ? fs.realpathSync(tape) : tape
-  return `${real}-recording-${runId}`
+/**
+ * Beside the file itself, whatever link it was opened by; named by the file's number, too, because another file may take its name
+ * while a run goes on in it. Null where there is no file.
+ */
+function lockPath(tape: string, runId: number): string | null {
+  const stat = fs.statSync(tape, { bigint: true, throwIfNoEntry: false })
+  return stat === undefined ? null : `${fs.realpathSync(tape)}${MARK}${stat.ino}-${runId}`
 }
+
+const MARK = '-recording-'
 
 /** Held while a run is recorded. */
 export class RunLock {
@@ -28,6 +34,7 @@ export class RunLock {
   /** Takes the lock of a run that begins. Throws what SQLite throws when no file can be made there. */
   static take(tape: string, runId: number): RunLock {
     const file = lockPath(tape, runId)
+    if (file === null) throw new TapeError('TAPE_NOT_FOUND', `${tape} was deleted; record to a new tape`)
     for (;;) {
       const db = sqlite().open(file, { readonly: false, timeoutMs: 30_000 })
       try {
@@ -50,15 +57,16 @@ export class RunLock {
 
   /** Whether a process is recording the run, on this machine or another that shares the file. */
   static isHeld(tape: string, runId: number): boolean {
-    return isLocked(lockPath(tape, runId))
+    const file = lockPath(tape, runId)
+    return file !== null && isLocked(file)
   }
 
   /** Removes what processes that were killed left beside the tape. */
   static tidy(tape: string): void {
-    const { dir, base } = path.parse(lockPath(tape, 0))
-    const start = base.slice(0, -1)
+    const { dir, base } = path.parse(fs.realpathSync(tape))
+    const start = base + MARK
     for (const name of fs.readdirSync(dir)) {
-      if (!name.startsWith(start) || !/^\d+$/.test(name.slice(start.length))) continue
+      if (!name.startsWith(start) || !/^\d+-\d+$/.test(name.slice(start.length))) continue
       const file = path.join(dir, name)
       if (!isLocked(file)) fs.rmSync(file, { force: true })
     }

@@ -144,6 +144,11 @@ export class BatchChannel implements ArrayKeeper {
     this.tellFilling()
   }
 
+  /** Whether everything sent is in the file. */
+  get isDone(): boolean {
+    return this.settle() >= this.sent && this.backlog.length === 0
+  }
+
   /** Waits until everything sent is in the file; false when writing stopped before. */
   drain(): boolean {
     return this.waitFor(this.sent) && this.backlog.length === 0

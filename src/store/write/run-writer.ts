@@ -78,6 +78,11 @@ export class RunWriter implements Outlet {
     thread.attend()
   }
 
+  /** Whether everything taken is in the file. */
+  get isDone(): boolean {
+    return this.waiting.length === 0 && (this.channel?.isDone ?? true)
+  }
+
   /** Tries again what failed. */
   retry(): void {
     if (this.failure === null) return
