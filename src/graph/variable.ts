@@ -396,8 +396,9 @@ export function asVariable(value: Operand, partner: Variable | null = null): Var
 /** `value` as a gradient of `variable`: same shape (a number fills it), same dtype. */
 export function gradientLike(value: Operand, variable: Variable, what: string): Variable {
   const { shape, dtype } = variable.data
-  if (typeof value === 'number' && shape.length > 0)
-    return new Variable(full(shape, value, dtype), false, 'constant')
+  // Of its own, also for one element: the constant of a number is shared by the process, and would make what is recorded depend
+  // on what was recorded before.
+  if (typeof value === 'number') return new Variable(full(shape, value, dtype), false, 'constant')
   const gradient = asVariable(value, variable)
   if (!sameShape(gradient.shape, shape)) {
     throw new TapeError(

@@ -68,7 +68,7 @@ export function loadState(path: string, options: LoadOptions = {}): StateDict {
 }
 
 function stateOf(arrays: NamedArrays): StateDict {
-  const held = [...arrays].filter((entry): entry is [string, NDArray] => entry[1] instanceof NDArray)
+  const held = [...arrays].filter((named): named is [string, NDArray] => named[1] instanceof NDArray)
   const state = Object.fromEntries(held)
   for (const [name, refusal] of arrays) {
     if (refusal instanceof NDArray) continue

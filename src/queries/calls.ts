@@ -9,7 +9,7 @@ export interface FunctionCount {
 /** The functions of a run, the most called first. */
 export function functionCounts(views: Views, runId: number): FunctionCount[] {
   return views.all<FunctionCount>(
-    'SELECT function AS name, count(*) AS calls FROM call WHERE run_id = ? GROUP BY function ORDER BY calls DESC, name',
+    'SELECT function AS name, sum(call_count) AS calls FROM function_profile WHERE run_id = ? GROUP BY function ORDER BY calls DESC, name',
     runId,
   )
 }

@@ -1,5 +1,5 @@
 /** Gradients that a run recorded, as summaries: of one step, or of one variable over all steps. */
-import { toNumber, type Views } from './views.js'
+import { toNumberOrNull, type Views } from './views.js'
 
 export interface GradientRow {
   position: number
@@ -10,7 +10,7 @@ export interface GradientRow {
   variableSlot: number
   dtype: string
   shape: number[]
-  /** Of a gradient of one element; null otherwise. */
+  /** Of a gradient of one element, also when it is not finite; null otherwise. */
   value: number | null
   /** The summary; null where an element that is not finite leaves it without meaning. */
   l2Norm: number | null
@@ -20,19 +20,16 @@ export interface GradientRow {
   zeroCount: number | null
   nonFiniteCount: number | null
   /** What the variable's grad was after the pass. */
-  held: 'nothing' | 'contribution' | 'accumulated'
+  held: 'none' | 'this' | 'sum'
   /** What the tape has of the contribution: its bytes, its bytes computed again later, or what they came to. */
-  kept: 'captured' | 'materialized' | 'summary and hash' | 'summary'
+  kept: 'captured' | 'materialized' | 'summary and hash' | 'summary' | 'nothing'
 }
 
-type Row = Omit<GradientRow, 'shape' | 'value'> & { shape: string; value: number | string | null }
+type Row = Omit<GradientRow, 'shape'> & { shape: string; nonFinite: string | null }
 
 const COLUMNS = `position, step, pass_position AS pass, variable_position AS variablePosition,
-  variable_slot AS variableSlot, dtype, shape, value, l2_norm AS l2Norm, mean, min, max, zero_count AS zeroCount,
-  non_finite_count AS nonFiniteCount, held,
-  CASE WHEN materialized THEN 'materialized'
-    WHEN value IS NOT NULL OR (SELECT v.byte_count FROM value v WHERE v.id = gradient.value_id) IS NOT NULL THEN 'captured'
-    WHEN hash IS NOT NULL THEN 'summary and hash' ELSE 'summary' END AS kept`
+  variable_slot AS variableSlot, dtype, shape, value, non_finite AS nonFinite, l2_norm AS l2Norm, mean, min, max,
+  zero_count AS zeroCount, non_finite_count AS nonFiniteCount, held, kept`
 
 export function gradientsOfStep(views: Views, runId: number, step: number): GradientRow[] {
   return read(views, 'run_id = ? AND step = ?', runId, step)
@@ -53,9 +50,9 @@ export function gradientsOfVariable(
 function read(views: Views, where: string, ...parameters: readonly number[]): GradientRow[] {
   return views
     .all<Row>(`SELECT ${COLUMNS} FROM gradient WHERE ${where} ORDER BY position`, ...parameters)
-    .map((row) => ({
+    .map(({ nonFinite, ...row }) => ({
       ...row,
       shape: JSON.parse(row.shape) as number[],
-      value: row.value === null ? null : toNumber(row.value),
+      value: toNumberOrNull(row.value, nonFinite),
     }))
 }

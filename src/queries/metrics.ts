@@ -1,5 +1,5 @@
 /** What a run logged: each metric's course in a few numbers, and the variable that was logged last. */
-import { toNumber, type Views } from './views.js'
+import { toNumberOrNull, type Views } from './views.js'
 
 export interface MetricCourse {
   name: string
@@ -20,17 +20,18 @@ export interface MetricCourse {
 interface Row {
   name: string
   step: number
-  value: number | string
+  value: number | null
+  nonFinite: string | null
 }
 
 /** The metrics of a run, in the order in which they were first logged. */
 export function metricCourses(views: Views, runId: number, curvePointsMax = 60): MetricCourse[] {
   const courses = new Map<string, { course: MetricCourse; values: number[] }>()
   for (const row of views.each<Row>(
-    'SELECT name, step, value FROM metric WHERE run_id = ? ORDER BY position',
+    'SELECT name, step, value, non_finite AS nonFinite FROM metric WHERE run_id = ? ORDER BY position',
     runId,
   )) {
-    const value = toNumber(row.value)
+    const value = toNumberOrNull(row.value, row.nonFinite) ?? Number.NaN
     let known = courses.get(row.name)
     if (known === undefined) {
       known = { course: begun(row.name, value), values: [] }

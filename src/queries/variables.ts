@@ -12,7 +12,7 @@ export interface ParameterRow {
 export function namedParameters(views: Views, runId: number): ParameterRow[] {
   return views
     .all<{ name: string | null; position: number; dtype: string; shape: string }>(
-      "SELECT name, position, dtype, shape FROM variable WHERE run_id = ? AND role = 'parameter' ORDER BY position",
+      'SELECT name, position, dtype, shape FROM parameter WHERE run_id = ? ORDER BY position',
       runId,
     )
     .flatMap((row) =>
@@ -42,7 +42,7 @@ export interface MaterializedOutput {
 /** The outputs of a step's calls that were not captured, but computed again later. */
 export function materializedOutputs(views: Views, runId: number, step: number): MaterializedOutput[] {
   return views.all<MaterializedOutput>(
-    'SELECT position, slot FROM variable WHERE run_id = ? AND step = ? AND materialized ORDER BY position, slot',
+    'SELECT position, slot FROM output WHERE run_id = ? AND step = ? AND is_materialized ORDER BY position, slot',
     runId,
     step,
   )

@@ -45,7 +45,7 @@ export class Views {
   }
 }
 
-/** A number as the views give it: SQLite has no NaN, so that one is a text. */
-export function toNumber(value: number | string): number {
-  return typeof value === 'number' ? value : Number.NaN
+/** A number of a view from its two columns: what is not finite is NULL there, and a word beside it. Null where there is no number. */
+export function toNumberOrNull(value: number | null, nonFinite: string | null): number | null {
+  return nonFinite === null ? value : Number(nonFinite)
 }

@@ -310,7 +310,9 @@ describe('gradtape schema', () => {
   })
 
   test('prints one view, its SQL, and both as JSON', async () => {
-    expect((await lines('schema', file, 'note'))[0]).toBe('note  One remark of the program or of a person.')
+    expect((await lines('schema', file, 'note'))[0]).toBe(
+      'note  One remark of the program or of a person. Key: run_id, position.',
+    )
     expect((await lines('schema', file, 'note', '--sql'))[0]).toMatch(/^CREATE VIEW note AS -- /)
     expect(await gradtapeJson('schema', file, 'note')).toMatchObject({
       views: [{ name: 'note', columns: expect.arrayContaining([{ name: 'text', doc: 'the remark' }]) }],

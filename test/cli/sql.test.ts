@@ -165,7 +165,7 @@ describe('limits', () => {
 describe('mistakes', () => {
   test('an unknown view or column comes with the nearest one', async () => {
     expect((await sql('SELECT * FROM metrics')).stderr).toMatch(
-      /^SQL_FAILED: no such table: metrics; did you mean "metric"\? The views are run, step/,
+      /^SQL_FAILED: no such table: metrics; did you mean "metric"\? The views are tape, run, run_config, step/,
     )
     expect((await sql('SELECT m.vlaue FROM metric m')).stderr).toMatch(
       /^SQL_FAILED: no such column: m.vlaue; did you mean "value"\? metric has run_id, /,

@@ -103,9 +103,9 @@ describe('gradtape materialize', () => {
       /^REPLAY_DIVERGED: event \d+ \(\w+, step [1-4]\) of run "digits" came out otherwise/,
     )
     expect(status).toBe(1)
-    expect(await gradtapeJson('sql', file, 'SELECT count(*) AS n FROM variable WHERE materialized')).toEqual([
-      { n: 0 },
-    ])
+    expect(
+      await gradtapeJson('sql', file, 'SELECT count(*) AS n FROM variable WHERE is_materialized'),
+    ).toEqual([{ n: 0 }])
   })
 })
 

@@ -162,3 +162,14 @@ describe('hooks on gradients', () => {
     expect(x.grad!.item()).toBe(6)
   })
 })
+
+test('a number given as a gradient is a Variable of its own, whatever the process did with that number before', () => {
+  const [a, b] = [new Variable(1), new Variable(1)]
+  a.grad = 2
+  b.grad = 2
+  expect(a.grad).not.toBe(b.grad)
+  const operand = mul(a, 2).creator!.inputs[1]!
+  expect(a.grad).not.toBe(operand)
+  a.grad!.data = ndarray(5)
+  expect([b.grad!.item(), operand.item()]).toEqual([2, 2])
+})

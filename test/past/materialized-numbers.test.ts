@@ -33,11 +33,16 @@ test('numbers that are materialized leave the tape proven, whatever numbers they
   expect(tape.verify()).toMatchObject({ intact: true, problem: null })
   const numbers = plainConnection(file, { readonly: true })
     .prepare(
-      "SELECT value FROM variable WHERE step = 1 AND role = 'output' AND materialized ORDER BY position",
+      'SELECT value, non_finite FROM output WHERE step = 1 AND is_materialized ORDER BY position, slot',
     )
-    .pluck()
+    .raw()
     .all()
-  expect(numbers).toEqual([1.5, -0, -Infinity, 'NaN'])
+  expect(numbers).toEqual([
+    [1.5, null],
+    [-0, null],
+    [null, '-Infinity'],
+    [null, 'NaN'],
+  ])
 })
 
 test('a materialized infinity of the other sign is seen', async () => {

@@ -11,6 +11,7 @@ import { commentsOf, viewDoc, viewDocs } from '../../src/queries/schema.js'
 import { hintFor } from '../../src/queries/sql.js'
 import { assignmentsTo, namedParameters } from '../../src/queries/variables.js'
 import { Views } from '../../src/queries/views.js'
+import { VIEWS } from '../../src/store/format/views/views.js'
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-queries-'))
 const file = path.join(folder, 'q.tape')
@@ -110,7 +111,7 @@ test('gradients of a step and of a variable are the same rows, with their summar
     zeroCount: 1,
     nonFiniteCount: 1,
     l2Norm: null,
-    held: 'contribution',
+    held: 'this',
   })
   expect(all.every(({ position: at }, i) => i === 0 || at > (all[i - 1]?.position ?? 0))).toBe(true)
 })
@@ -118,22 +119,7 @@ test('gradients of a step and of a variable are the same rows, with their summar
 describe('the documented schema', () => {
   test('every view and every column of every view has a comment', () => {
     const docs = viewDocs(views)
-    expect(docs.map(({ name }) => name).sort()).toEqual(
-      [
-        'block',
-        'call',
-        'checkpoint',
-        'edge',
-        'event',
-        'gradient',
-        'metric',
-        'note',
-        'run',
-        'step',
-        'value',
-        'variable',
-      ].sort(),
-    )
+    expect(docs.map(({ name }) => name).sort()).toEqual(Object.keys(VIEWS).sort())
     expect(docs.filter(({ doc }) => doc === '').map(({ name }) => name)).toEqual([])
     expect(
       docs.flatMap(({ name, columns }) =>
@@ -165,11 +151,11 @@ describe('the documented schema', () => {
 test('a hint names the nearest view, or the nearest column of the views that the query names', () => {
   const docs = viewDocs(views)
   expect(hintFor('no such table: main.grad', 'SELECT * FROM main.grad', docs)).toMatch(
-    /^ The views are run, /,
+    /^ The views are tape, run, /,
   )
   expect(hintFor('no such table: gradients', '', docs)).toMatch(/^; did you mean "gradient"\?/)
   expect(hintFor('no such column: runid', 'SELECT runid FROM step', docs)).toBe(
-    '; did you mean "run_id"? step has run_id, step, position, elapsed_ms',
+    '; did you mean "run_id"? step has run_id, step, position, elapsed_ms, duration_ms',
   )
   expect(hintFor('no such column: x', 'SELECT x', docs)).toBe('')
 })

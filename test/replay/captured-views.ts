@@ -8,7 +8,8 @@ import { heldAfter, sameBits, type Truth } from './truth.js'
 interface Content {
   dtype: string
   shape: string
-  value: number | string | null
+  value: number | null
+  non_finite: string | null
   bytes: Buffer | null
 }
 
@@ -17,15 +18,16 @@ interface VariableRow extends Content {
   slot: number
   role: string
   source_position: number | null
-  materialized: number
+  is_materialized: number
 }
 
 interface GradientRow extends Content {
   position: number
   held: string
-  accumulated_value: number | string | null
+  accumulated_value: number | null
+  accumulated_non_finite: string | null
   accumulated_bytes: Buffer | null
-  materialized: number
+  is_materialized: number
 }
 
 function connected<T>(file: string, use: (db: Connection) => T): T {
@@ -48,14 +50,14 @@ export function expectMaterialized(
   return connected(file, (db) => {
     const variables = db
       .prepare(
-        `SELECT v.position, v.slot, v.role, v.dtype, v.shape, v.value, coalesce(v.bytes, w.bytes) AS bytes, v.source_position, v.materialized
-         FROM variable v LEFT JOIN value w ON w.id = v.value_id WHERE v.run_id = ? AND v.step BETWEEN ? AND ?`,
+        `SELECT v.position, v.slot, v.role, v.dtype, v.shape, v.value, v.non_finite, v.bytes, v.source_position, v.is_materialized
+         FROM variable v WHERE v.run_id = ? AND v.step BETWEEN ? AND ?`,
       )
       .all(runId, from, to) as VariableRow[]
     const gradients = db
       .prepare(
-        `SELECT g.position, g.held, g.dtype, g.shape, g.value, w.bytes, g.accumulated_value, a.bytes AS accumulated_bytes, g.materialized
-         FROM gradient g LEFT JOIN value w ON w.id = g.value_id LEFT JOIN value a ON a.id = g.accumulated_value_id
+        `SELECT g.position, g.held, g.dtype, g.shape, g.value, g.non_finite, g.bytes, g.accumulated_value, g.accumulated_non_finite, a.bytes AS accumulated_bytes, g.is_materialized
+         FROM gradient g LEFT JOIN value a ON a.id = g.accumulated_value_id
          WHERE g.run_id = ? AND g.step BETWEEN ? AND ?`,
       )
       .all(runId, from, to) as GradientRow[]
@@ -66,16 +68,25 @@ export function expectMaterialized(
     for (const row of gradients) {
       const event = truth.gradient(row.position)
       expectContent(row, event.contribution!, `gradient ${row.position}`)
-      if (row.held !== 'accumulated') continue
-      const { dtype, shape, accumulated_value: value, accumulated_bytes: bytes } = row
+      if (row.held !== 'sum') continue
+      const {
+        dtype,
+        shape,
+        accumulated_value: value,
+        accumulated_non_finite: non_finite,
+        accumulated_bytes: bytes,
+      } = row
       expectContent(
-        { dtype, shape, value, bytes },
+        { dtype, shape, value, non_finite, bytes },
         heldAfter(event),
         `what gradient ${row.position} was added to`,
       )
     }
     const rows = [...variables, ...gradients]
-    return { values: rows.length, derived: rows.filter(({ materialized }) => materialized === 1).length }
+    return {
+      values: rows.length,
+      derived: rows.filter(({ is_materialized }) => is_materialized === 1).length,
+    }
   })
 }
 
@@ -90,12 +101,13 @@ function expectContent(row: Content, wanted: RecordedArray, what: string): void 
   })
 }
 
-function arrayOf({ dtype, shape, value, bytes }: Content): RecordedArray | null {
+function arrayOf({ dtype, shape, value, non_finite, bytes }: Content): RecordedArray | null {
   const extents = JSON.parse(shape) as number[]
   const size = extents.reduce((product, extent) => product * extent, 1)
-  if (bytes === null && (value === null || size !== 1)) return null
+  const number = non_finite === null ? value : Number(non_finite)
+  if (bytes === null && (number === null || size !== 1)) return null
   const copy = bytes === null ? null : new Uint8Array(bytes).buffer
-  const one = [value === 'NaN' ? Number.NaN : (value as number)]
+  const one = [number ?? 0]
   const make = { float64: Float64Array, float32: Float32Array, int32: Int32Array }[dtype] ?? Uint8Array
   return { dtype, shape: extents, size, data: copy === null ? new make(one) : new make(copy) }
 }
@@ -103,14 +115,14 @@ function arrayOf({ dtype, shape, value, bytes }: Content): RecordedArray | null 
 /** By view, what tapes of one program must agree on; the positions of 'full' are others. */
 const AGREED = {
   variable: `SELECT v.run_id, v.step, v.slot, v.name, v.role, v.dtype, v.shape, v.creator_position IS NULL AS unlinked, v.value,
-    coalesce(v.bytes, w.bytes) AS bytes, w.hash FROM variable v LEFT JOIN value w ON w.id = v.value_id ORDER BY v.run_id, v.position, v.slot`,
-  gradient: `SELECT g.run_id, g.step, g.variable_slot, g.variable_name, g.dtype, g.shape, g.value, g.l2_norm, g.mean, g.min, g.max,
-    g.zero_count, g.non_finite_count, g.hash, g.held, w.bytes, g.accumulated_value, a.bytes AS accumulated_bytes
-    FROM gradient g LEFT JOIN value w ON w.id = g.value_id LEFT JOIN value a ON a.id = g.accumulated_value_id
-    WHERE g.held <> 'nothing' ORDER BY g.run_id, g.position`,
+    v.non_finite, v.bytes, w.hash FROM variable v LEFT JOIN value w ON w.id = v.value_id ORDER BY v.run_id, v.position, v.slot`,
+  gradient: `SELECT g.run_id, g.step, g.variable_slot, g.variable_name, g.dtype, g.shape, g.value, g.non_finite, g.l2_norm, g.mean, g.min, g.max,
+    g.zero_count, g.non_finite_count, g.hash, g.held, g.bytes, g.accumulated_value, g.accumulated_non_finite, a.bytes AS accumulated_bytes
+    FROM gradient g LEFT JOIN value a ON a.id = g.accumulated_value_id
+    WHERE g.held <> 'none' ORDER BY g.run_id, g.position`,
   call: 'SELECT run_id, step, function, attributes, scope FROM call ORDER BY run_id, position',
   edge: `SELECT e.run_id, e.direction, e.slot, e.variable_slot FROM edge e ORDER BY e.run_id, e.call_position, e.direction, e.slot`,
-  metric: 'SELECT run_id, step, name, value FROM metric ORDER BY run_id, position',
+  metric: 'SELECT run_id, step, name, value, non_finite FROM metric ORDER BY run_id, position',
   note: 'SELECT run_id, step, text FROM note ORDER BY run_id, position',
   checkpoint: 'SELECT run_id, step FROM checkpoint ORDER BY run_id, position',
   run: 'SELECT id, name, status, step_count FROM run ORDER BY id',

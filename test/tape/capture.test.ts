@@ -111,7 +111,7 @@ describe('the default capture', () => {
       return plainConnection(file, { readonly: true })
         .prepare(
           `SELECT step, variable_name, l2_norm, mean, min, max, zero_count, non_finite_count FROM gradient
-           WHERE held <> 'nothing' ORDER BY step, variable_name`,
+           WHERE held <> 'none' ORDER BY step, variable_name`,
         )
         .all()
     }

@@ -60,7 +60,7 @@ function materialized({ tape, past, info, lookup }: InspectedRun, { from, to }: 
   const { values, bytes } = past.materialize(from, to)
   progress.end()
   const elapsedMs = performance.now() - startedMs
-  const sql = `SELECT g.step, g.variable_name, v.bytes FROM gradient g JOIN value v ON v.id = g.value_id WHERE g.run_id = ${past.id} AND g.step BETWEEN ${from} AND ${to} AND g.materialized`
+  const sql = `SELECT g.step, g.variable_name, v.bytes FROM gradient g JOIN value v ON v.id = g.value_id WHERE g.run_id = ${past.id} AND g.step BETWEEN ${from} AND ${to} AND g.is_materialized`
   return {
     json: () => ({
       run: { id: past.id, name: past.name },

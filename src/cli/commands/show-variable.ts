@@ -104,7 +104,7 @@ function gradientTable(gradients: readonly GradientRow[]): string {
     numberText(row.min),
     numberText(row.max),
     numberText(row.nonFiniteCount),
-    { nothing: 'not kept', contribution: 'kept', accumulated: 'added' }[row.held],
+    { none: 'not kept', this: 'kept', sum: 'added' }[row.held],
     row.kept,
   ])
   const more = gradients.length - shown.length

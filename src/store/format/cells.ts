@@ -91,6 +91,11 @@ export class CellBuffer {
 }
 
 /** How many cells an array of this many bytes takes. */
+/** The id in a tagged cell, from its two halves. */
+export function idInCell(high: number, low: number): number {
+  return (high & 0xffff) * 2 ** 32 + low
+}
+
 export function inlineCells(bytes: number): number {
   return 1 + Math.ceil(bytes / 8)
 }
@@ -186,7 +191,7 @@ export class CellReader {
   private tagged(cell: number, tag: number): number {
     const view = this.at(cell)
     return view.getUint16(cell * 8) === tag
-      ? view.getUint16(cell * 8 + 2) * 2 ** 32 + view.getUint32(cell * 8 + 4)
+      ? idInCell(view.getUint32(cell * 8), view.getUint32(cell * 8 + 4))
       : 0
   }
 

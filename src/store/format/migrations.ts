@@ -5,6 +5,7 @@
 import crypto from 'node:crypto'
 import type { Connection } from './connection.js'
 import { MIGRATION_TEXTS } from './migration-texts.js'
+import { moveGradients } from './move-gradients.js'
 
 export interface Migration {
   version: number
@@ -12,6 +13,9 @@ export interface Migration {
   sql: string
   checksum: string
 }
+
+/** What a migration does besides its SQL, after it, in the same transaction. */
+const BESIDES: Readonly<Record<number, (db: Connection) => void>> = { 3: moveGradients }
 
 /** The migrations this gradtape brings, in order. */
 export const MIGRATIONS: readonly Migration[] = MIGRATION_TEXTS.map(({ file, text }) => ({
@@ -45,6 +49,7 @@ export function migrate(db: Connection, applicationId: number, to: number = SCHE
     for (const migration of MIGRATIONS) {
       if (migration.version <= from || migration.version > to) continue
       db.exec(migration.sql)
+      BESIDES[migration.version]?.(db)
       note.run(migration.version, migration.name, migration.checksum, new Date().toISOString())
       db.pragma(`user_version = ${migration.version}`)
     }

@@ -5,12 +5,13 @@
 
 import { bytesOf } from '../../events/content.js'
 import type { TapeEvent } from '../../events/event.js'
-import { inlineCells, TAG } from '../format/cells.js'
+import { idInCell, inlineCells, TAG } from '../format/cells.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { eventId } from '../format/ids.js'
 import { arrayFromBytes } from '../format/value.js'
 import { BLOCK_EVENTS_MAX, SHORT_EVENTS_MAX } from '../write/block-cutter.js'
 import { checkScalar, corrupt } from './corrupt.js'
+import type { GradientProof } from './gradient-proof.js'
 import type { NamedValues } from './named-values.js'
 import { CELL, type Form, type TemplateProof, type TemplateUse } from './template-proof.js'
 import type { UsedTexts } from './used-texts.js'
@@ -95,7 +96,7 @@ type HeldRow = {
 }
 
 /** A value that an event of the batch names, in the order in which values are stored. */
-interface Naming {
+export interface Naming {
   readonly position: number
   readonly id: number
   readonly form: Form
@@ -105,6 +106,7 @@ interface Naming {
 export class BlockProof {
   private readonly templates: TemplateProof
   private readonly used: UsedTexts
+  private readonly gradients: GradientProof
   private readonly values: NamedValues
   private readonly blocks: Statement
   private readonly checkpoints: Statement
@@ -114,11 +116,13 @@ export class BlockProof {
     db: Connection,
     templates: TemplateProof,
     used: UsedTexts,
+    gradients: GradientProof,
     values: NamedValues,
     arrayForm: (id: number) => Form,
   ) {
     this.templates = templates
     this.used = used
+    this.gradients = gradients
     this.values = values
     this.arrayForm = arrayForm
     this.blocks = db
@@ -156,6 +160,8 @@ export class BlockProof {
     if (rows.length < cuts.length)
       corrupt(`the block at event ${cuts[rows.length]?.first} of run ${runId} is missing`)
     this.checkpointed(base, first, last, names)
+    for (const name of this.gradients.batch(runId, first, last)) names.push(name)
+    names.sort((a, b) => a.position - b.position)
     for (const { id, form, withBytes } of names) this.values.name(id, form, withBytes)
   }
 
@@ -181,7 +187,7 @@ export class BlockProof {
       const high = cells.readUInt32BE(8 * cell)
       const low = cells.readUInt32BE(8 * cell + 4)
       const tag = high >>> 16
-      const id = (high & 0xffff) * 2 ** 32 + low
+      const id = idInCell(high, low)
       const kind =
         tag === TAG.value
           ? CELL.bytes
@@ -233,6 +239,5 @@ export class BlockProof {
       if (value_id === null) checkScalar(scalar, kind, where)
       else names.push({ position: id - base, id: value_id, form, withBytes: true })
     }
-    names.sort((a, b) => a.position - b.position)
   }
 }

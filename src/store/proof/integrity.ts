@@ -6,7 +6,16 @@ import type { Connection } from '../format/connection.js'
 import { checkLedger, checkSchema } from '../format/schema-check.js'
 import { corrupt } from './corrupt.js'
 
-const EVENT_TABLES = ['_block', '_step', '_metric', '_fact', '_checkpoint_value', '_materialized'] as const
+const EVENT_TABLES = [
+  '_block',
+  '_step',
+  '_metric',
+  '_fact',
+  '_checkpoint_value',
+  '_materialized',
+  '_gradient',
+  '_accumulated',
+] as const
 
 /** The schema against what the migrations make, before anything else is asked; then SQLite's own check. */
 export function checkFile(db: Connection): void {

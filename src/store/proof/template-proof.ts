@@ -13,7 +13,6 @@ import {
   LEAF_ENTRY,
   PASS_ENTRY,
   PASS_FLAGS,
-  SUMMARY_SIZE,
 } from '../../events/record-layout.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { BLOCK_EVENTS_LIMIT, tagsOf, templateHash } from '../format/template.js'
@@ -130,7 +129,7 @@ export class TemplateProof {
       let before = -1
       for (const element of lists[list]) {
         const [min, max] = LENGTHS[list]
-        const offset = element[0] ?? -1
+        const offset = element[CALL_ENTRY.offset] ?? -1
         if (element.length < min || element.length > max) changed(`one of its ${list} has another length`)
         if (offset <= before || offset >= row.event_count) changed(`one of its ${list} is out of place`)
         for (const [i, number] of element.entries())
@@ -140,7 +139,7 @@ export class TemplateProof {
         elements.push({ list, element })
       }
     }
-    elements.sort((a, b) => a.element[0]! - b.element[0]!)
+    elements.sort((a, b) => a.element[CALL_ENTRY.offset]! - b.element[CALL_ENTRY.offset]!)
     const use = this.slotsOf(elements, row.event_count, changed)
     this.checkTags(id, lists.leaves, lists.assignments)
     return use
@@ -174,7 +173,7 @@ export class TemplateProof {
       )
     }
     for (const { list, element } of elements) {
-      const offset = element[0]!
+      const offset = element[CALL_ENTRY.offset]!
       if (offset === before) changed('two of its events are in one place')
       before = offset
       if (list === 'clears') continue
@@ -211,13 +210,7 @@ export class TemplateProof {
           if (!usesBase && variable !== 0.5) changed('the base of its gradients')
           usesBase = true
         }
-        if (taken === SUMMARY_SIZE || taken === 2 * SUMMARY_SIZE) {
-          if (form.size === 1) changed('a number has a summary')
-          for (let i = 0; i < taken; i++) add(CELL.number, null, offset)
-        } else if (taken <= 2) {
-          for (let i = 0; i < taken; i++)
-            array(form, CELL.bytes | CELL.hashed | (i < taken - 1 ? CELL.nothing : 0), offset)
-        } else changed('the cells of one of its gradients')
+        if (taken !== 0) changed('the cells of one of its gradients')
         continue
       }
       if (taken <= 1) {

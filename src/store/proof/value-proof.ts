@@ -1,9 +1,11 @@
 /** Whether the values of a tape are those that its events name, with all that is said of them. */
+import { CAPTURE_BYTES } from '../../events/capture.js'
 import { hashOf, summaryOf } from '../../events/content.js'
 import { EVENT_KIND } from '../../events/event.js'
+import { VALUE_SCALAR } from '../../events/pack.js'
 import { CALL_ENTRY, GRADIENT_ENTRY } from '../../events/record-layout.js'
 import type { Connection, Statement } from '../format/connection.js'
-import { eventText, positionOfId, runOfId } from '../format/ids.js'
+import { eventId, eventText, positionOfId, runOfId } from '../format/ids.js'
 import { arrayFromBytes } from '../format/value.js'
 import { BlockReader } from '../read/block-reader.js'
 import { ValueRows } from '../read/stored-array.js'
@@ -111,6 +113,7 @@ interface MaterializedRow {
 export class MaterializedProof {
   private readonly db: Connection
   private readonly rows: Statement
+  private readonly keptOf: readonly Statement[]
   private readonly blocks: BlockReader
   private readonly texts: TextReader
   private readonly named: NamedValues
@@ -121,6 +124,9 @@ export class MaterializedProof {
     this.texts = texts
     this.named = named
     this.blocks = new BlockReader(db, texts)
+    this.keptOf = ['_gradient', '_accumulated'].map((table) =>
+      db.prepare(`SELECT kept FROM ${table} WHERE id = ?`).pluck(),
+    )
     this.rows = db.prepare(
       'SELECT id, part, value_id, scalar, typeof(scalar) AS kind FROM _materialized WHERE commit_id = ? ORDER BY id, part',
     )
@@ -147,7 +153,7 @@ export class MaterializedProof {
 
   private formAt(runId: number, position: number, part: number): Form | null {
     for (const { first, cells, template } of this.blocks.blocks(runId, position, position)) {
-      const call = template.calls.find((candidate) => first + candidate[0]! === position)
+      const call = template.calls.find((candidate) => first + candidate[CALL_ENTRY.offset]! === position)
       if (call !== undefined) {
         const output = this.texts.signature(call[CALL_ENTRY.signature]!).outputs[part]
         const taken = call[CALL_ENTRY.cells]! - (call[CALL_ENTRY.attributes] === 0 ? 1 : 0)
@@ -155,12 +161,13 @@ export class MaterializedProof {
           return null
         return formFrom(output)
       }
-      const gradient = template.gradients.find((candidate) => first + candidate[0]! === position)
+      const gradient = template.gradients.find(
+        (candidate) => first + candidate[CALL_ENTRY.offset]! === position,
+      )
       if (gradient === undefined || !(part === 0 || (part === 1 && gradient[GRADIENT_ENTRY.held] === 2)))
         continue
-      const [cell, taken] = [gradient[GRADIENT_ENTRY.cell]!, gradient[GRADIENT_ENTRY.cells]!]
-      const holds =
-        taken <= 2 && part < taken && !cells.isNothing(cell + part) && cells.hashedId(cell + part) === 0
+      const kept = this.keptOf[part]!.get(eventId(runId, position)) as number | undefined
+      const holds = kept === VALUE_SCALAR || kept === CAPTURE_BYTES
       return holds ? null : formFrom(this.texts.arrayForm(gradient[GRADIENT_ENTRY.form]!))
     }
     return null

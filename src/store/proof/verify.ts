@@ -15,6 +15,7 @@ import { Reader } from '../read/reader.js'
 import { StoredArray } from '../read/stored-array.js'
 import { TextReader } from '../read/text-reader.js'
 import { BlockProof, Cuts } from './block-proof.js'
+import { GradientProof } from './gradient-proof.js'
 import { checkFile, checkNothingOutside } from './integrity.js'
 import { NamedValues } from './named-values.js'
 import { formFrom, TemplateProof } from './template-proof.js'
@@ -81,7 +82,10 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
   const used = noTexts()
   const values = new NamedValues()
   const templates = new TemplateProof(db, texts, used)
-  const blocks = new BlockProof(db, templates, used, values, (form) => formFrom(texts.arrayForm(form)))
+  const gradients = new GradientProof(db, texts, used)
+  const blocks = new BlockProof(db, templates, used, gradients, values, (form) =>
+    formFrom(texts.arrayForm(form)),
+  )
   const materialized = new MaterializedProof(db, texts, values)
   const cuts = new Map<number, Cuts>()
   const digests = new Digests()
@@ -140,6 +144,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
         )
       }
       cutsOfRun.add(event)
+      gradients.add(event)
       appendEvent(packer, payloadOf(event), event.version)
     }
     const batch = packer.take()
@@ -160,6 +165,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
     onProgress?.(report.events, total)
   }
   templates.finish()
+  gradients.finish()
   materialized.finish()
   report.values = checkValues(db, values)
   checkTexts(db, used, texts)

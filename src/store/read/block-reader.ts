@@ -21,7 +21,6 @@ import {
   LEAF_ENTRY,
   PASS_ENTRY,
   PASS_FLAGS,
-  SUMMARY_SIZE,
 } from '../../events/record-layout.js'
 import { ScalarValue } from '../../events/scalar-value.js'
 import { CellReader } from '../format/cells.js'
@@ -29,6 +28,7 @@ import type { Connection, Statement } from '../format/connection.js'
 import { eventId, POSITION_MAX, positionOfId } from '../format/ids.js'
 import { decodeRef, type TemplateLists } from '../format/template.js'
 import { arrayFromBytes } from '../format/value.js'
+import { GradientContents } from './gradient-contents.js'
 import { StoredArray, ValueRows } from './stored-array.js'
 import type { TemplateColumns } from './template-columns.js'
 import { TemplateReader } from './template-reader.js'
@@ -60,10 +60,12 @@ export class BlockReader {
   private readonly lastOf: Statement
   private readonly templates: TemplateReader
   private readonly values: ValueRows
+  private readonly gradients: GradientContents
   private readonly texts: TextReader
 
   constructor(db: Connection, texts: TextReader) {
     this.values = new ValueRows(db)
+    this.gradients = new GradientContents(db, this.values)
     this.texts = texts
     this.range = db
       .prepare(
@@ -115,10 +117,10 @@ export class BlockReader {
 
   /** Puts the events of blocks at their index from `from`. */
   readInto(found: (TapeEvent | null)[], runId: number, from: number, to: number): void {
-    for (const block of this.blocks(runId, from, to)) this.expand(block, from, to, found)
+    for (const block of this.blocks(runId, from, to)) this.expand(block, runId, from, to, found)
   }
 
-  private expand(block: Block, from: number, to: number, found: (TapeEvent | null)[]): void {
+  private expand(block: Block, runId: number, from: number, to: number, found: (TapeEvent | null)[]): void {
     const { first, step, template, base, cells } = block
     const place = (entry: readonly number[]): number => {
       const position = first + entry[CALL_ENTRY.offset]!
@@ -152,19 +154,20 @@ export class BlockReader {
       const position = place(call)
       if (position >= 0) found[position - from] = this.call(call, position, step, base, cells)
     }
+    const kept =
+      template.gradients.length === 0
+        ? null
+        : this.gradients.between(
+            eventId(runId, first + template.gradients[0]![GRADIENT_ENTRY.offset]!),
+            eventId(runId, first + template.gradients.at(-1)![GRADIENT_ENTRY.offset]!),
+          )
     for (const gradient of template.gradients) {
       const position = place(gradient)
-      if (position < 0) continue
+      if (position < 0 || kept === null) continue
       const form = this.texts.arrayForm(gradient[GRADIENT_ENTRY.form]!)
-      const taken = gradient[GRADIENT_ENTRY.cells]!
-      const width = taken < SUMMARY_SIZE ? 1 : SUMMARY_SIZE
-      const read = (part: number): Content => {
-        const cell = gradient[GRADIENT_ENTRY.cell]! + part * width
-        if (taken <= part * width) return NO_CONTENT
-        if (width === 1) return this.content(cells, cell, form)
-        return { value: null, summary: { ...cells.summary(cell), hash: null } }
-      }
-      const [contribution, accumulated] = [read(0), read(1)]
+      const id = eventId(runId, position)
+      const contribution = this.gradients.contribution(kept, id, form)
+      const accumulated = this.gradients.afterAccumulation(kept, id, form)
       put(position, {
         type: 'GradientComputed',
         version: EVENT_VERSION,

@@ -40,7 +40,7 @@ export class Lookup {
   stepRange(step: number, lastPosition: number): { from: number; to: number } {
     const at = (number: number) =>
       this.rows.get<{ id: number }>(
-        'SELECT id FROM _step WHERE id >> 32 = ? AND step = ?',
+        'SELECT id FROM _step WHERE CAST(id >> 32 AS INTEGER) = ? AND step = ?',
         this.rows.runId,
         number,
       )?.id
@@ -59,7 +59,7 @@ export class Lookup {
   stepCount(): number {
     return (
       this.rows.get<{ n: number | null }>(
-        'SELECT max(step) AS n FROM _step WHERE id >> 32 = ?',
+        'SELECT max(step) AS n FROM _step WHERE CAST(id >> 32 AS INTEGER) = ?',
         this.rows.runId,
       )?.n ?? 0
     )

@@ -20,9 +20,11 @@ import { type RecordVisitor, visitRecord } from '../../events/visit-words.js'
 import { CellBuffer } from '../format/cells.js'
 import { eventId } from '../format/ids.js'
 import { EventRows, type Rows } from './event-rows.js'
+import { GradientRows } from './gradient-rows.js'
 import type { TemplateStore } from './template-store.js'
 import type { TextNumbers } from './text-numbers.js'
 import type { StoredValue } from './value-store.js'
+import type { VariableStore } from './variable-store.js'
 
 /** What follows from these two is where blocks are cut, which verification holds every tape to (proof/block-proof.ts). */
 export const BLOCK_EVENTS_MAX = 256
@@ -59,12 +61,16 @@ export class BlockCutter implements RecordVisitor {
   private readonly templates: TemplateStore
   private readonly rows: Rows
   private readonly eventRows: EventRows
+  private readonly gradientRows: GradientRows
+  private readonly variables: VariableStore
 
-  constructor(texts: TextNumbers, templates: TemplateStore, rows: Rows) {
+  constructor(texts: TextNumbers, templates: TemplateStore, variables: VariableStore, rows: Rows) {
     this.texts = texts
     this.templates = templates
     this.rows = rows
     this.eventRows = new EventRows(texts, rows)
+    this.gradientRows = new GradientRows(rows)
+    this.variables = variables
   }
 
   /** Writes the rows of a batch; gives the repetitions as they are after it. */
@@ -167,20 +173,33 @@ export class BlockCutter implements RecordVisitor {
   gradient(pass: number, variable: Ref, gradient: Ref, form: number, held: number, valuesAt: number): void {
     const at = this.room(GRADIENT_KEY.size)
     const { key } = this
+    const formId = this.texts.arrayFormId(form)
     key[at + GRADIENT_KEY.kind] = EVENT_KIND.GradientComputed
-    key[at + GRADIENT_KEY.form] = this.texts.arrayFormId(form)
+    key[at + GRADIENT_KEY.form] = formId
     key[at + GRADIENT_KEY.held] = held
     key[at + GRADIENT_KEY.pass] = this.encoded(pass)
     key[at + GRADIENT_KEY.variable] = this.encodedVariable(variable)
     key[at + GRADIENT_KEY.gradient] = this.encodedOrNone(gradient)
-    key[at + GRADIENT_KEY.cells] = this.values(valuesAt, 2)
+    key[at + GRADIENT_KEY.cells] = 0
+    this.gradientRows.add(
+      this.runBase + this.own,
+      this.variables.idOf(this.runId, variable),
+      pass,
+      formId,
+      held,
+      this.words,
+      valuesAt,
+      this.stored,
+    )
   }
 
   leaf(form: number, source: Ref, valueAt: number): void {
     const at = this.room(LEAF_KEY.size)
     const { key } = this
     key[at + LEAF_KEY.kind] = EVENT_KIND.LeafCreated
-    key[at + LEAF_KEY.form] = this.texts.leafFormId(form)
+    const formId = this.texts.leafFormId(form)
+    this.variables.noteLeaf(this.own, formId)
+    key[at + LEAF_KEY.form] = formId
     key[at + LEAF_KEY.source] = this.encodedOrNone(source)
     key[at + LEAF_KEY.cells] = this.values(valueAt, 1)
   }

@@ -7,6 +7,7 @@ import { type PackedBatch, VALUE_SCALAR } from '../../events/pack.js'
 import { plainToText } from '../../events/plain.js'
 import { CHECKPOINT_ENTRY_WORDS, VALUE_WORDS } from '../../events/record-layout.js'
 import { toScalar } from '../format/value.js'
+import { GRADIENT_ROWS } from './gradient-rows.js'
 import type { RowBuffer } from './row-buffer.js'
 import type { TextNumbers } from './text-numbers.js'
 import type { StoredValue } from './value-store.js'
@@ -17,6 +18,7 @@ export const ROW_COLUMNS = {
   _metric: ['id', 'step', 'name_id', 'scalar', 'variable'],
   _fact: ['id', 'step', 'kind', 'subject', 'payload'],
   _checkpoint_value: ['id', 'ordinal', 'form_id', 'value_id', 'scalar'],
+  ...GRADIENT_ROWS,
 } as const
 export type Rows = { [table in keyof typeof ROW_COLUMNS]: RowBuffer }
 

@@ -16,6 +16,7 @@ import { RowBuffer } from './row-buffer.js'
 import { TemplateStore } from './template-store.js'
 import { TextNumbers } from './text-numbers.js'
 import { ValueStore } from './value-store.js'
+import { VariableStore } from './variable-store.js'
 
 /** How far the writing of a run has come: what another writer needs to go on with the next batch. */
 export interface Progress {
@@ -33,6 +34,7 @@ export class Writer {
   private readonly texts: TextNumbers
   private readonly values: ValueStore
   private readonly templates: TemplateStore
+  private readonly variables: VariableStore
   private readonly rows: Rows
   private readonly cutter: BlockCutter
   private readonly digests = new Digests()
@@ -48,10 +50,11 @@ export class Writer {
     this.texts = new TextNumbers(db, after?.texts)
     this.values = new ValueStore(db)
     this.templates = new TemplateStore(db)
+    this.variables = new VariableStore(db)
     this.rows = Object.fromEntries(
       Object.entries(ROW_COLUMNS).map(([table, columns]) => [table, new RowBuffer(db, table, columns)]),
     ) as Rows
-    this.cutter = new BlockCutter(this.texts, this.templates, this.rows)
+    this.cutter = new BlockCutter(this.texts, this.templates, this.variables, this.rows)
     this.lastHash = db.prepare('SELECT hash FROM _commit ORDER BY id DESC LIMIT 1').pluck()
     this.insertCommit = db.prepare(
       'INSERT INTO _commit (run_id, first_position, event_count, committed_at, hash) VALUES (?, ?, ?, ?, ?)',
@@ -100,6 +103,7 @@ export class Writer {
       this.texts.rollBack(texts)
       this.values.forgetIds()
       this.templates.forgetIds()
+      this.variables.forgetIds()
       for (const rows of Object.values(this.rows)) rows.discard()
       try {
         if (this.db.inTransaction) this.db.exec('ROLLBACK')

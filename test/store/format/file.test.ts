@@ -116,7 +116,9 @@ describe('the file of a tape', () => {
         .raw()
         .get(bytes),
     ).toEqual([null, null, null, null, 20, 30])
-    expect(db.prepare("SELECT value FROM variable WHERE name = 'scalar NaN'").pluck().get()).toBe('NaN')
+    expect(
+      db.prepare("SELECT value, non_finite FROM variable WHERE name = 'scalar NaN'").raw().get(),
+    ).toEqual([null, 'NaN'])
   })
 
   test('keeps odd texts as they are: names, notes and config with quotes, zero bytes, emoji', async () => {

@@ -63,7 +63,7 @@ describe('a leaf of 20 MiB', () => {
     const tape = openForTest(file, { readonly: true })
     expect(tape.verify()).toMatchObject({
       intact: false,
-      problem: 'TAPE_CORRUPT: value 1: its content was changed after it was written',
+      problem: expect.stringMatching(/^TAPE_CORRUPT: .*value 1\b/),
     })
     expect(() => tape.run(1).variable('large').data).toThrow(/^TAPE_CORRUPT/)
   })

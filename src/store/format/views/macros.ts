@@ -15,7 +15,7 @@ const LARGEST = '1.7976931348623157e308'
 export function entries(
   list: 'calls' | 'leaves' | 'gradients' | 'assignments' | 'clears' | 'passes',
 ): string {
-  return `_block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.${list}) e`
+  return `_block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.${list}) e ON true`
 }
 
 /** A field of the entry; its place is from the record layout. */
@@ -82,52 +82,44 @@ export function inlineBytes(first: string): string {
   return `substr(b.slots, 8 * (${first}) + 9, ${bytes} | ${digit(count, 4)})`
 }
 
-/** The id that a tagged cell names. */
+/** The id that a tagged cell names. The digits are made once: SQLite would make them again for each of the sixteen. */
 export function idInCell(hex: string): string {
-  return `(SELECT x.bits & ${ID_BITS} FROM (SELECT ${bits(hex)} AS bits) x)`
-}
-
-/** The id in a cell as a column of a row source `y`; for where a subquery needs its own name. */
-export function idInLastCell(hex: string): string {
-  return `SELECT y.bits & ${ID_BITS} FROM (SELECT ${bits(hex)} AS bits) y`
+  return `(WITH c (h) AS MATERIALIZED (SELECT ${hex}) SELECT (${bits('c.h')}) & ${ID_BITS} FROM c)`
 }
 
 /** The id of a row of _value that a cell names, with or without bytes; NULL where it names none. */
 export function valueId(hex: string): string {
-  return `CASE WHEN substr(${hex}, 1, 4) IN ('7FFC', '7FFB') THEN ${idInCell(hex)} END`
+  return `(WITH c (h) AS MATERIALIZED (SELECT ${hex}) SELECT CASE WHEN substr(c.h, 1, 4) IN ('7FFC', '7FFB') THEN (${bits('c.h')}) & ${ID_BITS} END FROM c)`
 }
 
-/** The float64 of sixteen digits that `otherwise` does not name. */
-function float(hex: string, otherwise: string): string {
-  return `CASE substr(${hex}, 1, 4) ${otherwise} WHEN '7FF0' THEN 9e999 WHEN 'FFF0' THEN -9e999 ELSE (
+/** The number in a cell of sixteen digits; NULL where it is not finite, and where something else stands. */
+export function numberInCell(hex: string): string {
+  return `(WITH c (h) AS MATERIALIZED (SELECT ${hex}), x (bits) AS MATERIALIZED (SELECT ${bits('c.h')} FROM c WHERE substr(c.h, 1, 4) NOT IN ('7FFB', '7FFC', '7FFE', '7FF8', '7FF0', 'FFF0'))
     SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
-    FROM (SELECT ${bits(hex)} AS bits) x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END`
+    FROM x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075)`
 }
 
-/** The number in a cell ('NaN' as text); NULL where something else is. */
-export function number(hex: string): string {
-  return float(
-    hex,
-    "WHEN '7FFC' THEN NULL WHEN '7FFB' THEN NULL WHEN '7FFE' THEN NULL WHEN '7FF8' THEN 'NaN'",
-  )
+/** What stands in a cell instead of a finite number, in a word; NULL where there is one, or no number. */
+export function nonFiniteInCell(hex: string): string {
+  return `CASE substr(${hex}, 1, 4) WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 'Infinity' WHEN 'FFF0' THEN '-Infinity' END`
 }
 
-/** A number of a summary; NULL where NaN stands for it. */
-export function statistic(hex: string): string {
-  return float(hex, "WHEN '7FF8' THEN NULL")
+/** A number that is NULL where it is not finite, of what may also be the text 'NaN', or '-0', as the private tables keep that. */
+export function finiteOrNull(number: string): string {
+  return `CASE typeof(${number}) WHEN 'text' THEN CASE ${number} WHEN '-0' THEN -0.0 END ELSE ${finite(number)} END`
 }
 
-/** A number as the private tables keep it: −0 is a text there. */
-export function scalar(column: string): string {
-  return `CASE ${column} WHEN '-0' THEN -0.0 ELSE ${column} END`
+/** What such a number is instead, in a word; NULL where it is finite, or there is none. */
+export function nonFinite(number: string): string {
+  return `CASE typeof(${number}) WHEN 'text' THEN CASE ${number} WHEN 'NaN' THEN 'NaN' END ELSE CASE WHEN ${number} > ${LARGEST} THEN 'Infinity' WHEN ${number} < -${LARGEST} THEN '-Infinity' END END`
+}
+
+/** A column with its type said: tools that read a view's types find it there. */
+export function typed(type: 'INTEGER' | 'REAL' | 'TEXT' | 'BLOB', expression: string): string {
+  return `CAST(${expression} AS ${type})`
 }
 
 /** A number when it is finite, else NULL. */
 export function finite(number: string, result = number): string {
   return `CASE WHEN abs(${number}) <= ${LARGEST} THEN ${result} END`
-}
-
-/** Whether a number, or the text 'NaN', is not finite. */
-export function isNotFinite(number: string): string {
-  return `${number} = 'NaN' OR abs(${number}) > ${LARGEST}`
 }

@@ -2,9 +2,11 @@
  * The public views, as they are written: what they say is here, how it is decoded in macros.ts. A migration holds the SQL that
  * these give; a test holds the newest migration to them. `node scripts/print-views.mjs` prints that SQL, for a migration that replaces some.
  */
+import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_SUMMARY } from '../../../events/capture.js'
 import { elementBytes, RECORDED_DTYPES } from '../../../events/dtypes.js'
 import type { EventType } from '../../../events/event.js'
 import { EVENT_KINDS, EVENT_TYPES } from '../../../events/event-kinds.js'
+import { VALUE_SCALAR } from '../../../events/pack.js'
 import {
   ARRAY_FORM_LIST,
   ASSIGNMENT_ENTRY,
@@ -15,19 +17,19 @@ import {
   PASS_ENTRY,
   PASS_FLAGS,
   SIGNATURE_LIST,
-  SUMMARY_FIELDS,
-  SUMMARY_SIZE,
 } from '../../../events/record-layout.js'
 import {
   cellHex,
   entries,
   field,
   finite,
-  idInLastCell,
+  finiteOrNull,
+  idInCell,
   idOf,
   inlineBytes,
-  isNotFinite,
-  number,
+  nonFinite,
+  nonFiniteInCell,
+  numberInCell,
   POSITION,
   position,
   positionOf,
@@ -35,9 +37,8 @@ import {
   refList,
   refOf,
   runOf,
-  scalar,
   slot,
-  statistic,
+  typed,
   valueId,
 } from './macros.js'
 
@@ -49,28 +50,43 @@ const CELL = cellHex(FIRST)
 /** The outputs of a call's signature `s`, joined as `o`. */
 const outputs = `json_each(s.content, '$[${SIGNATURE_LIST.outputs}]') o`
 
-/** The last name that a variable was given by an event. */
-function nameGiven(run: string, at: string, output: string): string {
-  return `(SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +${run} AND n.kind = ${EVENT_KINDS.VariableNamed.kind} AND n.subject = ${refOf(at, output)} ORDER BY n.id DESC LIMIT 1)`
+/**
+ * The last name that a variable was given by an event. Whether a tape has such events at all is asked once a query, and not once a
+ * variable: `EXISTS` names nothing of the row.
+ */
+function nameGiven(run: string, ref: string): string {
+  const kind = EVENT_KINDS.VariableNamed.kind
+  return `CASE WHEN EXISTS (SELECT 1 FROM _fact WHERE kind = ${kind}) THEN (SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = ${run} AND n.kind = ${kind} AND n.subject = ${ref} ORDER BY n.id DESC LIMIT 1) END`
 }
 
-/** The name under which a variable was logged in the step that made it. */
-function nameLogged(run: string, at: string, output: string): string {
-  const id = idOf(run, at)
-  const next = `(${run} + 1) << 32`
+/** The name under which a variable was logged in the step that made it. `id` is that of the event that did. */
+function nameLogged(id: string, ref: string): string {
+  const next = `((${id} >> 32) + 1) << 32`
   const stepEnd = `coalesce((SELECT min(s.id) FROM _step s WHERE s.id > ${id} AND s.id < ${next}), ${next})`
-  return `(SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = ${refOf(at, output)} AND n.id > ${id} AND n.id < ${stepEnd} ORDER BY n.id LIMIT 1)`
+  return `(SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = ${ref} AND n.id > ${id} AND n.id < ${stepEnd} ORDER BY n.id LIMIT 1)`
 }
 
-/** A number of the summary in the view `gradient`. */
-function ofSummary(name: (typeof SUMMARY_FIELDS)[number]): string {
-  return statistic(`substr(g.summary, ${1 + 16 * SUMMARY_FIELDS.indexOf(name)}, 16)`)
+/** The bytes of a value, in one place whatever their size: in its row, or in its only chunk. */
+function bytesOfValue(id: string): string {
+  return `(SELECT coalesce(w.bytes, (SELECT c.bytes FROM _chunk c WHERE c.value_id = w.id AND (SELECT count(*) FROM _chunk k WHERE k.value_id = w.id) = 1)) FROM _value w WHERE w.id = ${id})`
 }
 
-/** Bytes of an element of the value `v`; those of one byte are the rest. */
-const ELEMENT_BYTES_SQL = `CASE v.dtype ${RECORDED_DTYPES.filter((dtype) => elementBytes(dtype) > 1)
-  .map((dtype) => `WHEN '${dtype}' THEN ${elementBytes(dtype)}`)
-  .join(' ')} ELSE 1 END`
+/** How many elements an array of a shape has: the product of its extents. */
+function sizeOf(shape: string): string {
+  return `(WITH RECURSIVE p (axis, size) AS (SELECT 0, 1 UNION ALL SELECT p.axis + 1, p.size * (${shape} ->> p.axis) FROM p WHERE p.axis < json_array_length(${shape})) SELECT p.size FROM p ORDER BY p.axis DESC LIMIT 1)`
+}
+
+/** The event after the last one of the step that begins with the event `id`. */
+function stepEnd(id: string): string {
+  const next = `((${id} >> 32) + 1) << 32`
+  return `coalesce((SELECT n.id FROM _step n WHERE n.id > ${id} AND n.id < ${next} ORDER BY n.id LIMIT 1), ${next})`
+}
+
+/** Bytes of an element of a dtype. */
+const ELEMENT_BYTES_OF = (dtype: string) =>
+  `CASE ${dtype} ${RECORDED_DTYPES.filter((name) => elementBytes(name) > 1)
+    .map((name) => `WHEN '${name}' THEN ${elementBytes(name)}`)
+    .join(' ')} ELSE 1 END`
 
 const ROOTS = PASS_ENTRY.roots
 const ROOT_COUNT = field(PASS_ENTRY.rootCount)
@@ -80,19 +96,19 @@ const ROOT_COUNT = field(PASS_ENTRY.rootCount)
  * BackwardStarted stands in both: in _fact as version 1.
  */
 const EVENT_ROWS = {
-  StepStarted: `SELECT ${runOf('id')}, ${positionOf('id')}, step, 'StepStarted', NULL, NULL FROM _step`,
-  MetricLogged: `SELECT ${runOf('m.id')}, ${positionOf('m.id')}, m.step, 'MetricLogged', ${positionOfRef('m.variable')}, x.content FROM _metric m JOIN _text x ON x.id = m.name_id`,
-  LeafCreated: `SELECT b.run_id, ${POSITION}, b.step, 'LeafCreated', ${POSITION}, f.content
+  StepStarted: `SELECT ${runOf('id')}, ${positionOf('id')}, step, 'StepStarted', NULL, NULL, NULL FROM _step`,
+  MetricLogged: `SELECT ${runOf('m.id')}, ${positionOf('m.id')}, m.step, 'MetricLogged', ${positionOfRef('m.variable')}, m.variable >> 40, x.content FROM _metric m JOIN _text x ON x.id = m.name_id`,
+  LeafCreated: `SELECT b.run_id, ${POSITION}, b.step, 'LeafCreated', ${POSITION}, 0, f.content
   FROM ${entries('leaves')} JOIN _leaf_form f ON f.id = ${field(LEAF_ENTRY.form)}`,
-  FunctionCalled: `SELECT b.run_id, ${POSITION}, b.step, 'FunctionCalled', ${position(field(CALL_ENTRY.inputs))}, s.function
+  FunctionCalled: `SELECT b.run_id, ${POSITION}, b.step, 'FunctionCalled', ${position(field(CALL_ENTRY.inputs))}, ${slot(field(CALL_ENTRY.inputs))}, s.function
   FROM ${entries('calls')} JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)}`,
-  GradientComputed: `SELECT b.run_id, ${POSITION}, b.step, 'GradientComputed', ${position(field(GRADIENT_ENTRY.variable))}, NULL
+  GradientComputed: `SELECT b.run_id, ${POSITION}, b.step, 'GradientComputed', ${position(field(GRADIENT_ENTRY.variable))}, ${slot(field(GRADIENT_ENTRY.variable))}, NULL
   FROM ${entries('gradients')}`,
-  ValueAssigned: `SELECT b.run_id, ${POSITION}, b.step, 'ValueAssigned', ${position(field(ASSIGNMENT_ENTRY.variable))}, NULL
+  ValueAssigned: `SELECT b.run_id, ${POSITION}, b.step, 'ValueAssigned', ${position(field(ASSIGNMENT_ENTRY.variable))}, ${slot(field(ASSIGNMENT_ENTRY.variable))}, NULL
   FROM ${entries('assignments')}`,
-  GradientCleared: `SELECT b.run_id, ${POSITION}, b.step, 'GradientCleared', ${position(field(CLEAR_ENTRY.variable))}, NULL
+  GradientCleared: `SELECT b.run_id, ${POSITION}, b.step, 'GradientCleared', ${position(field(CLEAR_ENTRY.variable))}, ${slot(field(CLEAR_ENTRY.variable))}, NULL
   FROM ${entries('clears')}`,
-  BackwardStarted: `SELECT b.run_id, ${POSITION}, b.step, 'BackwardStarted', NULL, json_object('roots', ${refList(`key >= ${ROOTS} AND key < ${ROOTS} + (${ROOT_COUNT})`)}, 'gradients', ${refList(`key >= ${ROOTS} + (${ROOT_COUNT}) AND key < ${ROOTS} + 2 * (${ROOT_COUNT})`)}, 'targets', CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.targets} THEN ${refList(`key >= ${ROOTS} + 2 * (${ROOT_COUNT})`)} END, 'createGraph', json(CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.createGraph} THEN 'true' ELSE 'false' END), 'retainGrad', json(CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.retainGrad} THEN 'true' ELSE 'false' END))
+  BackwardStarted: `SELECT b.run_id, ${POSITION}, b.step, 'BackwardStarted', NULL, NULL, json_object('roots', ${refList(`key >= ${ROOTS} AND key < ${ROOTS} + (${ROOT_COUNT})`)}, 'gradients', ${refList(`key >= ${ROOTS} + (${ROOT_COUNT}) AND key < ${ROOTS} + 2 * (${ROOT_COUNT})`)}, 'targets', CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.targets} THEN ${refList(`key >= ${ROOTS} + 2 * (${ROOT_COUNT})`)} END, 'createGraph', json(CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.createGraph} THEN 'true' ELSE 'false' END), 'retainGrad', json(CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.retainGrad} THEN 'true' ELSE 'false' END))
   FROM ${entries('passes')}`,
   RunStarted: 'fact',
   GradientAssigned: 'fact',
@@ -122,206 +138,424 @@ const EVENT_BRANCHES = Object.values(EVENT_ROWS)
   .map((row) => `\nUNION ALL ${row}`)
   .join('')
 
+/** The events of one kind that stand in templates, flat: a list of its own each. */
+const LEAVES = `${entries('leaves')} JOIN _leaf_form f ON f.id = ${field(LEAF_ENTRY.form)}`
+const CALLS = `${entries('calls')} JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)}`
+const OUTPUTS = `${CALLS} JOIN ${outputs} ON true`
+
+/** The id of the entry's event. */
+const EVENT_ID = `b.id + (${field(CALL_ENTRY.offset)})`
+/** The ref of output `o` of the entry's call. */
+const OUTPUT_REF = refOf(POSITION, 'o.key')
+/** The cell of output `o`; NULL where nothing is kept of it. */
+const OUTPUT_CELL = `CASE WHEN (${CELLS}) - (${field(CALL_ENTRY.attributes)} = 0) > o.key THEN ${cellHex(`(${FIRST}) + o.key`)} END`
+/** The cell of a leaf; NULL where it has none, or several that hold an array. */
+const LEAF_CELL = `CASE ${CELLS} WHEN 1 THEN ${CELL} END`
+
+/** What was computed again later of output `o`, or of gradient `g`: a column of its row. */
+const outputMaterialized = (column: string) =>
+  `(SELECT ${column} FROM _materialized m WHERE m.id = ${EVENT_ID} AND m.part = o.key)`
+const gradientMaterialized = (column: string, part: 0 | 1) =>
+  `(SELECT ${column} FROM _materialized m WHERE m.id = g.id AND m.part = ${part})`
+const OUTPUT_VALUE_ID = `coalesce(${outputMaterialized('m.value_id')}, ${valueId(OUTPUT_CELL)})`
+
+/** A column of what gradient `g` holds after accumulation. */
+const accumulated = (column: string) => `(SELECT ${column} FROM _accumulated a WHERE a.id = g.id)`
+const VARIABLE_OF_GRADIENT = '(SELECT v.ref FROM _variable v WHERE v.id = g.variable_id)'
+const GRADIENT_VALUE_ID = `coalesce(g.value_id, ${gradientMaterialized('m.value_id', 0)})`
+const ARRAY_OF_GRADIENT = (column: string) => `(SELECT f.${column} FROM _array_form f WHERE f.id = g.form_id)`
+
+const BLOCK_ID = `b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block`
+
+const ASSIGNED_REF = field(ASSIGNMENT_ENTRY.variable)
+const isGradient = (at: string) => `EXISTS (SELECT 1 FROM _gradient r WHERE r.id = ${idOf('b.run_id', at)})`
+
 /** The SQL of each view, as SQLite keeps it. */
 export const VIEWS = {
-  run: `CREATE VIEW run AS -- One recorded computation.
+  tape: `CREATE VIEW tape AS -- The tape itself: one row.
+SELECT
+  ${typed('INTEGER', '(SELECT max(version) FROM _migration)')} AS schema_version, -- of the tables and views
+  ${typed('TEXT', '(SELECT min(applied_at) FROM _migration)')} AS created_at, -- UTC, ISO 8601
+  ${typed('INTEGER', '(SELECT count(*) FROM _run)')} AS run_count, -- see run
+  ${typed('INTEGER', '(SELECT count(*) FROM _commit)')} AS commit_count, -- see tape_commit
+  ${typed('TEXT', '(SELECT lower(hex(c.hash)) FROM _commit c ORDER BY c.id DESC LIMIT 1)')} AS head_hash -- of the last batch: what \`verify --expect\` is given; null while there is none
+FROM (SELECT 1) one`,
+
+  run: `CREATE VIEW run AS -- One recorded computation. Key: id.
 SELECT
   r.id AS id, -- number of the run in this tape
   r.name AS name, -- the name it was started with; several runs may share one
-  coalesce(json_extract(finished.payload, '$.status'), 'recording') AS status, -- finished, failed, interrupted; recording: no end is recorded, so it is still going on or its process was killed
-  json_extract(started.payload, '$.startedAt') AS started_at, -- UTC, ISO 8601
-  json_extract(finished.payload, '$.elapsedMs') AS elapsed_ms, -- from start to end; null while no end is recorded
-  (SELECT coalesce(max(s.step), 0) FROM _step s WHERE s.id >> 32 = +r.id) AS step_count, -- training steps begun
-  (SELECT c.first_position + c.event_count - 1 FROM _commit c WHERE c.run_id = r.id ORDER BY c.first_position DESC LIMIT 1) AS event_count, -- events in the file
-  json_extract(finished.payload, '$.error') AS error, -- what made it fail
-  json_extract(started.payload, '$.seed') AS seed, -- seed of its random numbers
-  json_extract(started.payload, '$.config') AS config, -- JSON, as the user gave it
-  json_extract(started.payload, '$.capture') AS capture, -- how much is stored
-  json_extract(started.payload, '$.kernel') AS kernel, -- id of the code that computed; one id, one result
-  json_extract(started.payload, '$.engine') AS engine, -- version of gradtape
-  json_extract(started.payload, '$.node') AS node, -- version of Node
-  json_extract(started.payload, '$.v8') AS v8, -- version of V8
-  json_extract(started.payload, '$.platform') AS platform, -- operating system and processor
-  json_extract(started.payload, '$.host') AS host, -- name of the machine
-  json_extract(started.payload, '$.pid') AS pid, -- process that recorded it
-  json_extract(started.payload, '$.parent.run') AS parent_run_id, -- for a fork: the run it began from
-  json_extract(started.payload, '$.parent.step') AS parent_step -- for a fork: the step it began from
+  ${typed('TEXT', "coalesce(json_extract(finished.payload, '$.status'), 'recording')")} AS status, -- finished, failed, interrupted; recording: no end is recorded, so it is still going on or its process was killed
+  ${typed('TEXT', "json_extract(started.payload, '$.startedAt')")} AS started_at, -- UTC, ISO 8601
+  ${typed('REAL', "json_extract(finished.payload, '$.elapsedMs')")} AS elapsed_ms, -- from start to end; null while no end is recorded
+  ${typed('INTEGER', '(SELECT coalesce(max(s.step), 0) FROM _step s WHERE CAST(s.id >> 32 AS INTEGER) = +r.id)')} AS step_count, -- training steps begun
+  ${typed('INTEGER', '(SELECT c.first_position + c.event_count - 1 FROM _commit c WHERE c.run_id = r.id ORDER BY c.first_position DESC LIMIT 1)')} AS event_count, -- events in the file
+  ${typed('INTEGER', '(SELECT coalesce(sum(u.blocks * json_array_length(t.calls)), 0) FROM (SELECT template_id, count(*) AS blocks FROM _block WHERE run_id = r.id GROUP BY template_id) u JOIN _template t ON t.id = u.template_id)')} AS call_count, -- rows of call that are of this run, counted by templates: at once
+  ${typed('INTEGER', '(SELECT min(b.step) FROM _block b WHERE b.id = (SELECT max(k.id) FROM _block k WHERE k.id <= (SELECT min(g.id) FROM _gradient g WHERE g.id > r.id << 32 AND g.id < (r.id + 1) << 32 AND g.non_finite_count > 0)))')} AS first_non_finite_step, -- in which a gradient had a NaN or an infinity first; null when none had
+  ${typed('TEXT', "json_extract(finished.payload, '$.error')")} AS error, -- what made it fail; null when nothing did
+  ${typed('INTEGER', "json_extract(started.payload, '$.seed')")} AS seed, -- seed of its random numbers
+  ${typed('TEXT', "json_extract(started.payload, '$.config')")} AS config, -- JSON, as the user gave it; a number that JSON has not (NaN, infinities, -0) as {"$number":"NaN"}; see run_config
+  ${typed('TEXT', "json_extract(started.payload, '$.capture')")} AS capture, -- how much is stored
+  ${typed('TEXT', "json_extract(started.payload, '$.kernel')")} AS kernel, -- id of the code that computed; one id, one result
+  ${typed('TEXT', "json_extract(started.payload, '$.engine')")} AS engine, -- version of gradtape
+  ${typed('TEXT', "json_extract(started.payload, '$.node')")} AS node, -- version of Node
+  ${typed('TEXT', "json_extract(started.payload, '$.v8')")} AS v8, -- version of V8
+  ${typed('TEXT', "json_extract(started.payload, '$.platform')")} AS platform, -- operating system and processor
+  ${typed('TEXT', "json_extract(started.payload, '$.host')")} AS host, -- name of the machine
+  ${typed('INTEGER', "json_extract(started.payload, '$.pid')")} AS pid, -- process that recorded it
+  ${typed('INTEGER', "json_extract(started.payload, '$.parent.run')")} AS parent_run_id, -- joins run.id, for a fork: the run it began from; null for any other
+  ${typed('INTEGER', "json_extract(started.payload, '$.parent.step')")} AS parent_step -- for a fork: the step it began from; null for any other
 FROM _run r
 JOIN _fact started ON started.id = ${idOf('r.id', '1')}
 LEFT JOIN _fact finished ON finished.id >> 32 = +r.id AND finished.kind = ${EVENT_KINDS.RunFinished.kind}`,
 
-  step: `CREATE VIEW step AS -- One training iteration. What precedes the first is step 0, which has no row.
+  run_config: `CREATE VIEW run_config AS -- One entry of a run's config, nested ones by their path. Key: run_id, path.
 SELECT
-  ${runOf('id')} AS run_id, -- joins run.id
-  step AS step, -- counts from 1
-  ${positionOf('id')} AS position, -- of the event that began it
-  elapsed_ms AS elapsed_ms -- since the run started
-FROM _step`,
+  ${typed('INTEGER', runOf('c.id'))} AS run_id, -- joins run.id
+  ${typed('TEXT', `substr(e.fullkey, ${'$.config.'.length + 1})`)} AS path, -- optimizer.lr, layers[0], …
+  e.atom AS value, -- a number, a text, 0 or 1; null for null. NaN, infinities and -0 are texts
+  ${typed('TEXT', 'e.type')} AS type -- integer, real, text, true, false, null
+FROM _fact c JOIN json_tree(c.payload, '$.config') e ON e.type NOT IN ('object', 'array')
+WHERE c.kind = ${EVENT_KINDS.RunStarted.kind} AND c.id & 4294967295 = 1`,
 
-  variable: `CREATE VIEW variable AS -- One node: a leaf, or one output of a call.
+  step: `CREATE VIEW step AS -- One training iteration. What precedes the first is step 0, which has no row. Key: run_id, step.
 SELECT
-  v.run_id AS run_id, -- joins run.id
-  v.position AS position, -- of the event that made it
-  v.slot AS slot, -- which output of its call; 0 for a leaf
-  v.step AS step, -- in which it was made
-  coalesce(${nameGiven('v.run_id', 'v.position', 'v.slot')}, v.name,
-    ${nameLogged('v.run_id', 'v.position', 'v.slot')}) AS name, -- the last name it was given, or under which it was logged; null when none
-  v.role AS role, -- parameter, variable, constant (leaves), output (of a call)
-  v.creator AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
-  v.dtype AS dtype, -- float64, float32, int32, uint8, bool
-  v.shape AS shape, -- JSON
-  CASE WHEN m.id IS NOT NULL THEN ${scalar('m.scalar')} ELSE ${number('v.content')} END AS value, -- the number, of a variable of one element ('NaN' as text); null otherwise, or when not captured
-  coalesce(m.value_id, ${valueId('v.content')}) AS value_id, -- joins value.id; null for a variable of one element, or when not captured
-  v.source AS source_position, -- for a leaf: the event whose value it has; null when it came from outside
-  m.id IS NOT NULL AS materialized, -- 1 when the value was not captured, but computed again later by a replay
-  v.bytes AS bytes, -- of a small leaf that stands with its event and not in value: row-major, little-endian
-  v.block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
-FROM (
-  SELECT b.run_id, ${POSITION} AS position, 0 AS slot, b.step, f.name, f.role, NULL AS creator, f.dtype, f.shape,
-    CASE ${CELLS} WHEN 1 THEN ${CELL} END AS content,
-    CASE WHEN ${CELLS} > 1 THEN ${inlineBytes(FIRST)} END AS bytes, ${position(field(LEAF_ENTRY.source))} AS source, b.id AS block_id
-  FROM ${entries('leaves')} JOIN _leaf_form f ON f.id = ${field(LEAF_ENTRY.form)}
-  UNION ALL
-  SELECT b.run_id, ${POSITION}, o.key, b.step, NULL, 'output', CASE WHEN s.linked THEN ${POSITION} END, o.value ->> ${ARRAY_FORM_LIST.dtype}, o.value ->> ${ARRAY_FORM_LIST.shape},
-    CASE WHEN (${CELLS}) - (${field(CALL_ENTRY.attributes)} = 0) > o.key THEN ${cellHex(`(${FIRST}) + o.key`)} END, NULL, NULL, b.id
-  FROM ${entries('calls')} JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)} JOIN ${outputs}
-) v LEFT JOIN _materialized m ON m.id = ${idOf('v.run_id', 'v.position')} AND m.part = v.slot`,
+  ${typed('INTEGER', runOf('s.id'))} AS run_id, -- joins run.id
+  s.step AS step, -- counts from 1
+  ${typed('INTEGER', positionOf('s.id'))} AS position, -- of the event that began it
+  s.elapsed_ms AS elapsed_ms, -- since the run started
+  ${typed('REAL', `coalesce((SELECT n.elapsed_ms FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), (SELECT json_extract(r.payload, '$.elapsedMs') FROM _fact r WHERE r.id >> 32 = s.id >> 32 AND r.kind = ${EVENT_KINDS.RunFinished.kind})) - s.elapsed_ms`)} AS duration_ms -- until the next step, or the end of the run; null for the last of a run without an end
+FROM _step s`,
 
-  call: `CREATE VIEW call AS -- One forward call of a function.
+  step_summary: `CREATE VIEW step_summary AS -- A step in a few numbers. Key: run_id, step.
+SELECT
+  ${typed('INTEGER', runOf('s.id'))} AS run_id, -- joins run.id
+  s.step AS step, -- joins step.step
+  ${typed('INTEGER', `(SELECT sum(json_array_length(t.calls)) FROM _block b JOIN _template t ON t.id = b.template_id WHERE b.id >= s.id AND b.id < ${stepEnd('s.id')})`)} AS call_count, -- calls of functions
+  ${typed('INTEGER', `(SELECT count(*) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')} AND g.held <> 0)`)} AS gradient_count, -- gradients that variables held after their pass
+  ${typed('REAL', `(SELECT sqrt(sum(g.l2_norm * g.l2_norm)) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')} AND g.held <> 0)`)} AS gradient_norm, -- Euclidean norm of all these together, those left out that are not finite; null when there are none
+  ${typed('INTEGER', `(SELECT coalesce(sum(g.non_finite_count), 0) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')})`)} AS non_finite_count, -- elements of gradients that are NaN or infinite
+  ${typed('TEXT', `(SELECT group_concat(b.template_id, ' ') FROM (SELECT template_id FROM _block WHERE id >= s.id AND id < ${stepEnd('s.id')} ORDER BY id) b)`)} AS template_ids -- of its blocks, in order: equal for steps of one graph
+FROM _step s`,
+
+  leaf: `CREATE VIEW leaf AS -- One variable that no call made: a parameter, an input, a constant. Key: run_id, position.
 SELECT
   b.run_id AS run_id, -- joins run.id
-  ${POSITION} AS position, -- its place in the run; also names its first output
+  ${typed('INTEGER', POSITION)} AS position, -- of the event that made it
+  b.step AS step, -- in which it was made
+  ${typed('TEXT', `coalesce(${nameGiven('b.run_id', POSITION)}, f.name, ${nameLogged(EVENT_ID, POSITION)})`)} AS name, -- the last name it was given, or under which it was logged; null when none
+  f.role AS role, -- parameter, variable, constant
+  f.requires_grad AS is_grad_required, -- 0 where no gradient goes to it
+  f.dtype AS dtype, -- float64, float32, int32, uint8, bool
+  f.shape AS shape, -- JSON
+  ${typed('REAL', numberInCell(LEAF_CELL))} AS value, -- the number, of a leaf of one element; null otherwise, when it is not finite, or not captured
+  ${typed('TEXT', nonFiniteInCell(LEAF_CELL))} AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  ${typed('INTEGER', valueId(LEAF_CELL))} AS value_id, -- joins value.id; null for one element, for an array that stands with its event, or when not captured
+  ${typed('BLOB', `CASE WHEN ${CELLS} > 1 THEN ${inlineBytes(FIRST)} ELSE ${bytesOfValue(valueId(LEAF_CELL))} END`)} AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
+  ${typed('INTEGER', position(field(LEAF_ENTRY.source)))} AS source_position, -- the event whose value it has; null when it came from outside
+  ${typed('INTEGER', `CASE ${field(LEAF_ENTRY.source)} WHEN 0 THEN NULL ELSE ${slot(field(LEAF_ENTRY.source))} END`)} AS source_slot, -- which output of that event
+  ${BLOCK_ID}
+FROM ${LEAVES}`,
+
+  output: `CREATE VIEW output AS -- One variable that a call made. Key: run_id, position, slot.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  ${typed('INTEGER', POSITION)} AS position, -- of the call that made it; joins call.position
+  o.key AS slot, -- which output of its call, from 0
+  b.step AS step, -- in which it was made
+  ${typed('TEXT', `coalesce(${nameGiven('b.run_id', OUTPUT_REF)}, ${nameLogged(EVENT_ID, OUTPUT_REF)})`)} AS name, -- the last name it was given, or under which it was logged; null when none
+  s.function AS function, -- registered name of what made it
+  s.scope AS scope, -- dotted name of the place in the program
+  s.linked AS is_grad_enabled, -- 0 inside noGrad: it has no creator
+  ${typed('TEXT', `o.value ->> ${ARRAY_FORM_LIST.dtype}`)} AS dtype, -- float64, float32, int32, uint8, bool
+  ${typed('TEXT', `o.value ->> ${ARRAY_FORM_LIST.shape}`)} AS shape, -- JSON
+  ${typed('REAL', `CASE WHEN ${outputMaterialized('1')} THEN ${outputMaterialized(finiteOrNull('m.scalar'))} ELSE ${numberInCell(OUTPUT_CELL)} END`)} AS value, -- the number, of one element; null otherwise, when it is not finite, or not captured
+  ${typed('TEXT', `CASE WHEN ${outputMaterialized('1')} THEN ${outputMaterialized(nonFinite('m.scalar'))} ELSE ${nonFiniteInCell(OUTPUT_CELL)} END`)} AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  ${typed('INTEGER', OUTPUT_VALUE_ID)} AS value_id, -- joins value.id; null for one element, or when not captured
+  ${typed('BLOB', bytesOfValue(OUTPUT_VALUE_ID))} AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
+  ${typed('INTEGER', `coalesce(${outputMaterialized('1')}, 0)`)} AS is_materialized, -- 1 when the value was not captured, but computed again later by a replay
+  ${BLOCK_ID}
+FROM ${OUTPUTS}`,
+
+  variable: `CREATE VIEW variable AS -- One node: a leaf, or one output of a call. For joins take leaf and output. Key: run_id, position, slot.
+SELECT
+  run_id AS run_id, -- joins run.id
+  position AS position, -- of the event that made it
+  0 AS slot, -- which output of its call; 0 for a leaf
+  step AS step, -- in which it was made
+  name AS name, -- the last name it was given, or under which it was logged; null when none
+  role AS role, -- parameter, variable, constant (leaves), output (of a call)
+  ${typed('INTEGER', 'NULL')} AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
+  dtype AS dtype, -- float64, float32, int32, uint8, bool
+  shape AS shape, -- JSON
+  value AS value, -- the number, of a variable of one element; null otherwise, when it is not finite, or not captured
+  non_finite AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  value_id AS value_id, -- joins value.id; null for one element, for a small leaf that stands with its event, or when not captured
+  bytes AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
+  source_position AS source_position, -- for a leaf: the event whose value it has; null when it came from outside
+  source_slot AS source_slot, -- which output of that event
+  0 AS is_materialized, -- 1 when the value was not captured, but computed again later by a replay
+  block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM leaf
+UNION ALL
+SELECT run_id, position, slot, step, name, 'output', CASE WHEN is_grad_enabled THEN position END, dtype, shape, value, non_finite, value_id, bytes, NULL, NULL, is_materialized, block_id
+FROM output`,
+
+  parameter: `CREATE VIEW parameter AS -- One parameter of a run: a leaf that training assigns to. Key: run_id, position.
+SELECT
+  run_id AS run_id, -- joins run.id
+  position AS position, -- joins leaf.position
+  step AS step, -- in which it was made
+  name AS name, -- the last name it was given; null when none
+  is_grad_required AS is_grad_required, -- 0 where no gradient goes to it
+  dtype AS dtype, -- float64, float32, int32, uint8, bool
+  shape AS shape, -- JSON
+  ${typed('INTEGER', sizeOf('shape'))} AS size, -- number of elements
+  ${typed('INTEGER', `${sizeOf('shape')} * ${ELEMENT_BYTES_OF('dtype')}`)} AS byte_count, -- of its array
+  block_id AS block_id -- joins block.id
+FROM leaf WHERE role = 'parameter'`,
+
+  assignment: `CREATE VIEW assignment AS -- One new value that a variable was given. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  ${typed('INTEGER', POSITION)} AS position, -- of the event
+  b.step AS step, -- in which it happened
+  ${typed('INTEGER', position(ASSIGNED_REF))} AS variable_position, -- joins variable.position
+  ${typed('INTEGER', slot(ASSIGNED_REF))} AS variable_slot, -- joins variable.slot
+  ${typed('INTEGER', position(field(ASSIGNMENT_ENTRY.source)))} AS source_position, -- the event whose value it is; null when it came from outside
+  ${typed('INTEGER', `CASE ${field(ASSIGNMENT_ENTRY.source)} WHEN 0 THEN NULL ELSE ${slot(field(ASSIGNMENT_ENTRY.source))} END`)} AS source_slot, -- which output of that event
+  ${typed('TEXT', `(SELECT f.dtype FROM _array_form f WHERE f.id = ${field(ASSIGNMENT_ENTRY.form)})`)} AS dtype, -- float64, float32, int32, uint8, bool
+  ${typed('TEXT', `(SELECT f.shape FROM _array_form f WHERE f.id = ${field(ASSIGNMENT_ENTRY.form)})`)} AS shape, -- JSON
+  ${BLOCK_ID}
+FROM ${entries('assignments')}`,
+
+  call: `CREATE VIEW call AS -- One forward call of a function. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  ${typed('INTEGER', POSITION)} AS position, -- its place in the run; also names its first output
   b.step AS step, -- in which it was made
   s.function AS function, -- registered name
-  x.content AS attributes, -- JSON: what it was told besides its inputs
+  ${typed('TEXT', `(SELECT x.content FROM _text x WHERE x.id = CASE ${field(CALL_ENTRY.attributes)} WHEN 0 THEN ${idInCell(cellHex(`(${FIRST}) + (${CELLS}) - 1`))} ELSE ${field(CALL_ENTRY.attributes)} END)`)} AS attributes, -- JSON: what it was told besides its inputs; a number that JSON has not (NaN, infinities, -0) as {"$number":"NaN"}
   s.scope AS scope, -- dotted name of the place in the program
-  s.linked AS linked, -- 0 inside noGrad: the outputs have no creator
-  json_array_length(e.value) - ${CALL_ENTRY.inputs} AS input_count, -- see edge
-  s.output_count AS output_count, -- see edge
-  s.dtype AS dtype, -- of the first output
+  s.linked AS is_grad_enabled, -- 0 inside noGrad: the outputs have no creator
+  ${typed('INTEGER', `json_array_length(e.value) - ${CALL_ENTRY.inputs}`)} AS input_count, -- see call_input
+  s.output_count AS output_count, -- see call_output
+  s.dtype AS dtype, -- of the first output; null when there is none
   s.shape AS shape, -- JSON; of the first output
-  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
-FROM ${entries('calls')} JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)} LEFT JOIN _text x ON x.id = CASE ${field(CALL_ENTRY.attributes)} WHEN 0 THEN (
-  ${idInLastCell(cellHex(`(${FIRST}) + (${CELLS}) - 1`))}) ELSE ${field(CALL_ENTRY.attributes)} END`,
+  ${BLOCK_ID}
+FROM ${CALLS}`,
 
-  edge: `CREATE VIEW edge AS -- One edge: variable to call (direction input), or call to variable (direction output).
+  call_input: `CREATE VIEW call_input AS -- One thing that a call reads. Key: run_id, call_position, slot.
 SELECT
   b.run_id AS run_id, -- joins run.id
-  ${POSITION} AS call_position, -- joins call.position
-  'input' AS direction, -- input or output
-  i.key - ${CALL_ENTRY.inputs} AS slot, -- argument or result number, from 0
-  ${position('i.value')} AS variable_position, -- joins variable.position
-  ${slot('i.value')} AS variable_slot, -- joins variable.slot
-  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
-FROM ${entries('calls')} JOIN json_each(e.value) i ON i.key >= ${CALL_ENTRY.inputs}
-UNION ALL
-SELECT b.run_id, ${POSITION}, 'output', o.key, ${POSITION}, o.key, b.id
-FROM ${entries('calls')} JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)} JOIN ${outputs}`,
+  b.step AS step, -- of the call
+  ${typed('INTEGER', POSITION)} AS call_position, -- joins call.position
+  ${typed('INTEGER', `i.key - ${CALL_ENTRY.inputs}`)} AS slot, -- argument number, from 0
+  CASE WHEN ${isGradient(position('i.value'))} THEN 'gradient' ELSE 'variable' END AS source, -- variable, or gradient (an optimizer reads these)
+  ${typed('INTEGER', `CASE WHEN NOT ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS variable_position, -- joins variable.position; null for a gradient
+  ${typed('INTEGER', `CASE WHEN NOT ${isGradient(position('i.value'))} THEN ${slot('i.value')} END`)} AS variable_slot, -- joins variable.slot; null for a gradient
+  ${typed('INTEGER', `CASE WHEN ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS gradient_position, -- joins gradient.position; null for a variable
+  ${BLOCK_ID}
+FROM ${entries('calls')} JOIN json_each(e.value) i ON i.key >= ${CALL_ENTRY.inputs}`,
 
-  gradient: `CREATE VIEW gradient AS -- One gradient that a backward pass computed for one variable.
+  call_output: `CREATE VIEW call_output AS -- One thing that a call makes. Key: run_id, call_position, slot.
 SELECT
-  g.run_id AS run_id, -- joins run.id
-  g.position AS position, -- its place in the run
-  g.step AS step, -- in which it was computed
-  g.pass AS pass_position, -- the BackwardStarted event; joins event.position
-  g.variable AS variable_position, -- joins variable.position
-  g.variable_slot AS variable_slot, -- joins variable.slot
-  coalesce(${nameGiven('g.run_id', 'g.variable', 'g.variable_slot')},
-    (SELECT lf.name FROM _block lb JOIN _template lt ON lt.id = lb.template_id JOIN json_each(lt.leaves) le
-    ON le.value ->> 0 = (g.variable) - (lb.id & 4294967295) JOIN _leaf_form lf ON lf.id = le.value ->> 3
-    WHERE lb.id = (SELECT max(id) FROM _block WHERE id BETWEEN (g.run_id << 32) AND (g.run_id << 32) + (g.variable))),
-    ${nameLogged('g.run_id', 'g.variable', 'g.variable_slot')}) AS variable_name, -- the last name it was given, or under which it was logged; null when none
-  f.dtype AS dtype, -- of the variable and its gradient
-  f.shape AS shape, -- JSON
-  g.scalar AS value, -- the number, of a gradient of one element ('NaN' as text); null otherwise
-  CASE WHEN g.summary IS NOT NULL THEN ${ofSummary('l2Norm')} WHEN typeof(g.scalar) = 'real' THEN ${finite('g.scalar', 'abs(g.scalar)')} WHEN g.scalar IS NULL THEN v.l2_norm END AS l2_norm, -- Euclidean norm; null when not finite
-  CASE WHEN g.summary IS NOT NULL THEN ${ofSummary('mean')} WHEN typeof(g.scalar) = 'real' THEN ${finite('g.scalar')} WHEN g.scalar IS NULL THEN v.mean END AS mean, -- mean of the elements; null when not finite or empty
-  CASE WHEN g.summary IS NOT NULL THEN ${ofSummary('min')} WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar IS NULL THEN v.min END AS min, -- smallest element; null when there are none or one is NaN
-  CASE WHEN g.summary IS NOT NULL THEN ${ofSummary('max')} WHEN typeof(g.scalar) = 'real' THEN g.scalar WHEN g.scalar IS NULL THEN v.max END AS max, -- largest element; null when there are none or one is NaN
-  CASE WHEN g.summary IS NOT NULL THEN CAST(${ofSummary('zeroCount')} AS INTEGER) WHEN g.scalar IS NULL THEN v.zero_count ELSE g.scalar = 0.0 END AS zero_count, -- how many elements are 0
-  CASE WHEN g.summary IS NOT NULL THEN CAST(${ofSummary('nonFiniteCount')} AS INTEGER) WHEN g.scalar IS NULL THEN v.non_finite_count ELSE ${isNotFinite('g.scalar')} END AS non_finite_count, -- how many elements are NaN or infinite
-  nullif(lower(hex(v.hash)), '') AS hash, -- joins value.hash; null for one element
-  coalesce(g.value_id, m.value_id) AS value_id, -- joins value.id; null for one element, or when not captured
-  CASE g.held WHEN 0 THEN 'nothing' WHEN 1 THEN 'contribution' ELSE 'accumulated' END AS held, -- what the variable's grad is after the pass: nothing (an intermediate variable), this contribution, or this added to what it held
-  ${number('g.accumulated')} AS accumulated_value, -- when accumulated: the sum, for one element
-  coalesce(a.value_id, ${valueId('g.accumulated')}) AS accumulated_value_id, -- when accumulated: joins value.id
-  CASE WHEN g.accumulated_summary IS NOT NULL THEN ${statistic('g.accumulated_summary')} END AS accumulated_l2_norm, -- its Euclidean norm when its bytes were not captured; else see value
-  m.id IS NOT NULL AS materialized, -- 1 when the bytes were not captured, but computed again later by a replay
-  g.block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
-FROM (
-  SELECT b.id AS block_id, b.run_id, ${POSITION} AS position, b.step, ${position(field(GRADIENT_ENTRY.pass))} AS pass, ${position(field(GRADIENT_ENTRY.variable))} AS variable, ${slot(field(GRADIENT_ENTRY.variable))} AS variable_slot,
-    ${field(GRADIENT_ENTRY.form)} AS form_id, ${field(GRADIENT_ENTRY.held)} AS held,
-    CASE WHEN ${CELLS} IN (1, 2) THEN ${number(CELL)} END AS scalar,
-    CASE WHEN ${CELLS} IN (1, 2) THEN ${valueId(CELL)} END AS value_id,
-    CASE ${CELLS} WHEN 2 THEN ${cellHex(`(${FIRST}) + 1`)} END AS accumulated,
-    CASE WHEN ${CELLS} >= ${SUMMARY_SIZE} THEN ${cellHex(FIRST, SUMMARY_SIZE)} END AS summary,
-    CASE ${CELLS} WHEN ${2 * SUMMARY_SIZE} THEN ${cellHex(FIRST, 1, SUMMARY_SIZE)} END AS accumulated_summary
-  FROM ${entries('gradients')}
-) g JOIN _array_form f ON f.id = g.form_id LEFT JOIN _materialized m ON m.id = (g.run_id << 32) + g.position AND m.part = 0
-  LEFT JOIN _materialized a ON a.id = (g.run_id << 32) + g.position AND a.part = 1
-  LEFT JOIN _value v ON v.id = coalesce(g.value_id, m.value_id)`,
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- of the call
+  ${typed('INTEGER', POSITION)} AS call_position, -- joins call.position; also the position of the variable
+  o.key AS slot, -- result number, from 0
+  ${typed('TEXT', `o.value ->> ${ARRAY_FORM_LIST.dtype}`)} AS dtype, -- float64, float32, int32, uint8, bool
+  ${typed('TEXT', `o.value ->> ${ARRAY_FORM_LIST.shape}`)} AS shape, -- JSON
+  ${BLOCK_ID}
+FROM ${OUTPUTS}`,
 
-  value: `CREATE VIEW value AS -- The bytes of an array, once per distinct content. An array of one element stands with its event instead.
+  edge: `CREATE VIEW edge AS -- One edge: to a call (direction input), or from a call to its variable (direction output). For joins take call_input and call_output. Key: run_id, call_position, direction, slot.
+SELECT
+  run_id AS run_id, -- joins run.id
+  step AS step, -- of the call
+  call_position AS call_position, -- joins call.position
+  'input' AS direction, -- input or output
+  slot AS slot, -- argument or result number, from 0
+  source AS source, -- variable, or gradient (an optimizer reads these)
+  variable_position AS variable_position, -- joins variable.position; null for a gradient
+  variable_slot AS variable_slot, -- joins variable.slot; null for a gradient
+  gradient_position AS gradient_position, -- joins gradient.position; null for a variable
+  block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM call_input
+UNION ALL
+SELECT run_id, step, call_position, 'output', slot, 'variable', call_position, slot, NULL, block_id
+FROM call_output`,
+
+  gradient: `CREATE VIEW gradient AS -- One gradient that a backward pass computed for one variable. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  ${typed('INTEGER', positionOf('g.id'))} AS position, -- its place in the run
+  b.step AS step, -- in which it was computed
+  g.pass AS pass_position, -- the BackwardStarted event; joins pass.position
+  ${typed('INTEGER', positionOfRef(VARIABLE_OF_GRADIENT))} AS variable_position, -- joins variable.position
+  ${typed('INTEGER', `${VARIABLE_OF_GRADIENT} >> 40`)} AS variable_slot, -- joins variable.slot
+  ${typed('TEXT', `coalesce(${nameGiven('b.run_id', VARIABLE_OF_GRADIENT)}, (SELECT v.name FROM _variable v WHERE v.id = g.variable_id), ${nameLogged(idOf('b.run_id', `(${positionOfRef(VARIABLE_OF_GRADIENT)})`), VARIABLE_OF_GRADIENT)})`)} AS variable_name, -- the last name it was given, or under which it was logged; null when none
+  ${typed('TEXT', "coalesce((SELECT lf.role FROM _variable v JOIN _leaf_form lf ON lf.id = v.leaf_form_id WHERE v.id = g.variable_id), 'output')")} AS variable_role, -- parameter, variable, constant (leaves), output (of a call)
+  ${typed('TEXT', ARRAY_OF_GRADIENT('dtype'))} AS dtype, -- of the variable and its gradient
+  ${typed('TEXT', ARRAY_OF_GRADIENT('shape'))} AS shape, -- JSON
+  ${typed('REAL', finiteOrNull('g.scalar'))} AS value, -- the number, of a gradient of one element; null otherwise, and when it is not finite
+  ${typed('TEXT', nonFinite('g.scalar'))} AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  g.l2_norm AS l2_norm, -- Euclidean norm; null when not finite
+  g.mean AS mean, -- mean of the elements; null when not finite or empty
+  ${typed('REAL', finite('g.min'))} AS min, -- smallest element; null when there are none, or it is not finite
+  ${typed('REAL', finite('g.max'))} AS max, -- largest element; null when there are none, or it is not finite
+  g.zero_count AS zero_count, -- how many elements are 0
+  g.non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
+  ${typed('TEXT', `(SELECT lower(hex(w.hash)) FROM _value w WHERE w.id = ${GRADIENT_VALUE_ID})`)} AS hash, -- joins value.hash; null for one element
+  ${typed('INTEGER', GRADIENT_VALUE_ID)} AS value_id, -- joins value.id; null for one element, or when not captured
+  ${typed('TEXT', `CASE WHEN g.kept IN (${VALUE_SCALAR}, ${CAPTURE_BYTES}) THEN 'captured' WHEN ${gradientMaterialized('1', 0)} THEN 'materialized' WHEN g.kept = ${CAPTURE_HASH} THEN 'summary and hash' WHEN g.kept = ${CAPTURE_SUMMARY} THEN 'summary' ELSE 'nothing' END`)} AS kept, -- what the tape has of it: captured (its bytes), materialized (its bytes, computed again later), summary and hash, summary, nothing
+  ${typed('BLOB', bytesOfValue(GRADIENT_VALUE_ID))} AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
+  CASE g.held WHEN 0 THEN 'none' WHEN 1 THEN 'this' ELSE 'sum' END AS held, -- what the variable's grad is after the pass: none (an intermediate variable), this gradient, or the sum of this and what it held
+  ${typed('REAL', accumulated(finiteOrNull('a.scalar')))} AS accumulated_value, -- the sum, for one element; null otherwise, and when it is not finite
+  ${typed('TEXT', accumulated(nonFinite('a.scalar')))} AS accumulated_non_finite, -- the sum: NaN, Infinity or -Infinity, where it is one number and that; null otherwise
+  ${typed('INTEGER', `coalesce(${accumulated('a.value_id')}, ${gradientMaterialized('m.value_id', 1)})`)} AS accumulated_value_id, -- the sum: joins value.id; null when there is none, or it was not captured
+  ${typed('REAL', accumulated('a.l2_norm'))} AS accumulated_l2_norm, -- the sum: its Euclidean norm; null when there is none, or it is not finite
+  ${typed('INTEGER', `coalesce(${gradientMaterialized('1', 0)}, 0)`)} AS is_materialized, -- 1 when the bytes were not captured, but computed again later by a replay
+  ${BLOCK_ID}
+FROM _block b CROSS JOIN _template t CROSS JOIN _gradient g
+WHERE t.id = b.template_id AND t.gradients <> '[]' AND g.id BETWEEN b.id AND b.id + t.event_count - 1`,
+
+  pass: `CREATE VIEW pass AS -- One backward pass. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  ${typed('INTEGER', POSITION)} AS position, -- of the BackwardStarted event
+  b.step AS step, -- in which it was made
+  ${typed('INTEGER', ROOT_COUNT)} AS root_count, -- from how many variables it went out
+  ${typed('INTEGER', `${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.createGraph} <> 0`)} AS is_graph_created, -- 1 when the gradients can be differentiated again
+  ${typed('INTEGER', `${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.retainGrad} <> 0`)} AS is_grad_retained, -- 1 when intermediate variables kept their gradients
+  ${typed('INTEGER', `${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.targets} <> 0`)} AS is_targeted, -- 1 when grad() asked for certain variables
+  ${BLOCK_ID}
+FROM ${entries('passes')}
+UNION ALL
+SELECT ${runOf('id')}, ${positionOf('id')}, step, json_array_length(payload, '$.roots'), json_extract(payload, '$.createGraph'), json_extract(payload, '$.retainGrad'), json_type(payload, '$.targets') = 'array', (SELECT max(k.id) FROM _block k WHERE k.id <= _fact.id)
+FROM _fact WHERE kind = ${EVENT_KINDS.BackwardStarted.kind}`,
+
+  value: `CREATE VIEW value AS -- The bytes of an array, once per distinct content. An array of one element stands with its event instead. Key: id.
 SELECT
   id AS id, -- number of the value in this tape
-  lower(hex(hash)) AS hash, -- SHA-256 over the dtype's name, a zero byte, and the bytes
-  dtype AS dtype, -- float64, float32, int32, uint8, bool
-  size AS size, -- number of elements
+  ${typed('TEXT', 'lower(hex(hash))')} AS hash, -- SHA-256 over the dtype's name, a zero byte, and the bytes
+  dtype AS dtype, -- float64, float32, int32, uint8, bool (one byte an element)
+  size AS size, -- number of elements; the shape stands with what names the value
   l2_norm AS l2_norm, -- Euclidean norm; null when not finite
   mean AS mean, -- mean of the elements; null when not finite or empty
-  min AS min, -- smallest element; null when there are none or one is NaN
-  max AS max, -- largest element; null when there are none or one is NaN
+  ${typed('REAL', finite('min'))} AS min, -- smallest element; null when there are none, or it is not finite
+  ${typed('REAL', finite('max'))} AS max, -- largest element; null when there are none, or it is not finite
   zero_count AS zero_count, -- how many elements are 0
   non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
-  coalesce(length(bytes), (SELECT sum(length(c.bytes)) FROM _chunk c WHERE c.value_id = v.id)) AS byte_count, -- null when the bytes were not captured
-  coalesce(bytes, (SELECT c.bytes FROM _chunk c WHERE c.value_id = v.id AND (SELECT count(*) FROM _chunk k WHERE k.value_id = v.id) = 1)) AS bytes, -- row-major, little-endian; null when not captured, or kept in several chunks
-  CASE WHEN bytes IS NOT NULL THEN 1 ELSE (SELECT count(*) FROM _chunk c WHERE c.value_id = v.id) END AS chunk_count -- in how many pieces the bytes are kept; 0 when they were not captured
+  ${typed('INTEGER', 'coalesce(length(bytes), (SELECT sum(length(c.bytes)) FROM _chunk c WHERE c.value_id = v.id))')} AS byte_count, -- null when the bytes were not captured
+  ${typed('BLOB', 'coalesce(bytes, (SELECT c.bytes FROM _chunk c WHERE c.value_id = v.id AND (SELECT count(*) FROM _chunk k WHERE k.value_id = v.id) = 1))')} AS bytes, -- row-major, little-endian; null when not captured, or kept in several chunks: see chunk
+  ${typed('INTEGER', 'CASE WHEN bytes IS NOT NULL THEN 1 ELSE (SELECT count(*) FROM _chunk c WHERE c.value_id = v.id) END')} AS chunk_count -- in how many pieces the bytes are kept; 0 when they were not captured
 FROM _value v`,
 
-  metric: `CREATE VIEW metric AS -- One number logged by the program.
+  chunk: `CREATE VIEW chunk AS -- A piece of the bytes of a value that is too large for one row. Key: value_id, ordinal.
 SELECT
-  ${runOf('m.id')} AS run_id, -- joins run.id
-  ${positionOf('m.id')} AS position, -- its place in the run
+  value_id AS value_id, -- joins value.id
+  ordinal AS ordinal, -- its place, from 0
+  bytes AS bytes -- at most 16 MiB; put one after the other they are the value's bytes
+FROM _chunk`,
+
+  metric: `CREATE VIEW metric AS -- One number logged by the program. Key: run_id, position.
+SELECT
+  ${typed('INTEGER', runOf('m.id'))} AS run_id, -- joins run.id
+  ${typed('INTEGER', positionOf('m.id'))} AS position, -- its place in the run
   m.step AS step, -- in which it was logged
   t.content AS name, -- as given to run.log
-  ${scalar('m.scalar')} AS value, -- the number ('NaN' as text)
-  ${positionOfRef('m.variable')} AS variable_position -- the variable it was read from; null for a plain number
+  ${typed('REAL', finiteOrNull('m.scalar'))} AS value, -- the number; null when it is not finite
+  ${typed('TEXT', nonFinite('m.scalar'))} AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  ${typed('INTEGER', positionOfRef('m.variable'))} AS variable_position, -- the variable it was read from: joins variable.position; null for a plain number
+  ${typed('INTEGER', 'm.variable >> 40')} AS variable_slot -- joins variable.slot; null for a plain number
 FROM _metric m JOIN _text t ON t.id = m.name_id`,
 
-  checkpoint: `CREATE VIEW checkpoint AS -- The values of all parameters and optimizer state at a step.
+  checkpoint: `CREATE VIEW checkpoint AS -- The values of all parameters and optimizer state at a step. Key: run_id, position.
 SELECT
-  ${runOf('id')} AS run_id, -- joins run.id
-  ${positionOf('id')} AS position, -- its place in the run
+  ${typed('INTEGER', runOf('id'))} AS run_id, -- joins run.id
+  ${typed('INTEGER', positionOf('id'))} AS position, -- its place in the run
   step AS step, -- at which it was taken
-  json_array_length(payload, '$.variables') AS variable_count, -- how many variables it holds
-  (SELECT coalesce(sum(coalesce(v.size * ${ELEMENT_BYTES_SQL}, 8)), 0) FROM _checkpoint_value k LEFT JOIN _value v ON v.id = k.value_id WHERE k.id = _fact.id) AS byte_count -- of their values, each content counted as often as it is held
+  ${typed('INTEGER', "json_array_length(payload, '$.variables')")} AS variable_count, -- how many variables it holds
+  ${typed('INTEGER', `(SELECT coalesce(sum(coalesce(v.size * ${ELEMENT_BYTES_OF('v.dtype')}, 8)), 0) FROM _checkpoint_value k LEFT JOIN _value v ON v.id = k.value_id WHERE k.id = _fact.id)`)} AS byte_count -- of their values, each content counted as often as it is held
 FROM _fact WHERE kind = ${EVENT_KINDS.CheckpointTaken.kind}`,
 
-  note: `CREATE VIEW note AS -- One remark of the program or of a person.
+  checkpoint_value: `CREATE VIEW checkpoint_value AS -- The value of one variable in a checkpoint. Key: run_id, checkpoint_position, variable_position, variable_slot.
 SELECT
-  ${runOf('id')} AS run_id, -- joins run.id
-  ${positionOf('id')} AS position, -- its place in the run
+  ${typed('INTEGER', runOf('k.id'))} AS run_id, -- joins run.id
+  ${typed('INTEGER', positionOf('k.id'))} AS checkpoint_position, -- joins checkpoint.position
+  c.step AS step, -- of the checkpoint
+  ${typed('INTEGER', positionOfRef("json_extract(c.payload, '$.variables[' || k.ordinal || ']')"))} AS variable_position, -- joins variable.position
+  ${typed('INTEGER', "json_extract(c.payload, '$.variables[' || k.ordinal || ']') >> 40")} AS variable_slot, -- joins variable.slot
+  f.dtype AS dtype, -- float64, float32, int32, uint8, bool
+  f.shape AS shape, -- JSON
+  ${typed('REAL', finiteOrNull('k.scalar'))} AS value, -- the number, of a variable of one element; null otherwise, and when it is not finite
+  ${typed('TEXT', nonFinite('k.scalar'))} AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  k.value_id AS value_id -- joins value.id; null for one element
+FROM _checkpoint_value k JOIN _fact c ON c.id = k.id JOIN _array_form f ON f.id = k.form_id`,
+
+  function_profile: `CREATE VIEW function_profile AS -- How often a run called a function in a scope, counted by templates. Key: run_id, function, scope.
+SELECT
+  u.run_id AS run_id, -- joins run.id
+  s.function AS function, -- registered name
+  s.scope AS scope, -- dotted name of the place in the program
+  ${typed('INTEGER', 'sum(u.blocks)')} AS call_count, -- how many calls
+  ${typed('INTEGER', `sum(u.blocks * (SELECT coalesce(sum(${sizeOf(`(o.value ->> ${ARRAY_FORM_LIST.shape})`)}), 0) FROM ${outputs}))`)} AS element_count, -- elements that they made
+  ${typed('INTEGER', `sum(u.blocks * (SELECT coalesce(sum(${sizeOf(`(o.value ->> ${ARRAY_FORM_LIST.shape})`)} * ${ELEMENT_BYTES_OF(`(o.value ->> ${ARRAY_FORM_LIST.dtype})`)}), 0) FROM ${outputs}))`)} AS byte_count -- bytes of these elements
+FROM (SELECT run_id, template_id, count(*) AS blocks FROM _block GROUP BY run_id, template_id) u
+JOIN _template t ON t.id = u.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)}
+GROUP BY u.run_id, s.function, s.scope`,
+
+  template_call: `CREATE VIEW template_call AS -- One call of a repeated graph, once however often it is repeated; see block. Key: template_id, place.
+SELECT
+  t.id AS template_id, -- joins block.template_id
+  ${typed('INTEGER', field(CALL_ENTRY.offset))} AS place, -- in its blocks: the call stands at first_position + place
+  s.function AS function, -- registered name
+  s.scope AS scope, -- dotted name of the place in the program
+  s.linked AS is_grad_enabled, -- 0 inside noGrad
+  ${typed('TEXT', `(SELECT x.content FROM _text x WHERE x.id = ${field(CALL_ENTRY.attributes)})`)} AS attributes, -- JSON; null where they differ from block to block
+  ${typed('INTEGER', `json_array_length(e.value) - ${CALL_ENTRY.inputs}`)} AS input_count, -- see call_input
+  s.output_count AS output_count, -- see call_output
+  s.dtype AS dtype, -- of the first output
+  s.shape AS shape -- JSON; of the first output
+FROM _template t JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)}`,
+
+  note: `CREATE VIEW note AS -- One remark of the program or of a person. Key: run_id, position.
+SELECT
+  ${typed('INTEGER', runOf('id'))} AS run_id, -- joins run.id
+  ${typed('INTEGER', positionOf('id'))} AS position, -- its place in the run
   step AS step, -- in which it was made
-  json_extract(payload, '$.text') AS text -- the remark
+  ${typed('TEXT', "json_extract(payload, '$.text')")} AS text -- the remark
 FROM _fact WHERE kind = ${EVENT_KINDS.NoteAdded.kind}`,
 
-  event: `CREATE VIEW event AS -- Every event. Order by run_id, position.
+  event: `CREATE VIEW event AS -- Every event. Order by run_id, position, which is its key.
 SELECT
-  ${runOf('id')} AS run_id, -- joins run.id
-  ${positionOf('id')} AS position, -- 1-based place in the run, without gaps
+  ${typed('INTEGER', runOf('id'))} AS run_id, -- joins run.id
+  ${typed('INTEGER', positionOf('id'))} AS position, -- 1-based place in the run, without gaps
   step AS step, -- in which it happened
-  ${FACT_TYPES} AS type, -- what happened
-  ${positionOfRef('subject')} AS variable_position, -- the variable it is about, if it is about one; for a call its first input
-  payload AS detail -- JSON, or the name of the function, leaf or metric
+  ${typed('TEXT', FACT_TYPES)} AS type, -- ${EVENT_TYPES.join(', ')}
+  ${typed('INTEGER', positionOfRef('subject'))} AS variable_position, -- the variable it is about; for a call its first input; null when it is about none
+  ${typed('INTEGER', 'subject >> 40')} AS variable_slot, -- which output of its call that variable is; null when it is about none
+  payload AS detail -- JSON of what it says; the name of a function or metric; for a leaf [role, requires_grad, name, dtype, shape]; null for nothing more
 FROM _fact${EVENT_BRANCHES}`,
 
-  block: `CREATE VIEW block AS -- A stretch of events that are stored together. What stands at position p of run r is in the block with the id (SELECT max(id) FROM block WHERE id <= (r << 32) + p).
+  block: `CREATE VIEW block AS -- A stretch of events that are stored together. What stands at position p of run r is in the block with the id (SELECT max(id) FROM block WHERE id <= (r << 32) + p). Key: id.
 SELECT
   b.id AS id, -- the run's number << 32, plus the position of its first event
   b.run_id AS run_id, -- joins run.id
-  ${positionOf('b.id')} AS first_position, -- in the run
+  ${typed('INTEGER', positionOf('b.id'))} AS first_position, -- in the run
   t.event_count AS event_count, -- how many events it holds
   b.step AS step, -- in which they happened
-  b.template_id AS template_id -- equal for blocks of one graph: what they have in common is stored once
+  b.template_id AS template_id -- equal for blocks of one graph: what they have in common is stored once; see template_call
 FROM _block b JOIN _template t ON t.id = b.template_id`,
+
+  tape_commit: `CREATE VIEW tape_commit AS -- One batch of events, closed by a hash. Key: id.
+SELECT
+  id AS id, -- in the order in which they were written, over all runs of the tape
+  run_id AS run_id, -- joins run.id
+  first_position AS first_position, -- of its events in the run; 0 for values that were materialized
+  event_count AS event_count, -- how many events
+  committed_at AS committed_at, -- UTC, ISO 8601
+  ${typed('TEXT', 'lower(hex(hash))')} AS hash -- SHA-256 over the hash before it and all that the batch holds
+FROM _commit`,
 } as const

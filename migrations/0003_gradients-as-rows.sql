@@ -1,0 +1,486 @@
+-- Gradients as rows, and views that join.
+--
+-- What is kept of a gradient stood in cells of its block, where SQL had to decode it from hexadecimal digits: 60 µs a number. From
+-- here on each gradient is a row with columns of numbers. Its template still says where it stands and what it is about, and takes no
+-- cells for it. After this text the migration moves what older tapes have in cells (src/store/format/move-gradients.ts).
+
+-- The variables that gradients are about. `ref` is the position, plus the slot × 2^40; leaf_form_id, and the
+-- leaf's own name with it, is null for an output of a call.
+CREATE TABLE _variable (
+  id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL,
+  ref INTEGER NOT NULL,
+  leaf_form_id INTEGER,
+  name TEXT,
+  UNIQUE (run_id, ref)
+) STRICT;
+
+-- `held` 0: the variable keeps none; 1: this one; 2: the sum, whose row is in _accumulated.
+CREATE TABLE _gradient (
+  id INTEGER PRIMARY KEY,
+  variable_id INTEGER NOT NULL,
+  pass INTEGER NOT NULL,
+  form_id INTEGER NOT NULL,
+  held INTEGER NOT NULL,
+  -- What is kept: 0 nothing, 1 the number in `scalar`, 2 the bytes of `value_id`, 3 the summary, 4 hash and summary of `value_id`.
+  kept INTEGER NOT NULL,
+  value_id INTEGER,
+  scalar ANY,
+  l2_norm REAL,
+  mean REAL,
+  min REAL,
+  max REAL,
+  zero_count INTEGER,
+  non_finite_count INTEGER
+) STRICT;
+
+CREATE TABLE _accumulated (
+  id INTEGER PRIMARY KEY,
+  -- What is kept: 0 nothing, 1 the number in `scalar`, 2 the bytes of `value_id`, 3 the summary, 4 hash and summary of `value_id`.
+  kept INTEGER NOT NULL,
+  value_id INTEGER,
+  scalar ANY,
+  l2_norm REAL,
+  mean REAL,
+  min REAL,
+  max REAL,
+  zero_count INTEGER,
+  non_finite_count INTEGER
+) STRICT;
+
+-- A curve is read from an index; the run is said as the views say it, so that they find it.
+CREATE INDEX _metric_by_name ON _metric (CAST(id >> 32 AS INTEGER), name_id, step);
+DROP INDEX _step_by_number;
+CREATE UNIQUE INDEX _step_by_number ON _step (CAST(id >> 32 AS INTEGER), step);
+DROP TRIGGER _step_no_replace;
+CREATE TRIGGER _step_no_replace BEFORE INSERT ON _step WHEN EXISTS (SELECT 1 FROM _step WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM _step WHERE CAST(id >> 32 AS INTEGER) = NEW.id >> 32 AND step = NEW.step) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+
+DROP VIEW run;
+DROP VIEW step;
+DROP VIEW variable;
+DROP VIEW call;
+DROP VIEW edge;
+DROP VIEW gradient;
+DROP VIEW value;
+DROP VIEW metric;
+DROP VIEW checkpoint;
+DROP VIEW note;
+DROP VIEW event;
+DROP VIEW block;
+
+CREATE VIEW tape AS -- The tape itself: one row.
+SELECT
+  CAST((SELECT max(version) FROM _migration) AS INTEGER) AS schema_version, -- of the tables and views
+  CAST((SELECT min(applied_at) FROM _migration) AS TEXT) AS created_at, -- UTC, ISO 8601
+  CAST((SELECT count(*) FROM _run) AS INTEGER) AS run_count, -- see run
+  CAST((SELECT count(*) FROM _commit) AS INTEGER) AS commit_count, -- see tape_commit
+  CAST((SELECT lower(hex(c.hash)) FROM _commit c ORDER BY c.id DESC LIMIT 1) AS TEXT) AS head_hash -- of the last batch: what `verify --expect` is given; null while there is none
+FROM (SELECT 1) one;
+
+CREATE VIEW run AS -- One recorded computation. Key: id.
+SELECT
+  r.id AS id, -- number of the run in this tape
+  r.name AS name, -- the name it was started with; several runs may share one
+  CAST(coalesce(json_extract(finished.payload, '$.status'), 'recording') AS TEXT) AS status, -- finished, failed, interrupted; recording: no end is recorded, so it is still going on or its process was killed
+  CAST(json_extract(started.payload, '$.startedAt') AS TEXT) AS started_at, -- UTC, ISO 8601
+  CAST(json_extract(finished.payload, '$.elapsedMs') AS REAL) AS elapsed_ms, -- from start to end; null while no end is recorded
+  CAST((SELECT coalesce(max(s.step), 0) FROM _step s WHERE CAST(s.id >> 32 AS INTEGER) = +r.id) AS INTEGER) AS step_count, -- training steps begun
+  CAST((SELECT c.first_position + c.event_count - 1 FROM _commit c WHERE c.run_id = r.id ORDER BY c.first_position DESC LIMIT 1) AS INTEGER) AS event_count, -- events in the file
+  CAST((SELECT coalesce(sum(u.blocks * json_array_length(t.calls)), 0) FROM (SELECT template_id, count(*) AS blocks FROM _block WHERE run_id = r.id GROUP BY template_id) u JOIN _template t ON t.id = u.template_id) AS INTEGER) AS call_count, -- rows of call that are of this run, counted by templates: at once
+  CAST((SELECT min(b.step) FROM _block b WHERE b.id = (SELECT max(k.id) FROM _block k WHERE k.id <= (SELECT min(g.id) FROM _gradient g WHERE g.id > r.id << 32 AND g.id < (r.id + 1) << 32 AND g.non_finite_count > 0))) AS INTEGER) AS first_non_finite_step, -- in which a gradient had a NaN or an infinity first; null when none had
+  CAST(json_extract(finished.payload, '$.error') AS TEXT) AS error, -- what made it fail; null when nothing did
+  CAST(json_extract(started.payload, '$.seed') AS INTEGER) AS seed, -- seed of its random numbers
+  CAST(json_extract(started.payload, '$.config') AS TEXT) AS config, -- JSON, as the user gave it; a number that JSON has not (NaN, infinities, -0) as {"$number":"NaN"}; see run_config
+  CAST(json_extract(started.payload, '$.capture') AS TEXT) AS capture, -- how much is stored
+  CAST(json_extract(started.payload, '$.kernel') AS TEXT) AS kernel, -- id of the code that computed; one id, one result
+  CAST(json_extract(started.payload, '$.engine') AS TEXT) AS engine, -- version of gradtape
+  CAST(json_extract(started.payload, '$.node') AS TEXT) AS node, -- version of Node
+  CAST(json_extract(started.payload, '$.v8') AS TEXT) AS v8, -- version of V8
+  CAST(json_extract(started.payload, '$.platform') AS TEXT) AS platform, -- operating system and processor
+  CAST(json_extract(started.payload, '$.host') AS TEXT) AS host, -- name of the machine
+  CAST(json_extract(started.payload, '$.pid') AS INTEGER) AS pid, -- process that recorded it
+  CAST(json_extract(started.payload, '$.parent.run') AS INTEGER) AS parent_run_id, -- joins run.id, for a fork: the run it began from; null for any other
+  CAST(json_extract(started.payload, '$.parent.step') AS INTEGER) AS parent_step -- for a fork: the step it began from; null for any other
+FROM _run r
+JOIN _fact started ON started.id = (r.id << 32) + 1
+LEFT JOIN _fact finished ON finished.id >> 32 = +r.id AND finished.kind = 13;
+
+CREATE VIEW run_config AS -- One entry of a run's config, nested ones by their path. Key: run_id, path.
+SELECT
+  CAST(c.id >> 32 AS INTEGER) AS run_id, -- joins run.id
+  CAST(substr(e.fullkey, 10) AS TEXT) AS path, -- optimizer.lr, layers[0], …
+  e.atom AS value, -- a number, a text, 0 or 1; null for null. NaN, infinities and -0 are texts
+  CAST(e.type AS TEXT) AS type -- integer, real, text, true, false, null
+FROM _fact c JOIN json_tree(c.payload, '$.config') e ON e.type NOT IN ('object', 'array')
+WHERE c.kind = 1 AND c.id & 4294967295 = 1;
+
+CREATE VIEW step AS -- One training iteration. What precedes the first is step 0, which has no row. Key: run_id, step.
+SELECT
+  CAST(s.id >> 32 AS INTEGER) AS run_id, -- joins run.id
+  s.step AS step, -- counts from 1
+  CAST(s.id & 4294967295 AS INTEGER) AS position, -- of the event that began it
+  s.elapsed_ms AS elapsed_ms, -- since the run started
+  CAST(coalesce((SELECT n.elapsed_ms FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), (SELECT json_extract(r.payload, '$.elapsedMs') FROM _fact r WHERE r.id >> 32 = s.id >> 32 AND r.kind = 13)) - s.elapsed_ms AS REAL) AS duration_ms -- until the next step, or the end of the run; null for the last of a run without an end
+FROM _step s;
+
+CREATE VIEW step_summary AS -- A step in a few numbers. Key: run_id, step.
+SELECT
+  CAST(s.id >> 32 AS INTEGER) AS run_id, -- joins run.id
+  s.step AS step, -- joins step.step
+  CAST((SELECT sum(json_array_length(t.calls)) FROM _block b JOIN _template t ON t.id = b.template_id WHERE b.id >= s.id AND b.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32)) AS INTEGER) AS call_count, -- calls of functions
+  CAST((SELECT count(*) FROM _gradient g WHERE g.id > s.id AND g.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) AND g.held <> 0) AS INTEGER) AS gradient_count, -- gradients that variables held after their pass
+  CAST((SELECT sqrt(sum(g.l2_norm * g.l2_norm)) FROM _gradient g WHERE g.id > s.id AND g.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) AND g.held <> 0) AS REAL) AS gradient_norm, -- Euclidean norm of all these together, those left out that are not finite; null when there are none
+  CAST((SELECT coalesce(sum(g.non_finite_count), 0) FROM _gradient g WHERE g.id > s.id AND g.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32)) AS INTEGER) AS non_finite_count, -- elements of gradients that are NaN or infinite
+  CAST((SELECT group_concat(b.template_id, ' ') FROM (SELECT template_id FROM _block WHERE id >= s.id AND id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) ORDER BY id) b) AS TEXT) AS template_ids -- of its blocks, in order: equal for steps of one graph
+FROM _step s;
+
+CREATE VIEW leaf AS -- One variable that no call made: a parameter, an input, a constant. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS position, -- of the event that made it
+  b.step AS step, -- in which it was made
+  CAST(coalesce(CASE WHEN EXISTS (SELECT 1 FROM _fact WHERE kind = 10) THEN (SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = b.run_id AND n.kind = 10 AND n.subject = (b.id & 4294967295) + (e.value ->> 0) ORDER BY n.id DESC LIMIT 1) END, f.name, (SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = (b.id & 4294967295) + (e.value ->> 0) AND n.id > b.id + (e.value ->> 0) AND n.id < coalesce((SELECT min(s.id) FROM _step s WHERE s.id > b.id + (e.value ->> 0) AND s.id < ((b.id + (e.value ->> 0) >> 32) + 1) << 32), ((b.id + (e.value ->> 0) >> 32) + 1) << 32) ORDER BY n.id LIMIT 1)) AS TEXT) AS name, -- the last name it was given, or under which it was logged; null when none
+  f.role AS role, -- parameter, variable, constant
+  f.requires_grad AS is_grad_required, -- 0 where no gradient goes to it
+  f.dtype AS dtype, -- float64, float32, int32, uint8, bool
+  f.shape AS shape, -- JSON
+  CAST((WITH c (h) AS MATERIALIZED (SELECT CASE e.value ->> 2 WHEN 1 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)) END), x (bits) AS MATERIALIZED (SELECT (instr('123456789ABCDEF', substr(c.h, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(c.h, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(c.h, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(c.h, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(c.h, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(c.h, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(c.h, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(c.h, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(c.h, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(c.h, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(c.h, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(c.h, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(c.h, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(c.h, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(c.h, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(c.h, 16, 1)) << 0) FROM c WHERE substr(c.h, 1, 4) NOT IN ('7FFB', '7FFC', '7FFE', '7FF8', '7FF0', 'FFF0'))
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) AS REAL) AS value, -- the number, of a leaf of one element; null otherwise, when it is not finite, or not captured
+  CAST(CASE substr(CASE e.value ->> 2 WHEN 1 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)) END, 1, 4) WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 'Infinity' WHEN 'FFF0' THEN '-Infinity' END AS TEXT) AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  CAST((WITH c (h) AS MATERIALIZED (SELECT CASE e.value ->> 2 WHEN 1 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)) END) SELECT CASE WHEN substr(c.h, 1, 4) IN ('7FFC', '7FFB') THEN ((instr('123456789ABCDEF', substr(c.h, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(c.h, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(c.h, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(c.h, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(c.h, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(c.h, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(c.h, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(c.h, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(c.h, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(c.h, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(c.h, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(c.h, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(c.h, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(c.h, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(c.h, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(c.h, 16, 1)) << 0)) & 281474976710655 END FROM c) AS INTEGER) AS value_id, -- joins value.id; null for one element, for an array that stands with its event, or when not captured
+  CAST(CASE WHEN e.value ->> 2 > 1 THEN substr(b.slots, 8 * (e.value ->> 1) + 9, (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 1, 1)) << 12) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 2, 1)) << 8) | (instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 3, 1)) << 4) | instr('123456789ABCDEF', substr(hex(substr(b.slots, 8 * (e.value ->> 1) + 7, 2)), 4, 1))) ELSE (SELECT coalesce(w.bytes, (SELECT c.bytes FROM _chunk c WHERE c.value_id = w.id AND (SELECT count(*) FROM _chunk k WHERE k.value_id = w.id) = 1)) FROM _value w WHERE w.id = (WITH c (h) AS MATERIALIZED (SELECT CASE e.value ->> 2 WHEN 1 THEN hex(substr(b.slots, 8 * (e.value ->> 1) + 1, 8)) END) SELECT CASE WHEN substr(c.h, 1, 4) IN ('7FFC', '7FFB') THEN ((instr('123456789ABCDEF', substr(c.h, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(c.h, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(c.h, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(c.h, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(c.h, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(c.h, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(c.h, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(c.h, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(c.h, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(c.h, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(c.h, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(c.h, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(c.h, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(c.h, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(c.h, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(c.h, 16, 1)) << 0)) & 281474976710655 END FROM c)) END AS BLOB) AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
+  CAST(CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END AS INTEGER) AS source_position, -- the event whose value it has; null when it came from outside
+  CAST(CASE e.value ->> 4 WHEN 0 THEN NULL ELSE CASE WHEN typeof(e.value ->> 4) = 'real' THEN 0 ELSE abs(e.value ->> 4) >> 40 END END AS INTEGER) AS source_slot, -- which output of that event
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e ON true JOIN _leaf_form f ON f.id = e.value ->> 3;
+
+CREATE VIEW output AS -- One variable that a call made. Key: run_id, position, slot.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS position, -- of the call that made it; joins call.position
+  o.key AS slot, -- which output of its call, from 0
+  b.step AS step, -- in which it was made
+  CAST(coalesce(CASE WHEN EXISTS (SELECT 1 FROM _fact WHERE kind = 10) THEN (SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = b.run_id AND n.kind = 10 AND n.subject = (b.id & 4294967295) + (e.value ->> 0) + (o.key << 40) ORDER BY n.id DESC LIMIT 1) END, (SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = (b.id & 4294967295) + (e.value ->> 0) + (o.key << 40) AND n.id > b.id + (e.value ->> 0) AND n.id < coalesce((SELECT min(s.id) FROM _step s WHERE s.id > b.id + (e.value ->> 0) AND s.id < ((b.id + (e.value ->> 0) >> 32) + 1) << 32), ((b.id + (e.value ->> 0) >> 32) + 1) << 32) ORDER BY n.id LIMIT 1)) AS TEXT) AS name, -- the last name it was given, or under which it was logged; null when none
+  s.function AS function, -- registered name of what made it
+  s.scope AS scope, -- dotted name of the place in the program
+  s.linked AS is_grad_enabled, -- 0 inside noGrad: it has no creator
+  CAST(o.value ->> 0 AS TEXT) AS dtype, -- float64, float32, int32, uint8, bool
+  CAST(o.value ->> 1 AS TEXT) AS shape, -- JSON
+  CAST(CASE WHEN (SELECT 1 FROM _materialized m WHERE m.id = b.id + (e.value ->> 0) AND m.part = o.key) THEN (SELECT CASE typeof(m.scalar) WHEN 'text' THEN CASE m.scalar WHEN '-0' THEN -0.0 END ELSE CASE WHEN abs(m.scalar) <= 1.7976931348623157e308 THEN m.scalar END END FROM _materialized m WHERE m.id = b.id + (e.value ->> 0) AND m.part = o.key) ELSE (WITH c (h) AS MATERIALIZED (SELECT CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END), x (bits) AS MATERIALIZED (SELECT (instr('123456789ABCDEF', substr(c.h, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(c.h, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(c.h, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(c.h, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(c.h, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(c.h, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(c.h, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(c.h, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(c.h, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(c.h, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(c.h, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(c.h, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(c.h, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(c.h, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(c.h, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(c.h, 16, 1)) << 0) FROM c WHERE substr(c.h, 1, 4) NOT IN ('7FFB', '7FFC', '7FFE', '7FF8', '7FF0', 'FFF0'))
+    SELECT CASE WHEN x.bits < 0 THEN -1.0 ELSE 1 END * ((x.bits & 4503599627370495) + CASE WHEN x.bits >> 52 & 2047 THEN 4503599627370496 ELSE 0 END) * p.value
+    FROM x JOIN _power_of_two p ON p.exponent = max(x.bits >> 52 & 2047, 1) - 1075) END AS REAL) AS value, -- the number, of one element; null otherwise, when it is not finite, or not captured
+  CAST(CASE WHEN (SELECT 1 FROM _materialized m WHERE m.id = b.id + (e.value ->> 0) AND m.part = o.key) THEN (SELECT CASE typeof(m.scalar) WHEN 'text' THEN CASE m.scalar WHEN 'NaN' THEN 'NaN' END ELSE CASE WHEN m.scalar > 1.7976931348623157e308 THEN 'Infinity' WHEN m.scalar < -1.7976931348623157e308 THEN '-Infinity' END END FROM _materialized m WHERE m.id = b.id + (e.value ->> 0) AND m.part = o.key) ELSE CASE substr(CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END, 1, 4) WHEN '7FF8' THEN 'NaN' WHEN '7FF0' THEN 'Infinity' WHEN 'FFF0' THEN '-Infinity' END END AS TEXT) AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  CAST(coalesce((SELECT m.value_id FROM _materialized m WHERE m.id = b.id + (e.value ->> 0) AND m.part = o.key), (WITH c (h) AS MATERIALIZED (SELECT CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END) SELECT CASE WHEN substr(c.h, 1, 4) IN ('7FFC', '7FFB') THEN ((instr('123456789ABCDEF', substr(c.h, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(c.h, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(c.h, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(c.h, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(c.h, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(c.h, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(c.h, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(c.h, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(c.h, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(c.h, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(c.h, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(c.h, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(c.h, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(c.h, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(c.h, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(c.h, 16, 1)) << 0)) & 281474976710655 END FROM c)) AS INTEGER) AS value_id, -- joins value.id; null for one element, or when not captured
+  CAST((SELECT coalesce(w.bytes, (SELECT c.bytes FROM _chunk c WHERE c.value_id = w.id AND (SELECT count(*) FROM _chunk k WHERE k.value_id = w.id) = 1)) FROM _value w WHERE w.id = coalesce((SELECT m.value_id FROM _materialized m WHERE m.id = b.id + (e.value ->> 0) AND m.part = o.key), (WITH c (h) AS MATERIALIZED (SELECT CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END) SELECT CASE WHEN substr(c.h, 1, 4) IN ('7FFC', '7FFB') THEN ((instr('123456789ABCDEF', substr(c.h, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(c.h, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(c.h, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(c.h, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(c.h, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(c.h, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(c.h, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(c.h, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(c.h, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(c.h, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(c.h, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(c.h, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(c.h, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(c.h, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(c.h, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(c.h, 16, 1)) << 0)) & 281474976710655 END FROM c))) AS BLOB) AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
+  CAST(coalesce((SELECT 1 FROM _materialized m WHERE m.id = b.id + (e.value ->> 0) AND m.part = o.key), 0) AS INTEGER) AS is_materialized, -- 1 when the value was not captured, but computed again later by a replay
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o ON true;
+
+CREATE VIEW variable AS -- One node: a leaf, or one output of a call. For joins take leaf and output. Key: run_id, position, slot.
+SELECT
+  run_id AS run_id, -- joins run.id
+  position AS position, -- of the event that made it
+  0 AS slot, -- which output of its call; 0 for a leaf
+  step AS step, -- in which it was made
+  name AS name, -- the last name it was given, or under which it was logged; null when none
+  role AS role, -- parameter, variable, constant (leaves), output (of a call)
+  CAST(NULL AS INTEGER) AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
+  dtype AS dtype, -- float64, float32, int32, uint8, bool
+  shape AS shape, -- JSON
+  value AS value, -- the number, of a variable of one element; null otherwise, when it is not finite, or not captured
+  non_finite AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  value_id AS value_id, -- joins value.id; null for one element, for a small leaf that stands with its event, or when not captured
+  bytes AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
+  source_position AS source_position, -- for a leaf: the event whose value it has; null when it came from outside
+  source_slot AS source_slot, -- which output of that event
+  0 AS is_materialized, -- 1 when the value was not captured, but computed again later by a replay
+  block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM leaf
+UNION ALL
+SELECT run_id, position, slot, step, name, 'output', CASE WHEN is_grad_enabled THEN position END, dtype, shape, value, non_finite, value_id, bytes, NULL, NULL, is_materialized, block_id
+FROM output;
+
+CREATE VIEW parameter AS -- One parameter of a run: a leaf that training assigns to. Key: run_id, position.
+SELECT
+  run_id AS run_id, -- joins run.id
+  position AS position, -- joins leaf.position
+  step AS step, -- in which it was made
+  name AS name, -- the last name it was given; null when none
+  is_grad_required AS is_grad_required, -- 0 where no gradient goes to it
+  dtype AS dtype, -- float64, float32, int32, uint8, bool
+  shape AS shape, -- JSON
+  CAST((WITH RECURSIVE p (axis, size) AS (SELECT 0, 1 UNION ALL SELECT p.axis + 1, p.size * (shape ->> p.axis) FROM p WHERE p.axis < json_array_length(shape)) SELECT p.size FROM p ORDER BY p.axis DESC LIMIT 1) AS INTEGER) AS size, -- number of elements
+  CAST((WITH RECURSIVE p (axis, size) AS (SELECT 0, 1 UNION ALL SELECT p.axis + 1, p.size * (shape ->> p.axis) FROM p WHERE p.axis < json_array_length(shape)) SELECT p.size FROM p ORDER BY p.axis DESC LIMIT 1) * CASE dtype WHEN 'float64' THEN 8 WHEN 'float32' THEN 4 WHEN 'int32' THEN 4 ELSE 1 END AS INTEGER) AS byte_count, -- of its array
+  block_id AS block_id -- joins block.id
+FROM leaf WHERE role = 'parameter';
+
+CREATE VIEW assignment AS -- One new value that a variable was given. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS position, -- of the event
+  b.step AS step, -- in which it happened
+  CAST(CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END AS INTEGER) AS variable_position, -- joins variable.position
+  CAST(CASE WHEN typeof(e.value ->> 4) = 'real' THEN 0 ELSE abs(e.value ->> 4) >> 40 END AS INTEGER) AS variable_slot, -- joins variable.slot
+  CAST(CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END AS INTEGER) AS source_position, -- the event whose value it is; null when it came from outside
+  CAST(CASE e.value ->> 5 WHEN 0 THEN NULL ELSE CASE WHEN typeof(e.value ->> 5) = 'real' THEN 0 ELSE abs(e.value ->> 5) >> 40 END END AS INTEGER) AS source_slot, -- which output of that event
+  CAST((SELECT f.dtype FROM _array_form f WHERE f.id = e.value ->> 3) AS TEXT) AS dtype, -- float64, float32, int32, uint8, bool
+  CAST((SELECT f.shape FROM _array_form f WHERE f.id = e.value ->> 3) AS TEXT) AS shape, -- JSON
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.assignments) e ON true;
+
+CREATE VIEW call AS -- One forward call of a function. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS position, -- its place in the run; also names its first output
+  b.step AS step, -- in which it was made
+  s.function AS function, -- registered name
+  CAST((SELECT x.content FROM _text x WHERE x.id = CASE e.value ->> 4 WHEN 0 THEN (WITH c (h) AS MATERIALIZED (SELECT hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8))) SELECT ((instr('123456789ABCDEF', substr(c.h, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(c.h, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(c.h, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(c.h, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(c.h, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(c.h, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(c.h, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(c.h, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(c.h, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(c.h, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(c.h, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(c.h, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(c.h, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(c.h, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(c.h, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(c.h, 16, 1)) << 0)) & 281474976710655 FROM c) ELSE e.value ->> 4 END) AS TEXT) AS attributes, -- JSON: what it was told besides its inputs; a number that JSON has not (NaN, infinities, -0) as {"$number":"NaN"}
+  s.scope AS scope, -- dotted name of the place in the program
+  s.linked AS is_grad_enabled, -- 0 inside noGrad: the outputs have no creator
+  CAST(json_array_length(e.value) - 5 AS INTEGER) AS input_count, -- see call_input
+  s.output_count AS output_count, -- see call_output
+  s.dtype AS dtype, -- of the first output; null when there is none
+  s.shape AS shape, -- JSON; of the first output
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = e.value ->> 3;
+
+CREATE VIEW call_input AS -- One thing that a call reads. Key: run_id, call_position, slot.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- of the call
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS call_position, -- joins call.position
+  CAST(i.key - 5 AS INTEGER) AS slot, -- argument number, from 0
+  CASE WHEN EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN 'gradient' ELSE 'variable' END AS source, -- variable, or gradient (an optimizer reads these)
+  CAST(CASE WHEN NOT EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END END AS INTEGER) AS variable_position, -- joins variable.position; null for a gradient
+  CAST(CASE WHEN NOT EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN 0 ELSE abs(i.value) >> 40 END END AS INTEGER) AS variable_slot, -- joins variable.slot; null for a gradient
+  CAST(CASE WHEN EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END END AS INTEGER) AS gradient_position, -- joins gradient.position; null for a variable
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN json_each(e.value) i ON i.key >= 5;
+
+CREATE VIEW call_output AS -- One thing that a call makes. Key: run_id, call_position, slot.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- of the call
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS call_position, -- joins call.position; also the position of the variable
+  o.key AS slot, -- result number, from 0
+  CAST(o.value ->> 0 AS TEXT) AS dtype, -- float64, float32, int32, uint8, bool
+  CAST(o.value ->> 1 AS TEXT) AS shape, -- JSON
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o ON true;
+
+CREATE VIEW edge AS -- One edge: to a call (direction input), or from a call to its variable (direction output). For joins take call_input and call_output. Key: run_id, call_position, direction, slot.
+SELECT
+  run_id AS run_id, -- joins run.id
+  step AS step, -- of the call
+  call_position AS call_position, -- joins call.position
+  'input' AS direction, -- input or output
+  slot AS slot, -- argument or result number, from 0
+  source AS source, -- variable, or gradient (an optimizer reads these)
+  variable_position AS variable_position, -- joins variable.position; null for a gradient
+  variable_slot AS variable_slot, -- joins variable.slot; null for a gradient
+  gradient_position AS gradient_position, -- joins gradient.position; null for a variable
+  block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM call_input
+UNION ALL
+SELECT run_id, step, call_position, 'output', slot, 'variable', call_position, slot, NULL, block_id
+FROM call_output;
+
+CREATE VIEW gradient AS -- One gradient that a backward pass computed for one variable. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  CAST(g.id & 4294967295 AS INTEGER) AS position, -- its place in the run
+  b.step AS step, -- in which it was computed
+  g.pass AS pass_position, -- the BackwardStarted event; joins pass.position
+  CAST((SELECT v.ref FROM _variable v WHERE v.id = g.variable_id) & 1099511627775 AS INTEGER) AS variable_position, -- joins variable.position
+  CAST((SELECT v.ref FROM _variable v WHERE v.id = g.variable_id) >> 40 AS INTEGER) AS variable_slot, -- joins variable.slot
+  CAST(coalesce(CASE WHEN EXISTS (SELECT 1 FROM _fact WHERE kind = 10) THEN (SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = b.run_id AND n.kind = 10 AND n.subject = (SELECT v.ref FROM _variable v WHERE v.id = g.variable_id) ORDER BY n.id DESC LIMIT 1) END, (SELECT v.name FROM _variable v WHERE v.id = g.variable_id), (SELECT x.content FROM _metric n JOIN _text x ON x.id = n.name_id WHERE n.variable = (SELECT v.ref FROM _variable v WHERE v.id = g.variable_id) AND n.id > (b.run_id << 32) + ((SELECT v.ref FROM _variable v WHERE v.id = g.variable_id) & 1099511627775) AND n.id < coalesce((SELECT min(s.id) FROM _step s WHERE s.id > (b.run_id << 32) + ((SELECT v.ref FROM _variable v WHERE v.id = g.variable_id) & 1099511627775) AND s.id < (((b.run_id << 32) + ((SELECT v.ref FROM _variable v WHERE v.id = g.variable_id) & 1099511627775) >> 32) + 1) << 32), (((b.run_id << 32) + ((SELECT v.ref FROM _variable v WHERE v.id = g.variable_id) & 1099511627775) >> 32) + 1) << 32) ORDER BY n.id LIMIT 1)) AS TEXT) AS variable_name, -- the last name it was given, or under which it was logged; null when none
+  CAST(coalesce((SELECT lf.role FROM _variable v JOIN _leaf_form lf ON lf.id = v.leaf_form_id WHERE v.id = g.variable_id), 'output') AS TEXT) AS variable_role, -- parameter, variable, constant (leaves), output (of a call)
+  CAST((SELECT f.dtype FROM _array_form f WHERE f.id = g.form_id) AS TEXT) AS dtype, -- of the variable and its gradient
+  CAST((SELECT f.shape FROM _array_form f WHERE f.id = g.form_id) AS TEXT) AS shape, -- JSON
+  CAST(CASE typeof(g.scalar) WHEN 'text' THEN CASE g.scalar WHEN '-0' THEN -0.0 END ELSE CASE WHEN abs(g.scalar) <= 1.7976931348623157e308 THEN g.scalar END END AS REAL) AS value, -- the number, of a gradient of one element; null otherwise, and when it is not finite
+  CAST(CASE typeof(g.scalar) WHEN 'text' THEN CASE g.scalar WHEN 'NaN' THEN 'NaN' END ELSE CASE WHEN g.scalar > 1.7976931348623157e308 THEN 'Infinity' WHEN g.scalar < -1.7976931348623157e308 THEN '-Infinity' END END AS TEXT) AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  g.l2_norm AS l2_norm, -- Euclidean norm; null when not finite
+  g.mean AS mean, -- mean of the elements; null when not finite or empty
+  CAST(CASE WHEN abs(g.min) <= 1.7976931348623157e308 THEN g.min END AS REAL) AS min, -- smallest element; null when there are none, or it is not finite
+  CAST(CASE WHEN abs(g.max) <= 1.7976931348623157e308 THEN g.max END AS REAL) AS max, -- largest element; null when there are none, or it is not finite
+  g.zero_count AS zero_count, -- how many elements are 0
+  g.non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
+  CAST((SELECT lower(hex(w.hash)) FROM _value w WHERE w.id = coalesce(g.value_id, (SELECT m.value_id FROM _materialized m WHERE m.id = g.id AND m.part = 0))) AS TEXT) AS hash, -- joins value.hash; null for one element
+  CAST(coalesce(g.value_id, (SELECT m.value_id FROM _materialized m WHERE m.id = g.id AND m.part = 0)) AS INTEGER) AS value_id, -- joins value.id; null for one element, or when not captured
+  CAST(CASE WHEN g.kept IN (1, 2) THEN 'captured' WHEN (SELECT 1 FROM _materialized m WHERE m.id = g.id AND m.part = 0) THEN 'materialized' WHEN g.kept = 4 THEN 'summary and hash' WHEN g.kept = 3 THEN 'summary' ELSE 'nothing' END AS TEXT) AS kept, -- what the tape has of it: captured (its bytes), materialized (its bytes, computed again later), summary and hash, summary, nothing
+  CAST((SELECT coalesce(w.bytes, (SELECT c.bytes FROM _chunk c WHERE c.value_id = w.id AND (SELECT count(*) FROM _chunk k WHERE k.value_id = w.id) = 1)) FROM _value w WHERE w.id = coalesce(g.value_id, (SELECT m.value_id FROM _materialized m WHERE m.id = g.id AND m.part = 0))) AS BLOB) AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
+  CASE g.held WHEN 0 THEN 'none' WHEN 1 THEN 'this' ELSE 'sum' END AS held, -- what the variable's grad is after the pass: none (an intermediate variable), this gradient, or the sum of this and what it held
+  CAST((SELECT CASE typeof(a.scalar) WHEN 'text' THEN CASE a.scalar WHEN '-0' THEN -0.0 END ELSE CASE WHEN abs(a.scalar) <= 1.7976931348623157e308 THEN a.scalar END END FROM _accumulated a WHERE a.id = g.id) AS REAL) AS accumulated_value, -- the sum, for one element; null otherwise, and when it is not finite
+  CAST((SELECT CASE typeof(a.scalar) WHEN 'text' THEN CASE a.scalar WHEN 'NaN' THEN 'NaN' END ELSE CASE WHEN a.scalar > 1.7976931348623157e308 THEN 'Infinity' WHEN a.scalar < -1.7976931348623157e308 THEN '-Infinity' END END FROM _accumulated a WHERE a.id = g.id) AS TEXT) AS accumulated_non_finite, -- the sum: NaN, Infinity or -Infinity, where it is one number and that; null otherwise
+  CAST(coalesce((SELECT a.value_id FROM _accumulated a WHERE a.id = g.id), (SELECT m.value_id FROM _materialized m WHERE m.id = g.id AND m.part = 1)) AS INTEGER) AS accumulated_value_id, -- the sum: joins value.id; null when there is none, or it was not captured
+  CAST((SELECT a.l2_norm FROM _accumulated a WHERE a.id = g.id) AS REAL) AS accumulated_l2_norm, -- the sum: its Euclidean norm; null when there is none, or it is not finite
+  CAST(coalesce((SELECT 1 FROM _materialized m WHERE m.id = g.id AND m.part = 0), 0) AS INTEGER) AS is_materialized, -- 1 when the bytes were not captured, but computed again later by a replay
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b CROSS JOIN _template t CROSS JOIN _gradient g
+WHERE t.id = b.template_id AND t.gradients <> '[]' AND g.id BETWEEN b.id AND b.id + t.event_count - 1;
+
+CREATE VIEW pass AS -- One backward pass. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS position, -- of the BackwardStarted event
+  b.step AS step, -- in which it was made
+  CAST(e.value ->> 2 AS INTEGER) AS root_count, -- from how many variables it went out
+  CAST(e.value ->> 1 & 1 <> 0 AS INTEGER) AS is_graph_created, -- 1 when the gradients can be differentiated again
+  CAST(e.value ->> 1 & 2 <> 0 AS INTEGER) AS is_grad_retained, -- 1 when intermediate variables kept their gradients
+  CAST(e.value ->> 1 & 4 <> 0 AS INTEGER) AS is_targeted, -- 1 when grad() asked for certain variables
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.passes) e ON true
+UNION ALL
+SELECT id >> 32, id & 4294967295, step, json_array_length(payload, '$.roots'), json_extract(payload, '$.createGraph'), json_extract(payload, '$.retainGrad'), json_type(payload, '$.targets') = 'array', (SELECT max(k.id) FROM _block k WHERE k.id <= _fact.id)
+FROM _fact WHERE kind = 5;
+
+CREATE VIEW value AS -- The bytes of an array, once per distinct content. An array of one element stands with its event instead. Key: id.
+SELECT
+  id AS id, -- number of the value in this tape
+  CAST(lower(hex(hash)) AS TEXT) AS hash, -- SHA-256 over the dtype's name, a zero byte, and the bytes
+  dtype AS dtype, -- float64, float32, int32, uint8, bool (one byte an element)
+  size AS size, -- number of elements; the shape stands with what names the value
+  l2_norm AS l2_norm, -- Euclidean norm; null when not finite
+  mean AS mean, -- mean of the elements; null when not finite or empty
+  CAST(CASE WHEN abs(min) <= 1.7976931348623157e308 THEN min END AS REAL) AS min, -- smallest element; null when there are none, or it is not finite
+  CAST(CASE WHEN abs(max) <= 1.7976931348623157e308 THEN max END AS REAL) AS max, -- largest element; null when there are none, or it is not finite
+  zero_count AS zero_count, -- how many elements are 0
+  non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
+  CAST(coalesce(length(bytes), (SELECT sum(length(c.bytes)) FROM _chunk c WHERE c.value_id = v.id)) AS INTEGER) AS byte_count, -- null when the bytes were not captured
+  CAST(coalesce(bytes, (SELECT c.bytes FROM _chunk c WHERE c.value_id = v.id AND (SELECT count(*) FROM _chunk k WHERE k.value_id = v.id) = 1)) AS BLOB) AS bytes, -- row-major, little-endian; null when not captured, or kept in several chunks: see chunk
+  CAST(CASE WHEN bytes IS NOT NULL THEN 1 ELSE (SELECT count(*) FROM _chunk c WHERE c.value_id = v.id) END AS INTEGER) AS chunk_count -- in how many pieces the bytes are kept; 0 when they were not captured
+FROM _value v;
+
+CREATE VIEW chunk AS -- A piece of the bytes of a value that is too large for one row. Key: value_id, ordinal.
+SELECT
+  value_id AS value_id, -- joins value.id
+  ordinal AS ordinal, -- its place, from 0
+  bytes AS bytes -- at most 16 MiB; put one after the other they are the value's bytes
+FROM _chunk;
+
+CREATE VIEW metric AS -- One number logged by the program. Key: run_id, position.
+SELECT
+  CAST(m.id >> 32 AS INTEGER) AS run_id, -- joins run.id
+  CAST(m.id & 4294967295 AS INTEGER) AS position, -- its place in the run
+  m.step AS step, -- in which it was logged
+  t.content AS name, -- as given to run.log
+  CAST(CASE typeof(m.scalar) WHEN 'text' THEN CASE m.scalar WHEN '-0' THEN -0.0 END ELSE CASE WHEN abs(m.scalar) <= 1.7976931348623157e308 THEN m.scalar END END AS REAL) AS value, -- the number; null when it is not finite
+  CAST(CASE typeof(m.scalar) WHEN 'text' THEN CASE m.scalar WHEN 'NaN' THEN 'NaN' END ELSE CASE WHEN m.scalar > 1.7976931348623157e308 THEN 'Infinity' WHEN m.scalar < -1.7976931348623157e308 THEN '-Infinity' END END AS TEXT) AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  CAST(m.variable & 1099511627775 AS INTEGER) AS variable_position, -- the variable it was read from: joins variable.position; null for a plain number
+  CAST(m.variable >> 40 AS INTEGER) AS variable_slot -- joins variable.slot; null for a plain number
+FROM _metric m JOIN _text t ON t.id = m.name_id;
+
+CREATE VIEW checkpoint AS -- The values of all parameters and optimizer state at a step. Key: run_id, position.
+SELECT
+  CAST(id >> 32 AS INTEGER) AS run_id, -- joins run.id
+  CAST(id & 4294967295 AS INTEGER) AS position, -- its place in the run
+  step AS step, -- at which it was taken
+  CAST(json_array_length(payload, '$.variables') AS INTEGER) AS variable_count, -- how many variables it holds
+  CAST((SELECT coalesce(sum(coalesce(v.size * CASE v.dtype WHEN 'float64' THEN 8 WHEN 'float32' THEN 4 WHEN 'int32' THEN 4 ELSE 1 END, 8)), 0) FROM _checkpoint_value k LEFT JOIN _value v ON v.id = k.value_id WHERE k.id = _fact.id) AS INTEGER) AS byte_count -- of their values, each content counted as often as it is held
+FROM _fact WHERE kind = 11;
+
+CREATE VIEW checkpoint_value AS -- The value of one variable in a checkpoint. Key: run_id, checkpoint_position, variable_position, variable_slot.
+SELECT
+  CAST(k.id >> 32 AS INTEGER) AS run_id, -- joins run.id
+  CAST(k.id & 4294967295 AS INTEGER) AS checkpoint_position, -- joins checkpoint.position
+  c.step AS step, -- of the checkpoint
+  CAST(json_extract(c.payload, '$.variables[' || k.ordinal || ']') & 1099511627775 AS INTEGER) AS variable_position, -- joins variable.position
+  CAST(json_extract(c.payload, '$.variables[' || k.ordinal || ']') >> 40 AS INTEGER) AS variable_slot, -- joins variable.slot
+  f.dtype AS dtype, -- float64, float32, int32, uint8, bool
+  f.shape AS shape, -- JSON
+  CAST(CASE typeof(k.scalar) WHEN 'text' THEN CASE k.scalar WHEN '-0' THEN -0.0 END ELSE CASE WHEN abs(k.scalar) <= 1.7976931348623157e308 THEN k.scalar END END AS REAL) AS value, -- the number, of a variable of one element; null otherwise, and when it is not finite
+  CAST(CASE typeof(k.scalar) WHEN 'text' THEN CASE k.scalar WHEN 'NaN' THEN 'NaN' END ELSE CASE WHEN k.scalar > 1.7976931348623157e308 THEN 'Infinity' WHEN k.scalar < -1.7976931348623157e308 THEN '-Infinity' END END AS TEXT) AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  k.value_id AS value_id -- joins value.id; null for one element
+FROM _checkpoint_value k JOIN _fact c ON c.id = k.id JOIN _array_form f ON f.id = k.form_id;
+
+CREATE VIEW function_profile AS -- How often a run called a function in a scope, counted by templates. Key: run_id, function, scope.
+SELECT
+  u.run_id AS run_id, -- joins run.id
+  s.function AS function, -- registered name
+  s.scope AS scope, -- dotted name of the place in the program
+  CAST(sum(u.blocks) AS INTEGER) AS call_count, -- how many calls
+  CAST(sum(u.blocks * (SELECT coalesce(sum((WITH RECURSIVE p (axis, size) AS (SELECT 0, 1 UNION ALL SELECT p.axis + 1, p.size * ((o.value ->> 1) ->> p.axis) FROM p WHERE p.axis < json_array_length((o.value ->> 1))) SELECT p.size FROM p ORDER BY p.axis DESC LIMIT 1)), 0) FROM json_each(s.content, '$[3]') o)) AS INTEGER) AS element_count, -- elements that they made
+  CAST(sum(u.blocks * (SELECT coalesce(sum((WITH RECURSIVE p (axis, size) AS (SELECT 0, 1 UNION ALL SELECT p.axis + 1, p.size * ((o.value ->> 1) ->> p.axis) FROM p WHERE p.axis < json_array_length((o.value ->> 1))) SELECT p.size FROM p ORDER BY p.axis DESC LIMIT 1) * CASE (o.value ->> 0) WHEN 'float64' THEN 8 WHEN 'float32' THEN 4 WHEN 'int32' THEN 4 ELSE 1 END), 0) FROM json_each(s.content, '$[3]') o)) AS INTEGER) AS byte_count -- bytes of these elements
+FROM (SELECT run_id, template_id, count(*) AS blocks FROM _block GROUP BY run_id, template_id) u
+JOIN _template t ON t.id = u.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = e.value ->> 3
+GROUP BY u.run_id, s.function, s.scope;
+
+CREATE VIEW template_call AS -- One call of a repeated graph, once however often it is repeated; see block. Key: template_id, place.
+SELECT
+  t.id AS template_id, -- joins block.template_id
+  CAST(e.value ->> 0 AS INTEGER) AS place, -- in its blocks: the call stands at first_position + place
+  s.function AS function, -- registered name
+  s.scope AS scope, -- dotted name of the place in the program
+  s.linked AS is_grad_enabled, -- 0 inside noGrad
+  CAST((SELECT x.content FROM _text x WHERE x.id = e.value ->> 4) AS TEXT) AS attributes, -- JSON; null where they differ from block to block
+  CAST(json_array_length(e.value) - 5 AS INTEGER) AS input_count, -- see call_input
+  s.output_count AS output_count, -- see call_output
+  s.dtype AS dtype, -- of the first output
+  s.shape AS shape -- JSON; of the first output
+FROM _template t JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = e.value ->> 3;
+
+CREATE VIEW note AS -- One remark of the program or of a person. Key: run_id, position.
+SELECT
+  CAST(id >> 32 AS INTEGER) AS run_id, -- joins run.id
+  CAST(id & 4294967295 AS INTEGER) AS position, -- its place in the run
+  step AS step, -- in which it was made
+  CAST(json_extract(payload, '$.text') AS TEXT) AS text -- the remark
+FROM _fact WHERE kind = 12;
+
+CREATE VIEW event AS -- Every event. Order by run_id, position, which is its key.
+SELECT
+  CAST(id >> 32 AS INTEGER) AS run_id, -- joins run.id
+  CAST(id & 4294967295 AS INTEGER) AS position, -- 1-based place in the run, without gaps
+  step AS step, -- in which it happened
+  CAST(CASE kind WHEN 1 THEN 'RunStarted' WHEN 5 THEN 'BackwardStarted' WHEN 10 THEN 'VariableNamed' WHEN 11 THEN 'CheckpointTaken'
+    WHEN 12 THEN 'NoteAdded' WHEN 13 THEN 'RunFinished' WHEN 14 THEN 'GradientAssigned' WHEN 15 THEN 'VariableUnchained'
+    WHEN 16 THEN 'GradientReplaced' WHEN 17 THEN 'BackwardAborted' END AS TEXT) AS type, -- RunStarted, StepStarted, LeafCreated, FunctionCalled, BackwardStarted, GradientComputed, GradientCleared, GradientAssigned, GradientReplaced, BackwardAborted, ValueAssigned, VariableNamed, VariableUnchained, MetricLogged, CheckpointTaken, NoteAdded, RunFinished
+  CAST(subject & 1099511627775 AS INTEGER) AS variable_position, -- the variable it is about; for a call its first input; null when it is about none
+  CAST(subject >> 40 AS INTEGER) AS variable_slot, -- which output of its call that variable is; null when it is about none
+  payload AS detail -- JSON of what it says; the name of a function or metric; for a leaf [role, requires_grad, name, dtype, shape]; null for nothing more
+FROM _fact
+UNION ALL SELECT id >> 32, id & 4294967295, step, 'StepStarted', NULL, NULL, NULL FROM _step
+UNION ALL SELECT m.id >> 32, m.id & 4294967295, m.step, 'MetricLogged', m.variable & 1099511627775, m.variable >> 40, x.content FROM _metric m JOIN _text x ON x.id = m.name_id
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'LeafCreated', (b.id & 4294967295) + (e.value ->> 0), 0, f.content
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.leaves) e ON true JOIN _leaf_form f ON f.id = e.value ->> 3
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'FunctionCalled', CASE WHEN typeof(e.value ->> 5) = 'real' THEN b.base - CAST(e.value ->> 5 - 0.5 AS INTEGER) WHEN e.value ->> 5 < 0 THEN -(e.value ->> 5) & 1099511627775 WHEN e.value ->> 5 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 5 & 1099511627775) END, CASE WHEN typeof(e.value ->> 5) = 'real' THEN 0 ELSE abs(e.value ->> 5) >> 40 END, s.function
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = e.value ->> 3
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'GradientComputed', CASE WHEN typeof(e.value ->> 6) = 'real' THEN b.base - CAST(e.value ->> 6 - 0.5 AS INTEGER) WHEN e.value ->> 6 < 0 THEN -(e.value ->> 6) & 1099511627775 WHEN e.value ->> 6 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 6 & 1099511627775) END, CASE WHEN typeof(e.value ->> 6) = 'real' THEN 0 ELSE abs(e.value ->> 6) >> 40 END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.gradients) e ON true
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'ValueAssigned', CASE WHEN typeof(e.value ->> 4) = 'real' THEN b.base - CAST(e.value ->> 4 - 0.5 AS INTEGER) WHEN e.value ->> 4 < 0 THEN -(e.value ->> 4) & 1099511627775 WHEN e.value ->> 4 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 4 & 1099511627775) END, CASE WHEN typeof(e.value ->> 4) = 'real' THEN 0 ELSE abs(e.value ->> 4) >> 40 END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.assignments) e ON true
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'GradientCleared', CASE WHEN typeof(e.value ->> 1) = 'real' THEN b.base - CAST(e.value ->> 1 - 0.5 AS INTEGER) WHEN e.value ->> 1 < 0 THEN -(e.value ->> 1) & 1099511627775 WHEN e.value ->> 1 > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (e.value ->> 1 & 1099511627775) END, CASE WHEN typeof(e.value ->> 1) = 'real' THEN 0 ELSE abs(e.value ->> 1) >> 40 END, NULL
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.clears) e ON true
+UNION ALL SELECT b.run_id, (b.id & 4294967295) + (e.value ->> 0), b.step, 'BackwardStarted', NULL, NULL, json_object('roots', json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 AND key < 3 + (e.value ->> 2) ORDER BY key) r)), 'gradients', json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 + (e.value ->> 2) AND key < 3 + 2 * (e.value ->> 2) ORDER BY key) r)), 'targets', CASE WHEN e.value ->> 1 & 4 THEN json((SELECT json_group_array(CASE WHEN r.value < 0 THEN -r.value WHEN r.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (r.value & 1099511627775) + (r.value - (r.value & 1099511627775)) END) FROM (SELECT value FROM json_each(e.value) WHERE key >= 3 + 2 * (e.value ->> 2) ORDER BY key) r)) END, 'createGraph', json(CASE WHEN e.value ->> 1 & 1 THEN 'true' ELSE 'false' END), 'retainGrad', json(CASE WHEN e.value ->> 1 & 2 THEN 'true' ELSE 'false' END))
+  FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.passes) e ON true;
+
+CREATE VIEW block AS -- A stretch of events that are stored together. What stands at position p of run r is in the block with the id (SELECT max(id) FROM block WHERE id <= (r << 32) + p). Key: id.
+SELECT
+  b.id AS id, -- the run's number << 32, plus the position of its first event
+  b.run_id AS run_id, -- joins run.id
+  CAST(b.id & 4294967295 AS INTEGER) AS first_position, -- in the run
+  t.event_count AS event_count, -- how many events it holds
+  b.step AS step, -- in which they happened
+  b.template_id AS template_id -- equal for blocks of one graph: what they have in common is stored once; see template_call
+FROM _block b JOIN _template t ON t.id = b.template_id;
+
+CREATE VIEW tape_commit AS -- One batch of events, closed by a hash. Key: id.
+SELECT
+  id AS id, -- in the order in which they were written, over all runs of the tape
+  run_id AS run_id, -- joins run.id
+  first_position AS first_position, -- of its events in the run; 0 for values that were materialized
+  event_count AS event_count, -- how many events
+  committed_at AS committed_at, -- UTC, ISO 8601
+  CAST(lower(hex(hash)) AS TEXT) AS hash -- SHA-256 over the hash before it and all that the batch holds
+FROM _commit;
+
+CREATE TRIGGER _variable_no_update BEFORE UPDATE ON _variable BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _variable_no_delete BEFORE DELETE ON _variable BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _variable_no_replace BEFORE INSERT ON _variable WHEN EXISTS (SELECT 1 FROM _variable WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM _variable WHERE run_id = NEW.run_id AND ref = NEW.ref) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _gradient_no_update BEFORE UPDATE ON _gradient BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _gradient_no_delete BEFORE DELETE ON _gradient BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _gradient_no_replace BEFORE INSERT ON _gradient WHEN EXISTS (SELECT 1 FROM _gradient WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _accumulated_no_update BEFORE UPDATE ON _accumulated BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _accumulated_no_delete BEFORE DELETE ON _accumulated BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
+CREATE TRIGGER _accumulated_no_replace BEFORE INSERT ON _accumulated WHEN EXISTS (SELECT 1 FROM _accumulated WHERE id = NEW.id) BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
