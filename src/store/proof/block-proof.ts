@@ -12,7 +12,7 @@ import { arrayFromBytes } from '../format/value.js'
 import { BLOCK_EVENTS_MAX, SHORT_EVENTS_MAX } from '../write/block-cutter.js'
 import { checkScalar, corrupt } from './corrupt.js'
 import type { GradientProof } from './gradient-proof.js'
-import type { NamedValues } from './named-values.js'
+import type { NamedValues, Naming } from './named-values.js'
 import { CELL, type Form, type TemplateProof, type TemplateUse } from './template-proof.js'
 import type { UsedTexts } from './used-texts.js'
 
@@ -93,14 +93,6 @@ type HeldRow = {
   value_id: number | null
   scalar: unknown
   kind: string
-}
-
-/** A value that an event of the batch names, in the order in which values are stored. */
-export interface Naming {
-  readonly position: number
-  readonly id: number
-  readonly form: Form
-  readonly withBytes: boolean
 }
 
 export class BlockProof {

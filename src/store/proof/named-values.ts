@@ -37,3 +37,11 @@ export class NamedValues {
     return this.byId[id - 1] ?? corrupt(`no event names value ${id}`)
   }
 }
+
+/** A value that an event of the batch names, in the order in which values are stored. */
+export interface Naming {
+  readonly position: number
+  readonly id: number
+  readonly form: Form
+  readonly withBytes: boolean
+}
