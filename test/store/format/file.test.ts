@@ -155,7 +155,7 @@ describe('the file of a tape', () => {
     )
     expect(() => run.note('\ud800')).toThrow(/^BAD_ARGUMENT: the text of NoteAdded expected whole Unicode/)
     expect(() => square(new Variable(1, { name: '\ud800' }))).toThrow(
-      /^BAD_ARGUMENT: the name of a variable expected whole Unicode/,
+      /^BAD_ARGUMENT: a name expected a non-empty string of whole characters/,
     )
     run.end('finished', null)
     expect(tape.verify()).toMatchObject({ intact: true, problem: null })

@@ -46,7 +46,7 @@ function others(cell: unknown): unknown[] {
 }
 
 describe('verify() finds', () => {
-  test('every changed cell of every private table', () => {
+  test('every changed cell of every private table', { timeout: 300_000 }, () => {
     const db = plainConnection(file)
     const unseen: string[] = []
     const vague: string[] = []
