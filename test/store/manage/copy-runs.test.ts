@@ -137,7 +137,7 @@ test('split and prune keep events, values and times of each run, and number them
   expect(past.replay().verdict).toBe('bit-exact')
   const materialized = (path: string) =>
     plainDatabase(path, { readonly: true })
-      .prepare('SELECT count(*) FROM gradient WHERE materialized')
+      .prepare('SELECT count(*) FROM gradient WHERE is_materialized')
       .pluck()
       .get()
   expect(materialized(split.path)).toBe(materialized(file))
