@@ -36,14 +36,23 @@ def values(slots, cell, cells, count, kind):
         return [5, len(digests) - 1]
     words = []
     for part in range(count):
-        if kind == 6 and cells >= 6:  # summaries of gradients
-            if 6 * part < cells:
-                at = 8 * (cell + 6 * part)
-                digests.append(f64(struct.unpack(">6d", slots[at : at + 48])))
-            words += [3, len(digests) - 1] if 6 * part < cells else [0, 0]
+        at = 8 * (cell + part)
+        words += value(slots[at : at + 8]) if part < cells else [0, 0]
+    return words
+
+
+def gradient(id):  # what is kept of it, and of what the variable held after accumulation
+    words = []
+    for table in ("_gradient", "_accumulated"):
+        columns = "kept, value_id, scalar, l2_norm, mean, min, max, zero_count, non_finite_count"
+        kept, stored, single, *summary = row(f"SELECT {columns} FROM {table} WHERE id = ?", id) or [0] * 9
+        if kept == 3:
+            digests.append(f64(summary))
+            words += [3, len(digests) - 1]
+        elif kept == 1:
+            words += [1, scalar(single)]
         else:
-            at = 8 * (cell + part)
-            words += value(slots[at : at + 8]) if part < cells else [0, 0]
+            words += [0, 0] if kept == 0 else value((b"\x7f\xfc" if kept == 2 else b"\x7f\xfb") + stored.to_bytes(6, "big"))
     return words
 
 
@@ -70,7 +79,7 @@ def block_words(id, template, base, slots):
         elif kind == 3:
             yield [3, number(text("_leaf_form", e[3])), *refs(position, e[4:]), *values(slots, e[1], e[2], 1, kind)]
         elif kind == 6:
-            yield [6, *refs(position, e[5:]), number(text("_array_form", e[3])), e[4], *values(slots, e[1], e[2], 2, kind)]
+            yield [6, *refs(position, e[5:]), number(text("_array_form", e[3])), e[4], *gradient(id + offset)]
         elif kind == 8:
             yield [8, *refs(position, e[4:]), number(text("_array_form", e[3])), *values(slots, e[1], e[2], 1, kind)]
         elif kind == 7:
