@@ -7,6 +7,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import type { Func } from './func.js'
 import type { Home } from './recorder.js'
+import { keepSamples } from './samples.js'
 import { Variable } from './variable.js'
 
 export class CallLinks {
@@ -236,3 +237,9 @@ export function formerVersion(variable: Variable, array: NDArray): Variable {
   former.setNameQuietly(variable.name)
   return former
 }
+
+const sample = new CallLinks(null)
+// Refs are small integers until a call of several outputs is recorded. A field that held something else from the start
+// stays as it is then; else every object would get a box for its number.
+sample.ref = null as never
+keepSamples(sample, new MoreLinks())

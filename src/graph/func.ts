@@ -7,10 +7,10 @@ import { isFloating, type TypedArray } from '../array/dtype.js'
 import { NDArray, type NestedArray, ndarray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { CallLinks } from './call-links.js'
+import { nameOfFunc } from './func-names.js'
 import { mode } from './mode.js'
 import type { Home } from './recorder.js'
-import { nameOfFunc } from './registry.js'
-import { keepSample } from './samples.js'
+import { keepSampleOf } from './samples.js'
 import { asVariable, type Operand, OUTPUTS_MAX, Variable } from './variable.js'
 
 /** Plain data: what an attribute of a call can be, so that the tape can keep it. */
@@ -352,7 +352,7 @@ export abstract class Func {
   private lookAtClass(): void {
     const funcClass = this.constructor as new (attributes: Attributes) => Func
     if (funcClass.length === 0 || Object.keys(this.attributes).length > 0 || this.equals(remade(funcClass))) {
-      keepSample(this)
+      keepSampleOf(this)
       return
     }
     if (mode.recorder === null) return

@@ -2,19 +2,19 @@
  * What a call consults before it does its work: who records, whether outputs are linked to their creators, the
  * clock that orders calls, and the scope they are made in. One mutable record for the process: JavaScript runs one call at a time.
  */
-import type { Recorder } from './recorder.js'
 import { finished, refuseLaterWork } from './unfinished.js'
 
-export const mode: {
-  /** The run that takes calls down; null when nothing is recorded. */
-  recorder: Recorder | null
+/** `recorder.ts` adds the recorder, whose type speaks of Variables and calls: this file knows neither. */
+export interface Mode {
   /** Whether outputs get a `creator`. False inside `noGrad` and inside a backward pass without `createGraph`. */
   linking: boolean
   /** Counts calls over all runs, recorded or not; orders the walk of backward among live calls. */
   clock: number
   /** Dotted name of where the program is: the module whose forward runs, or what `run.scope` says. */
   scope: string
-} = { recorder: null, linking: true, clock: 0, scope: '' }
+}
+
+export const mode: Mode = { recorder: null, linking: true, clock: 0, scope: '' }
 
 /**
  * Runs `fn` without building a graph: outputs have no `creator` and need no gradient. Its calls are recorded all the same.

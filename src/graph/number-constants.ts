@@ -1,27 +1,31 @@
 /** Numbers as operands: constants that a process makes once for each number. Knows nothing of what is computed with them. */
-import { getDefaultDtype } from '../array/dtype.js'
+import { type DType, getDefaultDtype } from '../array/dtype.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
-import type { Variable } from './variable.js'
+
+/** What a constant, and the operand beside it, must tell. */
+interface Typed {
+  readonly dtype: DType
+}
 
 type NumberDtype = 'float64' | 'float32' | 'int32'
 
 const CONSTANTS_MAX = 4096
 
 /** Numbers repeat (a loop's 0.1, 2, 1): one constant each keeps them one leaf of a run, not one a call. */
-export class NumberConstants {
-  private readonly made: { readonly [dtype in NumberDtype]: Map<number, Variable> } = {
+export class NumberConstants<V extends Typed> {
+  private readonly made: { readonly [dtype in NumberDtype]: Map<number, V> } = {
     float64: new Map(),
     float32: new Map(),
     int32: new Map(),
   }
-  private readonly make: (array: NDArray) => Variable
+  private readonly make: (array: NDArray) => V
 
-  constructor(make: (array: NDArray) => Variable) {
+  constructor(make: (array: NDArray) => V) {
     this.make = make
   }
 
   /** The constant for `value` as an operand beside `partner`. */
-  constantOf(value: number, partner: Variable | null): Variable {
+  constantOf(value: number, partner: V | null): V {
     const dtype = dtypeOf(value, partner)
     if (Object.is(value, -0)) return this.make(scalar(value, dtype)) // a Map takes −0 for 0
     const known = this.made[dtype]
@@ -35,14 +39,14 @@ export class NumberConstants {
   }
 
   /** An assigned constant is no longer the number it is known by, which `array` holds. */
-  forget(constant: Variable, array: NDArray): void {
+  forget(constant: V, array: NDArray): void {
     if (array.size !== 1 || !(array.dtype in this.made)) return
     const known = this.made[array.dtype as NumberDtype]
     if (known.get(array.item()) === constant) known.delete(array.item())
   }
 }
 
-function dtypeOf(value: number, partner: Variable | null): NumberDtype {
+function dtypeOf(value: number, partner: Typed | null): NumberDtype {
   const like = partner?.dtype ?? getDefaultDtype()
   if (like === 'float64' || like === 'float32') return like
   return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? 'int32' : getDefaultDtype()

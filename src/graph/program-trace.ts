@@ -6,10 +6,10 @@ import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { CallLinks } from './call-links.js'
 import { Func } from './func.js'
+import { nameOfFunc } from './func-names.js'
 import { mode } from './mode.js'
 import type { Program, ProgramCall } from './program.js'
 import type { Recorder } from './recorder.js'
-import { nameOfFunc } from './registry.js'
 import { Variable } from './variable.js'
 
 /** What a traced function gives. */

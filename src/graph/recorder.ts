@@ -7,6 +7,13 @@ import type { NDArray } from '../array/ndarray.js'
 import type { CallLinks } from './call-links.js'
 import type { Variable } from './variable.js'
 
+declare module './mode.js' {
+  interface Mode {
+    /** The run that takes calls down; null when nothing is recorded. */
+    recorder: Recorder | null
+  }
+}
+
 /**
  * Where a variable's identity lives: the run that recorded it, or the past run it was read from. `ref` numbers mean
  * something only to their home. A past run loads values on first sight.

@@ -4,6 +4,7 @@
  */
 import { TapeError, valueText } from '../errors.js'
 import type { Attributes, Func } from './func.js'
+import { giveName, nameOfClass, ownName } from './func-names.js'
 import type { NumberRule } from './number-rule.js'
 
 /** A class of functions: made anew for each call from the attributes the call had. */
@@ -12,7 +13,6 @@ export type FuncClass = (new (
 ) => Func) & { readonly name: string; readonly funcName?: string }
 
 const classes = new Map<string, FuncClass>()
-const names = new WeakMap<object, string>()
 
 /**
  * Lets tapes that hold `funcClass` be rehydrated and replayed in this process.
@@ -23,7 +23,7 @@ const names = new WeakMap<object, string>()
  * Throws   FUNC_NAME_TAKEN when another class has the name.
  */
 export function registerFunc<C extends FuncClass>(funcClass: C, options: { name?: string } = {}): C {
-  const name = options.name ?? defaultName(funcClass)
+  const name = options.name ?? ownName(funcClass)
   const taken = classes.get(name)
   if (taken !== undefined && taken !== funcClass) {
     throw new TapeError(
@@ -34,13 +34,8 @@ export function registerFunc<C extends FuncClass>(funcClass: C, options: { name?
   }
   if (taken === undefined) (funcClass.prototype as Func).links = undefined
   classes.set(name, funcClass)
-  names.set(funcClass, name)
+  giveName(funcClass, name)
   return funcClass
-}
-
-/** The name under which calls of `func` are recorded, registered or not. */
-export function nameOfFunc(func: Func): string {
-  return names.get(func.constructor) ?? defaultName(func.constructor as FuncClass)
 }
 
 /**
@@ -131,17 +126,12 @@ export function numberRuleOf(name: string, attributes: Attributes): NumberRule |
 
 /** @internal The names of functions that have a rule for numbers. */
 export function namesWithNumberRule(): readonly string[] {
-  return [...numberRules.keys()].map((funcClass) => names.get(funcClass)!)
+  return [...numberRules.keys()].map(nameOfClass)
 }
 
 /** The registered names, sorted. */
 export function registeredFuncs(): readonly string[] {
   return [...classes.keys()].sort()
-}
-
-function defaultName(funcClass: FuncClass): string {
-  const { name } = funcClass
-  return name.charAt(0).toLowerCase() + name.slice(1)
 }
 
 function nearestName(name: string): string | null {

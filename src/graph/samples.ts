@@ -3,29 +3,29 @@
  * V8's hidden class of such objects, and with it all code that was compiled for it: between two graphs a program would
  * become slow again and again. Knows nothing of what the objects are for.
  */
-import { CallLinks, MoreLinks } from './call-links.js'
-import type { Attributes, Func } from './func.js'
-import { Extras, Variable } from './variable.js'
+const samples: object[] = []
 
-const variable = new Variable(null, false, 'variable')
-const links = new CallLinks(null)
-const samples: object[] = [variable, links, new MoreLinks(), new Extras()]
+/** Keeps objects alive that their class's file made for this, each the first of its class. */
+export function keepSamples(...made: readonly object[]): void {
+  samples.push(...made)
+}
 
-// Refs are small integers until a call of several outputs is recorded. A field that held something else from the start
-// stays as it is then; else every object would get a box for its number.
-variable.ref = null as never
-links.ref = null as never
+/** A call, as far as another one of its class can be made of it. */
+interface Call {
+  readonly attributes: object
+  links: object | null | undefined
+}
 
-/** Keeps a Func as the first of its class, made as a tape makes it, from attributes, and linked to nothing. */
-export function keepSample(func: Func): void {
-  const funcClass = func.constructor as new (attributes?: Attributes) => Func
-  const prototype = funcClass.prototype as Func
+/** Keeps another call of the class of `call`, made as a tape makes it, from attributes, and linked to nothing. */
+export function keepSampleOf(call: Call): void {
+  const callClass = call.constructor as new (attributes?: object) => Call
+  const prototype = callClass.prototype as Call
   prototype.links = null
   try {
-    const sample = Object.hasOwn(func, 'attributes') ? new funcClass(func.attributes) : new funcClass()
+    const sample = Object.hasOwn(call, 'attributes') ? new callClass(call.attributes) : new callClass()
     sample.links = null
     samples.push(sample)
   } catch {
-    // A class that cannot be made again has no sample; whoever records its calls hears why.
+    // A class that cannot be made again has no sample; who records its calls is told why.
   }
 }

@@ -12,6 +12,7 @@ import type { Func } from './func.js'
 import { mode } from './mode.js'
 import { NumberConstants } from './number-constants.js'
 import type { Home } from './recorder.js'
+import { keepSamples } from './samples.js'
 import {
   bitsOf,
   GRADIENT_ASSIGNED,
@@ -40,8 +41,8 @@ export const SLOT_UNIT = 2 ** 40
 /** A recorded call has this many outputs at most: a reference beyond would be no exact integer. */
 export const OUTPUTS_MAX = 2 ** 53 / SLOT_UNIT
 
-/** @internal What few Variables have. */
-export class Extras {
+/** What few Variables have. */
+class Extras {
   label: string | null = null
   hooks: GradientHook[] | null = null
   versionOf: Variable | null = null
@@ -353,6 +354,10 @@ export class Variable {
     return this.array
   }
 }
+
+const sample = new Variable(null, false, 'variable')
+sample.ref = null as never // as in call-links.ts: no box for a ref
+keepSamples(sample, new Extras())
 
 /** Sees a gradient; what it returns, if anything, takes its place. */
 export type GradientHook = (gradient: Variable) => Variable | null | undefined | void
