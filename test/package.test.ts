@@ -142,7 +142,7 @@ describe('the packed package', () => {
       past.events$.subscribe((event) => { if (event.type === 'MetricLogged') event.value.toFixed() })
       export const all = [y, grad, Object.keys(gradtape)]
       // @ts-expect-error how a run knows its variables is nobody's business outside
-      y.home
+      y.owner
       // @ts-expect-error nor can it be set
       y.links = null`
     fs.writeFileSync(path.join(consumer, 'program.ts'), program)

@@ -6,7 +6,7 @@
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import type { Func } from './func.js'
-import type { Home } from './recorder.js'
+import type { Owner } from './recorder.js'
 import { keepSamples } from './samples.js'
 import { Variable } from './variable.js'
 
@@ -14,8 +14,8 @@ export class CallLinks {
   readonly func: Func
   /** Orders calls for backward: the clock for live calls; below zero for calls read from a file; 0 before the call. */
   order = 0
-  home: Home | null = null
-  /** The position of this call's event in its home. */
+  owner: Owner | null = null
+  /** The position of this call's event in its owner. */
   ref = 0
   /** Dotted name of where the call was made; '' for nowhere in particular. */
   scope = ''
@@ -97,8 +97,8 @@ export class CallLinks {
   }
 
   private withValue(variable: Variable, noted: NDArray | null): Variable {
-    // A call of the past notes no arrays; its home knows whether a value was assigned since.
-    const array = noted ?? this.home?.formerValue?.(variable) ?? null
+    // A call of the past notes no arrays; its owner knows whether a value was assigned since.
+    const array = noted ?? this.owner?.past?.formerValue(variable) ?? null
     return array === null || array === variable.loadedData ? variable : formerVersion(variable, array)
   }
 

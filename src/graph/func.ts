@@ -9,7 +9,6 @@ import { TapeError } from '../errors.js'
 import { CallLinks } from './call-links.js'
 import { nameOfFunc } from './func-names.js'
 import { mode } from './mode.js'
-import type { Home } from './recorder.js'
 import { keepSampleOf } from './samples.js'
 import { asVariable, type Operand, OUTPUTS_MAX, Variable } from './variable.js'
 
@@ -98,7 +97,7 @@ export abstract class Func {
   /** The 1-based position of this call in its run; null when it was not recorded. */
   get position(): number | null {
     const { links } = this
-    return !links || links.home === null ? null : links.ref
+    return !links || links.owner === null ? null : links.ref
   }
 
   /** @internal Orders calls for backward; 0 before the call. */
@@ -106,17 +105,7 @@ export abstract class Func {
     return this.links?.order ?? 0
   }
 
-  /** @internal The run that recorded this call, and the position of its event there. */
-  get home(): Home | null {
-    return this.links?.home ?? null
-  }
-
-  /** @internal */
-  set home(home: Home | null) {
-    this.linksOf().home = home
-  }
-
-  /** @internal */
+  /** @internal The position of its event in the run that recorded it. */
   get ref(): number {
     return this.links?.ref ?? 0
   }

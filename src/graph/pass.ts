@@ -15,7 +15,7 @@ import type { CallLinks, MoreLinks, Unfolding } from './call-links.js'
 import type { Func } from './func.js'
 import { LeafGradients } from './leaf-gradients.js'
 import { mode } from './mode.js'
-import type { Home, PassRequest, PendingGradients, Recorder } from './recorder.js'
+import type { PassRequest, PastOwner, PendingGradients, Recorder } from './recorder.js'
 import { createFunc } from './registry.js'
 import { oldestStandIn, StandIn } from './stand-in.js'
 import { gradientLike, Variable } from './variable.js'
@@ -63,7 +63,7 @@ class Pass {
   /** With createGraph: gradients that are a variable's own by now. */
   private readonly handedOut = new Set<Variable>()
   /** What arrived at calls of past runs. */
-  private past: Map<Home, PendingGradients> | null = null
+  private past: Map<PastOwner, PendingGradients> | null = null
   private recorder: Recorder | null = null
   private recordedPass = 0
 
@@ -141,7 +141,7 @@ class Pass {
     return this.heap.pop() ?? (this.past === null ? null : this.latestOfPast(this.past))
   }
 
-  private latestOfPast(past: Map<Home, PendingGradients>): CallLinks | null {
+  private latestOfPast(past: Map<PastOwner, PendingGradients>): CallLinks | null {
     for (const pending of past.values()) {
       const call = pending.next()
       if (call !== null) return call
@@ -221,10 +221,11 @@ class Pass {
       return
     }
     if (call === undefined || call.order < 0) {
-      this.arriveInPast(call === undefined ? variable.home! : call.home!, variable.ref, gradient)
+      const owner = call === undefined ? variable.owner : call.owner
+      this.arriveInPast(owner!.past!, variable.ref, gradient)
       return
     }
-    if (call.pass !== this.id) this.enter(call)
+    if (call.pass !== this.id) this.visit(call)
     const { slot } = variable
     if (slot === 0) {
       call.pending = call.pending === null ? gradient : this.sum(call.pending, gradient)
@@ -236,8 +237,8 @@ class Pass {
     more.pending[slot - 1] = before === null ? gradient : this.sum(before, gradient)
   }
 
-  private arriveInPast(home: Home, ref: number, gradient: Variable): void {
-    const pending = this.pendingOf(home)
+  private arriveInPast(owner: PastOwner, ref: number, gradient: Variable): void {
+    const pending = this.pendingOf(owner)
     const leaf = pending.cutLeaf(ref)
     if (leaf === null) pending.arrive(ref, gradient)
     else this.arriveAtLeaf(leaf, gradient)
@@ -253,19 +254,19 @@ class Pass {
     return call === null || call === undefined || call.order < this.floor
   }
 
-  private pendingOf(home: Home): PendingGradients {
+  private pendingOf(owner: PastOwner): PendingGradients {
     this.past ??= new Map()
-    let pending = this.past.get(home)
+    let pending = this.past.get(owner)
     if (pending === undefined) {
       const lasting = this.retainGrad || this.createGraph || this.recorder !== null
-      pending = home.pendingGradients!(
+      pending = owner.pendingGradients(
         (a, b) => this.sum(a, b),
         (variable, gradient) => this.arrive(variable, gradient),
         this.request!.targets,
         lasting,
         this.request!.roots,
       )
-      this.past.set(home, pending)
+      this.past.set(owner, pending)
     }
     return pending
   }
@@ -277,7 +278,8 @@ class Pass {
     else atLeaves.gradients[place] = this.sum(atLeaves.gradients[place]!, gradient)
   }
 
-  private enter(call: CallLinks): void {
+  /** Begins to collect at a call. */
+  private visit(call: CallLinks): void {
     if (call.pass !== 0) {
       this.borrowed ??= []
       const rest = call.more === null ? null : call.more.pending
@@ -374,10 +376,10 @@ class Pass {
   }
 
   private giveBack(): void {
-    // A pass that threw leaves calls marked; unmark them, so that the next pass starts clean.
-    for (let call = this.heap.pop(); call !== null; call = this.heap.pop()) unmark(call, 0, null, null)
+    // A pass that threw leaves notes at the calls it visited; put them back, so that the next pass starts clean.
+    for (let call = this.heap.pop(); call !== null; call = this.heap.pop()) putBack(call, 0, null, null)
     if (this.borrowed === null) return
-    for (const { call, pass, pending, rest } of this.borrowed) unmark(call, pass, pending, rest)
+    for (const { call, pass, pending, rest } of this.borrowed) putBack(call, pass, pending, rest)
   }
 
   private refuse(call: CallLinks, got: string): never {
@@ -389,7 +391,7 @@ class Pass {
 }
 
 /** Puts a call's notes back to what they were before a pass came. */
-function unmark(
+function putBack(
   call: CallLinks,
   pass: number,
   pending: Variable | null,

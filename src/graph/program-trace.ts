@@ -28,6 +28,8 @@ export interface TraceResults {
 
 export class Trace implements Recorder {
   readonly finished = false
+  readonly loader = null
+  readonly past = null
   /** The given inputs, then what the function took from around it. */
   readonly inputs: Variable[]
   private readonly calls: ProgramCall[] = []

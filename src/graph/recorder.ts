@@ -15,27 +15,41 @@ declare module './mode.js' {
 }
 
 /**
- * Where a variable's identity lives: the run that recorded it, or the past run it was read from. `ref` numbers mean
- * something only to their home. A past run loads values on first sight.
+ * Who knows a variable under its `ref`: the run that recorded it, a past run that it was read from, or the state that a replay
+ * begins with. `ref` numbers mean something only to their owner.
  */
-export interface Home {
-  loadValue?(variable: Variable): NDArray
-  /** The user gives a variable of a past run another value than `array`. */
-  beforeAssignment?(variable: Variable, array: NDArray): void
-  /** The value that a variable of a past run had, where the user gave it another since; else null. */
-  formerValue?(variable: Variable): NDArray | null
-  /** The call that made a variable of a past run, now that somebody asks; null for none. */
-  link?(variable: Variable): CallLinks | null
+export interface Owner {
+  /** True once nothing more is recorded there, so that another run may take the variable over. */
+  readonly finished: boolean
+  /** Reads values of variables that were made without; null where every variable has its value from the start. */
+  readonly loader: ValueLoader | null
+  /** What only a past run answers; null for any other owner. */
+  readonly past: PastOwner | null
+}
+
+/** Reads values when somebody asks for them. */
+export interface ValueLoader {
+  loadValue(variable: Variable): NDArray
+}
+
+/** A past run, as the owner of the variables and calls that were read from it. */
+export interface PastOwner {
+  /** The user gives a variable another value than `array`. */
+  beforeAssignment(variable: Variable, array: NDArray): void
+  /** The value that a variable had, where the user gave it another since; else null. */
+  formerValue(variable: Variable): NDArray | null
+  /** The call that made a variable, now that somebody asks; null for none. */
+  link(variable: Variable): CallLinks | null
   /**
-   * Where a pass collects gradients for this past run's calls.
+   * Where a pass collects gradients for calls of this run.
    *
    * add      the sum of two gradients
-   * arrive   takes a gradient to whatever made a variable, or to the leaf it is
+   * arrive   takes a gradient to the call that made a variable, or to the leaf it is
    * targets  the variables asked for by `grad`, which must be met on the way
    * roots    where the pass began
    * lasting  whether the pass needs the Variables and calls that users see, as it keeps more than gradients of leaves
    */
-  pendingGradients?(
+  pendingGradients(
     add: (a: Variable, b: Variable) => Variable,
     arrive: (variable: Variable, gradient: Variable) => void,
     targets: readonly Variable[] | null,
@@ -43,10 +57,8 @@ export interface Home {
     roots: readonly Variable[],
   ): PendingGradients
   /** The gradient that was recorded for the variable; shown until a pass leaves another or it is cleared. */
-  recordedGradient?(variable: Variable): Variable | null
-  forgetGradient?(variable: Variable): void
-  /** True once nothing more is recorded there, so that another run may take the variable over. */
-  readonly finished: boolean
+  recordedGradient(variable: Variable): Variable | null
+  forgetGradient(variable: Variable): void
 }
 
 /** Gradients that a pass has collected for calls of a past run. */
@@ -72,7 +84,7 @@ export interface PassRequest {
   readonly retainGrad: boolean
 }
 
-export interface Recorder extends Home {
+export interface Recorder extends Owner {
   /** `call.func` ran forward: name it and its outputs. Unlinked calls (`noGrad`) are events too. */
   functionCalled(call: CallLinks, linked: boolean): void
   /** `variable.data` was assigned; it is already the new array, and was `before`. */
@@ -84,11 +96,11 @@ export interface Recorder extends Home {
   gradientAssigned(variable: Variable, gradient: Variable): void
   /** `variable.grad` was cleared; it was `gradient`, by the user's assignment or a pass's. */
   gradientCleared(variable: Variable, gradient: Variable, wasAssigned: boolean): void
-  /** The variable was cut from `call`; undefined where its home was not asked yet which one made it. */
+  /** The variable was cut from `call`; undefined where its owner was not asked yet which one made it. */
   variableUnchained(variable: Variable, call: CallLinks | undefined): void
   /**
    * A backward pass begins. Returns a number that names the pass, or 0 when this recorder does not know the roots;
-   * then nothing of the pass is recorded and its gradients enter as leaves when they are used.
+   * then nothing of the pass is recorded and its gradients are adopted as leaves when they are used.
    */
   backwardStarted(request: PassRequest): number
   /**

@@ -11,7 +11,7 @@ import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
 import { mode } from './mode.js'
 import { NumberConstants } from './number-constants.js'
-import type { Home } from './recorder.js'
+import type { Owner } from './recorder.js'
 import { keepSamples } from './samples.js'
 import {
   bitsOf,
@@ -53,11 +53,11 @@ class Extras {
  * Every function takes Variables and gives Variables, and is a method here too: `x.mul(w).add(b)`.
  */
 export class Variable {
-  /** The call that made this variable; undefined where its home knows and was not asked yet. */
+  /** The call that made this variable; undefined where its owner knows and was not asked yet. */
   private call: CallLinks | null | undefined = null
   private bits: number
   /** @internal The run that knows this variable, and under which number. */
-  home: Home | null = null
+  owner: Owner | null = null
   /** @internal */
   ref = 0
   private array: NDArray | null
@@ -71,7 +71,7 @@ export class Variable {
    * Throws  RAGGED_INPUT, BAD_DTYPE, BAD_VALUE for what is no array; BAD_DTYPE when `requiresGrad: true` is asked of integers
    */
   constructor(value: ArrayLike, options?: VariableOptions)
-  /** @internal As calls and readers make them: nothing checked; `array` null when its home loads it later. */
+  /** @internal As calls and readers make them: nothing checked; `array` null when its owner loads it later. */
   constructor(array: NDArray | null, requiresGrad: boolean, role: Role)
   constructor(value: ArrayLike | null, options?: VariableOptions | boolean, role: Role = 'variable') {
     if (typeof options === 'boolean') {
@@ -94,7 +94,7 @@ export class Variable {
 
   /** @internal The call that made this variable. */
   get links(): CallLinks | null {
-    if (this.call === undefined) this.call = this.home!.link!(this)
+    if (this.call === undefined) this.call = this.owner!.past!.link(this)
     return this.call
   }
 
@@ -103,12 +103,12 @@ export class Variable {
     this.call = call
   }
 
-  /** @internal As `links`, and undefined for what was not asked of its home yet. */
+  /** @internal As `links`, and undefined for what was not asked of its owner yet. */
   get knownLinks(): CallLinks | null | undefined {
     return this.call
   }
 
-  /** @internal Its home says which call made it, when somebody asks. */
+  /** @internal Its owner says which call made it, when somebody asks. */
   linkLater(): void {
     this.call = undefined
   }
@@ -185,7 +185,7 @@ export class Variable {
       )
     }
     if (this.role === 'constant' && this.array !== null) numbers.forget(this, this.array)
-    if (this.home?.beforeAssignment !== undefined) this.home.beforeAssignment(this, current)
+    this.owner?.past?.beforeAssignment(this, current)
     this.array = next
     if (mode.recorder !== null) mode.recorder.valueAssigned(this, current)
   }
@@ -243,12 +243,12 @@ export class Variable {
 
   /** The 1-based place in its run of the event that made this variable; null when no run has seen it. */
   get position(): number | null {
-    return this.home === null ? null : this.ref % SLOT_UNIT
+    return this.owner === null ? null : this.ref % SLOT_UNIT
   }
 
   /** The accumulated gradient: a Variable, so that it can be computed with and differentiated again. */
   get grad(): Variable | null {
-    return this.gradient ?? this.home?.recordedGradient?.(this) ?? null
+    return this.gradient ?? this.owner?.past?.recordedGradient(this) ?? null
   }
 
   /** @internal What passes left, without what a tape remembers of earlier ones. */
@@ -290,7 +290,7 @@ export class Variable {
     const { gradient, gradientAssigned } = this
     this.gradient = null
     this.bits &= ~GRADIENT_ASSIGNED
-    this.home?.forgetGradient?.(this)
+    this.owner?.past?.forgetGradient(this)
     if (gradient !== null && mode.recorder !== null)
       mode.recorder.gradientCleared(this, gradient, gradientAssigned)
   }
@@ -350,7 +350,7 @@ export class Variable {
   }
 
   private load(): NDArray {
-    this.array = this.home!.loadValue!(this)
+    this.array = this.owner!.loader!.loadValue(this)
     return this.array
   }
 }

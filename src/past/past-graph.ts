@@ -11,7 +11,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { positionOf, type RecordedArray, type Ref, type RunStarted, refOf, slotOf } from '../events/event.js'
 import type { CallLinks } from '../graph/call-links.js'
-import type { Home, PendingGradients } from '../graph/recorder.js'
+import type { Owner, PastOwner, PendingGradients, ValueLoader } from '../graph/recorder.js'
 import { type Role, Variable } from '../graph/variable.js'
 import { toNDArray } from '../recorder/recorded-array.js'
 import { checkKernel } from '../replay/replay.js'
@@ -34,8 +34,10 @@ const WIDE_ORDER_OFFSET = 2 ** 50
 /** Finds the event that left a variable its gradient, and up to where the variable held it. */
 type FindGradient = () => { position: number; until: number } | null
 
-export class PastGraph implements Home {
+export class PastGraph implements Owner, ValueLoader, PastOwner {
   readonly finished = true
+  readonly loader = this
+  readonly past = this
   private readonly reader: Reader
   private readonly lookup: Lookup
   private readonly runId: number
@@ -138,7 +140,9 @@ export class PastGraph implements Home {
       moment ??= this.momentOf(roots)
       return cut < moment ? this.variable(ref, cut + 1) : null
     }
-    const asked = new Map(targets?.filter(({ home }) => home === this).map((target) => [target.ref, target]))
+    const asked = new Map(
+      targets?.filter(({ owner }) => owner === this).map((target) => [target.ref, target]),
+    )
     const held = new HeldVariables(this.originals, asked)
     const pass = {
       callAt: (position: number) => this.callAt(position, lasting ? null : held),
@@ -156,7 +160,7 @@ export class PastGraph implements Home {
    */
   private momentOf(roots: readonly Variable[]): number {
     const moments = roots
-      .filter(({ home }) => home === this)
+      .filter(({ owner }) => owner === this)
       .map(({ ref }) => {
         const made = positionOf(ref)
         return this.lookup.passes.firstFrom(ref, made + 1, this.lastPosition) ?? made
@@ -170,12 +174,12 @@ export class PastGraph implements Home {
    */
   private callAt(position: number, held: HeldVariables | null): CallLinks {
     const known = this.originals.get(position)?.knownLinks
-    if (known !== null && known !== undefined && known.ref === position && known.home === this) return known
+    if (known !== null && known !== undefined && known.ref === position && known.owner === this) return known
     const block = this.calls.graph.at(position)
     const kind = this.calls.kindAt(block, position)
     const links = kind.make().linksOf()
     links.order = position - this.orderOffset
-    links.home = this
+    links.owner = this
     links.ref = position
     links.scope = kind.scope
     const inputsAt = block.inputsAt(position)
@@ -203,7 +207,7 @@ export class PastGraph implements Home {
     if (this.kindOf(position) !== NODE.call) return this.original(ref)
     for (let other = 0; other < slot; other++) {
       const input = call.linkedInput(other)
-      if (input.ref === ref && input.home === this) return input
+      if (input.ref === ref && input.owner === this) return input
     }
     return this.blankOutput(ref, position, this.values.known(ref))
   }
@@ -276,7 +280,7 @@ export class PastGraph implements Home {
     array: NDArray | null,
   ): Variable {
     const variable = new Variable(array, requiresGrad, role)
-    variable.home = this
+    variable.owner = this
     variable.ref = ref
     if (name !== null) variable.setNameQuietly(name)
     return variable

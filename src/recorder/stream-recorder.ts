@@ -26,13 +26,15 @@ const NONE: readonly StreamRecorder[] = []
 
 export class StreamRecorder implements Recorder {
   finished = false
+  readonly loader = null
+  readonly past = null
   /** By all calls of the run. */
   elementsComputed = 0
   /** All open runs. Each hears what another does to variables that it knows, or it could not be replayed. */
   private readonly open: readonly StreamRecorder[]
   private openStream: EventStream | null
-  /** Variables that another run knew first: who is home in two runs is looked up here. */
-  private readonly guests = new WeakMap<Variable, Ref>()
+  /** The refs of variables that this run reads and another owner has. */
+  private readonly foreign = new WeakMap<Variable, Ref>()
   /** Leaves of this run that a call from before it made: a pass would walk on from them. */
   private readonly boundaries = new WeakSet<Variable>()
   private hasBoundaries = false
@@ -50,7 +52,7 @@ export class StreamRecorder implements Recorder {
     this.texts = new RecentTexts(stream.packer)
   }
 
-  /** Lets go of the stream: arrays and variables keep their home, and should not keep its buffers. */
+  /** Lets go of the stream: arrays and variables keep their owner, and should not keep its buffers. */
   close(): void {
     this.finished = true
     this.openStream = null
@@ -79,7 +81,7 @@ export class StreamRecorder implements Recorder {
     const capture = policy.dropsOutputs ? CAPTURE_NOTHING : policy.ofOutput(array)
     const kept = capture === CAPTURE_NOTHING ? null : array
     const position = packer.call1(texts.signature, texts.attributes, count, a, b, c, kept, capture)
-    links.home = this
+    links.owner = this
     links.ref = position
     this.made(output0, array, position)
     stream.appended(cursor, step)
@@ -97,7 +99,7 @@ export class StreamRecorder implements Recorder {
     policy.enter(step)
     const position = packer.call(texts.signature, texts.attributes, inputs.length)
     for (const input of inputs) packer.callInput(input)
-    links.home = this
+    links.owner = this
     links.ref = position
     const outputs = links.outputCount
     packer.callOutputs(outputs)
@@ -127,7 +129,7 @@ export class StreamRecorder implements Recorder {
   private assigned(variable: Variable): void {
     const stream = this.stream()
     const ref = this.knownRef(variable)
-    if (ref === 0) return // it will enter with its new value when it is first used
+    if (ref === 0) return // it is adopted with its new value when it is first used
     const array = variable.data
     const source = this.sourceOf(array)
     const { packer } = stream
@@ -193,7 +195,7 @@ export class StreamRecorder implements Recorder {
     const known = this.knownRef(variable)
     if (known !== 0)
       this.stream().append({ type: 'GradientAssigned', variable: known, gradient: this.refOf(gradient) })
-    else if (variable.creator === null) this.enter(variable) // and its gradient with it; else made by a call that is not on this tape
+    else if (variable.creator === null) this.adopt(variable) // and its gradient with it; else made by a call that is not on this tape
   }
 
   gradientCleared(variable: Variable): void {
@@ -253,7 +255,7 @@ export class StreamRecorder implements Recorder {
 
   private computed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void {
     const ref = this.knownRef(variable)
-    if (ref === 0) return // it lies before the run; its gradient enters as a leaf if it is used
+    if (ref === 0) return // it lies before the run; its gradient is adopted as a leaf if it is used
     const stream = this.stream()
     const { packer } = stream
     const { policy } = this
@@ -315,17 +317,17 @@ export class StreamRecorder implements Recorder {
     return false
   }
 
-  /** The ref under which this run knows the variable; one it has not seen enters as a leaf. */
+  /** The ref under which this run knows the variable; one it has not seen is adopted as a leaf. */
   refOf(variable: Variable): Ref {
     const ref = this.knownRef(variable)
-    return ref === 0 ? this.enter(variable) : ref
+    return ref === 0 ? this.adopt(variable) : ref
   }
 
   /** 0 for a variable that this run has not seen. */
   knownRef(variable: Variable): Ref {
-    const { home } = variable
-    if (home === this) return variable.ref
-    return home === null ? 0 : (this.guests.get(variable) ?? 0)
+    const { owner } = variable
+    if (owner === this) return variable.ref
+    return owner === null ? 0 : (this.foreign.get(variable) ?? 0)
   }
 
   /** The other open runs. */
@@ -347,16 +349,16 @@ export class StreamRecorder implements Recorder {
 
   /** Called for everything that gets a ref here. */
   protected identify(variable: Variable, ref: Ref): void {
-    if (variable.home === null || variable.home.finished) {
-      variable.home = this
+    if (variable.owner === null || variable.owner.finished) {
+      variable.owner = this
       variable.ref = ref
     } else {
-      this.guests.set(variable, ref)
+      this.foreign.set(variable, ref)
     }
   }
 
   /** Takes in a variable that no call of this run made. */
-  enter(variable: Variable): Ref {
+  adopt(variable: Variable): Ref {
     if (variable.versionOf !== null) {
       throw new TapeError(
         'STALE_VERSION',

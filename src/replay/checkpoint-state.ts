@@ -14,7 +14,7 @@ import {
 } from '../events/event.js'
 import type { Attributes } from '../graph/func.js'
 import { unrecorded } from '../graph/mode.js'
-import type { Home } from '../graph/recorder.js'
+import type { Owner, ValueLoader } from '../graph/recorder.js'
 import { recreateFunc } from '../graph/registry.js'
 import { Variable } from '../graph/variable.js'
 import { toNDArray } from '../recorder/recorded-array.js'
@@ -32,11 +32,13 @@ export class NeedsEarlier extends Error {
   }
 }
 
-export class CheckpointState implements Before, Home {
+export class CheckpointState implements Before, Owner, ValueLoader {
   /** Nobody takes these variables over: they are known under their ref. */
   readonly finished = false
+  readonly loader = this
+  readonly past = null
   /** Who takes the replay down. */
-  recorder: Home | null = null
+  recorder: Owner | null = null
   private readonly variables = new Map<Ref, Variable>()
   private readonly arrays = new Map<Ref, NDArray>()
   private readonly unloaded = new WeakMap<Variable, () => NDArray>()
@@ -62,7 +64,7 @@ export class CheckpointState implements Before, Home {
     let variable = this.variables.get(ref)
     if (variable === undefined) {
       variable = this.make(ref)
-      variable.home = this
+      variable.owner = this
       variable.ref = ref
       this.variables.set(ref, variable)
       const name = this.lookup.nameOf(ref, this.position)
@@ -219,7 +221,7 @@ export class CheckpointState implements Before, Home {
       const unknown = this.blank(false, 'variable', () => {
         throw error
       })
-      unknown.home = this
+      unknown.owner = this
       return unknown
     }
   }

@@ -52,9 +52,9 @@ export class ReplayRecorder extends StreamRecorder {
     this.context = context
   }
 
-  /** What stood before the replay began is known under its ref, though another home made it. */
+  /** What stood before the replay began is known under its ref, though it has another owner. */
   override knownRef(variable: Variable): Ref {
-    return variable.home instanceof CheckpointState ? variable.ref : super.knownRef(variable)
+    return variable.owner instanceof CheckpointState ? variable.ref : super.knownRef(variable)
   }
 
   override refOf(variable: Variable): Ref {
@@ -106,13 +106,13 @@ export class ReplayRecorder extends StreamRecorder {
       // A leaf that comes now. The variable may be on the tape already, and its array with it: then another takes its place.
       const isNext = this.context.known(ref) === null && this.context.peek()?.position === ref
       if (isNext && this.knownRef(variable) !== 0) {
-        return this.enter(new Variable(scalar(variable.item(), variable.dtype), false, 'constant'))
+        return this.adopt(new Variable(scalar(variable.item(), variable.dtype), false, 'constant'))
       }
     }
     return super.refOf(variable)
   }
 
-  /** The next call on the tape: only leaves, which enter with it, stand before it. */
+  /** The next call on the tape: only leaves, which are adopted with it, stand before it. */
   private nextCall(): FunctionCalled | null {
     let further = 0
     let event = this.context.peek()

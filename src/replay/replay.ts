@@ -221,7 +221,7 @@ class Replay {
         const array = event.value !== null ? toNDArray(event.value) : this.memory.array(event.source!, event)
         const leaf = new Variable(array, event.requiresGrad, event.role)
         leaf.setNameQuietly(event.name)
-        this.recorder.enter(leaf)
+        this.recorder.adopt(leaf)
         return
       }
       case 'FunctionCalled': {

@@ -85,7 +85,7 @@ describe('the events of a live run', () => {
     const heard: TapeEvent[] = []
     run.events$.subscribe((event) => heard.push(event))
     const x = new Variable(3)
-    square(x) // the leaf enters with its first call
+    square(x) // the leaf is adopted with its first call
     expect(heard.map((event) => event.type)).toEqual(['LeafCreated', 'FunctionCalled'])
     for (let i = 0; i < 10_000; i++) {
       const before = heard.length

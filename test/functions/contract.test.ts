@@ -158,6 +158,8 @@ for (const name of registeredHere()) {
 /** A run that writes nothing: what the graph asks of a call before it is recorded is asked. */
 const run: Recorder = {
   finished: false,
+  loader: null,
+  past: null,
   functionCalled: () => {},
   valueAssigned: () => {},
   variableNamed: () => {},

@@ -34,14 +34,14 @@ export class TrainingNotes {
   readonly noted: Noted[] = []
   readonly runs: RecordedRun[] = []
   private readonly streams: Run[] = []
-  private readonly homes = new Map<StreamRecorder, number>()
+  private readonly runOf = new Map<StreamRecorder, number>()
   private readonly gradients = new WeakSet<Variable>()
 
   /** Listens to a run that has just begun. */
   listen(run: Run): void {
     const recorded: RecordedRun = { id: run.id, events: [] }
     run.events$.subscribe((event) => recorded.events.push(event))
-    this.homes.set(mode.recorder as StreamRecorder, this.runs.length)
+    this.runOf.set(mode.recorder as StreamRecorder, this.runs.length)
     this.runs.push(recorded)
     this.streams.push(run)
   }
@@ -63,7 +63,7 @@ export class TrainingNotes {
   /** An assignment is an event of every open run that knows the variable. A run that is over has earlier versions only. */
   version(variable: Variable): void {
     const places: Place[] = []
-    for (const [recorder, run] of this.homes) {
+    for (const [recorder, run] of this.runOf) {
       const ref = recorder.finished ? 0 : recorder.knownRef(variable)
       if (ref !== 0) places.push(this.placeIn(run, ref))
     }
@@ -71,8 +71,8 @@ export class TrainingNotes {
   }
 
   private take(what: 'output' | 'gradient', variable: Variable): void {
-    const { home, ref, data } = variable
-    const run = this.homes.get(home as StreamRecorder)
+    const { owner, ref, data } = variable
+    const run = this.runOf.get(owner as StreamRecorder)
     this.noted.push({ what, places: run === undefined ? [] : [this.placeIn(run, ref)], data })
   }
 
