@@ -80,11 +80,43 @@ export class TapeError extends Error {
   }
 }
 
-/** A value as an error quotes it, at most 80 characters of it. Whatever a program passes, this throws nothing. */
+/**
+ * A value as an error quotes it, at most 80 characters of it: numbers, texts, lists and plain objects as a program writes
+ * them, of everything else what it is. Whatever a program passes, this throws nothing, and runs none of its toString and toJSON.
+ */
 export function valueText(value: unknown): string {
   try {
-    return (JSON.stringify(value) ?? String(value)).slice(0, 80)
+    return textOf(value, 80).slice(0, 80)
   } catch {
-    return typeof value === 'bigint' ? `${value}n`.slice(0, 80) : Object.prototype.toString.call(value)
+    return `${typeof value === 'function' ? 'a function' : 'an object'} that cannot be read`
   }
+}
+
+/** Of lists and objects no more than fills `room` characters: they may be long, or contain themselves. */
+function textOf(value: unknown, room: number): string {
+  if (value === null || typeof value === 'undefined' || typeof value === 'boolean') return String(value)
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'symbol') return String(value)
+  if (typeof value === 'function') return 'a function'
+  if (Array.isArray(value)) return `[${partsOf(value.keys(), room - 1, (i, left) => textOf(value[i], left))}]`
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) {
+    const fields = value as Readonly<Record<string, unknown>>
+    const field = (key: string, left: number) => `${JSON.stringify(key)}:${textOf(fields[key], left)}`
+    return `{${partsOf(Object.keys(fields), room - 1, field)}}`
+  }
+  const made: unknown = value.constructor
+  return typeof made === 'function' && made.name !== '' ? `an object (${made.name})` : 'an object'
+}
+
+function partsOf<K>(keys: Iterable<K>, room: number, text: (key: K, room: number) => string): string {
+  let parts = ''
+  for (const key of keys) {
+    if (parts.length >= room) break
+    const between = parts === '' ? '' : ','
+    parts += between + text(key, room - parts.length - 1)
+  }
+  return parts
 }

@@ -1,5 +1,5 @@
 /** Refuses options that nobody reads: a misspelled one would be answered silently, as if nothing had been said. */
-import { TapeError } from './errors.js'
+import { TapeError, valueText } from './errors.js'
 import { nearest } from './nearest.js'
 
 /**
@@ -10,22 +10,14 @@ export function checkOptions(given: unknown, known: readonly string[], what: str
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new TapeError(
       'BAD_ARGUMENT',
-      `${what} expected its options as an object, { ${known.join(', ')} }, got ${wordFor(given)}`,
+      `${what} expected its options as an object, { ${known.join(', ')} }, got ${valueText(given)}`,
     )
   }
-  for (const key of Object.keys(given)) {
+  // With what it inherits: whoever reads an option reads that too.
+  for (const key in given) {
     if (known.includes(key)) continue
     const near = nearest(key, known)
-    const advice = near === null ? `it knows ${known.join(', ')}` : `did you mean "${near}"?`
+    const advice = near === null ? `it knows ${known.join(', ') || 'none'}` : `did you mean "${near}"?`
     throw new TapeError('BAD_ARGUMENT', `${what} does not know the option "${key}"; ${advice}`)
   }
-}
-
-/** A value in an error message: short, and never what a program's own toString says. */
-export function wordFor(value: unknown): string {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return String(value)
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }

@@ -5,8 +5,9 @@
  */
 import { type DType, isDType } from '../array/dtype.js'
 import { type NDArray, ndarray } from '../array/ndarray.js'
-import { TapeError } from '../errors.js'
-import { checkKeys, flagOf, refuse, show } from '../functions/attributes.js'
+import { TapeError, valueText } from '../errors.js'
+import { flagOf, refuse } from '../functions/attributes.js'
+import { checkOptions } from '../options.js'
 import { bytesOfFile } from './file-bytes.js'
 
 /** What a column of a CSV file is read as: numbers of a dtype, or strings. */
@@ -38,11 +39,11 @@ export function csv<const C extends Readonly<Record<string, ColumnType>>>(
   source: string | URL,
   options: CsvOptions<C>,
 ): Columns<C> {
-  checkKeys(options, ['columns', 'header', 'delimiter'], 'csv')
+  checkOptions(options, ['columns', 'header', 'delimiter'], 'csv')
   const { columns, delimiter = ',' } = options
   const types = checkedColumns(columns)
   if (typeof delimiter !== 'string' || delimiter.length !== 1 || '"\r\n'.includes(delimiter)) {
-    refuse(`csv expected delimiter to be one character, got ${show(delimiter)}`)
+    refuse(`csv expected delimiter to be one character, got ${valueText(delimiter)}`)
   }
   const lines = linesOf(textOf(source), delimiter)
   const header = flagOf(options.header, true, 'header', 'csv') ? lines.shift() : undefined
@@ -67,14 +68,16 @@ export function csv<const C extends Readonly<Record<string, ColumnType>>>(
 
 function checkedColumns(columns: unknown): [string, ColumnType][] {
   if (typeof columns !== 'object' || columns === null || Object.keys(columns).length === 0) {
-    refuse(`csv expected columns with their types, { columns: { width: 'float64' } }, got ${show(columns)}`)
+    refuse(
+      `csv expected columns with their types, { columns: { width: 'float64' } }, got ${valueText(columns)}`,
+    )
   }
   const entries = Object.entries(columns as Record<string, unknown>)
   for (const [name, type] of entries) {
     if (type === 'string' || isDType(type)) continue
     throw new TapeError(
       'BAD_DTYPE',
-      `csv expected column "${name}" to be a dtype or 'string', got ${show(type)}`,
+      `csv expected column "${name}" to be a dtype or 'string', got ${valueText(type)}`,
     )
   }
   return entries as [string, ColumnType][]
@@ -82,7 +85,7 @@ function checkedColumns(columns: unknown): [string, ColumnType][] {
 
 function textOf(source: string | URL): string {
   if (typeof source !== 'string' && !(source instanceof URL))
-    refuse(`csv expected a path or a text, got ${show(source)}`)
+    refuse(`csv expected a path or a text, got ${valueText(source)}`)
   if (typeof source === 'string' && /[\r\n]/.test(source)) return source.replace(/^\uFEFF/, '')
   return new TextDecoder().decode(bytesOfFile(source, 'csv')) // takes the byte order mark away
 }
@@ -123,7 +126,7 @@ function linesOf(text: string, delimiter: string): Line[] {
       if (next !== undefined && next !== delimiter && next !== '\n' && next !== '\r') {
         throw new TapeError(
           'BAD_FILE',
-          `csv expected a delimiter after the quoted field in line ${line}, got ${show(next)}`,
+          `csv expected a delimiter after the quoted field in line ${line}, got ${valueText(next)}`,
         )
       }
     } else {
@@ -171,7 +174,7 @@ function numberIn(field: string, type: DType, column: string, line: number): num
   }
   throw new TapeError(
     'BAD_VALUE',
-    `csv expected ${type} in line ${line}, column "${column}", got ${show(field)}`,
+    `csv expected ${type} in line ${line}, column "${column}", got ${valueText(field)}`,
   )
 }
 

@@ -1,9 +1,12 @@
 /** Batches of a data set, in order or shuffled by a seed. The order of an epoch follows from the seed and its number. */
+
 import type { NDArray } from '../array/ndarray.js'
 import { ndarray } from '../array/ndarray.js'
 import { permutation } from '../array/random.js'
-import { checkKeys, flagOf, integerOf, refuse, show } from '../functions/attributes.js'
+import { valueText } from '../errors.js'
+import { flagOf, integerOf, refuse } from '../functions/attributes.js'
 import type { Operand } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { type Batch, TensorDataset } from './tensor-dataset.js'
 
 export interface DataLoaderOptions {
@@ -34,10 +37,10 @@ export class DataLoader<T extends readonly Operand[]> {
 
   /** Throws BAD_ARGUMENT for the options, and for a data set that gives no batch. */
   constructor(dataset: TensorDataset<T>, options: DataLoaderOptions = {}) {
-    checkKeys(options, ['batchSize', 'shuffle', 'seed', 'dropLast'], 'DataLoader')
+    checkOptions(options, ['batchSize', 'shuffle', 'seed', 'dropLast'], 'DataLoader')
     if (!(dataset instanceof TensorDataset)) {
       refuse(
-        `DataLoader expected a TensorDataset, got ${show(dataset)}; wrap arrays with new TensorDataset(x, t)`,
+        `DataLoader expected a TensorDataset, got ${valueText(dataset)}; wrap arrays with new TensorDataset(x, t)`,
       )
     }
     this.dataset = dataset

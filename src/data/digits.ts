@@ -1,8 +1,11 @@
 /** 1,797 handwritten digits of 8 × 8 pixels, which come with the package (digits.md says from where). */
+
 import { gunzipSync } from 'node:zlib'
 import { getDefaultDtype } from '../array/dtype.js'
 import { type NDArray, ndarray } from '../array/ndarray.js'
-import { checkKeys, refuse, show } from '../functions/attributes.js'
+import { valueText } from '../errors.js'
+import { refuse } from '../functions/attributes.js'
+import { checkOptions } from '../options.js'
 import { DIGITS_BYTES } from './digits-bytes.js'
 import { TensorDataset } from './tensor-dataset.js'
 
@@ -25,10 +28,10 @@ export interface DigitsOptions {
  * Source  UCI "Optical Recognition of Handwritten Digits", CC BY 4.0
  */
 export function digits(options: DigitsOptions = {}): TensorDataset<[NDArray, NDArray]> {
-  checkKeys(options, ['part', 'dtype'], 'digits')
+  checkOptions(options, ['part', 'dtype'], 'digits')
   const { part = 'all', dtype = getDefaultDtype() } = options
   if (part !== 'all' && part !== 'train' && part !== 'test') {
-    refuse(`digits expected part 'all', 'train' or 'test', got ${show(part)}`)
+    refuse(`digits expected part 'all', 'train' or 'test', got ${valueText(part)}`)
   }
   const text = new TextDecoder().decode(gunzipSync(Buffer.from(DIGITS_BYTES, 'base64')))
   const lines = text.trimEnd().split('\n')

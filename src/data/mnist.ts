@@ -6,8 +6,9 @@
 import { getDefaultDtype } from '../array/dtype.js'
 import { type NDArray, ndarray } from '../array/ndarray.js'
 import { formatShape, sizeOf } from '../array/shape.js'
-import { TapeError } from '../errors.js'
-import { checkKeys, refuse, show } from '../functions/attributes.js'
+import { TapeError, valueText } from '../errors.js'
+import { refuse } from '../functions/attributes.js'
+import { checkOptions } from '../options.js'
 import { bytesOfFile } from './file-bytes.js'
 import { TensorDataset } from './tensor-dataset.js'
 
@@ -28,17 +29,17 @@ export interface MnistFiles {
  * Throws  FILE_NOT_FOUND; BAD_FILE for other files, and when images and labels are not equally many
  */
 export function mnist(files: MnistFiles): TensorDataset<[NDArray, NDArray]> {
-  checkKeys(files, ['images', 'labels', 'dtype'], 'mnist')
+  checkOptions(files, ['images', 'labels', 'dtype'], 'mnist')
   const { images: imagePath, labels: labelPath, dtype = getDefaultDtype() } = files
   if (dtype !== 'float64' && dtype !== 'float32' && dtype !== 'uint8') {
     throw new TapeError(
       'BAD_DTYPE',
-      `mnist expected dtype 'float64', 'float32' or 'uint8', got ${show(dtype)}`,
+      `mnist expected dtype 'float64', 'float32' or 'uint8', got ${valueText(dtype)}`,
     )
   }
   for (const path of [imagePath, labelPath]) {
     if (typeof path !== 'string' && !(path instanceof URL)) {
-      refuse(`mnist expected the paths of two files, { images, labels }, got ${show(path)}`)
+      refuse(`mnist expected the paths of two files, { images, labels }, got ${valueText(path)}`)
     }
   }
   const images = readIdx(imagePath)

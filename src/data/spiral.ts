@@ -2,7 +2,8 @@
 import { cos, sin } from '../array/math/trigonometry.js'
 import { type NDArray, ndarray } from '../array/ndarray.js'
 import { normal, permutation } from '../array/random.js'
-import { checkKeys, integerOf, numberOf, refuse } from '../functions/attributes.js'
+import { integerOf, numberOf, refuse } from '../functions/attributes.js'
+import { checkOptions } from '../options.js'
 import { TensorDataset } from './tensor-dataset.js'
 
 export interface SpiralOptions {
@@ -21,7 +22,7 @@ export interface SpiralOptions {
  * Source  Saitoh, "Deep Learning from Scratch", whose points differ: they come from NumPy's generator
  */
 export function spiral(options: SpiralOptions = {}): TensorDataset<[NDArray, NDArray]> {
-  checkKeys(options, ['classes', 'perClass', 'noise', 'seed'], 'spiral')
+  checkOptions(options, ['classes', 'perClass', 'noise', 'seed'], 'spiral')
   const classes = integerOf(options.classes, 3, 1, 'classes', 'spiral')
   const perClass = integerOf(options.perClass, 100, 1, 'perClass', 'spiral')
   const noise = numberOf(options.noise, 0.2, 'noise', 'spiral')

@@ -7,8 +7,9 @@ import { Func } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { add, mul, square, sub } from './arithmetic.js'
-import { checkKeys, numberOf } from './attributes.js'
+import { numberOf } from './attributes.js'
 import { greater, where } from './comparison.js'
 import { exp } from './exponential.js'
 
@@ -73,7 +74,7 @@ export class LeakyRelu extends Func {
   private readonly slope: number
 
   constructor(attributes: LeakyReluOptions = {}) {
-    checkKeys(attributes, ['slope'], 'leakyRelu')
+    checkOptions(attributes, ['slope'], 'leakyRelu')
     const slope = numberOf(attributes.slope, 0.01, 'slope', 'leakyRelu')
     super({ slope })
     this.slope = slope

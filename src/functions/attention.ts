@@ -12,8 +12,9 @@ import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { add, mul, sub } from './arithmetic.js'
-import { checkKeys, flagOf } from './attributes.js'
+import { flagOf } from './attributes.js'
 import { cast } from './casting.js'
 import { where } from './comparison.js'
 import { matmul } from './products.js'
@@ -36,7 +37,7 @@ export class ScaledDotProductAttention extends Func {
   private readonly causal: boolean
 
   constructor(attributes: { causal?: boolean | undefined } = {}) {
-    checkKeys(attributes, ['causal'], 'scaledDotProductAttention')
+    checkOptions(attributes, ['causal'], 'scaledDotProductAttention')
     const causal = flagOf(attributes.causal, false, 'causal', 'scaledDotProductAttention')
     super({ causal })
     this.causal = causal
@@ -135,7 +136,7 @@ export function scaledDotProductAttention(
   v: Operand,
   options: AttentionOptions = {},
 ): Variable {
-  checkKeys(options, ['causal', 'mask'], 'scaledDotProductAttention')
+  checkOptions(options, ['causal', 'mask'], 'scaledDotProductAttention')
   const { causal, mask } = options
   const call = new ScaledDotProductAttention({ causal })
   return mask === undefined ? call.apply(q, k, v) : call.apply(q, k, v, mask)

@@ -1,11 +1,14 @@
 /** The larger, the smaller, and what lies between two bounds, element by element. Where two are equal they share a gradient. */
+
 import * as comparison from '../array/comparison.js'
 import * as elementwise from '../array/elementwise.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
+import { valueText } from '../errors.js'
 import { type Attributes, Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
-import { checkKeys, refuse, show } from './attributes.js'
+import { checkOptions } from '../options.js'
+import { refuse } from './attributes.js'
 import { greaterEqual, lessEqual, logicalAnd, where } from './comparison.js'
 import { sumTo } from './shapes.js'
 
@@ -86,7 +89,7 @@ export class Clip extends Func {
   private readonly most: number | undefined
 
   constructor(attributes: ClipOptions) {
-    checkKeys(attributes, ['min', 'max'], 'clip')
+    checkOptions(attributes, ['min', 'max'], 'clip')
     const least = boundOf(attributes.min, 'min', -Infinity)
     const most = boundOf(attributes.max, 'max', Infinity)
     if (least === undefined && most === undefined)
@@ -113,7 +116,7 @@ export class Clip extends Func {
 function boundOf(value: unknown, key: string, none: number): number | undefined {
   if (value === undefined || value === null || value === none) return undefined
   if (typeof value === 'number' && Number.isFinite(value)) return value
-  return refuse(`clip expected ${key} to be a finite number, got ${show(value)}`)
+  return refuse(`clip expected ${key} to be a finite number, got ${valueText(value)}`)
 }
 
 function clipAttributes(min: number | undefined, max: number | undefined): Attributes {

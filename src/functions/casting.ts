@@ -1,20 +1,20 @@
 /** Change of dtype. Knows only what a dtype is. */
 import { type DType, isDType } from '../array/dtype.js'
 import { type NDArray, viewOf } from '../array/ndarray.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
-import { checkKeys, show } from './attributes.js'
+import { checkOptions } from '../options.js'
 
 /** The same values in another dtype.  Backward gx = gy in x's dtype; integers get none. */
 export class Cast extends Func {
   private readonly dtype: DType
 
   constructor(attributes: { dtype: DType }) {
-    checkKeys(attributes, ['dtype'], 'cast')
+    checkOptions(attributes, ['dtype'], 'cast')
     const { dtype } = attributes
-    if (!isDType(dtype)) throw new TapeError('BAD_DTYPE', `cast expected a dtype, got ${show(dtype)}`)
+    if (!isDType(dtype)) throw new TapeError('BAD_DTYPE', `cast expected a dtype, got ${valueText(dtype)}`)
     super({ dtype })
     this.dtype = dtype
   }

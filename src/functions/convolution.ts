@@ -7,11 +7,12 @@ import * as elementwise from '../array/elementwise.js'
 import { type NDArray, viewOf } from '../array/ndarray.js'
 import { promoted } from '../array/promotion.js'
 import { formatShape, type Shape } from '../array/shape.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
-import { checkKeys, isIntegers, refuse, show } from './attributes.js'
+import { checkOptions } from '../options.js'
+import { isIntegers, refuse } from './attributes.js'
 import { sum } from './reductions.js'
 
 export interface ConvolutionOptions {
@@ -35,7 +36,7 @@ export function pairOf(
     return Object.freeze([pair[0]!, pair[1]!] as const)
   }
   return refuse(
-    `${what} expected ${key} to be an integer of at least ${least}, or [rows, columns], got ${show(value)}`,
+    `${what} expected ${key} to be an integer of at least ${least}, or [rows, columns], got ${valueText(value)}`,
   )
 }
 
@@ -81,7 +82,7 @@ export class Conv2d extends Func {
   readonly padding: Pair
 
   constructor(attributes: ConvolutionOptions = {}) {
-    checkKeys(attributes, ['stride', 'padding'], 'conv2d')
+    checkOptions(attributes, ['stride', 'padding'], 'conv2d')
     const stride = pairOf(attributes.stride, ONES, 1, 'stride', 'conv2d')
     const padding = pairOf(attributes.padding, ZEROS, 0, 'padding', 'conv2d')
     super({ stride, padding })
@@ -143,7 +144,7 @@ export class ConvTranspose2d extends Func {
   private readonly extra: Pair
 
   constructor(attributes: ConvTransposeOptions = {}) {
-    checkKeys(attributes, ['stride', 'padding', 'extra'], 'convTranspose2d')
+    checkOptions(attributes, ['stride', 'padding', 'extra'], 'convTranspose2d')
     const stride = pairOf(attributes.stride, ONES, 1, 'stride', 'convTranspose2d')
     const padding = pairOf(attributes.padding, ZEROS, 0, 'padding', 'convTranspose2d')
     const extra = pairOf(attributes.extra, ZEROS, 0, 'extra', 'convTranspose2d')
@@ -207,7 +208,7 @@ export class Conv2dWeights extends Func {
   readonly padding: Pair
 
   constructor(attributes: { kernel: Pair; stride: Pair; padding: Pair }) {
-    checkKeys(attributes, ['kernel', 'stride', 'padding'], 'conv2dWeights')
+    checkOptions(attributes, ['kernel', 'stride', 'padding'], 'conv2dWeights')
     const kernel = pairOf(attributes.kernel, undefined, 1, 'kernel', 'conv2dWeights')
     const stride = pairOf(attributes.stride, ONES, 1, 'stride', 'conv2dWeights')
     const padding = pairOf(attributes.padding, ZEROS, 0, 'padding', 'conv2dWeights')

@@ -7,7 +7,8 @@ import { nextRandomKey, randomWords } from '../array/random.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
-import { checkKeys, flagOf, integerOf, numberOf, refuse } from './attributes.js'
+import { checkOptions } from '../options.js'
+import { flagOf, integerOf, numberOf, refuse } from './attributes.js'
 
 /** Settings of `dropout`: the probability, and the key and counter of its random numbers. */
 export interface DropoutOptions {
@@ -27,7 +28,7 @@ export class Dropout extends Func {
   private readonly counter: number
 
   constructor(attributes: { p: number; seed: number; counter: number }) {
-    checkKeys(attributes, ['p', 'seed', 'counter'], 'dropout')
+    checkOptions(attributes, ['p', 'seed', 'counter'], 'dropout')
     const p = probabilityOf(attributes.p)
     const seed = integerOf(attributes.seed, undefined, 0, 'seed', 'dropout')
     const counter = integerOf(attributes.counter, undefined, 0, 'counter', 'dropout')
@@ -66,7 +67,7 @@ function probabilityOf(value: unknown): number {
  * Throws   BAD_ARGUMENT for p outside [0, 1], or a seed without a counter.
  */
 export function dropout(x: Operand, options: DropoutOptions = {}): Variable {
-  checkKeys(options, ['p', 'training', 'seed', 'counter'], 'dropout')
+  checkOptions(options, ['p', 'training', 'seed', 'counter'], 'dropout')
   const p = probabilityOf(options.p)
   if (!flagOf(options.training, true, 'training', 'dropout') || p === 0) return asVariable(x)
   if ((options.seed === undefined) !== (options.counter === undefined)) {

@@ -1,10 +1,13 @@
 /** Sums of products named by subscripts. */
+
 import { einsum as einsumOf, extentsOf, readSubscripts } from '../array/einsum.js'
 import { eye, type NDArray, ones } from '../array/ndarray.js'
+import { valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
-import { checkKeys, refuse, show } from './attributes.js'
+import { checkOptions } from '../options.js'
+import { refuse } from './attributes.js'
 import { sumTo } from './shapes.js'
 
 const EQUATION = /^[A-Za-z., ]*(->[A-Za-z. ]*)?$/
@@ -17,10 +20,10 @@ export class Einsum extends Func {
   private readonly equation: string
 
   constructor(attributes: { equation: string }) {
-    checkKeys(attributes, ['equation'], 'einsum')
+    checkOptions(attributes, ['equation'], 'einsum')
     const { equation } = attributes
     if (typeof equation !== 'string' || !EQUATION.test(equation)) {
-      refuse(`einsum expected an equation such as 'ij,jk->ik', got ${show(equation)}`)
+      refuse(`einsum expected an equation such as 'ij,jk->ik', got ${valueText(equation)}`)
     }
     super({ equation })
     this.equation = equation

@@ -8,8 +8,9 @@ import { Func } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { add, div, mul, neg, square, sub } from './arithmetic.js'
-import { checkKeys, numberOf, refuse, UNSAID } from './attributes.js'
+import { numberOf, refuse, UNSAID } from './attributes.js'
 import { equal, greaterEqual, logicalAnd, where } from './comparison.js'
 import { sumTo } from './shapes.js'
 
@@ -85,7 +86,7 @@ export class Pow extends Func {
   private readonly exponent: number | undefined
 
   constructor(attributes: { exponent?: number | undefined } = UNSAID) {
-    checkKeys(attributes, ['exponent'], 'pow')
+    checkOptions(attributes, ['exponent'], 'pow')
     if (attributes.exponent === undefined) {
       super()
       return

@@ -6,7 +6,8 @@ import { promoted } from '../array/promotion.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, Variable } from '../graph/variable.js'
-import { checkKeys, oneAxisOf } from './attributes.js'
+import { checkOptions } from '../options.js'
+import { oneAxisOf } from './attributes.js'
 import { indexOperand, requireIndices } from './indexing.js'
 import { broadcastTo } from './shapes.js'
 
@@ -20,7 +21,7 @@ export class Gather extends Func {
   private readonly axis: number
 
   constructor(attributes: GatherOptions = {}) {
-    checkKeys(attributes, ['axis'], 'gather')
+    checkOptions(attributes, ['axis'], 'gather')
     const axis = oneAxisOf(attributes.axis, 0, 'gather')
     super({ axis })
     this.axis = axis
@@ -56,7 +57,7 @@ export class ScatterAdd extends Func {
   private readonly axis: number
 
   constructor(attributes: GatherOptions = {}) {
-    checkKeys(attributes, ['axis'], 'scatterAdd')
+    checkOptions(attributes, ['axis'], 'scatterAdd')
     const axis = oneAxisOf(attributes.axis, 0, 'scatterAdd')
     super({ axis })
     this.axis = axis

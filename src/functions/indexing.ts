@@ -5,11 +5,12 @@
 import { type DType, getDefaultDtype, isDType } from '../array/dtype.js'
 import * as indexing from '../array/indexing.js'
 import { type NDArray, ndarray } from '../array/ndarray.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
-import { checkKeys, integerOf, oneAxisOf, show } from './attributes.js'
+import { checkOptions } from '../options.js'
+import { integerOf, oneAxisOf } from './attributes.js'
 import { NotDifferentiable } from './not-differentiable.js'
 
 /** Indices as an operand: numbers and lists of numbers as int32, all else as it is. */
@@ -38,7 +39,7 @@ export class Take extends Func {
   readonly axis: number
 
   constructor(attributes: TakeOptions = {}) {
-    checkKeys(attributes, ['axis'], 'take')
+    checkOptions(attributes, ['axis'], 'take')
     const axis = oneAxisOf(attributes.axis, 0, 'take')
     super({ axis })
     this.axis = axis
@@ -83,7 +84,7 @@ export class ScatterTake extends Func {
   private readonly size: number
 
   constructor(attributes: { axis: number; size: number }) {
-    checkKeys(attributes, ['axis', 'size'], 'scatterTake')
+    checkOptions(attributes, ['axis', 'size'], 'scatterTake')
     const axis = integerOf(attributes.axis, undefined, 0, 'axis', 'scatterTake')
     const size = integerOf(attributes.size, undefined, 0, 'size', 'scatterTake')
     super({ axis, size })
@@ -117,7 +118,7 @@ export class Embedding extends Func {
     if (w.ndim !== 2) {
       throw new TapeError(
         'SHAPE_MISMATCH',
-        `embedding expected a table w [count, width], got ${show(w.shape)}`,
+        `embedding expected a table w [count, width], got ${valueText(w.shape)}`,
       )
     }
     requireIndices(ids, 'embedding: ids')
@@ -152,10 +153,10 @@ export class OneHot extends NotDifferentiable {
   private readonly dtype: DType
 
   constructor(attributes: OneHotOptions) {
-    checkKeys(attributes, ['classes', 'dtype'], 'oneHot')
+    checkOptions(attributes, ['classes', 'dtype'], 'oneHot')
     const classes = integerOf(attributes.classes, undefined, 0, 'classes', 'oneHot')
     const dtype = attributes.dtype ?? getDefaultDtype()
-    if (!isDType(dtype)) throw new TapeError('BAD_DTYPE', `oneHot expected a dtype, got ${show(dtype)}`)
+    if (!isDType(dtype)) throw new TapeError('BAD_DTYPE', `oneHot expected a dtype, got ${valueText(dtype)}`)
     super({ classes, dtype })
     this.classes = classes
     this.dtype = dtype

@@ -1,12 +1,15 @@
 /** Arrays put together and cut apart along an axis, and the parts and paddings of one array. Their adjoints are each other. */
+
 import { type NDArray, ndarray } from '../array/ndarray.js'
 import type { Range } from '../array/rearrange.js'
 import * as rearrange from '../array/rearrange.js'
 import { normalizeAxis, type Shape } from '../array/shape.js'
+import { valueText } from '../errors.js'
 import { type AttributeValue, Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, OUTPUTS_MAX, Variable } from '../graph/variable.js'
-import { checkKeys, fixed, isIntegers, numberOf, oneAxisOf, refuse, shapeOf, show } from './attributes.js'
+import { checkOptions } from '../options.js'
+import { fixed, isIntegers, numberOf, oneAxisOf, refuse, shapeOf } from './attributes.js'
 import { scatterTake } from './indexing.js'
 import { reshape } from './shapes.js'
 
@@ -22,7 +25,7 @@ export class Concat extends Func {
   private readonly axis: number
 
   constructor(attributes: AxisOption = {}) {
-    checkKeys(attributes, ['axis'], 'concat')
+    checkOptions(attributes, ['axis'], 'concat')
     const axis = oneAxisOf(attributes.axis, 0, 'concat')
     super({ axis })
     this.axis = axis
@@ -64,7 +67,7 @@ function rangeAt(axis: number, start: number, stop: number): Range[] {
 
 function requireList(xs: unknown, what: string): asserts xs is readonly Operand[] {
   if (!Array.isArray(xs)) {
-    const got = xs instanceof Variable ? 'a Variable' : show(xs)
+    const got = xs instanceof Variable ? 'a Variable' : valueText(xs)
     refuse(`${what} expected a list of operands, ${what}([a, b], { axis }), got ${got}`)
   }
   if (xs.length === 0) refuse(`${what} expected at least one operand, got none`)
@@ -86,7 +89,7 @@ export class Stack extends Func {
   private readonly axis: number
 
   constructor(attributes: AxisOption = {}) {
-    checkKeys(attributes, ['axis'], 'stack')
+    checkOptions(attributes, ['axis'], 'stack')
     const axis = oneAxisOf(attributes.axis, 0, 'stack')
     super({ axis })
     this.axis = axis
@@ -128,10 +131,12 @@ export class Split extends Func {
   private readonly axis: number
 
   constructor(attributes: { parts: number | readonly number[]; axis?: number | undefined }) {
-    checkKeys(attributes, ['parts', 'axis'], 'split')
+    checkOptions(attributes, ['parts', 'axis'], 'split')
     const given = attributes.parts
     if (!Number.isInteger(given) && !isIntegers(given)) {
-      refuse(`split expected parts to be their number or a list of indices to cut at, got ${show(given)}`)
+      refuse(
+        `split expected parts to be their number or a list of indices to cut at, got ${valueText(given)}`,
+      )
     }
     const parts = typeof given === 'number' ? given : fixed(given)
     const axis = oneAxisOf(attributes.axis, 0, 'split')
@@ -233,7 +238,7 @@ export class Slice extends Func {
   private readonly ranges: readonly Range[]
 
   constructor(attributes: { ranges: readonly Range[] }) {
-    checkKeys(attributes, ['ranges'], 'slice')
+    checkOptions(attributes, ['ranges'], 'slice')
     const ranges = rangesOf(attributes.ranges, 'slice')
     super({ ranges: ranges as AttributeValue })
     this.ranges = ranges
@@ -251,7 +256,7 @@ export class Slice extends Func {
 function rangesOf(value: unknown, what: string): readonly Range[] {
   if (!Array.isArray(value)) {
     return refuse(
-      `${what} expected a list of ranges, one [start, stop, step] or null for each axis, got ${show(value)}`,
+      `${what} expected a list of ranges, one [start, stop, step] or null for each axis, got ${valueText(value)}`,
     )
   }
   return value.map((range: unknown, axis) => {
@@ -259,7 +264,7 @@ function rangesOf(value: unknown, what: string): readonly Range[] {
     const whole = (bound: unknown) => bound === null || bound === undefined || Number.isInteger(bound)
     if (!Array.isArray(range) || range.length > 3 || !range.every(whole)) {
       return refuse(
-        `${what} expected [start, stop, step] of integers or null for axis ${axis}, got ${show(range)}`,
+        `${what} expected [start, stop, step] of integers or null for axis ${axis}, got ${valueText(range)}`,
       )
     }
     return range.map((bound: number | null | undefined) => bound ?? null) as unknown as Range
@@ -283,7 +288,7 @@ export class ScatterSlice extends Func {
   private readonly shape: Shape
 
   constructor(attributes: { ranges: readonly Range[]; shape: Shape }) {
-    checkKeys(attributes, ['ranges', 'shape'], 'scatterSlice')
+    checkOptions(attributes, ['ranges', 'shape'], 'scatterSlice')
     const ranges = rangesOf(attributes.ranges, 'scatterSlice')
     const shape = shapeOf(attributes.shape, 0, 'scatterSlice')
     super({ ranges: ranges as AttributeValue, shape })
@@ -314,11 +319,13 @@ export class Pad extends Func {
   private readonly value: number
 
   constructor(attributes: { widths: Widths; value?: number | undefined }) {
-    checkKeys(attributes, ['widths', 'value'], 'pad')
+    checkOptions(attributes, ['widths', 'value'], 'pad')
     const given: unknown = attributes.widths
     const fits = (pair: unknown) => isIntegers(pair) && pair.length === 2 && pair.every((width) => width >= 0)
     if (!Array.isArray(given) || !given.every(fits)) {
-      refuse(`pad expected one [before, after] of integers of at least 0 for each axis, got ${show(given)}`)
+      refuse(
+        `pad expected one [before, after] of integers of at least 0 for each axis, got ${valueText(given)}`,
+      )
     }
     const widths: Widths = given.map(([before, after]: number[]) => [before!, after!] as const)
     const value = numberOf(attributes.value, 0, 'value', 'pad')

@@ -9,8 +9,9 @@ import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { add, div, mul, sqrt, square, sub } from './arithmetic.js'
-import { checkKeys, flagOf, numberOf, refuse } from './attributes.js'
+import { flagOf, numberOf, refuse } from './attributes.js'
 import { cast } from './casting.js'
 import { mean, sum } from './reductions.js'
 import { reshape } from './shapes.js'
@@ -65,7 +66,7 @@ export class LayerNorm extends Func {
   private readonly eps: number
 
   constructor(attributes: { eps?: number | undefined } = {}) {
-    checkKeys(attributes, ['eps'], 'layerNorm')
+    checkOptions(attributes, ['eps'], 'layerNorm')
     const eps = epsOf(attributes.eps, 'layerNorm')
     super({ eps })
     this.eps = eps
@@ -140,7 +141,7 @@ export class BatchNorm extends Func {
   private readonly eps: number
 
   constructor(attributes: { eps?: number | undefined } = {}) {
-    checkKeys(attributes, ['eps'], 'batchNorm')
+    checkOptions(attributes, ['eps'], 'batchNorm')
     const eps = epsOf(attributes.eps, 'batchNorm')
     super({ eps })
     this.eps = eps
@@ -237,7 +238,7 @@ export function batchNorm(
   beta: Operand,
   options: BatchNormOptions = {},
 ): Variable {
-  checkKeys(options, ['eps', 'training', 'runningMean', 'runningVariance'], 'batchNorm')
+  checkOptions(options, ['eps', 'training', 'runningMean', 'runningVariance'], 'batchNorm')
   const { runningMean, runningVariance, eps } = options
   const given = runningMean !== undefined && runningVariance !== undefined
   if (flagOf(options.training, !given, 'training', 'batchNorm'))

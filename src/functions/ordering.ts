@@ -6,7 +6,8 @@ import { topk as topkOf } from '../array/sorting.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
-import { checkKeys, flagOf, integerOf, oneAxisOf } from './attributes.js'
+import { checkOptions } from '../options.js'
+import { flagOf, integerOf, oneAxisOf } from './attributes.js'
 import { scatterAdd } from './gathering.js'
 import { NotDifferentiable } from './not-differentiable.js'
 import { keptShape } from './reductions.js'
@@ -25,7 +26,7 @@ abstract class Position extends NotDifferentiable {
   readonly keepdims: boolean
 
   constructor(options: ArgOptions, what: string) {
-    checkKeys(options, ['axis', 'keepdims'], what)
+    checkOptions(options, ['axis', 'keepdims'], what)
     const axis = options.axis === undefined ? undefined : oneAxisOf(options.axis, 0, what)
     const keepdims = flagOf(options.keepdims, false, 'keepdims', what)
     super(axis === undefined ? { keepdims } : { axis, keepdims })
@@ -88,7 +89,7 @@ export class Topk extends Func {
   private readonly largest: boolean
 
   constructor(attributes: TopkOptions & { k: number }) {
-    checkKeys(attributes, ['k', 'axis', 'largest'], 'topk')
+    checkOptions(attributes, ['k', 'axis', 'largest'], 'topk')
     const k = integerOf(attributes.k, undefined, 0, 'k', 'topk')
     const axis = oneAxisOf(attributes.axis, -1, 'topk')
     const largest = flagOf(attributes.largest, true, 'largest', 'topk')

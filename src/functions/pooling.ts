@@ -5,7 +5,7 @@ import * as pooling from '../array/pooling.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
-import { checkKeys } from './attributes.js'
+import { checkOptions } from '../options.js'
 import { pairOf } from './convolution.js'
 
 export interface PoolingOptions {
@@ -25,7 +25,7 @@ function poolingOf(
   keys: readonly string[],
   what: string,
 ): { kernel: Pair; stride: Pair; padding: Pair } {
-  checkKeys(options, keys, what)
+  checkOptions(options, keys, what)
   const kernel = pairOf(options.kernel, undefined, 1, 'kernel', what)
   const stride = pairOf(options.stride, kernel, 1, 'stride', what)
   return { kernel, stride, padding: pairOf(options.padding, ZEROS, 0, 'padding', what) }

@@ -5,7 +5,8 @@ import { sizeOf } from '../array/shape.js'
 import { type Attributes, Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
-import { checkKeys, flagOf, UNSAID } from './attributes.js'
+import { checkOptions } from '../options.js'
+import { flagOf, UNSAID } from './attributes.js'
 import { reshape, sumTo } from './shapes.js'
 
 export interface MatMulOptions {
@@ -86,7 +87,7 @@ export class MatMul extends Func {
 function matmulAttributes(given: MatMulOptions): Attributes {
   if (given === UNSAID) return NEITHER
   if (given === FIRST || given === SECOND || given === BOTH) return given as Attributes
-  checkKeys(given, ['transposeA', 'transposeB'], 'matmul')
+  checkOptions(given, ['transposeA', 'transposeB'], 'matmul')
   const transposeB = flagOf(given.transposeB, false, 'transposeB', 'matmul')
   if (flagOf(given.transposeA, false, 'transposeA', 'matmul')) return transposeB ? BOTH : FIRST
   return transposeB ? SECOND : NEITHER

@@ -5,8 +5,9 @@ import { normalizeAxes, type Shape } from '../array/shape.js'
 import { type Attributes, Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { div } from './arithmetic.js'
-import { type Axis, axisOf, checkKeys, flagOf, UNSAID } from './attributes.js'
+import { type Axis, axisOf, flagOf, UNSAID } from './attributes.js'
 import { cast } from './casting.js'
 import { equal, logicalOr, notEqual, where } from './comparison.js'
 import { broadcastTo, reshape } from './shapes.js'
@@ -34,7 +35,7 @@ export abstract class Reduction extends Func {
       this.keepdims = false
       return
     }
-    checkKeys(options, REDUCE_KEYS, what)
+    checkOptions(options, REDUCE_KEYS, what)
     const axis = axisOf(options.axis, what)
     const keepdims = flagOf(options.keepdims, false, 'keepdims', what)
     super(reduceAttributes(axis, keepdims))

@@ -5,8 +5,9 @@ import { normalizeAxes, sizeOf } from '../array/shape.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { add, div, mul } from './arithmetic.js'
-import { checkKeys, integerOf, UNSAID } from './attributes.js'
+import { integerOf, UNSAID } from './attributes.js'
 import { pad, slice } from './joining.js'
 import { type ReduceOptions, Reduction } from './reductions.js'
 import { expandDims, flip, reshape, transpose } from './shapes.js'
@@ -128,7 +129,7 @@ export class CumSum extends Func {
   private readonly axis: number | undefined
 
   constructor(attributes: CumSumOptions = {}) {
-    checkKeys(attributes, ['axis'], 'cumsum')
+    checkOptions(attributes, ['axis'], 'cumsum')
     if (attributes.axis === undefined) {
       super()
       return

@@ -6,28 +6,19 @@ import type { NDArray } from '../array/ndarray.js'
 import * as rearrange from '../array/rearrange.js'
 import { sumTo as sumToOf } from '../array/reductions.js'
 import { normalizeAxis, type Shape, sameShape } from '../array/shape.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
-import {
-  type Axis,
-  axisOf,
-  checkKeys,
-  fixed,
-  integerOf,
-  isIntegers,
-  shapeOf,
-  show,
-  UNSAID,
-} from './attributes.js'
+import { checkOptions } from '../options.js'
+import { type Axis, axisOf, fixed, integerOf, isIntegers, shapeOf, UNSAID } from './attributes.js'
 
 /** The same elements in another shape.  Backward gx = gy in x's shape. */
 export class Reshape extends Func {
   private readonly shape: Shape
 
   constructor(attributes: { shape: Shape }) {
-    checkKeys(attributes, ['shape'], 'reshape')
+    checkOptions(attributes, ['shape'], 'reshape')
     const shape = shapeOf(attributes.shape, -1, 'reshape')
     super({ shape })
     this.shape = shape
@@ -59,13 +50,13 @@ export class Transpose extends Func {
   private readonly axes: readonly number[] | undefined
 
   constructor(attributes: { axes?: readonly number[] | undefined } = UNSAID) {
-    checkKeys(attributes, ['axes'], 'transpose')
+    checkOptions(attributes, ['axes'], 'transpose')
     if (attributes.axes === undefined) {
       super()
       return
     }
     if (!isIntegers(attributes.axes)) {
-      throw new TapeError('BAD_AXIS', `transpose expected a list of axes, got ${show(attributes.axes)}`)
+      throw new TapeError('BAD_AXIS', `transpose expected a list of axes, got ${valueText(attributes.axes)}`)
     }
     const axes = fixed(attributes.axes)
     super({ axes })
@@ -102,7 +93,7 @@ export class BroadcastTo extends Func {
   private readonly shape: Shape
 
   constructor(attributes: { shape: Shape }) {
-    checkKeys(attributes, ['shape'], 'broadcastTo')
+    checkOptions(attributes, ['shape'], 'broadcastTo')
     const shape = shapeOf(attributes.shape, 0, 'broadcastTo')
     super({ shape })
     this.shape = shape
@@ -134,7 +125,7 @@ export class SumTo extends Func {
   private readonly shape: Shape
 
   constructor(attributes: { shape: Shape }) {
-    checkKeys(attributes, ['shape'], 'sumTo')
+    checkOptions(attributes, ['shape'], 'sumTo')
     const shape = shapeOf(attributes.shape, 0, 'sumTo')
     super({ shape })
     this.shape = shape
@@ -166,7 +157,7 @@ export class ExpandDims extends Func {
   private readonly axis: number
 
   constructor(attributes: { axis: number }) {
-    checkKeys(attributes, ['axis'], 'expandDims')
+    checkOptions(attributes, ['axis'], 'expandDims')
     const axis = integerOf(attributes.axis, undefined, -Infinity, 'axis', 'expandDims')
     super({ axis })
     this.axis = axis
@@ -196,7 +187,7 @@ export class Squeeze extends Func {
   private readonly axis: Axis | undefined
 
   constructor(attributes: { axis?: Axis | undefined } = {}) {
-    checkKeys(attributes, ['axis'], 'squeeze')
+    checkOptions(attributes, ['axis'], 'squeeze')
     const axis = axisOf(attributes.axis, 'squeeze')
     super(axis === undefined ? {} : { axis })
     this.axis = axis
@@ -221,7 +212,7 @@ export class Flip extends Func {
   private readonly axis: Axis | undefined
 
   constructor(attributes: { axis?: Axis | undefined } = {}) {
-    checkKeys(attributes, ['axis'], 'flip')
+    checkOptions(attributes, ['axis'], 'flip')
     const axis = axisOf(attributes.axis, 'flip')
     super(axis === undefined ? {} : { axis })
     this.axis = axis

@@ -4,8 +4,9 @@ import * as softmaxes from '../array/softmax.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { mul, sub } from './arithmetic.js'
-import { checkKeys, oneAxisOf } from './attributes.js'
+import { oneAxisOf } from './attributes.js'
 import { exp } from './exponential.js'
 import { sum } from './reductions.js'
 
@@ -19,7 +20,7 @@ export class Softmax extends Func {
   readonly axis: number
 
   constructor(attributes: SoftmaxOptions = {}) {
-    checkKeys(attributes, ['axis'], 'softmax')
+    checkOptions(attributes, ['axis'], 'softmax')
     const axis = oneAxisOf(attributes.axis, -1, 'softmax')
     super({ axis })
     this.axis = axis
@@ -45,7 +46,7 @@ export class LogSoftmax extends Func {
   readonly axis: number
 
   constructor(attributes: SoftmaxOptions = {}) {
-    checkKeys(attributes, ['axis'], 'logSoftmax')
+    checkOptions(attributes, ['axis'], 'logSoftmax')
     const axis = oneAxisOf(attributes.axis, -1, 'logSoftmax')
     super({ axis })
     this.axis = axis

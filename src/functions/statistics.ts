@@ -8,8 +8,9 @@ import { normalizeAxes } from '../array/shape.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { abs, div, mul, sign, sub } from './arithmetic.js'
-import { type Axis, axisOf, checkKeys, flagOf, integerOf, numberOf, refuse, UNSAID } from './attributes.js'
+import { type Axis, axisOf, flagOf, integerOf, numberOf, refuse, UNSAID } from './attributes.js'
 import { equal, where } from './comparison.js'
 import { exp, pow } from './exponential.js'
 import { keptShape, mean, type ReduceOptions, Reduction } from './reductions.js'
@@ -27,7 +28,7 @@ abstract class Spread extends Func {
   readonly ddof: number
 
   constructor(options: VarOptions, what: string) {
-    checkKeys(options, ['axis', 'keepdims', 'ddof'], what)
+    checkOptions(options, ['axis', 'keepdims', 'ddof'], what)
     const axis = axisOf(options.axis, what)
     const keepdims = flagOf(options.keepdims, false, 'keepdims', what)
     const ddof = integerOf(options.ddof, 0, 0, 'ddof', what)
@@ -114,7 +115,7 @@ export class Norm extends Func {
   private readonly ord: number
 
   constructor(attributes: NormOptions = {}) {
-    checkKeys(attributes, ['axis', 'keepdims', 'ord'], 'norm')
+    checkOptions(attributes, ['axis', 'keepdims', 'ord'], 'norm')
     const axis = axisOf(attributes.axis, 'norm')
     const keepdims = flagOf(attributes.keepdims, false, 'keepdims', 'norm')
     const ord = numberOf(attributes.ord, 2, 'ord', 'norm')

@@ -3,6 +3,7 @@
  * bring code with it.
  */
 import { TapeError, valueText } from '../errors.js'
+import { nearest } from '../nearest.js'
 import type { Attributes, Func } from './func.js'
 import { giveName, nameOfClass, ownName } from './func-names.js'
 import type { NumberRule } from './number-rule.js'
@@ -50,7 +51,7 @@ export function createFunc(name: string, attributes: Attributes = {}): Func {
 function registered(name: string): FuncClass {
   const funcClass = classes.get(name)
   if (funcClass === undefined) {
-    const near = nearestName(name)
+    const near = nearest(name, classes.keys())
     throw new TapeError(
       'UNREGISTERED_FUNC',
       `"${name}" is not a registered function${near === null ? '.' : `; did you mean "${near}"?`} ` +
@@ -132,27 +133,4 @@ export function namesWithNumberRule(): readonly string[] {
 /** The registered names, sorted. */
 export function registeredFuncs(): readonly string[] {
   return [...classes.keys()].sort()
-}
-
-function nearestName(name: string): string | null {
-  let best: string | null = null
-  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1
-  for (const candidate of classes.keys()) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
-    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
-  }
-  return best
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replace = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      row.push(Math.min(replace, previous[j]! + 1, row[j - 1]! + 1))
-    }
-    previous = row
-  }
-  return previous[b.length]!
 }

@@ -3,9 +3,10 @@
 import { formatShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { scaledDotProductAttention } from '../functions/attention.js'
-import { checkKeys, flagOf, refuse } from '../functions/attributes.js'
+import { flagOf, refuse } from '../functions/attributes.js'
 import { reshape, transpose } from '../functions/shapes.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { type BiasOptions, sizeOption } from './initial.js'
 import { Linear } from './linear.js'
 import { Module } from './module.js'
@@ -32,7 +33,7 @@ export class MultiHeadAttention extends Module {
   /** Throws BAD_ARGUMENT when the heads do not divide the width. */
   constructor(width: number, heads: number, options: MultiHeadAttentionOptions = {}) {
     super()
-    checkKeys(options, ['causal', 'bias', 'dtype'], 'MultiHeadAttention')
+    checkOptions(options, ['causal', 'bias', 'dtype'], 'MultiHeadAttention')
     sizeOption(width, 'width', 'MultiHeadAttention')
     this.heads = sizeOption(heads, 'heads', 'MultiHeadAttention')
     if (width % heads !== 0) {

@@ -1,6 +1,6 @@
 /** Layers that move a window over images. */
 import type { Pair } from '../array/convolution.js'
-import { checkKeys, flagOf } from '../functions/attributes.js'
+import { flagOf } from '../functions/attributes.js'
 import {
   type ConvolutionOptions,
   type ConvTransposeOptions,
@@ -9,6 +9,7 @@ import {
   pairOf,
 } from '../functions/convolution.js'
 import type { Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { type BiasOptions, floatDtype, sizeOption, uniformParameter } from './initial.js'
 import { Module } from './module.js'
 
@@ -31,7 +32,7 @@ export class Conv2d extends Module {
     options: ConvolutionOptions & BiasOptions = {},
   ) {
     super()
-    checkKeys(options, ['stride', 'padding', 'bias', 'dtype'], 'Conv2d')
+    checkOptions(options, ['stride', 'padding', 'bias', 'dtype'], 'Conv2d')
     sizeOption(inputs, 'inputs', 'Conv2d')
     sizeOption(outputs, 'outputs', 'Conv2d')
     const [rows, columns] = pairOf(kernel, undefined, 1, 'kernel', 'Conv2d')
@@ -70,7 +71,7 @@ export class ConvTranspose2d extends Module {
     options: ConvTransposeOptions & BiasOptions = {},
   ) {
     super()
-    checkKeys(options, ['stride', 'padding', 'extra', 'bias', 'dtype'], 'ConvTranspose2d')
+    checkOptions(options, ['stride', 'padding', 'extra', 'bias', 'dtype'], 'ConvTranspose2d')
     sizeOption(inputs, 'inputs', 'ConvTranspose2d')
     sizeOption(outputs, 'outputs', 'ConvTranspose2d')
     const [rows, columns] = pairOf(kernel, undefined, 1, 'kernel', 'ConvTranspose2d')

@@ -1,7 +1,8 @@
 /** A learned table of vectors, read by integers. */
-import { checkKeys } from '../functions/attributes.js'
+
 import { embedding } from '../functions/indexing.js'
 import type { Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { floatDtype, type LayerOptions, normalParameter, sizeOption } from './initial.js'
 import { Module } from './module.js'
 
@@ -16,7 +17,7 @@ export class Embedding extends Module {
 
   constructor(count: number, width: number, options: LayerOptions = {}) {
     super()
-    checkKeys(options, ['dtype'], 'Embedding')
+    checkOptions(options, ['dtype'], 'Embedding')
     const shape = [sizeOption(count, 'count', 'Embedding'), sizeOption(width, 'width', 'Embedding')]
     this.weight = normalParameter(shape, floatDtype(options.dtype, 'Embedding'))
   }

@@ -3,8 +3,8 @@ import { getDefaultDtype } from '../array/dtype.js'
 import { full } from '../array/ndarray.js'
 import { normal, uniform } from '../array/random.js'
 import type { Shape } from '../array/shape.js'
-import { TapeError } from '../errors.js'
-import { integerOf, show } from '../functions/attributes.js'
+import { TapeError, valueText } from '../errors.js'
+import { integerOf } from '../functions/attributes.js'
 import { parameter, type Variable } from '../graph/variable.js'
 
 export type FloatDType = 'float64' | 'float32'
@@ -23,7 +23,7 @@ export interface BiasOptions extends LayerOptions {
 export function floatDtype(value: unknown, what: string): FloatDType {
   if (value === undefined) return getDefaultDtype()
   if (value === 'float64' || value === 'float32') return value
-  throw new TapeError('BAD_DTYPE', `${what} expected dtype 'float64' or 'float32', got ${show(value)}`)
+  throw new TapeError('BAD_DTYPE', `${what} expected dtype 'float64' or 'float32', got ${valueText(value)}`)
 }
 
 /** A number of features, channels or the like. */

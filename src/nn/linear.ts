@@ -1,7 +1,8 @@
 /** The fully connected layer. */
-import { checkKeys, flagOf } from '../functions/attributes.js'
+import { flagOf } from '../functions/attributes.js'
 import { linear } from '../functions/products.js'
 import type { Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { type BiasOptions, floatDtype, sizeOption, uniformParameter } from './initial.js'
 import { Module } from './module.js'
 
@@ -17,7 +18,7 @@ export class Linear extends Module {
 
   constructor(inputs: number, outputs: number, options: BiasOptions = {}) {
     super()
-    checkKeys(options, ['bias', 'dtype'], 'Linear')
+    checkOptions(options, ['bias', 'dtype'], 'Linear')
     sizeOption(inputs, 'inputs', 'Linear')
     sizeOption(outputs, 'outputs', 'Linear')
     const dtype = floatDtype(options.dtype, 'Linear')

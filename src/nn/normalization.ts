@@ -3,12 +3,13 @@ import * as elementwise from '../array/elementwise.js'
 import { full, type NDArray, scalar } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
 import type { Shape } from '../array/shape.js'
-import { checkKeys, numberOf, refuse, shapeOf } from '../functions/attributes.js'
+import { numberOf, refuse, shapeOf } from '../functions/attributes.js'
 import { batchNorm, layerNorm } from '../functions/normalization.js'
 import { DerivativeNotWritten } from '../functions/not-differentiable.js'
 import { noGrad } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { filledParameter, floatDtype, type LayerOptions, sizeOption } from './initial.js'
 import { Module } from './module.js'
 
@@ -30,7 +31,7 @@ export class LayerNorm extends Module {
 
   constructor(shape: number | Shape, options: NormOptions = {}) {
     super()
-    checkKeys(options, ['eps', 'dtype'], 'LayerNorm')
+    checkOptions(options, ['eps', 'dtype'], 'LayerNorm')
     const extents = shapeOf(typeof shape === 'number' ? [shape] : shape, 1, 'LayerNorm')
     const dtype = floatDtype(options.dtype, 'LayerNorm')
     this.weight = filledParameter(extents, 1, dtype)
@@ -67,7 +68,7 @@ export class BatchNorm extends Module {
 
   constructor(channels: number, options: BatchNormOptions = {}) {
     super()
-    checkKeys(options, ['eps', 'momentum', 'dtype'], 'BatchNorm')
+    checkOptions(options, ['eps', 'momentum', 'dtype'], 'BatchNorm')
     const shape = [sizeOption(channels, 'channels', 'BatchNorm')]
     const dtype = floatDtype(options.dtype, 'BatchNorm')
     this.weight = filledParameter(shape, 1, dtype)
@@ -105,7 +106,7 @@ export class RunningStatistics extends DerivativeNotWritten {
   private readonly momentum: number
 
   constructor(attributes: { momentum: number }) {
-    checkKeys(attributes, ['momentum'], 'runningStatistics')
+    checkOptions(attributes, ['momentum'], 'runningStatistics')
     const momentum = momentumOf(attributes.momentum, 'runningStatistics')
     super({ momentum })
     this.momentum = momentum

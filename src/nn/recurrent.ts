@@ -4,15 +4,16 @@
  */
 import { zeros } from '../array/ndarray.js'
 import { formatShape, type Shape, sameShape } from '../array/shape.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { relu, sigmoid } from '../functions/activations.js'
 import { add, mul, sub } from '../functions/arithmetic.js'
-import { checkKeys, refuse, show } from '../functions/attributes.js'
+import { refuse } from '../functions/attributes.js'
 import { tanh } from '../functions/exponential.js'
 import { split, stack } from '../functions/joining.js'
 import { linear } from '../functions/products.js'
 import { squeeze } from '../functions/shapes.js'
 import { asVariable, constant, type Operand, type Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { type FloatDType, floatDtype, type LayerOptions, sizeOption, uniformParameter } from './initial.js'
 import { Module } from './module.js'
 
@@ -105,11 +106,11 @@ export class RNN extends Recurrent {
   readonly #activation: (x: Operand) => Variable
 
   constructor(inputs: number, size: number, options: RNNOptions = {}) {
-    checkKeys(options, ['activation', 'dtype'], 'RNN')
+    checkOptions(options, ['activation', 'dtype'], 'RNN')
     super(inputs, size, 1, options.dtype, 'RNN')
     const { activation = 'tanh' } = options
     if (activation !== 'tanh' && activation !== 'relu')
-      refuse(`RNN expected activation 'tanh' or 'relu', got ${show(activation)}`)
+      refuse(`RNN expected activation 'tanh' or 'relu', got ${valueText(activation)}`)
     this.#activation = activation === 'tanh' ? tanh : relu
   }
 
@@ -133,7 +134,7 @@ export class RNN extends Recurrent {
  */
 export class LSTM extends Recurrent {
   constructor(inputs: number, size: number, options: LayerOptions = {}) {
-    checkKeys(options, ['dtype'], 'LSTM')
+    checkOptions(options, ['dtype'], 'LSTM')
     super(inputs, size, 4, options.dtype, 'LSTM')
   }
 
@@ -169,7 +170,7 @@ export class LSTM extends Recurrent {
  */
 export class GRU extends Recurrent {
   constructor(inputs: number, size: number, options: LayerOptions = {}) {
-    checkKeys(options, ['dtype'], 'GRU')
+    checkOptions(options, ['dtype'], 'GRU')
     super(inputs, size, 3, options.dtype, 'GRU')
   }
 

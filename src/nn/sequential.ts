@@ -1,8 +1,9 @@
 /** Layers one after the other, and the multilayer perceptron made of them. */
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { relu } from '../functions/activations.js'
-import { checkKeys, refuse, show } from '../functions/attributes.js'
+import { refuse } from '../functions/attributes.js'
 import { asVariable, type Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import type { LayerOptions } from './initial.js'
 import { Linear } from './linear.js'
 import { Module } from './module.js'
@@ -19,7 +20,7 @@ export class Sequential extends Module {
     super()
     layers.forEach((layer, i) => {
       if (!(layer instanceof Module) && typeof layer !== 'function') {
-        refuse(`Sequential expected modules and functions, got ${show(layer)} as layer ${i}`)
+        refuse(`Sequential expected modules and functions, got ${valueText(layer)} as layer ${i}`)
       }
     })
     this.layers = layers
@@ -41,7 +42,7 @@ function refuseResult(result: unknown, i: number, layer: Layer): never {
   const name = layer instanceof Module ? layer.constructor.name : layer.name || 'a function'
   throw new TapeError(
     'BAD_VALUE',
-    `Sequential expected layer ${i} (${name}) to give a Variable, got ${show(result)}; ` +
+    `Sequential expected layer ${i} (${name}) to give a Variable, got ${valueText(result)}; ` +
       'put a function between that takes the part you want: (x) => lstm.forward(x).outputs',
   )
 }
@@ -63,13 +64,13 @@ export class MLP extends Module {
   /** Throws BAD_ARGUMENT unless there are at least two sizes. */
   constructor(sizes: readonly number[], options: MLPOptions = {}) {
     super()
-    checkKeys(options, ['activation', 'dtype'], 'MLP')
+    checkOptions(options, ['activation', 'dtype'], 'MLP')
     if (!Array.isArray(sizes) || sizes.length < 2) {
-      refuse(`MLP expected a list of at least two sizes, new MLP([64, 32, 10]), got ${show(sizes)}`)
+      refuse(`MLP expected a list of at least two sizes, new MLP([64, 32, 10]), got ${valueText(sizes)}`)
     }
     const { activation = relu, dtype } = options
     if (typeof activation !== 'function')
-      refuse(`MLP expected activation to be a function, got ${show(activation)}`)
+      refuse(`MLP expected activation to be a function, got ${valueText(activation)}`)
     this.activation = activation
     this.layers = sizes.slice(1).map((outputs, i) => new Linear(sizes[i]!, outputs, { dtype }))
   }

@@ -2,12 +2,13 @@
 import fs from 'node:fs'
 import process from 'node:process'
 import { NDArray } from '../array/ndarray.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { type NamedArrays, readable, requireNames } from '../formats/named-arrays.js'
 import { fromNpy, toNpy } from '../formats/npy.js'
 import { fromSafetensors, toSafetensors } from '../formats/safetensors.js'
 import { unzipped, zipped } from '../formats/zip.js'
-import { checkKeys, integerOf, show } from '../functions/attributes.js'
+import { integerOf } from '../functions/attributes.js'
+import { checkOptions } from '../options.js'
 import type { StateDict } from './state-dict.js'
 
 /** A zip may unpack into this many bytes, or into this many times its own size; more must be allowed. */
@@ -26,7 +27,7 @@ export function saveState(path: string, state: StateDict): void {
     if (!(array instanceof NDArray)) {
       throw new TapeError(
         'BAD_ARGUMENT',
-        `saveState expected NDArrays, got ${show(array)} for "${name}"; of a Variable take .data`,
+        `saveState expected NDArrays, got ${valueText(array)} for "${name}"; of a Variable take .data`,
       )
     }
   }
@@ -59,7 +60,7 @@ export interface LoadOptions {
  *         BAD_VALUE when no array of the file can be held here
  */
 export function loadState(path: string, options: LoadOptions = {}): StateDict {
-  checkKeys(options, ['bytesMax'], 'loadState')
+  checkOptions(options, ['bytesMax'], 'loadState')
   const format = formatOf(path)
   const bytes = bytesOf(path)
   const otherwise = Math.max(UNPACKED_BYTES, UNPACKED_TIMES * bytes.length)
@@ -87,7 +88,7 @@ function formatOf(path: string): 'npz' | 'safetensors' {
   if (typeof path === 'string' && path.endsWith('.safetensors')) return 'safetensors'
   throw new TapeError(
     'BAD_ARGUMENT',
-    `a file of state expected a path ending in .npz or .safetensors, got ${show(path)}`,
+    `a file of state expected a path ending in .npz or .safetensors, got ${valueText(path)}`,
   )
 }
 

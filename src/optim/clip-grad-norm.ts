@@ -1,8 +1,10 @@
 /** Limits the size of all gradients together, so that one bad batch cannot throw the parameters far. */
+
 import type { NDArray } from '../array/ndarray.js'
 import { clipNorm } from '../array/optimizer-steps.js'
+import { valueText } from '../errors.js'
 import { add, div, mul } from '../functions/arithmetic.js'
-import { checkKeys, numberOf, refuse, show } from '../functions/attributes.js'
+import { numberOf, refuse } from '../functions/attributes.js'
 import { minimum } from '../functions/bounds.js'
 import { cast } from '../functions/casting.js'
 import { stack } from '../functions/joining.js'
@@ -11,6 +13,7 @@ import { norm } from '../functions/statistics.js'
 import { noGrad } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
 import { OUTPUTS_MAX, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 
 const PART = 4096
 
@@ -24,7 +27,7 @@ export class ClipGradNorm extends DerivativeNotWritten {
   private readonly maxNorm: number
 
   constructor(attributes: { maxNorm: number }) {
-    checkKeys(attributes, ['maxNorm'], 'clipGradNorm')
+    checkOptions(attributes, ['maxNorm'], 'clipGradNorm')
     const maxNorm = maxNormOf(attributes.maxNorm, 'clipGradNorm')
     super({ maxNorm })
     this.maxNorm = maxNorm
@@ -55,7 +58,8 @@ export function clipGradNorm(parameters: Iterable<Variable>, maxNorm: number): V
   maxNormOf(maxNorm, 'clipGradNorm')
   const withGradient: Variable[] = []
   for (const parameter of parameters) {
-    if (!(parameter instanceof Variable)) refuse(`clipGradNorm expected parameters, got ${show(parameter)}`)
+    if (!(parameter instanceof Variable))
+      refuse(`clipGradNorm expected parameters, got ${valueText(parameter)}`)
     if (parameter.grad !== null) withGradient.push(parameter)
   }
   if (withGradient.length === 0) {

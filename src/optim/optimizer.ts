@@ -5,8 +5,8 @@
  */
 import { NDArray, scalar } from '../array/ndarray.js'
 import { formatShape, sameShape } from '../array/shape.js'
-import { TapeError } from '../errors.js'
-import { refuse, show } from '../functions/attributes.js'
+import { TapeError, valueText } from '../errors.js'
+import { refuse } from '../functions/attributes.js'
 import type { Func } from '../graph/func.js'
 import { mode, noGrad, withScope } from '../graph/mode.js'
 import { constant, type Variable } from '../graph/variable.js'
@@ -120,7 +120,7 @@ export abstract class Optimizer<R extends Rule> {
     const problems: string[] = []
     for (const [name, array] of Object.entries(state)) {
       if (!(array instanceof NDArray))
-        refuse(`${this.#what} expected a state of NDArrays, got ${show(array)} for "${name}"`)
+        refuse(`${this.#what} expected a state of NDArrays, got ${valueText(array)} for "${name}"`)
     }
     const rules = this.groups.map((group, i) => this.#ruleIn(state, group, i, left, problems))
     const labels = this.#labels()

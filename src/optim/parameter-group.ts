@@ -1,7 +1,9 @@
 /** Parameters that are updated by one rule: the settings of an optimizer, checked and complete. */
-import { checkKeys, refuse, show } from '../functions/attributes.js'
+import { valueText } from '../errors.js'
+import { refuse } from '../functions/attributes.js'
 import { claim } from '../graph/claims.js'
 import { Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 
 /** The settings of one rule. Complete, plain and frozen: they are the attributes of the calls that update. */
 export interface Rule {
@@ -28,7 +30,7 @@ const checkedRules = new WeakSet<object>()
 /** The settings with their defaults, frozen. Throws BAD_ARGUMENT for unknown keys and numbers out of bounds. */
 export function ruleFrom<R extends Rule>(given: object, settings: Settings<R>, what: string): R {
   if (checkedRules.has(given)) return given as R
-  checkKeys(given, Object.keys(settings), what)
+  checkOptions(given, Object.keys(settings), what)
   const rule: Record<string, number | boolean> = {}
   for (const [key, setting] of Object.entries(settings) as [string, Setting][]) {
     rule[key] = settingOf((given as Record<string, unknown>)[key], setting, key, what)
@@ -42,7 +44,7 @@ function settingOf(given: unknown, setting: Setting, key: string, what: string):
     if (given === undefined) return setting.flag
     return typeof given === 'boolean'
       ? given
-      : refuse(`${what} expected ${key} to be true or false, got ${show(given)}`)
+      : refuse(`${what} expected ${key} to be true or false, got ${valueText(given)}`)
   }
   const value = given === undefined ? setting.otherwise : given
   const { least, below } = setting.bounds
@@ -54,7 +56,7 @@ function settingOf(given: unknown, setting: Setting, key: string, what: string):
   )
     return value
   const range = below === undefined ? `of at least ${least}` : `from ${least} to below ${below}`
-  return refuse(`${what} expected ${key} to be a number ${range}, got ${show(value)}`)
+  return refuse(`${what} expected ${key} to be a number ${range}, got ${valueText(value)}`)
 }
 
 /** Parameters that an optimizer updates with the same settings. */
@@ -113,7 +115,7 @@ export function groupsFrom<R extends Rule>(
   if (typeof given !== 'object' || given === null || !(Symbol.iterator in given) || given instanceof Map) {
     const advice =
       typeof given === 'object' && given !== null && 'parameters' in given ? '; pass model.parameters()' : ''
-    refuse(`${what} expected a list of parameters, got ${show(given)}${advice}`)
+    refuse(`${what} expected a list of parameters, got ${valueText(given)}${advice}`)
   }
   const items = [...(given as Iterable<unknown>)]
   const isGroup = (item: unknown) =>
@@ -123,7 +125,7 @@ export function groupsFrom<R extends Rule>(
   const seen = new Set<Variable>()
   return lists.map(({ parameters, ...own }) => {
     if (typeof parameters !== 'object' || parameters === null || !(Symbol.iterator in parameters)) {
-      refuse(`${what} expected the parameters of a group as a list, got ${show(parameters)}`)
+      refuse(`${what} expected the parameters of a group as a list, got ${valueText(parameters)}`)
     }
     const list = [...(parameters as Iterable<unknown>)].map((one, i) => checkedParameter(one, i, seen, what))
     if (list.length === 0) {
@@ -137,7 +139,7 @@ export function groupsFrom<R extends Rule>(
 
 function checkedParameter(one: unknown, i: number, seen: Set<Variable>, what: string): Variable {
   if (!(one instanceof Variable))
-    return refuse(`${what} expected Variables as parameters, got ${show(one)} as number ${i}`)
+    return refuse(`${what} expected Variables as parameters, got ${valueText(one)} as number ${i}`)
   if (!one.requiresGrad)
     refuse(
       `${what} expected parameters that require a gradient, but ${one.describe()} (number ${i}) does not`,

@@ -3,8 +3,9 @@
 import { pow } from '../array/math/pow.js'
 import { cos } from '../array/math/trigonometry.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
-import { TapeError } from '../errors.js'
-import { checkKeys, integerOf, isIntegers, numberOf, refuse, show } from '../functions/attributes.js'
+import { TapeError, valueText } from '../errors.js'
+import { integerOf, isIntegers, numberOf, refuse } from '../functions/attributes.js'
+import { checkOptions } from '../options.js'
 
 /** What a schedule needs of an optimizer. */
 export interface Scheduled {
@@ -34,7 +35,7 @@ export abstract class Schedule {
 
   protected constructor(optimizer: Scheduled, what: string) {
     if (typeof optimizer !== 'object' || optimizer === null || !Array.isArray(optimizer.groups)) {
-      refuse(`${what} expected an optimizer first, got ${show(optimizer)}`)
+      refuse(`${what} expected an optimizer first, got ${valueText(optimizer)}`)
     }
     this.#optimizer = optimizer
   }
@@ -94,7 +95,8 @@ export abstract class Schedule {
    */
   protected adopt(schedules: readonly Schedule[], what: string): void {
     for (const [i, one] of schedules.entries()) {
-      if (!(one instanceof Schedule)) refuse(`${what} expected schedules, got ${show(one)} as number ${i}`)
+      if (!(one instanceof Schedule))
+        refuse(`${what} expected schedules, got ${valueText(one)} as number ${i}`)
       if (one.#optimizer !== this.#optimizer)
         refuse(`${what} expected schedules of one optimizer, but number ${i} has another`)
       if (one.#owner !== null || schedules.indexOf(one) !== i)
@@ -122,7 +124,7 @@ export abstract class Schedule {
   protected static optimizerOf(schedule: unknown, what: string): Scheduled {
     return schedule instanceof Schedule
       ? schedule.#optimizer
-      : refuse(`${what} expected schedules, got ${show(schedule)}`)
+      : refuse(`${what} expected schedules, got ${valueText(schedule)}`)
   }
 
   #joined(): Chain {
@@ -163,7 +165,7 @@ export class StepLR extends Schedule {
   /** options  every: how many steps a rate lasts; gamma: what it is then multiplied by, 0.1 unless said */
   constructor(optimizer: Scheduled, options: { every: number; gamma?: number | undefined }) {
     super(optimizer, 'StepLR')
-    checkKeys(options, ['every', 'gamma'], 'StepLR')
+    checkOptions(options, ['every', 'gamma'], 'StepLR')
     this.#every = integerOf(options.every, undefined, 1, 'every', 'StepLR')
     this.#gamma = gammaOf(options.gamma, 0.1, 'StepLR')
     this.apply()
@@ -181,10 +183,10 @@ export class MultiStepLR extends Schedule {
 
   constructor(optimizer: Scheduled, options: { milestones: readonly number[]; gamma?: number | undefined }) {
     super(optimizer, 'MultiStepLR')
-    checkKeys(options, ['milestones', 'gamma'], 'MultiStepLR')
+    checkOptions(options, ['milestones', 'gamma'], 'MultiStepLR')
     const { milestones } = options
     if (!isIntegers(milestones))
-      refuse(`MultiStepLR expected milestones to be a list of integers, got ${show(milestones)}`)
+      refuse(`MultiStepLR expected milestones to be a list of integers, got ${valueText(milestones)}`)
     this.#milestones = [...milestones]
     this.#gamma = gammaOf(options.gamma, 0.1, 'MultiStepLR')
     this.apply()
@@ -201,7 +203,7 @@ export class ExponentialLR extends Schedule {
 
   constructor(optimizer: Scheduled, options: { gamma: number }) {
     super(optimizer, 'ExponentialLR')
-    checkKeys(options, ['gamma'], 'ExponentialLR')
+    checkOptions(options, ['gamma'], 'ExponentialLR')
     this.#gamma = gammaOf(options.gamma, undefined, 'ExponentialLR')
     this.apply()
   }
@@ -219,7 +221,7 @@ export class CosineAnnealingLR extends Schedule {
   /** options  least: the lowest rate, 0 unless said */
   constructor(optimizer: Scheduled, options: { steps: number; least?: number | undefined }) {
     super(optimizer, 'CosineAnnealingLR')
-    checkKeys(options, ['steps', 'least'], 'CosineAnnealingLR')
+    checkOptions(options, ['steps', 'least'], 'CosineAnnealingLR')
     this.#steps = integerOf(options.steps, undefined, 1, 'steps', 'CosineAnnealingLR')
     this.#least = numberOf(options.least, 0, 'least', 'CosineAnnealingLR')
     if (this.#least < 0) refuse(`CosineAnnealingLR expected least of at least 0, got ${this.#least}`)
@@ -239,7 +241,7 @@ export class LinearWarmupLR extends Schedule {
   /** options  steps: until the full rate is reached; start: the fraction at the beginning, 1/3 unless said */
   constructor(optimizer: Scheduled, options: { steps: number; start?: number | undefined }) {
     super(optimizer, 'LinearWarmupLR')
-    checkKeys(options, ['steps', 'start'], 'LinearWarmupLR')
+    checkOptions(options, ['steps', 'start'], 'LinearWarmupLR')
     this.#steps = integerOf(options.steps, undefined, 1, 'steps', 'LinearWarmupLR')
     this.#start = numberOf(options.start, 1 / 3, 'start', 'LinearWarmupLR')
     if (this.#start < 0 || this.#start > 1)
@@ -259,7 +261,7 @@ export class LambdaLR extends Schedule {
   constructor(optimizer: Scheduled, factor: (count: number) => number) {
     super(optimizer, 'LambdaLR')
     if (typeof factor !== 'function')
-      refuse(`LambdaLR expected a function from the count to a factor, got ${show(factor)}`)
+      refuse(`LambdaLR expected a function from the count to a factor, got ${valueText(factor)}`)
     this.#factor = factor
     this.apply()
   }
@@ -276,7 +278,7 @@ export class ChainedScheduler extends Schedule {
   /** schedules  of one optimizer, none of them stepped yet */
   constructor(schedules: readonly Schedule[]) {
     if (!Array.isArray(schedules) || schedules.length === 0)
-      refuse(`ChainedScheduler expected a list of schedules, got ${show(schedules)}`)
+      refuse(`ChainedScheduler expected a list of schedules, got ${valueText(schedules)}`)
     super(Schedule.optimizerOf(schedules[0], 'ChainedScheduler'), 'ChainedScheduler')
     this.adopt(schedules, 'ChainedScheduler')
     this.#schedules = [...schedules]
@@ -299,15 +301,15 @@ export class SequentialLR extends Schedule {
     options: { schedules: readonly Schedule[]; milestones: readonly number[] },
   ) {
     super(optimizer, 'SequentialLR')
-    checkKeys(options, ['schedules', 'milestones'], 'SequentialLR')
+    checkOptions(options, ['schedules', 'milestones'], 'SequentialLR')
     const { schedules, milestones } = options
     if (!Array.isArray(schedules) || schedules.length === 0)
-      refuse(`SequentialLR expected a list of schedules, got ${show(schedules)}`)
+      refuse(`SequentialLR expected a list of schedules, got ${valueText(schedules)}`)
     const ascend =
       isIntegers(milestones) && milestones.every((one, i) => one > (i === 0 ? 0 : milestones[i - 1]!))
     if (!ascend || milestones.length !== schedules.length - 1) {
       refuse(
-        `SequentialLR expected ${schedules.length - 1} ascending milestones above 0 for ${schedules.length} schedules, got ${show(milestones)}`,
+        `SequentialLR expected ${schedules.length - 1} ascending milestones above 0 for ${schedules.length} schedules, got ${valueText(milestones)}`,
       )
     }
     this.adopt(schedules, 'SequentialLR')

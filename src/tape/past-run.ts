@@ -1,9 +1,9 @@
 /** A recorded run, read from the file: its events, its graph, its proof. */
 import { Observable } from 'rxjs'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { positionOf, type RunStarted, type TapeEvent } from '../events/event.js'
 import type { Variable } from '../graph/variable.js'
-import { checkOptions, wordFor } from '../options.js'
+import { checkOptions } from '../options.js'
 import { type MaterializeReport, materialize } from '../past/materialize.js'
 import { PastGraph } from '../past/past-graph.js'
 import type { ReplayOptions, ReplayReport } from '../replay/replay.js'
@@ -77,7 +77,7 @@ export class PastRun {
     if (!isRange || to > this.lastPosition) {
       throw new TapeError(
         'BAD_ARGUMENT',
-        `events() expected positions from 1 to ${this.lastPosition}, the first not after the last, got ${wordFor(from)} to ${wordFor(to)}`,
+        `events() expected positions from 1 to ${this.lastPosition}, the first not after the last, got ${valueText(from)} to ${valueText(to)}`,
       )
     }
     return this.reader.events(this.id, from, to)
@@ -96,7 +96,7 @@ export class PastRun {
   variable(what: string | number, options: { step?: number } = {}): Variable {
     checkOptions(options, ['step'], 'variable()')
     if (typeof what !== 'string' && typeof what !== 'number')
-      throw new TapeError('BAD_ARGUMENT', `variable() expected a name or a position, got ${wordFor(what)}`)
+      throw new TapeError('BAD_ARGUMENT', `variable() expected a name or a position, got ${valueText(what)}`)
     const { step } = options
     if (step !== undefined) checkStep(step, 'step', 'variable()')
     const range =
@@ -175,7 +175,7 @@ function checkStep(step: number, name: string, what: string): void {
   if (typeof step !== 'number')
     throw new TapeError(
       'BAD_ARGUMENT',
-      `${what} expected ${name} to be the number of a step, got ${wordFor(step)}`,
+      `${what} expected ${name} to be the number of a step, got ${valueText(step)}`,
     )
 }
 

@@ -15,7 +15,7 @@ import { checkText } from '../events/validate.js'
 import { mode, withScope } from '../graph/mode.js'
 import { finished, refuseLaterWork } from '../graph/unfinished.js'
 import { Variable } from '../graph/variable.js'
-import { checkOptions, wordFor } from '../options.js'
+import { checkOptions } from '../options.js'
 import { CheckpointSchedule } from '../recorder/checkpoint-schedule.js'
 import { StreamRecorder } from '../recorder/stream-recorder.js'
 import type { Connection } from '../store/format/connection.js'
@@ -145,7 +145,7 @@ export class Run {
     if (nothing.length > 0) {
       throw new TapeError(
         'BAD_ARGUMENT',
-        `run.step() takes no argument, got ${wordFor(nothing[0])}; steps count from 1 by themselves`,
+        `run.step() takes no argument, got ${valueText(nothing[0])}; steps count from 1 by themselves`,
       )
     }
     this.checkOpen()

@@ -1,7 +1,7 @@
 /** A tape: one file, many runs. Opening, starting, looking up; everything else is done by what is wired here. */
 import path from 'node:path'
 import { TapeError, valueText } from '../errors.js'
-import { checkOptions, wordFor } from '../options.js'
+import { checkOptions } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
 import { fileIdentity, SameFile } from '../store/format/file-identity.js'
@@ -57,19 +57,19 @@ export interface RunInfo {
 export function openTape(path: string, options: TapeOptions = {}): Tape {
   if (typeof path !== 'string' || path.trim() === '' || path.includes('\0')) {
     // SQLite cuts blanks off and takes nothing for a database that is gone when it is closed.
-    throw new TapeError('BAD_ARGUMENT', `openTape expected a path, got ${wordFor(path)}`)
+    throw new TapeError('BAD_ARGUMENT', `openTape expected a path, got ${valueText(path)}`)
   }
   checkOptions(options, ['readonly', 'onSignal'], 'openTape')
   const { onSignal = 'drain' } = options
   if (onSignal !== 'drain' && onSignal !== 'default')
     throw new TapeError(
       'BAD_ARGUMENT',
-      `openTape expected onSignal to be 'drain' or 'default', got ${wordFor(onSignal)}`,
+      `openTape expected onSignal to be 'drain' or 'default', got ${valueText(onSignal)}`,
     )
   if (options.readonly !== undefined && typeof options.readonly !== 'boolean')
     throw new TapeError(
       'BAD_ARGUMENT',
-      `openTape expected readonly to be true or false, got ${wordFor(options.readonly)}`,
+      `openTape expected readonly to be true or false, got ${valueText(options.readonly)}`,
     )
   return new Tape(path, options.readonly === true, onSignal === 'drain')
 }

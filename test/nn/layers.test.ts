@@ -208,7 +208,7 @@ describe('a mistake gets an answer:', () => {
     [
       'an unknown option',
       () => new Conv2d(1, 2, 3, { strides: 2 } as object),
-      'BAD_ARGUMENT: Conv2d does not know the option "strides"; it knows stride, padding, bias, dtype',
+      'BAD_ARGUMENT: Conv2d does not know the option "strides"; did you mean "stride"?',
     ],
     [
       'a dtype that is not floating',
