@@ -98,3 +98,27 @@ describe.each([
     },
   )
 })
+
+test('while all memory is in flight and the disk is slow, nothing is written twice', async () => {
+  const file = newTapePath()
+  const { stdout, stderr } = await runChild(
+    `import Database from ${JSON.stringify(import.meta.resolve('better-sqlite3'))}
+     ${RECORD}
+     const lock = new Database(arg.file, { timeout: 10_000 })
+     for (let k = 0; k < 5; k++) {
+       for (let n = 0; n < 40; n++) step(i++)
+       lock.exec('BEGIN IMMEDIATE'); compute(250); lock.exec('ROLLBACK')
+       compute(120)
+     }
+     lock.close()
+     await run.finish()
+     tape.close()
+     say(run.position)`,
+    { file, options: { batch: { eventsMax: 16, bytesMax: 2 ** 20, ageMaxMs: 1e6 } }, recordMs: 300 },
+  )
+  expect(stderr).toBe('')
+  const tape = openForTest(file, { readonly: true })
+  expect(tape.verify()).toMatchObject({ intact: true, problem: null })
+  expect(tape.runs()[0]).toMatchObject({ status: 'finished', events: Number(stdout) })
+  expect(tape.run('r').replay()).toMatchObject({ verdict: 'bit-exact', divergence: null })
+})

@@ -37,6 +37,8 @@ export interface FarEnd {
   attend(): void
   startAgain(): void
   sharedBatch(): SharedBatch
+  /** Tells the thread of memory that it does not know yet, or not all chunks of. */
+  introduce(shared: SharedBatch): void
   end(channel: BatchChannel, batches: readonly SharedBatch[]): void
 }
 
@@ -106,26 +108,20 @@ export class BatchChannel implements ArrayKeeper {
       this.hide()
       return
     }
+    const { firstPosition, firstStep, firstText } = packer.begun
+    filling.begun[0] = firstPosition
+    filling.begun[1] = firstStep
+    filling.begun[2] = firstText
+    this.toldChunks = filling.chunkCount
+    this.thread.introduce(filling)
     this.stream.published = filling.published
-    const { chunks, used } = filling.arrays()
-    this.toldChunks = chunks.length
-    this.thread.post({
-      kind: 'filling',
-      runId: this.runId,
-      batch: {
-        ...packer.begun,
-        words: filling.words,
-        published: filling.published,
-        texts: filling.texts,
-        chunks,
-        used: [...used.slice(0, -1), Number.POSITIVE_INFINITY],
-      },
-    })
+    Atomics.store(this.control, CONTROL.filling, filling.id)
   }
 
-  /** The words go where the thread cannot see them: what it saw last stands as it is. */
+  /** The words go where the thread cannot see them; it has them when the batch is handed over. */
   private hide(): void {
     this.stream.published = new Int32Array(1)
+    Atomics.store(this.control, CONTROL.filling, 0)
   }
 
   /** Sends a batch on its way and has the packer go on in the next shared batch that is free; waits until there is one. */
@@ -237,6 +233,7 @@ export class BatchChannel implements ArrayKeeper {
           : new Float64Array(new SharedArrayBuffer(words.byteLength))
       words.set(batch.words)
     }
+    Atomics.store(this.control, CONTROL.filling, 0)
     const message: BatchMessage = { ...batch, words, arrays: shared.arrays() }
     this.unwritten.push({ batch: message, shared })
     this.sent++

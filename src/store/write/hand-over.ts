@@ -4,7 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorCode } from '../../errors.js'
-import type { Begun, PackedBatch } from '../../events/pack.js'
+import type { PackedBatch } from '../../events/pack.js'
 import type { ArraysAt } from './shared-batch.js'
 import type { Progress } from './writer.js'
 
@@ -16,7 +16,9 @@ export const CONTROL = {
   written: 1,
   /** 1 when writing stopped; the failure has been posted then. */
   failed: 2,
-  length: 3,
+  /** The id of the memory that the training thread fills; 0 for none that the thread can see. */
+  filling: 3,
+  length: 4,
 } as const
 
 /** Places in the thread's own control block. */
@@ -49,13 +51,17 @@ export interface BatchMessage extends Omit<PackedBatch, 'values'> {
 }
 
 /**
- * A batch that the training thread is filling. The thread may take what is whole of it, when nothing was added for a while.
- * The last chunk of arrays has no end yet.
+ * Memory in which the training thread fills one batch after another. It says there where the batch begins and how much of it is
+ * whole; the thread may take that, when nothing was added for a while.
  */
-export interface FillingBatch extends Begun {
+export interface SharedMemory {
+  readonly id: number
   readonly words: Float64Array
+  /** First position, step before it, number of the first text. */
+  readonly begun: Float64Array
   readonly published: Int32Array
   readonly texts: Uint16Array
+  /** Those in use when this was said. The last one has no end yet. */
   readonly chunks: readonly SharedArrayBuffer[]
   readonly used: readonly number[]
 }
@@ -70,7 +76,8 @@ export type ToThread =
       readonly writtenBefore: 'nothing' | 'perhaps'
     }
   | { readonly kind: 'batch'; readonly runId: number; readonly batch: BatchMessage }
-  | { readonly kind: 'filling'; readonly runId: number; readonly batch: FillingBatch }
+  /** Said once of each, and again when it has more chunks. */
+  | { readonly kind: 'memory'; readonly memory: SharedMemory }
   | { readonly kind: 'retry'; readonly runId: number }
   | { readonly kind: 'end'; readonly runId: number }
   /** Whether runs are open, for which a signal must wait. */

@@ -13,6 +13,7 @@ import { SUMMARY_SIZE } from '../../events/record-layout.js'
 import { BATCH_LIMITS, WORDS_MAX } from '../../events/stream.js'
 import { SummarizedArray } from '../../events/summarized-array.js'
 import { type Summary, summaryFrom, summaryNumbers } from '../../events/summary.js'
+import type { SharedMemory } from './hand-over.js'
 
 /** Room for the event that ends a batch of WORDS_MAX words; a larger one takes another way. */
 const WORDS = WORDS_MAX + 65_536
@@ -38,8 +39,14 @@ interface Chunk {
   used: number
 }
 
+let made = 0
+
 export class SharedBatch {
+  /** From 1 on, in this process. */
+  readonly id = ++made
   readonly words = new Float64Array(new SharedArrayBuffer(WORDS * 8))
+  /** First position of the batch, the step before it, the number of its first text. */
+  readonly begun = new Float64Array(new SharedArrayBuffer(24))
   /** The first cell: how many words are whole events, as the training thread says while it fills them. */
   readonly published = new Int32Array(new SharedArrayBuffer(4))
   readonly texts = new Uint16Array(new SharedArrayBuffer(TEXT_UNITS * 2))
@@ -108,6 +115,21 @@ export class SharedBatch {
     return true
   }
 
+  /** All of it, as the other thread is told; a chunk that is still filled has no end. */
+  memory(): SharedMemory {
+    const { id, words, begun, published, texts } = this
+    const { chunks, used } = this.arrays()
+    return {
+      id,
+      words,
+      begun,
+      published,
+      texts,
+      chunks,
+      used: [...used.slice(0, -1), Number.POSITIVE_INFINITY],
+    }
+  }
+
   /** How many chunks are in use. */
   get chunkCount(): number {
     return this.at + 1
@@ -143,9 +165,9 @@ export class SharedBatch {
     if (chunk.used + bytes <= chunk.buffer.byteLength) return chunk
     const next = this.chunks[++this.at]
     if (next !== undefined && next.buffer.byteLength >= bytes) return next
-    const made = newChunk(Math.max(bytes, 2 ** 20))
-    this.chunks[this.at] = made
-    return made
+    const added = newChunk(Math.max(bytes, 2 ** 20))
+    this.chunks[this.at] = added
+    return added
   }
 }
 

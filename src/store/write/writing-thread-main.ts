@@ -16,7 +16,7 @@ import {
   type BatchMessage,
   CONTROL,
   type FailureMessage,
-  type FillingBatch,
+  type SharedMemory,
   type SignalMessage,
   THREAD,
   THREAD_STATE,
@@ -49,16 +49,18 @@ type Begin = Extract<ToThread, { kind: 'begin' }>
 
 let db: Connection | null = null
 const runs = new Map<number, RunHere>()
+const memories = new Map<number, SharedMemory>()
 
 class RunHere {
   private readonly begin: Begin
   private readonly waiting: BatchMessage[] = []
   private writer: Writer | null = null
   private failed = false
-  /** What the training thread is filling; null between two batches. */
-  private filling: FillingBatch | null = null
-  /** How far that was at the last look. */
+  /** How far the batch that is being filled was at the last look, and which it was. */
   private wordsSeen = 0
+  private firstSeen = 0
+  /** Events before this position came in batches. */
+  private handedUpTo = 0
   /** Events before this position are in the file. */
   private writtenUpTo = 0
 
@@ -72,12 +74,7 @@ class RunHere {
 
   take(batch: BatchMessage): void {
     this.waiting.push(batch)
-    this.filling = null
-  }
-
-  fills(batch: FillingBatch): void {
-    if (batch.firstPosition !== this.filling?.firstPosition) this.wordsSeen = 0
-    this.filling = batch
+    this.handedUpTo = batch.firstPosition + batch.count
   }
 
   /**
@@ -85,25 +82,33 @@ class RunHere {
    * computes, and nobody knows for how long. The rest comes with the batch.
    */
   look(): void {
-    const { filling } = this
-    if (filling === null || this.failed || this.waiting.length > 0) return
-    const words = Atomics.load(filling.published, 0)
-    const isStill = words === this.wordsSeen
+    if (this.failed || this.waiting.length > 0) return
+    const memory = memories.get(Atomics.load(this.begin.control, CONTROL.filling))
+    if (memory === undefined) return
+    const words = Atomics.load(memory.published, 0)
+    const firstPosition = memory.begun[0]!
+    if (firstPosition < this.handedUpTo) return // nothing new is in it yet
+    const isStill = words === this.wordsSeen && firstPosition === this.firstSeen
     this.wordsSeen = words
+    this.firstSeen = firstPosition
     if (!isStill || words === 0) return
-    const failure = this.attemptPart(filling, words)
+    const failure = this.attemptPart(memory, words)
     if (failure !== null) this.fail(failure)
   }
 
-  private attemptPart(filling: FillingBatch, words: number): unknown {
+  private attemptPart(
+    { begun, words: all, texts: shared, chunks, used }: SharedMemory,
+    words: number,
+  ): unknown {
     try {
       this.writer ??= this.start()
-      const { firstPosition, chunks, used } = filling
+      const [firstPosition = 0, firstStep = 0, firstText = 0] = begun
+      const filling = { firstPosition, firstStep, firstText, words: all }
       const from = partUpTo(filling, { events: Math.max(0, this.writtenUpTo - firstPosition) })
       if (from.words >= words) return null
       const to = partUpTo(filling, { words })
       if (!mayEnd(filling, to)) return null
-      const texts = firstTextsOf(filling.texts, to.texts)
+      const texts = firstTextsOf(shared, to.texts)
       const values = firstArraysOf({ count: to.values, chunks, used })
       const failure = this.writer.write([between(filling, from, to, texts, values)])
       if (failure === null) this.writtenUpTo = firstPosition + to.events
@@ -251,8 +256,8 @@ function follow(message: ToThread): void {
     case 'begin':
       runs.set(message.progress.runId, new RunHere(message))
       break
-    case 'filling':
-      runs.get(message.runId)?.fills(message.batch)
+    case 'memory':
+      memories.set(message.memory.id, message.memory)
       break
     case 'retry':
       runs.get(message.runId)?.retry()

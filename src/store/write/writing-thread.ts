@@ -69,6 +69,8 @@ export class WritingThread implements FarEnd {
   /** Shared batches of runs that have ended. */
   private readonly spare: SharedBatch[] = []
   private unavailable = false
+  /** The chunks of each memory that the thread was told of. */
+  private readonly introduced = new Map<number, number>()
   private death: { readonly cause: string | null } | null = null
 
   private readonly onSignal: () => void
@@ -123,6 +125,12 @@ export class WritingThread implements FarEnd {
     this.start()
     if (this.unavailable) return
     for (const channel of this.channels.values()) channel.beginAgain()
+  }
+
+  introduce(shared: SharedBatch): void {
+    if (this.introduced.get(shared.id) === shared.chunkCount) return
+    this.introduced.set(shared.id, shared.chunkCount)
+    this.post({ kind: 'memory', memory: shared.memory() })
   }
 
   sharedBatch(): SharedBatch {
@@ -209,6 +217,7 @@ export class WritingThread implements FarEnd {
   }
 
   private start(): void {
+    this.introduced.clear()
     const talk = new MessageChannel()
     const life = new ThreadLife()
     const control = new Int32Array(new SharedArrayBuffer(THREAD.length * 4))
