@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorCode } from '../../errors.js'
 import type { PackedBatch } from '../../events/pack.js'
-import type { ArraysAt } from './shared-batch.js'
+import type { ArraysAt, SharedMemory } from './shared-batch.js'
 import type { Progress } from './writer.js'
 
 /** Places in a run's control block, an Int32Array in shared memory. */
@@ -48,22 +48,6 @@ export const THREAD_STATE = {
 /** A batch whose words and arrays are in shared memory. */
 export interface BatchMessage extends Omit<PackedBatch, 'values'> {
   readonly arrays: ArraysAt
-}
-
-/**
- * Memory in which the training thread fills one batch after another. It says there where the batch begins and how much of it is
- * whole; the thread may take that, when nothing was added for a while.
- */
-export interface SharedMemory {
-  readonly id: number
-  readonly words: Float64Array
-  /** First position, step before it, number of the first text. */
-  readonly begun: Float64Array
-  readonly published: Int32Array
-  readonly texts: Uint16Array
-  /** Those in use when this was said. The last one has no end yet. */
-  readonly chunks: readonly SharedArrayBuffer[]
-  readonly used: readonly number[]
 }
 
 export type ToThread =

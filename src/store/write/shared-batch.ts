@@ -13,7 +13,6 @@ import { SUMMARY_SIZE } from '../../events/record-layout.js'
 import { BATCH_LIMITS, WORDS_MAX } from '../../events/stream.js'
 import { SummarizedArray } from '../../events/summarized-array.js'
 import { type Summary, summaryFrom, summaryNumbers } from '../../events/summary.js'
-import type { SharedMemory } from './hand-over.js'
 
 /** Room for the event that ends a batch of WORDS_MAX words; a larger one takes another way. */
 const WORDS = WORDS_MAX + 65_536
@@ -169,6 +168,22 @@ export class SharedBatch {
     this.chunks[this.at] = added
     return added
   }
+}
+
+/**
+ * Memory in which the training thread fills one batch after another. It says there where the batch begins and how much of it is
+ * whole; the thread may take that, when nothing was added for a while.
+ */
+export interface SharedMemory {
+  readonly id: number
+  readonly words: Float64Array
+  /** First position, step before it, number of the first text. */
+  readonly begun: Float64Array
+  readonly published: Int32Array
+  readonly texts: Uint16Array
+  /** Those in use when this was said. The last one has no end yet. */
+  readonly chunks: readonly SharedArrayBuffer[]
+  readonly used: readonly number[]
 }
 
 /** The arrays of a batch as a message names them. */

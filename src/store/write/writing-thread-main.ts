@@ -16,7 +16,6 @@ import {
   type BatchMessage,
   CONTROL,
   type FailureMessage,
-  type SharedMemory,
   type SignalMessage,
   THREAD,
   THREAD_STATE,
@@ -24,7 +23,7 @@ import {
   type ToThread,
   tellChange,
 } from './hand-over.js'
-import { arraysOf, firstArraysOf, firstTextsOf } from './shared-batch.js'
+import { arraysOf, firstArraysOf, firstTextsOf, type SharedMemory } from './shared-batch.js'
 import { SignalWatch } from './signal-watch.js'
 import { Writer } from './writer.js'
 
