@@ -71,7 +71,6 @@ DROP VIEW block;
 CREATE VIEW tape AS -- The tape itself: one row.
 SELECT
   CAST((SELECT max(version) FROM _migration) AS INTEGER) AS schema_version, -- of the tables and views
-  CAST((SELECT min(applied_at) FROM _migration) AS TEXT) AS created_at, -- UTC, ISO 8601
   CAST((SELECT count(*) FROM _run) AS INTEGER) AS run_count, -- see run
   CAST((SELECT count(*) FROM _commit) AS INTEGER) AS commit_count, -- see tape_commit
   CAST((SELECT lower(hex(c.hash)) FROM _commit c ORDER BY c.id DESC LIMIT 1) AS TEXT) AS head_hash -- of the last batch: what `verify --expect` is given; null while there is none

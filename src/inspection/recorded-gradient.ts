@@ -23,7 +23,7 @@ export interface GradientComparison {
 type Outcome = Pick<GradientComparison, 'equal' | 'difference'>
 
 /**
- * Compares `gradient` with the last gradient that a pass from `root` alone recorded for `target` by the end of `step`;
+ * @internal Compares `gradient` with the last gradient that a pass from `root` alone recorded for `target` by the end of `step`;
  * null when none did.
  */
 export function comparedWithRecorded(

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** A run being recorded: the recorder, the stream and the writer of one computation, wired together. */
 import os from 'node:os'
 import process from 'node:process'

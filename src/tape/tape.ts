@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** A tape: one file, many runs. Opening, starting, looking up; everything else is done by what is wired here. */
 import path from 'node:path'
 import { TapeError, valueText } from '../errors.js'

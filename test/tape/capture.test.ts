@@ -215,7 +215,7 @@ describe('materialize', () => {
     const bytes = db
       .prepare(
         `SELECT v.bytes FROM gradient g JOIN value v ON v.id = g.value_id
-         WHERE g.step = 43 AND g.variable_name = 'layers.0.weight' AND g.materialized`,
+         WHERE g.step = 43 AND g.variable_name = 'layers.0.weight' AND g.is_materialized`,
       )
       .pluck()
       .all() as Buffer[]

@@ -7,6 +7,7 @@ import path from 'node:path'
 import { TapeError } from '../../errors.js'
 import type { Connection } from '../format/connection.js'
 import { damageBehind, openDatabase, sqliteError } from '../format/database.js'
+import { RunLock } from '../format/run-lock.js'
 import { sqlite } from '../format/sqlite.js'
 import { DigestThread } from './digest-thread.js'
 import { tapeDigests, type ViewDigest } from './view-digests.js'
@@ -71,6 +72,7 @@ export function compactFile(file: string, options: CompactOptions): CompactRepor
   } finally {
     db.close()
     remove(copy)
+    RunLock.tidy(source) // what killed processes left beside the tape
   }
 }
 

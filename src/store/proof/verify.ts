@@ -177,7 +177,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
   checkNothingOutside(db, new Map([...packers].map(([runId, packer]) => [runId, packer.position])))
 }
 
-/** Adds what the hash chain covers of a larger value of a batch. */
+/** @internal Adds what the hash chain covers of a larger value of a batch. */
 export function addDigest(digests: Digests, value: RecordedArray): void {
   if (value instanceof InlineArray) digests.addInline(bytesOf(value.data, true))
   else if (value instanceof StoredArray) digests.addHash(value.hash)

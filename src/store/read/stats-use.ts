@@ -1,7 +1,8 @@
 /** Who uses what in a tape: which runs hold which rows, templates and contents. One walk over the private tables. */
 import { TapeError } from '../../errors.js'
+import { CAPTURE_BYTES } from '../../events/capture.js'
 import { elementBytes, isRecordedDtype } from '../../events/dtypes.js'
-import { CALL_ENTRY, GRADIENT_ENTRY, SUMMARY_SIZE } from '../../events/record-layout.js'
+import { CALL_ENTRY } from '../../events/record-layout.js'
 import { CellReader } from '../format/cells.js'
 import type { Connection } from '../format/connection.js'
 import { runOfId } from '../format/ids.js'
@@ -17,8 +18,7 @@ export interface RunUse {
   /** Bytes of blocks and of facts as they stand in their rows, for shares of the tables they are in. */
   blockWeight: number
   factWeight: number
-  /** Of the cells that hold summaries of gradients; a part of `blockWeight`. */
-  summaryBytes: number
+  gradients: number
   templateBytes: number
   /** Contents that came before step 1, in a run that has steps; the data set and the first parameters, as a rule. */
   setupBytes: number
@@ -42,7 +42,6 @@ interface Template {
   id: number
   calls: number
   bytes: number
-  summaryCells: number
   /** Where arrays stand in cells themselves: the first cell, and how many. */
   inline: ReadonlyMap<number, number>
   /** The run that uses it; 0 for none yet, -1 for several. */
@@ -86,7 +85,10 @@ export class ValueUse {
       this.bytes[id] = size * (isRecordedDtype(dtype) ? elementBytes(dtype) : 0)
   }
 
-  /** `part`: of a block the cell, of a checkpoint the ordinal, of a materialized value the part. */
+  /**
+   * `part`: of a block the cell, of a checkpoint the ordinal, of a materialized value the part. Of a gradient, whose `id` is its own
+   * and no block's, −1 for what it contributed and −2 for what was accumulated.
+   */
   note(value: number, run: number, by: NamedBy, id: number, part: number, isSetup: boolean): void {
     if (value >= this.bytes.length) throw new TapeError('TAPE_CORRUPT', `value ${value} is missing`)
     this.named[value]!++
@@ -112,6 +114,7 @@ export class ValueUse {
 
   /** The event of a block that a cell belongs to. */
   private elementAt(blockId: number, cell: number): { eventId: number; part: number } {
+    if (cell < 0) return { eventId: blockId, part: -1 - cell }
     const lists = this.db
       .prepare(
         'SELECT calls, leaves, gradients, assignments FROM _block b JOIN _template t ON t.id = b.template_id WHERE b.id = ?',
@@ -140,6 +143,7 @@ export function readUse(db: Connection): TapeUse {
     for (const [id, at, value] of rows.iterate() as IterableIterator<[number, number, number]>)
       values.note(value, runOfId(id), by, id, at, false)
   }
+  namedByGradients(db, runs, values)
   named('_checkpoint_value', 'ordinal', 'checkpoint')
   named('_materialized', 'part', 'materialized')
   let stored = 0
@@ -180,7 +184,7 @@ function runsOf(db: Connection): Map<number, RunUse> {
       commits: 0,
       blockWeight: 0,
       factWeight: 0,
-      summaryBytes: 0,
+      gradients: 0,
       templateBytes: 0,
       setupBytes: 0,
       valueBytes: 0,
@@ -203,6 +207,9 @@ function runsOf(db: Connection): Map<number, RunUse> {
   each('SELECT id >> 32, count(*) FROM _metric GROUP BY 1', (run, row) => {
     run.metrics = row[1]!
   })
+  each('SELECT id >> 32, count(*) FROM _gradient GROUP BY 1', (run, row) => {
+    run.gradients = row[1]!
+  })
   each(
     `SELECT id >> 32, sum(coalesce(octet_length(payload), 0)) + ${FACT_ROW_BYTES} * count(*) FROM _fact GROUP BY 1`,
     (run, row) => {
@@ -210,6 +217,26 @@ function runsOf(db: Connection): Map<number, RunUse> {
     },
   )
   return runs
+}
+
+/** Contents that gradients keep the bytes of. */
+function namedByGradients(db: Connection, runs: ReadonlyMap<number, RunUse>, values: ValueUse): void {
+  const firstSteps = new Map(
+    db.prepare('SELECT id >> 32, min(id) FROM _step GROUP BY 1').raw().all() as [number, number][],
+  )
+  for (const [table, part] of [
+    ['_gradient', -1],
+    ['_accumulated', -2],
+  ] as const) {
+    const rows = db
+      .prepare(`SELECT id, value_id FROM ${table} WHERE kept = ${CAPTURE_BYTES} ORDER BY id`)
+      .raw()
+    for (const [id, value] of rows.iterate() as IterableIterator<[number, number]>) {
+      const run = runOfId(id)
+      const isSetup = id < (firstSteps.get(run) ?? 0) && runs.get(run)?.steps !== 0
+      values.note(value, run, 'event', id, part, isSetup)
+    }
+  }
 }
 
 /** Of an entry `e`, in SQL: its first cell, and how many. */
@@ -223,8 +250,7 @@ function templatesOf(db: Connection): Map<number, Template> {
          length(calls) + length(leaves) + length(gradients) + length(assignments) + length(clears) + length(passes) AS bytes,
          (SELECT json_group_array(json_array(${CELL}, ${CELLS})) FROM
            (SELECT value FROM json_each(leaves) UNION ALL SELECT value FROM json_each(assignments)) e
-           WHERE ${CELLS} > 1) AS inline,
-         (SELECT coalesce(sum(e.value ->> ${GRADIENT_ENTRY.cells}), 0) FROM json_each(gradients) e WHERE e.value ->> ${GRADIENT_ENTRY.cells} >= ${SUMMARY_SIZE}) AS summaryCells
+           WHERE ${CELLS} > 1) AS inline
        FROM _template`,
     )
     .all() as (Omit<Template, 'run' | 'inline'> & { inline: string })[]
@@ -254,7 +280,6 @@ function walkBlocks(
     if (run === undefined || template === undefined)
       throw new TapeError('TAPE_CORRUPT', `the block at ${id} names a run or a template that is not there`)
     run.calls += template.calls
-    run.summaryBytes += 8 * template.summaryCells
     run.blockWeight += BLOCK_ROW_BYTES + (slots?.length ?? 0)
     if (template.run !== runId) template.run = template.run === 0 ? runId : -1
     if (slots === null) continue

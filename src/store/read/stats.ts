@@ -11,7 +11,7 @@ import { type RunUse, readUse, type TapeUse } from './stats-use.js'
 /** Words for where bytes are. */
 export type Place =
   | 'blocks'
-  | 'gradient summaries'
+  | 'gradients'
   | 'graph templates'
   | 'values'
   | 'checkpoints'
@@ -78,6 +78,9 @@ export interface TapeStats {
 const PLACE_OF_TABLE: ReadonlyMap<string, Place> = new Map(
   Object.entries({
     _block: 'blocks',
+    _gradient: 'gradients',
+    _accumulated: 'gradients',
+    _variable: 'gradients',
     _template: 'graph templates',
     _mark: 'graph templates',
     _value: 'values',
@@ -96,7 +99,7 @@ const PLACE_OF_TABLE: ReadonlyMap<string, Place> = new Map(
 )
 const PLACES: readonly Place[] = [
   'blocks',
-  'gradient summaries',
+  'gradients',
   'graph templates',
   'values',
   'checkpoints',
@@ -190,8 +193,6 @@ function placesOf(tables: readonly Table[], use: TapeUse): TapeStats['places'] {
     add(to, moved)
   }
   // Pages hold contents of several kinds, so each kind gets the pages' bytes in proportion.
-  const blocks = sum(use.runs, (run) => run.blockWeight)
-  if (blocks > 0) move('blocks', 'gradient summaries', sum(use.runs, (run) => run.summaryBytes) / blocks)
   const all = sum(use.runs, contents) + use.sharedBytes
   const checkpoints = sum(use.runs, (run) => run.checkpointBytes)
   if (all > 0) move('values', 'checkpoints', checkpoints / all)
@@ -211,6 +212,9 @@ function runStats(run: RunUse, use: TapeUse, tables: readonly Table[]): RunStats
   }
   const rowBytes = Math.round(
     share('_block', (one) => one.blockWeight) +
+      share('_gradient', (one) => one.gradients) +
+      share('_accumulated', (one) => one.gradients) +
+      share('_variable', (one) => one.gradients) +
       share('_step', (one) => one.steps) +
       share('_metric', (one) => one.metrics) +
       share('_fact', (one) => one.factWeight) +

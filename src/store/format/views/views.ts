@@ -175,7 +175,6 @@ export const VIEWS = {
   tape: `CREATE VIEW tape AS -- The tape itself: one row.
 SELECT
   ${typed('INTEGER', '(SELECT max(version) FROM _migration)')} AS schema_version, -- of the tables and views
-  ${typed('TEXT', '(SELECT min(applied_at) FROM _migration)')} AS created_at, -- UTC, ISO 8601
   ${typed('INTEGER', '(SELECT count(*) FROM _run)')} AS run_count, -- see run
   ${typed('INTEGER', '(SELECT count(*) FROM _commit)')} AS commit_count, -- see tape_commit
   ${typed('TEXT', '(SELECT lower(hex(c.hash)) FROM _commit c ORDER BY c.id DESC LIMIT 1)')} AS head_hash -- of the last batch: what \`verify --expect\` is given; null while there is none
