@@ -143,11 +143,15 @@ export class Truth {
     return this.valueAt(ref, reader?.position ?? to + 1)
   }
 
-  /** The last gradient that a pass of the step left in the variable; null for none. */
+  /** The last gradient that the variable held in the step, as it was when it was cleared or the step ended; null for none. */
   gradientIn(ref: Ref, step: number): RecordedArray | null {
     const { from, to } = this.range(step)
+    let until = to + 1
     for (let position = to; position >= from; position--) {
       const event = this.byPosition.get(position)
+      if (event?.type === 'GradientCleared' && event.variable === ref) until = position
+      if (event?.type === 'GradientAssigned' && event.variable === ref)
+        return this.valueAt(event.gradient, until)
       if (event?.type !== 'GradientComputed' || event.held === 'nothing' || event.variable !== ref) continue
       if ((this.byPosition.get(event.pass) as BackwardStarted).targets !== null) continue
       return heldAfter(this.complete.get(position) as GradientComputed)
