@@ -42,7 +42,7 @@ export class CellBuffer {
     for (let i = 0; i < SUMMARY_SIZE; i++) this.addNumber(numbers[i]!)
   }
 
-  /** One cell with the number of bytes, then the bytes, filled up to whole cells. Gives how many cells they take. */
+  /** @internal One cell with the number of bytes, then the bytes, filled up to whole cells. Gives how many cells they take. */
   addInline(bytes: Buffer): number {
     const cells = inlineCells(bytes.length)
     this.setPair(this.next(), 0, bytes.length)
@@ -62,7 +62,7 @@ export class CellBuffer {
     this.addTagged(TAG.nothing, 0)
   }
 
-  /** A copy of the cells so far. */
+  /** @internal A copy of the cells so far. */
   bytes(): Buffer {
     const bytes = Buffer.allocUnsafe(this.count * 8)
     this.memory.copy(bytes, 0, 0, bytes.length)
@@ -114,6 +114,7 @@ export class CellReader {
   private readonly bytes: Buffer | null
   private readonly view: DataView
 
+  /** @internal */
   constructor(bytes: Buffer | null) {
     this.bytes = bytes
     this.view = bytes === null ? NO_CELLS : new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -152,7 +153,7 @@ export class CellReader {
     return summaryFrom((i) => this.number(cell + i))
   }
 
-  /** The bytes that begin at `cell`; at most `cells` of them hold them. */
+  /** @internal The bytes that begin at `cell`; at most `cells` of them hold them. */
   inline(cell: number, cells: number): Buffer {
     const head = this.at(cell)
     const count = head.getUint32(cell * 8 + 4)

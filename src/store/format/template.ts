@@ -20,7 +20,7 @@ export interface TemplateLists {
 }
 
 /**
- * SHA-256 over the number of events and the texts of the lists, in the order of the table's columns. Without passes it is
+ * @internal SHA-256 over the number of events and the texts of the lists, in the order of the table's columns. Without passes it is
  * what it was before the first schema had a column for them.
  */
 export function templateHash(eventCount: number, texts: readonly string[]): Buffer {
