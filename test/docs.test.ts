@@ -10,6 +10,8 @@ import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { functionsPage } from '../scripts/list-functions.mjs'
+import * as gradtape from '../src/index.js'
 import { MAY_IMPORT } from './layers/check-layers.js'
 import { roomsSvg } from './layers/draw-rooms.js'
 
@@ -171,6 +173,30 @@ describe('the documents', () => {
 
   test('show the rooms as the table of the layer test has them', async () => {
     await expect(await roomsSvg()).toMatchFileSnapshot('../docs/rooms.svg')
+  })
+
+  test('list the functions, layers, optimizers and schedules as their docstrings have them', async () => {
+    await expect(functionsPage(ROOT)).toMatchFileSnapshot('../docs/functions.md')
+  })
+
+  test('list every function that can be called, and every class that is not a function of the graph', () => {
+    const listed = [...read('docs/functions.md').matchAll(/^- `(?:new |class )?(\w+)/gm)].map(
+      ([, name]) => name,
+    )
+    const callable = Object.entries(gradtape).filter(([, value]) => typeof value === 'function')
+    const inRooms = new Set(
+      exportsOf(read('src/index.ts'))
+        .filter(({ file }) => /[/\\]src[/\\](graph|functions|nn|optim)[/\\]/.test(file))
+        .map(({ name }) => name),
+    )
+    const isListed = (name: string, value: { prototype?: unknown }) =>
+      /^[a-z]/.test(name) || !(value.prototype instanceof gradtape.Func)
+    const expected = callable
+      .filter(([name, value]) => name === 'var' || (inRooms.has(name) && isListed(name, value as never)))
+      .map(([name]) => name)
+      .filter((name) => !['Func', 'Variable', 'NotDifferentiable', 'DerivativeNotWritten'].includes(name))
+    expect(expected.length).toBeGreaterThan(100)
+    expect(listed.sort()).toEqual(expected.sort())
   })
 
   test('of the map has about 1,200 words', () => {
