@@ -23,7 +23,6 @@ export type ErrorCode =
   | 'BAD_GRADIENT'
   | 'GRADIENT_CHECK_FAILED'
   | 'STALE_VERSION'
-  | 'NOT_SYNCHRONOUS'
   // registry
   | 'UNREGISTERED_FUNC'
   | 'MODULE_FAILED'

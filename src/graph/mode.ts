@@ -20,7 +20,7 @@ export const mode: Mode = { recorder: null, linking: true, clock: 0, scope: '' }
  * Runs `fn` without building a graph: outputs have no `creator` and need no gradient. Its calls are recorded all the same.
  *
  * Returns what `fn` returns.
- * Throws  NOT_SYNCHRONOUS when `fn` is asynchronous or a generator, or returns a promise: its work would go on when the mode
+ * Throws  BAD_ARGUMENT when `fn` is asynchronous or a generator, or returns a promise: its work would go on when the mode
  *         is over. The mode is put back first
  */
 export function noGrad<T>(fn: () => T): T {

@@ -27,7 +27,7 @@ import { asVariable, type Operand, type Variable } from './variable.js'
  * Returns  what fn returns; a result that fn was given comes back as it is
  * Throws   BAD_ARGUMENT when fn does what could not be done again: it runs a pass, hooks or unchains, changes a gradient, or
  *          assigns to a variable that requires a gradient; nothing has reached the graph or the tape then.
- *          NOT_SYNCHRONOUS for an async fn.
+ *          BAD_ARGUMENT for an async fn.
  *          NOT_DIFFERENTIABLE in a pass that comes to a variable which fn made and did not return
  */
 export function recompute<R extends Variable | readonly Variable[]>(

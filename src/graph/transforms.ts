@@ -31,7 +31,7 @@ export interface TransformOptions {
  * fn       is given a variable of its own for each input; what it takes from around it counts as constant
  * v        shape of fn's output; may be left out for a scalar
  * Returns  the value of fn, and the product for each input; zeros for an input that fn does not depend on
- * Throws   BAD_DTYPE for an input of integers; NOT_SCALAR without v; NOT_SYNCHRONOUS for an async fn
+ * Throws   BAD_DTYPE for an input of integers; NOT_SCALAR without v; BAD_ARGUMENT for an async fn
  */
 export function vjp(
   fn: Differentiable,
@@ -50,7 +50,7 @@ export function vjp(
  * fn       as for vjp
  * v        a direction for each input, in its shape
  * Returns  the value of fn, and the product in fn's shape; zeros when fn depends on no input
- * Throws   BAD_DTYPE for an input of integers; NOT_SYNCHRONOUS for an async fn
+ * Throws   BAD_DTYPE for an input of integers; BAD_ARGUMENT for an async fn
  */
 export function jvp(
   fn: Differentiable,
@@ -80,7 +80,7 @@ export function jvp(
  *
  * fn       as for vjp
  * Returns  a Variable for one input; a list for a list of inputs; zeros where fn does not depend on an input
- * Throws   BAD_DTYPE for an input of integers; NOT_SYNCHRONOUS for an async fn
+ * Throws   BAD_DTYPE for an input of integers; BAD_ARGUMENT for an async fn
  */
 export function jacobian(fn: Differentiable, inputs: Operand, options?: TransformOptions): Variable
 export function jacobian(

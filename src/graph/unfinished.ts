@@ -11,7 +11,7 @@ const LATER: { readonly [tag: string]: string } = {
   AsyncGeneratorFunction: 'an async generator function',
 }
 
-/** Throws NOT_SYNCHRONOUS for a function that says by its kind that its work comes later; nothing of it has run then. */
+/** Throws BAD_ARGUMENT for a function that says by its kind that its work comes later; nothing of it has run then. */
 export function refuseLaterWork(fn: unknown, what: string): void {
   if (typeof fn !== 'function')
     throw new TapeError(
@@ -22,7 +22,7 @@ export function refuseLaterWork(fn: unknown, what: string): void {
   if (kind !== undefined) refuse(kind, what)
 }
 
-/** Gives `result`; throws NOT_SYNCHRONOUS when it is work that is still to be done. */
+/** Gives `result`; throws BAD_ARGUMENT when it is work that is still to be done. */
 export function finished<T>(result: T, what: string): T {
   if (typeof result !== 'object' || result === null) return result
   if (typeof (result as { then?: unknown }).then === 'function') refuse('a promise', what)
@@ -38,7 +38,7 @@ function tagOf(value: object): string {
 
 function refuse(got: string, what: string): never {
   throw new TapeError(
-    'NOT_SYNCHRONOUS',
+    'BAD_ARGUMENT',
     `${what} expected a function whose work is done when it returns, got ${got}; what it does later would not be done inside. ` +
       'Wait outside, and compute inside',
   )

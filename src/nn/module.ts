@@ -29,7 +29,7 @@ const givenNames = new WeakMap<Variable, string>()
  * Parameters and modules are found in fields, and in arrays, Sets, Maps and plain objects there; private `#fields` cannot
  * be seen. They are named by their path (`fc1.weight`, `layers.0.bias`) when they are first asked for or used.
  *
- * `forward` is called as it is written, and must be done when it returns: NOT_SYNCHRONOUS refuses an async one. The constructor wraps it, once a class, in what marks its calls with the module's
+ * `forward` is called as it is written, and must be done when it returns: BAD_ARGUMENT refuses an async one. The constructor wraps it, once a class, in what marks its calls with the module's
  * path as their scope; and the first call of a model fails with PARAMETER_UNKNOWN when it used a parameter that neither
  * a module nor an optimizer knows.
  */

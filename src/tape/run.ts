@@ -205,7 +205,7 @@ export class Run {
   /**
    * Runs `fn` with its calls marked as made in `name`; scopes nest with dots. Gives what `fn` returns.
    *
-   * Throws  NOT_SYNCHRONOUS when `fn` is asynchronous or a generator, or returns a promise; the scope is put back first
+   * Throws  BAD_ARGUMENT when `fn` is asynchronous or a generator, or returns a promise; the scope is put back first
    */
   scope<T>(name: string, fn: () => T): T {
     checkText(name, 'the name of a scope')

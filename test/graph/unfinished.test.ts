@@ -49,7 +49,7 @@ describe('work that comes later is refused, and the mode is put back', () => {
   test.each(later)('by noGrad and the transforms: %s', (_what, fn, got) => {
     const v = new Variable(2)
     const refused = (call: () => unknown) => {
-      expect(call).toThrow(/^NOT_SYNCHRONOUS/)
+      expect(call).toThrow(/^BAD_ARGUMENT/)
       expect(call).toThrow(got)
       expect(square(v).requiresGrad).toBe(true)
     }
@@ -79,7 +79,7 @@ describe('work that comes later is refused, and the mode is put back', () => {
         return fn()
       }
     }
-    expect(() => new Late().forward()).toThrow(/^NOT_SYNCHRONOUS: Late\.forward/)
+    expect(() => new Late().forward()).toThrow(/^BAD_ARGUMENT: Late\.forward/)
   })
 
   test('nothing of an async function has run by then', () => {
@@ -88,7 +88,7 @@ describe('work that comes later is refused, and the mode is put back', () => {
       noGrad(async () => {
         ran = true
       }),
-    ).toThrow(/^NOT_SYNCHRONOUS/)
+    ).toThrow(/^BAD_ARGUMENT/)
     expect(ran).toBe(false)
   })
 
