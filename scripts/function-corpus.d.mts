@@ -15,6 +15,8 @@ export interface Engine {
 export interface LoadedEngine extends Engine {
   readonly plainKernel: Kernel
   readonly portableKernel: Kernel
+  readonly plainKernel2: Kernel
+  readonly portableKernel2: Kernel
   readonly useKernel: (kernel: Kernel) => Kernel
   readonly registeredFuncs: () => readonly string[]
   readonly staging: () => Staging | null

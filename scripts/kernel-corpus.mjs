@@ -136,6 +136,7 @@ export function kernelHashes(kernel) {
       [4, 513],
       [2, 17003],
       [601, 16],
+      [2900, 3],
     ]) {
       for (const special of [false, true]) {
         const x = numbers(Type, rows * columns, rows, special)
@@ -170,6 +171,7 @@ export function kernelHashes(kernel) {
       [32, 65, 17],
       [5, 801, 33],
       [129, 12, 258],
+      [3, 2700, 5],
     ]) {
       for (const special of [false, true]) {
         const a = numbers(Type, m * k, m, special)
@@ -186,6 +188,16 @@ export function kernelHashes(kernel) {
     }
   }
   return hashes
+}
+
+/**
+ * What the kernel `id` must give, of a golden file: `hashes` are those of the first portable kernel, `newer` holds the few
+ * that are others in a later one.
+ */
+export function expectedHashes(golden, id) {
+  if (id === golden.kernel) return golden.hashes
+  if (id !== golden.newer.kernel) throw new Error(`the golden file knows no kernel "${id}"`)
+  return { ...golden.hashes, ...golden.newer.hashes }
 }
 
 /** The names at which two sets of hashes differ, or that only one has. */

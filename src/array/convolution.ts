@@ -5,6 +5,7 @@
  */
 import { TapeError } from '../errors.js'
 import { type DType, isFloating, newStorage, promoteTypes, type TypedArray } from './dtype.js'
+import { addTo, sumParts } from './halves.js'
 import { kernel } from './kernel.js'
 import { allocate, type NDArray } from './ndarray.js'
 import { formatShape } from './shape.js'
@@ -211,7 +212,7 @@ export function convolveTransposed(y: NDArray, w: NDArray, windowing: Windowing,
 
 /**
  * The adjoint of `convolve` in its weights: images against the gradients of what they gave, summed over the
- * images in order.
+ * images in order, more than 128 of them by halves where the kernel does so.
  *
  * Shapes   x [n, c, h, w], gy [n, o, r, s], size [kh, kw] → [o, c, kh, kw]
  * Throws   SHAPE_MISMATCH when gy is not what `convolve` gives for that size.
@@ -239,11 +240,13 @@ export function convolveWeights(x: NDArray, gy: NDArray, size: Pair, windowing: 
   const windows = newStorage(dtype, taps * places)
   const part = newStorage(dtype, outs * taps)
   const image = plan.channels * plan.rows * plan.columns
-  for (let i = 0; i < x.shape[0]!; i++) {
+  const addImage = (i: number, to: TypedArray, start: number) => {
     unfold(plan, images.buffer, images.offset + i * image, windows)
     const from = maps.offset + i * outs * places
     kernel.matmul(outs, places, taps, maps.buffer, from, places, 1, windows, 0, 1, places, part, 0)
-    kernel.binary('add', 1, part.length, out.buffer, out.offset, 0, 1, part, 0, 0, 1, out.buffer, out.offset)
+    addTo(kernel, to, start, part, part.length)
   }
+  if (kernel.sumsByHalves) sumParts(kernel, 0, x.shape[0]!, out.buffer, out.offset, part.length, addImage)
+  else for (let i = 0; i < x.shape[0]!; i++) addImage(i, out.buffer, out.offset)
   return out
 }

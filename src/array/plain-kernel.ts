@@ -15,6 +15,7 @@ import { logSoftmaxFloat32, logSoftmaxFloat64, softmaxFloat32, softmaxFloat64 } 
 
 export const plainKernel: Kernel = Object.freeze<Kernel>({
   id: 'portable-1',
+  sumsByHalves: false,
 
   unary(op, x, xo, out, oo, n) {
     if (x instanceof Float64Array) unaryFloat64(op, x, xo, out as Float64Array, oo, n)

@@ -40,6 +40,11 @@ export type ReduceOp = 'sum' | 'prod' | 'max' | 'min'
 export interface Kernel {
   /** Written to every run. Two kernels share an id only if all their results are equal bit for bit. */
   readonly id: string
+  /**
+   * Whether sums longer than a block are added by halves (array/halves.ts), as in `portable-2`; what adds outside of a kernel,
+   * image upon image, follows it.
+   */
+  readonly sumsByHalves: boolean
 
   /** out[i] = op(x[i]) for i < count. */
   unary(op: UnaryOp, x: TypedArray, xOffset: number, out: TypedArray, outOffset: number, count: number): void
@@ -122,7 +127,10 @@ export interface Kernel {
     outOffset: number,
   ): void
 
-  /** out[c] = op(…op(op(out[c], x[0, c]), x[1, c])…), row by row; dtypes as `reduceRows`. */
+  /**
+   * out[c] = op(…op(op(out[c], x[0, c]), x[1, c])…), row by row; dtypes as `reduceRows`. Where `sumsByHalves`, more than 512
+   * rows of floats are summed by halves first, and their sum is added to out.
+   */
   accumulateRows(
     op: ReduceOp,
     x: TypedArray,
@@ -135,7 +143,8 @@ export interface Kernel {
 
   /**
    * out[i, j] = Σ a[i, k]·b[k, j], where k ascends, an element has one accumulator that begins at 0, and
-   * product and sum are rounded apart (to the dtype). int32 and uint8 wrap.
+   * product and sum are rounded apart (to the dtype). int32 and uint8 wrap. Where `sumsByHalves`, this holds for blocks of at
+   * most 1024 terms, which are added by halves.
    */
   matmul(
     m: number,

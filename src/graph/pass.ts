@@ -7,6 +7,7 @@
  * (within one call: in ascending order of slots), which fixes every bit of the sum.
  */
 import { add } from '../array/elementwise.js'
+import { currentKernel, useKernel } from '../array/kernel.js'
 import { zerosLike } from '../array/ndarray.js'
 import { formatShape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
@@ -70,6 +71,7 @@ class Pass {
   run(request: PassRequest): Map<Variable, Variable> | null {
     const { targets } = request
     const { recorder, linking } = mode
+    const kernel = currentKernel()
     this.id = ++passCount
     this.request = request
     this.createGraph = request.createGraph
@@ -90,6 +92,7 @@ class Pass {
       } finally {
         mode.recorder = recorder
         mode.linking = linking
+        useKernel(kernel)
       }
     } catch (error) {
       this.recorder?.backwardAborted(this.recordedPass)
@@ -144,7 +147,10 @@ class Pass {
   private latestOfPast(past: Map<PastOwner, PendingGradients>): CallLinks | null {
     for (const pending of past.values()) {
       const call = pending.next()
-      if (call !== null) return call
+      if (call === null) continue
+      // With its own kernel a past run gives the gradients that it had. A run that records now names the kernel of today.
+      if (this.recorder === null && pending.kernel !== null) useKernel(pending.kernel)
+      return call
     }
     return null
   }

@@ -3,6 +3,7 @@
  * The graph calls it at the moment a thing has happened, before the user's call returns: a recorder that throws because it
  * cannot write has taken the thing down all the same. One that refuses a thing undoes it first.
  */
+import type { Kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
 import type { CallLinks } from './call-links.js'
 import type { Variable } from './variable.js'
@@ -63,6 +64,8 @@ export interface PastOwner {
 
 /** Gradients that a pass has collected for calls of a past run. */
 export interface PendingGradients {
+  /** What computes the gradients of this run as the run did; null where that is not to be had. */
+  readonly kernel: Kernel | null
   /** The leaf that `ref` names there, where the run had cut it from its creator when it took gradients; else null. */
   cutLeaf(ref: number): Variable | null
   /** Adds to the gradient of what `ref` names there. */

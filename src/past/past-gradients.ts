@@ -4,6 +4,7 @@
  * walk goes through it by the rule of its function; any other call becomes an object while the pass asks it for its
  * gradients.
  */
+import type { Kernel } from '../array/kernel.js'
 import { float64Scalar, NDArray } from '../array/ndarray.js'
 import { positionOf, type Ref, refOf } from '../events/event.js'
 import type { CallLinks } from '../graph/call-links.js'
@@ -51,12 +52,22 @@ export class PastGradients implements PendingGradients {
   private wanting: Uint8Array | null = null
   private noneHeld = false
 
-  constructor(calls: PastCalls, values: PastValues, held: HeldVariables, pass: PastPass, asNumbers: boolean) {
+  readonly kernel: Kernel | null
+
+  constructor(
+    calls: PastCalls,
+    values: PastValues,
+    held: HeldVariables,
+    pass: PastPass,
+    asNumbers: boolean,
+    kernel: Kernel | null,
+  ) {
     this.calls = calls
     this.values = values
     this.held = held
     this.pass = pass
     this.asNumbers = asNumbers
+    this.kernel = kernel
   }
 
   cutLeaf(ref: Ref): Variable | null {

@@ -7,6 +7,7 @@
  *
  * A leaf that was assigned to has versions, and a call is linked to the version it read.
  */
+import type { Kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { positionOf, type RecordedArray, type Ref, type RunStarted, refOf, slotOf } from '../events/event.js'
@@ -14,7 +15,7 @@ import type { CallLinks } from '../graph/call-links.js'
 import type { Owner, PastOwner, PendingGradients, ValueLoader } from '../graph/recorder.js'
 import { type Role, Variable } from '../graph/variable.js'
 import { toNDArray } from '../recorder/recorded-array.js'
-import { checkKernel } from '../replay/replay.js'
+import { kernelOf } from '../replay/replay.js'
 import type { Recording } from '../replay/replay-run.js'
 import { GraphBlocks, NODE } from '../store/read/graph-blocks.js'
 import type { Lookup } from '../store/read/lookup.js'
@@ -68,15 +69,11 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
     this.hindsight = new Hindsight(recording)
     this.orderOffset = recording.lastPosition < ORDER_OFFSET ? ORDER_OFFSET : WIDE_ORDER_OFFSET
     this.calls = new PastCalls(GraphBlocks.of(recording.reader.db, recording.id), recording.name)
-    let kernelChecked = false
     this.values = new PastValues(
       this.calls,
       (ref, at) => this.arrayRead(ref, at),
       (ref) => this.hindsight.value(ref),
-      () => {
-        if (!kernelChecked) checkKernel(this.reader.event(this.runId, 1) as RunStarted)
-        kernelChecked = true
-      },
+      () => this.kernel(),
       this.lookup.versions,
     )
   }
@@ -151,7 +148,22 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
       add,
       arrive,
     }
-    return new PastGradients(this.calls, this.values, held, pass, !lasting)
+    return new PastGradients(this.calls, this.values, held, pass, !lasting, this.kernelHere())
+  }
+
+  /** The kernel that computes as the run did. Throws KERNEL_MISMATCH. */
+  private kernel(): Kernel {
+    return kernelOf(this.reader.event(this.runId, 1) as RunStarted)
+  }
+
+  /** The same; null where it is not to be had: what is stored can be differentiated with any kernel. */
+  private kernelHere(): Kernel | null {
+    try {
+      return this.kernel()
+    } catch (error) {
+      if (error instanceof TapeError && error.code === 'KERNEL_MISMATCH') return null
+      throw error
+    }
   }
 
   /**

@@ -2,6 +2,7 @@
  * What the calls of a past run made, as columns: taken from the tape, or computed again by the forward functions alone. One
  * kernel gives one result, so these are the bits that the run had.
  */
+import { type Kernel, useKernel } from '../array/kernel.js'
 import { allocate, NDArray } from '../array/ndarray.js'
 import { SCALAR as SCALAR_SHAPE } from '../array/shape.js'
 import { TapeError } from '../errors.js'
@@ -50,8 +51,8 @@ export class PastValues implements AncestorVisitor, ResolvedListener {
   private readonly inHindsight: (ref: Ref) => NDArray
   private readonly pages: (ValuePage | undefined)[] = []
   private readonly others = new Map<Ref, NDArray>()
-  /** Throws KERNEL_MISMATCH where this process would not compute what the run did. */
-  private readonly checkKernel: () => void
+  /** The kernel that computes as the run did. Throws KERNEL_MISMATCH where there is none. */
+  private readonly kernel: () => Kernel
   private readonly versions: Versions
   private fits: boolean | null = null
   /** Whether what calls read under a ref is everywhere what was made there. */
@@ -61,13 +62,13 @@ export class PastValues implements AncestorVisitor, ResolvedListener {
     calls: PastCalls,
     read: (ref: Ref, at: number) => NDArray,
     inHindsight: (ref: Ref) => NDArray,
-    checkKernel: () => void,
+    kernel: () => Kernel,
     versions: Versions,
   ) {
     this.calls = calls
     this.read = read
     this.inHindsight = inHindsight
-    this.checkKernel = checkKernel
+    this.kernel = kernel
     this.versions = versions
     calls.listener = this
   }
@@ -201,7 +202,7 @@ export class PastValues implements AncestorVisitor, ResolvedListener {
 
   private lookAtKernel(): boolean {
     try {
-      this.checkKernel()
+      this.kernel()
       this.fits = true
     } catch {
       // Who asks for a value hears of it.
@@ -236,8 +237,12 @@ export class PastValues implements AncestorVisitor, ResolvedListener {
 
   /** Computes the call at `position`, after all that it reads and is not known either. */
   private compute(position: number): void {
-    this.checkKernel()
-    unrecorded(() => visitAncestors(this.calls.graph, position, this))
+    const before = useKernel(this.kernel())
+    try {
+      unrecorded(() => visitAncestors(this.calls.graph, position, this))
+    } finally {
+      useKernel(before)
+    }
   }
 
   /** @internal Of a walk that computes. */

@@ -35,7 +35,7 @@ export function keepPastSamples(): void {
     calls,
     values,
     new ValuePage(0),
-    new PastGradients(calls, values, held, nothing, true),
+    new PastGradients(calls, values, held, nothing, true, null),
     held,
     new PendingPage(),
     new AncestorWalk(graph, nothing),

@@ -4,7 +4,7 @@
  * Replay drives the engine with what came from outside (leaves, assignments, calls by name, passes) under the same
  * recorder a live run has. What the engine then emits must be the tape's next events, bit for bit.
  */
-import { currentKernel } from '../array/kernel.js'
+import { currentKernel, type Kernel, kernelCalled, useKernel } from '../array/kernel.js'
 import { TapeError } from '../errors.js'
 import { payloadOf } from '../events/append.js'
 import { captureFrom, isReplayable } from '../events/capture.js'
@@ -57,13 +57,17 @@ export interface ReplayReport {
   divergence: Divergence | null
 }
 
-/** @internal Throws KERNEL_MISMATCH when this process computes otherwise than the run did. */
-export function checkKernel({ kernel, engine }: RunStarted): void {
-  const own = currentKernel().id
-  if (kernel === own) return
+/**
+ * @internal The kernel that computes as the run did: the one in place, or one that every build has.
+ *
+ * Throws  KERNEL_MISMATCH when there is none here
+ */
+export function kernelOf({ kernel, engine }: RunStarted): Kernel {
+  const found = kernelCalled(kernel)
+  if (found !== null) return found
   throw new TapeError(
     'KERNEL_MISMATCH',
-    `the run was computed by kernel "${kernel}", this process has "${own}", which may round otherwise; ${
+    `the run was computed by kernel "${kernel}", this process has "${currentKernel().id}", which may round otherwise; ${
       kernel.startsWith('blas-')
         ? 'replay it with GRADTAPE_KERNEL=blas, on the same library, core type and thread count'
         : `replay it with the kernel that computed it (gradtape ${engine})`
@@ -72,7 +76,6 @@ export function checkKernel({ kernel, engine }: RunStarted): void {
 }
 
 function checkReplayable(started: RunStarted): void {
-  checkKernel(started)
   if (isReplayable(captureFrom(started.capture))) return
   throw new TapeError(
     'VALUE_NOT_CAPTURED',
@@ -115,15 +118,16 @@ class EndOfTape extends Error {}
 /**
  * @internal
  *
- * Throws  KERNEL_MISMATCH    the run was computed by another kernel, whose results this one does not promise
+ * Throws  KERNEL_MISMATCH    the run was computed by a kernel that is not to be had here
  *         UNREGISTERED_FUNC  the run calls a function this process does not know
  */
 export function replay(origin: Origin, options: ReplayOptions = {}): ReplayReport {
-  const engine = new Replay(origin, options)
+  const kernelBefore = useKernel(kernelOf(origin.started))
   const { recorder, linking, scope } = mode
   try {
-    return engine.run()
+    return new Replay(origin, options).run()
   } finally {
+    useKernel(kernelBefore)
     mode.recorder = recorder
     mode.linking = linking
     mode.scope = scope

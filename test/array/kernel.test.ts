@@ -1,6 +1,12 @@
 import { afterEach, expect, test } from 'vitest'
 import { add } from '../../src/array/elementwise.js'
-import { currentKernel, type Kernel, useKernel } from '../../src/array/kernel.js'
+import {
+  currentKernel,
+  type Kernel,
+  kernelCalled,
+  portableKernel2,
+  useKernel,
+} from '../../src/array/kernel.js'
 import { ndarray, scalar } from '../../src/array/ndarray.js'
 import { plainKernel } from '../../src/array/plain-kernel.js'
 import { portableKernel } from '../../src/array/portable-kernel.js'
@@ -8,12 +14,22 @@ import { matmul } from '../../src/array/products.js'
 import { sum } from '../../src/array/reductions.js'
 
 afterEach(() => {
-  useKernel(portableKernel)
+  useKernel(portableKernel2)
 })
 
 test('the portable kernel computes unless another was put in its place', () => {
-  expect(currentKernel()).toBe(portableKernel)
-  expect([portableKernel.id, plainKernel.id]).toEqual(['portable-1', 'portable-1'])
+  expect(currentKernel()).toBe(portableKernel2)
+  expect([portableKernel2.id, portableKernel.id, plainKernel.id]).toEqual([
+    ...['portable-2', 'portable-1', 'portable-1'],
+  ])
+})
+
+test('a kernel is found by its id: the one in place before another of the same id, and none that is not here', () => {
+  expect(kernelCalled('portable-1')).toBe(portableKernel)
+  expect(kernelCalled('portable-2')).toBe(portableKernel2)
+  expect(kernelCalled('portable-3')).toBe(null)
+  useKernel(plainKernel)
+  expect(kernelCalled('portable-1')).toBe(plainKernel)
 })
 
 test('a kernel that was put in place gets the primitives, and the one before is returned', () => {
@@ -34,7 +50,7 @@ test('a kernel that was put in place gets the primitives, and the one before is 
       plainKernel.reduceRows(op, x, xOffset, rows, columns, ...rest)
     },
   }
-  expect(useKernel(watched)).toBe(portableKernel)
+  expect(useKernel(watched)).toBe(portableKernel2)
   const x = ndarray([
     [1, 2, 3],
     [4, 5, 6],

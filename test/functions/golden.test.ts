@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
 import { functionHashes, uncovered } from '../../scripts/function-corpus.mjs'
-import { differences } from '../../scripts/kernel-corpus.mjs'
-import { useKernel } from '../../src/array/kernel.js'
+import { differences, expectedHashes, type Golden } from '../../scripts/kernel-corpus.mjs'
+import { plainKernel2, portableKernel2, useKernel } from '../../src/array/kernel.js'
 import { ndarray } from '../../src/array/ndarray.js'
 import { plainKernel } from '../../src/array/plain-kernel.js'
 import { portableKernel } from '../../src/array/portable-kernel.js'
@@ -24,7 +24,7 @@ import { registeredHere } from './all-functions.js'
  */
 const golden = JSON.parse(
   readFileSync(new URL('../fixtures/function-golden.json', import.meta.url), 'utf8'),
-) as { kernel: string; hashes: Record<string, string> }
+) as Golden
 
 const engine = { createFunc, grad, ndarray, Variable }
 const before = useKernel(plainKernel)
@@ -42,6 +42,13 @@ test('they do so with WebAssembly too', () => {
   expect(staging()).not.toBeNull()
   useKernel(portableKernel)
   expect(differences(functionHashes(engine), golden.hashes)).toEqual([])
+})
+
+test('the kernel that adds long sums by halves gives its own bits, with WebAssembly and without', () => {
+  for (const kernel of [plainKernel2, portableKernel2]) {
+    useKernel(kernel)
+    expect(differences(functionHashes(engine), expectedHashes(golden, 'portable-2'))).toEqual([])
+  }
 })
 
 test('no registered function is missing among them', () => {

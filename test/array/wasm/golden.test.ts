@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { differences, hashOf, kernelHashes } from '../../../scripts/kernel-corpus.mjs'
+import {
+  differences,
+  expectedHashes,
+  type Golden,
+  hashOf,
+  kernelHashes,
+} from '../../../scripts/kernel-corpus.mjs'
+import { plainKernel2, portableKernel2 } from '../../../src/array/kernel.js'
 import { plainKernel } from '../../../src/array/plain-kernel.js'
 import { portableKernel } from '../../../src/array/portable-kernel.js'
 import { staging } from '../../../src/array/wasm/staging.js'
@@ -11,7 +18,7 @@ import { staging } from '../../../src/array/wasm/staging.js'
  */
 const golden = JSON.parse(
   readFileSync(new URL('../../fixtures/kernel-golden.json', import.meta.url), 'utf8'),
-) as { kernel: string; hashes: Record<string, string> }
+) as Golden
 
 test('the plain kernel gives the bits that its id has always given', () => {
   expect(golden.kernel).toBe(plainKernel.id)
@@ -22,6 +29,15 @@ test('the plain kernel gives the bits that its id has always given', () => {
 test('the portable kernel gives the same bits at every size, with WebAssembly', () => {
   expect(staging()).not.toBeNull()
   expect(differences(kernelHashes(portableKernel), golden.hashes)).toEqual([])
+})
+
+test('the kernel that adds long sums by halves differs in long sums alone, and both its ways agree', () => {
+  const expected = expectedHashes(golden, 'portable-2')
+  expect(differences(kernelHashes(plainKernel2), expected)).toEqual([])
+  expect(differences(kernelHashes(portableKernel2), expected)).toEqual([])
+  for (const name of differences(expected, golden.hashes)) {
+    expect(name).toMatch(/^sum of columns .*(601x16|2900x3)$|^A.*·B.* 3x2700x5$/)
+  }
 })
 
 test('the hash sees one bit, the sign of zero, the length and the order, and takes all NaN for one', () => {
