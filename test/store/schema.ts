@@ -48,16 +48,18 @@ export function whereRow(db: Connection, table: string, row: Row): { sql: string
   }
 }
 
-/** Runs `edit` with all triggers gone and puts them back just as they were: what a careful forger would do. */
+/**
+ * Runs `edit` with all triggers gone and puts them back just as they were: what a careful forger would do. In one transaction, because
+ * each of the statements would otherwise wait for the disk.
+ */
 export function withoutTriggers(db: Connection, edit: () => void): void {
   const triggers = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all() as {
     name: string
     sql: string
   }[]
-  for (const { name } of triggers) db.exec(`DROP TRIGGER ${name}`)
-  try {
+  db.transaction(() => {
+    for (const { name } of triggers) db.exec(`DROP TRIGGER ${name}`)
     edit()
-  } finally {
     for (const { sql } of triggers) db.exec(sql)
-  }
+  })()
 }

@@ -51,14 +51,22 @@ function checkPowers(db: Connection): void {
       'SELECT exponent, value FROM _power_of_two ORDER BY exponent',
     )
     .all()
+  const powers = powersOfTwo()
   const right =
-    rows.length === 971 + 1074 + 1 &&
-    rows.every(({ exponent, value }, i) => exponent === i - 1074 && value === powerOfTwo(exponent))
+    rows.length === powers.length &&
+    rows.every(({ exponent, value }, i) => exponent === i + LEAST_EXPONENT && value === powers[i])
   if (!right) corrupt('_power_of_two does not hold the powers of two')
 }
 
-function powerOfTwo(exponent: number): number {
-  let value = 1
-  for (let i = 0; i < Math.abs(exponent); i++) value = exponent < 0 ? value / 2 : value * 2
-  return value
+const LEAST_EXPONENT = -1074
+const GREATEST_EXPONENT = 971
+
+/** Those of the exponents from the least to the greatest. Doubling and halving are exact, down to the last subnormal number. */
+function powersOfTwo(): Float64Array {
+  const powers = new Float64Array(GREATEST_EXPONENT - LEAST_EXPONENT + 1)
+  const one = -LEAST_EXPONENT
+  powers[one] = 1
+  for (let i = one + 1; i < powers.length; i++) powers[i] = powers[i - 1]! * 2
+  for (let i = one - 1; i >= 0; i--) powers[i] = powers[i + 1]! / 2
+  return powers
 }
