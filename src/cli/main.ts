@@ -1,9 +1,15 @@
 #!/usr/bin/env node
 /** The command line `gradtape`: from the arguments to an exit code. What the commands do stands in commands/. */
 import process from 'node:process'
-import { CommanderError } from 'commander'
-import { EXIT, printJson, reportFailure } from './answer.js'
-import { makeProgram } from './program.js'
+
+/** Commands that ask in SQL: the process that answers starts while this one still loads. */
+const ASKING = new Set(['sql', 'query'])
+const sqlProcess = ASKING.has(process.argv[2] ?? '') ? await import('../queries/sql-process.js') : null
+sqlProcess?.startEarly()
+
+const { CommanderError } = await import('commander')
+const { EXIT, printJson, reportFailure } = await import('./answer.js')
+const { makeProgram } = await import('./program.js')
 
 // A reader that has seen enough (`| head`) is no failure.
 for (const stream of [process.stdout, process.stderr]) {
@@ -17,7 +23,7 @@ const wantsJson = process.argv.includes('--json')
 try {
   if (process.env.GRADTAPE_KERNEL !== undefined)
     (await import('../array/kernel-choice.js')).setKernelFromEnvironment()
-  await makeProgram().parseAsync(process.argv)
+  await (await makeProgram(process.argv[2])).parseAsync(process.argv)
 } catch (error) {
   if (!(error instanceof CommanderError)) reportFailure(error, wantsJson)
   else if (error.exitCode !== 0) {
@@ -25,4 +31,6 @@ try {
     if (wantsJson) printJson({ error: { code: 'USAGE', message: error.message } })
     process.exitCode = EXIT.usage
   }
+} finally {
+  sqlProcess?.endUnasked()
 }

@@ -1,48 +1,43 @@
-/** The commands of `gradtape`, each from its own file. */
+/** The commands of `gradtape`, each from its own file, which is loaded when that command is asked for or all are listed. */
 import { Command } from 'commander'
 import { ENGINE_VERSION } from '../tape/version.js'
-import { addCompact } from './commands/compact.js'
-import { addDump } from './commands/dump.js'
-import { addGradient } from './commands/gradient.js'
-import { addGraph } from './commands/graph.js'
-import { addManage } from './commands/manage.js'
-import { addMaterialize } from './commands/materialize.js'
-import { addMigrate } from './commands/migrate.js'
-import { addReplay } from './commands/replay.js'
-import { addRuns } from './commands/runs.js'
-import { addSchema } from './commands/schema.js'
-import { addShow } from './commands/show.js'
-import { addSql } from './commands/sql.js'
-import { addStats } from './commands/stats.js'
-import { addVerify } from './commands/verify.js'
 
 const AFTER = `
 Exit codes: 0 fine; 1 the answer is no, or a mistake in what was asked; 2 wrong usage; 70 a bug in gradtape.
 Every command takes --json and --help.`
 
-export function makeProgram(): Command {
+type Add = (program: Command) => void
+
+/** Files of commands, in the order in which --help lists them, and the names of those that each adds. */
+const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promise<Add>])[] = [
+  [['runs'], async () => (await import('./commands/runs.js')).addRuns],
+  [['show'], async () => (await import('./commands/show.js')).addShow],
+  [['graph'], async () => (await import('./commands/graph.js')).addGraph],
+  [['sql'], async () => (await import('./commands/sql.js')).addSql],
+  [['schema'], async () => (await import('./commands/schema.js')).addSchema],
+  [['gradient'], async () => (await import('./commands/gradient.js')).addGradient],
+  [['replay'], async () => (await import('./commands/replay.js')).addReplay],
+  [['verify'], async () => (await import('./commands/verify.js')).addVerify],
+  [['materialize'], async () => (await import('./commands/materialize.js')).addMaterialize],
+  [['stats'], async () => (await import('./commands/stats.js')).addStats],
+  [['compact'], async () => (await import('./commands/compact.js')).addCompact],
+  [
+    ['copy', 'split', 'prune', 'merge', 'salvage'],
+    async () => (await import('./commands/manage.js')).addManage,
+  ],
+  [['migrate'], async () => (await import('./commands/migrate.js')).addMigrate],
+  [['dump'], async () => (await import('./commands/dump.js')).addDump],
+]
+
+/** With the command `first` alone when there is one of that name, and with all otherwise. */
+export async function makeProgram(first: string | undefined): Promise<Command> {
   const program = new Command('gradtape')
     .description('Reads tapes: SQLite files that hold recorded training runs.')
     .version(ENGINE_VERSION, '-V, --version')
     .showHelpAfterError('(add --help for how to use it)')
     .addHelpText('after', AFTER)
     .exitOverride()
-  for (const add of [
-    addRuns,
-    addShow,
-    addGraph,
-    addSql,
-    addSchema,
-    addGradient,
-    addReplay,
-    addVerify,
-    addMaterialize,
-    addStats,
-    addCompact,
-    addManage,
-    addMigrate,
-    addDump,
-  ])
-    add(program)
+  const one = COMMANDS.filter(([names]) => first !== undefined && names.includes(first))
+  for (const [, load] of one.length > 0 ? one : COMMANDS) (await load())(program)
   return program
 }

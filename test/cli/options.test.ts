@@ -4,7 +4,7 @@ import { oneRun } from '../../src/cli/options.js'
 import { makeProgram } from '../../src/cli/program.js'
 import { messageOf } from '../array/thrown.js'
 
-describe.each(makeProgram().commands.map((command) => [command.name(), command] as const))(
+describe.each((await makeProgram(undefined)).commands.map((command) => [command.name(), command] as const))(
   '%s',
   (_, command) => {
     const flags = command.options.map(({ long }) => long)

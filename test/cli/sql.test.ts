@@ -2,10 +2,12 @@
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import process from 'node:process'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { FORMATS } from '../../src/cli/rows.js'
 import { openTape } from '../../src/index.js'
 import { plainDatabase } from '../plain-database.js'
-import { gradtape, started, temporaryFolder, writeTape } from './gradtape.js'
+import { gradtape, MAIN, started, temporaryFolder, writeTape } from './gradtape.js'
 
 const folder = temporaryFolder()
 const file = path.join(folder, 'runs.tape')
@@ -32,6 +34,7 @@ describe('formats', () => {
       '1',
       'a,"b"',
       'x\\ny',
+      "''",
       'NULL',
       "x'00ff'",
       '9007199254740993',
@@ -48,7 +51,7 @@ describe('formats', () => {
     )
   })
 
-  test('JSON is a list of objects; blobs are hex, big integers exact', async () => {
+  test('JSON is a list of objects; bytes and infinities are no texts, big integers exact', async () => {
     const { stdout } = await sql(ODD, '--json')
     expect(stdout).toContain('"big": 9007199254740993,')
     expect(JSON.parse(stdout.replace('9007199254740993', '0'))).toEqual([
@@ -58,14 +61,61 @@ describe('formats', () => {
         two: 'x\ny',
         empty: '',
         missing: null,
-        bytes: '00ff',
+        bytes: { $blob: '00ff' },
         big: 0,
         real: 0.1,
-        infinite: 'Infinity',
+        infinite: { $number: 'Infinity' },
         nan: 'NaN',
       },
     ])
     expect((await sql('SELECT 1 WHERE 0', '--json')).stdout).toBe('[]\n')
+  })
+
+  test('newline-delimited JSON is one object a line; TSV escapes as COPY does; Markdown is a table; lines are name = value', async () => {
+    const odd =
+      "SELECT 1 AS n, 2.0 AS real, 'a|b' || char(9) || 'c' || char(10) || '\\' AS text, NULL AS missing"
+    expect((await sql(odd, '--format', 'ndjson')).stdout).toBe(
+      '{"n": 1, "real": 2.0, "text": "a|b\\tc\\n\\\\", "missing": null}\n',
+    )
+    expect((await sql(odd, '--format', 'tsv')).stdout).toBe(
+      'n\treal\ttext\tmissing\n1\t2.0\ta|b\\tc\\n\\\\\t\\N\n',
+    )
+    expect((await sql(odd, '--format', 'markdown')).stdout).toBe(
+      '| n | real | text | missing |\n|--:|--:|---|--:|\n| 1 | 2.0 | a\\|b c<br>\\\\ | *NULL* |\n',
+    )
+    expect((await sql(odd, '--format', 'line')).stdout).toBe(
+      '      n = 1\n   real = 2.0\n   text = a|b\\tc\\n\\\nmissing = NULL\n',
+    )
+  })
+
+  test.each(FORMATS)(
+    '%s tells NULL, an empty text and the text NULL apart, and 1 from 1.0',
+    async (format) => {
+      const { stdout } = await sql(
+        "VALUES (7, NULL), (7, ''), (7, 'NULL'), (7, '\\N'), (7, '*NULL*'), (7, 1), (7, 1.0)",
+        '--format',
+        format,
+      )
+      const rows = stdout
+        .split(format === 'line' ? '\n\n' : '\n')
+        .map((line) => line.trim().replace(/,$/, ''))
+        .filter((line) => line.includes('7'))
+      expect(rows).toHaveLength(7)
+      expect(new Set(rows).size).toBe(7)
+    },
+  )
+
+  test('a plan is a tree', async () => {
+    const { stdout } = await sql('EXPLAIN QUERY PLAN SELECT 1 UNION ALL SELECT 2')
+    expect(stdout.split('\n')).toEqual([
+      'QUERY PLAN',
+      '└─ COMPOUND QUERY',
+      '   ├─ LEFT-MOST SUBQUERY',
+      '   │  └─ SCAN CONSTANT ROW',
+      '   └─ UNION ALL',
+      '      └─ SCAN CONSTANT ROW',
+      '',
+    ])
   })
 
   test('columns of one name stay apart in JSON', async () => {
@@ -117,7 +167,7 @@ describe('limits', () => {
     ['load_extension', "SELECT load_extension('x')"],
     ['two statements', 'SELECT 1; DELETE FROM _run'],
     ['nothing', ' -- nothing\n'],
-    ['a parameter', 'SELECT ?'],
+    ['a parameter without a value', 'SELECT ?'],
   ])('%s is refused, and the tape stays as it was', async (_, statement) => {
     const before = fs.readFileSync(file)
     const { status, stderr, stdout } = await sql(statement)
@@ -162,7 +212,225 @@ describe('limits', () => {
   })
 })
 
+describe('the time limit, when rows were printed before it', () => {
+  const slow = `${ENDLESS} SELECT x FROM c WHERE x < 4 OR x < 0`
+  test.each(['json', 'ndjson', 'csv', 'table'])(
+    'leaves a whole document in %s; standard error and the exit code say so',
+    async (format) => {
+      const { status, stdout, stderr } = await sql(slow, '--format', format, '--timeout', '1')
+      expect(stderr).toMatch(
+        /^only 3 rows are printed:\nSQL_TIMEOUT: the query took longer than 1 s and was stopped/,
+      )
+      expect(status).toBe(1)
+      if (format === 'json') expect(JSON.parse(stdout)).toEqual([{ x: 1 }, { x: 2 }, { x: 3 }])
+      else expect(stdout.match(/[123]/g)).toEqual(['1', '2', '3'])
+    },
+  )
+})
+
+describe('where a statement comes from', () => {
+  test('standard input, a file, or the argument; not two of them', async () => {
+    const query = path.join(folder, 'names.sql')
+    fs.writeFileSync(query, '\ufeff-- the runs\nSELECT name FROM run\nWHERE id = :run;\n')
+    expect((await gradtape('sql', file, '--file', query, '--param', 'run=2')).stdout).toBe('name\ntrain\n')
+    const piped = execFileSync(process.execPath, [MAIN, 'sql', file, '-', '--csv'], {
+      input: 'SELECT count(*) AS n FROM run',
+      encoding: 'utf8',
+    })
+    expect(piped).toBe('n\r\n2\r\n')
+    const unasked = execFileSync(process.execPath, [MAIN, 'sql', file, '--csv'], {
+      input: 'SELECT 1 AS n',
+      encoding: 'utf8',
+    })
+    expect(unasked).toBe('n\r\n1\r\n')
+    const both = await sql('SELECT 1', '--file', query)
+    expect([both.status, both.stderr]).toEqual([
+      1,
+      'BAD_ARGUMENT: expected one statement, got one as an argument and one as --file\n',
+    ])
+    expect((await gradtape('sql', file, '--file', path.join(folder, 'none.sql'))).stderr).toMatch(
+      /^FILE_NOT_FOUND: /,
+    )
+    expect((await gradtape('sql', file)).stderr).toBe('SQL_FAILED: expected a statement, got nothing\n')
+  })
+})
+
+describe('parameters', () => {
+  test('are numbers, NULL, bytes and texts, by how they are written', async () => {
+    const given = {
+      a: '30',
+      b: '-1.50',
+      c: '1e3',
+      d: 'null',
+      e: "'30'",
+      f: "x'00ff'",
+      g: '',
+      h: "it's = ok",
+      i: '9223372036854775807',
+      j: "''''",
+    }
+    const names = Object.keys(given)
+    const { stdout } = await sql(
+      `SELECT ${names.map((name) => `typeof(:${name}) AS t${name}, :${name} AS ${name}`).join(', ')}`,
+      ...Object.entries(given).flatMap(([name, value]) => ['--param', `${name}=${value}`]),
+      '--format',
+      'tsv',
+    )
+    expect(stdout.split('\n')[1]?.split('\t')).toEqual([
+      'integer',
+      '30',
+      'real',
+      '-1.5',
+      'real',
+      '1000.0',
+      'null',
+      '\\N',
+      'text',
+      '30',
+      'blob',
+      '00ff',
+      'text',
+      '',
+      'text',
+      "it's = ok",
+      'integer',
+      '9223372036854775807',
+      'text',
+      "'",
+    ])
+  })
+
+  test('have numbers where the statement has no names for them', async () => {
+    expect((await sql('SELECT ? AS a, ? AS b', '--param', '1=x', '--param', '2=y', '--csv')).stdout).toBe(
+      'a,b\r\nx,y\r\n',
+    )
+    expect(
+      (
+        await sql(
+          'SELECT ?2 AS a, ?1 AS b, $c AS c, @d AS d',
+          '--param',
+          '1=x',
+          '--param',
+          '2=y',
+          '--param',
+          'c=1',
+          '--param',
+          'd=2',
+          '--csv',
+        )
+      ).stdout,
+    ).toBe('a,b,c,d\r\ny,x,1,2\r\n')
+  })
+
+  test.each([
+    ['is missing', 'SELECT :step', [], 'the parameter :step has no value; give one (--param step=VALUE)'],
+    [
+      'is misspelled',
+      'SELECT :step',
+      ['--param', 'stap=1'],
+      'a value is given for the parameter "stap", and the statement has :step; did you mean "step"?',
+    ],
+    [
+      'stands in a text',
+      "SELECT ':step'",
+      ['--param', 'step=1'],
+      'a value is given for the parameter "step", and the statement has no parameters',
+    ],
+    [
+      'is of two kinds',
+      'SELECT ?, :a',
+      [],
+      'expected parameters of one kind, got ? beside others; give each a name',
+    ],
+  ])('are refused where one %s', async (_, statement, options, words) => {
+    const { status, stderr } = await sql(statement, ...options)
+    expect([status, stderr]).toEqual([1, `SQL_FAILED: ${words}\n`])
+  })
+})
+
+describe('a second tape', () => {
+  const other = path.join(folder, 'other.tape')
+  beforeAll(async () => {
+    const tape = openTape(other)
+    await tape.startRun('elsewhere').finish()
+    tape.close()
+  })
+
+  test('is asked in the same query, read-only', async () => {
+    const { stdout } = await sql(
+      'SELECT a.name AS here, b.name AS there, (SELECT count(*) FROM b.event) AS events FROM run a JOIN b.run b WHERE a.id = 1',
+      '--attach',
+      `b=${other}`,
+      '--csv',
+    )
+    expect(stdout).toBe('here,there,events\r\nchain,elsewhere,2\r\n')
+    expect(fs.readdirSync(folder).filter((name) => name.startsWith('other'))).toEqual(['other.tape'])
+  })
+
+  test('is a tape that was checked, under a name of its own', async () => {
+    const plain = path.join(folder, 'plain.db')
+    const db = plainDatabase(plain)
+    db.exec("CREATE TABLE secret AS SELECT 'hidden' AS word")
+    db.close()
+    const tampered = path.join(folder, 'tampered.tape')
+    fs.copyFileSync(other, tampered)
+    const open = plainDatabase(tampered)
+    open.exec('CREATE VIEW mine AS SELECT 1')
+    open.close()
+    for (const [attach, words] of [
+      [`b=${plain}`, /^NOT_A_TAPE: /],
+      [`b=${tampered}`, /^TAPE_CORRUPT: the schema has a view mine that gradtape does not make/],
+      [`b=${path.join(folder, 'none.tape')}`, /^TAPE_NOT_FOUND: /],
+      [`main=${other}`, /^BAD_ARGUMENT: expected a name of letters/],
+      [`b" AS c; --=${other}`, /^BAD_ARGUMENT: expected a name of letters/],
+      [other, /^BAD_ARGUMENT: --attach expected NAME=VALUE/],
+    ] as const) {
+      const { status, stdout, stderr } = await sql('SELECT 1', '--attach', attach)
+      expect([status, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(words)
+    }
+    expect(fs.existsSync(path.join(folder, 'none.tape'))).toBe(false)
+  })
+
+  test('makes the id of a value mean nothing, and that is said', async () => {
+    const { stderr } = await sql('SELECT tensor_norm(1)', '--attach', `b=${other}`)
+    expect(stderr).toMatch(/expected bytes and dtype: with several tapes an id does not say of which/)
+  })
+})
+
+test('the functions on arrays can be called', async () => {
+  const { stdout } = await sql(
+    "SELECT e.i, e.j, e.value FROM gradient g JOIN tensor_elements(g.bytes, g.dtype, g.shape) e WHERE variable_name = 'fc1.weight' AND step = 1 AND i = 0",
+    '--json',
+  )
+  expect(JSON.parse(stdout)).toMatchObject([
+    { i: 0, j: 0 },
+    { i: 0, j: 1 },
+  ])
+})
+
 describe('mistakes', () => {
+  test.each([
+    ['SELECT FROM WHERE', 'near "FROM": syntax error', 'column 8', '  SELECT FROM WHERE\n         ^'],
+    [
+      "SELECT 'from' FROM run\nWHERE name = 'FROM' FROM x",
+      'near "FROM": syntax error',
+      'line 2, column 21',
+      "  WHERE name = 'FROM' FROM x\n                      ^",
+    ],
+    [
+      'SELECT count(* FROM run',
+      'near "FROM": syntax error',
+      'column 16',
+      '  SELECT count(* FROM run\n                 ^',
+    ],
+    ['SELECT 1 +', 'incomplete input', 'column 11', '  SELECT 1 +\n            ^'],
+    ["SELECT 'abc", 'unrecognized token: "\'abc"', 'column 8', "  SELECT 'abc\n         ^"],
+    ['SELECT foo(1)', 'no such function: foo', 'column 8', '  SELECT foo(1)\n         ^'],
+  ])('%s is marked where it is wrong', async (statement, words, place, mark) => {
+    expect((await sql(statement)).stderr).toBe(`SQL_FAILED: ${words}\nat ${place}:\n${mark}\n`)
+  })
+
   test('an unknown view or column comes with the nearest one', async () => {
     expect((await sql('SELECT * FROM metrics')).stderr).toMatch(
       /^SQL_FAILED: no such table: metrics; did you mean "metric"\? The views are tape, run, run_config, step/,

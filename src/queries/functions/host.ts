@@ -27,3 +27,9 @@ export interface FunctionHost {
     },
   ): unknown
 }
+
+/** Whether functions and tables of ours can be registered on a connection: node:sqlite cannot have tables. */
+export function isFunctionHost(db: unknown): db is FunctionHost {
+  const { function: scalar, aggregate, table } = db as Partial<FunctionHost>
+  return [scalar, aggregate, table].every((register) => typeof register === 'function')
+}

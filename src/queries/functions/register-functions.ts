@@ -2,7 +2,7 @@
 import { openDatabase } from '../../store/format/database.js'
 import type { FunctionHost } from './host.js'
 import { registerStatistics } from './statistics.js'
-import type { StoredValues } from './tensor.js'
+import { refuse, type StoredValues } from './tensor.js'
 import { registerTensorFunctions } from './tensor-functions.js'
 
 /**
@@ -19,11 +19,20 @@ import { registerTensorFunctions } from './tensor-functions.js'
  * An array `a` is the id of a row of `value`, or two parameters: bytes and dtype. NULL, and a value whose bytes are not kept,
  * give NULL or no rows.
  *
- * Throws  what opening the tape throws, at the first id of a value; in SQL, BAD_ARGUMENT with what was expected
+ * path        of the tape, when the connection does not know it
+ * isOnlyTape  false when other tapes are attached: then an array is bytes and dtype, because an id does not say of which tape
+ * Throws      what opening the tape throws, at the first id of a value; in SQL, BAD_ARGUMENT with what was expected
  */
-export function registerFunctions(db: FunctionHost): void {
-  registerTensorFunctions(db, storedValuesOf(db.name))
+export function registerFunctions(
+  db: FunctionHost,
+  { path = db.name, isOnlyTape = true }: { path?: string; isOnlyTape?: boolean } = {},
+): void {
+  registerTensorFunctions(db, isOnlyTape ? storedValuesOf(path) : refuseIds)
   registerStatistics(db)
+}
+
+function refuseIds(id: number): never {
+  return refuse('a tensor function', 'bytes and dtype: with several tapes an id does not say of which', id)
 }
 
 /** A connection is busy while it calls a function, so values are looked up by a connection of their own. */
