@@ -72,7 +72,10 @@ def block_words(id, template, base, slots):
             count, name = len(json.loads(signature)[3]), number(signature)
             at = 8 * (e[1] + outputs)
             told = number(text("_text", e[4])) if e[4] else -1 - number(text("_text", int.from_bytes(slots[at + 2 : at + 8], "big")), False)
-            if run["packing"] == 2 and count == 1 and outputs == 0 and len(inputs) <= 3 and 0 <= told < 2**22 and name < 2**18:
+            site = row("SELECT s.content FROM _call_site c JOIN _site s ON s.id = c.site_id WHERE c.id = ?", id + offset)
+            if site is not None:
+                yield [19, number(site[0]), name, told, len(inputs), *inputs, count, *values(slots, e[1], outputs, count, kind)]
+            elif run["packing"] == 2 and count == 1 and outputs == 0 and len(inputs) <= 3 and 0 <= told < 2**22 and name < 2**18:
                 yield [2**40 * (1 + len(inputs)) + 2**18 * told + name, *inputs]
             else:
                 yield [4, name, told, len(inputs), *inputs, count, *values(slots, e[1], outputs, count, kind)]

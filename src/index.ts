@@ -24,6 +24,7 @@ export { type MnistFiles, mnist, readIdx } from './data/mnist.js'
 export { type SpiralOptions, spiral } from './data/spiral.js'
 export { type Batch, TensorDataset } from './data/tensor-dataset.js'
 export { type ErrorCode, TapeError } from './errors.js'
+export type { CallSite } from './events/call-site.js'
 export type { Capture, CaptureLevel, CaptureMix } from './events/capture.js'
 export type {
   ArraySummary,

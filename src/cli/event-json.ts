@@ -8,7 +8,11 @@ import { bytesOfCheckpoint } from './event-line.js'
 const VALUES_MAX = 16
 
 /** Refs become `#412` or `#412.1`; `names` says what those that have a name are called. */
-export function eventJson(event: TapeEvent, say: Describer, { gradient, isMaterialized }: Beside): object {
+export function eventJson(
+  event: TapeEvent,
+  say: Describer,
+  { gradient, isMaterialized, site }: Beside,
+): object {
   const { version: _, position, step, type, ...payload } = event
   // Without a prototype: nothing that a tape says is a name that an object has already.
   const names: Record<string, string> = Object.create(null)
@@ -26,7 +30,10 @@ export function eventJson(event: TapeEvent, say: Describer, { gradient, isMateri
     json.kept = gradient.kept
   }
   if (type === 'CheckpointTaken') json.byteCount = bytesOfCheckpoint(event)
-  if (type === 'FunctionCalled') json.materialized = isMaterialized
+  if (type === 'FunctionCalled') {
+    json.materialized = isMaterialized
+    json.site = site
+  }
   return { ...json, names }
 }
 

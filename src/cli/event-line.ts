@@ -15,12 +15,12 @@ import { type Describer, positionText } from '../inspection/describer.js'
 import { numberText } from '../inspection/number-text.js'
 import type { Beside } from '../inspection/step-events.js'
 import { paint } from './paint.js'
-import { bytesText, durationText, plural, shapeText, summaryText } from './words.js'
+import { bytesText, durationText, plural, shapeText, siteWords, summaryText } from './words.js'
 
 export function eventLine(
   event: TapeEvent,
   say: Describer,
-  { gradient, isMaterialized }: Beside = { gradient: null, isMaterialized: false },
+  { gradient, isMaterialized, site }: Beside = { gradient: null, isMaterialized: false, site: null },
 ): string {
   switch (event.type) {
     case 'RunStarted':
@@ -30,7 +30,9 @@ export function eventLine(
     case 'LeafCreated':
       return `${say.nameOf(event.position) ?? positionText(event.position)} = ${event.role}${value(event.dtype, event.shape, event.value)}${outsideMark(event)}`
     case 'FunctionCalled':
-      return callLine(event, say, isMaterialized)
+      return (
+        callLine(event, say, isMaterialized) + (site === null ? '' : paint('dim', `  ${siteWords(site)}`))
+      )
     case 'BackwardStarted': {
       const targets =
         event.targets === null ? '' : ` to ${event.targets.map((ref) => say.label(ref)).join(', ')}`

@@ -1,5 +1,6 @@
 /** Numbers, times, shapes and arrays as people read them. */
 
+import type { CallSite } from '../events/call-site.js'
 import type { Plain } from '../events/event.js'
 import { plainToText } from '../events/plain.js'
 import type { Summary } from '../events/summary.js'
@@ -87,4 +88,9 @@ export function indented(text: string, by = '  '): string {
     .split('\n')
     .map((line) => by + line)
     .join('\n')
+}
+
+/** A place in the user's code in the words of an editor: `train.mjs:36:35`. */
+export function siteWords({ file, line, column }: CallSite): string {
+  return `${file}:${line}:${column}`
 }

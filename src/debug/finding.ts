@@ -1,5 +1,7 @@
 /** What the debugging questions answer, as data: one finding names one thing that was seen, and where. */
 
+import type { CallSite } from '../events/call-site.js'
+
 /** How sure a finding is to be the reason: a cause explains others, a symptom is explained by one, a note is neither. */
 export type FindingLevel = 'cause' | 'symptom' | 'note'
 
@@ -34,15 +36,6 @@ export interface Finding {
   readonly evidence: readonly string[]
   /** What it took to find out. */
   readonly cost: FindingCost
-}
-
-/** A place in the user's code. `line` and `column` count from 1. */
-export interface CallSite {
-  readonly file: string
-  readonly line: number
-  readonly column: number
-  /** The function of the user's code, null at the top level of a module. */
-  readonly function: string | null
 }
 
 export interface StepValue {

@@ -16,6 +16,8 @@ export interface CaptureMix {
   gradients?: CaptureLevel
   /** A part that is 'full' is so only in each step whose number is a multiple of this, and 'replayable' in the others. Default 1. */
   everySteps?: number
+  /** Whether it is taken down where in the user's code calls are made: file, line, column, function. Default true. */
+  sites?: boolean
 }
 
 /**
@@ -57,13 +59,15 @@ export function checkCapture(capture: unknown): asserts capture is Capture {
     throw new TapeError('BAD_ARGUMENT', `capture expected ${expected}, got ${valueText(got)}`)
   }
   if (typeof capture !== 'object' || capture === null)
-    refuse("'full', 'replayable', 'structure' or { values, gradients, everySteps }", capture)
+    refuse("'full', 'replayable', 'structure' or { values, gradients, everySteps, sites }", capture)
   for (const [key, value] of Object.entries(capture as object)) {
     if (key === 'values' || key === 'gradients') {
       if (!LEVELS.includes(value)) refuse(`${key} of 'full', 'replayable' or 'structure'`, value)
     } else if (key === 'everySteps') {
       if (!Number.isSafeInteger(value) || value < 1) refuse('everySteps of an integer from 1', value)
-    } else refuse('the keys values, gradients, everySteps', key)
+    } else if (key === 'sites') {
+      if (typeof value !== 'boolean') refuse('sites of true or false', value)
+    } else refuse('the keys values, gradients, everySteps, sites', key)
   }
 }
 
@@ -88,6 +92,8 @@ export class CapturePolicy {
   everyGradient = false
   /** Whether nothing is kept of what calls compute, whatever it is: then `ofOutput` need not be asked. */
   dropsOutputs = false
+  /** Whether the sites of calls are kept. */
+  readonly keepsSites: boolean
   private readonly values: CaptureLevel
   private readonly gradients: CaptureLevel
   private readonly everySteps: number
@@ -102,7 +108,9 @@ export class CapturePolicy {
       values = 'replayable',
       gradients = 'replayable',
       everySteps = 1,
-    } = typeof capture === 'string' ? { values: capture, gradients: capture } : capture
+      sites = true,
+    }: CaptureMix = typeof capture === 'string' ? { values: capture, gradients: capture } : capture
+    this.keepsSites = sites
     this.values = values
     this.gradients = gradients
     this.everySteps = everySteps

@@ -287,11 +287,15 @@ export const EVENT_KIND = {
 /** A BackwardStarted of version 2, in packed words and templates. */
 export const PACKED_BACKWARD = 18
 
-/** The types whose number another type has, or PACKED_BACKWARD. */
+/** A FunctionCalled with its place in the user's code, in packed words. */
+export const PACKED_SITED_CALL = 19
+
+/** The types whose number another type or another way of packing has. */
 type SharedKind = {
   [T in EventType]: (typeof EVENT_KIND)[T] extends
     | (typeof EVENT_KIND)[Exclude<EventType, T>]
     | typeof PACKED_BACKWARD
+    | typeof PACKED_SITED_CALL
     ? T
     : never
 }[EventType]

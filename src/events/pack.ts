@@ -18,6 +18,7 @@ import {
   type BackwardStarted,
   EVENT_KIND,
   PACKED_BACKWARD,
+  PACKED_SITED_CALL,
   type Payload,
   positionOf,
   type RecordedArray,
@@ -39,6 +40,7 @@ import {
   PASS_FLAGS,
   PASS_WORDS,
   SHORT_CALL_WORDS,
+  SITED_CALL_WORDS,
   STEP_WORDS,
   SUMMARY_SIZE,
   TEXT_WORDS,
@@ -96,6 +98,8 @@ export class Packer {
   readonly texts = new TextNumbering()
   /** How calls are packed: as the run's first event says. */
   packing: Packing = 1
+  /** The text of the place in the user's code that the next call is made at, where it is taken down. */
+  site: string | null = null
   private values: RecordedArray[] = []
   private captures: ArrayCapture[] = []
   /** Set with each array and text that joins those that wait; the one who keeps them takes it back. */
@@ -132,12 +136,26 @@ export class Packer {
 
   /** First half of a FunctionCalled; its inputs, `callOutputs` and `callOutput` once for each output follow. */
   call(signature: number, attributes: number, inputs: number): number {
+    if (this.site !== null) return this.sitedCall(signature, attributes, inputs, this.site)
     const at = this.begin(EVENT_KIND.FunctionCalled, CALL_WORDS.inputs + inputs)
     const { words } = this
     words[at + CALL_WORDS.signature] = signature
     words[at + CALL_WORDS.attributes] = attributes
     words[at + CALL_WORDS.inputCount] = inputs
     this.used = at + CALL_WORDS.inputs
+    return this.position
+  }
+
+  private sitedCall(signature: number, attributes: number, inputs: number, site: string): number {
+    this.site = null
+    const number = this.texts.numberOf(site)
+    const at = this.begin(PACKED_SITED_CALL, SITED_CALL_WORDS.inputs + inputs)
+    const { words } = this
+    words[at + SITED_CALL_WORDS.site] = number
+    words[at + SITED_CALL_WORDS.signature] = signature
+    words[at + SITED_CALL_WORDS.attributes] = attributes
+    words[at + SITED_CALL_WORDS.inputCount] = inputs
+    this.used = at + SITED_CALL_WORDS.inputs
     return this.position
   }
 
@@ -155,7 +173,7 @@ export class Packer {
     value: RecordedArray | null,
     capture: Kept,
   ): number {
-    if (value === null && this.packing === 2 && fitsCallWord(signature, attributes))
+    if (value === null && this.packing === 2 && this.site === null && fitsCallWord(signature, attributes))
       return this.shortCall(signature, attributes, inputs, a, b, c)
     const position = this.call(signature, attributes, inputs)
     if (inputs > 0) this.callInput(a)

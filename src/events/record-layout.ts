@@ -18,6 +18,16 @@ export const LEAF_WORDS = { kind: 0, form: 1, source: 2, value: 3, size: 5 } as 
 /** After the inputs: how many outputs, and a value for each. Attributes below zero are those of a passing text: −1 − number. */
 export const CALL_WORDS = { kind: 0, signature: 1, attributes: 2, inputCount: 3, inputs: 4 } as const
 
+/** A call with the text of its site; after the inputs as the others. */
+export const SITED_CALL_WORDS = {
+  kind: 0,
+  site: 1,
+  signature: 2,
+  attributes: 3,
+  inputCount: 4,
+  inputs: 5,
+} as const
+
 /** A call of one output of which nothing is kept, in packing 2; see `callWord`. */
 export const SHORT_CALL_WORDS = { call: 0, inputs: 1 } as const
 
@@ -196,6 +206,7 @@ const OF_VALUES = { LEAF_WORDS, GRADIENT_WORDS, ASSIGNMENT_WORDS, CHECKPOINT_ENT
 const OF_SINGLE_PLACES = {
   VALUE_WORDS,
   CALL_WORDS,
+  SITED_CALL_WORDS,
   SHORT_CALL_WORDS,
   CLEAR_WORDS,
   STEP_WORDS,

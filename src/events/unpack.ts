@@ -3,6 +3,7 @@
  * field is checked, because words may come from a file.
  */
 import { TapeError } from '../errors.js'
+import { siteOf } from './call-site.js'
 import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_INLINE, CAPTURE_SUMMARY } from './capture.js'
 import { summarized } from './content.js'
 import {
@@ -140,6 +141,11 @@ export class Unpacker implements RecordVisitor {
       scope,
       linked,
     }
+  }
+
+  /** Where a call stands in the user's code is no part of the event: two recordings of one program have the same events. */
+  site(site: number): void {
+    siteOf(this.text(site), this.what('site'))
   }
 
   gradient(

@@ -3,7 +3,7 @@
  * words. Refs are as in the words: 0 stands for none.
  */
 import { TapeError } from '../errors.js'
-import { EVENT_KIND, PACKED_BACKWARD } from './event.js'
+import { EVENT_KIND, PACKED_BACKWARD, PACKED_SITED_CALL } from './event.js'
 import {
   ASSIGNMENT_WORDS,
   attributesOfCallWord,
@@ -18,6 +18,7 @@ import {
   METRIC_WORDS,
   PASS_WORDS,
   SHORT_CALL_WORDS,
+  SITED_CALL_WORDS,
   STEP_WORDS,
   signatureOfCallWord,
   TEXT_WORDS,
@@ -36,6 +37,8 @@ export interface RecordVisitor {
     outputsAt: number,
     outputs: number,
   ): void
+  /** Told before `call`, of a call whose place in the user's code was taken down: text number `site`. */
+  site(site: number): void
   /** Two values stand at `valuesAt`: the contribution, and what was accumulated. */
   gradient(
     pass: number,
@@ -82,6 +85,18 @@ export function visitRecord(words: Float64Array, at: number, visitor: RecordVisi
       within(words, end)
       const signature = words[at + CALL_WORDS.signature]!
       visitor.call(signature, words[at + CALL_WORDS.attributes]!, inputsAt, inputs, outputsAt, outputs)
+      return end
+    }
+    case PACKED_SITED_CALL: {
+      const inputs = words[at + SITED_CALL_WORDS.inputCount]!
+      const inputsAt = at + SITED_CALL_WORDS.inputs
+      const outputs = words[inputsAt + inputs]!
+      const outputsAt = inputsAt + inputs + 1
+      const end = outputsAt + outputs * VALUE_WORDS.size
+      within(words, end)
+      visitor.site(words[at + SITED_CALL_WORDS.site]!)
+      const signature = words[at + SITED_CALL_WORDS.signature]!
+      visitor.call(signature, words[at + SITED_CALL_WORDS.attributes]!, inputsAt, inputs, outputsAt, outputs)
       return end
     }
     case EVENT_KIND.GradientComputed: {

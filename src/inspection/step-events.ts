@@ -1,4 +1,5 @@
 /** What happened in one step: its events in order, and what the views know of each beside it. */
+import type { CallSite } from '../events/call-site.js'
 import type { MetricLogged, TapeEvent } from '../events/event.js'
 import { type GradientRow, gradientsOfStep } from '../queries/gradients.js'
 import { materializedOutputs } from '../queries/variables.js'
@@ -10,6 +11,8 @@ export interface Beside {
   gradient: GradientRow | null
   /** Whether an output of a call was not captured, but computed again later. */
   isMaterialized: boolean
+  /** Where in the user's code a call was made; null where the tape does not say. */
+  site: CallSite | null
 }
 
 /** The events of one step. */
@@ -42,6 +45,7 @@ export function eventsOfStep(
     beside: {
       gradient: gradients.get(event.position) ?? null,
       isMaterialized: materialized.has(event.position),
+      site: event.type === 'FunctionCalled' ? past.siteOf(event.position) : null,
     },
   }))
   return {

@@ -1,6 +1,7 @@
 /** One variable: its value, its versions, the gradients recorded for it, and what it is. */
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
+import type { CallSite } from '../events/call-site.js'
 import { summarized } from '../events/content.js'
 import { type ArraySummary, positionOf, slotOf } from '../events/event.js'
 import type { Variable } from '../graph/variable.js'
@@ -26,6 +27,8 @@ export interface VariableReport {
   /** `parameter`, `variable`, `constant`, `output of matmul`, `output of a call inside noGrad`. */
   kind: string
   isOutput: boolean
+  /** Where in the user's code the call was made that it comes from; null for a leaf, and where the tape does not say. */
+  site: CallSite | null
   origin: Origin | 'not captured'
   dtype: string
   shape: readonly number[]
@@ -64,6 +67,7 @@ export function reportOnVariable(
     step: maker.step,
     kind: creator !== null ? `output of ${creator.name}` : isOutput ? 'output of a call inside noGrad' : role,
     isOutput,
+    site: isOutput ? past.siteOf(position) : null,
     origin: value === null ? 'not captured' : originOf(lookup, (at) => say.event(at), ref, readAt),
     dtype,
     shape,

@@ -20,6 +20,8 @@ class RecentCall {
   readonly dtype: string
   readonly shape: Shape
   readonly text: number
+  /** The number of its function and scope together. */
+  readonly kind: number
   /** Those of the last such call that was asked for, in a loop mostly those of the next; `latestText` is their number. */
   latest: Attributes | null = null
   latestText = 0
@@ -29,7 +31,14 @@ class RecentCall {
   readonly others: readonly Output[] | null
   readonly attributes: RecentAttributes[] = []
 
-  constructor(func: Func, linked: boolean, scope: string, outputs: readonly Output[], text: number) {
+  constructor(
+    func: Func,
+    linked: boolean,
+    scope: string,
+    outputs: readonly Output[],
+    text: number,
+    kind: number,
+  ) {
     this.class = func.constructor
     this.linked = linked
     this.scope = scope
@@ -37,6 +46,7 @@ class RecentCall {
     this.shape = outputs[0]!.shape
     this.others = outputs.length > 1 ? outputs.slice(1) : null
     this.text = text
+    this.kind = kind
   }
 }
 
@@ -70,6 +80,9 @@ export class RecentTexts {
   signature = 0
   /** Negative for attributes that keep changing; see `TextNumbering.numberOfAttributes`. */
   attributes = 0
+  /** A number for function and scope of the call together; the same as long as the run is recorded. */
+  kind = 0
+  private readonly kinds = new Map<string, number>()
   private readonly packer: Packer
   private readonly calls = new Map<unknown, RecentCall[]>()
   private last: RecentCall | null = null
@@ -93,6 +106,7 @@ export class RecentTexts {
     }
     this.last = recent
     this.signature = recent.text
+    this.kind = recent.kind
     const { attributes } = func
     this.attributes = recent.latest === attributes ? recent.latestText : this.textOf(recent, attributes)
   }
@@ -152,10 +166,20 @@ export class RecentTexts {
     // Refused before a text is numbered: a numbered text is written with its batch, and must belong to an event.
     attributesText(func.attributes)
     const text = this.packer.texts.numberOf(signature)
-    const call = new RecentCall(func, linked, scope, outputs, text)
+    const call = new RecentCall(func, linked, scope, outputs, text, this.kindOf(func.name, scope))
     if (recent.length >= SIGNATURES_MAX) recent.length = 0
     recent.push(call)
     return call
+  }
+
+  private kindOf(name: string, scope: string): number {
+    const key = JSON.stringify([name, scope])
+    let kind = this.kinds.get(key)
+    if (kind === undefined) {
+      kind = this.kinds.size + 1
+      this.kinds.set(key, kind)
+    }
+    return kind
   }
 
   private forget(): void {

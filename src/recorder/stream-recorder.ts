@@ -20,6 +20,7 @@ import type { Func } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
 import type { PassRequest, Recorder } from '../graph/recorder.js'
 import type { Variable } from '../graph/variable.js'
+import type { CallSites } from './call-sites.js'
 import { RecentTexts } from './recent-texts.js'
 
 const NONE: readonly StreamRecorder[] = []
@@ -39,16 +40,24 @@ export class StreamRecorder implements Recorder {
   private readonly boundaries = new WeakSet<Variable>()
   private hasBoundaries = false
   private readonly texts: RecentTexts
+  private readonly sites: CallSites | null
   /** What is kept of arrays. */
   protected readonly policy: CapturePolicy
   private kernel = kernel
   /** Every variable that was assigned to; a checkpoint holds those that still live. */
   private readonly assignedTo = new Map<Ref, WeakRef<Variable>>()
 
-  constructor(stream: EventStream, policy: CapturePolicy, open: readonly StreamRecorder[] = []) {
+  /** `sites`: what looks where calls stand in the user's code; null for nobody. */
+  constructor(
+    stream: EventStream,
+    policy: CapturePolicy,
+    open: readonly StreamRecorder[] = [],
+    sites: CallSites | null = null,
+  ) {
     this.openStream = stream
     this.open = open
     this.policy = policy
+    this.sites = sites
     this.texts = new RecentTexts(stream.packer)
   }
 
@@ -80,6 +89,7 @@ export class StreamRecorder implements Recorder {
     policy.enter(step)
     const capture = policy.dropsOutputs ? CAPTURE_NOTHING : policy.ofOutput(array)
     const kept = capture === CAPTURE_NOTHING ? null : array
+    if (this.sites !== null) packer.site = this.sites.of(step, texts.kind)
     const position = packer.call1(texts.signature, texts.attributes, count, a, b, c, kept, capture)
     links.owner = this
     links.ref = position
@@ -97,6 +107,7 @@ export class StreamRecorder implements Recorder {
     const { texts, policy } = this
     texts.call(links, linked, mode.scope)
     policy.enter(step)
+    if (this.sites !== null) packer.site = this.sites.of(step, texts.kind)
     const position = packer.call(texts.signature, texts.attributes, inputs.length)
     for (const input of inputs) packer.callInput(input)
     links.owner = this
@@ -236,6 +247,7 @@ export class StreamRecorder implements Recorder {
         target.creator === null ? this.refOf(target) : this.knownRef(target),
       ) ?? null
     if (targets?.includes(0)) return 0
+    this.sites?.passStarted(this.stream().step)
     const { createGraph, retainGrad } = request
     return this.stream().append({
       type: 'BackwardStarted',

@@ -1,6 +1,7 @@
 /** A recorded run, read from the file: its events, its graph, its proof. */
 import { Observable } from 'rxjs'
 import { TapeError, valueText } from '../errors.js'
+import type { CallSite } from '../events/call-site.js'
 import { positionOf, type RunStarted, type TapeEvent } from '../events/event.js'
 import type { Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
@@ -11,6 +12,7 @@ import { type Recording, replayRun } from '../replay/replay-run.js'
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Lookup } from '../store/read/lookup.js'
 import type { Reader } from '../store/read/reader.js'
+import { SiteLookup } from '../store/read/site-lookup.js'
 
 /**
  * A recorded run, read from the file: its events, its variables with their creators and gradients, its replay. `tape.run(name)`
@@ -29,6 +31,7 @@ export class PastRun {
   private readonly lookup: Lookup
   private readonly recording: Recording
   private readonly graph: PastGraph
+  private sites: SiteLookup | null = null
 
   /** @internal Use `tape.run`. */
   constructor(reader: Reader, id: number, name: string) {
@@ -109,6 +112,20 @@ export class PastRun {
     if (name !== null || variable.name === null)
       variable.setNameQuietly(name ?? (typeof what === 'string' ? what : null))
     return variable
+  }
+
+  /**
+   * Where in the user's code a call was made: file, line, column and function. Looked at while recording in steps 1 to 3 and every
+   * hundredth, and where the graph changed; any other call has the site of an earlier one of its place. Null for what is no
+   * call, and where the tape does not say: for a run of before schema 4, or one recorded with `capture: { sites: false }`.
+   *
+   * Throws  VARIABLE_NOT_FOUND when the run has no such position
+   */
+  siteOf(position: number): CallSite | null {
+    if (!Number.isInteger(position) || position < 1 || position > this.lastPosition)
+      this.checkedPosition(position)
+    this.sites ??= new SiteLookup(this.reader.db, this.id)
+    return this.sites.siteOf(position)
   }
 
   /**

@@ -17,6 +17,7 @@ import { mode, withScope } from '../graph/mode.js'
 import { finished, refuseLaterWork } from '../graph/unfinished.js'
 import { Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
+import { CallSites } from '../recorder/call-sites.js'
 import { CheckpointSchedule } from '../recorder/checkpoint-schedule.js'
 import { StreamRecorder } from '../recorder/stream-recorder.js'
 import type { Connection } from '../store/format/connection.js'
@@ -105,7 +106,12 @@ export class Run {
     const policy = new CapturePolicy(options.capture ?? DEFAULT_CAPTURE)
     this.keepsCheckpoints = policy.keepsValues
     this.checkpoints = new CheckpointSchedule(options.checkpointEvery ?? null)
-    this.recorder = new StreamRecorder(this.stream, policy, openRecorders)
+    this.recorder = new StreamRecorder(
+      this.stream,
+      policy,
+      openRecorders,
+      policy.keepsSites ? new CallSites() : null,
+    )
     if (options.seed !== undefined) seedRandom(options.seed)
     try {
       this.stream.append(first)

@@ -105,15 +105,19 @@ describe('gradtape show', () => {
     const said = events.map((line) => line.replace(/^ *\d+ {2}/, ''))
     expect(said[0]).toMatch(/^step 2 begins, /)
     expect(said).toContainEqual(
-      expect.stringMatching(/^linear\(#\d+, fc1.weight, fc1.bias\) → \[2, 2\] {2}\(in head\)$/),
+      expect.stringMatching(
+        /^linear\(#\d+, fc1.weight, fc1.bias\) → \[2, 2\] {2}\(in head\) {2}\S+\/gradtape\.ts:\d+:\d+$/,
+      ),
     )
-    expect(said).toContainEqual(expect.stringMatching(/^softmaxCrossEntropy\(#\d+, #\d+\) → loss [\d.]+$/))
+    expect(said).toContainEqual(
+      expect.stringMatching(/^softmaxCrossEntropy\(#\d+, #\d+\) → loss [\d.]+ {2}\S+:\d+:\d+$/),
+    )
     expect(said).toContainEqual(expect.stringMatching(/^backward from loss$/))
     expect(said).toContainEqual(
       expect.stringMatching(/^gradient of fc1.weight \[3, 2\] {2}norm [\d.]+ {2}mean /),
     )
     expect(said).toContainEqual(
-      expect.stringMatching(/^mul\(grad\(fc1.weight\), 0.1\) → \[3, 2\] {2}\(noGrad\)$/),
+      expect.stringMatching(/^mul\(grad\(fc1.weight\), 0.1\) → \[3, 2\] {2}\(noGrad\) {2}\S+:\d+:\d+$/),
     )
     expect(said.at(-1)).toBe('log rate = NaN')
   })
@@ -150,7 +154,9 @@ describe('gradtape show', () => {
 
   test('shows a variable with its creators as a tree', async () => {
     const shown = await lines('show', file, '--run', 'chain', '--variable', 'y')
-    expect(shown[0]).toMatch(/^y, output of square, float64 \[\], made at #\d+ in step 0$/)
+    expect(shown[0]).toMatch(
+      /^y, output of square, float64 \[\], made at #\d+ in step 0, at \S+\/gradtape\.ts:\d+:\d+$/,
+    )
     expect(shown[1]).toBe('  1.648721270700128')
     expect(shown.slice(shown.indexOf('made from') + 1)).toEqual([
       expect.stringMatching(/^y = square\(#\d+\) {2}1.64872 {2}#\d+$/),
@@ -194,7 +200,9 @@ describe('gradtape show', () => {
     )
     const shown = await lines('show', file, '--variable', String(variable.position))
     expect(shown[0]).toMatch(
-      new RegExp(`^loss, output of softmaxCrossEntropy, .*#${variable.position} in step 2$`),
+      new RegExp(
+        `^loss, output of softmaxCrossEntropy, .*#${variable.position} in step 2, at \\S+:\\d+:\\d+$`,
+      ),
     )
   })
 })

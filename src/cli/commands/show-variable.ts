@@ -12,7 +12,7 @@ import { creatorTreeText } from '../creator-tree.js'
 import { variableKey } from '../open.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
-import { indented, plural, shapeText, summaryText } from '../words.js'
+import { indented, plural, shapeText, siteWords, summaryText } from '../words.js'
 
 const ROWS_MAX = 12
 
@@ -38,6 +38,7 @@ export function showVariable(run: InspectedRun, what: string, options: VariableO
         step: report.step,
         kind: report.isOutput ? 'output' : kind,
         function: variable.creator?.name ?? null,
+        site: report.site,
         origin,
         dtype,
         shape,
@@ -54,7 +55,7 @@ export function showVariable(run: InspectedRun, what: string, options: VariableO
       const at = positionText(variable.ref)
       const title = `${paint('bold', oneLine(variable.name ?? at))}, ${kind}, ${dtype} ${shapeText(shape)}`
       const lines = [
-        `${title}, made at ${at} in step ${report.step}${step === null ? '' : `, as step ${step} read it`}`,
+        `${title}, made at ${at} in step ${report.step}${step === null ? '' : `, as step ${step} read it`}${report.site === null ? '' : oneLine(`, at ${siteWords(report.site)}`)}`,
         ...(value === null ? ['  its value was not captured'] : arrayLines(value, full)),
       ]
       if (origin === 'computed again' || origin === 'materialized')

@@ -20,6 +20,7 @@ import { fromScalar } from '../format/value.js'
 import { logState } from '../format/write-ahead-log.js'
 import { addDigest } from '../proof/verify.js'
 import { type CommitRow, Reader } from '../read/reader.js'
+import { SitedCalls } from '../read/sited-calls.js'
 import { StoredArray, ValueRows } from '../read/stored-array.js'
 import { type MaterializedValue, Materializer } from '../write/materializer.js'
 import { Writer } from '../write/writer.js'
@@ -247,10 +248,13 @@ class RunsCopy {
         `batch ${commit.id} expected to begin at position ${packer.position + 1}, says ${first}`,
       )
     let name: string | null = null
+    const sites = new SitedCalls(this.reader.sites(id, first, first + count - 1))
     for (const event of this.reader.events(id, first, first + count - 1)) {
       if (event.type === 'RunStarted') name = event.name
+      packer.site = sites.textAt(event)
       appendEvent(packer, payloadOf(event), event.version)
     }
+    sites.finish()
     const batch = packer.take()
     if (batch === null || !this.hashOf(batch, id, at, before).equals(commit.hash))
       throw new TapeError(

@@ -15,6 +15,7 @@ const EVENT_TABLES = [
   '_materialized',
   '_gradient',
   '_accumulated',
+  '_call_site',
 ] as const
 
 /** The schema against what the migrations make, before anything else is asked; then SQLite's own check. */

@@ -1,4 +1,5 @@
 /** Whether texts and the rows that are events by themselves are as gradtape writes them, in the only way there is. */
+import { siteText } from '../../events/call-site.js'
 import { EVENT_KIND } from '../../events/event.js'
 import { EVENT_KINDS } from '../../events/event-kinds.js'
 import { arrayFormText, leafFormText, signatureText } from '../../events/forms.js'
@@ -21,6 +22,7 @@ export function checkTexts(db: Connection, used: UsedTexts, texts: TextReader): 
     _signature: (id) => signatureText(texts.signature(id)),
     _leaf_form: (id) => leafFormText(texts.leafForm(id)),
     _array_form: (id) => arrayFormText(texts.arrayForm(id)),
+    _site: (id) => siteText(texts.site(id)),
   }
   for (const table of TEXT_TABLES) {
     let expected = 1

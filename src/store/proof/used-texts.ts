@@ -5,5 +5,11 @@ import type { TextTable } from '../format/text-tables.js'
 export type UsedTexts = { readonly [table in TextTable]: Set<number> }
 
 export function noTexts(): UsedTexts {
-  return { _signature: new Set(), _leaf_form: new Set(), _array_form: new Set(), _text: new Set() }
+  return {
+    _signature: new Set(),
+    _leaf_form: new Set(),
+    _array_form: new Set(),
+    _text: new Set(),
+    _site: new Set(),
+  }
 }

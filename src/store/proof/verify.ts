@@ -12,12 +12,14 @@ import type { Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
 import { Digests } from '../format/digests.js'
 import { Reader } from '../read/reader.js'
+import { SitedCalls } from '../read/sited-calls.js'
 import { StoredArray } from '../read/stored-array.js'
 import { TextReader } from '../read/text-reader.js'
 import { BlockProof, Cuts } from './block-proof.js'
 import { GradientProof } from './gradient-proof.js'
 import { checkFile, checkNothingOutside } from './integrity.js'
 import { NamedValues } from './named-values.js'
+import { SiteProof } from './site-proof.js'
 import { formFrom, TemplateProof } from './template-proof.js'
 import { checkFacts, checkGenerated, checkMetrics, checkRunNames, checkTexts } from './text-proof.js'
 import { noTexts } from './used-texts.js'
@@ -86,6 +88,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
   const blocks = new BlockProof(db, templates, used, gradients, values, (form) =>
     formFrom(texts.arrayForm(form)),
   )
+  const sites = new SiteProof(db, used)
   const materialized = new MaterializedProof(db, texts, values)
   const cuts = new Map<number, Cuts>()
   const digests = new Digests()
@@ -126,11 +129,9 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
     }
     const cutsOfRun = cuts.get(commit.run_id) ?? new Cuts()
     cuts.set(commit.run_id, cutsOfRun)
-    for (const event of reader.events(
-      commit.run_id,
-      commit.first_position,
-      commit.first_position + commit.event_count - 1,
-    )) {
+    const last = commit.first_position + commit.event_count - 1
+    const placed = new SitedCalls(reader.sites(commit.run_id, commit.first_position, last))
+    for (const event of reader.events(commit.run_id, commit.first_position, last)) {
       if (event.step !== packer.step + (event.type === 'StepStarted' ? 1 : 0)) {
         throw new TapeError(
           'TAPE_CORRUPT',
@@ -145,6 +146,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
       }
       cutsOfRun.add(event)
       gradients.add(event)
+      packer.site = placed.textAt(event)
       appendEvent(packer, payloadOf(event), event.version)
     }
     const batch = packer.take()
@@ -157,6 +159,8 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
         'TAPE_CORRUPT',
         `${where} does not have the hash it was written with: it, or what came before it, was changed`,
       )
+    placed.finish()
+    sites.batch(commit.run_id, batch.firstPosition, packer.position)
     blocks.batch(commit.run_id, batch.firstPosition, packer.position, cutsOfRun)
     before = commit.hash
     report.batches++

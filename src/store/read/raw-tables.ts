@@ -11,6 +11,7 @@ import { sqliteError } from '../format/database.js'
 import { eventId, positionOfId } from '../format/ids.js'
 import type { TemplateLists } from '../format/template.js'
 import { Reader } from './reader.js'
+import { SitedCalls } from './sited-calls.js'
 import { TemplateReader } from './template-reader.js'
 
 export interface RawCommit {
@@ -73,8 +74,10 @@ function read(db: Connection, runId: number, from: number, to: number): RawPart 
     if (commit.run_id !== runId || commit.event_count === 0 || commit.first_position > to) continue
     const { first_position: first, event_count: count } = commit
     const isWanted = first + count > from
+    const sites = new SitedCalls(reader.sites(runId, first, first + count - 1))
     for (const event of reader.events(runId, first, first + count - 1)) {
       const at = packer.cursor
+      packer.site = sites.textAt(event)
       appendEvent(packer, payloadOf(event), event.version)
       const { position, type, step } = event
       if (position < from || position > to) continue

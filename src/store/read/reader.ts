@@ -21,6 +21,7 @@ import { sqliteError } from '../format/database.js'
 import { eventId, eventText } from '../format/ids.js'
 import { fromScalar } from '../format/value.js'
 import { BlockReader } from './block-reader.js'
+import type { SiteRow } from './sited-calls.js'
 import { StoredArray, ValueRows } from './stored-array.js'
 import { TextReader } from './text-reader.js'
 
@@ -54,6 +55,7 @@ export class Reader {
   private readonly values: ValueRows
   private readonly checkpoint: Statement
   private readonly last: Statement
+  private readonly siteRows: Statement
 
   constructor(db: Connection) {
     this.db = db
@@ -66,6 +68,9 @@ export class Reader {
         'SELECT first_position + event_count - 1 FROM _commit WHERE run_id = ? ORDER BY first_position DESC LIMIT 1',
       )
       .pluck()
+    this.siteRows = db.prepare(
+      'SELECT c.id & 4294967295 AS position, s.content AS text FROM _call_site c JOIN _site s ON s.id = c.site_id WHERE c.id BETWEEN ? AND ? ORDER BY c.id',
+    )
     this.texts = new TextReader(db)
     this.blocks = new BlockReader(db, this.texts)
     this.rows = Object.fromEntries(
@@ -130,6 +135,14 @@ export class Reader {
       )
     }
     return this.page(runId, position, position)[0]!
+  }
+
+  /** The sites of calls among the events from one position to another, as texts, in the order of the calls. */
+  sites(runId: number, from: number, to: number): SiteRow[] {
+    return this.reading(
+      'the sites of calls',
+      () => this.siteRows.all(eventId(runId, from), eventId(runId, to)) as SiteRow[],
+    )
   }
 
   runName(runId: number): string | null {

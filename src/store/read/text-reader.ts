@@ -1,5 +1,6 @@
 /** Texts of the tape by id, parsed once each. */
 import { TapeError } from '../../errors.js'
+import { type CallSite, siteOf } from '../../events/call-site.js'
 import type { CallOutput, Plain } from '../../events/event.js'
 import {
   type ArrayForm,
@@ -29,6 +30,7 @@ export class TextReader {
     signature: new Map<number, Signature>(),
     leaf: new Map<number, LeafForm>(),
     array: new Map<number, ArrayForm>(),
+    site: new Map<number, CallSite>(),
   }
 
   constructor(db: Connection) {
@@ -38,6 +40,7 @@ export class TextReader {
       _signature: statement('_signature'),
       _leaf_form: statement('_leaf_form'),
       _array_form: statement('_array_form'),
+      _site: statement('_site'),
     }
   }
 
@@ -69,6 +72,10 @@ export class TextReader {
 
   arrayForm(id: number): ArrayForm {
     return this.cached(this.kept.array, '_array_form', id, (text) => arrayFormOf(text, `array form ${id}`))
+  }
+
+  site(id: number): CallSite {
+    return this.cached(this.kept.site, '_site', id, (text) => siteOf(text, `site ${id}`))
   }
 
   private cached<T>(kept: Map<number, T>, table: TextTable, id: number, parse: (text: string) => T): T {

@@ -55,6 +55,10 @@ class Counter implements RecordVisitor {
     for (let i = 0; i < outputs; i++) this.value(outputsAt + i * VALUE_WORDS.size)
   }
 
+  site(site: number): void {
+    this.text(site)
+  }
+
   gradient(
     _pass: number,
     _variable: number,

@@ -49,6 +49,8 @@ export class BlockCutter implements RecordVisitor {
   private base = 0
   private blockFirst = 0
   private blockCount = 0
+  /** Of the block under way: places of calls whose site is known, each followed by the site's id. */
+  private sites: number[] = []
   private words: PackedBatch['words'] = new Float64Array(0)
   private stepNumber = 0
   /** The position of the event under way. */
@@ -87,6 +89,7 @@ export class BlockCutter implements RecordVisitor {
     this.runBase = eventId(runId, 0)
     this.stored = stored
     this.repetitions = { ...repetitions }
+    this.sites = [] // of a batch that failed
     this.begin(firstPosition)
     let at = 0
     for (let i = 0; i < count; i++) {
@@ -138,10 +141,25 @@ export class BlockCutter implements RecordVisitor {
     row.add(this.runBase + this.blockFirst)
     row.add(this.runId)
     row.add(this.stepNumber)
-    row.add(this.templates.idOf(this.key, this.keyLength))
+    const template = this.templates.idOf(this.key, this.keyLength)
+    row.add(template)
     row.add(this.base)
     row.add(this.cells.count === 0 ? null : this.cells.bytes())
     row.endRow()
+    if (this.sites.length > 0) this.addSites(template)
+  }
+
+  private addSites(template: number): void {
+    const { sites } = this
+    const row = this.rows._call_site
+    for (let i = 0; i < sites.length; i += 2) {
+      row.add(this.runBase + this.blockFirst + sites[i]!)
+      row.add(template)
+      row.add(sites[i]!)
+      row.add(sites[i + 1]!)
+      row.endRow()
+    }
+    this.sites = []
   }
 
   // One for each kind of record, see RecordVisitor.
@@ -168,6 +186,10 @@ export class BlockCutter implements RecordVisitor {
       cells++
     }
     key[at + CALL_KEY.cells] = cells
+  }
+
+  site(site: number): void {
+    this.sites.push(this.blockCount, this.texts.siteId(site))
   }
 
   gradient(pass: number, variable: Ref, gradient: Ref, form: number, held: number, valuesAt: number): void {

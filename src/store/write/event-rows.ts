@@ -18,6 +18,7 @@ export const ROW_COLUMNS = {
   _metric: ['id', 'step', 'name_id', 'scalar', 'variable'],
   _fact: ['id', 'step', 'kind', 'subject', 'payload'],
   _checkpoint_value: ['id', 'ordinal', 'form_id', 'value_id', 'scalar'],
+  _call_site: ['id', 'template_id', 'place', 'site_id'],
   ...GRADIENT_ROWS,
 } as const
 export type Rows = { [table in keyof typeof ROW_COLUMNS]: RowBuffer }

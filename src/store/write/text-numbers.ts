@@ -16,6 +16,7 @@ export class TextNumbers {
   private signatures: (number | undefined)[] = []
   private leafForms: (number | undefined)[] = []
   private arrayForms: (number | undefined)[] = []
+  private sites: (number | undefined)[] = []
   private readonly find: { [T in TextTable]: Statement }
   private readonly insert: { [T in TextTable]: Statement }
   constructor(db: Connection, known: readonly string[] = []) {
@@ -65,6 +66,10 @@ export class TextNumbers {
     return this.arrayForms[number] ?? this.rowFor('_array_form', this.arrayForms, number)
   }
 
+  siteId(number: number): number {
+    return this.sites[number] ?? this.rowFor('_site', this.sites, number)
+  }
+
   private rowFor(table: TextTable, ids: (number | undefined)[], number: number): number {
     const content = this.content(number)
     const found = this.find[table].get(content) as { id: number } | undefined
@@ -90,5 +95,6 @@ export class TextNumbers {
     this.signatures = []
     this.leafForms = []
     this.arrayForms = []
+    this.sites = []
   }
 }

@@ -82,6 +82,11 @@ function stepEnd(id: string): string {
   return `coalesce((SELECT n.id FROM _step n WHERE n.id > ${id} AND n.id < ${next} ORDER BY n.id LIMIT 1), ${next})`
 }
 
+/** The site of the last call, among those that fulfil `where`, whose site is on the tape. */
+function siteOf(where: string): string {
+  return `(SELECT i.file || ':' || i.line || ':' || i.column_number FROM _site i WHERE i.id = (SELECT c.site_id FROM _call_site c WHERE ${where} ORDER BY c.id DESC LIMIT 1))`
+}
+
 /** Bytes of an element of a dtype. */
 const ELEMENT_BYTES_OF = (dtype: string) =>
   `CASE ${dtype} ${RECORDED_DTYPES.filter((name) => elementBytes(name) > 1)
@@ -341,8 +346,25 @@ SELECT
   s.output_count AS output_count, -- see call_output
   s.dtype AS dtype, -- of the first output; null when there is none
   s.shape AS shape, -- JSON; of the first output
-  ${BLOCK_ID}
+  ${BLOCK_ID.replace(' --', ', --')}
+  ${typed('TEXT', siteOf(`c.template_id = b.template_id AND c.place = ${field(CALL_ENTRY.offset)} AND c.id > b.run_id << 32 AND c.id <= ${EVENT_ID}`))} AS site -- file:line:column of the user's code that made it, or a call of the same place and template before it; null when it was not looked at; see call_site
 FROM ${CALLS}`,
+
+  call_site: `CREATE VIEW call_site AS -- Where a call stands in the user's code. Looked at in steps 1 to 3 and every hundredth, and where the graph changed: any other call has the site of the last one of its place and template. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  ${typed('INTEGER', positionOf('c.id'))} AS position, -- joins call.position
+  b.step AS step, -- in which the call was made
+  s.function AS function, -- registered name of what was called
+  s.scope AS scope, -- dotted name of the place in the program
+  i.file AS file, -- relative to the folder in which the program ran, where it lies in that
+  i.line AS line, -- from 1
+  i.column_number AS column_number, -- from 1
+  i.caller AS caller, -- the function of the user's code; null at the top level of a module, and where it has no name
+  c.template_id AS template_id, -- joins template_call.template_id
+  c.place AS place -- joins template_call.place
+FROM _call_site c JOIN _site i ON i.id = c.site_id JOIN _block b ON b.id = c.id - c.place JOIN _template t ON t.id = b.template_id
+JOIN json_each(t.calls) e ON ${field(CALL_ENTRY.offset)} = c.place JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)}`,
 
   call_input: `CREATE VIEW call_input AS -- One thing that a call reads. Key: run_id, call_position, slot.
 SELECT
@@ -516,7 +538,8 @@ SELECT
   ${typed('INTEGER', `json_array_length(e.value) - ${CALL_ENTRY.inputs}`)} AS input_count, -- see call_input
   s.output_count AS output_count, -- see call_output
   s.dtype AS dtype, -- of the first output
-  s.shape AS shape -- JSON; of the first output
+  s.shape AS shape, -- JSON; of the first output
+  ${typed('TEXT', siteOf(`c.template_id = t.id AND c.place = ${field(CALL_ENTRY.offset)}`))} AS site -- file:line:column of the user's code that made it last; null when it was not looked at
 FROM _template t JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)}`,
 
   note: `CREATE VIEW note AS -- One remark of the program or of a person. Key: run_id, position.
