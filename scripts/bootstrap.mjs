@@ -16,6 +16,7 @@ const GOALS = {
   docs: [['scripts/docs.mjs']],
   check: [
     ['tsc', '--noEmit', '-p', '.'],
+    ['tsc', '--noEmit', '-p', 'tsconfig.ui.json'],
     ['biome', 'check', '--error-on-warnings'],
     ['vitest', 'run', 'test/layers.test.ts'],
   ],
@@ -58,12 +59,14 @@ async function prepare(goal) {
   const { withLock } = await import('./lock.mjs')
   const { install } = await import('./install.mjs')
   const { buildLibrary, buildScripts } = await import('./build.mjs')
+  const { buildPage } = await import('./build-page.mjs')
   const compiles = goal !== 'format' && goal !== 'check'
   await withLock(join(root, '.build'), say, async () => {
     const done = [
       await stage('dependencies', 'npm ci, about a minute when better-sqlite3 must be compiled', install),
     ]
     if (compiles) done.push(await stage('library', 'src → dist', buildLibrary))
+    if (compiles) done.push(await stage('page', 'src/ui → dist/ui', buildPage))
     if (compiles) done.push(await stage('scripts', 'scripts → .build/scripts', buildScripts))
     if (!done.includes(true)) say('up to date')
   })

@@ -25,14 +25,11 @@ export async function buildLibrary(root) {
   await buildWasm(root)
   embedFiles(root)
   const dist = join(root, 'dist')
-  const stamp = hashOf(root, [
-    'src',
-    'migrations',
-    'tsconfig.json',
-    'tsconfig.build.json',
-    'package-lock.json',
-    'scripts/build.mjs',
-  ])
+  const stamp = hashOf(
+    root,
+    ['src', 'migrations', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json', 'scripts/build.mjs'],
+    isOfLibrary,
+  )
   if (isStamped(dist, stamp)) return false
 
   // A sibling of dist, so that the paths in the source maps are right after the move.
@@ -40,11 +37,17 @@ export async function buildLibrary(root) {
   rmSync(next, { recursive: true, force: true })
   await compile(root, 'tsconfig.build.json', next)
   for (const path of filesIn(join(root, 'src'))) {
-    if (!/\.[cm]?tsx?$/.test(path)) place(join(root, 'src', path), join(next, path))
+    if (!/\.[cm]?tsx?$/.test(path) && isOfLibrary(`src/${path}`))
+      place(join(root, 'src', path), join(next, path))
   }
   if (existsSync(join(next, BIN))) chmodSync(join(next, BIN), 0o755)
-  replace(dist, next, stamp)
+  replace(dist, next, stamp, (path) => !path.startsWith('ui/'))
   return true
+}
+
+/** The page in src/ui is built by itself, into dist/ui: see build-page.mjs. */
+function isOfLibrary(path) {
+  return !path.startsWith('src/ui/')
 }
 
 /** Builds the scripts when needed, against the library in dist/; returns whether it did. */
@@ -77,13 +80,13 @@ async function compile(root, project, outDir) {
 }
 
 /**
- * Makes `folder` equal to `next` file by file, by renames: whoever reads it meanwhile finds every file, whole.
+ * Makes what is ours in `folder` equal to `next` file by file, by renames: whoever reads it meanwhile finds every file, whole.
  * Without its stamp a half-replaced folder counts as not built, so being killed here is harmless.
  */
-function replace(folder, next, stamp) {
+export function replace(folder, next, stamp, isOurs = () => true) {
   rmSync(join(folder, STAMP), { force: true })
   const fresh = new Set(filesIn(next))
-  for (const path of filesIn(folder)) if (!fresh.has(path)) rmSync(join(folder, path))
+  for (const path of filesIn(folder)) if (!fresh.has(path) && isOurs(path)) rmSync(join(folder, path))
   for (const path of fresh) {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     renameSync(join(next, path), join(folder, path))
@@ -92,19 +95,19 @@ function replace(folder, next, stamp) {
   writeFileSync(join(folder, STAMP), stamp)
 }
 
-function isStamped(folder, stamp) {
+export function isStamped(folder, stamp) {
   const path = join(folder, STAMP)
   return existsSync(path) && readFileSync(path, 'utf8') === stamp
 }
 
 /** One hash over names and contents of files and of everything in folders; a missing one counts as empty. */
-function hashOf(root, paths) {
+export function hashOf(root, paths, isWanted = () => true) {
   const hash = createHash('sha256')
   for (const path of paths) {
     const full = join(root, path)
     if (!existsSync(full)) continue
     const files = isFolder(full) ? filesIn(full).map((file) => `${path}/${file}`) : [path]
-    for (const file of files) {
+    for (const file of files.filter(isWanted)) {
       const bytes = readFileSync(join(root, file))
       hash.update(`${file}\0${bytes.length}\0`).update(bytes)
     }

@@ -14,6 +14,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [['show'], async () => (await import('./commands/show.js')).addShow],
   [['graph'], async () => (await import('./commands/graph.js')).addGraph],
   [['sql'], async () => (await import('./commands/sql.js')).addSql],
+  [['ui'], async () => (await import('./commands/ui.js')).addUi],
   [['schema'], async () => (await import('./commands/schema.js')).addSchema],
   [['gradient'], async () => (await import('./commands/gradient.js')).addGradient],
   [['replay'], async () => (await import('./commands/replay.js')).addReplay],

@@ -60,6 +60,21 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
     'tape',
     'queries',
   ],
+  server: [
+    'functions',
+    'store/format',
+    'store/read',
+    'past',
+    'debug',
+    'tape',
+    'queries',
+    'inspection',
+    'events',
+    'array',
+    'graph',
+    'index',
+  ],
+  ui: ['server'],
   cli: 'anything',
   index: 'anything',
 }
@@ -81,8 +96,8 @@ export const OPEN_ROOMS = new Set(['errors', 'nearest', 'options'])
 const ALONE: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['store/format'],
   'node:sqlite': ['store/format'],
-  'node:worker_threads': ['store/write', 'store/proof', 'queries'],
-  worker_threads: ['store/write', 'store/proof', 'queries'],
+  'node:worker_threads': ['store/write', 'store/proof', 'queries', 'server'],
+  worker_threads: ['store/write', 'store/proof', 'queries', 'server'],
   immer: ['projections', 'detectors'],
   commander: ['cli'],
   koffi: ['array'],
@@ -90,8 +105,22 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   fflate: ['formats'],
 }
 
+/** Packages that are built into the page, so that users install none of them. */
+const OF_THE_PAGE = [
+  '@codemirror/autocomplete',
+  '@codemirror/commands',
+  '@codemirror/lang-sql',
+  '@codemirror/language',
+  '@codemirror/state',
+  '@codemirror/view',
+  '@preact/signals',
+  '@tanstack/virtual-core',
+  'preact',
+  'uplot',
+]
+
 /** Rooms that also run in a browser, and so know nothing of Node. */
-const BROWSER_ROOMS: ReadonlySet<string> = new Set(['errors', 'graph', 'functions', 'optim', 'drawing'])
+const BROWSER_ROOMS: ReadonlySet<string> = new Set(['errors', 'graph', 'functions', 'optim', 'drawing', 'ui'])
 
 /** With the whole namespace in hand one has the Subject too. */
 const SUBJECTS = new Set(['Subject', 'BehaviorSubject', 'ReplaySubject', 'AsyncSubject', '*', 'default'])
@@ -112,7 +141,7 @@ export function checkLayers(sources: ReadonlyMap<string, string>, dependencies: 
     if (!isSource(path)) continue
     const targets: string[] = []
     edges.set(path, targets)
-    for (const found of scanImports(source)) {
+    for (const found of scanImports(source, path)) {
       const where = `${path}:${found.line}`
       if (found.kind === 'export-all')
         breaches.push(`${where} exports * from '${found.specifier}'; name what is exported`)
@@ -181,7 +210,9 @@ function badNames(path: string): string[] {
 /** The file that a relative specifier names, in Node's way: with its ending, `.js` for a `.ts` source. */
 function resolve(from: string, specifier: string, sources: ReadonlyMap<string, string>): string | undefined {
   const path = posix.join(posix.dirname(from), specifier)
-  return [path, path.replace(/\.([cm]?)js$/, '.$1ts')].find((candidate) => sources.has(candidate))
+  return [path, path.replace(/\.([cm]?)js$/, '.$1ts'), path.replace(/\.js$/, '.tsx')].find((candidate) =>
+    sources.has(candidate),
+  )
 }
 
 function badPackage(
@@ -204,7 +235,8 @@ function badPackage(
   if (packageName === 'rxjs' && subject !== undefined && room !== 'events') {
     breaches.push(`${where} imports ${subject} from rxjs, which only events may`)
   }
-  if (!name.startsWith('node:') && !dependencies.includes(packageName)) {
+  const isBuiltIn = room === 'ui' && OF_THE_PAGE.includes(packageName)
+  if (!name.startsWith('node:') && !isBuiltIn && !dependencies.includes(packageName)) {
     breaches.push(
       `${where} imports ${packageName}, which package.json does not declare (Node's own begin with node:)`,
     )

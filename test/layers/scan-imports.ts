@@ -20,8 +20,8 @@ export interface ImportFound {
  *
  * Throws an Error when the source is not TypeScript: of what could not be read nobody knows what it imports.
  */
-export function scanImports(source: string): ImportFound[] {
-  const { program, errors } = parseSync('source.ts', source)
+export function scanImports(source: string, name = 'source.ts'): ImportFound[] {
+  const { program, errors } = parseSync(name, source)
   const lineOf = lineCounter(source)
   const [error] = errors
   if (error !== undefined) {

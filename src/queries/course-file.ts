@@ -1,0 +1,127 @@
+/**
+ * Keeps courses in a side file beside the tape, `FILE.gradtape-cache`, so that the second look at a long run is at once. It is made
+ * from the tape alone and may be deleted at any time; what does not fit the tape, or was changed, is not used.
+ *
+ *     magic (8 bytes) · length of the head (4) · head: JSON · SHA-256 of all after it (32) · columns, each at a multiple of 8
+ */
+import { createHash } from 'node:crypto'
+import fs from 'node:fs'
+import { Course } from './course.js'
+import type { ReadUntil, StoredCourses } from './run-courses.js'
+import type { Views } from './views.js'
+
+const MAGIC = 'gtcours1'
+const HEAD_AT = 12
+const HASH_BYTES = 32
+/** Bytes of a point: step, position, value. */
+const POINT_BYTES = 16
+
+interface Head {
+  /** The last commit that the columns are made from, and its hash: a tape that has it has what came before. */
+  commit: number
+  hash: string
+  runs: { id: number; readUntil: ReadUntil; courses: { key: string; length: number }[] }[]
+}
+
+export function courseFile(tape: string): string {
+  return `${tape}.gradtape-cache`
+}
+
+/** What the side file has of each run; nothing where there is none, or it is not of this tape. */
+export function readCourseFile(tape: string, views: Views): Map<number, StoredCourses> {
+  const runs = new Map<number, StoredCourses>()
+  let bytes: Buffer
+  try {
+    bytes = fs.readFileSync(courseFile(tape))
+  } catch {
+    return runs // there is none, or it may not be read: the tape has everything
+  }
+  const head = headOf(bytes)
+  if (head === null || lastCommit(views, head.commit)?.hash !== head.hash) return runs
+  let at = bodyAt(bytes)
+  for (const { id, readUntil, courses } of head.runs) {
+    const stored: StoredCourses = { readUntil, courses: new Map() }
+    for (const { key, length } of courses) {
+      const from = bytes.byteOffset + at
+      // Copied, so that it is aligned and grows by itself.
+      const column = (offset: number, size: number) =>
+        bytes.buffer.slice(from + offset * length, from + (offset + size) * length) as ArrayBuffer
+      stored.courses.set(
+        key,
+        Course.of(
+          new Int32Array(column(8, 4)),
+          new Uint32Array(column(12, 4)),
+          new Float64Array(column(0, 8)),
+        ),
+      )
+      at += POINT_BYTES * length
+    }
+    runs.set(id, stored)
+  }
+  return runs
+}
+
+/** Writes the file anew, whole or not at all. Returns why it could not be written; null when it was. */
+export function writeCourseFile(
+  tape: string,
+  views: Views,
+  runs: ReadonlyMap<number, StoredCourses>,
+): string | null {
+  const commit = lastCommit(views, null)
+  if (commit === null) return null
+  const head: Head = { commit: commit.id, hash: commit.hash, runs: [] }
+  const columns: Uint8Array[] = []
+  for (const [id, { readUntil, courses }] of runs) {
+    head.runs.push({
+      id,
+      readUntil,
+      courses: [...courses].map(([key, { length }]) => ({ key, length })),
+    })
+    for (const { values, steps, positions, length } of courses.values())
+      columns.push(bytesOf(values, length), bytesOf(steps, length), bytesOf(positions, length))
+  }
+  const text = Buffer.from(JSON.stringify(head))
+  const start = Buffer.alloc(HEAD_AT)
+  start.write(MAGIC, 'latin1')
+  start.writeUInt32LE(text.length, 8)
+  const hash = createHash('sha256').update(text)
+  for (const column of columns) hash.update(column)
+  const file = courseFile(tape)
+  const next = `${file}.${process.pid}`
+  try {
+    fs.writeFileSync(next, '')
+    for (const part of [start, text, hash.digest(), ...columns]) fs.appendFileSync(next, part)
+    fs.renameSync(next, file)
+    return null
+  } catch (error) {
+    fs.rmSync(next, { force: true })
+    return (error as Error).message
+  }
+}
+
+/** Null for a file that is not whole, or not one of ours. */
+function headOf(bytes: Buffer): Head | null {
+  if (bytes.length < HEAD_AT + HASH_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC) return null
+  const length = bytes.readUInt32LE(8)
+  const text = bytes.subarray(HEAD_AT, HEAD_AT + length)
+  const body = bytes.subarray(HEAD_AT + length + HASH_BYTES)
+  const hash = createHash('sha256').update(text).update(body).digest()
+  if (!hash.equals(bytes.subarray(HEAD_AT + length, HEAD_AT + length + HASH_BYTES))) return null
+  return JSON.parse(text.toString()) as Head
+}
+
+function bodyAt(bytes: Buffer): number {
+  return HEAD_AT + bytes.readUInt32LE(8) + HASH_BYTES
+}
+
+function lastCommit(views: Views, id: number | null): { id: number; hash: string } | null {
+  return views.first(
+    'SELECT id, hash FROM tape_commit WHERE ? IS NULL OR id = ? ORDER BY id DESC LIMIT 1',
+    id,
+    id,
+  )
+}
+
+function bytesOf(column: Float64Array | Int32Array | Uint32Array, length: number): Uint8Array {
+  return new Uint8Array(column.buffer, column.byteOffset, length * column.BYTES_PER_ELEMENT)
+}

@@ -1,0 +1,172 @@
+/**
+ * The courses of a run: of each metric, of the gradients of each leaf, and of the time that steps began. They are read once and
+ * extended by what was recorded since.
+ */
+import { Lookup } from '../store/read/lookup.js'
+import { NumberRows } from '../store/read/number-rows.js'
+import { Course } from './course.js'
+import type { Views } from './views.js'
+
+/** The gradients of one leaf; the three courses have the same places. */
+export interface GradientCourses {
+  readonly name: string
+  readonly position: number
+  readonly role: string
+  /** Elements of the variable. */
+  readonly size: number
+  /** Euclidean norms; NaN where an element is not finite. */
+  readonly norm: Course
+  /** How many elements are 0. */
+  readonly zeros: Course
+  /** How many elements are NaN or infinite. */
+  readonly nonFinite: Course
+}
+
+/** How far the tables were read: positions of the last rows. */
+export interface ReadUntil {
+  steps: number
+  metrics: number
+  gradients: number
+}
+
+/** Courses as a side file has them; see course-file.ts. */
+export interface StoredCourses {
+  readUntil: ReadUntil
+  courses: Map<string, Course>
+}
+
+const METRIC = 'metric '
+const GRADIENT = 'gradient '
+const PARTS = ['norm', 'zeros', 'nonFinite'] as const
+
+export class RunCourses {
+  readonly runId: number
+  /** When each step began, in milliseconds after the run did. */
+  elapsed = new Course()
+  readonly metrics = new Map<string, Course>()
+  private readonly byVariable = new Map<number, GradientCourses>()
+  private readonly readUntil: ReadUntil = { steps: 0, metrics: 0, gradients: 0 }
+
+  constructor(runId: number, stored: StoredCourses | null = null) {
+    this.runId = runId
+    if (stored !== null) this.restore(stored)
+  }
+
+  /** The gradients of leaves, in the order in which the run first had one of each. */
+  get gradients(): GradientCourses[] {
+    return [...this.byVariable.values()]
+  }
+
+  /** How many points there are in all. */
+  get points(): number {
+    let points = this.elapsed.length
+    for (const course of this.metrics.values()) points += course.length
+    for (const { norm } of this.byVariable.values()) points += 3 * norm.length
+    return points
+  }
+
+  /** Reads what was recorded since. Returns how many rows that were. */
+  extend(views: Views): number {
+    const rows = new NumberRows(views.db, this.runId)
+    let count = 0
+    for (const { step, position, elapsedMs } of rows.steps(this.readUntil.steps)) {
+      this.elapsed.add(step, position, elapsedMs)
+      this.readUntil.steps = position
+      count++
+    }
+    for (const { name, step, position, value } of rows.metrics(this.readUntil.metrics)) {
+      let course = this.metrics.get(name)
+      if (course === undefined) {
+        course = new Course()
+        this.metrics.set(name, course)
+      }
+      course.add(step, position, value)
+      this.readUntil.metrics = position
+      count++
+    }
+    return count + this.extendGradients(views, rows)
+  }
+
+  /** Everything, for a side file. */
+  stored(): StoredCourses {
+    const courses = new Map([['elapsed', this.elapsed]])
+    for (const [name, course] of this.metrics) courses.set(METRIC + name, course)
+    for (const [variable, gradient] of this.byVariable)
+      for (const part of PARTS)
+        courses.set(
+          GRADIENT +
+            JSON.stringify([variable, part, gradient.name, gradient.position, gradient.role, gradient.size]),
+          gradient[part],
+        )
+    return { readUntil: { ...this.readUntil }, courses }
+  }
+
+  private extendGradients(views: Views, rows: NumberRows): number {
+    let count = 0
+    const begun: number[] = []
+    let at = this.stepPlace(this.readUntil.gradients)
+    for (const row of rows.leafGradients(this.readUntil.gradients)) {
+      let gradient = this.byVariable.get(row.variable)
+      if (gradient === undefined) {
+        gradient = courses('', 0, '', 0)
+        this.byVariable.set(row.variable, gradient)
+        begun.push(row.variable)
+      }
+      while (at + 1 < this.elapsed.length && this.elapsed.positions[at + 1]! <= row.position) at++
+      const step = at < 0 ? 0 : this.elapsed.steps[at]!
+      gradient.norm.add(step, row.position, row.l2Norm)
+      gradient.zeros.add(step, row.position, row.zeroCount)
+      gradient.nonFinite.add(step, row.position, row.nonFiniteCount)
+      this.readUntil.gradients = row.position
+      count++
+    }
+    if (begun.length > 0) this.nameGradients(views, rows, new Set(begun))
+    return count
+  }
+
+  /** What each new leaf is called and how large it is. */
+  private nameGradients(views: Views, rows: NumberRows, begun: ReadonlySet<number>): void {
+    const lookup = new Lookup(views.db, this.runId)
+    for (const { variable, position, name, role, size } of rows.gradientVariables()) {
+      const known = begun.has(variable) ? this.byVariable.get(variable) : undefined
+      if (known === undefined) continue
+      const called = lookup.nameOf(position) ?? name ?? `#${position}`
+      this.byVariable.set(variable, { ...known, name: called, position, role, size })
+    }
+  }
+
+  /** The place of the last step that began at or before a position; -1 for none. */
+  private stepPlace(position: number): number {
+    let [low, high] = [0, this.elapsed.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.elapsed.positions[middle]! <= position) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+
+  private restore({ readUntil, courses: stored }: StoredCourses): void {
+    Object.assign(this.readUntil, readUntil)
+    for (const [key, course] of stored) {
+      if (key === 'elapsed') this.elapsed = course
+      else if (key.startsWith(METRIC)) this.metrics.set(key.slice(METRIC.length), course)
+      else {
+        const [variable, part, ...about] = JSON.parse(key.slice(GRADIENT.length)) as [
+          number,
+          (typeof PARTS)[number],
+          string,
+          number,
+          string,
+          number,
+        ]
+        const known = this.byVariable.get(variable) ?? courses(...about)
+        this.byVariable.set(variable, { ...known, [part]: course })
+      }
+    }
+  }
+}
+
+function courses(name: string, position: number, role: string, size: number): GradientCourses {
+  return { name, position, role, size, norm: new Course(), zeros: new Course(), nonFinite: new Course() }
+}

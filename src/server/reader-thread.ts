@@ -1,0 +1,54 @@
+/**
+ * A thread that answers questions about tapes, one after the other. It gets `{ id, name, parameters }` and says
+ * `{ id, told }` while it works and at last `{ id, json }` or `{ id, failed }`.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { TapeError } from '../errors.js'
+import '../index.js' // registers the functions that gradtape brings
+import { Asked, type Parameters } from './asked.js'
+import { Desk } from './desk.js'
+import { QUESTIONS } from './questions.js'
+import { toWire } from './wire.js'
+
+export interface Question {
+  id: number
+  name: string
+  parameters: Parameters
+}
+
+export type Reply =
+  | { id: number; told: { text: string; done: number; total: number | null } }
+  | { id: number; json: string }
+  | { id: number; failed: { code: string; message: string } }
+
+const TELL_EVERY_MS = 100
+
+const { files } = workerData as { files: readonly string[] }
+const desk = new Desk(files)
+
+function answer({ id, name, parameters }: Question): Reply {
+  let told = 0
+  try {
+    const question = QUESTIONS[name as keyof typeof QUESTIONS]
+    const json = toWire(
+      question(desk, new Asked(parameters), (text, done, total) => {
+        if (performance.now() - told < TELL_EVERY_MS) return
+        told = performance.now()
+        parentPort?.postMessage({ id, told: { text, done, total } } satisfies Reply)
+      }),
+    )
+    return { id, json }
+  } catch (error) {
+    if (error instanceof TapeError)
+      return { id, failed: { code: error.code, message: error.message.slice(error.code.length + 2) } }
+    return {
+      id,
+      failed: {
+        code: 'INTERNAL',
+        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      },
+    }
+  }
+}
+
+parentPort?.on('message', (question: Question) => parentPort?.postMessage(answer(question)))

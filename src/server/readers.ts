@@ -1,0 +1,179 @@
+/** The threads that answer questions: one for what is quick, one for what reads whole runs, one for what takes long. */
+import { Worker } from 'node:worker_threads'
+import type { Parameters } from './asked.js'
+import type { Question, Reply } from './reader-thread.js'
+
+/** Which thread answers; whoever is not named here goes to the quick one. */
+const LANES: Readonly<Record<string, string>> = {
+  metrics: 'courses',
+  curves: 'courses',
+  gradients: 'courses',
+  tensor: 'long',
+  why: 'long',
+  diff: 'long',
+  verify: 'long',
+}
+/** A thread may use so much memory for its own objects. */
+const HEAP_MB = 2_048
+const WAITING_MAX = 1_000
+
+/** What went wrong when a question was answered; `INTERNAL` is a bug. */
+export class AnswerFailed extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+interface Waiting {
+  question: Question
+  resolve: (json: string) => void
+  reject: (error: Error) => void
+  onTold: (told: { text: string; done: number; total: number | null }) => void
+}
+
+/** One thread, started when it is first asked, and its questions in order. */
+class Lane {
+  private readonly files: readonly string[]
+  private worker: Worker | null = null
+  private readonly waiting: Waiting[] = []
+  private current: Waiting | null = null
+
+  constructor(files: readonly string[]) {
+    this.files = files
+  }
+
+  ask(waiting: Waiting): void {
+    if (this.waiting.length >= WAITING_MAX) {
+      waiting.reject(
+        new AnswerFailed('BAD_ARGUMENT', 'too many questions wait for an answer; ask again later'),
+      )
+      return
+    }
+    this.waiting.push(waiting)
+    this.next()
+  }
+
+  /** Nobody wants the answer any more: it is not begun, or it is stopped with its thread. */
+  cancel(id: number): void {
+    const at = this.waiting.findIndex(({ question }) => question.id === id)
+    if (at >= 0) this.waiting.splice(at, 1)
+    if (this.current?.question.id !== id) return
+    this.current = null
+    this.stop()
+    this.next()
+  }
+
+  async end(): Promise<void> {
+    const error = new AnswerFailed('TAPE_CLOSED', 'the inspector was closed')
+    for (const { reject } of this.waiting.splice(0)) reject(error)
+    this.current?.reject(error)
+    this.current = null
+    await this.stop()
+  }
+
+  private stop(): Promise<number> | undefined {
+    const { worker } = this
+    this.worker = null
+    worker?.removeAllListeners()
+    return worker?.terminate()
+  }
+
+  private next(): void {
+    if (this.current !== null) return
+    const waiting = this.waiting.shift()
+    if (waiting === undefined) return
+    this.current = waiting
+    try {
+      this.worker ??= this.start()
+      this.worker.postMessage(waiting.question)
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  private start(): Worker {
+    const worker = new Worker(new URL('./reader-thread.js', import.meta.url), {
+      name: 'gradtape reader',
+      workerData: { files: this.files },
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    })
+    worker.on('message', (reply: Reply) => this.take(reply))
+    worker.on('error', (error) => this.fail(error))
+    worker.unref()
+    return worker
+  }
+
+  private take(reply: Reply): void {
+    const { current } = this
+    if (current === null || current.question.id !== reply.id) return
+    if ('told' in reply) {
+      current.onTold(reply.told)
+      return
+    }
+    this.current = null
+    if ('json' in reply) current.resolve(reply.json)
+    else current.reject(new AnswerFailed(reply.failed.code, reply.failed.message))
+    this.next()
+  }
+
+  /** The thread died: the question that it had fails, the others get a new one. */
+  private fail(error: Error): void {
+    const { current } = this
+    this.current = null
+    this.stop()
+    const outOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
+    current?.reject(
+      outOfMemory
+        ? new AnswerFailed(
+            'BAD_ARGUMENT',
+            'the answer needs more memory than the inspector may use; ask for less',
+          )
+        : new AnswerFailed('INTERNAL', error.stack ?? error.message),
+    )
+    this.next()
+  }
+}
+
+export class Readers {
+  private readonly files: readonly string[]
+  private readonly lanes = new Map<string, Lane>()
+  private lastId = 0
+
+  constructor(files: readonly string[]) {
+    this.files = files
+  }
+
+  /**
+   * The answer as JSON.
+   *
+   * onTold   told of how far it is
+   * Returns  the promise, and what stops the work when nobody wants it any more
+   */
+  ask(
+    name: string,
+    parameters: Parameters,
+    onTold: Waiting['onTold'] = () => {},
+  ): { answer: Promise<string>; cancel: () => void } {
+    const key = LANES[name] ?? 'quick'
+    let lane = this.lanes.get(key)
+    if (lane === undefined) {
+      lane = new Lane(this.files)
+      this.lanes.set(key, lane)
+    }
+    const id = ++this.lastId
+    const asked = lane
+    const answer = new Promise<string>((resolve, reject) => {
+      asked.ask({ question: { id, name, parameters }, resolve, reject, onTold })
+    })
+    return { answer, cancel: () => asked.cancel(id) }
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([...this.lanes.values()].map((lane) => lane.end()))
+    this.lanes.clear()
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The numbers of a run in the order of their events: metrics, gradients in a few numbers each, and when steps began. Reads the
+ * private tables, because a view decodes each row anew; knows nothing of what is made of them.
+ */
+import type { Connection } from '../format/connection.js'
+import { sqliteError } from '../format/database.js'
+import { eventId, POSITION_MAX, positionOfId } from '../format/ids.js'
+import { fromScalar } from '../format/value.js'
+
+export interface StepRow {
+  step: number
+  position: number
+  elapsedMs: number
+}
+
+export interface MetricRow {
+  name: string
+  step: number
+  position: number
+  value: number
+}
+
+/** A gradient of a leaf. */
+export interface LeafGradientRow {
+  /** Of the variable: its number in the tape. */
+  variable: number
+  position: number
+  /** NaN when it is not finite. */
+  l2Norm: number
+  zeroCount: number
+  nonFiniteCount: number
+}
+
+export interface GradientVariable {
+  variable: number
+  position: number
+  /** The name it was made with; null when it was given none then. */
+  name: string | null
+  role: string
+  /** Elements. */
+  size: number
+}
+
+/** Rows behind `after`, a position; each generator ends at what is in the file when it is asked first. */
+export class NumberRows {
+  private readonly db: Connection
+  private readonly runId: number
+
+  constructor(db: Connection, runId: number) {
+    this.db = db
+    this.runId = runId
+  }
+
+  *steps(after: number): Generator<StepRow> {
+    for (const [id, step, elapsedMs] of this.rows<[number, number, number]>(
+      'SELECT id, step, elapsed_ms FROM _step WHERE id > ? AND id <= ? ORDER BY id',
+      after,
+    ))
+      yield { step, position: positionOfId(id), elapsedMs }
+  }
+
+  *metrics(after: number): Generator<MetricRow> {
+    const names = new Map<number, string>()
+    const nameOf = this.db.prepare('SELECT content FROM _text WHERE id = ?').pluck()
+    for (const [id, step, nameId, scalar] of this.rows<[number, number, number, number | string]>(
+      'SELECT id, step, name_id, scalar FROM _metric WHERE id > ? AND id <= ? ORDER BY id',
+      after,
+    )) {
+      let name = names.get(nameId)
+      if (name === undefined) {
+        name = String(nameOf.get(nameId) ?? '')
+        names.set(nameId, name)
+      }
+      yield { name, step, position: positionOfId(id), value: fromScalar(scalar) }
+    }
+  }
+
+  /** Those of leaves: an output of a call is another variable in each step. */
+  *leafGradients(after: number): Generator<LeafGradientRow> {
+    for (const [id, variable, norm, zeros, bad] of this.rows<
+      [number, number, number | null, number | null, number | null]
+    >(
+      `SELECT g.id, g.variable_id, g.l2_norm, g.zero_count, g.non_finite_count FROM _gradient g
+       WHERE g.id > ? AND g.id <= ? AND g.kept <> 0
+       AND g.variable_id IN (SELECT v.id FROM _variable v WHERE v.run_id = ${Number(this.runId)} AND v.leaf_form_id IS NOT NULL) ORDER BY g.id`,
+      after,
+    ))
+      yield {
+        variable,
+        position: positionOfId(id),
+        l2Norm: norm ?? Number.NaN,
+        zeroCount: zeros ?? 0,
+        nonFiniteCount: bad ?? 0,
+      }
+  }
+
+  /** The leaves that gradients are about, in the order in which the run first had a gradient of each. */
+  gradientVariables(): GradientVariable[] {
+    try {
+      const rows = this.db
+        .prepare(
+          `SELECT v.id AS variable, v.ref AS position, v.name AS name, f.role AS role, f.shape AS shape
+           FROM _variable v JOIN _leaf_form f ON f.id = v.leaf_form_id WHERE v.run_id = ? ORDER BY v.id`,
+        )
+        .all(this.runId) as (Omit<GradientVariable, 'size'> & { shape: string })[]
+      return rows.map(({ shape, ...row }) => ({
+        ...row,
+        size: (JSON.parse(shape) as number[]).reduce((all, axis) => all * axis, 1),
+      }))
+    } catch (error) {
+      throw sqliteError(error, `reading the gradients of run ${this.runId}`)
+    }
+  }
+
+  private *rows<R>(sql: string, after: number): Generator<R> {
+    try {
+      yield* this.db
+        .prepare(sql)
+        .raw()
+        .iterate(eventId(this.runId, after), eventId(this.runId, POSITION_MAX)) as IterableIterator<R>
+    } catch (error) {
+      throw sqliteError(error, `reading the numbers of run ${this.runId}`)
+    }
+  }
+}

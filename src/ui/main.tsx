@@ -1,0 +1,11 @@
+/** The inspector's page. */
+import { render } from 'preact'
+import { App } from './app.js'
+import './page.css'
+import { listenToChanges } from './ask.js'
+import { followTheme } from './theme.js'
+
+followTheme()
+listenToChanges()
+const root = document.getElementById('app')
+if (root !== null) render(<App />, root)

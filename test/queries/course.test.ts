@@ -1,0 +1,100 @@
+/** Pyramids over all points: exact at every zoom, extended live, kept beside the tape and never believed when they do not fit it. */
+import fs from 'node:fs'
+import path from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { openTape } from '../../src/index.js'
+import { Course } from '../../src/queries/course.js'
+import { courseFile, readCourseFile, writeCourseFile } from '../../src/queries/course-file.js'
+import { RunCourses } from '../../src/queries/run-courses.js'
+import { Views } from '../../src/queries/views.js'
+import { temporaryFolder } from '../cli/gradtape.js'
+import { writeRuns } from '../server/runs-on-tape.js'
+
+const number = fc.oneof(
+  fc.double({ noNaN: true, min: -1e300, max: 1e300 }),
+  fc.constantFrom(
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    0,
+    -0,
+    Number.MAX_VALUE,
+    -Number.MAX_VALUE,
+  ),
+)
+
+function courseOf(values: readonly number[]): Course {
+  const course = new Course()
+  values.forEach((value, i) => {
+    course.add(i, i + 1, value)
+  })
+  return course
+}
+
+test('a stretch is what a walk over its points gives, wherever it begins and ends', () => {
+  fc.assert(
+    fc.property(fc.array(number, { maxLength: 700 }), fc.nat(), fc.nat(), (values, a, b) => {
+      const [from, to] = [a % (values.length + 1), b % (values.length + 1)].sort((x, y) => x - y) as [
+        number,
+        number,
+      ]
+      const found = courseOf(values).stretch(from, to)
+      const finite = values.slice(from, to).filter(Number.isFinite)
+      expect(found.count).toBe(finite.length)
+      expect(found.nonFinite).toBe(to - from - finite.length)
+      if (finite.length === 0) return
+      expect(found.min === Math.min(...finite) && found.max === Math.max(...finite)).toBe(true)
+      const mean = finite.reduce((sum, value) => sum + value / finite.length, 0)
+      const scale = Math.max(...finite.map(Math.abs))
+      expect(Math.abs(found.mean / 2 - mean / 2)).toBeLessThanOrEqual(scale * 1e-9)
+    }),
+  )
+})
+
+test('a spike of one point among 300,000 is in every stretch that holds it', () => {
+  const values = new Array<number>(300_000).fill(1)
+  values[123_456] = 99
+  values[200_001] = Number.NaN
+  const course = courseOf(values)
+  for (let width = 300_000; width >= 1; width = Math.floor(width / 3)) {
+    const from = Math.max(0, 123_456 - Math.floor(width / 2))
+    expect(course.stretch(from, from + width).max, String(width)).toBe(99)
+  }
+  expect(course.stretch(0, 300_000)).toMatchObject({ min: 1, count: 299_999, nonFinite: 1 })
+})
+
+test('the side file gives back what the tape has, and is not believed when it was changed or is of another tape', async () => {
+  const folder = temporaryFolder()
+  const file = path.join(folder, 'a.tape')
+  await writeRuns(file, { steps: 45 })
+  const views = new Views(file)
+  const fresh = new RunCourses(2)
+  fresh.extend(views)
+  expect(writeCourseFile(file, views, new Map([[2, fresh.stored()]]))).toBeNull()
+  const stored = readCourseFile(file, views).get(2)
+  const again = new RunCourses(2, stored ?? null)
+  expect(again.extend(views)).toBe(0)
+  const shown = (courses: RunCourses) => [
+    [...courses.metrics].map(([name, { values, length }]) => [name, [...values.slice(0, length)]]),
+    courses.gradients.map(({ name, size, norm }) => [name, size, [...norm.values.slice(0, norm.length)]]),
+  ]
+  expect(shown(again)).toEqual(shown(fresh))
+
+  const bytes = fs.readFileSync(courseFile(file))
+  bytes[bytes.length - 9]! ^= 1
+  fs.writeFileSync(courseFile(file), bytes)
+  expect(readCourseFile(file, views).size).toBe(0)
+  fs.writeFileSync(courseFile(file), 'gtcours1')
+  expect(readCourseFile(file, views).size).toBe(0)
+  writeCourseFile(file, views, new Map([[2, fresh.stored()]]))
+  const other = path.join(folder, 'b.tape')
+  const tape = openTape(other)
+  await tape.startRun('other').finish()
+  tape.close()
+  fs.copyFileSync(courseFile(file), courseFile(other))
+  const otherViews = new Views(other)
+  expect(readCourseFile(other, otherViews).size).toBe(0)
+  views.close()
+  otherViews.close()
+})
