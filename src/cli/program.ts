@@ -15,6 +15,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [['graph'], async () => (await import('./commands/graph.js')).addGraph],
   [['sql'], async () => (await import('./commands/sql.js')).addSql],
   [['ui'], async () => (await import('./commands/ui.js')).addUi],
+  [['query'], async () => (await import('./commands/query.js')).addQuery],
   [['schema'], async () => (await import('./commands/schema.js')).addSchema],
   [['gradient'], async () => (await import('./commands/gradient.js')).addGradient],
   [['replay'], async () => (await import('./commands/replay.js')).addReplay],

@@ -138,7 +138,8 @@ function shown(cell: Cell): string {
   return cell.length <= BLOB_BYTES_SHOWN ? `x'${bytes}'` : `x'${bytes}…' (${cell.length} bytes)`
 }
 
-function markdownText(columns: readonly string[], rows: readonly (readonly Cell[])[]): string {
+/** A table of Markdown. */
+export function markdownText(columns: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   const cell = (value: Cell) =>
     value === null ? '*NULL*' : typeof value === 'string' ? inMarkdown(value) : shown(value)

@@ -1,26 +1,29 @@
 /** `gradtape sql`: a SELECT on the views of one tape or several, in many forms; without a statement, a shell. */
 import { type Command, Option } from 'commander'
 import { TapeError } from '../../errors.js'
-import { runSql } from '../../queries/sql.js'
+import { runSql, type SqlQuestion } from '../../queries/sql.js'
 import { withoutLeadingComments } from '../../queries/sql-text.js'
 import { answer, printError, reportFailure } from '../answer.js'
 import { collected, examples, positiveNumber, wholeNumber, withJson } from '../options.js'
 import { FORMATS, type Format, printRows } from '../rows.js'
 import { PARAMETER_RULE, pairsOf, parametersFrom, statementFrom } from '../sql-arguments.js'
 
-export interface SqlOptions {
+/** What is the same for every command that prints rows. */
+export interface RowOptions {
   timeout: number
   limit?: number
   csv?: boolean
   format?: Format
   exact?: boolean
   json?: boolean
+}
+
+interface SqlOptions extends RowOptions {
   file?: string
   param: string[]
   attach: string[]
 }
 
-/** What is the same for every command that prints rows. */
 export function withRows(command: Command): Command {
   return withJson(command)
     .addOption(
@@ -83,24 +86,22 @@ ${examples(
             'SQL_FAILED',
             'expected a statement; give one, or - to read it from standard input',
           )
-        await printQuery(file, statement, asked)
+        const attached = pairsOf('--attach', options.attach)
+        await printQuestion(
+          { file, sql: statement, attached, parameters: parametersFrom(options.param) },
+          asked,
+        )
         return null
       })
     })
 }
 
 /** Throws  what asking throws */
-export async function printQuery(file: string, sql: string, options: SqlOptions): Promise<void> {
-  const question = {
-    file,
-    sql,
-    attached: pairsOf('--attach', options.attach),
-    parameters: parametersFrom(options.param),
-  }
+export async function printQuestion(question: SqlQuestion, options: RowOptions): Promise<void> {
   const result = await runSql(question, { timeoutMs: options.timeout * 1_000 })
   const format = formatOf(options)
   const { limit, exact } = options
-  const isPlan = /^EXPLAIN\s+QUERY\s+PLAN\b/i.test(withoutLeadingComments(sql))
+  const isPlan = /^EXPLAIN\s+QUERY\s+PLAN\b/i.test(withoutLeadingComments(question.sql))
   const printed = await printRows(result, { format, limit, exact, isPlan })
   if (printed.cut) printError(`cut after ${printed.rows} rows; --limit prints more`)
   if (printed.failure !== null) {

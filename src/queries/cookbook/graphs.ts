@@ -1,0 +1,97 @@
+/** Questions about calls and what they read. */
+import { LAST_LOSS, LAST_STEP, type Recipe } from './recipe.js'
+
+const BLOCK = (position: string) => `(SELECT max(id) FROM block WHERE id <= (:run << 32) + ${position})`
+
+export const GRAPHS: readonly Recipe[] = [
+  {
+    name: 'calls-by-function',
+    question: 'Which functions were called how often, and what did they make?',
+    note: 'Counted by templates: as fast for ten million calls as for ten.',
+    sql: `SELECT function, sum(call_count) AS calls, sum(element_count) AS elements, sum(byte_count) AS bytes
+FROM function_profile
+WHERE run_id = :run
+GROUP BY function
+ORDER BY calls DESC, function`,
+  },
+  {
+    name: 'bytes-by-function',
+    question: 'Which functions make the most bytes?',
+    sql: `SELECT function, scope, call_count, byte_count
+FROM function_profile
+WHERE run_id = :run
+ORDER BY byte_count DESC, function
+LIMIT 5`,
+  },
+  {
+    name: 'graph-of-step',
+    question: 'What was called in a step, and with what?',
+    sql: `SELECT c.position, c.function, c.shape, group_concat(coalesce(i.variable_position, 'gradient ' || i.gradient_position), ', ') AS inputs
+FROM call c
+LEFT JOIN call_input i ON i.run_id = c.run_id AND i.step = c.step AND i.call_position = c.position
+WHERE c.run_id = :run AND c.step = :step
+GROUP BY c.position`,
+    defaults: { step: LAST_STEP },
+  },
+  {
+    name: 'call-at',
+    question: 'What stands at a position?',
+    sql: `SELECT position, step, function, scope, attributes, dtype, shape, input_count
+FROM call
+WHERE run_id = :run AND position = :position AND block_id = ${BLOCK(':position')}`,
+    defaults: { position: LAST_LOSS },
+  },
+  {
+    name: 'ancestors',
+    question: 'What did a variable come from?',
+    sql: `WITH RECURSIVE up (position) AS (
+  SELECT :position
+  UNION
+  SELECT i.variable_position
+  FROM up
+  JOIN call_input i ON i.run_id = :run AND i.call_position = up.position AND i.block_id = ${BLOCK('up.position')}
+  WHERE i.variable_position IS NOT NULL
+)
+SELECT up.position, c.function, c.shape
+FROM up
+LEFT JOIN call c ON c.run_id = :run AND c.position = up.position AND c.block_id = ${BLOCK('up.position')}
+ORDER BY up.position DESC`,
+    defaults: { position: LAST_LOSS },
+  },
+  {
+    name: 'readers',
+    question: 'Which calls of a step read a variable?',
+    sql: `SELECT c.position, c.function, i.slot
+FROM call_input i
+JOIN call c ON c.run_id = i.run_id AND c.step = i.step AND c.position = i.call_position
+WHERE i.run_id = :run AND i.step = :step AND i.variable_position = :position
+ORDER BY c.position`,
+    defaults: { step: LAST_STEP, position: '(SELECT min(position) FROM parameter WHERE run_id = :run)' },
+  },
+  {
+    name: 'unusual-steps',
+    question: 'Which steps computed something else than most?',
+    sql: `SELECT count(*) AS steps, min(step) AS first, max(step) AS last, min(call_count) AS calls
+FROM step_summary
+WHERE run_id = :run
+GROUP BY template_ids
+ORDER BY steps, first`,
+  },
+  {
+    name: 'repeated-graph',
+    question: 'What does the graph that is repeated most consist of?',
+    sql: `SELECT t.place, t.function, t.shape, t.input_count
+FROM template_call t
+WHERE t.template_id = (SELECT template_id FROM block WHERE run_id = :run GROUP BY template_id ORDER BY count(*) DESC, template_id LIMIT 1)
+ORDER BY t.place`,
+  },
+  {
+    name: 'events-by-type',
+    question: 'What happened how often?',
+    sql: `SELECT type, count(*) AS events
+FROM event
+WHERE run_id = :run
+GROUP BY type
+ORDER BY events DESC, type`,
+  },
+]
