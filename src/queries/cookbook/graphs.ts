@@ -71,15 +71,27 @@ ORDER BY c.position`,
   {
     name: 'unusual-steps',
     question: 'Which steps computed something else than most?',
-    sql: `SELECT count(*) AS steps, min(step) AS first, max(step) AS last, min(call_count) AS calls
-FROM step_summary
-WHERE run_id = :run
-GROUP BY template_ids
+    note: 'A step is what it called, in order, whatever with: another learning rate is no other graph.',
+    sql: `WITH listed AS (
+  SELECT template_id, group_concat(function, ' ') AS functions
+  FROM (SELECT template_id, function FROM template_call ORDER BY template_id, place)
+  GROUP BY template_id
+), steps AS (
+  SELECT b.step, group_concat(l.functions, ' ') AS functions
+  FROM (SELECT step, template_id FROM block WHERE run_id = :run AND step > 0 ORDER BY id) b
+  JOIN listed l ON l.template_id = b.template_id
+  GROUP BY b.step
+)
+SELECT count(*) AS steps, min(step) AS first, max(step) AS last, functions
+FROM steps
+GROUP BY functions
 ORDER BY steps, first`,
   },
   {
     name: 'repeated-graph',
     question: 'What does the graph that is repeated most consist of?',
+    isVarying: true,
+    note: 'A block ends where a batch was written, so that a part of a step may stand alone.',
     sql: `SELECT t.place, t.function, t.shape, t.input_count
 FROM template_call t
 WHERE t.template_id = (SELECT template_id FROM block WHERE run_id = :run GROUP BY template_id ORDER BY count(*) DESC, template_id LIMIT 1)
