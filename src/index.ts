@@ -23,6 +23,17 @@ export { type DigitsOptions, digits } from './data/digits.js'
 export { type MnistFiles, mnist, readIdx } from './data/mnist.js'
 export { type SpiralOptions, spiral } from './data/spiral.js'
 export { type Batch, TensorDataset } from './data/tensor-dataset.js'
+export { diffRuns } from './debug/diff-runs.js'
+export type {
+  ArrayDistance,
+  DifferenceKind,
+  DiffOptions,
+  Growth,
+  RunDiff,
+  RunDifference,
+  SaidDifference,
+  ValueDifference,
+} from './debug/run-diff.js'
 export { type ErrorCode, TapeError } from './errors.js'
 export type { CallSite } from './events/call-site.js'
 export type { Capture, CaptureLevel, CaptureMix } from './events/capture.js'

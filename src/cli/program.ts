@@ -18,6 +18,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [['query'], async () => (await import('./commands/query.js')).addQuery],
   [['schema'], async () => (await import('./commands/schema.js')).addSchema],
   [['gradient'], async () => (await import('./commands/gradient.js')).addGradient],
+  [['diff'], async () => (await import('./commands/diff.js')).addDiff],
   [['replay'], async () => (await import('./commands/replay.js')).addReplay],
   [['verify'], async () => (await import('./commands/verify.js')).addVerify],
   [['materialize'], async () => (await import('./commands/materialize.js')).addMaterialize],

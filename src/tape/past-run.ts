@@ -29,7 +29,8 @@ export class PastRun {
   readonly lastPosition: number
   private readonly reader: Reader
   private readonly lookup: Lookup
-  private readonly recording: Recording
+  /** @internal What reads it. */
+  readonly recording: Recording
   private readonly graph: PastGraph
   private sites: SiteLookup | null = null
 

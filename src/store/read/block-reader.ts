@@ -40,19 +40,19 @@ export interface Block {
   /** Position of its first event. */
   first: number
   step: number
+  /** The id of its template: in one file, equal ids are equal templates. */
+  templateId: number
   template: TemplateLists
   base: number
   cells: CellReader
 }
 
 /** A block of which only the graph is wanted. */
-export interface ColumnBlock extends Omit<Block, 'template' | 'step'> {
+export interface ColumnBlock extends Omit<Block, 'template' | 'templateId' | 'step'> {
   template: TemplateColumns
 }
 
-interface BlockRow extends Omit<Block, 'template'> {
-  templateId: number
-}
+type BlockRow = Omit<Block, 'template'>
 
 export class BlockReader {
   private readonly range: Statement
@@ -89,7 +89,7 @@ export class BlockReader {
   /** The blocks that hold events `from` to `to`, in order. */
   *blocks(runId: number, from: number, to: number): Generator<Block> {
     for (const { first, step, templateId, base, cells } of this.rows(runId, from, to))
-      yield { first, step, template: this.templates.lists(templateId), base, cells }
+      yield { first, step, templateId, template: this.templates.lists(templateId), base, cells }
   }
 
   /** The same as pages of a graph have them. */

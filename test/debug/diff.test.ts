@@ -1,0 +1,229 @@
+/** Two runs that should be equal, one difference planted: the first sentence names it. */
+import { describe, expect, it } from 'vitest'
+import { diffRuns, openTape, type RunDiff, Square, tanh } from '../../src/index.js'
+import { temporaryFolder } from '../cli/gradtape.js'
+import { type Change, record, written } from './pairs.js'
+
+const folder = temporaryFolder()
+let files = 0
+
+async function diffOf(change: Change, other: Change = {}): Promise<RunDiff> {
+  const tape = openTape(`${folder}/${++files}.tape`)
+  const [a, b] = [await record(tape, other), await record(tape, change)]
+  const diff = diffRuns(tape.run(a), tape.run(b))
+  tape.close()
+  return diff
+}
+
+/** What is planted, and what the first sentence must say. */
+const PLANTED: readonly (readonly [string, Change, RegExp, Partial<RunDiff['first'] & object>])[] = [
+  [
+    'an edited row of the data',
+    { row: 17 },
+    /^step 0: data .*\[17, 2\], row 17\b/,
+    { kind: 'data', rows: [17] },
+  ],
+  [
+    'data in another dtype',
+    { dtype: 'float32' },
+    /^step 0: data .* float64 in run 1, float32 in run 2/,
+    { kind: 'data' },
+  ],
+  [
+    'another seed of the weights',
+    { seed: 6 },
+    /^step 0: the first value of first.weight/,
+    { kind: 'parameter' },
+  ],
+  [
+    'a larger first weight',
+    { scale: 3 },
+    /^step 0: the first value of last.weight .*/,
+    { kind: 'parameter', variable: 'last.weight' },
+  ],
+  [
+    'another order of rows',
+    { order: 4 },
+    /^step 1: the batch has other rows|^step 1: \d+ of the batch's 10 rows/,
+    { kind: 'rows', step: 1 },
+  ],
+  [
+    'two batches exchanged',
+    { exchange: [7, 8], ordered: true },
+    /^step 7: .*steps 7 and 8 are exchanged/,
+    { kind: 'rows', step: 7 },
+  ],
+  [
+    'two batches exchanged that were taken long before',
+    { exchange: [7, 8], prefetch: true },
+    /^step 7: .*rows/,
+    { kind: 'rows', step: 7 },
+  ],
+  [
+    'one rate',
+    { rate: (step) => (step === 9 ? 2 : 0.2) },
+    /^step 9: lr of sgdStep .* of first.weight is 0.2 in run 1, 2 in run 2/,
+    { kind: 'attribute', step: 9, function: 'sgdStep' },
+  ],
+  [
+    'weight decay',
+    { decay: 0.01 },
+    /^step 1: weightDecay of sgdStep .* is 0 in run 1, 0.01 in run 2/,
+    { kind: 'attribute' },
+  ],
+  [
+    'another dropout rate',
+    { drop: 0.5 },
+    /^step 1: p of dropout .* is 0.25 in run 1, 0.5 in run 2/,
+    { kind: 'attribute', function: 'dropout' },
+  ],
+  [
+    'a formula written out',
+    { squash: written },
+    /^step 1: sigmoid \(#\d+\) of run 1 is neg, exp, add, div \(#\d+–#\d+\) in run 2/,
+    { kind: 'structure', step: 1, function: 'sigmoid' },
+  ],
+  ['another function', { squash: tanh }, /^step 1: sigmoid .* is tanh .* in run 2/, { kind: 'structure' }],
+  [
+    'an inserted layer',
+    { inserted: true },
+    /^step 1: linear \(#\d+, extra\) is in run 2 only, after sigmoid/,
+    { kind: 'structure', scope: 'extra' },
+  ],
+  [
+    'the last batch dropped',
+    { dropLast: true },
+    /^step 5: the step of run 1 \(a batch of 4 rows: .*\) is missing in run 2; so are steps 10, 15, 20/,
+    { kind: 'steps', step: 5 },
+  ],
+  [
+    'an evaluation that drops too',
+    { evaluateAt: 6 },
+    /^step 6: linear, sigmoid, linear|^step 6: linear, sigmoid, dropout, linear, mean/,
+    { kind: 'structure', step: 6 },
+  ],
+  [
+    'numbers drawn from the same generator',
+    { drawAt: 11 },
+    /^step 11: counter of dropout/,
+    { kind: 'attribute', step: 11 },
+  ],
+  [
+    'an assignment from outside',
+    { assignAt: 12 },
+    /^step 12: an assignment from outside to last.bias .* is in run 2 only/,
+    { kind: 'assignment', step: 12, variable: 'last.bias' },
+  ],
+  [
+    'gradients that are not cleared',
+    { keepGradientsAt: 4 },
+    /^step 4: clearGrad of 4 variables \(.*first.weight.*\) are in run 1 only/,
+    { kind: 'structure', step: 4 },
+  ],
+  [
+    'a second backward pass',
+    { twiceAt: 3 },
+    /^step 3: a backward pass from .* is in run 2 only/,
+    { kind: 'structure', step: 3 },
+  ],
+  [
+    'a parameter that is not in the optimizer',
+    { without: 'last.bias' },
+    /^step 1: sgdStep .* of last.bias is in run 1 only/,
+    { kind: 'structure', variable: 'last.bias' },
+  ],
+  [
+    'another batch size',
+    { batch: 5 },
+    /^step 1: the batch has 10 rows in run 1, 5 in run 2/,
+    { kind: 'rows', step: 1 },
+  ],
+  [
+    'an earlier end',
+    { steps: 13 },
+    /^step 14: run 2 ended before it, after 13 steps; run 1 has 20/,
+    { kind: 'steps', step: 14 },
+  ],
+]
+
+describe('diff', () => {
+  it.each(PLANTED)('names %s in its first sentence', async (_, change, pattern, first) => {
+    const { ordered = false, prefetch = false } = change
+    const diff = await diffOf(change, { ordered, prefetch })
+    expect(diff.text).toMatch(pattern)
+    expect(diff.first).toMatchObject(first)
+    expect(diff.equal).toBe(false)
+  })
+
+  it('finds twins equal, whatever they were recorded with', async () => {
+    expect(await diffOf({})).toMatchObject({
+      equal: true,
+      first: null,
+      differences: [],
+      said: [],
+      text: expect.stringMatching(/^equal/),
+    })
+    const captures = await diffOf({ capture: 'full' }, { capture: 'structure' })
+    expect(captures).toMatchObject({
+      equal: true,
+      said: [{ what: 'capture', values: ['structure', 'full'] }],
+    })
+    expect(captures.skipped).toHaveLength(1)
+    expect((await diffOf({ capture: 'replayable' }, { capture: 'structure' })).text).toMatch(/^equal/)
+  })
+
+  it('finds twins equal on two tapes, and the difference too', async () => {
+    const [a, b] = [openTape(`${folder}/a.tape`), openTape(`${folder}/b.tape`)]
+    // Ids of texts and values differ between the two: the second tape has held something else before.
+    const other = b.startRun('other')
+    new Square().apply(written(new Square().apply(3 as never)))
+    await other.finish()
+    const [x, y, z] = [await record(a), await record(b), await record(b, { row: 30 })]
+    expect(diffRuns(a.run(x), b.run(y))).toMatchObject({ equal: true, text: expect.stringMatching(/^equal/) })
+    const diff = diffRuns(a.run(x), b.run(z), { names: ['good', 'bad'] })
+    expect(diff.text).toMatch(/^step 0: data .*row 30/)
+    a.close()
+    b.close()
+  })
+
+  it('tells what is only said apart from what was computed', async () => {
+    const diff = await diffOf({ config: { note: 3 } })
+    expect(diff).toMatchObject({ equal: true, said: [{ what: 'config.note', values: ['not given', '3'] }] })
+  })
+
+  it('does not count further metrics as a difference', async () => {
+    expect((await diffOf({ logs: true })).text).toMatch(/^equal/)
+  })
+
+  it('tells independent differences beside the first, and the structure not when asked so', async () => {
+    const change: Change = { squash: written, rate: (step) => (step > 5 ? 0.1 : 0.2), order: 9 }
+    const diff = await diffOf(change)
+    expect(diff.differences.map(({ kind, step }) => `${kind} ${step}`)).toEqual([
+      'rows 1',
+      'structure 1',
+      'attribute 6',
+    ])
+    const tape = openTape(`${folder}/${files}.tape`, { readonly: true })
+    const without = diffRuns(tape.run(1), tape.run(2), { ignoreStructure: true })
+    expect(without.differences.map(({ kind }) => kind)).toEqual(['rows', 'attribute'])
+    tape.close()
+  })
+
+  it('measures how far the first other output is away, though no result shows it yet', async () => {
+    const { values, first, growth } = await diffOf({ squash: written })
+    expect(values).toMatchObject({ step: 1, function: 'sigmoid' })
+    expect(values!.distance.ulps!).toBeLessThan(8)
+    expect(first!.evidence.at(-1)).toMatch(/^first seen in a result: loss of step \d+/)
+    expect(growth[0]!.metric).toBe('loss')
+  })
+
+  it('refuses options that it does not know, and a tolerance that is no share', async () => {
+    const tape = openTape(`${folder}/refused.tape`)
+    const id = await record(tape, { steps: 1 })
+    const past = tape.run(id)
+    expect(() => diffRuns(past, past, { tolerence: 1 } as never)).toThrow(/BAD_ARGUMENT.*tolerance/)
+    for (const tolerance of [-1, 1, Number.NaN, '0.1'])
+      expect(() => diffRuns(past, past, { tolerance } as never)).toThrow(/BAD_ARGUMENT/)
+    tape.close()
+  })
+})
