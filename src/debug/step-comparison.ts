@@ -11,6 +11,7 @@ import {
   type ValueAssigned,
 } from '../events/event.js'
 import type { Recording } from '../replay/replay-run.js'
+import { SiteLookup } from '../store/read/site-lookup.js'
 import { alignInPasses, type Pair } from './alignment.js'
 import { distanceOf, indexOf } from './array-distance.js'
 import type { Both, DifferenceKind, RunDifference } from './run-diff.js'
@@ -69,6 +70,7 @@ class Lines {
   readonly keys: readonly string[][]
   private readonly indices: ReadonlyMap<number, number>
   private readonly names = new Map<Ref, string | null>()
+  private sites: SiteLookup | null = null
   private readonly earlier = new Map<number, TapeEvent>()
   private readonly indicesOfRows: ReadonlySet<Ref>
 
@@ -132,7 +134,7 @@ class Lines {
     switch (line.type) {
       case 'FunctionCalled': {
         const scope = line.scope === '' ? '' : `, ${line.scope}`
-        return `${line.function} (#${line.position}${scope})${this.subject(line)}`
+        return `${line.function} (#${line.position}${scope}${this.site(line)})${this.subject(line)}`
       }
       case 'LeafCreated':
         return `${line.role} ${line.name === null ? '' : `${line.name} `}[${line.shape.join(', ')}] (#${line.position})${this.copied(line)}`
@@ -145,6 +147,13 @@ class Lines {
       default:
         return `${line.type} (#${line.position})`
     }
+  }
+
+  /** `, net.mjs:12`, where the tape says so. */
+  site({ position }: Line): string {
+    this.sites ??= new SiteLookup(this.side.recording.reader.db, this.side.recording.id)
+    const site = this.sites.siteOf(position)
+    return site === null ? '' : `, ${site.file.slice(site.file.lastIndexOf('/') + 1)}:${site.line}`
   }
 
   /** Of a leaf that has the value of something else: a variable that was detached, as a rule. */
@@ -551,7 +560,7 @@ export class StepComparison {
     const scopes = new Set(own.map(({ scope }) => scope))
     const scope = scopes.size === 1 && own[0]!.scope !== '' ? `, ${own[0]!.scope}` : ''
     const subject = lines.subject(own[0]!)
-    return `${names.join(', ')}${more} (#${own[0]!.position}–#${own.at(-1)!.position}${scope})${subject}`
+    return `${names.join(', ')}${more} (#${own[0]!.position}–#${own.at(-1)!.position}${scope}${lines.site(own[0]!)})${subject}`
   }
 
   private found(

@@ -80,14 +80,14 @@ const PLANTED: readonly (readonly [string, Change, RegExp, Partial<RunDiff['firs
   [
     'a formula written out',
     { squash: written },
-    /^step 1: sigmoid \(#\d+\) of run 1 is neg, exp, add, div \(#\d+–#\d+\) in run 2/,
+    /^step 1: sigmoid \(#\d+, pairs.ts:\d+\) of run 1 is neg, exp, add, div \(#\d+–#\d+, pairs.ts:\d+\) in run 2/,
     { kind: 'structure', step: 1, function: 'sigmoid' },
   ],
   ['another function', { squash: tanh }, /^step 1: sigmoid .* is tanh .* in run 2/, { kind: 'structure' }],
   [
     'an inserted layer',
     { inserted: true },
-    /^step 1: linear \(#\d+, extra\) is in run 2 only, after sigmoid/,
+    /^step 1: linear \(#\d+, extra, pairs.ts:\d+\) is in run 2 only, after sigmoid/,
     { kind: 'structure', scope: 'extra' },
   ],
   [
