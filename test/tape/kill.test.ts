@@ -1,4 +1,4 @@
-// 200 processes are killed, each at a moment of its own, while a second thread writes what they record; what they leave
+// Many processes are killed, each at a moment of its own, while a second thread writes what they record; what they leave
 // is whole every time, and no more is missing than was promised.
 import { randomInt } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -6,12 +6,13 @@ import '../../src/index.js'
 import { BATCHES_IN_FLIGHT } from '../../src/store/write/batch-channel.js'
 import { openTape } from '../../src/tape/tape.js'
 import { plainDatabase } from '../plain-database.js'
+import { numbersFrom } from '../seeded-numbers.js'
 import { type Child, startChild } from './child-process.js'
 import { newTapePath } from './temporary-tape.js'
 
-const KILLS = 200
+const KILLS = Number(process.env.GRADTAPE_KILLS ?? 80)
 const LANES = 2
-/** So many kills share one file, so that a recording also goes on from what a kill left. */
+/** This many kills share one file, so that a recording also goes on from what a kill left. */
 const KILLS_A_FILE = 5
 const DELAY_MAX_MS = 80
 
@@ -47,17 +48,6 @@ interface Told {
   position: number
   flushed: number
   at: number
-}
-
-/** A small generator of random numbers, so that the printed seed gives the moments of the kills again. */
-function numbersFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))

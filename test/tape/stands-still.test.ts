@@ -3,6 +3,7 @@
 import process from 'node:process'
 import { describe, expect, test } from 'vitest'
 import '../../src/index.js'
+import { openTape } from '../../src/tape/tape.js'
 import { runChild, startChild } from './child-process.js'
 import { newTapePath, openForTest } from './temporary-tape.js'
 
@@ -25,6 +26,16 @@ let i = 0
 for (const until = performance.now() + arg.recordMs; performance.now() < until; ) { step(i++); compute(1) }
 `
 
+/** What anybody who looks finds in the file, while it is recorded. */
+function eventsIn(file: string): number {
+  const tape = openTape(file, { readonly: true })
+  try {
+    return tape.runs()[0]!.events
+  } finally {
+    tape.close()
+  }
+}
+
 describe.each([
   ['of its default size', {}],
   ['large', { capture: 'full', batch: { eventsMax: 1e6, bytesMax: 2 ** 30, ageMaxMs: 1e6 } }],
@@ -34,18 +45,20 @@ describe.each([
     const child = startChild(`${RECORD}; say('at ' + run.position); for (;;);`, {
       file,
       options,
-      recordMs: 1500,
+      recordMs: 800,
     })
     await child.said('at ')
-    await new Promise((resolve) => setTimeout(resolve, 2000)) // far less is promised; the machine may be busy
+    const events = Number(/at (\d+)/.exec(child.stdout)![1])
+    // Far less than this is promised; the machine may be busy.
+    for (const until = performance.now() + 5000; performance.now() < until && eventsIn(file) < events; )
+      await new Promise((resolve) => setTimeout(resolve, 50))
     child.process.kill('SIGKILL')
-    const { stdout, signal } = await child.ended
-    expect(signal).toBe('SIGKILL')
+    expect((await child.ended).signal).toBe('SIGKILL')
     const tape = openForTest(file, { readonly: true })
     expect(tape.verify()).toMatchObject({ intact: true, problem: null })
     expect(tape.runs()[0]).toMatchObject({
       status: 'interrupted',
-      events: Number(/at (\d+)/.exec(stdout)![1]),
+      events,
     })
     expect(tape.run('r').replay({ to: 20 }).verdict).toBe('bit-exact')
   })
@@ -54,7 +67,7 @@ describe.each([
     const file = newTapePath()
     const { stdout, stderr } = await runChild(
       `${RECORD}
-       for (let k = 0; k < 6; k++) { for (let n = 0; n < 3 + 7 * k; n++) step(i++); compute(350) }
+       for (let k = 0; k < 4; k++) { for (let n = 0; n < 3 + 11 * k; n++) step(i++); compute(350) }
        await run.finish()
        tape.close()
        say(run.position)`,
@@ -78,7 +91,7 @@ describe.each([
        threadModule.Worker = class extends threadModule.Worker { constructor(...args) { super(...args); threads.push(this) } }
        syncBuiltinESMExports()
        ${RECORD}
-       compute(800)
+       compute(600)
        void threads[0].terminate()
        for (let n = 0; n < 50; n++) try { step(i++); compute(10) } catch (error) { if (error.code !== 'WRITE_FAILED') throw error; run.flush() }
        compute(400)
@@ -86,7 +99,7 @@ describe.each([
        try { await run.finish() } catch { await run.finish() }
        tape.close()
        say(run.position + ' ' + threads.length)`,
-        { file, options, recordMs: 1200 },
+        { file, options, recordMs: 800 },
       )
       expect(stderr).toBe('')
       const [events, threads] = stdout.trim().split(' ').map(Number)

@@ -305,4 +305,5 @@ function setPragmas(db: Connection, readonly: boolean, version: number): void {
   if (readonly) return
   if (version === 0) db.pragma(`page_size = ${PAGE_BYTES}`) // must come before the first table
   db.pragma('synchronous = FULL')
+  db.pragma('temp_store = MEMORY') // otherwise a large transaction opens a file to undo one statement, and there may be no handle left
 }

@@ -1,6 +1,6 @@
 /**
  * Writes one run: on the training thread while it is short, so that it costs no second thread and its number is known at
- * once; on the writing thread from the first batch on that is a whole one. Knows the run's stream, and nothing of what is
+ * once; on the writing thread from the first whole batch on that is there when this thread is up. Knows the run's stream, and nothing of what is
  * in it.
  *
  * RxJS hides what a subscriber throws; so a failure is kept, with the batch, and thrown to whoever calls next.
@@ -72,9 +72,11 @@ export class RunWriter implements Outlet {
   attend(): void {
     const { thread } = this
     if (thread === null) return
-    // From then on the thread hears signals, and takes what is whole by itself when this one computes for long.
-    if (this.writer !== null && !thread.isUnavailable && performance.now() - this.startedAt > SHORT_MAX_MS)
-      this.stream.flush()
+    if (this.writer !== null && performance.now() - this.startedAt > SHORT_MAX_MS) {
+      thread.prepare()
+      // From then on the thread hears signals, and takes what is whole by itself when this one computes for long.
+      if (thread.isUp) this.stream.flush()
+    }
     thread.attend()
   }
 
@@ -140,7 +142,7 @@ export class RunWriter implements Outlet {
     }
   }
 
-  /** Hands the run over to the second thread, where this batch is worth it and there can be one. */
+  /** Hands the run over to the second thread, where this batch is worth it and the thread is up. */
   private handOver(batch: PackedBatch): boolean {
     if (this.writer === null || this.thread === null || !this.isWhole(batch)) return false
     this.channel = this.thread.takeOver(this.stream, this.name, this.writer.progress)

@@ -96,10 +96,20 @@ export class WritingThread implements FarEnd {
     if (this.started === null && !this.unavailable) this.start()
   }
 
-  /** Takes over a run from the training thread; null when there can be no second thread here. */
+  /** Whether it runs. Before it does, the training thread writes: what waits for a thread that starts would be lost by a kill. */
+  get isUp(): boolean {
+    const { started } = this
+    return (
+      started !== null &&
+      !this.unavailable &&
+      Atomics.load(started.control, THREAD.state) === THREAD_STATE.running
+    )
+  }
+
+  /** Takes over a run from the training thread; null when this thread is not up, or there can be none here. */
   takeOver(stream: EventStream, name: string, progress: Progress): BatchChannel | null {
     this.prepare()
-    if (this.unavailable) return null
+    if (!this.isUp) return null
     const channel = new BatchChannel(this, stream, name, progress)
     this.channels.set(channel.runId, channel)
     return channel
