@@ -140,6 +140,33 @@ export class BatchChannel implements ArrayKeeper {
     this.tellFilling()
   }
 
+  /** Has the packer pack where the thread can see it, before a batch is sent. Nothing may wait in the packer. */
+  open(): void {
+    this.filling = this.nextFree()
+    if (this.filling === null) return
+    this.packer.packInto(this.filling.words)
+    this.tellFilling()
+  }
+
+  /**
+   * Gives the run back to the training thread, while a thread that starts is held and nothing was sent to it: the batch that was
+   * packed last, with its arrays, which stay where they are until `close`.
+   */
+  giveBack(batch: PackedBatch): { progress: Progress; batch: PackedBatch } {
+    const kept = this.filling === null ? [] : arraysOf(this.filling.arrays())
+    const values = [...kept.slice(0, this.kept), ...batch.values.slice(this.kept)]
+    this.hide()
+    this.packer.packInto(new Float64Array(4096))
+    if (this.filling !== null) this.free.push(this.filling)
+    this.filling = null
+    return { progress: { ...this.progress, texts: this.texts }, batch: { ...batch, values } }
+  }
+
+  /** Whether nothing was sent yet, or set aside to be sent. */
+  get isEmpty(): boolean {
+    return this.sent === 0 && this.backlog.length === 0
+  }
+
   /** Whether everything sent is in the file. */
   get isDone(): boolean {
     return this.settle() >= this.sent && this.backlog.length === 0

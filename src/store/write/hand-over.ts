@@ -43,6 +43,8 @@ export const THREAD_STATE = {
   running: 1,
   /** Set by the training thread, which writes by itself then; a thread that comes up after all ends at once. */
   givenUp: 2,
+  /** Set by the training thread while it writes by itself; a thread that comes up waits for the end of that. */
+  held: 3,
 } as const
 
 /** A batch whose words and arrays are in shared memory. */

@@ -72,12 +72,24 @@ export class RunWriter implements Outlet {
   attend(): void {
     const { thread } = this
     if (thread === null) return
-    if (this.writer !== null && performance.now() - this.startedAt > SHORT_MAX_MS) {
-      thread.prepare()
-      // From then on the thread hears signals, and takes what is whole by itself when this one computes for long.
-      if (thread.isUp) this.stream.flush()
-    }
+    if (this.writer !== null && performance.now() - this.startedAt > SHORT_MAX_MS) this.show(thread)
     thread.attend()
+  }
+
+  /**
+   * From then on the thread hears signals, and what is recorded stands where it can take it by itself, when this one computes for
+   * long. While it starts, this one goes on to write.
+   */
+  private show(thread: WritingThread): void {
+    thread.prepare()
+    if (thread.isUnavailable || this.failed !== null) return
+    this.stream.flush() // handed over when the thread is up, written here when not
+    const { writer } = this
+    if (writer === null || this.failure !== null || this.stream.packer.waiting > 0) return
+    this.channel = thread.takeOver(this.stream, this.name, writer.progress)
+    if (this.channel === null) return
+    this.writer = null
+    this.channel.open()
   }
 
   /** Whether everything taken is in the file. */
@@ -129,7 +141,14 @@ export class RunWriter implements Outlet {
 
   private take(batch: PackedBatch): void {
     if (this.abandoned) return
-    if (this.channel !== null) {
+    if (this.channel !== null && this.thread !== null && this.channel.isEmpty && this.thread.hold()) {
+      // It starts, and nobody knows for how long: what waits for it would be lost if the process was killed meanwhile.
+      try {
+        this.takeHere(this.channel, batch)
+      } finally {
+        this.thread.release()
+      }
+    } else if (this.channel !== null) {
       this.channel.send(batch)
       this.goOnHere()
     } else if (this.failed !== null) {
@@ -142,9 +161,24 @@ export class RunWriter implements Outlet {
     }
   }
 
+  /** Writes a batch that was packed for a thread that is not up yet. */
+  private takeHere(channel: BatchChannel, last: PackedBatch): void {
+    const { progress, batch } = channel.giveBack(last)
+    this.channel = null
+    this.writer = new Writer(this.db, this.file, this.name, progress)
+    this.failed = this.writeHere(batch)
+    if (this.failed === null) channel.close()
+    else {
+      this.waiting.push({ ...batch, words: batch.words.slice() })
+      channel.abandon() // its memory holds the arrays of what waits
+    }
+  }
+
   /** Hands the run over to the second thread, where this batch is worth it and the thread is up. */
   private handOver(batch: PackedBatch): boolean {
     if (this.writer === null || this.thread === null || !this.isWhole(batch)) return false
+    this.thread.prepare()
+    if (!this.thread.isUp) return false
     this.channel = this.thread.takeOver(this.stream, this.name, this.writer.progress)
     if (this.channel === null) return false
     this.writer = null

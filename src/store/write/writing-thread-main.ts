@@ -31,11 +31,13 @@ const { path, file, port, control: threadControl, listeners } = workerData as Th
 const same = new SameFile(path, file)
 
 // The training thread may have stopped waiting for this one, and writes by itself: then there is nothing to do.
-if (
-  Atomics.compareExchange(threadControl, THREAD.state, THREAD_STATE.starting, THREAD_STATE.running) !==
-  THREAD_STATE.starting
-)
-  process.exit()
+for (;;) {
+  const { starting, running, held } = THREAD_STATE
+  const state = Atomics.compareExchange(threadControl, THREAD.state, starting, running)
+  if (state === starting) break
+  if (state !== held) process.exit()
+  Atomics.wait(threadControl, THREAD.state, held)
+}
 Atomics.notify(threadControl, THREAD.state)
 
 /** What is not handed over is looked at this often; it is taken when it stands still from one look to the next. */

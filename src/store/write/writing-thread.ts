@@ -96,7 +96,7 @@ export class WritingThread implements FarEnd {
     if (this.started === null && !this.unavailable) this.start()
   }
 
-  /** Whether it runs. Before it does, the training thread writes: what waits for a thread that starts would be lost by a kill. */
+  /** Whether it runs. */
   get isUp(): boolean {
     const { started } = this
     return (
@@ -106,10 +106,24 @@ export class WritingThread implements FarEnd {
     )
   }
 
-  /** Takes over a run from the training thread; null when this thread is not up, or there can be none here. */
+  /** Keeps a thread that starts from writing until `release`; no when it is up. */
+  hold(): boolean {
+    const { started } = this
+    if (started === null) return false
+    const { starting, held } = THREAD_STATE
+    return Atomics.compareExchange(started.control, THREAD.state, starting, held) === starting
+  }
+
+  release(): void {
+    const { control } = this.started!
+    Atomics.store(control, THREAD.state, THREAD_STATE.starting)
+    Atomics.notify(control, THREAD.state)
+  }
+
+  /** Takes over a run from the training thread; null when there can be no second thread here. */
   takeOver(stream: EventStream, name: string, progress: Progress): BatchChannel | null {
     this.prepare()
-    if (!this.isUp) return null
+    if (this.unavailable) return null
     const channel = new BatchChannel(this, stream, name, progress)
     this.channels.set(channel.runId, channel)
     return channel
