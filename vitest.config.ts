@@ -3,6 +3,9 @@
 //
 // Three projects by measured time: `fast` is what one runs after each edit, `slow` takes seconds a file, `heavy` longer.
 // Which file is slow or heavy stands in test/speeds.json, written by `npm run test:sort`; every other file is fast.
+//
+// Fast files share what they load, because loading takes longer than their tests. So they leave nothing behind in the process:
+// no default, no run that goes on, no listener. What must see the process as it begins is `alone`.
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
@@ -10,9 +13,15 @@ const speeds = JSON.parse(readFileSync(new URL('test/speeds.json', import.meta.u
   slow: string[]
   heavy: string[]
 }
-const project = (name: string, files: { include: string[]; exclude?: string[] }) => ({
+/** Counts what importing some files registers, and nothing else. */
+const alone = ['test/functions/torch.test.ts']
+const project = (
+  name: string,
+  files: { include: string[]; exclude?: string[] },
+  how: { isolate?: boolean } = {},
+) => ({
   extends: true as const,
-  test: { name, ...files },
+  test: { name, ...files, ...how },
 })
 
 export default defineConfig({
@@ -23,7 +32,12 @@ export default defineConfig({
     hookTimeout: 60_000,
     globalSetup: ['scripts/build-before-tests.mjs'],
     projects: [
-      project('fast', { include: ['test/**/*.test.ts'], exclude: [...speeds.slow, ...speeds.heavy] }),
+      project(
+        'fast',
+        { include: ['test/**/*.test.ts'], exclude: [...speeds.slow, ...speeds.heavy, ...alone] },
+        { isolate: false },
+      ),
+      project('alone', { include: alone }),
       project('slow', { include: speeds.slow }),
       project('heavy', { include: speeds.heavy }),
     ],

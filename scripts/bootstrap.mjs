@@ -11,7 +11,7 @@ const GOALS = {
   build: [],
   start: [['.build/scripts/demo.js']],
   test: [['vitest', 'run']],
-  'test:fast': [['vitest', 'run', '--project', 'fast']],
+  'test:fast': [['vitest', 'run', '--project', 'fast', '--project', 'alone']],
   dev: [['scripts/dev.mjs']],
   docs: [['scripts/docs.mjs']],
   check: [
