@@ -60,6 +60,9 @@ export type ErrorCode =
   | 'GRAPH_TOO_LARGE'
   | 'SQL_FAILED'
   | 'SQL_TIMEOUT'
+  // stores of many tapes
+  | 'STORE_CONFLICT'
+  | 'STORE_FAILED'
 
 /**
  * An error of gradtape.

@@ -332,6 +332,8 @@ export { openTape, type RunInfo, type RunStatus, type Tape, type TapeOptions } f
 
 setKernelFromEnvironment()
 
+export { type PullOptions, type PullReport, pullTape } from './fleet/pull.js'
+export { type PushOptions, type PushReport, pushTape } from './fleet/push.js'
 export type { FunctionHost } from './queries/functions/host.js'
 export { registerFunctions } from './queries/functions/register-functions.js'
 export { type CopiedRun, mergeTapes, type NewTapeReport, salvageTape } from './store/manage/copy-runs.js'

@@ -28,6 +28,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
     ['copy', 'split', 'prune', 'merge', 'salvage'],
     async () => (await import('./commands/manage.js')).addManage,
   ],
+  [['push', 'pull'], async () => (await import('./commands/push.js')).addPush],
   [['migrate'], async () => (await import('./commands/migrate.js')).addMigrate],
   [['dump'], async () => (await import('./commands/dump.js')).addDump],
 ]

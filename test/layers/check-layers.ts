@@ -46,6 +46,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
     'debug',
   ],
   queries: STORE,
+  fleet: ['events', ...STORE, 'store/manage'],
   inspection: [
     'array',
     'graph',

@@ -35,19 +35,24 @@ export function materializedHash(
   committedAt: string,
   rows: readonly MaterializedRow[],
 ): Buffer {
-  const hash = crypto.createHash('sha256')
-  hash.update(before)
+  return crypto
+    .createHash('sha256')
+    .update(before)
+    .update(materializedPayload(runId, committedAt, rows))
+    .digest()
+}
+
+/** What that hash covers besides the hash before. */
+export function materializedPayload(
+  runId: number,
+  committedAt: string,
+  rows: readonly MaterializedRow[],
+): Buffer {
   // JSON has no infinities and would make both of them null.
   const exact = (scalar: number | string | null) =>
     scalar === Infinity || scalar === -Infinity ? String(scalar) : scalar
-  hash.update(
-    JSON.stringify([
-      runId,
-      committedAt,
-      rows.map(({ id, part, hash, scalar }) => [id, part, hash, exact(scalar)]),
-    ]),
-  )
-  return hash.digest()
+  const list = rows.map(({ id, part, hash, scalar }) => [id, part, hash, exact(scalar)])
+  return Buffer.from(JSON.stringify([runId, committedAt, list]))
 }
 
 /**
@@ -61,6 +66,19 @@ export function chainHash(
   batch: Pick<PackedBatch, 'firstPosition' | 'firstStep' | 'count' | 'words' | 'texts' | 'firstText'>,
   digests: Digests,
 ): Buffer {
+  const hash = crypto.createHash('sha256')
+  hash.update(before)
+  for (const part of payloadParts(runId, committedAt, batch, digests)) hash.update(part)
+  return hash.digest()
+}
+
+/** What that hash covers besides the hash before: place, time, packed words, texts, digests. */
+export function payloadParts(
+  runId: number,
+  committedAt: string,
+  batch: Pick<PackedBatch, 'firstPosition' | 'firstStep' | 'count' | 'words' | 'texts' | 'firstText'>,
+  digests: Digests,
+): Uint8Array[] {
   const place = Float64Array.of(
     runId,
     batch.firstPosition,
@@ -70,12 +88,11 @@ export function chainHash(
     batch.texts.length,
     digests.count,
   )
-  const hash = crypto.createHash('sha256')
-  hash.update(before)
-  hash.update(new Uint8Array(place.buffer))
-  hash.update(committedAt)
-  hash.update(new Uint8Array(batch.words.buffer, batch.words.byteOffset, batch.words.byteLength))
-  hash.update(JSON.stringify(batch.texts))
-  hash.update(digests.bytes)
-  return hash.digest()
+  return [
+    new Uint8Array(place.buffer),
+    Buffer.from(committedAt),
+    new Uint8Array(batch.words.buffer, batch.words.byteOffset, batch.words.byteLength),
+    Buffer.from(JSON.stringify(batch.texts)),
+    digests.bytes,
+  ]
 }

@@ -9,7 +9,8 @@ import { openDatabase, sqliteError } from '../format/database.js'
 import { type VerifyProgress, type VerifyReport, verifyChain } from '../proof/verify.js'
 
 const UNFINISHED = '.unfinished'
-const SIDECARS = ['', '-journal', '-wal', '-shm']
+/** A tape's file and what SQLite puts beside it. */
+export const SIDECARS = ['', '-journal', '-wal', '-shm']
 
 /**
  * Has `write` write a tape, verifies it, and puts it at `output`.
@@ -32,6 +33,50 @@ export function newTape(
   try {
     write(file)
     const report = verified(file, onVerify)
+    place(file, target)
+    return report
+  } catch (error) {
+    throw sqliteError(error, `writing ${output}`)
+  } finally {
+    remove()
+  }
+}
+
+export interface NewTapeOptions {
+  /** A file that is there is replaced, once the new one is whole. */
+  replaces?: boolean
+  /** What was written before a failure stays beside the place, as `.unfinished`, for the next time. */
+  keepsUnfinished?: boolean
+}
+
+/** As `newTape`, for what is written while one waits for something else. */
+export async function newTapeLater(
+  output: string,
+  write: (file: string) => Promise<void>,
+  { replaces = false, keepsUnfinished = false }: NewTapeOptions = {},
+): Promise<VerifyReport> {
+  const target = path.resolve(output)
+  if (!replaces && fs.existsSync(target))
+    throw new TapeError('BAD_ARGUMENT', `expected no file at ${output}, found one; name another or remove it`)
+  const file = target + UNFINISHED
+  const remove = () => {
+    for (const sidecar of SIDECARS) fs.rmSync(file + sidecar, { force: true })
+  }
+  remove()
+  try {
+    await write(file)
+  } catch (error) {
+    if (!keepsUnfinished) remove()
+    throw sqliteError(error, `writing ${output}`)
+  }
+  try {
+    const report = verified(file, undefined)
+    // The log of the tape that goes would be taken for the log of the one that comes.
+    if (fs.existsSync(`${target}-wal`) && fs.statSync(`${target}-wal`).size > 0)
+      throw new TapeError(
+        'TAPE_BUSY',
+        `somebody writes ${output}; wait until it is closed, or name another file`,
+      )
     place(file, target)
     return report
   } catch (error) {

@@ -1,0 +1,50 @@
+/** Where batches of tapes are kept away from the machine that records them: what every kind of store does. */
+import { TapeError, valueText } from '../errors.js'
+import type { LoggedBatch, NamedContent } from '../store/manage/batch-log.js'
+
+/** A tape in a store. */
+export interface StoredTape {
+  readonly name: string
+  readonly batches: number
+  /** The hash of the last batch, in hex. */
+  readonly head: string
+}
+
+/** A place that keeps batches, whole and in order, and the contents that they name, each once. */
+export interface BatchStore {
+  /** For messages. */
+  readonly url: string
+  tapes(): Promise<StoredTape[]>
+  /** Null for a tape that the store does not have. */
+  tape(name: string): Promise<StoredTape | null>
+  /** The hash of batch `n`; null when there is none. */
+  hashAt(name: string, n: number): Promise<Buffer | null>
+  /** Of these contents those that the store does not have. */
+  missing(contents: readonly NamedContent[]): Promise<NamedContent[]>
+  putContent(content: NamedContent, bytes: Buffer): Promise<void>
+  /**
+   * Takes batches behind those that it has: all or none, and for good when it returns.
+   *
+   * Throws  STORE_CONFLICT when they are not the next ones
+   */
+  append(name: string, batches: readonly LoggedBatch[], head: Buffer): Promise<void>
+  /** The batches behind number `after`. */
+  batches(name: string, after: number): AsyncIterable<LoggedBatch>
+  content(content: NamedContent): Promise<Buffer>
+  close(): Promise<void>
+}
+
+/** Names of tapes are also names of folders, on every system. Throws BAD_ARGUMENT. */
+export function checkTapeName(name: string): void {
+  if (typeof name === 'string' && /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name) && !name.endsWith('.'))
+    return
+  throw new TapeError(
+    'BAD_ARGUMENT',
+    `the name of a tape in a store expected 1 to 100 letters, digits and _ . - that begin with a letter or digit, got ${valueText(name)}; give another with --name`,
+  )
+}
+
+/** What a store says that has other batches than those that come. */
+export function conflict(store: string, name: string, explanation: string): TapeError {
+  return new TapeError('STORE_CONFLICT', `tape "${name}" in ${store}: ${explanation}`)
+}
