@@ -8,6 +8,7 @@ import { newTapeLater, SIDECARS } from '../store/manage/new-tape.js'
 import { type BatchStore, conflict, type StoredTape } from './batch-store.js'
 import { openStore } from './open-store.js'
 
+/** Which tape is pulled, and who hears how far it is. */
 export interface PullOptions {
   /** Which tape of the store; may be left out when it holds one. */
   name?: string
@@ -15,6 +16,7 @@ export interface PullOptions {
   onProgress?: (batches: number, total: number) => void
 }
 
+/** What a pull brought, and what the file holds now. */
 export interface PullReport {
   name: string
   path: string

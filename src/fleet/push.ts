@@ -9,6 +9,7 @@ import { openStore } from './open-store.js'
 /** Batches are sent together up to this many bytes. */
 const SENT_BYTES = 8 * 2 ** 20
 
+/** What a pushed tape is called, and who hears how far it is. */
 export interface PushOptions {
   /** What the tape is called in the store; the file's name without its ending when not said. */
   name?: string
@@ -16,6 +17,7 @@ export interface PushOptions {
   onProgress?: (batches: number, total: number) => void
 }
 
+/** What a push sent, and what the store holds now. */
 export interface PushReport {
   name: string
   /** Batches that were sent now, and their contents. */

@@ -7,7 +7,6 @@
  */
 import crypto from 'node:crypto'
 import { TapeError } from '../../errors.js'
-import { appendEvent, payloadOf } from '../../events/append.js'
 import {
   type ArrayCapture,
   CAPTURE_BYTES,
@@ -28,6 +27,7 @@ import type { Connection, Statement } from '../format/connection.js'
 import { Digests } from '../format/digests.js'
 import { positionOfId } from '../format/ids.js'
 import { arrayFromBytes, fromScalar } from '../format/value.js'
+import { packAgain } from '../proof/pack-again.js'
 import { addDigest } from '../proof/verify.js'
 import { type CommitRow, Reader } from '../read/reader.js'
 import { ValueRows } from '../read/stored-array.js'
@@ -123,11 +123,9 @@ export class TapeLog {
     const packer = this.packers.get(run) ?? new Packer()
     this.packers.set(run, packer)
     let runName: string | null = null
-    for (const event of this.reader.events(run, first, first + count - 1)) {
+    const batch = packAgain(this.reader, packer, run, [first, first + count - 1], (event) => {
       if (event.type === 'RunStarted') runName = event.name
-      appendEvent(packer, payloadOf(event), event.version)
-    }
-    const batch = packer.take()
+    })
     if (batch === null) throw new TapeError('TAPE_CORRUPT', `batch ${n} of run ${run} has no events`)
     this.digests.clear()
     const arrays: number[] = []

@@ -8,7 +8,6 @@
  */
 import fs from 'node:fs'
 import { TapeError } from '../../errors.js'
-import { appendEvent, payloadOf } from '../../events/append.js'
 import { type PackedBatch, Packer } from '../../events/pack.js'
 import { ScalarValue } from '../../events/scalar-value.js'
 import { chainHash, GENESIS, materializedHash } from '../format/chain.js'
@@ -18,9 +17,9 @@ import { Digests } from '../format/digests.js'
 import { positionOfId } from '../format/ids.js'
 import { fromScalar } from '../format/value.js'
 import { logState } from '../format/write-ahead-log.js'
+import { packAgain } from '../proof/pack-again.js'
 import { addDigest } from '../proof/verify.js'
 import { type CommitRow, Reader } from '../read/reader.js'
-import { SitedCalls } from '../read/sited-calls.js'
 import { StoredArray, ValueRows } from '../read/stored-array.js'
 import { type MaterializedValue, Materializer } from '../write/materializer.js'
 import { Writer } from '../write/writer.js'
@@ -248,14 +247,9 @@ class RunsCopy {
         `batch ${commit.id} expected to begin at position ${packer.position + 1}, says ${first}`,
       )
     let name: string | null = null
-    const sites = new SitedCalls(this.reader.sites(id, first, first + count - 1))
-    for (const event of this.reader.events(id, first, first + count - 1)) {
+    const batch = packAgain(this.reader, packer, id, [first, first + count - 1], (event) => {
       if (event.type === 'RunStarted') name = event.name
-      packer.site = sites.textAt(event)
-      appendEvent(packer, payloadOf(event), event.version)
-    }
-    sites.finish()
-    const batch = packer.take()
+    })
     if (batch === null || !this.hashOf(batch, id, at, before).equals(commit.hash))
       throw new TapeError(
         'TAPE_CORRUPT',

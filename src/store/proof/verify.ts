@@ -1,7 +1,6 @@
 /** Walks the hash chain of a tape: recomputes every hash from what the tables say, so any edit is found. */
 
 import { TapeError } from '../../errors.js'
-import { appendEvent, payloadOf } from '../../events/append.js'
 import { bytesOf, hashOf } from '../../events/content.js'
 import type { RecordedArray } from '../../events/event.js'
 import { InlineArray } from '../../events/inline-array.js'
@@ -12,13 +11,13 @@ import type { Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
 import { Digests } from '../format/digests.js'
 import { Reader } from '../read/reader.js'
-import { SitedCalls } from '../read/sited-calls.js'
 import { StoredArray } from '../read/stored-array.js'
 import { TextReader } from '../read/text-reader.js'
 import { BlockProof, Cuts } from './block-proof.js'
 import { GradientProof } from './gradient-proof.js'
 import { checkFile, checkNothingOutside } from './integrity.js'
 import { NamedValues } from './named-values.js'
+import { packAgain } from './pack-again.js'
 import { SiteProof } from './site-proof.js'
 import { formFrom, TemplateProof } from './template-proof.js'
 import { checkFacts, checkGenerated, checkMetrics, checkRunNames, checkTexts } from './text-proof.js'
@@ -130,8 +129,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
     const cutsOfRun = cuts.get(commit.run_id) ?? new Cuts()
     cuts.set(commit.run_id, cutsOfRun)
     const last = commit.first_position + commit.event_count - 1
-    const placed = new SitedCalls(reader.sites(commit.run_id, commit.first_position, last))
-    for (const event of reader.events(commit.run_id, commit.first_position, last)) {
+    const batch = packAgain(reader, packer, commit.run_id, [commit.first_position, last], (event) => {
       if (event.step !== packer.step + (event.type === 'StepStarted' ? 1 : 0)) {
         throw new TapeError(
           'TAPE_CORRUPT',
@@ -146,10 +144,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
       }
       cutsOfRun.add(event)
       gradients.add(event)
-      packer.site = placed.textAt(event)
-      appendEvent(packer, payloadOf(event), event.version)
-    }
-    const batch = packer.take()
+    })
     if (batch === null) throw new TapeError('TAPE_CORRUPT', `${where} is empty`)
     digests.clear()
     for (const value of batch.values) addDigest(digests, value)
@@ -159,7 +154,6 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
         'TAPE_CORRUPT',
         `${where} does not have the hash it was written with: it, or what came before it, was changed`,
       )
-    placed.finish()
     sites.batch(commit.run_id, batch.firstPosition, packer.position)
     blocks.batch(commit.run_id, batch.firstPosition, packer.position, cutsOfRun)
     before = commit.hash
