@@ -23,7 +23,10 @@ export { type DigitsOptions, digits } from './data/digits.js'
 export { type MnistFiles, mnist, readIdx } from './data/mnist.js'
 export { type SpiralOptions, spiral } from './data/spiral.js'
 export { type Batch, TensorDataset } from './data/tensor-dataset.js'
+export type { Bisection, BisectOptions } from './debug/bisect.js'
 export { diffRuns } from './debug/diff-runs.js'
+export type { Loadable, Moment, MomentCondition, MomentVariable } from './debug/moment.js'
+export type { ProbeOptions, ProbeTable } from './debug/probe.js'
 export type {
   ArrayDistance,
   DifferenceKind,

@@ -1,5 +1,8 @@
 /** A recorded run, read from the file: its events, its graph, its proof. */
 import { Observable } from 'rxjs'
+import { type Bisection, type BisectOptions, bisect } from '../debug/bisect.js'
+import { Moment } from '../debug/moment.js'
+import { type ProbeOptions, type ProbeTable, probe } from '../debug/probe.js'
 import { TapeError, valueText } from '../errors.js'
 import type { CallSite } from '../events/call-site.js'
 import { positionOf, type RunStarted, type TapeEvent } from '../events/event.js'
@@ -162,6 +165,49 @@ export class PastRun {
   /** Walks the hash chain of the tape, of which this run is a part. */
   verify(onProgress?: (events: number, total: number) => void): VerifyReport {
     return verifyChain(this.reader.db, onProgress)
+  }
+
+  /**
+   * The run as it stood at the end of a step, or right after an event: its values and gradients then, and the way to other moments.
+   *
+   * Throws  STEP_NOT_FOUND; BAD_ARGUMENT unless it is a step, or `{ position }` of an event
+   */
+  at(where: number | { position: number }): Moment {
+    if (typeof where === 'number') return this.momentAt(this.lookup.stepRange(where, this.lastPosition).to)
+    checkOptions(where, ['position'], 'at()')
+    return this.momentAt(where.position)
+  }
+
+  /**
+   * A number for each step: of expressions (`norm(grad(loss, fc1.weight))`, `max(abs(#relu@layers.0))`), or of a function that is given
+   * the moment at the end of the step. What was not stored is computed again.
+   *
+   * Throws  BAD_ARGUMENT with the place of a mistake; VARIABLE_NOT_FOUND; as `variable`
+   */
+  probe(
+    asked: string | readonly string[] | ((moment: Moment) => number),
+    options: ProbeOptions = {},
+  ): ProbeTable {
+    return probe(this, asked, options)
+  }
+
+  /**
+   * The first step that is bad by a test of your own, which is given the moment at the end of a step: `moment.model(new MLP(…))` has
+   * the state of then. Looks at both ends, halves, and checks at four further steps that bad stays bad.
+   *
+   * Throws  BAD_ARGUMENT; what the test throws
+   */
+  bisect(test: (moment: Moment) => boolean, options: BisectOptions = {}): Bisection {
+    return bisect((step) => this.at(step), this.stepCount, test, options)
+  }
+
+  private momentAt(position: number): Moment {
+    if (!Number.isInteger(position) || position < 1 || position > this.lastPosition)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `at() expected a position from 1 to ${this.lastPosition}, got ${valueText(position)}`,
+      )
+    return new Moment(this.recording, this.graph, this.reader.event(this.id, position))
   }
 
   private refOf(name: string, range: { from: number; to: number }): number {
