@@ -3,6 +3,7 @@ import { TapeError, valueText } from '../errors.js'
 import { checkOptions } from '../options.js'
 import type { Moment } from './moment.js'
 
+/** Settings of `past.bisect`. */
 export interface BisectOptions {
   /** The first step that is looked at. Default 1. */
   from?: number
@@ -12,6 +13,7 @@ export interface BisectOptions {
   seed?: number
 }
 
+/** What a bisection found, and how far that can be trusted. */
 export interface Bisection {
   /** The first bad step; null when the last one is good. */
   readonly step: number | null

@@ -9,6 +9,7 @@ import type { Recording } from '../replay/replay-run.js'
 import type { Moment } from './moment.js'
 import { type ProbeSource, parseProbe } from './probe-expression.js'
 
+/** Settings of `past.probe`. */
 export interface ProbeOptions {
   /** First and last step, both included; all steps by default. */
   steps?: readonly [number, number]
@@ -16,6 +17,7 @@ export interface ProbeOptions {
   every?: number
 }
 
+/** A row for each step, a number for each column. */
 export interface ProbeTable {
   /** The expressions, or `value` for a function. */
   readonly columns: readonly string[]
