@@ -123,3 +123,16 @@ export function typed(type: 'INTEGER' | 'REAL' | 'TEXT' | 'BLOB', expression: st
 export function finite(number: string, result = number): string {
   return `CASE WHEN abs(${number}) <= ${LARGEST} THEN ${result} END`
 }
+
+/** An element of an array of uint8. */
+export function byteIn(bytes: string, place: string, index = 0, width = 1): string {
+  const pair = `hex(substr(${bytes}, ${width} * (${place}) + ${index + 1}, 1))`
+  return `(${digit(pair, 1)} * 16 + ${digit(pair, 2)})`
+}
+
+/** An element of an array of int32. */
+export function int32In(bytes: string, place: string): string {
+  const part = (index: number) => byteIn(bytes, place, index, 4)
+  const unsigned = `(${part(0)} + (${part(1)} << 8) + (${part(2)} << 16) + (${part(3)} << 24))`
+  return `(${unsigned} - ((${part(3)} >> 7) << 32))`
+}

@@ -19,6 +19,7 @@ import {
   SIGNATURE_LIST,
 } from '../../../events/record-layout.js'
 import {
+  byteIn,
   cellHex,
   entries,
   field,
@@ -27,6 +28,7 @@ import {
   idInCell,
   idOf,
   inlineBytes,
+  int32In,
   nonFinite,
   nonFiniteInCell,
   numberInCell,
@@ -157,12 +159,17 @@ const OUTPUT_CELL = `CASE WHEN (${CELLS}) - (${field(CALL_ENTRY.attributes)} = 0
 /** The cell of a leaf; NULL where it has none, or several that hold an array. */
 const LEAF_CELL = `CASE ${CELLS} WHEN 1 THEN ${CELL} END`
 
+/** The cell of a node of the view variable: `d` says whether it is a leaf or output `o` of a call. */
+const NODE_CELL = `CASE d.key WHEN 0 THEN ${LEAF_CELL} ELSE ${OUTPUT_CELL} END`
+
 /** What was computed again later of output `o`, or of gradient `g`: a column of its row. */
 const outputMaterialized = (column: string) =>
   `(SELECT ${column} FROM _materialized m WHERE m.id = ${EVENT_ID} AND m.part = o.key)`
 const gradientMaterialized = (column: string, part: 0 | 1) =>
   `(SELECT ${column} FROM _materialized m WHERE m.id = g.id AND m.part = ${part})`
 const OUTPUT_VALUE_ID = `coalesce(${outputMaterialized('m.value_id')}, ${valueId(OUTPUT_CELL)})`
+
+const NODE_VALUE_ID = `CASE WHEN d.key = 1 AND ${outputMaterialized('1')} THEN ${outputMaterialized('m.value_id')} ELSE ${valueId(NODE_CELL)} END`
 
 /** A column of what gradient `g` holds after accumulation. */
 const accumulated = (column: string) => `(SELECT ${column} FROM _accumulated a WHERE a.id = g.id)`
@@ -174,6 +181,33 @@ const BLOCK_ID = `b.id AS block_id -- joins block.id: of the block that holds it
 
 const ASSIGNED_REF = field(ASSIGNMENT_ENTRY.variable)
 const isGradient = (at: string) => `EXISTS (SELECT 1 FROM _gradient r WHERE r.id = ${idOf('b.run_id', at)})`
+
+/** An input of the entry's call, as templates hold it. */
+function INPUT(argument: number): string {
+  return field(CALL_ENTRY.inputs + argument)
+}
+
+/** The attributes of the entry's call. */
+const CALL_ATTRIBUTES = `(SELECT x.content FROM _text x WHERE x.id = CASE ${field(CALL_ENTRY.attributes)} WHEN 0 THEN ${idInCell(cellHex(`(${FIRST}) + (${CELLS}) - 1`))} ELSE ${field(CALL_ENTRY.attributes)} END)`
+
+/** A number among the attributes of the entry's call. */
+function setting(name: string): string {
+  return `(SELECT CASE WHEN json_type(x.content, '$.${name}') IN ('integer', 'real') THEN json_extract(x.content, '$.${name}') END FROM _text x WHERE x.id = CASE ${field(CALL_ENTRY.attributes)} WHEN 0 THEN ${idInCell(cellHex(`(${FIRST}) + (${CELLS}) - 1`))} ELSE ${field(CALL_ENTRY.attributes)} END)`
+}
+
+/** The leaf at a position of run x.run_id, found by its block. */
+function leafAt(at: string): string {
+  const id = idOf('x.run_id', at)
+  return `${LEAVES} WHERE b.id = (SELECT max(k.id) FROM _block k WHERE k.id <= ${id}) AND ${EVENT_ID} = ${id}`
+}
+
+/** The value that the source of the entry's assignment was captured with. */
+function sourceValueId(): string {
+  const at = `(${idOf('b.run_id', position(field(ASSIGNMENT_ENTRY.source)))})`
+  const part = slot(field(ASSIGNMENT_ENTRY.source))
+  const cell = `CASE WHEN (c.value ->> ${CALL_ENTRY.cells}) - (c.value ->> ${CALL_ENTRY.attributes} = 0) > (${part}) THEN hex(substr(h.slots, 8 * ((c.value ->> ${CALL_ENTRY.cell}) + (${part})) + 1, 8)) END`
+  return `(SELECT ${valueId(cell)} FROM _block h JOIN _template y ON y.id = h.template_id JOIN json_each(y.calls) c ON true WHERE h.id = (SELECT max(k.id) FROM _block k WHERE k.id <= ${at}) AND h.id + (c.value ->> ${CALL_ENTRY.offset}) = ${at})`
+}
 
 /** The SQL of each view, as SQLite keeps it. */
 export const VIEWS = {
@@ -281,29 +315,29 @@ SELECT
   ${BLOCK_ID}
 FROM ${OUTPUTS}`,
 
-  variable: `CREATE VIEW variable AS -- One node: a leaf, or one output of a call. For joins take leaf and output. Key: run_id, position, slot.
+  variable: `CREATE VIEW variable AS -- One node: a leaf, or one output of a call. Key: run_id, position, slot.
 SELECT
-  run_id AS run_id, -- joins run.id
-  position AS position, -- of the event that made it
-  0 AS slot, -- which output of its call; 0 for a leaf
-  step AS step, -- in which it was made
-  name AS name, -- the last name it was given, or under which it was logged; null when none
-  role AS role, -- parameter, variable, constant (leaves), output (of a call)
-  ${typed('INTEGER', 'NULL')} AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
-  dtype AS dtype, -- float64, float32, int32, uint8, bool
-  shape AS shape, -- JSON
-  value AS value, -- the number, of a variable of one element; null otherwise, when it is not finite, or not captured
-  non_finite AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
-  value_id AS value_id, -- joins value.id; null for one element, for a small leaf that stands with its event, or when not captured
-  bytes AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
-  source_position AS source_position, -- for a leaf: the event whose value it has; null when it came from outside
-  source_slot AS source_slot, -- which output of that event
-  0 AS is_materialized, -- 1 when the value was not captured, but computed again later by a replay
-  block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
-FROM leaf
-UNION ALL
-SELECT run_id, position, slot, step, name, 'output', CASE WHEN is_grad_enabled THEN position END, dtype, shape, value, non_finite, value_id, bytes, NULL, NULL, is_materialized, block_id
-FROM output`,
+  b.run_id AS run_id, -- joins run.id
+  ${typed('INTEGER', POSITION)} AS position, -- of the event that made it
+  o.key AS slot, -- which output of its call; 0 for a leaf
+  b.step AS step, -- in which it was made
+  ${typed('TEXT', `coalesce(${nameGiven('b.run_id', OUTPUT_REF)}, f.name, ${nameLogged(EVENT_ID, OUTPUT_REF)})`)} AS name, -- the last name it was given, or under which it was logged; null when none
+  ${typed('TEXT', "CASE d.key WHEN 0 THEN f.role ELSE 'output' END")} AS role, -- parameter, variable, constant (leaves), output (of a call)
+  ${typed('INTEGER', `CASE WHEN s.linked THEN ${POSITION} END`)} AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
+  ${typed('TEXT', `CASE d.key WHEN 0 THEN f.dtype ELSE o.value ->> ${ARRAY_FORM_LIST.dtype} END`)} AS dtype, -- float64, float32, int32, uint8, bool
+  ${typed('TEXT', `CASE d.key WHEN 0 THEN f.shape ELSE o.value ->> ${ARRAY_FORM_LIST.shape} END`)} AS shape, -- JSON
+  ${typed('REAL', `CASE WHEN d.key = 1 AND ${outputMaterialized('1')} THEN ${outputMaterialized(finiteOrNull('m.scalar'))} ELSE ${numberInCell(NODE_CELL)} END`)} AS value, -- the number, of a variable of one element; null otherwise, when it is not finite, or not captured
+  ${typed('TEXT', `CASE WHEN d.key = 1 AND ${outputMaterialized('1')} THEN ${outputMaterialized(nonFinite('m.scalar'))} ELSE ${nonFiniteInCell(NODE_CELL)} END`)} AS non_finite, -- NaN, Infinity or -Infinity, where the number is that; null otherwise
+  ${typed('INTEGER', NODE_VALUE_ID)} AS value_id, -- joins value.id; null for one element, for a small leaf that stands with its event, or when not captured
+  ${typed('BLOB', `CASE WHEN d.key = 0 AND ${CELLS} > 1 THEN ${inlineBytes(FIRST)} ELSE ${bytesOfValue(NODE_VALUE_ID)} END`)} AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
+  ${typed('INTEGER', `CASE d.key WHEN 0 THEN ${position(field(LEAF_ENTRY.source))} END`)} AS source_position, -- for a leaf: the event whose value it has; null when it came from outside
+  ${typed('INTEGER', `CASE WHEN d.key = 0 AND ${field(LEAF_ENTRY.source)} <> 0 THEN ${slot(field(LEAF_ENTRY.source))} END`)} AS source_slot, -- which output of that event
+  ${typed('INTEGER', `CASE d.key WHEN 1 THEN coalesce(${outputMaterialized('1')}, 0) ELSE 0 END`)} AS is_materialized, -- 1 when the value was not captured, but computed again later by a replay
+  ${BLOCK_ID}
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each('["leaf","output"]') d ON true
+JOIN json_each(CASE d.key WHEN 0 THEN t.leaves ELSE t.calls END) e ON true
+LEFT JOIN _leaf_form f ON d.key = 0 AND f.id = ${field(LEAF_ENTRY.form)} LEFT JOIN _signature s ON d.key = 1 AND s.id = ${field(CALL_ENTRY.signature)}
+JOIN json_each(CASE d.key WHEN 0 THEN '[0]' ELSE json_extract(s.content, '$[${SIGNATURE_LIST.outputs}]') END) o ON true`,
 
   parameter: `CREATE VIEW parameter AS -- One parameter of a run: a leaf that training assigns to. Key: run_id, position.
 SELECT
@@ -390,22 +424,20 @@ SELECT
   ${BLOCK_ID}
 FROM ${OUTPUTS}`,
 
-  edge: `CREATE VIEW edge AS -- One edge: to a call (direction input), or from a call to its variable (direction output). For joins take call_input and call_output. Key: run_id, call_position, direction, slot.
+  edge: `CREATE VIEW edge AS -- One edge: to a call (direction input), or from a call to its variable (direction output). Key: run_id, call_position, direction, slot.
 SELECT
-  run_id AS run_id, -- joins run.id
-  step AS step, -- of the call
-  call_position AS call_position, -- joins call.position
-  'input' AS direction, -- input or output
-  slot AS slot, -- argument or result number, from 0
-  source AS source, -- variable, or gradient (an optimizer reads these)
-  variable_position AS variable_position, -- joins variable.position; null for a gradient
-  variable_slot AS variable_slot, -- joins variable.slot; null for a gradient
-  gradient_position AS gradient_position, -- joins gradient.position; null for a variable
-  block_id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
-FROM call_input
-UNION ALL
-SELECT run_id, step, call_position, 'output', slot, 'variable', call_position, slot, NULL, block_id
-FROM call_output`,
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- of the call
+  ${typed('INTEGER', POSITION)} AS call_position, -- joins call.position
+  ${typed('TEXT', 'd.value')} AS direction, -- input or output
+  ${typed('INTEGER', `CASE d.key WHEN 0 THEN i.key - ${CALL_ENTRY.inputs} ELSE i.key END`)} AS slot, -- argument or result number, from 0
+  CASE WHEN d.key = 0 AND ${isGradient(position('i.value'))} THEN 'gradient' ELSE 'variable' END AS source, -- variable, or gradient (an optimizer reads these)
+  ${typed('INTEGER', `CASE WHEN d.key = 1 THEN ${POSITION} WHEN NOT ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS variable_position, -- joins variable.position; null for a gradient
+  ${typed('INTEGER', `CASE WHEN d.key = 1 THEN i.key WHEN NOT ${isGradient(position('i.value'))} THEN ${slot('i.value')} END`)} AS variable_slot, -- joins variable.slot; null for a gradient
+  ${typed('INTEGER', `CASE WHEN d.key = 0 AND ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS gradient_position, -- joins gradient.position; null for a variable
+  ${BLOCK_ID}
+FROM ${CALLS} JOIN json_each('["input","output"]') d ON true
+JOIN json_each(CASE d.key WHEN 0 THEN e.value ELSE json_extract(s.content, '$[${SIGNATURE_LIST.outputs}]') END) i ON d.key = 1 OR i.key >= ${CALL_ENTRY.inputs}`,
 
   gradient: `CREATE VIEW gradient AS -- One gradient that a backward pass computed for one variable. Key: run_id, position.
 SELECT
@@ -526,6 +558,74 @@ SELECT
 FROM (SELECT run_id, template_id, count(*) AS blocks FROM _block GROUP BY run_id, template_id) u
 JOIN _template t ON t.id = u.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)}
 GROUP BY u.run_id, s.function, s.scope`,
+
+  batch: `CREATE VIEW batch AS -- One row of a data set in a batch, which is a call of take with indices that no call made. Key: run_id, position, place.
+WITH taken AS MATERIALIZED (
+  SELECT b.run_id AS run_id, b.step AS taken_step, b.id AS block_id, ${EVENT_ID} AS id, ${position(INPUT(0))} AS data_position, ${position(INPUT(1))} AS index_position
+  FROM ${CALLS}
+  WHERE s.function = 'take' AND json_array_length(e.value) = ${CALL_ENTRY.inputs + 2} AND NOT EXISTS (
+    SELECT 1 FROM json_each(t.calls) w JOIN _signature z ON z.id = w.value ->> ${CALL_ENTRY.signature} WHERE z.function = 'take' AND w.value ->> ${CALL_ENTRY.offset} < ${field(CALL_ENTRY.offset)}
+    AND w.value ->> ${CALL_ENTRY.inputs + 1} = CASE WHEN ${INPUT(1)} < 0 THEN ${INPUT(1)} ELSE (${INPUT(1)}) - (${field(CALL_ENTRY.offset)}) + (w.value ->> ${CALL_ENTRY.offset}) END)
+), used AS MATERIALIZED (
+  SELECT x.*,
+    (SELECT f.dtype || ' ' || (f.role = 'constant') FROM ${leafAt('x.data_position')}) AS data_form,
+    (SELECT f.name FROM ${leafAt('x.data_position')}) AS data_name,
+    (SELECT f.dtype FROM ${leafAt('x.index_position')}) AS dtype,
+    (SELECT CASE WHEN ${CELLS} > 1 THEN ${inlineBytes(FIRST)} ELSE ${bytesOfValue(valueId(LEAF_CELL))} END FROM ${leafAt('x.index_position')}) AS bytes,
+    (SELECT ${numberInCell(LEAF_CELL)} FROM ${leafAt('x.index_position')}) AS one,
+    (SELECT min(b.step) FROM ${entries('calls')} JOIN json_each(e.value) i ON i.key >= ${CALL_ENTRY.inputs} WHERE b.run_id = x.run_id AND b.step IN (x.taken_step, x.taken_step + 1) AND b.id >= x.block_id AND (${position('i.value')}) = (x.id & 4294967295)) AS used_step
+  FROM taken x
+)
+SELECT
+  u.run_id AS run_id, -- joins run.id
+  ${typed('INTEGER', 'coalesce(u.used_step, u.taken_step)')} AS step, -- the step that uses it: of the first call that reads the batch, in the step that took it or the next one; else the step that took it
+  ${typed('INTEGER', positionOf('u.id'))} AS position, -- of the call that took it: joins call.position; of several with the same indices the first
+  u.taken_step AS taken_step, -- in which it was taken, which is often the step before
+  u.data_position AS data_position, -- the data set's array: joins leaf.position
+  u.data_name AS data_name, -- the name that array was made with; null when none
+  ${typed('INTEGER', 'p.key')} AS place, -- in the batch, from 0
+  ${typed('INTEGER', `CASE WHEN u.bytes IS NULL THEN u.one WHEN u.dtype = 'uint8' THEN ${byteIn('u.bytes', 'p.key')} ELSE ${int32In('u.bytes', 'p.key')} END`)} AS data_row, -- which row of the data set, from 0; below 0 it counts from the end
+  u.block_id AS block_id -- joins block.id: of the block that holds the call
+FROM used u JOIN json_each('[0' || replace(hex(zeroblob(CASE WHEN u.bytes IS NULL THEN 0 ELSE length(u.bytes) / CASE u.dtype WHEN 'uint8' THEN 1 ELSE 4 END - 1 END)), '00', ',0') || ']') p ON true
+WHERE u.data_form IS NOT NULL AND u.data_form LIKE '% 1' AND u.dtype IN ('int32', 'uint8') AND (length(u.bytes) > 0 OR u.one IS NOT NULL)`,
+
+  optimizer_step: `CREATE VIEW optimizer_step AS -- One call by which an optimizer made a new value of a parameter. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- in which it was made
+  ${typed('INTEGER', POSITION)} AS position, -- of the call: joins call.position
+  s.function AS function, -- sgdStep, adamStep, …
+  ${typed('INTEGER', position(INPUT(0)))} AS variable_position, -- the parameter: joins leaf.position
+  ${typed('TEXT', `coalesce(${nameGiven('b.run_id', position(INPUT(0)))}, (SELECT v.name FROM _variable v WHERE v.run_id = b.run_id AND v.ref = ${position(INPUT(0))}))`)} AS variable_name, -- the last name the parameter was given; null when none
+  ${typed('REAL', setting('lr'))} AS lr, -- the learning rate of this step; null when it has none that is finite
+  ${typed('REAL', setting('momentum'))} AS momentum, -- null when the optimizer has none
+  ${typed('REAL', setting('weightDecay'))} AS weight_decay, -- null when the optimizer has none
+  ${typed('TEXT', CALL_ATTRIBUTES)} AS attributes, -- JSON: all settings
+  ${BLOCK_ID}
+FROM ${CALLS} WHERE s.scope = 'optimizer' OR s.scope LIKE '%.optimizer'`,
+
+  parameter_version: `CREATE VIEW parameter_version AS -- One new value that a parameter was given, with what the tape knows of it. Key: run_id, position.
+SELECT
+  a.run_id AS run_id, -- joins run.id
+  a.step AS step, -- in which it was assigned
+  a.position AS position, -- of the assignment: joins assignment.position
+  a.variable_position AS variable_position, -- the parameter: joins leaf.position
+  v.name AS variable_name, -- the name it was made with; null when none
+  a.source_position AS source_position, -- the call whose output it is, mostly an optimizer's; null when it came from outside
+  a.source_slot AS source_slot, -- which output of that call
+  a.value_id AS value_id, -- joins value.id; null when the value was neither captured nor materialized, and for one element
+  w.l2_norm AS l2_norm, -- Euclidean norm; null when the value is not on the tape (gradtape materialize brings it there), or not finite
+  w.mean AS mean, -- mean of the elements
+  ${typed('REAL', finite('w.min'))} AS min, -- smallest element
+  ${typed('REAL', finite('w.max'))} AS max, -- largest element
+  w.zero_count AS zero_count, -- how many elements are 0
+  w.non_finite_count AS non_finite_count -- how many elements are NaN or infinite
+FROM (
+  SELECT b.run_id AS run_id, b.step AS step, ${typed('INTEGER', POSITION)} AS position, ${typed('INTEGER', position(ASSIGNED_REF))} AS variable_position,
+    ${typed('INTEGER', position(field(ASSIGNMENT_ENTRY.source)))} AS source_position, ${typed('INTEGER', `CASE ${field(ASSIGNMENT_ENTRY.source)} WHEN 0 THEN NULL ELSE ${slot(field(ASSIGNMENT_ENTRY.source))} END`)} AS source_slot,
+    ${typed('INTEGER', `CASE ${field(ASSIGNMENT_ENTRY.source)} WHEN 0 THEN ${valueId(LEAF_CELL)} ELSE coalesce((SELECT m.value_id FROM _materialized m WHERE m.id = (${idOf('b.run_id', position(field(ASSIGNMENT_ENTRY.source)))}) AND m.part = ${slot(field(ASSIGNMENT_ENTRY.source))}), ${sourceValueId()}) END`)} AS value_id
+  FROM ${entries('assignments')}
+) a JOIN _variable v ON v.run_id = a.run_id AND v.ref = a.variable_position JOIN _leaf_form r ON r.id = v.leaf_form_id AND r.role = 'parameter' LEFT JOIN _value w ON w.id = a.value_id`,
 
   template_call: `CREATE VIEW template_call AS -- One call of a repeated graph, once however often it is repeated; see block. Key: template_id, place.
 SELECT
