@@ -96,13 +96,20 @@ export class NDArray {
     return build(0)
   }
 
-  /** A new array of the same shape and dtype; `index` counts in row-major order. */
+  /**
+   * A new array of the same shape and dtype; `index` counts in row-major order.
+   *
+   * Throws   BAD_VALUE when `fn` gives what an integer dtype cannot hold
+   */
   map(fn: (value: number, index: number) => number): NDArray {
-    const out = allocate(this.dtype, this.shape, this.size)
-    for (let i = 0; i < this.size; i++) {
-      const value = fn(this.buffer[this.offset + i]!, i)
-      out.buffer[out.offset + i] = this.dtype === 'bool' ? Number(Boolean(value)) : value
+    const { buffer, offset, size, dtype, shape } = this
+    if (!isFloating(dtype)) {
+      const values = Float64Array.from({ length: size }, (_, i) => Number(fn(buffer[offset + i]!, i)))
+      if (dtype === 'bool') for (let i = 0; i < size; i++) values[i] = values[i] ? 1 : 0 // NaN is false, as in JavaScript
+      return fill(values, shape, dtype, dtype === 'bool')
     }
+    const out = allocate(dtype, shape, size)
+    for (let i = 0; i < size; i++) out.buffer[out.offset + i] = fn(buffer[offset + i]!, i)
     return out
   }
 

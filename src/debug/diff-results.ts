@@ -8,6 +8,7 @@ import {
   refOf,
 } from '../events/event.js'
 import { recompute } from '../past/hindsight.js'
+import { eventId } from '../store/format/ids.js'
 import { fromScalar } from '../store/format/value.js'
 import type { Pair } from './alignment.js'
 import { distanceOf } from './array-distance.js'
@@ -145,7 +146,7 @@ function* gradientsOf({ recording: { reader, id } }: Side): Generator<GradientRo
        coalesce(abs(g.scalar), g.l2_norm, v.l2_norm) AS norm, hex(v.hash) AS hash
      FROM _gradient g LEFT JOIN _value v ON v.id = g.value_id WHERE g.id > ?2 AND g.id < ((?1 + 1) << 32) ORDER BY g.id LIMIT ${PAGE}`,
   )
-  let after = id * 2 ** 32
+  let after = eventId(id, 0)
   for (;;) {
     const page = rows.all({ 1: id, 2: after }) as {
       id: number
@@ -154,7 +155,7 @@ function* gradientsOf({ recording: { reader, id } }: Side): Generator<GradientRo
     }[]
     for (const row of page) yield { ...row, hash: row.hash === '' ? null : row.hash }
     if (page.length < PAGE) return
-    after = id * 2 ** 32 + page.at(-1)!.id
+    after = eventId(id, page.at(-1)!.id)
   }
 }
 

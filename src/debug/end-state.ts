@@ -1,5 +1,5 @@
 /** The values that the named leaves of a run have at its end: computed again from its last checkpoint. */
-import { positionOf, type RecordedArray, type Ref, slotOf } from '../events/event.js'
+import { positionOf, type RecordedArray, type Ref, refOf, slotOf } from '../events/event.js'
 import { recompute } from '../past/hindsight.js'
 import type { Recording } from '../replay/replay-run.js'
 
@@ -63,7 +63,7 @@ export function stateAfter(recording: Recording, step: number): Map<string, EndV
     recompute(recording, of, of, (event) => {
       if (event.type !== 'FunctionCalled') return
       for (const [slot, { value }] of event.outputs.entries()) {
-        const known = wanted.get(event.position + slot * 2 ** 40)
+        const known = wanted.get(refOf(event.position, slot))
         if (known !== undefined && value !== null) found.set(known.name, { ...found.get(known.name)!, value })
       }
     })

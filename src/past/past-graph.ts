@@ -130,6 +130,7 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
     lasting: boolean,
     roots: readonly Variable[],
   ): PendingGradients {
+    this.refuseReplaced(roots)
     let moment: number | null = null
     const cutLeaf = (ref: Ref): Variable | null => {
       const cut = this.lookup.versions.firstCut(ref)
@@ -149,6 +150,33 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
       arrive,
     }
     return new PastGradients(this.calls, this.values, held, pass, !lasting, this.kernelHere())
+  }
+
+  /**
+   * A file holds no hooks: where one of the program replaced a gradient of the pass that the run began there, this one would give
+   * another gradient in silence, unless the variable was given a hook again. Of what the run began no pass at, nobody can say
+   * what a hook would have done.
+   *
+   * Throws  NOT_DIFFERENTIABLE
+   */
+  private refuseReplaced(roots: readonly Variable[]): void {
+    const { replaced } = this.lookup.passes
+    if (replaced.size === 0) return
+    for (const root of roots) {
+      if (root.owner !== this) continue
+      const pass = this.lookup.passes.firstFrom(root.ref, positionOf(root.ref) + 1, this.lastPosition)
+      const without = pass === null ? undefined : replaced.get(pass)?.find((ref) => !this.hasHook(ref))
+      if (without === undefined) continue
+      throw new TapeError(
+        'NOT_DIFFERENTIABLE',
+        `in the pass at position ${pass} of run "${this.runName}" a hook replaced the gradient of the variable at position ${positionOf(without)}, and a file holds no hooks: backward() from it would give another gradient than the run had. The recorded ones are in the .grad of its variables; or give the variable its hook again with onGradient()`,
+      )
+    }
+  }
+
+  private hasHook(ref: Ref): boolean {
+    if (this.originals.get(ref)?.gradientHooks != null) return true
+    return [...(this.versions.get(ref)?.values() ?? [])].some(({ gradientHooks }) => gradientHooks !== null)
   }
 
   /** The kernel that computes as the run did. Throws KERNEL_MISMATCH. */

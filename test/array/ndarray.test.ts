@@ -175,6 +175,16 @@ describe('an array', () => {
     ).toEqual([true, true])
   })
 
+  test.each(['int32', 'uint8'] as const)(
+    'refuses what a map makes that is no %s, rather than to wrap it',
+    (dtype) => {
+      const x = ndarray([1, 2], { dtype })
+      expect(x.map((v) => v * 100).toArray()).toEqual([100, 200])
+      for (const other of [0.5, 2 ** 31, -(2 ** 31) - 1, Number.NaN])
+        expect(() => x.map(() => other)).toThrow(new RegExp(`^BAD_VALUE: ${dtype} expected integers`))
+    },
+  )
+
   test('converts dtypes: truncation, wrapping, truth', () => {
     const x = ndarray([-1.7, 2.9, 300, NaN, 0])
     expect(x.astype('int32').toArray()).toEqual([-1, 2, 300, 0, 0])

@@ -8,6 +8,7 @@ import {
   noGrad,
   parameter,
   square,
+  sum,
   type Variable,
 } from '../../src/index.js'
 import type { Run } from '../../src/tape/run.js'
@@ -112,5 +113,37 @@ test.each(changes)('what an optimizer would have used, after %s', async (_what, 
   expect(live).toEqual(expected!.map((v) => expect.closeTo(v, 12)))
   expect(past.variable('w', { step: 1 }).grad!.data.toArray()).toEqual(live)
   expect(past.variable('w').grad!.data.toArray()).toEqual(live)
+  expect(past.replay().verdict).toBe('bit-exact')
+})
+
+test('backward() from the file refuses a pass in which a hook replaced a gradient, until the variable has its hook again', async () => {
+  let live: unknown = null
+  const past = await pastOf((run) => {
+    const x = parameter([2, 3], { name: 'x' })
+    run.step()
+    const h = square(x)
+    h.name = 'h'
+    h.onGradient((gradient) => mul(gradient, 10))
+    const loss = mul(h, 3)
+    run.log({ loss: sum(loss) })
+    run.log({ plain: sum(square(x)) })
+    loss.name = 'triple'
+    loss.backward({ gradient: 1 })
+    live = x.grad!.data.toArray()
+  })
+  expect(live).toEqual([120, 180])
+  const x = past.variable('x', { step: 1 })
+  expect(x.grad!.data.toArray()).toEqual(live)
+  x.clearGrad()
+  expect(() => past.variable('triple', { step: 1 }).backward({ gradient: 1 })).toThrow(
+    /^NOT_DIFFERENTIABLE: in the pass at position \d+ of run "test" a hook replaced the gradient of the variable at position \d+/,
+  )
+  // Nobody hooked what this one passes.
+  past.variable('plain', { step: 1 }).backward()
+  expect(x.grad!.data.toArray()).toEqual([4, 6])
+  x.clearGrad()
+  past.variable('h', { step: 1 }).onGradient((gradient) => mul(gradient, 10))
+  past.variable('triple', { step: 1 }).backward({ gradient: 1 })
+  expect(x.grad!.data.toArray()).toEqual(live)
   expect(past.replay().verdict).toBe('bit-exact')
 })

@@ -1,6 +1,7 @@
 /** When a run took gradients of a variable: the passes that began there. */
 import { EVENT_KIND, type Ref } from '../../events/event.js'
 import { PASS_ENTRY } from '../../events/record-layout.js'
+import { POSITION_MAX } from '../format/ids.js'
 import { decodeRef } from '../format/template.js'
 import type { RunRows } from './run-rows.js'
 
@@ -9,6 +10,7 @@ const PAGE = 1024
 
 export class PassLookup {
   private readonly rows: RunRows
+  private replacedIn: Map<number, Ref[]> | null = null
 
   constructor(rows: RunRows) {
     this.rows = rows
@@ -22,6 +24,25 @@ export class PassLookup {
       if (found.length > 0) return Math.min(...found)
     }
     return null
+  }
+
+  /** Of each pass in which hooks of the program replaced gradients: the variables that they are of. */
+  get replaced(): ReadonlyMap<number, readonly Ref[]> {
+    if (this.replacedIn === null) {
+      this.replacedIn = new Map()
+      const rows = this.rows.all<{ pass: number; variable: Ref }>(
+        `SELECT json_extract(payload, '$.pass') AS pass, subject AS variable FROM _fact
+         WHERE kind = ${EVENT_KIND.GradientReplaced} AND id BETWEEN ? AND ? ORDER BY id`,
+        this.rows.base,
+        this.rows.base + POSITION_MAX,
+      )
+      for (const { pass, variable } of rows) {
+        const variables = this.replacedIn.get(pass)
+        if (variables === undefined) this.replacedIn.set(pass, [variable])
+        else variables.push(variable)
+      }
+    }
+    return this.replacedIn
   }
 
   private packed(ref: Ref, from: number, to: number): number | null {
