@@ -4,8 +4,9 @@ import { oneRun } from '../../src/cli/options.js'
 import { makeProgram } from '../../src/cli/program.js'
 import { messageOf } from '../array/thrown.js'
 
-/** `query` begins with the question, and each side of `diff` is a tape or TAPE:RUN. */
+/** `query` begins with the question, each side of `diff` is a tape or TAPE:RUN, and what asks a fleet begins with where it is. */
 const OTHER_FIRST: Record<string, string[]> = { query: ['name'], diff: ['a'] }
+const TAPE_OR_FLEET = ['file', 'files', 'url']
 
 describe.each((await makeProgram(undefined)).commands.map((command) => [command.name(), command] as const))(
   '%s',
@@ -22,8 +23,8 @@ describe.each((await makeProgram(undefined)).commands.map((command) => [command.
       expect(help).toMatch(new RegExp(`Examples?:\\n {2}\\$ gradtape ${command.name()} `))
     })
 
-    test('takes the tape first, but for a question by name, and two runs', () => {
-      expect(['file', 'files', ...(OTHER_FIRST[command.name()] ?? [])]).toContain(names[0])
+    test('takes the tape or the fleet first, but for a question by name, and two runs', () => {
+      expect([...TAPE_OR_FLEET, ...(OTHER_FIRST[command.name()] ?? [])]).toContain(names[0])
     })
 
     test('takes --run wherever it takes a run', () => {
