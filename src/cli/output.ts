@@ -8,11 +8,21 @@ export function checkOutput(output: string, tape: string): void {
   for (const suffix of ['', '-wal', '-shm', '-journal']) {
     const file = tape + suffix
     const identity = fileIdentity(file)
-    if (identity === null ? path.resolve(file) !== path.resolve(output) : fileIdentity(output) !== identity)
+    if (identity === null ? path.resolve(file) !== path.resolve(output) : identityOf(output) !== identity)
       continue
     throw new TapeError(
       'BAD_ARGUMENT',
       `--output expected a file that is no part of the tape ${tape}, got ${output}; name another`,
     )
+  }
+}
+
+/** Null too for a path below a file, which whoever writes there is told. */
+function identityOf(output: string): string | null {
+  try {
+    return fileIdentity(output)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return null
+    throw error
   }
 }

@@ -1,6 +1,7 @@
 /** Rows of a query as they are printed: which forms there are, and how each writes a cell. NULL, '' and 'NULL' differ in all of them. */
 import { once } from 'node:events'
 import process from 'node:process'
+import { csvLine } from '../formats/csv-text.js'
 import type { Cell, SqlResult } from '../queries/sql.js'
 import { print } from './answer.js'
 import { jsonText } from './json.js'
@@ -201,10 +202,9 @@ async function write(text: string): Promise<void> {
 /** RFC 4180. A null is an empty field, and an empty text a quoted one. */
 function csv(exact: boolean): Parts {
   const text = exact ? (cell: string) => cell : noFormula
-  const line = (cells: readonly (string | null)[]) => `${cells.map(quoted).join(',')}\r\n`
   return {
-    head: (columns) => line(columns.map(text)),
-    row: (row) => line(row.map((cell) => (typeof cell === 'string' ? text(cell) : plain(cell)))),
+    head: (columns) => csvLine(columns.map(text)),
+    row: (row) => csvLine(row.map((cell) => (typeof cell === 'string' ? text(cell) : plain(cell)))),
     tail: () => '',
   }
 }
@@ -257,13 +257,6 @@ function plain(cell: Exclude<Cell, string>): string | null {
 function noFormula(text: string): string {
   if (!/^[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]|^[\t\r\n]/.test(text)) return text
   return /^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? text : `'${text}`
-}
-
-function quoted(field: string | null): string {
-  if (field === null) return ''
-  return field === '' || /[",\r\n]/.test(field) || /^\s|\s$/.test(field)
-    ? `"${field.replaceAll('"', '""')}"`
-    : field
 }
 
 /** A REAL keeps its point: 1.0 is no INTEGER. */

@@ -13,17 +13,16 @@ import { Worker } from 'node:worker_threads'
 import { TapeError } from '../errors.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase } from '../store/format/database.js'
+import { checkReading } from '../store/read/reading-statement.js'
 import { attachTapes } from './attach-tapes.js'
 import { isFunctionHost } from './functions/host.js'
 import { registerFunctions } from './functions/register-functions.js'
 import type { Question, SentParameter } from './sql-process.js'
-import { placeOf, withoutLeadingComments } from './sql-text.js'
+import { placeOf } from './sql-text.js'
 
 const FLUSH_CHARS = 65_536
 /** A query may use so much memory and no more: the machine is not its own. */
 const HEAP_LIMIT_BYTES = 2 ** 30
-/** What a reading statement begins with. A PRAGMA may act while it is being prepared, so this is asked before that. */
-const READING = /^(?:EXPLAIN\s+(?:QUERY\s+PLAN\s+)?)?(?:SELECT|WITH|VALUES)\b/i
 
 /** So much is said row by row: of a slow query that is stopped, the rows so far are wanted. */
 const SAID_AT_ONCE_CHARS = 4_096
@@ -60,15 +59,7 @@ function flush(): void {
 
 function query(question: Question): void {
   const { path, sql } = question
-  const text = withoutLeadingComments(sql)
-  if (text === '' || text === ';') throw new TapeError('SQL_FAILED', 'expected a statement, got nothing')
-  if (!READING.test(text)) {
-    const word = /^\S{1,24}/.exec(text)?.[0] ?? ''
-    throw new TapeError(
-      'SQL_FAILED',
-      `expected SELECT, WITH, VALUES or EXPLAIN, got ${JSON.stringify(word)}; a tape is only read here`,
-    )
-  }
+  checkReading(sql)
   const db = openDatabase(path, { readonly: true })
   try {
     ask(db, question)

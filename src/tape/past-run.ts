@@ -14,6 +14,7 @@ import type { ReplayOptions, ReplayReport } from '../replay/replay.js'
 import { type Recording, replayRun } from '../replay/replay-run.js'
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Lookup } from '../store/read/lookup.js'
+import { type MetricTable, metricTable } from '../store/read/metric-table.js'
 import type { Reader } from '../store/read/reader.js'
 import { SiteLookup } from '../store/read/site-lookup.js'
 
@@ -72,6 +73,18 @@ export class PastRun {
   /** How many steps it had when it was opened here. */
   get stepCount(): number {
     return this.lookup.stepCount()
+  }
+
+  /**
+   * What the run logged, by step: `run.metrics(['loss', 'lr'])` gives the steps, and for each name a value for each of them.
+   *
+   * names   all that were logged when not said
+   * Throws  BAD_ARGUMENT for a name that the run did not log, with the nearest one
+   */
+  metrics(names?: readonly string[]): MetricTable {
+    if (names !== undefined && !(Array.isArray(names) && names.every((name) => typeof name === 'string')))
+      throw new TapeError('BAD_ARGUMENT', `metrics() expected a list of names, got ${valueText(names)}`)
+    return metricTable(this.reader.db, this.id, names)
   }
 
   /**

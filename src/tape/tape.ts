@@ -13,6 +13,7 @@ import { copyRuns, type NewTapeReport } from '../store/manage/copy-runs.js'
 import { copyTape } from '../store/manage/copy-tape.js'
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Reader } from '../store/read/reader.js'
+import { readRows, type SqlParameters, type SqlRow } from '../store/read/reading-statement.js'
 import { WritingThread } from '../store/write/writing-thread.js'
 import { closeAtExit, closedBeforeExit, endAtExit, endBySignal, endedBeforeExit } from './exit.js'
 import { PastRun } from './past-run.js'
@@ -238,6 +239,27 @@ export class Tape {
         `every run of ${this.path} is to be dropped; delete the file instead`,
       )
     return this.split(kept, output, onProgress)
+  }
+
+  /**
+   * All rows of one SQL statement on the views (`gradtape schema FILE` lists them), as objects by column. It reads what is written: of
+   * a run that still records call `flush()` first. It runs on this thread and without a time limit; for somebody else's SQL use
+   * `gradtape sql`, which runs in a process of its own.
+   *
+   * parameters  of `:name` an object by name, of `?` a list. Integers beyond 2^53 come as bigints, bytes as Uint8Array
+   * Throws      SQL_FAILED in SQLite's words, and for a statement that does more than read; TAPE_CLOSED
+   */
+  query(sql: string, parameters: SqlParameters = []): SqlRow[] {
+    this.checkOpen()
+    if (typeof sql !== 'string')
+      throw new TapeError('BAD_ARGUMENT', `query() expected a statement, got ${valueText(sql)}`)
+    if (typeof parameters !== 'object' || parameters === null)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `query() expected a list of parameters, or an object of them, got ${valueText(parameters)}`,
+      )
+    this.checkReadable()
+    return readRows(this.db, sql, parameters)
   }
 
   /** @internal For who asks more of the tape than it answers itself, on the same connection. */

@@ -49,6 +49,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
   fleet: ['events', ...STORE, 'store/manage'],
   inspection: [
     'array',
+    'formats',
     'graph',
     'drawing',
     'functions',
@@ -104,6 +105,7 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   koffi: ['array'],
   '@viz-js/viz': ['drawing'],
   fflate: ['formats'],
+  'hyparquet-writer': ['formats'],
 }
 
 /** Packages that are built into the page, so that users install none of them. */

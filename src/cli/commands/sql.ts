@@ -25,6 +25,11 @@ interface SqlOptions extends RowOptions {
 }
 
 export function withRows(command: Command): Command {
+  return withPrinted(command).option('--timeout <seconds>', 'how long the query may take', positiveNumber, 10)
+}
+
+/** How rows are printed. */
+export function withPrinted(command: Command): Command {
   return withJson(command)
     .addOption(
       new Option('--format <format>', 'how the rows are printed').choices(FORMATS).conflicts(['csv', 'json']),
@@ -36,7 +41,6 @@ export function withRows(command: Command): Command {
       ).conflicts('json'),
     )
     .option('--exact', 'with CSV and TSV: every text as it is, for programs')
-    .option('--timeout <seconds>', 'how long the query may take', positiveNumber, 10)
     .option(
       '--limit <rows>',
       'print no more rows than this (default: 1000 in forms for people, else all)',
