@@ -30,13 +30,13 @@ describe('gradtape materialize', () => {
     const shown = await lines('materialize', file, '--steps', '201..203')
     expect(shown[0]).toMatch(/^digits, run 1, steps 201 to 203: \d+ values written, \S+ kB, in /)
     const sql = /^ {2}gradtape sql \S+ "(.*)"$/.exec(shown[2] ?? '')?.[1] ?? ''
-    const rows = await gradtapeJson<{ step: number; variable_name: string; bytes: string }[]>(
+    const rows = await gradtapeJson<{ step: number; variable_name: string; bytes: { $blob: string } }[]>(
       'sql',
       file,
       sql,
     )
     expect(new Set(rows.map(({ step }) => step))).toEqual(new Set([201, 202, 203]))
-    expect(rows.find(({ variable_name }) => variable_name === 'layers.0.weight')?.bytes).toHaveLength(
+    expect(rows.find(({ variable_name }) => variable_name === 'layers.0.weight')?.bytes.$blob).toHaveLength(
       64 * 20 * 8 * 2,
     )
     expect(await gradtapeJson('verify', file)).toMatchObject({ intact: true })

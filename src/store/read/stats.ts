@@ -93,6 +93,8 @@ const PLACE_OF_TABLE: ReadonlyMap<string, Place> = new Map(
     _signature: 'names and attributes',
     _leaf_form: 'names and attributes',
     _array_form: 'names and attributes',
+    _site: 'names and attributes',
+    _call_site: 'graph templates',
     _run: 'names and attributes',
     _commit: 'hash chain',
   } satisfies Record<string, Place>),
