@@ -1,4 +1,5 @@
 /** The one public door of gradtape: everything promised, by name. */
+import { noteOwnFuncs } from './graph/registry.js'
 import './functions/methods.js'
 import './functions/number-rules.js'
 import { setKernelFromEnvironment } from './array/kernel-choice.js'
@@ -37,6 +38,15 @@ export type {
   SaidDifference,
   ValueDifference,
 } from './debug/run-diff.js'
+export type {
+  CallSite,
+  Finding,
+  FindingCost,
+  FindingLevel,
+  Findings,
+  StepValue,
+} from './debug/finding.js'
+export type { WhyOptions } from './debug/why.js'
 export { type ErrorCode, TapeError } from './errors.js'
 export type { CallSite } from './events/call-site.js'
 export type { Capture, CaptureLevel, CaptureMix } from './events/capture.js'
@@ -336,6 +346,7 @@ export type { Run, RunOptions } from './tape/run.js'
 export { openTape, type RunInfo, type RunStatus, type Tape, type TapeOptions } from './tape/tape.js'
 
 setKernelFromEnvironment()
+noteOwnFuncs()
 
 export { type PullOptions, type PullReport, pullTape } from './fleet/pull.js'
 export { type PushOptions, type PushReport, pushTape } from './fleet/push.js'

@@ -24,6 +24,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [['at'], async () => (await import('./commands/at.js')).addAt],
   [['probe'], async () => (await import('./commands/probe.js')).addProbe],
   [['bisect'], async () => (await import('./commands/bisect.js')).addBisect],
+  [['why'], async () => (await import('./commands/why.js')).addWhy],
   [['replay'], async () => (await import('./commands/replay.js')).addReplay],
   [['verify'], async () => (await import('./commands/verify.js')).addVerify],
   [['materialize'], async () => (await import('./commands/materialize.js')).addMaterialize],

@@ -39,6 +39,18 @@ export function registerFunc<C extends FuncClass>(funcClass: C, options: { name?
   return funcClass
 }
 
+let own: ReadonlySet<string> = new Set()
+
+/** @internal What is registered by now is gradtape's own; what comes later is the user's. */
+export function noteOwnFuncs(): void {
+  own = new Set(classes.keys())
+}
+
+/** @internal Whether gradtape itself brings a function of this name. */
+export function isOwnFunc(name: string): boolean {
+  return own.has(name)
+}
+
 /**
  * A fresh instance of a registered function.
  *

@@ -3,6 +3,8 @@ import { Observable } from 'rxjs'
 import { type Bisection, type BisectOptions, bisect } from '../debug/bisect.js'
 import { Moment } from '../debug/moment.js'
 import { type ProbeOptions, type ProbeTable, probe } from '../debug/probe.js'
+import type { Findings } from '../debug/finding.js'
+import { type WhyOptions, why } from '../debug/why.js'
 import { TapeError, valueText } from '../errors.js'
 import type { CallSite } from '../events/call-site.js'
 import { positionOf, type RunStarted, type TapeEvent } from '../events/event.js'
@@ -221,6 +223,13 @@ export class PastRun {
         `at() expected a position from 1 to ${this.lastPosition}, got ${valueText(position)}`,
       )
     return new Moment(this.recording, this.graph, this.reader.event(this.id, position))
+   * Looks for what went wrong, and says what was found, what was looked at, and what was not and why: see docs/debugging.md.
+   * Causes stand first.
+   *
+   * Throws  BAD_ARGUMENT for an option or a kind that it does not know; STEP_NOT_FOUND
+   */
+  why(options: WhyOptions = {}): Findings {
+    return why(this.recording, options)
   }
 
   private refOf(name: string, range: { from: number; to: number }): number {

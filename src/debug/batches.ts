@@ -1,0 +1,123 @@
+/** All batches that a run took from its data sets, in order: read from the blocks, without events. */
+import { CALL_ENTRY, LEAF_ENTRY } from '../events/record-layout.js'
+import { decodeRef, type TemplateLists } from '../store/format/template.js'
+import type { Block } from '../store/read/block-reader.js'
+import { PAGE } from '../store/read/run-rows.js'
+import { takenRows } from './rows.js'
+import type { RunView } from './run-view.js'
+
+/** A batch: rows of a data set. */
+export interface Taken {
+  readonly position: number
+  /** The step in which it was taken; a loop that makes its next batch at the end of a step takes it in the step before. */
+  readonly step: number
+  readonly data: number
+  /** The leaf of the indices: batches of one leaf have the same rows. */
+  readonly indices: number
+  readonly scope: string
+  readonly rows: readonly number[]
+  /** Whether a call of the same step reads it. */
+  readonly isReadHere: boolean
+}
+
+/** More batches than this are not read. */
+const BATCHES_MAX = 50_000
+
+/** Where a template takes rows. */
+type Spec = { call: number[]; scope: string; reads: boolean }
+
+export function batchesOf(view: RunView): Taken[] {
+  const known = KEPT.get(view)
+  if (known !== undefined) return known
+  const specs = new WeakMap<TemplateLists, Spec[]>()
+  const found: Taken[] = []
+  for (let from = 1; from <= view.lastPosition && found.length < BATCHES_MAX; from += PAGE) {
+    const to = Math.min(view.lastPosition, from + PAGE - 1)
+    for (const block of view.rows.blocks(from, to)) {
+      // A block that begins before the page was read with the page before.
+      if (block.first < from && from > 1) continue
+      let takes = specs.get(block.template)
+      if (takes === undefined) {
+        takes = takesOf(view, block)
+        specs.set(block.template, takes)
+      }
+      for (const spec of takes) addTaken(view, block, spec, found)
+    }
+  }
+  if (found.length >= BATCHES_MAX)
+    view.skipped.set('rows', `batches after step ${found.at(-1)!.step}: ${BATCHES_MAX} were read`)
+  KEPT.set(view, found)
+  return found
+}
+
+const KEPT = new WeakMap<RunView, Taken[]>()
+
+function takesOf(view: RunView, { template }: Block): Spec[] {
+  return template.calls.flatMap((call) => {
+    const { function: name, scope } = view.rows.texts.signature(call[CALL_ENTRY.signature]!)
+    if (name !== 'take' || call.length !== CALL_ENTRY.inputs + 2) return []
+    const offset = call[CALL_ENTRY.offset]!
+    const reads = template.calls.some((other) =>
+      other
+        .slice(CALL_ENTRY.inputs)
+        .some((ref) => ref > 0 && Number.isInteger(ref) && other[CALL_ENTRY.offset]! - ref === offset),
+    )
+    return [{ call, scope, reads }]
+  })
+}
+
+function addTaken(view: RunView, block: Block, { call, scope, reads }: Spec, found: Taken[]): void {
+  const position = block.first + call[CALL_ENTRY.offset]!
+  const data = decodeRef(call[CALL_ENTRY.inputs]!, position, block.base)
+  const indices = decodeRef(call[CALL_ENTRY.inputs + 1]!, position, block.base)
+  const { step } = block
+  const rows = inlineRows(view, block, indices) ?? rowsByEvent(view, position)
+  if (rows === null && !view.isReplayable)
+    view.skipped.set('rows', "the capture 'structure' keeps no indices")
+  if (rows !== null && isData(view, data))
+    found.push({ position, step, data, indices, scope, rows, isReadHere: reads })
+}
+
+const IS_DATA = new WeakMap<RunView, Map<number, boolean>>()
+
+/** Whether a ref is a leaf that training does not change. */
+function isData(view: RunView, ref: number): boolean {
+  let known = IS_DATA.get(view)
+  if (known === undefined) {
+    known = new Map()
+    IS_DATA.set(view, known)
+  }
+  let is = known.get(ref)
+  if (is === undefined) {
+    const event = view.event(ref)
+    is = event.type === 'LeafCreated' && !event.requiresGrad
+    known.set(ref, is)
+  }
+  return is
+}
+
+/** Indices that stand in the same block as small leaves do. */
+function inlineRows(view: RunView, { first, template, cells }: Block, position: number): number[] | null {
+  const leaf = template.leaves.find((one) => first + one[LEAF_ENTRY.offset]! === position)
+  if (leaf === undefined || leaf[LEAF_ENTRY.cells]! < 2) return null
+  const form = view.rows.texts.leafForm(leaf[LEAF_ENTRY.form]!)
+  if (form.dtype !== 'int32' || form.shape.length !== 1) return null
+  const bytes = cells.inline(leaf[LEAF_ENTRY.cell]!, leaf[LEAF_ENTRY.cells]!)
+  return Array.from({ length: form.shape[0]! }, (_, i) => bytes.readInt32LE(4 * i))
+}
+
+function rowsByEvent(view: RunView, position: number): number[] | null {
+  const call = view.event(position)
+  return call.type === 'FunctionCalled' ? (takenRows(view, call)?.rows ?? null) : null
+}
+
+/** The step that a batch belongs to: the one that reads it first. */
+export function stepOfBatch(view: RunView, batch: Taken): number {
+  if (batch.isReadHere) return batch.step
+  const reader = view.recording.lookup.firstReader(
+    batch.position,
+    batch.position,
+    Math.min(view.lastPosition, batch.position + PAGE),
+  )
+  return reader === null ? batch.step : view.event(reader).step
+}

@@ -1,0 +1,77 @@
+/** How a finding is made: what does not apply is filled in. */
+import { positionOf, type Ref } from '../events/event.js'
+import type { Finding } from './finding.js'
+import type { RunView } from './run-view.js'
+
+/** A finding before it is one; `rank` orders causes: what stands first explains what stands after it. */
+export type Draft = Pick<Finding, 'kind' | 'level' | 'step' | 'text'> & Partial<Finding>
+
+const NO_COST = { stepsReplayed: 0, milliseconds: 0 }
+
+export function finding(draft: Draft): Finding {
+  return {
+    position: null,
+    function: null,
+    scope: null,
+    site: null,
+    variable: null,
+    element: null,
+    rows: null,
+    before: [],
+    value: null,
+    evidence: [],
+    cost: NO_COST,
+    ...draft,
+  }
+}
+
+/** `log (#17480, in head)`. */
+export function callText(call: {
+  readonly function: string
+  readonly position: number
+  readonly scope: string
+}): string {
+  return `${call.function} (#${call.position}${call.scope === '' ? '' : ` in ${call.scope}`})`
+}
+
+export function elementText(index: readonly number[]): string {
+  return `[${index.join(', ')}]`
+}
+
+export function unravel(index: number, shape: readonly number[]): number[] {
+  const out = new Array<number>(shape.length)
+  let rest = index
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    out[axis] = rest % shape[axis]!
+    rest = Math.floor(rest / shape[axis]!)
+  }
+  return out
+}
+
+/** Names of variables for a sentence: the first two, and how many more. */
+export function namesText(view: RunView, refs: Iterable<Ref>): string {
+  const names = [...refs].map((ref) => view.label(ref))
+  if (names.length <= 3) return names.join(' and ').replace(' and ', names.length === 3 ? ', ' : ' and ')
+  return `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`
+}
+
+/** `data row 93`, `data rows 17 and 201`; null for none. */
+export function rowsText(rows: readonly number[] | null): string | null {
+  if (rows === null || rows.length === 0) return null
+  if (rows.length === 1) return `data row ${rows[0]}`
+  const shown = rows.slice(0, 8)
+  const rest = rows.length - shown.length
+  return `data rows ${shown.slice(0, -1).join(', ')}${rest > 0 ? ',' : ' and'} ${shown.at(-1)}${rest > 0 ? ` and ${rest} more` : ''}`
+}
+
+/** A number for a sentence. */
+export function shortNumber(value: number): string {
+  if (Number.isNaN(value)) return 'NaN'
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞'
+  if (Number.isInteger(value) && Math.abs(value) < 1e7) return String(value)
+  return String(Number(value.toPrecision(4))).replace(/^-/, '−')
+}
+
+export function positionText(ref: Ref): string {
+  return `#${positionOf(ref)}`
+}

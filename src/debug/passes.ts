@@ -1,0 +1,85 @@
+/** Gradients that were not cleared between steps, and gradients that two passes of a step count twice. */
+import { countedTwice, NotClearedWatch } from '../detectors/gradient-watch.js'
+import { positionOf, type Ref } from '../events/event.js'
+import { callText, finding, namesText } from './draft.js'
+import type { Finding } from './finding.js'
+import type { RunView } from './run-view.js'
+
+/** After so many steps of one shape nothing new comes of another. */
+const REPEATS = 3
+/** Stretches read one by one. */
+const STRETCHES_MAX = 20_000
+
+export function notCleared(view: RunView): Finding[] {
+  const watch = new NotClearedWatch()
+  let [stretches, count] = [0, 0]
+  let first: Finding | null = null
+  for (const { stretch, like } of view.stretches()) {
+    if (like.gradients.length === 0 && like.assignments.length === 0) continue
+    if (++stretches > STRETCHES_MAX) {
+      view.skipped.set('not-cleared', `steps differ from each other, and ${STRETCHES_MAX} were read`)
+      break
+    }
+    const last = Math.min(stretch.to, stretch.from + REPEATS - 1)
+    for (let step = stretch.from; step <= last; step++) {
+      const found = watch.step(view.step(step))
+      if (found === null) continue
+      count += step === last ? stretch.to - last + 1 : 1
+      if (first !== null) continue
+      const root = view.event(found.pass)
+      const from = root.type === 'BackwardStarted' ? root.roots[0]! : 0
+      const maker = from === 0 ? null : view.step(found.step).makerOf(from)
+      const names = namesText(view, found.variables)
+      first = finding({
+        kind: 'not-cleared',
+        level: 'cause',
+        step: found.step,
+        position: found.position,
+        function: maker?.function ?? null,
+        scope: maker?.scope ?? null,
+        variable: view.label(found.variables[0]!),
+        text: `step ${found.step}: gradients are not cleared: backward from ${from === 0 ? '?' : view.label(from)}${maker === null ? '' : ` (${callText(maker)})`} adds to what step ${found.step - 1} has used, in ${names}`,
+      })
+    }
+  }
+  if (first === null) return []
+  return [
+    {
+      ...first,
+      evidence: [
+        `then      an update uses such a sum in ${count} ${count === 1 ? 'step' : 'steps'}`,
+        'try       clearGrads() before each backward()',
+      ],
+    },
+  ]
+}
+
+export function twice(view: RunView): Finding[] {
+  for (const step of view.shapes.firsts) {
+    const events = view.step(step)
+    if (events.passes.length < 2) continue
+    const found = countedTwice(events)
+    if (found === null) continue
+    const text = (ref: Ref) => {
+      const maker = events.makerOf(ref)
+      const name = view.nameOf(ref)
+      return maker === null ? view.label(ref) : `${name === null ? '' : `${name} = `}${callText(maker)}`
+    }
+    const maker = events.makerOf(found.root)
+    const same = found.root === found.second
+    return [
+      finding({
+        kind: 'counted-twice',
+        level: 'cause',
+        step,
+        position: maker?.position ?? positionOf(found.root),
+        function: maker?.function ?? null,
+        scope: maker?.scope ?? null,
+        variable: view.label(found.variables[0]!),
+        text: `step ${step}: gradients are counted twice: backward from ${text(found.root)}, then ${same ? 'from it again' : `from ${text(found.second)}, which has it in itself`}; ${namesText(view, found.variables)} ${found.variables.length === 1 ? 'adds' : 'add'} both up`,
+        evidence: ['try       one backward() from the sum, or clearGrads() between the two'],
+      }),
+    ]
+  }
+  return []
+}

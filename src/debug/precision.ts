@@ -1,0 +1,98 @@
+/** One step in float32, computed again in float64: where digits are lost that its inputs still had. */
+import type { NDArray } from '../array/ndarray.js'
+import { type FunctionCalled, type Ref, refOf } from '../events/event.js'
+import type { Attributes } from '../graph/func.js'
+import { unrecorded } from '../graph/mode.js'
+import { recreateFunc } from '../graph/registry.js'
+import { callText, finding, shortNumber, unravel } from './draft.js'
+import type { Finding } from './finding.js'
+import { sampleSteps } from './gradient-flow.js'
+import type { RunView } from './run-view.js'
+
+/** Inputs are right up to √ε of float32, by the rms of the array. */
+const RIGHT = 2 ** -11.5
+const WRONG = 0.1
+const CALLS_MAX = 4_096
+
+export function precision(view: RunView, step: number | null): Finding[] {
+  const [first = null] = step === null ? sampleSteps(view, 1) : [step]
+  if (first === null) return []
+  const events = view.step(first)
+  const isWide = events.calls.every(({ outputs }) => outputs.every(({ dtype }) => dtype !== 'float32'))
+  if (isWide) return []
+  const values = view.values(first)
+  if (values === null) return []
+  const wanted = events.ancestors(events.roots)
+  const shadows = new Map<Ref, NDArray>()
+  let lost: { call: FunctionCalled; error: number; got: NDArray; right: NDArray } | null = null
+  const seen = events.calls.filter(({ position }) => wanted.has(position)).slice(0, CALLS_MAX)
+  for (const call of seen) {
+    const inputs = call.inputs.map((ref) => shadows.get(ref) ?? widened(values.read(ref, call)))
+    const made = view.attempt(`precision of ${call.function}`, () =>
+      unrecorded(() => recreateFunc(call.function, call.attributes as Attributes).forwardList(inputs)),
+    )
+    if (made === null) continue
+    const list = (Array.isArray(made) ? made : [made]) as NDArray[]
+    for (const [slot, right] of list.entries()) {
+      const ref = refOf(call.position, slot)
+      const got = values.of(ref)
+      shadows.set(ref, right)
+      if (got === null || got.dtype !== 'float32') continue
+      const error = errorOf(got, right)
+      const inputsRight = call.inputs.every((input, i) => {
+        const own = values.of(input)
+        return own === null || !shadows.has(input) || errorOf(own, inputs[i]!) < RIGHT
+      })
+      if (error > WRONG && inputsRight && lost === null) lost = { call, error, got, right }
+    }
+  }
+  if (lost === null) return []
+  const { call, error, got, right } = lost
+  const at = worst(got, right)
+  const element = unravel(at, got.shape)
+  const [own, wide] = [got.buffer[got.offset + at]!, right.buffer[right.offset + at]!]
+  return [
+    finding({
+      kind: 'precision',
+      level: 'cause',
+      step: first,
+      position: call.position,
+      function: call.function,
+      scope: call.scope,
+      element,
+      value: own,
+      text: `step ${first}: ${callText(call)} loses its digits in float32: ${shortNumber(own)} at [${element.join(', ')}] is ${shortNumber(wide)} in float64, of inputs (${call.inputs.map((ref) => events.makerOf(ref)?.function ?? view.label(ref)).join(', ')}) that are right`,
+      evidence: [
+        `error     ${shortNumber(error)} of the array's rms; inputs are right to ${shortNumber(RIGHT)}`,
+        'try       subtract before squaring (mean of (x − mean)²), or compute this part in float64',
+      ],
+    }),
+  ]
+}
+
+function widened(array: NDArray): NDArray {
+  return array.dtype === 'float32' ? array.astype('float64') : array
+}
+
+function errorOf(got: NDArray, right: NDArray): number {
+  let [squares, errors] = [0, 0]
+  for (let i = 0; i < got.size; i++) {
+    const [a, b] = [got.buffer[got.offset + i]!, right.buffer[right.offset + i]!]
+    if (!Number.isFinite(a) || !Number.isFinite(b)) continue
+    squares += b * b
+    errors += (a - b) ** 2
+  }
+  return errors === 0 ? 0 : Math.sqrt(errors / squares)
+}
+
+function worst(got: NDArray, right: NDArray): number {
+  let [at, most] = [0, -1]
+  for (let i = 0; i < got.size; i++) {
+    const error = Math.abs(got.buffer[got.offset + i]! - right.buffer[right.offset + i]!)
+    if (error > most) {
+      at = i
+      most = error
+    }
+  }
+  return at
+}

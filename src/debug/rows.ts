@@ -1,0 +1,103 @@
+/** From an element of an array back to a row of the data set, through the calls that keep the first axis and the `take` of a batch. */
+import { type FunctionCalled, positionOf, type Ref, slotOf, type TapeEvent } from '../events/event.js'
+import { inputsThatKeepRows } from './first-axis.js'
+import type { RunView } from './run-view.js'
+
+/** A row of a data set. */
+export interface DataRow {
+  /** The variable that is the data set. */
+  readonly data: Ref
+  readonly row: number
+  /** The call that took it into a batch; null where the batch itself came from outside. */
+  readonly take: number | null
+}
+
+/** A batch that calls of a step read: the rows of a data set, in their order. */
+export interface StepRows {
+  /** The step that reads the batch first. */
+  readonly step: number
+  /** The position of the `take`. */
+  readonly position: number
+  /** The variable that is the data set, and its name. */
+  readonly data: number
+  readonly name: string | null
+  readonly scope: string
+  readonly rows: readonly number[]
+}
+
+const CALLS_MAX = 4_096
+
+/** The rows of data sets from which row `index` of `ref` was computed; empty when the calls between do not say. */
+export function rowsBehind(view: RunView, ref: Ref, index: number): DataRow[] {
+  const found = new Map<string, DataRow>()
+  const seen = new Set<Ref>()
+  const waiting: Ref[] = [ref]
+  for (let at = waiting.pop(); at !== undefined && seen.size < CALLS_MAX; at = waiting.pop()) {
+    if (seen.has(at)) continue
+    seen.add(at)
+    const event = view.event(positionOf(at))
+    if (event.type === 'LeafCreated' && event.source !== null) waiting.push(event.source)
+    if (event.type !== 'FunctionCalled') continue
+    const rows = takenRows(view, event)
+    if (rows !== null) {
+      const row = rows.rows[index]
+      if (row !== undefined) found.set(`${rows.data} ${row}`, { data: rows.data, row, take: event.position })
+      continue
+    }
+    const shapes = event.inputs.map((input) => shapeOf(view, input))
+    for (const input of inputsThatKeepRows(event, shapes, slotOf(at)))
+      waiting.push(event.inputs[input] as Ref)
+  }
+  return [...found.values()]
+}
+
+/** The rows that a call takes along the first axis from a leaf; null when it is no such call, or the rows are not on the tape. */
+export function takenRows(view: RunView, call: FunctionCalled): { data: Ref; rows: number[] } | null {
+  if (call.function !== 'take' || (call.attributes.axis ?? 0) !== 0 || call.inputs.length !== 2) return null
+  const [data, indices] = call.inputs as [Ref, Ref]
+  if (slotOf(data) !== 0 || slotOf(indices) !== 0) return null
+  const from = view.event(data)
+  const by = view.event(indices)
+  if (from.type !== 'LeafCreated' || by.type !== 'LeafCreated') return null
+  if (from.requiresGrad || by.value === null || by.shape.length !== 1) return null
+  return { data, rows: [...by.value.data] }
+}
+
+export function shapeOf(view: RunView, ref: Ref): readonly number[] {
+  const event: TapeEvent = view.event(positionOf(ref))
+  if (event.type === 'FunctionCalled') return event.outputs[slotOf(ref)]?.shape ?? []
+  return event.type === 'LeafCreated' || event.type === 'GradientComputed' ? event.shape : []
+}
+
+/**
+ * The batches that calls of a step read, in the order of their first reader. A batch belongs to the step that reads it first; the
+ * call that took it may be of the step before.
+ */
+export function rowsOfStep(view: RunView, step: number): StepRows[] {
+  const { calls } = view.step(step)
+  const found = new Map<number, StepRows>()
+  for (const call of calls) {
+    for (const ref of call.inputs) {
+      const position = positionOf(ref)
+      const maker = found.has(position) ? null : view.event(position)
+      if (maker?.type !== 'FunctionCalled' || (maker.step !== step && maker.step !== step - 1)) continue
+      const rows = takenRows(view, maker)
+      if (rows === null || (maker.step < step && wasRead(view, ref, position, step))) continue
+      found.set(position, {
+        step,
+        position,
+        data: rows.data,
+        name: view.nameOf(rows.data),
+        scope: maker.scope,
+        rows: rows.rows,
+      })
+    }
+  }
+  return [...found.values()]
+}
+
+/** Whether a call before `step` read what was made at `position`. */
+function wasRead(view: RunView, ref: Ref, position: number, step: number): boolean {
+  const { from } = view.recording.lookup.stepRange(step, view.lastPosition)
+  return view.recording.lookup.firstReader(ref, position, from - 1) !== null
+}

@@ -1,0 +1,178 @@
+/** A loss that jumps: the step, and the row whose share of it is largest. */
+
+import type { NDArray } from '../array/ndarray.js'
+import { slice } from '../array/rearrange.js'
+import { lossJumps } from '../detectors/jumps.js'
+import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
+import type { Attributes } from '../graph/func.js'
+import { unrecorded } from '../graph/mode.js'
+import { recreateFunc } from '../graph/registry.js'
+import { callText, finding, rowsText, shortNumber } from './draft.js'
+import type { Finding } from './finding.js'
+import { rowsBehind, rowsOfStep } from './rows.js'
+import type { RunView } from './run-view.js'
+import { lossOf, type Series, seriesOf } from './series.js'
+
+/** Of so many spikes the rows are compared. */
+const COMPARED_MAX = 32
+/** A jump by a smaller factor, in which no row stands out, is told beside: such are in many healthy runs. */
+const LARGE = 10
+/** Larger batches are not computed row by row. */
+const ROWS_MAX = 4_096
+
+/** The steps at which a loss jumps, in order. */
+export function jumpsOf(view: RunView, metric: string | null): { series: Series; jumps: number[] } | null {
+  const name = lossOf(view, metric)
+  if (name === null) {
+    view.skipped.set(
+      'the loss',
+      'no metric was logged that is called loss or that a pass began from; name it with metric',
+    )
+    return null
+  }
+  const series = seriesOf(view, name)
+  return { series, jumps: lossJumps(series.values) }
+}
+
+export function spikes(view: RunView, metric: string | null): Finding[] {
+  const found = jumpsOf(view, metric)
+  if (found === null || found.jumps.length === 0) return []
+  const { series, jumps } = found
+  const at = jumps[0]!
+  const step = series.steps[at]!
+  const value = series.values[at]!
+  const before = series.values.slice(Math.max(0, at - 5), at)
+  const common = commonRows(
+    view,
+    jumps.slice(0, COMPARED_MAX).map((i) => series.steps[i]!),
+  )
+  const share =
+    view.attempt('the rows of a spike', () => heaviestRow(view, step, series.variables[at]!)) ?? null
+  const rows = share?.rows ?? common
+  const steps = jumps.map((i) => series.steps[i]!)
+  const row = rowsText(rows)
+  const call = share?.call ?? null
+  const isOutlier = share !== null && share.share > 0.5
+  const shareText =
+    share === null
+      ? ''
+      : `: ${(100 * share.share).toFixed(0)} % of it from row ${share.index} of the batch in ${callText(share.call)}`
+  const highest = Math.max(...series.values.slice(Math.max(0, at - 20), at))
+  return [
+    finding({
+      kind: 'loss-spike',
+      level:
+        isOutlier || (common !== null && steps.length > 1)
+          ? 'cause'
+          : value > LARGE * highest
+            ? 'symptom'
+            : 'note',
+      step,
+      position: call?.position ?? series.positions[at]!,
+      function: call?.function ?? null,
+      scope: call?.scope ?? null,
+      variable: series.name,
+      rows,
+      value,
+      before: before.map((one, i) => ({ step: series.steps[at - before.length + i]!, value: one })),
+      text: `step ${step}: ${series.name} jumps to ${shortNumber(value)} from ${shortNumber(before.at(-1) ?? value)}${shareText}${row === null ? '' : `; ${row}`}`,
+      evidence: [
+        `before    ${series.name} ${before.map(shortNumber).join(', ')}`,
+        ...(steps.length > 1
+          ? [
+              `spikes    ${steps.length}, at steps ${steps.slice(0, 12).join(', ')}${steps.length > 12 ? ', …' : ''}`,
+            ]
+          : []),
+        ...(common === null || steps.length < 2 ? [] : [`rows      all of them have ${rowsText(common)}`]),
+      ],
+    }),
+  ]
+}
+
+/** The rows that the batches of all steps have in common, at most eight; null for none. */
+function commonRows(view: RunView, steps: readonly number[]): number[] | null {
+  if (steps.length < 2) return null
+  let common: Set<number> | null = null
+  for (const step of steps) {
+    const rows = new Set(rowsOfStep(view, step).flatMap(({ rows }) => rows))
+    common = common === null ? rows : new Set([...(common as Set<number>)].filter((row) => rows.has(row)))
+  }
+  return common === null || common.size === 0 || common.size > 8 ? null : [...common].sort((a, b) => a - b)
+}
+
+interface Share {
+  readonly call: FunctionCalled
+  readonly index: number
+  readonly share: number
+  readonly rows: number[] | null
+}
+
+/**
+ * The row of the batch with the largest part in the loss: the call that takes the first axis away, computed again for one row
+ * at a time.
+ */
+function heaviestRow(view: RunView, step: number, loss: Ref): Share | null {
+  const events = view.step(step)
+  const root = loss !== 0 ? loss : events.roots[0]
+  const values = root === undefined ? null : view.values(step)
+  if (root === undefined || values === null) return null
+  const reducing = reducingCall(view, events.makerOf(root), step)
+  if (reducing === null) return null
+  const arrays = reducing.inputs.map((ref) => values.read(ref, reducing))
+  const count = arrays[0]!.shape[0]!
+  if (count < 2 || count > ROWS_MAX) return null
+  const parts = unrecorded(() =>
+    Array.from({ length: count }, (_, row) => {
+      const func = recreateFunc(reducing.function, reducing.attributes as Attributes)
+      const made = func.forwardList(
+        arrays.map((array) => (array.shape[0] === count ? rowOf(array, row) : array)),
+      )
+      const [first] = (Array.isArray(made) ? made : [made]) as NDArray[]
+      let sum = 0
+      for (let i = 0; i < first!.size; i++) sum += Math.abs(first!.buffer[first!.offset + i]!)
+      return sum
+    }),
+  )
+  const total = parts.reduce((sum, part) => sum + part, 0)
+  const index = parts.indexOf(Math.max(...parts))
+  if (!(total > 0) || !Number.isFinite(total)) return null
+  const rows = [
+    ...new Set(reducing.inputs.flatMap((ref) => rowsBehind(view, ref, index).map(({ row }) => row))),
+  ]
+  return {
+    call: reducing,
+    index,
+    share: parts[index]! / total,
+    rows: rows.length === 0 ? null : rows.sort((a, b) => a - b),
+  }
+}
+
+function rowOf(array: NDArray, row: number): NDArray {
+  return slice(array, [[row, row + 1]])
+}
+
+/** From the loss back to the first call whose inputs have a first axis and whose output has none of that. */
+function reducingCall(view: RunView, from: FunctionCalled | null, step: number): FunctionCalled | null {
+  const events = view.step(step)
+  let call = from
+  for (let depth = 0; call !== null && depth < 64; depth++) {
+    const shape = call.outputs[0]!.shape
+    const wide = call.inputs.filter((ref) => {
+      const form = shapeIn(view, ref)
+      return form.length > 0 && form[0]! > 1 && (shape.length === 0 || shape[0] !== form[0])
+    })
+    if (wide.length > 0 && shape.length === 0) return call
+    const next: FunctionCalled | undefined = call.inputs
+      .map((ref) => events.makerOf(ref))
+      .filter((maker) => maker !== null)
+      .sort((a, b) => b.position - a.position)[0]
+    call = next ?? null
+  }
+  return null
+}
+
+function shapeIn(view: RunView, ref: Ref): readonly number[] {
+  const event = view.event(positionOf(ref))
+  if (event.type === 'FunctionCalled') return event.outputs[0]?.shape ?? []
+  return event.type === 'LeafCreated' ? event.shape : []
+}

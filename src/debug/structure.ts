@@ -1,0 +1,168 @@
+/** What the graph of the first training step tells: targets that the prediction has seen, modules that stand in two places. */
+import type { StepEvents } from '../detectors/step-events.js'
+import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
+import { callText, finding, namesText } from './draft.js'
+import type { Finding } from './finding.js'
+import type { RunView } from './run-view.js'
+
+const LOSSES: ReadonlySet<string> = new Set(['softmaxCrossEntropy', 'meanSquaredError', 'binaryCrossEntropy'])
+/** What only rearranges a target. */
+const REARRANGES: ReadonlySet<string> = new Set([
+  'reshape',
+  'squeeze',
+  'expandDims',
+  'transpose',
+  'cast',
+  'oneHot',
+  'slice',
+  'take',
+])
+
+function firstTraining(view: RunView): StepEvents | null {
+  for (const { like } of view.stretches()) if (like.roots.length > 0) return like
+  return null
+}
+
+/** A target that is what the model was given. */
+export function targetLeak(view: RunView): Finding[] {
+  const events = firstTraining(view)
+  if (events === null) return []
+  const trained = events.ancestors(events.roots, true)
+  for (const position of trained) {
+    const loss = events.at(position) as FunctionCalled
+    if (!LOSSES.has(loss.function) || loss.inputs.length < 2) continue
+    const [prediction, target] = loss.inputs as [Ref, Ref]
+    const seen = events.ancestors([prediction])
+    const cut = targetCall(events, target)
+    if (cut === null) continue
+    const isLabels = loss.function === 'softmaxCrossEntropy'
+    for (const at of [...seen].sort((a, b) => a - b)) {
+      const call = events.at(at) as FunctionCalled
+      const twin =
+        call.position !== cut.position &&
+        call.function === cut.function &&
+        call.function !== 'take' &&
+        alike(call, cut)
+      // An autoencoder is given its target on purpose; labels are not.
+      const own = call.position === cut.position && isLabels && call.function !== 'take'
+      if (!twin && !own) continue
+      const reader = events.readers(call.position).find(({ position: by }) => seen.has(by))
+      return [
+        finding({
+          kind: 'target-leak',
+          level: 'cause',
+          step: events.step,
+          position: cut.position,
+          function: cut.function,
+          scope: cut.scope,
+          text: twin
+            ? `step ${events.step}: ${callText(cut)}, the target of ${callText(loss)}, is the same as the input ${callText(call)}${reader === undefined ? '' : ` that ${callText(reader)} reads`}: same ${cut.function}, same ${JSON.stringify(cut.attributes)}`
+            : `step ${events.step}: ${callText(cut)}, the target of ${callText(loss)}, is read by the model${reader === undefined ? '' : `, in ${callText(reader)}`}`,
+          evidence: ['so        the model can copy its answer'],
+        }),
+      ]
+    }
+  }
+  return []
+}
+
+/** The call that made a target, seen through what only changes its shape. */
+function targetCall(events: StepEvents, target: Ref): FunctionCalled | null {
+  let call = events.makerOf(target)
+  while (
+    call !== null &&
+    REARRANGES.has(call.function) &&
+    call.function !== 'slice' &&
+    call.function !== 'take'
+  ) {
+    const before: FunctionCalled | null = events.makerOf(call.inputs[0]!)
+    if (before === null) return call
+    call = before
+  }
+  return call
+}
+
+function alike(a: FunctionCalled, b: FunctionCalled): boolean {
+  return (
+    a.inputs.length === b.inputs.length &&
+    a.inputs.every((ref, i) => ref === b.inputs[i]) &&
+    JSON.stringify(a.attributes) === JSON.stringify(b.attributes)
+  )
+}
+
+/**
+ * A module of a list (its name has a number) that one call after the other uses, each on what the one before made, with nothing new
+ * from data between: the same module stands in several places of the list. A recurrent network reads new data each time, and a module
+ * that is used twice on purpose has a name of its own.
+ */
+export function sharedWeight(view: RunView): Finding[] {
+  const events = firstTraining(view)
+  if (events === null) return []
+  const trained = events.ancestors(events.roots, true)
+  const uses = new Map<Ref, FunctionCalled[]>()
+  for (const position of [...trained].sort((a, b) => a - b)) {
+    const call = events.at(position) as FunctionCalled
+    for (const ref of new Set(call.inputs)) {
+      const leaf = events.at(positionOf(ref)) ?? view.event(positionOf(ref))
+      if (leaf.type !== 'LeafCreated' || leaf.role !== 'parameter') continue
+      uses.set(ref, [...(uses.get(ref) ?? []), call])
+    }
+  }
+  const names = new Set([...uses.keys()].map((ref) => view.nameOf(ref) ?? ''))
+  const shared: { ref: Ref; calls: FunctionCalled[] }[] = []
+  for (const [ref, calls] of uses) {
+    const name = view.nameOf(ref)
+    const numbered = name === null ? null : /^(.*\.|)(\d+)\.([^.]+)$/.exec(name)
+    if (calls.length < 2 || numbered === null || calls.some((call) => call.function !== calls[0]!.function))
+      continue
+    const next = `${numbered[1]}${Number(numbered[2]) + 1}.`
+    const hasNext = [...names].some((one) => one.startsWith(next))
+    if (hasNext || !isChain(view, events, calls)) continue
+    shared.push({ ref, calls })
+  }
+  if (shared.length === 0) return []
+  const { ref, calls } = shared[0]!
+  return [
+    finding({
+      kind: 'shared-weight',
+      level: 'cause',
+      step: events.step,
+      position: calls[1]!.position,
+      function: calls[0]!.function,
+      scope: calls[0]!.scope,
+      variable: view.label(ref),
+      text: `step ${events.step}: ${namesText(
+        view,
+        shared.map((one) => one.ref),
+      )} ${shared.length === 1 ? 'is' : 'are'} read by ${calls.length} calls of ${calls[0]!.function}, one after the other (${calls
+        .slice(0, 4)
+        .map(({ position }) => `#${position}`)
+        .join(', ')}): one module stands in ${calls.length} places of a list`,
+      evidence: ['if it is meant: a module under a name of its own is not told of'],
+    }),
+  ]
+}
+
+/** Whether each call reads what the one before made and, on the way, nothing that is neither a parameter nor known before. */
+function isChain(view: RunView, events: StepEvents, calls: readonly FunctionCalled[]): boolean {
+  for (let i = 1; i < calls.length; i++) {
+    const [a, b] = [calls[i - 1]!, calls[i]!]
+    const before = events.ancestors([a.position])
+    const after = events.descendants([a.position])
+    if (!after.has(b.position)) return false
+    const between = [...events.ancestors([b.position])].filter((position) => after.has(position))
+    for (const position of between)
+      for (const ref of (events.at(position) as FunctionCalled).inputs) {
+        const maker = events.makerOf(ref)
+        if (maker !== null) {
+          if (!before.has(maker.position) && !after.has(maker.position)) return false
+          continue
+        }
+        const leaf = events.at(positionOf(ref)) ?? view.event(positionOf(ref))
+        const isNumber = leaf.type === 'LeafCreated' && leaf.shape.length === 0
+        const isParameter = leaf.type === 'LeafCreated' && leaf.role === 'parameter'
+        if (!isNumber && !isParameter) return false
+      }
+  }
+  return true
+}

@@ -1,0 +1,116 @@
+/**
+ * Why a run went wrong: every detector is asked, what it proposes from columns and templates is confirmed by computing one to three
+ * steps again, and the answers are ranked by cause, never by alarm.
+ */
+import { TapeError, valueText } from '../errors.js'
+import { checkOptions } from '../options.js'
+import type { Recording } from '../replay/replay-run.js'
+import { assignments } from './assignments.js'
+import { evaluationMode } from './evaluation.js'
+import type { Finding, Findings } from './finding.js'
+import { noGradient, zeroGradients } from './gradient-flow.js'
+import { nonFinite } from './non-finite.js'
+import { notCleared, twice } from './passes.js'
+import { precision } from './precision.js'
+import { resumedState } from './resumed.js'
+import { rowOrder } from './row-order.js'
+import { RunView } from './run-view.js'
+import { settings } from './settings.js'
+import { deadUnits, exploding, vanishing } from './signals.js'
+import { spikes } from './spikes.js'
+import { sharedWeight, targetLeak } from './structure.js'
+import { userFunctions } from './user-functions.js'
+
+export interface WhyOptions {
+  /** Look at this step only, where a detector looks at one step. */
+  step?: number
+  /** The metric that training makes smaller; the one called loss, or that a pass began from, when not given. */
+  metric?: string
+  /** Only these kinds of findings; all when not given. */
+  only?: readonly string[]
+}
+
+/** A detector on a recorded run, and the kinds it can find. */
+interface Look {
+  readonly kinds: readonly string[]
+  readonly look: (view: RunView, options: WhyOptions) => Finding[]
+}
+
+/** In the order in which one explains another: what stands first explains what stands after it. */
+const LOOKS: readonly Look[] = [
+  { kinds: ['outside-assignment'], look: assignments },
+  { kinds: ['settings', 'no-update'], look: (view, { metric }) => settings(view, metric ?? null) },
+  { kinds: ['resumed-state'], look: resumedState },
+  { kinds: ['not-deterministic'], look: userFunctions },
+  { kinds: ['row-mismatch', 'row-order', 'row-repeated', 'row-shared'], look: rowOrder },
+  { kinds: ['no-gradient', 'no-update'], look: noGradient },
+  { kinds: ['not-cleared'], look: notCleared },
+  { kinds: ['counted-twice'], look: twice },
+  { kinds: ['non-finite-data', 'non-finite-birth', 'non-finite'], look: nonFinite },
+  { kinds: ['target-leak'], look: targetLeak },
+  { kinds: ['evaluation-mode'], look: evaluationMode },
+  { kinds: ['shared-weight'], look: sharedWeight },
+  { kinds: ['exploding'], look: exploding },
+  { kinds: ['vanishing'], look: vanishing },
+  { kinds: ['zero-gradient'], look: zeroGradients },
+  { kinds: ['dead-units', 'saturated'], look: deadUnits },
+  { kinds: ['precision'], look: (view, { step }) => precision(view, step ?? null) },
+  { kinds: ['loss-spike'], look: (view, { metric }) => spikes(view, metric ?? null) },
+]
+
+export const WHY_KINDS: readonly string[] = [...new Set(LOOKS.flatMap(({ kinds }) => kinds))]
+
+/** Throws BAD_ARGUMENT for options that it does not know; STEP_NOT_FOUND. */
+export function why(recording: Recording, options: WhyOptions = {}): Findings {
+  checkWhyOptions(options)
+  const began = performance.now()
+  const view = new RunView(recording)
+  const { only } = options
+  const found: { finding: Finding; rank: number }[] = []
+  for (const [rank, { kinds, look }] of LOOKS.entries()) {
+    if (only !== undefined && !kinds.some((kind) => only.includes(kind))) continue
+    const before = view.stepsReplayed
+    const since = performance.now()
+    const findings = view.attempt(kinds.join(', '), () => look(view, options)) ?? []
+    const cost = {
+      stepsReplayed: view.stepsReplayed - before,
+      milliseconds: Math.round(performance.now() - since),
+    }
+    for (const one of findings)
+      if (only === undefined || only.includes(one.kind)) found.push({ finding: { ...one, cost }, rank })
+  }
+  return {
+    findings: found.sort(inOrder).map(({ finding }) => finding),
+    looked: lookedText(view, performance.now() - began),
+    skipped: [...view.skipped].map(([what, reason]) => ({ what, why: reason })),
+  }
+}
+
+const LEVELS = { cause: 0, symptom: 1, note: 2 }
+
+function inOrder(a: { finding: Finding; rank: number }, b: { finding: Finding; rank: number }): number {
+  return (
+    LEVELS[a.finding.level] - LEVELS[b.finding.level] ||
+    a.rank - b.rank ||
+    (a.finding.step ?? 0) - (b.finding.step ?? 0)
+  )
+}
+
+function lookedText(view: RunView, milliseconds: number): string {
+  const steps = `${view.stepCount} ${view.stepCount === 1 ? 'step' : 'steps'}`
+  const again = view.stepsReplayed === 0 ? '' : `; ${view.stepsReplayed} computed again`
+  return `${steps} of ${view.shapes.counts.length} kinds${again} (${(milliseconds / 1000).toFixed(1)} s)`
+}
+
+function checkWhyOptions(options: WhyOptions): void {
+  checkOptions(options, ['step', 'metric', 'only'], 'why()')
+  const { metric, only } = options
+  if (metric !== undefined && typeof metric !== 'string')
+    throw new TapeError('BAD_ARGUMENT', `why() expected metric to be a name, got ${valueText(metric)}`)
+  for (const kind of only ?? [])
+    if (!WHY_KINDS.includes(kind))
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `why() expected only kinds of ${WHY_KINDS.join(', ')}, got ${valueText(kind)}`,
+      )
+}

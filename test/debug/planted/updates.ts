@@ -1,0 +1,282 @@
+// Programs in which an update, a gradient or a setting is not what it should be.
+import { line, type Planted, points, train } from './planted.js'
+
+export const UPDATES: readonly Planted[] = [
+  {
+    name: 'a learning rate that is another at one step',
+    kind: 'settings',
+    says: [/step 23: lr/, /\b20\b/, /sgdStep/],
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('spiral', { seed: 1, config: { lr: 0.2 } })
+      const model = new g.MLP([2, 16, 3])
+      const optimizer = new g.SGD(model.parameters(), { lr: 0.2 })
+      train(r, run, {
+        data: points(r),
+        epochs: 6,
+        optimizer,
+        clear: () => model.clearGrads(),
+        before: (step) => {
+          optimizer.lr = planted && step === 23 ? 20 : 0.2
+        },
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a slip in a schedule of learning rates',
+    kind: 'settings',
+    says: [/step 31: lr/, /adamStep/],
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('spiral', { seed: 1 })
+      const model = new g.MLP([2, 16, 3])
+      const optimizer = new g.Adam(model.parameters(), { lr: 0.01 })
+      train(r, run, {
+        data: points(r),
+        epochs: 6,
+        optimizer,
+        clear: () => model.clearGrads(),
+        before: (step) => {
+          const rate = (0.02 * Math.min(step, 10)) / 10 / Math.sqrt(Math.max(1, step / 10))
+          optimizer.lr = planted && step === 31 ? rate * 100 : rate
+        },
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a parameter that no optimizer has',
+    kind: 'no-update',
+    says: [/step 1: scale/, /mul/],
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('scaled', { seed: 1 })
+      const model = new g.MLP([3, 8, 1])
+      const scale = g.parameter(g.ndarray([1, 1, 1]), { name: 'scale' })
+      const optimizer = new g.SGD([...model.parameters(), ...(planted ? [] : [scale])], { lr: 0.05 })
+      train(r, run, {
+        data: line(r).set,
+        epochs: 6,
+        optimizer,
+        clear: () => {
+          model.clearGrads()
+          scale.clearGrad()
+        },
+        loss: (x, t) => g.meanSquaredError(model.forward(g.mul(x, scale)), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a branch whose output was detached',
+    kind: 'no-gradient',
+    says: [/side\.weight/, /tanh|concat/],
+    program: async (r) => {
+      const { g, planted } = r
+      class Net extends g.Module {
+        main = new g.Linear(2, 12)
+        side = new g.Linear(2, 4)
+        head = new g.Linear(16, 3)
+        override forward(x: Parameters<typeof g.relu>[0]) {
+          const side = g.tanh(this.side.forward(x))
+          return this.head.forward(
+            g.concat([g.relu(this.main.forward(x)), planted ? side.detach() : side], { axis: 1 }),
+          )
+        }
+      }
+      const run = r.start('branches', { seed: 1 })
+      const model = new Net()
+      train(r, run, {
+        data: points(r),
+        epochs: 4,
+        optimizer: new g.Adam(model.parameters(), { lr: 0.01 }),
+        clear: () => model.clearGrads(),
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'gradients that are not cleared from some step on',
+    kind: 'not-cleared',
+    says: [/step 16: .*clear/],
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('spiral', { seed: 1 })
+      const model = new g.MLP([2, 16, 3])
+      let step = 0
+      train(r, run, {
+        data: points(r),
+        epochs: 5,
+        optimizer: new g.SGD(model.parameters(), { lr: 0.02 }),
+        before: (now) => {
+          step = now
+        },
+        clear: () => {
+          if (!planted || step < 16) model.clearGrads()
+        },
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a loss whose gradient two passes count',
+    kind: 'counted-twice',
+    says: [/step 1: /, /twice/, /softmaxCrossEntropy/, /add/],
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('penalty', { seed: 1 })
+      const model = new g.MLP([2, 16, 3])
+      const optimizer = new g.SGD(model.parameters(), { lr: 0.05 })
+      const loader = new g.DataLoader(points(r), { batchSize: 30, shuffle: true, seed: 1 })
+      for (let epoch = 0; epoch < 3; epoch++)
+        for (const [x, t] of loader) {
+          run.step()
+          const fit = g.softmaxCrossEntropy(model.forward(x!), t!)
+          const penalty = g.mul(
+            1e-3,
+            [...model.parameters()].map((w) => g.sum(g.square(w))).reduce((a, b) => g.add(a, b)),
+          )
+          const total = g.add(fit, penalty)
+          model.clearGrads()
+          if (planted) fit.backward()
+          total.backward()
+          optimizer.step()
+          run.log({ loss: total })
+        }
+      await run.finish()
+    },
+  },
+  {
+    name: 'a weight that was assigned from outside',
+    kind: 'outside-assignment',
+    says: [/step 35: layers\.1\.weight/],
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('spiral', { seed: 1 })
+      const model = new g.MLP([2, 16, 3])
+      const weight = model.namedParameters().get('layers.1.weight')!
+      train(r, run, {
+        data: points(r),
+        epochs: 6,
+        optimizer: new g.SGD(model.parameters(), { lr: 0.2 }),
+        clear: () => model.clearGrads(),
+        before: (step) => {
+          if (planted && step === 35)
+            weight.data = g.ndarray(
+              Float64Array.from({ length: 48 }, (_, i) => 4 * Math.sin(i)),
+              { shape: [16, 3] },
+            )
+        },
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a learning rate of 0',
+    kind: 'no-update',
+    says: [/step 1: lr/, /\b0\b/],
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('spiral', { seed: 1 })
+      const model = new g.MLP([2, 16, 3])
+      train(r, run, {
+        data: points(r),
+        epochs: 2,
+        optimizer: new g.SGD(model.parameters(), { lr: planted ? 0 : 0.1 }),
+        clear: () => model.clearGrads(),
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a softmax over one class',
+    kind: 'zero-gradient',
+    says: [/step 1: softmax/, /1 everywhere/],
+    needs: 'replay',
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('binary', { seed: 1 })
+      const model = new g.MLP([2, 12, 1])
+      train(r, run, {
+        data: points(r),
+        epochs: 4,
+        optimizer: new g.SGD(model.parameters(), { lr: 0.1 }),
+        clear: () => model.clearGrads(),
+        loss: (x, t) => {
+          const scores = model.forward(x)
+          const p = planted ? g.softmax(scores, { axis: 1 }) : g.sigmoid(scores)
+          return g.meanSquaredError(p, g.reshape(g.cast(g.equal(t, 1), 'float64'), [t.shape[0]!, 1]))
+        },
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'an optimizer that begins anew when the run is resumed',
+    kind: 'resumed-state',
+    says: [/step 1: optimizer\.layers\.0\.weight\.t/, /adamStep/],
+    needs: 'replay',
+    program: async (r) => {
+      const { g, planted } = r
+      const data = line(r).set
+      const model = new g.MLP([3, 8, 1])
+      let optimizer = new g.Adam(model.parameters(), { lr: 0.01 })
+      for (const part of [0, 1]) {
+        const run = r.start('line', { seed: 1 })
+        if (part === 1) {
+          const state = optimizer.stateDict()
+          optimizer = new g.Adam(model.parameters(), { lr: 0.01 })
+          if (!planted) optimizer.loadStateDict(state)
+        }
+        train(r, run, {
+          data,
+          epochs: 3,
+          optimizer,
+          clear: () => model.clearGrads(),
+          loss: (x, t) => g.meanSquaredError(model.forward(x), t),
+        })
+        await run.finish()
+      }
+    },
+  },
+  {
+    name: 'one module that stands in several places of a list',
+    kind: 'shared-weight',
+    says: [/step 1: blocks\.0\.weight/, /linear/],
+    program: async (r) => {
+      const { g, planted } = r
+      class Net extends g.Module {
+        first = new g.Linear(2, 10)
+        blocks: InstanceType<typeof g.Linear>[]
+        last = new g.Linear(10, 3)
+        constructor() {
+          super()
+          const make = () => new g.Linear(10, 10)
+          this.blocks = planted ? new Array(3).fill(make()) : [make(), make(), make()]
+        }
+        override forward(x: Parameters<typeof g.relu>[0]) {
+          let h = g.relu(this.first.forward(x))
+          for (const block of this.blocks) h = g.relu(block.forward(h))
+          return this.last.forward(h)
+        }
+      }
+      const run = r.start('blocks', { seed: 1 })
+      const model = new Net()
+      train(r, run, {
+        data: points(r),
+        epochs: 3,
+        optimizer: new g.SGD(model.parameters(), { lr: 0.05 }),
+        clear: () => model.clearGrads(),
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+]
