@@ -39,7 +39,6 @@ export type {
   ValueDifference,
 } from './debug/run-diff.js'
 export type {
-  CallSite,
   Finding,
   FindingCost,
   FindingLevel,

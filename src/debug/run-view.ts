@@ -2,12 +2,14 @@
 import type { NDArray } from '../array/ndarray.js'
 import { StepEvents } from '../detectors/step-events.js'
 import { TapeError } from '../errors.js'
+import type { CallSite } from '../events/call-site.js'
 import { captureFrom, isReplayable } from '../events/capture.js'
 import { positionOf, type Ref, type RunStarted, slotOf, type TapeEvent } from '../events/event.js'
 import { PastGraph } from '../past/past-graph.js'
 import { toNDArray } from '../recorder/recorded-array.js'
 import type { Recording } from '../replay/replay-run.js'
 import { RunRows } from '../store/read/run-rows.js'
+import { SiteLookup } from '../store/read/site-lookup.js'
 import { type BackwardValues, backwardValues } from './backward-values.js'
 import type { RunSteps } from './run-steps.js'
 import { StepShapes, type Stretch } from './step-shapes.js'
@@ -35,6 +37,7 @@ export class RunView implements RunSteps {
   private readonly keptValues = new Map<number, StepValues | null>()
   private readonly keptBackward = new Map<string, BackwardValues | null>()
   private readonly names = new Map<Ref, string | null>()
+  private sites: SiteLookup | null = null
   private knownShapes: StepShapes | null = null
 
   constructor(recording: Recording) {
@@ -84,6 +87,12 @@ export class RunView implements RunSteps {
 
   event(position: number): TapeEvent {
     return this.recording.reader.event(this.recording.id, position)
+  }
+
+  /** Where in the user's code the call at a position was made; null where the tape does not say. */
+  siteOf(position: number): CallSite | null {
+    this.sites ??= new SiteLookup(this.recording.reader.db, this.recording.id)
+    return this.sites.siteOf(position)
   }
 
   /** The name of a variable; null for none. */
