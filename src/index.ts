@@ -29,6 +29,13 @@ export { diffRuns } from './debug/diff-runs.js'
 export type { Loadable, Moment, MomentCondition, MomentVariable } from './debug/moment.js'
 export type { ProbeOptions, ProbeTable } from './debug/probe.js'
 export type {
+  Finding,
+  FindingCost,
+  FindingLevel,
+  Findings,
+  StepValue,
+} from './debug/finding.js'
+export type {
   ArrayDistance,
   DifferenceKind,
   DiffOptions,
@@ -38,13 +45,6 @@ export type {
   SaidDifference,
   ValueDifference,
 } from './debug/run-diff.js'
-export type {
-  Finding,
-  FindingCost,
-  FindingLevel,
-  Findings,
-  StepValue,
-} from './debug/finding.js'
 export type { WhyOptions } from './debug/why.js'
 export { type ErrorCode, TapeError } from './errors.js'
 export type { CallSite } from './events/call-site.js'
