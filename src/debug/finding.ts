@@ -38,11 +38,13 @@ export interface Finding {
   readonly cost: FindingCost
 }
 
+/** A number in a step. */
 export interface StepValue {
   readonly step: number
   readonly value: number
 }
 
+/** What it took to find something out. */
 export interface FindingCost {
   /** This many steps were computed again. */
   readonly stepsReplayed: number
