@@ -26,8 +26,6 @@ export { type SpiralOptions, spiral } from './data/spiral.js'
 export { type Batch, TensorDataset } from './data/tensor-dataset.js'
 export type { Bisection, BisectOptions } from './debug/bisect.js'
 export { diffRuns } from './debug/diff-runs.js'
-export type { Loadable, Moment, MomentCondition, MomentVariable } from './debug/moment.js'
-export type { ProbeOptions, ProbeTable } from './debug/probe.js'
 export type {
   Finding,
   FindingCost,
@@ -35,6 +33,8 @@ export type {
   Findings,
   StepValue,
 } from './debug/finding.js'
+export type { Loadable, Moment, MomentCondition, MomentVariable } from './debug/moment.js'
+export type { ProbeOptions, ProbeTable } from './debug/probe.js'
 export type {
   ArrayDistance,
   DifferenceKind,

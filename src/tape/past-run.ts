@@ -1,9 +1,9 @@
 /** A recorded run, read from the file: its events, its graph, its proof. */
 import { Observable } from 'rxjs'
 import { type Bisection, type BisectOptions, bisect } from '../debug/bisect.js'
+import type { Findings } from '../debug/finding.js'
 import { Moment } from '../debug/moment.js'
 import { type ProbeOptions, type ProbeTable, probe } from '../debug/probe.js'
-import type { Findings } from '../debug/finding.js'
 import { type WhyOptions, why } from '../debug/why.js'
 import { TapeError, valueText } from '../errors.js'
 import type { CallSite } from '../events/call-site.js'
@@ -228,9 +228,8 @@ export class PastRun {
    *
    * Throws  BAD_ARGUMENT for an option or a kind that it does not know; STEP_NOT_FOUND
    */
-  why(options: WhyOptions = {}): Findings {
+  why(options: WhyOptions = {}): Findings 
     return why(this.recording, options)
-  }
 
   private refOf(name: string, range: { from: number; to: number }): number {
     const bearer = this.lookup.bearerOf(name, range.from, range.to) ?? this.lookup.bearerOf(name, 1, range.to)
