@@ -223,13 +223,17 @@ export class PastRun {
         `at() expected a position from 1 to ${this.lastPosition}, got ${valueText(position)}`,
       )
     return new Moment(this.recording, this.graph, this.reader.event(this.id, position))
+  }
+
+  /**
    * Looks for what went wrong, and says what was found, what was looked at, and what was not and why: see docs/debugging.md.
    * Causes stand first.
    *
    * Throws  BAD_ARGUMENT for an option or a kind that it does not know; STEP_NOT_FOUND
    */
-  why(options: WhyOptions = {}): Findings 
+  why(options: WhyOptions = {}): Findings {
     return why(this.recording, options)
+  }
 
   private refOf(name: string, range: { from: number; to: number }): number {
     const bearer = this.lookup.bearerOf(name, range.from, range.to) ?? this.lookup.bearerOf(name, 1, range.to)
