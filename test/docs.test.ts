@@ -133,7 +133,7 @@ describe('the tables of the documents', () => {
     const rooms = [...rows.matchAll(/^\| (`[^|]*)\|/gm)].flatMap(([, cell = '']) =>
       [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
     )
-    expect(rooms).toEqual(Object.keys(MAY_IMPORT).filter((room) => room !== 'detectors'))
+    expect(rooms).toEqual(Object.keys(MAY_IMPORT))
   })
 
   test('name every variable of the environment that anything here reads, and no other', () => {
