@@ -39,7 +39,7 @@ export class NDArray {
   readonly buffer: TypedArray
   /** Where in `buffer` the elements begin. */
   readonly offset: number
-  /** Where the array came from, for the recorder that left the mark; opaque to this room. */
+  /** Where the array came from, for the recorder that noted this origin; opaque to this room. */
   recordedBy: object | null
   /** Under which number that recorder knows it. */
   recordedAs: number
@@ -226,15 +226,15 @@ export function allocate(dtype: DType, shape: Shape, size: number = sizeOf(shape
 
 /**
  * The same elements as another array object, under a shape of the same size. Operations that change no bytes
- * return this and never their operand, as an array object carries the mark of where it came from.
+ * return this and never their operand, as an array object carries its origin (`recordedBy`, `recordedAs`).
  */
 export function viewOf(x: NDArray, shape: Shape): NDArray {
   return new NDArray(x.dtype, shape, x.size, x.buffer, x.offset)
 }
 
 // One array lives for ever. While none does, a full garbage collection drops V8's hidden class of them, and with it all
-// code that was compiled for it. And a mark that was not always a small integer stays a plain field when numbers come
-// that are none.
+// code that was compiled for it. And an origin that was not always a small integer stays a plain field when numbers
+// come that are none.
 export const kept = float64Slabs.cut('float64', SCALAR, 1)
 kept.recordedAs = null as never
 

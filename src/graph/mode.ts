@@ -39,7 +39,7 @@ export function withLinking<T>(linking: boolean, fn: () => T): T {
   }
 }
 
-/** Runs `fn` with its calls marked as made in `scope` and puts the scope back, also when `fn` throws. */
+/** Runs `fn` with its calls noted as made in `scope` and puts the scope back, also when `fn` throws. */
 export function withScope<T>(scope: string, fn: () => T): T {
   const before = mode.scope
   mode.scope = scope

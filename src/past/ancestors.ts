@@ -1,5 +1,5 @@
 /**
- * The calls that a call was computed from, in the order in which they ran. They are marked from the latest down and visited
+ * The calls that a call was computed from, in the order in which they ran. They are found from the latest down and visited
  * from the earliest up, a page at a time, without recursion: a chain may be a million calls long.
  */
 import { positionOf } from '../events/event.js'
@@ -21,7 +21,7 @@ export interface AncestorVisitor {
 /** Visits the call at `position` and, before it, of all that it and those were computed from what the visitor opens. */
 export function visitAncestors(graph: GraphBlocks, position: number, visitor: AncestorVisitor): void {
   const walk = new AncestorWalk(graph, visitor)
-  walk.mark(position)
+  walk.find(position)
   walk.visit()
 }
 
@@ -29,7 +29,8 @@ export function visitAncestors(graph: GraphBlocks, position: number, visitor: An
 export class AncestorWalk {
   private readonly graph: GraphBlocks
   private readonly visitor: AncestorVisitor
-  private readonly marks: (Uint8Array | undefined)[] = []
+  /** For each page 1 at the places of the calls that were found. */
+  private readonly pages: (Uint8Array | undefined)[] = []
   private top = 0
   private bottom = 0
 
@@ -38,28 +39,28 @@ export class AncestorWalk {
     this.visitor = visitor
   }
 
-  mark(position: number): void {
+  find(position: number): void {
     this.top = pageNumber(position)
     this.bottom = this.top
-    this.marksOf(this.top)[placeOnPage(position)] = 1
+    this.foundOn(this.top)[placeOnPage(position)] = 1
     for (let number = this.top; number >= this.bottom; number--) {
-      const marks = this.marks[number]
-      if (marks !== undefined) this.markInputs(number * GRAPH_PAGE, marks)
+      const found = this.pages[number]
+      if (found !== undefined) this.findInputs(number * GRAPH_PAGE, found)
     }
   }
 
   visit(): void {
     for (let number = this.bottom; number <= this.top; number++) {
-      const marks = this.marks[number]
-      if (marks !== undefined) this.visitMarked(number * GRAPH_PAGE, marks)
+      const found = this.pages[number]
+      if (found !== undefined) this.visitFound(number * GRAPH_PAGE, found)
     }
   }
 
-  /** Marks what the marked calls of a page read, on this page and on earlier ones. */
-  private markInputs(first: number, marks: Uint8Array): void {
+  /** Finds what the calls found on a page read, on this page and on earlier ones. */
+  private findInputs(first: number, found: Uint8Array): void {
     let block: GraphBlock | null = null
     for (let at = GRAPH_PAGE - 1; at >= 0; at--) {
-      if (marks[at] === 0) continue
+      if (found[at] === 0) continue
       const position = first + at
       if (block === null || position < block.first) block = this.graph.at(position)
       const begin = block.inputsAt(position)
@@ -68,33 +69,33 @@ export class AncestorWalk {
         const input = positionOf(block.input(i, position))
         const itsBlock = input >= block.first ? block : this.graph.at(input)
         if (itsBlock.kindOf(input) !== NODE.call || !this.visitor.opens(itsBlock, input)) continue
-        if (input >= first) marks[input - first] = 1
-        else this.markEarlier(input)
+        if (input >= first) found[input - first] = 1
+        else this.findEarlier(input)
       }
     }
   }
 
-  private markEarlier(position: number): void {
+  private findEarlier(position: number): void {
     const number = pageNumber(position)
     if (number < this.bottom) this.bottom = number
-    this.marksOf(number)[placeOnPage(position)] = 1
+    this.foundOn(number)[placeOnPage(position)] = 1
   }
 
-  private visitMarked(first: number, marks: Uint8Array): void {
+  private visitFound(first: number, found: Uint8Array): void {
     let block: GraphBlock | null = null
     for (let at = 0; at < GRAPH_PAGE; at++) {
-      if (marks[at] === 0) continue
+      if (found[at] === 0) continue
       const position = first + at
       if (block === null || position >= block.end) block = this.graph.at(position)
       this.visitor.visit(block, position)
     }
   }
 
-  private marksOf(number: number): Uint8Array {
-    const known = this.marks[number]
+  private foundOn(number: number): Uint8Array {
+    const known = this.pages[number]
     if (known !== undefined) return known
     const made = new Uint8Array(GRAPH_PAGE)
-    this.marks[number] = made
+    this.pages[number] = made
     return made
   }
 }

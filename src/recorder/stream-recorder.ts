@@ -128,7 +128,7 @@ export class StreamRecorder implements Recorder {
   private made(variable: Variable, array: NDArray, ref: Ref): void {
     this.elementsComputed += array.size
     this.identify(variable, ref)
-    this.mark(array, ref)
+    this.noteOrigin(array, ref)
   }
 
   valueAssigned(variable: Variable): void {
@@ -152,7 +152,7 @@ export class StreamRecorder implements Recorder {
       source === null ? array : null,
       this.policy.ofOutside(array),
     )
-    if (source === null) this.mark(array, position)
+    if (source === null) this.noteOrigin(array, position)
     if (!this.assignedTo.has(ref)) this.assignedTo.set(ref, new WeakRef(variable))
     stream.appended(cursor, step)
   }
@@ -290,7 +290,7 @@ export class StreamRecorder implements Recorder {
     )
     if (held !== null && maker === 0) {
       this.identify(held, position)
-      this.mark(held.data, position)
+      this.noteOrigin(held.data, position)
     }
     stream.appended(cursor, step)
   }
@@ -386,7 +386,7 @@ export class StreamRecorder implements Recorder {
     const { cursor, step } = packer
     const position = packer.leaf(form, source, source === null ? array : null, this.policy.ofOutside(array))
     this.identify(variable, position)
-    if (source === null) this.mark(array, position)
+    if (source === null) this.noteOrigin(array, position)
     if (variable.creator !== null && variable.requiresGrad) {
       this.boundaries.add(variable)
       this.hasBoundaries = true
@@ -419,7 +419,7 @@ export class StreamRecorder implements Recorder {
   }
 
   /** An array knows the event that made it, so that assigning it elsewhere stores no bytes again. */
-  private mark(array: NDArray, ref: Ref): void {
+  private noteOrigin(array: NDArray, ref: Ref): void {
     array.recordedBy = this
     array.recordedAs = ref
   }

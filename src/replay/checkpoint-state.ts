@@ -76,7 +76,7 @@ export class CheckpointState implements Before, Owner, ValueLoader {
 
   /** The array that the event behind `ref` made or took over. Throws NeedsEarlier when its bytes are nowhere. */
   array(ref: Ref): NDArray {
-    return this.marked(this.sourceOf(ref))
+    return this.withOrigin(this.sourceOf(ref))
   }
 
   loadValue(variable: Variable): NDArray {
@@ -113,7 +113,7 @@ export class CheckpointState implements Before, Owner, ValueLoader {
   }
 
   private valueOf(ref: Ref, original: Ref): NDArray {
-    return this.marked(
+    return this.withOrigin(
       this.sourceOf(this.assignedBefore(ref, this.position) ?? original),
       this.values.get(ref),
     )
@@ -188,7 +188,7 @@ export class CheckpointState implements Before, Owner, ValueLoader {
   }
 
   /** The array as the recorder knows it: made at `source`, so that assigning it elsewhere is recorded as it was. */
-  private marked(source: Ref, known?: RecordedArray): NDArray {
+  private withOrigin(source: Ref, known?: RecordedArray): NDArray {
     let array = this.arrays.get(source)
     if (array === undefined) {
       const value = known ?? this.valueMadeAt(source)

@@ -209,7 +209,7 @@ export class Run {
   }
 
   /**
-   * Runs `fn` with its calls marked as made in `name`; scopes nest with dots. Gives what `fn` returns.
+   * Runs `fn` with its calls noted as made in `name`; scopes nest with dots. Gives what `fn` returns.
    *
    * Throws  BAD_ARGUMENT when `fn` is asynchronous or a generator, or returns a promise; the scope is put back first
    */

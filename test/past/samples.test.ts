@@ -28,7 +28,7 @@ const PROGRAM = `
 
 test('a full garbage collection between two questions to a past graph drops no compiled code of the walks over it', () => {
   const walks =
-    'markInputs visitMarked opens visit wants resolved computeInPassing pageAtHand nextOn passedAsNumber pageWith isAsMade pushNumber arriveNumber'
+    'findInputs visitFound opens visit wants resolved computeInPassing pageAtHand nextOn passedAsNumber pageWith isAsMade pushNumber arriveNumber'
   const dropped = droppedCode(PROGRAM, newTapePath())
   expect(dropped.filter((name) => walks.split(' ').includes(name))).toEqual([])
 })
