@@ -1,4 +1,5 @@
 /** Events one by one: a page of them, and one call with all that is known of it. */
+import type { CallSite } from '../events/call-site.js'
 import { positionOf, type RecordedArray, type Ref, refOf, slotOf, type TapeEvent } from '../events/event.js'
 import { refsOf } from '../events/event-kinds.js'
 import type { Describer } from '../inspection/describer.js'
@@ -102,6 +103,7 @@ export function callAnswer(desk: Desk, asked: Asked): CallAnswer {
     }
   }
   const call = event.type === 'FunctionCalled' ? event : null
+  const site = call === null ? null : past.siteOf(position)
   const outputs = (call?.outputs ?? []).map(({ dtype, shape, value }, slot) => ({
     ...operand(refOf(position, slot)),
     value: value === null ? 'not stored' : arrayText(dtype, shape, value),
@@ -134,7 +136,7 @@ export function callAnswer(desk: Desk, asked: Asked): CallAnswer {
             zeroCount,
             nonFiniteCount,
           })),
-    site: siteOf(event),
+    site: site === null ? null : siteText(site),
     readers: readersOf(
       past.events(position + 1, Math.min(past.lastPosition, position + READERS_WITHIN)),
       position,
@@ -142,10 +144,8 @@ export function callAnswer(desk: Desk, asked: Asked): CallAnswer {
   }
 }
 
-/** Where in the program the call was made; older tapes do not say. */
-function siteOf(event: TapeEvent): string | null {
-  const { site } = event as { site?: { file?: unknown; line?: unknown } | null }
-  return site == null || typeof site.file !== 'string' ? null : `${site.file}:${String(site.line)}`
+function siteText({ file, line, column, function: name }: CallSite): string {
+  return `${file}:${line}:${column}${name === null ? '' : ` in ${name}`}`
 }
 
 function readersOf(events: Iterable<TapeEvent>, position: number): Ref[] {

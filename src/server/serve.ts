@@ -2,6 +2,7 @@
  * The inspector's server: the page, its questions, and what changes. It listens on 127.0.0.1 alone, reads the tapes and writes
  * nothing to them. Who may ask stands in gate.ts, what is answered in questions.ts.
  */
+import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
@@ -118,7 +119,8 @@ class Served {
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    for (const [name, value] of Object.entries(Gate.headers)) response.setHeader(name, value)
+    const nonce = randomBytes(18).toString('base64')
+    for (const [name, value] of Object.entries(Gate.headers(nonce))) response.setHeader(name, value)
     const url = urlOf(request)
     if (url === null) return refuse(response, 400, 'this address is not understood')
     const isPost = url.pathname === '/api/sql'
@@ -141,8 +143,12 @@ class Served {
     if (file === undefined) return refuse(response, 404, 'there is no such page')
     response.setHeader('cache-control', file.isHashed ? 'private, max-age=31536000, immutable' : 'no-store')
     response.setHeader('content-type', file.type)
-    response.setHeader('content-length', file.bytes.length)
-    response.end(request.method === 'HEAD' ? undefined : file.bytes)
+    const bytes =
+      url.pathname === '/'
+        ? Buffer.from(file.bytes.toString('utf8').replace('STYLE-NONCE', nonce))
+        : file.bytes
+    response.setHeader('content-length', bytes.length)
+    response.end(request.method === 'HEAD' ? undefined : bytes)
   }
 
   private async api(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {

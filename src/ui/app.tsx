@@ -5,16 +5,32 @@ import { isConnected, progress } from './ask.js'
 import { isHelpOpen, isPage, isPaletteOpen, onKey } from './commands.js'
 import { Help } from './help.js'
 import { CurvesPage } from './pages/curves.js'
+import { DiffPage } from './pages/diff.js'
+import { EventsPage } from './pages/events.js'
+import { GradientsPage } from './pages/gradients.js'
+import { GraphPage } from './pages/graph.js'
 import { RunsPage } from './pages/runs.js'
+import { SqlPage } from './pages/sql.js'
+import { TensorPage } from './pages/tensor.js'
+import { VerifyPage } from './pages/verify.js'
+import { WhyPage } from './pages/why.js'
 import { Palette } from './palette.js'
 import { linkTo, PAGES, type PageId, route } from './route.js'
 import { allRuns, runsError } from './runs.js'
 import { toggleTheme } from './theme.js'
 import { TimeSlider } from './time-slider.js'
 
-const VIEWS: Partial<Record<PageId, () => JSX.Element>> = {
+const VIEWS: Record<PageId, () => JSX.Element> = {
   runs: RunsPage,
   curves: CurvesPage,
+  gradients: GradientsPage,
+  graph: GraphPage,
+  tensor: TensorPage,
+  why: WhyPage,
+  diff: DiffPage,
+  events: EventsPage,
+  sql: SqlPage,
+  verify: VerifyPage,
 }
 
 export function App() {
@@ -27,7 +43,7 @@ export function App() {
     document.addEventListener('keydown', onKey)
     return () => document.removeEventListener('keydown', onKey)
   }, [])
-  const View = VIEWS[page] ?? RunsPage
+  const View = VIEWS[page]
   const tapes = allRuns.value?.tapes ?? []
   const isLive = tapes.some((tape) => tape.isLive)
   return (

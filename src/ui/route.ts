@@ -4,6 +4,14 @@ import { computed, signal } from '@preact/signals'
 export const PAGES = [
   { id: 'runs', title: 'Runs' },
   { id: 'curves', title: 'Curves' },
+  { id: 'gradients', title: 'Gradients' },
+  { id: 'graph', title: 'Graph' },
+  { id: 'tensor', title: 'Tensor' },
+  { id: 'why', title: 'Why' },
+  { id: 'diff', title: 'Diff' },
+  { id: 'events', title: 'Events' },
+  { id: 'sql', title: 'SQL' },
+  { id: 'verify', title: 'Verify' },
 ] as const
 
 export type PageId = (typeof PAGES)[number]['id']

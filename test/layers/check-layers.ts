@@ -116,6 +116,7 @@ const OF_THE_PAGE = [
   '@codemirror/language',
   '@codemirror/state',
   '@codemirror/view',
+  '@lezer/highlight',
   '@preact/signals',
   '@tanstack/virtual-core',
   'preact',

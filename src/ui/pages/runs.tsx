@@ -68,6 +68,11 @@ export function RunsPage() {
           {problem ?? `${count(found.length)} of ${count(runs.length)} runs`}
         </span>
         <span class="grow" />
+        {chosen.length === 2 && (
+          <a class="button" href={linkTo('diff', { a: chosen[0]!, b: chosen[1]! })}>
+            Compare 2
+          </a>
+        )}
         {chosen.length > 0 && <a class="button" href={linkTo('curves')}>{`Curves of ${chosen.length}`}</a>}
       </div>
       <div class="scroll" tabIndex={0} role="region" aria-label="Table of runs">
@@ -97,6 +102,7 @@ export function RunsPage() {
                 </th>
               ))}
               <th scope="col">metrics</th>
+              <th scope="col">look</th>
             </tr>
           </thead>
           <tbody>
@@ -118,6 +124,7 @@ export function RunsPage() {
 
 function Row({ run, columns, isChosen }: { run: RunRow; columns: readonly Column[]; isChosen: boolean }) {
   const { data } = useAnswer('metrics', { run: run.key }, { isLive: run.status === 'recording' })
+  const isBad = run.status === 'failed' || run.firstNonFiniteStep !== null
   return (
     <tr class={isChosen ? 'chosen' : undefined}>
       <td>
@@ -150,6 +157,11 @@ function Row({ run, columns, isChosen }: { run: RunRow; columns: readonly Column
             </a>
           ))}
         </div>
+      </td>
+      <td class="links">
+        <a href={linkTo('graph', { run: run.key })}>graph</a>{' '}
+        <a href={linkTo('gradients', { run: run.key })}>gradients</a>{' '}
+        {isBad && <a href={linkTo('why', { run: run.key })}>why</a>}
       </td>
     </tr>
   )

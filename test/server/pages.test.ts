@@ -1,0 +1,215 @@
+/** The inspector's pages in Chromium: with the mouse, with the keyboard alone, with hostile names, beside a writer. */
+import path from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openTape } from '../../src/index.js'
+import { temporaryFolder } from '../cli/gradtape.js'
+import { chromiumPath, complaintsOf, keepPicture, launch, violationsOf } from './browser.js'
+import { StartedInspector } from './inspector.js'
+import { BAD_STEP, HOSTILE, writeRuns } from './runs-on-tape.js'
+
+const found = chromiumPath()
+
+describe.runIf(found !== null)('in Chromium', () => {
+  const folder = temporaryFolder()
+  let inspector: StartedInspector
+  let browser: Browser
+  let page: Page
+  let complaints: string[]
+
+  beforeAll(async () => {
+    const file = path.join(folder, 'runs.tape')
+    await writeRuns(file)
+    inspector = await StartedInspector.of(file)
+    browser = await launch(found ?? '')
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
+    page = await context.newPage()
+    page.setDefaultTimeout(8_000)
+    complaints = complaintsOf(page, `http://127.0.0.1:${inspector.port}/`)
+    await page.goto(inspector.url)
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await inspector?.end()
+  })
+
+  const show = async (hash: string, awaited: string) => {
+    await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
+    await page.locator(awaited).first().waitFor()
+  }
+
+  test('the key is gone from the address, and what the page shows stands there', async () => {
+    await page.getByRole('heading', { name: 'Runs' }).waitFor()
+    expect(page.url()).not.toContain('token')
+    await page.getByLabel('look at run 1 good').check()
+    await page.getByLabel('look at run 2 bad').check()
+    expect(page.url()).toContain('run=1.1&run=1.2')
+    await page.getByRole('searchbox', { name: 'Filter' }).fill('lr>0.1')
+    await page.getByText('1 of 3 runs').waitFor()
+    await page.getByRole('searchbox', { name: 'Filter' }).fill('')
+    await page.getByRole('link', { name: 'Compare 2' }).click()
+    await page.getByRole('rowheader', { name: 'config.lr' }).waitFor()
+  })
+
+  // Each page by its link in the bar, by mouse; what must be on it; and no complaint of axe, in light and in dark.
+  const PAGES: readonly [title: string, query: string, awaited: string][] = [
+    ['Runs', '', 'tbody tr'],
+    ['Curves', '?run=1.1&run=1.2&metric=loss', '.chart canvas'],
+    ['Gradients', '?run=1.2', '.heat canvas'],
+    ['Graph', `?run=1.2&step=${BAD_STEP}`, '.box'],
+    ['Tensor', '?run=1.1&variable=weight&step=12', '.values li'],
+    ['Why', '?run=1.2', '.findings li'],
+    ['Diff', '?a=1.1&b=1.2', 'tbody tr'],
+    ['Events', '?run=1.2&from=1200', '.event-text'],
+    [
+      'SQL',
+      `?sql=${encodeURIComponent("SELECT step, value FROM metric WHERE run_id = 1 AND name = 'loss'")}`,
+      '.sql-chart',
+    ],
+    ['Verify', '', '.hash'],
+  ]
+
+  test.each(PAGES)(
+    '%s is shown, and axe has nothing against it, light or dark',
+    async (title, query, awaited) => {
+      await page.getByRole('navigation').getByRole('link', { name: title, exact: true }).click()
+      await page.getByRole('heading', { level: 1, name: new RegExp(`^${title}`) }).waitFor()
+      await show(`#/${title.toLowerCase()}${query}`, awaited)
+      await keepPicture(page, title.toLowerCase())
+      expect(await violationsOf(page)).toEqual([])
+      await page.getByRole('button', { name: 'Light or dark' }).click()
+      await keepPicture(page, `${title.toLowerCase()}-dark`)
+      expect(await violationsOf(page)).toEqual([])
+      await page.getByRole('button', { name: 'Light or dark' }).click()
+      expect(complaints).toEqual([])
+    },
+  )
+
+  test('a drag over a chart zooms into it, and a double-click goes back', async () => {
+    await show('#/curves?run=1.1&metric=loss', '.chart canvas')
+    const box = await page.locator('.u-over').boundingBox()
+    expect(box).not.toBeNull()
+    const { x, y, width } = box ?? { x: 0, y: 0, width: 0 }
+    await page.mouse.move(x + width * 0.4, y + 60)
+    await page.mouse.down()
+    await page.mouse.move(x + width * 0.6, y + 60, { steps: 4 })
+    await page.mouse.up()
+    await page.waitForURL(/from=2\d&to=3\d/)
+    await page.locator('.u-over').dblclick()
+    await page.waitForFunction("!location.hash.includes('from=')")
+  })
+
+  test('a scope opens by a click, a call shows what it reads, and the path of NaN is marked', async () => {
+    await show(`#/graph?run=1.2&step=${BAD_STEP}`, '.box')
+    expect(await page.locator('.box.bad').count()).toBe(2)
+    await page.getByRole('button', { name: /^▸ hidden/ }).click()
+    await page.getByRole('button', { name: /^relu/ }).click()
+    await page.getByRole('complementary', { name: 'Call' }).getByText('runs-on-tape.ts').waitFor()
+    expect(page.url()).toContain('open=s%3Ahidden')
+  })
+
+  test('a cell of the heat map goes to its step', async () => {
+    await show('#/gradients?run=1.2', '.heat canvas')
+    await page.locator('.heat').click({ position: { x: 5, y: 5 } })
+    await page.waitForURL(/step=1\b/)
+  })
+
+  test('every page is reached, and a step taken, with the keyboard alone', async () => {
+    await show('#/runs', 'tbody tr')
+    for (const [title] of PAGES) {
+      await page.keyboard.press('Control+k')
+      await page.getByRole('combobox', { name: 'Command' }).waitFor()
+      await page.keyboard.type(`go to ${title.toLowerCase()}`)
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { level: 1, name: new RegExp(`^${title}`) }).waitFor()
+    }
+    await show('#/graph?run=1.2&step=20', '.box')
+    await page.locator('body').press(']')
+    await page.waitForURL(/step=21/)
+    await page.keyboard.press('g')
+    await page.keyboard.press('2')
+    await page.getByRole('heading', { level: 1, name: 'Curves' }).waitFor()
+    await page.locator('.chart').first().focus()
+    await page.keyboard.press('+')
+    await page.waitForURL(/from=/)
+    await page.keyboard.press('0')
+    await page.waitForFunction("!location.hash.includes('from=')")
+    await show('#/graph?run=1.2&step=20', '.box.scope')
+    await page.locator('.box.scope').first().focus()
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/open=s/)
+    await page.keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+  })
+
+  test('a statement that is typed runs, and one that writes is refused with words', async () => {
+    await show('#/sql', '.cm-content')
+    await page.locator('.cm-content').click()
+    await page.keyboard.press('Control+a')
+    await page.keyboard.type('SELECT 6 * 7 AS answer')
+    await page.keyboard.press('Control+Enter')
+    await page.getByRole('cell', { name: '42' }).waitFor()
+    await page.keyboard.press('Control+a')
+    await page.keyboard.type('DELETE FROM run')
+    await page.keyboard.press('Control+Enter')
+    await page.getByText('a tape is only read here').waitFor()
+  })
+
+  test('hostile names are texts on every page, and nothing of them runs', async () => {
+    const pages: readonly [string, string][] = [
+      ['runs', 'tbody tr'],
+      ['curves?run=1.3', '.chart canvas'],
+      ['gradients?run=1.3', '.heat canvas'],
+      ['graph?run=1.3&step=1', '.box'],
+      ['tensor?run=1.3', '.names li'],
+      ['why?run=1.3', 'h1'],
+      ['diff?a=1.1&b=1.3', 'tbody tr'],
+      ['events?run=1.3', '.event-text'],
+      [`sql?sql=${encodeURIComponent('SELECT name, config FROM run')}`, 'tbody tr'],
+    ]
+    for (const [where, awaited] of pages) {
+      await show(`#/${where}`, awaited)
+      expect(await page.locator('main img').count(), where).toBe(0)
+      expect(await page.locator('body').textContent(), where).toContain(HOSTILE[0].slice(0, 12))
+    }
+    await show('#/curves?run=1.3', '.chart canvas')
+    // A name that would turn the direction of writing shows what it is made of.
+    await page.getByText('\\u202egnp.exe').first().waitFor()
+    await keepPicture(page, 'hostile')
+    expect(await page.evaluate(() => (globalThis as { hurt?: number }).hurt)).toBeUndefined()
+    expect(complaints.filter((text) => !text.includes('400 (Bad Request)'))).toEqual([])
+  })
+
+  test('a value that is logged is on the page within a second, without a touch', async () => {
+    const live = path.join(folder, 'live.tape')
+    const tape = openTape(live)
+    const run = tape.startRun('live')
+    run.step()
+    run.log({ loss: 3 })
+    await run.flush()
+    const beside = await StartedInspector.of(live)
+    const view = await browser.newPage()
+    try {
+      await view.goto(`${beside.url}#/curves`)
+      await view.getByText('1 points').waitFor()
+      run.step()
+      run.log({ loss: 4 })
+      await run.flush()
+      const from = performance.now()
+      await view.getByText('2 points').waitFor({ timeout: 10_000 })
+      expect(performance.now() - from).toBeLessThan(1_000)
+    } finally {
+      await view.close()
+      await beside.end()
+      await run.finish()
+      tape.close()
+    }
+  })
+})
+
+test.runIf(found === null)('needs a Chromium, and there is none here', () => {
+  expect(found).toBeNull()
+})
