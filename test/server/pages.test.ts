@@ -180,7 +180,9 @@ describe.runIf(found !== null)('in Chromium', () => {
     await page.getByText('\\u202egnp.exe').first().waitFor()
     await keepPicture(page, 'hostile')
     expect(await page.evaluate(() => (globalThis as { hurt?: number }).hurt)).toBeUndefined()
-    expect(complaints.filter((text) => !text.includes('400 (Bad Request)'))).toEqual([])
+    // Typing over a selection makes Chromium itself set a style attribute in the editor, which the policy stops, as it should.
+    const own = /400 \(Bad Request\)|^Applying inline style/
+    expect(complaints.filter((text) => !own.test(text))).toEqual([])
   })
 
   test('a value that is logged is on the page within a second, without a touch', async () => {
