@@ -142,7 +142,7 @@ function Drawing({
               markerHeight="7"
               orient="auto"
             >
-              <path d="M0 0 8 4 0 8z" />
+              <path class="tip" d="M0 0 8 4 0 8z" />
             </marker>
           </defs>
           {data.edges.map(({ from, to, count: reads, text }) => (
