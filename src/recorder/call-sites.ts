@@ -15,8 +15,9 @@ import { siteText } from '../events/call-site.js'
 const FIRST = 3
 const EVERY_STEPS = 100
 /** So many calls of a run may be looked at, and one more for so many calls: a loop of a million small ones is not to wait for it. */
-const SITES_FREE = 4096
-const CALLS_A_SITE = 256
+const FIRST_FREE = 4096
+const SITES_FREE = 1024
+const CALLS_A_SITE = 4096
 /** The same for calls outside of steps, which may be all of a run. */
 const OUTSIDE_FREE = 512
 const OUTSIDE_CALLS_A_SITE = 1024
@@ -45,6 +46,8 @@ export class CallSites {
   private readonly seen = new Set<string>()
   private calls = 0
   private taken = 0
+  /** In the first steps, which have their own allowance. */
+  private takenFirst = 0
   /** Outside of steps. */
   private passes = 0
   /** The step in which a call was met that was not there before. */
@@ -86,16 +89,19 @@ export class CallSites {
     const key = `${place} ${kind}`
     if (!this.everyCall && this.seen.has(key)) return null
     const calls = this.calls + place
-    const most =
-      this.step === 0
+    const isFirst = this.step > 0 && this.step <= FIRST
+    const most = isFirst
+      ? FIRST_FREE
+      : this.step === 0
         ? OUTSIDE_FREE + Math.floor(calls / OUTSIDE_CALLS_A_SITE)
         : SITES_FREE + Math.floor(calls / CALLS_A_SITE)
-    if (this.taken >= most) return null
+    if ((isFirst ? this.takenFirst : this.taken) >= most) return null
     if (!this.everyCall && this.step > 0) {
       this.changedIn = this.step
       this.everyCall = true
     }
-    this.taken++
+    if (isFirst) this.takenFirst++
+    else this.taken++
     this.seen.add(key)
     return this.look()
   }
