@@ -33,6 +33,14 @@ export type {
   Findings,
   StepValue,
 } from './debug/finding.js'
+export type {
+  Fork,
+  ForkedMetric,
+  ForkOptions,
+  ForkReport,
+  Resumed,
+  ResumeTargets,
+} from './debug/fork.js'
 export type { Loadable, Moment, MomentCondition, MomentVariable } from './debug/moment.js'
 export type { ProbeOptions, ProbeTable } from './debug/probe.js'
 export type {

@@ -25,6 +25,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [['probe'], async () => (await import('./commands/probe.js')).addProbe],
   [['bisect'], async () => (await import('./commands/bisect.js')).addBisect],
   [['why'], async () => (await import('./commands/why.js')).addWhy],
+  [['fork'], async () => (await import('./commands/fork.js')).addFork],
   [['replay'], async () => (await import('./commands/replay.js')).addReplay],
   [['verify'], async () => (await import('./commands/verify.js')).addVerify],
   [['materialize'], async () => (await import('./commands/materialize.js')).addMaterialize],

@@ -2,6 +2,7 @@
 import { Observable } from 'rxjs'
 import { type Bisection, type BisectOptions, bisect } from '../debug/bisect.js'
 import type { Findings } from '../debug/finding.js'
+import { Fork, type ForkOptions } from '../debug/fork.js'
 import { Moment } from '../debug/moment.js'
 import { type ProbeOptions, type ProbeTable, probe } from '../debug/probe.js'
 import { type WhyOptions, why } from '../debug/why.js'
@@ -214,6 +215,16 @@ export class PastRun {
    */
   bisect(test: (moment: Moment) => boolean, options: BisectOptions = {}): Bisection {
     return bisect((step) => this.at(step), this.stepCount, test, options)
+  }
+
+  /**
+   * The run at the beginning of a step, from where it can go on in another way: `.run()` performs the recorded calls with what `set`
+   * and `dropRows` change, `.resume({ model, optimizer, loader })` hands the state to your program. The run itself never changes.
+   *
+   * Throws  BAD_ARGUMENT for an option that it does not know, and a step that cannot be
+   */
+  fork(options: ForkOptions): Fork {
+    return new Fork(this.recording, this.graph, options, (step) => this.at(step))
   }
 
   private momentAt(position: number): Moment {

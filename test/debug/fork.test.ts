@@ -1,0 +1,203 @@
+/** What if: a run goes on from one of its steps, with something changed or with nothing. */
+import { describe, expect, it } from 'vitest'
+import {
+  Adam,
+  DataLoader,
+  Dropout,
+  Linear,
+  openTape,
+  relu,
+  Sequential,
+  SGD,
+  seedRandom,
+  softmaxCrossEntropy,
+  type Tape,
+  TensorDataset,
+  uniform,
+} from '../../src/index.js'
+import { gradtape, gradtapeJson, temporaryFolder } from '../cli/gradtape.js'
+
+const folder = temporaryFolder()
+const STEPS = 18
+let files = 0
+
+interface Program {
+  rateFrom?: number
+  adam?: boolean
+  steps?: number
+}
+
+function parts({ adam = true }: Program) {
+  const values = uniform([30, 5], { key: { seed: 2, counter: 0 } })
+  const data = new TensorDataset(
+    values,
+    Int32Array.from({ length: 30 }, (_, i) => i % 3),
+  )
+  seedRandom(4)
+  const model = new Sequential(new Linear(5, 6), relu, new Dropout(0.3), new Linear(6, 3))
+  const parameters = model.parameters()
+  const optimizer = adam
+    ? new Adam(parameters, { lr: 0.01 })
+    : new SGD(parameters, { lr: 0.1, momentum: 0.8 })
+  return { model, optimizer, loader: new DataLoader(data, { batchSize: 7, shuffle: true, seed: 6 }) }
+}
+
+/** Trains from `step` on; gives the losses by step. */
+function train(
+  program: Program,
+  made: ReturnType<typeof parts>,
+  step: number,
+  skip: number,
+  begin: () => void,
+  log: (loss: number, variable: unknown) => void,
+): void {
+  const { model, optimizer, loader } = made
+  const last = program.steps ?? STEPS
+  for (let left = skip; step <= last; left = 0) {
+    let batch = 0
+    for (const [x, t] of loader) {
+      if (batch++ < left) continue
+      if (step > last) break
+      begin()
+      if (program.rateFrom !== undefined && step >= program.rateFrom) optimizer.lr = 0.5
+      const loss = softmaxCrossEntropy(model.forward(x), t)
+      model.clearGrads()
+      loss.backward()
+      optimizer.step()
+      log(loss.item(), loss)
+      step++
+    }
+  }
+}
+
+async function record(tape: Tape, program: Program = {}): Promise<{ id: number; losses: number[] }> {
+  const run = tape.startRun('net', { seed: 4, checkpointEvery: 5 })
+  const losses: number[] = []
+  train(
+    program,
+    parts(program),
+    1,
+    0,
+    () => run.step(),
+    (loss, variable) => {
+      losses.push(loss)
+      run.log({ loss: variable as never })
+    },
+  )
+  await run.finish()
+  return { id: run.id, losses }
+}
+
+const opened = () => openTape(`${folder}/${++files}.tape`)
+
+describe('a fork', () => {
+  it.each([true, false])('with nothing changed is the run, bit for bit (Adam: %s)', async (adam) => {
+    const tape = opened()
+    const { id, losses } = await record(tape, { adam })
+    for (const step of [1, 2, 9, STEPS]) {
+      const report = tape.run(id).fork({ step }).run()
+      expect(report).toMatchObject({ equal: true, changes: [], steps: STEPS - step + 1 })
+      expect(report.metrics.map(({ child }) => child)).toEqual(losses.slice(step - 1))
+    }
+    tape.close()
+  })
+
+  it.each([true, false])(
+    'with another rate is the program that was run with it from there (Adam: %s)',
+    async (adam) => {
+      const tape = opened()
+      const { id } = await record(tape, { adam })
+      const other = await record(tape, { adam, rateFrom: 8 })
+      const report = tape
+        .run(id)
+        .fork({ step: 8, set: { 'optimizer.lr': 0.5 } })
+        .run()
+      expect(report.equal).toBe(false)
+      expect(report.metrics.map(({ child }) => child)).toEqual(other.losses.slice(7))
+      const last = tape.run(other.id).at(STEPS)
+      for (const [name, array] of report.state) expect([...array.data]).toEqual([...last.value(name).data])
+      tape.close()
+    },
+  )
+
+  it('gives a variable the value of another step, and leaves rows out', async () => {
+    const tape = opened()
+    const { id } = await record(tape)
+    const past = tape.run(id)
+    const back = past.fork({ step: 10, steps: 1, set: { 'layers.0.weight': '@3' } }).run()
+    expect(back.changes).toEqual([{ what: 'layers.0.weight', count: 1 }])
+    expect(back.metrics[0]!.child).not.toBe(back.metrics[0]!.parent)
+    const row = past.at(11).rows[0]![0]!
+    const without = past.fork({ step: 11, steps: 1, dropRows: [row] }).run()
+    expect(without.changes).toEqual([{ what: 'dropRows', count: 1 }])
+    expect(without.metrics[0]!.child).not.toBe(without.metrics[0]!.parent)
+    tape.close()
+  })
+
+  it('refuses what it cannot do, and changes that meet nothing', async () => {
+    const tape = opened()
+    const { id } = await record(tape, { steps: 4 })
+    const past = tape.run(id)
+    for (const step of [0, 6, 1.5]) expect(() => past.fork({ step })).toThrow(/BAD_ARGUMENT/)
+    expect(() => past.fork({ step: 2, set: { 'optimizer.rate': 1 } }).run()).toThrow(
+      /found nothing.*optimizer.rate/,
+    )
+    expect(() => past.fork({ step: 2, set: { 'layers.0.weight': 'big' } }).run()).toThrow(
+      /BAD_ARGUMENT.*'@step'/,
+    )
+    expect(() => past.fork({ step: 2, dropRows: [999] }).run()).toThrow(/found nothing.*dropRows/)
+    expect(() => past.fork({ step: 5 }).run()).toThrow(/resume\(\)/)
+    tape.close()
+  })
+
+  it.each([true, false])(
+    'hands its state to the program, which goes on bit for bit (Adam: %s)',
+    async (adam) => {
+      const tape = opened()
+      const { losses } = await record(tape, { adam })
+      const interrupted = await record(tape, { adam, steps: 11 })
+      for (const [id, step] of [
+        [1, 7],
+        [interrupted.id, 12],
+      ] as const) {
+        const made = parts({ adam })
+        const { model, optimizer, loader } = made
+        seedRandom(99)
+        const at = tape.run(id).fork({ step }).resume({ model, optimizer, loader })
+        expect(at).toMatchObject({ step, epoch: Math.floor((step - 1) / 5), batch: (step - 1) % 5 })
+        const gone: number[] = []
+        train(
+          { adam },
+          made,
+          step,
+          at.batch!,
+          () => undefined,
+          (loss) => gone.push(loss),
+        )
+        expect(gone).toEqual(losses.slice(step - 1))
+      }
+      tape.close()
+    },
+  )
+
+  it('answers on the command line', async () => {
+    const tape = opened()
+    await record(tape)
+    tape.close()
+    const file = `${folder}/${files}.tape`
+    expect(await gradtape('fork', file, '--step', '12')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^the same, bit for bit, from step 12 in 7 steps/),
+    })
+    const changed = await gradtape('fork', file, '--step', '12', '--set', 'optimizer.lr=0.5')
+    expect(changed).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(/^step 13: loss is .* instead of .*optimizer.lr \(28 places\)/),
+    })
+    expect(await gradtapeJson('fork', file, '--step', '17', '--steps', '1')).toMatchObject({
+      equal: true,
+      metrics: [{ step: 17 }],
+    })
+    expect((await gradtape('fork', file, '--step', '12', '--set', 'lr')).status).toBe(1)
+  })
+})
