@@ -43,6 +43,7 @@ export type {
 } from './debug/fork.js'
 export type { Loadable, Moment, MomentCondition, MomentVariable } from './debug/moment.js'
 export type { ProbeOptions, ProbeTable } from './debug/probe.js'
+export type { StepRows } from './debug/rows.js'
 export type {
   ArrayDistance,
   DifferenceKind,

@@ -5,6 +5,8 @@ import type { Findings } from '../debug/finding.js'
 import { Fork, type ForkOptions } from '../debug/fork.js'
 import { Moment } from '../debug/moment.js'
 import { type ProbeOptions, type ProbeTable, probe } from '../debug/probe.js'
+import { rowsOfStep, type StepRows } from '../debug/rows.js'
+import { RunView } from '../debug/run-view.js'
 import { type WhyOptions, why } from '../debug/why.js'
 import { TapeError, valueText } from '../errors.js'
 import type { CallSite } from '../events/call-site.js'
@@ -244,6 +246,17 @@ export class PastRun {
    */
   why(options: WhyOptions = {}): Findings {
     return why(this.recording, options)
+  }
+
+  /**
+   * The rows of data sets that the batches of a step hold, in their order. A batch belongs to the step that reads it first, also
+   * when the loop took it at the end of the step before.
+   *
+   * Throws  STEP_NOT_FOUND
+   */
+  rowsOf(step: number): StepRows[] {
+    checkStep(step, 'step', 'rowsOf()')
+    return rowsOfStep(new RunView(this.recording), step)
   }
 
   private refOf(name: string, range: { from: number; to: number }): number {
