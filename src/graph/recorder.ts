@@ -99,6 +99,8 @@ export interface Recorder extends Owner {
   gradientAssigned(variable: Variable, gradient: Variable): void
   /** `variable.grad` was cleared; it was `gradient`, by the user's assignment or a pass's. */
   gradientCleared(variable: Variable, gradient: Variable, wasAssigned: boolean): void
+  /** Whether an open run has taken the variable down already. */
+  knows?(variable: Variable): boolean
   /** The variable was cut from `call`; undefined where its owner was not asked yet which one made it. */
   variableUnchained(variable: Variable, call: CallLinks | undefined): void
   /**

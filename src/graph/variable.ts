@@ -123,9 +123,54 @@ export class Variable {
     this.links = func === null ? null : func.linksOf()
   }
 
-  /** Whether a pass computes a gradient for it. Fixed when the variable is made: integers and constants have none. */
+  /** Whether a pass computes a gradient for it. Integers and constants have none. */
   get requiresGrad(): boolean {
     return (this.bits & REQUIRES_GRAD) !== 0
+  }
+
+  /**
+   * Freezes a leaf (false), so that passes leave it out and optimizers skip it, or lets it learn again (true). Freezing forgets its
+   * gradient. A run notes it with the leaf when it first meets it, so this comes before the run uses the variable.
+   *
+   * Throws  BAD_ARGUMENT for what is no boolean, for what a call made, for a constant, and once an open or past run knows the
+   *         variable; BAD_DTYPE when integers shall require a gradient
+   */
+  set requiresGrad(wanted: boolean) {
+    this.requireChangeable(wanted)
+    if (wanted === this.requiresGrad) return
+    if (!wanted) this.clearGrad()
+    this.bits = wanted ? this.bits | REQUIRES_GRAD : this.bits & ~REQUIRES_GRAD
+  }
+
+  /** @internal Throws when `requiresGrad` cannot become this. */
+  requireChangeable(wanted: boolean): void {
+    const where = `${this.describe()}.requiresGrad`
+    if (typeof wanted !== 'boolean')
+      throw new TapeError('BAD_ARGUMENT', `${where} expected true or false, got ${valueText(wanted)}`)
+    if (wanted === this.requiresGrad) return
+    if (wanted && !isFloating(this.dtype))
+      throw new TapeError(
+        'BAD_DTYPE',
+        `${where}: only float64 and float32 can require a gradient, got ${this.dtype}`,
+      )
+    if (this.role === 'constant')
+      throw new TapeError('BAD_ARGUMENT', `${where} of a constant stays false; make a parameter of its data`)
+    if (this.links !== null)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `${where} expected a leaf, but ${this.links.func.name} made it; take .detach() instead`,
+      )
+    if (this.owner?.past != null)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `${where} belongs to a recorded run, which never changes; make a parameter of its data`,
+      )
+    if ((this.owner !== null && !this.owner.finished) || mode.recorder?.knows?.(this) === true)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `${where} expected to be set before a run uses the variable, but an open run has recorded it; ` +
+          'finish that run, and start another for the part of the training with other parameters frozen',
+      )
   }
 
   /** @internal */

@@ -3,11 +3,12 @@
  * paths, which become the names of the parameters and the scopes of the calls on a tape, and nothing of any layer.
  */
 import type { NDArray } from '../array/ndarray.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { claim } from '../graph/claims.js'
 import { mode } from '../graph/mode.js'
 import { finished } from '../graph/unfinished.js'
 import { constant, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { markBuffer, searchTree, type Tree } from './module-tree.js'
 import { assignState, type StateDict } from './state-dict.js'
 import { checkAllClaimed } from './unclaimed.js'
@@ -55,9 +56,33 @@ export abstract class Module {
     return this.#path
   }
 
-  /** All parameters, each once, in the order of the fields. */
-  parameters(): Variable[] {
-    return [...this.#name().parameters.values()]
+  /** All parameters, each once, in the order of the fields; with `trainable` only those that are not frozen, or only the frozen. */
+  parameters(options: { trainable?: boolean | undefined } = {}): Variable[] {
+    checkOptions(options, ['trainable'], 'parameters')
+    const all = [...this.#name().parameters.values()]
+    const { trainable } = options
+    if (trainable === undefined) return all
+    if (typeof trainable !== 'boolean')
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `parameters expected trainable to be true or false, got ${valueText(trainable)}`,
+      )
+    return all.filter(({ requiresGrad }) => requiresGrad === trainable)
+  }
+
+  /**
+   * Freezes all parameters inside: passes leave them out, optimizers skip them. The running statistics of batch normalisation go on
+   * until `eval()`. Freeze before a run uses the model; the tape notes it with each parameter.
+   *
+   * Throws  BAD_ARGUMENT when an open run knows one of them already; then none is frozen
+   */
+  freeze(): this {
+    return this.#setRequiresGrad(false)
+  }
+
+  /** Lets all parameters inside learn again. Throws as `freeze` does. */
+  unfreeze(): this {
+    return this.#setRequiresGrad(true)
   }
 
   /** All parameters by their path from here. */
@@ -111,6 +136,13 @@ export abstract class Module {
     const variable = constant(value)
     markBuffer(variable)
     return variable
+  }
+
+  #setRequiresGrad(wanted: boolean): this {
+    const parameters = this.parameters()
+    for (const parameter of parameters) parameter.requireChangeable(wanted)
+    for (const parameter of parameters) parameter.requiresGrad = wanted
+    return this
   }
 
   #state(): Map<string, Variable> {

@@ -58,7 +58,7 @@ export abstract class Optimizer<R extends Rule> {
   }
 
   /**
-   * Updates each parameter that has a gradient.
+   * Updates each parameter that has a gradient and is not frozen.
    *
    * Throws  BAD_ARGUMENT when none has one
    */
@@ -70,7 +70,7 @@ export abstract class Optimizer<R extends Rule> {
           const keys = this.keys(group.rule)
           for (const parameter of group.parameters) {
             const gradient = parameter.grad
-            if (gradient === null) continue
+            if (gradient === null || !parameter.requiresGrad) continue
             this.update(parameter, gradient, keys, group.rule)
             updated++
           }
@@ -79,7 +79,7 @@ export abstract class Optimizer<R extends Rule> {
     )
     if (updated === 0)
       refuse(
-        `${this.#what}.step() expected a parameter with a gradient, got none; call loss.backward() first`,
+        `${this.#what}.step() expected a parameter with a gradient, got none; call loss.backward() first, and see that not all are frozen`,
       )
   }
 

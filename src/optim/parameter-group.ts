@@ -140,7 +140,7 @@ export function groupsFrom<R extends Rule>(
 function checkedParameter(one: unknown, i: number, seen: Set<Variable>, what: string): Variable {
   if (!(one instanceof Variable))
     return refuse(`${what} expected Variables as parameters, got ${valueText(one)} as number ${i}`)
-  if (!one.requiresGrad)
+  if (!one.requiresGrad && one.role !== 'parameter')
     refuse(
       `${what} expected parameters that require a gradient, but ${one.describe()} (number ${i}) does not`,
     )

@@ -342,6 +342,10 @@ export class StreamRecorder implements Recorder {
     return owner === null ? 0 : (this.foreign.get(variable) ?? 0)
   }
 
+  knows(variable: Variable): boolean {
+    return this.knownRef(variable) !== 0 || this.others().some((run) => run.knownRef(variable) !== 0)
+  }
+
   /** The other open runs. */
   private others(): readonly StreamRecorder[] {
     return this.open.length < 2 ? NONE : this.open.filter((run) => run !== this)
