@@ -1,6 +1,8 @@
 /** Why a run went wrong, and where two runs part. */
+import { diffRuns } from '../debug/diff-runs.js'
 import { TapeError } from '../errors.js'
 import type { Course } from '../queries/course.js'
+import type { PastRun } from '../tape/past-run.js'
 import type { DiffAnswer, RunRow, WhyAnswer } from './api.js'
 import type { Asked } from './asked.js'
 import type { Desk } from './desk.js'
@@ -10,48 +12,16 @@ import type { Tell } from './tell.js'
 export function whyAnswer(desk: Desk, asked: Asked, _tell: Tell): WhyAnswer {
   const key = asked.text('run')
   const { tape, id } = desk.run(key)
-  const findings: WhyAnswer['findings'] = []
-  // What the numbers say at once: the first that is not finite, of each metric and each gradient.
-  const courses = tape.coursesOf(id)
-  const add = (kind: string, variable: string, course: Course, place: number, text: string) =>
-    findings.push({
-      kind,
-      level: 'symptom',
-      step: course.steps[place]!,
-      position: course.positions[place]!,
-      variable,
-      text,
-      evidence: [],
-      site: null,
-    })
-  for (const [name, course] of courses.metrics) {
-    const place = firstPlace(course, (value) => !Number.isFinite(value))
-    if (place !== null)
-      add(
-        'non-finite-metric',
-        name,
-        course,
-        place,
-        `Step ${course.steps[place]}: ${name} is ${course.values[place]}.`,
-      )
-  }
-  for (const { name, nonFinite } of courses.gradients) {
-    const place = firstPlace(nonFinite, (value) => value > 0)
-    if (place !== null)
-      add(
-        'non-finite-gradient',
-        name,
-        nonFinite,
-        place,
-        `Step ${nonFinite.steps[place]}: the gradient of ${name} has ${nonFinite.values[place]} elements that are not finite.`,
-      )
-  }
-  findings.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
+  const { findings, looked, skipped } = tape.run(id).past.why()
   return {
     run: key,
-    findings,
-    looked: `${courses.metrics.size} metrics and the gradients of ${courses.gradients.length} variables`,
-    skipped: [],
+    findings: findings.map(({ kind, level, step, position, variable, text, evidence, site }) => ({
+      ...{ kind, level, step, position, variable, text },
+      evidence: [...evidence],
+      site: site === null ? null : `${site.file}:${site.line}:${site.column}`,
+    })),
+    looked,
+    skipped: skipped.map(({ what, why }) => `${what}: ${why}`),
   }
 }
 
@@ -61,7 +31,7 @@ export function diffAnswer(desk: Desk, asked: Asked): DiffAnswer {
     const { tape, id } = desk.run(key)
     const row = runsOf(tape).find((run) => run.id === id)
     if (row === undefined) throw new TapeError('RUN_NOT_FOUND', `${tape.path} has no run ${id}`)
-    return { row, courses: tape.coursesOf(id) }
+    return { row, courses: tape.coursesOf(id), past: tape.run(id).past }
   })
   const [left, right] = sides as [(typeof sides)[number], (typeof sides)[number]]
   const names = new Set([...left.courses.metrics.keys(), ...right.courses.metrics.keys()])
@@ -81,8 +51,22 @@ export function diffAnswer(desk: Desk, asked: Asked): DiffAnswer {
         lastB: other === undefined ? null : other.values[other.length - 1]!,
       }
     }),
-    firstDifference: null,
-    details: [],
+    ...computed(left.past, right.past),
+  }
+}
+
+/** What differs in what the two runs computed, in words. */
+function computed(a: PastRun, b: PastRun): Pick<DiffAnswer, 'firstDifference' | 'details'> {
+  const diff = diffRuns(a, b)
+  return {
+    firstDifference: diff.text,
+    details: [
+      ...diff.differences.slice(1).map(({ text }) => text),
+      ...(diff.first?.evidence ?? []),
+      ...diff.same.map((words) => `Equal: ${words}.`),
+      `Looked at: ${diff.looked}.`,
+      ...diff.skipped.map(({ what, why }) => `Not looked at: ${what}, ${why}.`),
+    ],
   }
 }
 
@@ -125,9 +109,4 @@ function partingPlace(a: Course, b: Course): number | null {
   for (let i = 0; i < shared; i++)
     if (!Object.is(a.values[i], b.values[i]) || a.steps[i] !== b.steps[i]) return i
   return a.length === b.length ? null : shared
-}
-
-function firstPlace(course: Course, holds: (value: number) => boolean): number | null {
-  for (let i = 0; i < course.length; i++) if (holds(course.values[i]!)) return i
-  return null
 }
