@@ -2,15 +2,18 @@
  * What if: the recorded calls of some steps go on from the state at the beginning of one, with something changed. Batches, branches and
  * random keys are those of the recording; no program is needed. Or the state is handed to the user's program, which goes on itself.
  */
+import { useKernel } from '../array/kernel.js'
 import { type NDArray, ndarray } from '../array/ndarray.js'
 import { type RandomKey, setRandomState } from '../array/random.js'
 import { TapeError, valueText } from '../errors.js'
+import { captureFrom, isReplayable } from '../events/capture.js'
 import {
   type BackwardStarted,
   type FunctionCalled,
   type LeafCreated,
   positionOf,
   type Ref,
+  type RunStarted,
   refOf,
   slotOf,
   type TapeEvent,
@@ -23,6 +26,7 @@ import { Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import type { PastGraph } from '../past/past-graph.js'
 import { toNDArray } from '../recorder/recorded-array.js'
+import { kernelOf } from '../replay/replay.js'
 import type { Recording } from '../replay/replay-run.js'
 import type { Loadable, Moment } from './moment.js'
 
@@ -89,6 +93,7 @@ export class Fork {
   private readonly graph: PastGraph
   private readonly options: ForkOptions
   private readonly moment: Moment
+  private readonly started: RunStarted
 
   /** @internal Use `past.fork`. */
   constructor(
@@ -115,6 +120,12 @@ export class Fork {
         'BAD_ARGUMENT',
         `fork() expected dropRows to be numbers of rows, got ${valueText(dropRows)}`,
       )
+    this.started = recording.reader.event(recording.id, 1) as RunStarted
+    if (!isReplayable(captureFrom(this.started.capture)))
+      throw new TapeError(
+        'VALUE_NOT_CAPTURED',
+        `run "${recording.name}" was recorded with capture 'structure', which keeps no bytes, so there is nothing to go on from; record with 'replayable' to fork`,
+      )
     this.recording = recording
     this.graph = graph
     this.options = options
@@ -131,10 +142,15 @@ export class Fork {
    *         UNREGISTERED_FUNC, VALUE_NOT_CAPTURED; what a function throws that cannot do with the change
    */
   run(): ForkReport {
-    return unrecorded(() => {
-      mode.linking = true
-      return new ForkedRun(this.recording, this.graph, this.options, this.momentAt).run()
-    })
+    const kernelBefore = useKernel(kernelOf(this.started))
+    try {
+      return unrecorded(() => {
+        mode.linking = true
+        return new ForkedRun(this.recording, this.graph, this.options, this.momentAt).run()
+      })
+    } finally {
+      useKernel(kernelBefore)
+    }
   }
 
   /**

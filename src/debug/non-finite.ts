@@ -312,7 +312,7 @@ export function rowsOfElement(
   element: readonly number[],
 ): number[] | null {
   if (shape.length === 0 || element.length === 0) return null
-  const rows = [...new Set(rowsBehind(view, ref, element[0]!).map(({ row }) => row))].sort((a, b) => a - b)
+  const rows = [...new Set(rowsBehind(view, ref, element.at(0)!).map(({ row }) => row))].sort((a, b) => a - b)
   return rows.length === 0 ? null : rows
 }
 
@@ -362,9 +362,9 @@ function dataFinding(
     scope: call.scope,
     variable: view.label(leaf),
     element,
-    rows: rows ?? [element[0]!],
+    rows: rows ?? [element.at(0)!],
     value: bad,
-    text: `step ${symptom.step}: ${callText(call)} reads data with ${shortNumber(bad)}: ${view.label(leaf)} is ${shortNumber(bad)} at ${elementText(element)}; ${rowsText(rows ?? (element.length > 0 ? [element[0]!] : null)) ?? 'no row'}${into}${reader === undefined || reader.position === call.position ? '' : `, read by ${callText(reader)}`}`,
+    text: `step ${symptom.step}: ${callText(call)} reads data with ${shortNumber(bad)}: ${view.label(leaf)} is ${shortNumber(bad)} at ${elementText(element)}; ${rowsText(rows ?? (element.length > 0 ? [element.at(0)!] : null)) ?? 'no row'}${into}${reader === undefined || reader.position === call.position ? '' : `, read by ${callText(reader)}`}`,
     evidence: [
       `data      ${all.length} of ${array.size} elements of ${view.label(leaf)} are not finite`,
       ...thenText(view, symptom),

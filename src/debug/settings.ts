@@ -1,6 +1,8 @@
 /** Settings that change when they should not, over all steps of a run. */
+
 import { isUpdate, type SettingChange, SettingsWatch } from '../detectors/settings-watch.js'
 import type { FunctionCalled } from '../events/event.js'
+import { CALL_ENTRY } from '../events/record-layout.js'
 import { callText, finding, shortNumber } from './draft.js'
 import type { Finding } from './finding.js'
 import type { RunView } from './run-view.js'
@@ -78,7 +80,9 @@ function variesInside(view: RunView, step: number): boolean {
   return view.rows
     .blocks(from, to)
     .some(({ first, template }) =>
-      template.calls.some((call) => call[4] === 0 && positions.has(first + call[0]!)),
+      template.calls.some(
+        (call) => call[CALL_ENTRY.attributes] === 0 && positions.has(first + call[CALL_ENTRY.offset]!),
+      ),
     )
 }
 

@@ -2,18 +2,22 @@
 import { describe, expect, it } from 'vitest'
 import {
   Adam,
+  currentKernel,
   DataLoader,
   Dropout,
   Linear,
+  ndarray,
   openTape,
   relu,
   Sequential,
   SGD,
   seedRandom,
+  setKernel,
   softmaxCrossEntropy,
   type Tape,
   TensorDataset,
   uniform,
+  Variable,
 } from '../../src/index.js'
 import { gradtape, gradtapeJson, temporaryFolder } from '../cli/gradtape.js'
 
@@ -200,4 +204,56 @@ describe('a fork', () => {
     })
     expect((await gradtape('fork', file, '--step', '12', '--set', 'lr')).status).toBe(1)
   })
+})
+
+it('a run whose capture keeps no bytes is refused, in words', async () => {
+  const tape = openTape(`${folder}/structure.tape`)
+  const run = tape.startRun('structure', { capture: 'structure' })
+  run.step()
+  const made = parts({ steps: 1 })
+  train(
+    { steps: 1 },
+    made,
+    1,
+    0,
+    () => {},
+    () => {},
+  )
+  await run.finish()
+  expect(() => tape.run('structure').fork({ step: 1 })).toThrow(/^VALUE_NOT_CAPTURED: .*keeps no bytes/)
+  tape.close()
+})
+
+it('a run of an older kernel goes on with that kernel', async () => {
+  setKernel('portable-1')
+  const tape = openTape(`${folder}/older.tape`)
+  try {
+    const run = tape.startRun('older')
+    const x = new Variable(
+      ndarray(
+        Float32Array.from({ length: 6000 }, (_, i) => Math.sin(i)),
+        { shape: [3000, 2] },
+      ),
+      {
+        requiresGrad: false,
+      },
+    )
+    const layer = new Linear(2, 2, { dtype: 'float32' })
+    const optimizer = new SGD(layer.parameters(), { lr: 0.01 })
+    for (let step = 0; step < 4; step++) {
+      run.step()
+      const y = layer.forward(x)
+      const loss = y.mul(y).sum()
+      layer.clearGrads()
+      loss.backward()
+      optimizer.step()
+      run.log({ loss })
+    }
+    await run.finish()
+  } finally {
+    setKernel('portable')
+  }
+  expect(tape.run('older').fork({ step: 2 }).run()).toMatchObject({ equal: true })
+  expect(currentKernel().id).toBe('portable-2')
+  tape.close()
 })
