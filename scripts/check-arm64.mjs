@@ -1,4 +1,4 @@
-// Runs check-kernels.mjs, the golden files against the built library, in an arm64 Node under qemu's user emulation:
+// Runs check-kernels.mjs, the newest kernel and its golden files against the built library, in an arm64 Node under qemu's user emulation:
 //   node scripts/check-arm64.mjs              where ARM64_NODE, or an earlier --install, says there is one
 //   node scripts/check-arm64.mjs --install    fetches one from npm (50 MB) into the user's cache first
 //   node scripts/check-arm64.mjs --install-only   fetches it and does no more
@@ -49,7 +49,7 @@ function main() {
   const node = nodeForArm()
   if (node === undefined) return missing(`no arm64 Node in ARM64_NODE or ${CACHE}; --install fetches one`)
   const script = fileURLToPath(new URL('check-kernels.mjs', import.meta.url))
-  return spawnSync(qemu, ['-L', libraries, node, script], { stdio: 'inherit' }).status ?? 1
+  return spawnSync(qemu, ['-L', libraries, node, script, '--newest'], { stdio: 'inherit' }).status ?? 1
 }
 
 process.exitCode = main()

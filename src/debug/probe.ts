@@ -26,6 +26,7 @@ export interface ProbeTable {
 
 /** What probe needs of a past run. */
 export interface Probed {
+  /** @internal */
   readonly recording: Recording
   readonly stepCount: number
   readonly lastPosition: number
@@ -35,7 +36,7 @@ export interface Probed {
 
 type Asked = string | readonly string[] | ((moment: Moment) => number)
 
-/** Throws  BAD_ARGUMENT; VARIABLE_NOT_FOUND; what computing a step again throws */
+/** @internal Throws  BAD_ARGUMENT; VARIABLE_NOT_FOUND; what computing a step again throws */
 export function probe(past: Probed, asked: Asked, options: ProbeOptions = {}): ProbeTable {
   checkOptions(options, ['steps', 'every'], 'probe()')
   const { steps = [Math.min(1, past.stepCount), past.stepCount], every = 1 } = options

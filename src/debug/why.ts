@@ -60,7 +60,7 @@ const LOOKS: readonly Look[] = [
 
 export const WHY_KINDS: readonly string[] = [...new Set(LOOKS.flatMap(({ kinds }) => kinds))]
 
-/** Throws BAD_ARGUMENT for options that it does not know; STEP_NOT_FOUND. */
+/** @internal Throws BAD_ARGUMENT for options that it does not know; STEP_NOT_FOUND. */
 export function why(recording: Recording, options: WhyOptions = {}): Findings {
   checkWhyOptions(options)
   const began = performance.now()
