@@ -27,7 +27,7 @@ export interface StepRows {
 
 const CALLS_MAX = 4_096
 
-/** The rows of data sets from which row `index` of `ref` was computed; empty when the calls between do not say. */
+/** @internal The rows of data sets from which row `index` of `ref` was computed; empty when the calls between do not say. */
 export function rowsBehind(view: RunView, ref: Ref, index: number): DataRow[] {
   const found = new Map<string, DataRow>()
   const seen = new Set<Ref>()
@@ -51,7 +51,7 @@ export function rowsBehind(view: RunView, ref: Ref, index: number): DataRow[] {
   return [...found.values()]
 }
 
-/** The rows that a call takes along the first axis from a leaf; null when it is no such call, or the rows are not on the tape. */
+/** @internal The rows that a call takes along the first axis from a leaf; null when it is no such call, or the rows are not on the tape. */
 export function takenRows(view: RunView, call: FunctionCalled): { data: Ref; rows: number[] } | null {
   if (call.function !== 'take' || (call.attributes.axis ?? 0) !== 0 || call.inputs.length !== 2) return null
   const [data, indices] = call.inputs as [Ref, Ref]
@@ -63,6 +63,7 @@ export function takenRows(view: RunView, call: FunctionCalled): { data: Ref; row
   return { data, rows: [...by.value.data] }
 }
 
+/** @internal */
 export function shapeOf(view: RunView, ref: Ref): readonly number[] {
   const event: TapeEvent = view.event(positionOf(ref))
   if (event.type === 'FunctionCalled') return event.outputs[slotOf(ref)]?.shape ?? []
@@ -70,6 +71,8 @@ export function shapeOf(view: RunView, ref: Ref): readonly number[] {
 }
 
 /**
+ * @internal
+ *
  * The batches that calls of a step read, in the order of their first reader. A batch belongs to the step that reads it first; the
  * call that took it may be of the step before.
  */

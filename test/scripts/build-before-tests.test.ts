@@ -13,11 +13,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const COPIED = [
-  ...['build', 'build-before-tests', 'build-wasm', 'embed-files', 'lock', 'run'].map(
+  ...['build', 'build-before-tests', 'build-page', 'build-wasm', 'embed-files', 'lock', 'run'].map(
     (name) => `scripts/${name}.mjs`,
   ),
   ...['package.json', 'tsconfig.json', 'tsconfig.build.json'],
-  'src/array/wasm',
+  ...['src/array/wasm', 'src/ui', 'src/server/api.ts'],
   // What embed-files.mjs reads, and what it writes.
   ...['migrations', 'src/data/digits.csv.gz', 'src/data/digits-bytes.ts'],
   ...['src/store/format/migration-texts.ts', 'src/tape/version.ts'],
