@@ -66,6 +66,8 @@ export class Recompute extends Func implements Unfolding {
   private readonly sizes: readonly number[]
   private readonly size: number
   private unfolded: readonly Variable[] | null = null
+  /** By slot, results that the program cut off since from the call around this one: what read them here ends there, too. */
+  private readonly cutOff = new Map<number, Variable>()
 
   constructor(attributes: Attributes) {
     super(attributes)
@@ -138,9 +140,14 @@ export class Recompute extends Func implements Unfolding {
         const array = links.madeAt(slot)
         const isAsMade = array === null || array === result.loadedData
         const isOwn = result.knownLinks === links
+        let cut = this.cutOff.get(slot)
         if (!isOwn && !standsFor && result.knownLinks !== undefined) {
           // The program cut it off since, or gave it another creator: what read it is linked to it as it is now.
-          made.push(isAsMade ? result : formerVersion(result, array))
+          cut = isAsMade ? result : formerVersion(result, array)
+        }
+        if (cut !== undefined) {
+          if (func instanceof Recompute) func.cutOff.set(k, cut)
+          made.push(cut)
           continue
         }
         // Hooks, `.grad` and the recorder know the variable that the program has.

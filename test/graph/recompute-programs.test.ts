@@ -357,3 +357,23 @@ test('and recorded: what the program sees, a replay, and the first derivative fr
   )
   expect(fromFile).toBeGreaterThan(PROGRAMS / 50)
 })
+
+test('a result that was cut off from a recomputation inside another is a leaf for what that one read of it', () => {
+  const gradients = (recomputes: boolean) => {
+    const piece: typeof recompute = recomputes ? recompute : (fn, ...given) => fn(...(given as Variable[]))
+    const x = new Variable([0.9, 1.1])
+    const [middle, last] = piece(
+      (v: Variable) =>
+        piece((u: Variable) => {
+          const inner = square(u)
+          return [inner, sin(inner)]
+        }, tanh(v)),
+      x,
+    ) as [Variable, Variable]
+    middle.unchain()
+    add(sum(last), sum(middle)).backward()
+    return [x.grad?.data.toArray() ?? null, middle.grad?.data.toArray() ?? null]
+  }
+  expect(gradients(true)).toEqual(gradients(false))
+  expect(gradients(false)[0]).toBe(null)
+})
