@@ -130,7 +130,7 @@ export function sumParts(
   }
   const half = firstHalf(count, PARTS_STEP)
   sumParts(blocks, from, half, out, start, size, part)
-  const second = out instanceof Float64Array ? new Float64Array(size) : new Float32Array(size)
+  const second = out instanceof Float64Array ? new Float64Array(size) : new Float32Array(size) // parts halve by themselves
   sumParts(blocks, from + half, count - half, second, 0, size, part)
   addTo(blocks, out, start, second, size)
 }
@@ -140,24 +140,18 @@ export function addTo(blocks: Kernel, out: TypedArray, oo: number, x: TypedArray
   blocks.binary('add', 1, count, out, oo, 0, 1, x, 0, 0, 1, out, oo)
 }
 
-const spares: { float64: Float64Array[]; float32: Float32Array[] } = { float64: [], float32: [] }
+/** By depth, for each of the two dtypes. */
+const spares: Record<'wide' | 'narrow', TypedArray[]> = { wide: [], narrow: [] }
 /** Longer ones are made anew each time, so that no memory of that size is held for ever. */
 const SPARE_MAX = TILE
 
 /** Memory for the second half at one depth of halving; what stood in it is not cleared. */
 function spare(like: TypedArray, length: number, depth: number): TypedArray {
-  if (like instanceof Float64Array) {
-    if (length > SPARE_MAX) return new Float64Array(length)
-    const known = spares.float64[depth]
-    if (known !== undefined && known.length >= length) return known
-    const made = new Float64Array(length)
-    spares.float64[depth] = made
-    return made
-  }
-  if (length > SPARE_MAX) return new Float32Array(length)
-  const known = spares.float32[depth]
-  if (known !== undefined && known.length >= length) return known
-  const made = new Float32Array(length)
-  spares.float32[depth] = made
+  const isWide = like instanceof Float64Array
+  const known = spares[isWide ? 'wide' : 'narrow']
+  const kept = known[depth]
+  if (kept !== undefined && kept.length >= length) return kept
+  const made = isWide ? new Float64Array(length) : new Float32Array(length)
+  if (length <= SPARE_MAX) known[depth] = made
   return made
 }

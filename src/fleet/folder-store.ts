@@ -1,5 +1,5 @@
 /**
- * A folder as a store: on a disk, a share or a mounted bucket.
+ * A folder as a store: on a disk or a share whose file system has hard links.
  *
  *     tapes/NAME/0000000001.batches     batches from that number on, deflated; never changed once it has its name
  *     contents/ab/abcdef….bin           bytes of an array, by the SHA-256 of its content
@@ -10,6 +10,7 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
+import process from 'node:process'
 import { TapeError } from '../errors.js'
 import { hashOf } from '../events/content.js'
 import type { LoggedBatch, NamedContent } from '../store/manage/batch-log.js'
@@ -18,6 +19,8 @@ import { type BatchStore, checkTapeName, conflict, type StoredTape } from './bat
 
 const ENDING = '.batches'
 const DIGITS = 10
+/** What systems say where a file cannot have two names: FAT, and most buckets that are mounted. */
+const NO_LINKS = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'])
 
 export class FolderStore implements BatchStore {
   readonly url: string
@@ -156,15 +159,17 @@ export class FolderStore implements BatchStore {
         try {
           await fs.link(unfinished, file)
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+          const { code } = error as NodeJS.ErrnoException
+          if (code === 'EEXIST') return false
+          if (code !== undefined && NO_LINKS.has(code))
+            throw new TapeError(
+              'STORE_FAILED',
+              `${folder} expected a file system with hard links, by which of two who write the same batch one wins; choose a folder on another one`,
+              { cause: error },
+            )
           throw error
         }
-        const directory = await fs.open(folder, 'r')
-        try {
-          await directory.sync()
-        } finally {
-          await directory.close()
-        }
+        await syncFolder(folder)
         return true
       } finally {
         await fs.rm(unfinished, { force: true })
@@ -196,5 +201,16 @@ async function exists(file: string): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
     throw error
+  }
+}
+
+/** So that the name of a file is on the disk, too. Windows has no such thing, and does it by itself. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await fs.open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }

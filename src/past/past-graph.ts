@@ -7,7 +7,7 @@
  *
  * A leaf that was assigned to has versions, and a call is linked to the version it read.
  */
-import type { Kernel } from '../array/kernel.js'
+import { type Kernel, kernelCalled } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { positionOf, type RecordedArray, type Ref, type RunStarted, refOf, slotOf } from '../events/event.js'
@@ -186,12 +186,7 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
 
   /** The same; null where it is not to be had: what is stored can be differentiated with any kernel. */
   private kernelHere(): Kernel | null {
-    try {
-      return this.kernel()
-    } catch (error) {
-      if (error instanceof TapeError && error.code === 'KERNEL_MISMATCH') return null
-      throw error
-    }
+    return kernelCalled((this.reader.event(this.runId, 1) as RunStarted).kernel)
   }
 
   /**

@@ -1,7 +1,8 @@
 /**
- * Where in the user's code calls are made. Looking costs more than most calls do, so it is done where something changed: a call is
- * looked at when the run has not had a call of that function and scope at that place of a step before; and again, whatever it is, in
- * the first steps, in every hundredth, and in the rest of a step in which something changed and the step after it. A reader finds the site of any other call under an earlier one of its place and kind.
+ * Where in the user's code calls are made. Looking costs more than most calls do, so it is done where something changed. A call is
+ * looked at when the run has not had a call of that function and scope at that place of a step before. Every call is looked at in
+ * the first steps, in each hundredth, and after a change: in the rest of that step and in the next. A reader finds the site of any
+ * other call under an earlier one of its place and kind.
  *
  * All of it is counted and nothing measured: one program is looked at in the same places in each of its runs.
  */
@@ -11,10 +12,10 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { siteText } from '../events/call-site.js'
 
-/** In so many steps every call is looked at, or up to so many passes outside of steps: a graph is as it will stay from the third on. */
+/** Every call is looked at in this many steps, or passes outside of steps: from the third on a graph is as it will stay. */
 const FIRST = 3
 const EVERY_STEPS = 100
-/** So many calls of a run may be looked at, and one more for so many calls: a loop of a million small ones is not to wait for it. */
+/** How many calls of a run may be looked at, and after how many calls one more: a loop of a million small ones must not wait for it. */
 const FIRST_FREE = 4096
 const SITES_FREE = 1024
 const CALLS_A_SITE = 4096

@@ -35,11 +35,14 @@ export function materializedHash(
   committedAt: string,
   rows: readonly MaterializedRow[],
 ): Buffer {
-  return crypto
-    .createHash('sha256')
-    .update(before)
-    .update(materializedPayload(runId, committedAt, rows))
-    .digest()
+  return chained(before, materializedPayload(runId, committedAt, rows))
+}
+
+/** SHA-256 over the hash before and a payload, given in one part or several. */
+export function chained(before: Buffer, ...payload: readonly Uint8Array[]): Buffer {
+  const hash = crypto.createHash('sha256').update(before)
+  for (const part of payload) hash.update(part)
+  return hash.digest()
 }
 
 /** What that hash covers besides the hash before. */
@@ -66,10 +69,7 @@ export function chainHash(
   batch: Pick<PackedBatch, 'firstPosition' | 'firstStep' | 'count' | 'words' | 'texts' | 'firstText'>,
   digests: Digests,
 ): Buffer {
-  const hash = crypto.createHash('sha256')
-  hash.update(before)
-  for (const part of payloadParts(runId, committedAt, batch, digests)) hash.update(part)
-  return hash.digest()
+  return chained(before, ...payloadParts(runId, committedAt, batch, digests))
 }
 
 /** What that hash covers besides the hash before: place, time, packed words, texts, digests. */

@@ -5,7 +5,6 @@
  *
  * A payload names larger arrays by the SHA-256 of their content; the contents travel beside the batches, each once.
  */
-import crypto from 'node:crypto'
 import { TapeError } from '../../errors.js'
 import {
   type ArrayCapture,
@@ -22,7 +21,7 @@ import { SUMMARY_SIZE } from '../../events/record-layout.js'
 import { ScalarValue } from '../../events/scalar-value.js'
 import { SummarizedArray } from '../../events/summarized-array.js'
 import { summaryFrom } from '../../events/summary.js'
-import { GENESIS, type MaterializedRow, materializedPayload, payloadParts } from '../format/chain.js'
+import { chained, GENESIS, type MaterializedRow, materializedPayload, payloadParts } from '../format/chain.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { Digests } from '../format/digests.js'
 import { positionOfId } from '../format/ids.js'
@@ -158,11 +157,6 @@ export class TapeLog {
       textsBytes: 0,
     }
   }
-}
-
-/** SHA-256 over the hash before and a payload. */
-export function chained(before: Buffer, payload: Buffer): Buffer {
-  return crypto.createHash('sha256').update(before).update(payload).digest()
 }
 
 /** The contents that a batch names, each once. Throws TAPE_CORRUPT for a batch that is none. */
