@@ -10,7 +10,8 @@ import { Course } from './course.js'
 import type { ReadUntil, StoredCourses } from './run-courses.js'
 import type { Views } from './views.js'
 
-const MAGIC = 'gtcours1'
+/** The digit grows when the courses of a run come to hold other numbers. */
+const MAGIC = 'gtcours2'
 const HEAD_AT = 12
 const HASH_BYTES = 32
 /** Bytes of a point: step, position, value. */

@@ -7,7 +7,7 @@ import { NumberRows } from '../store/read/number-rows.js'
 import { Course } from './course.js'
 import type { Views } from './views.js'
 
-/** The gradients of one leaf; the three courses have the same places. */
+/** What the gradient of one leaf was after each pass; the three courses have the same places. */
 export interface GradientCourses {
   readonly name: string
   readonly position: number

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { openTape } from '../../src/index.js'
+import { mul, openTape, parameter, Variable } from '../../src/index.js'
 import { Course } from '../../src/queries/course.js'
 import { courseFile, readCourseFile, writeCourseFile } from '../../src/queries/course-file.js'
 import { RunCourses } from '../../src/queries/run-courses.js'
@@ -85,7 +85,7 @@ test('the side file gives back what the tape has, and is not believed when it wa
   bytes[bytes.length - 9]! ^= 1
   fs.writeFileSync(courseFile(file), bytes)
   expect(readCourseFile(file, views).size).toBe(0)
-  fs.writeFileSync(courseFile(file), 'gtcours1')
+  fs.writeFileSync(courseFile(file), 'gtcours2')
   expect(readCourseFile(file, views).size).toBe(0)
   writeCourseFile(file, views, new Map([[2, fresh.stored()]]))
   const other = path.join(folder, 'b.tape')
@@ -97,4 +97,40 @@ test('the side file gives back what the tape has, and is not believed when it wa
   expect(readCourseFile(other, otherViews).size).toBe(0)
   views.close()
   otherViews.close()
+})
+
+test('a gradient that several passes add to is the sum so far, as the variable holds it', async () => {
+  const file = path.join(temporaryFolder(), 'sums.tape')
+  const tape = openTape(file)
+  const run = tape.startRun('sums')
+  const [w, one] = [parameter([3, 4], { name: 'w' }), parameter(1, { name: 'one' })]
+  const held: number[] = []
+  const heldOfOne: number[] = []
+  for (let step = 1; step <= 2; step++) {
+    run.step()
+    for (const each of [w, one]) each.clearGrad()
+    // The second part takes the first element's gradient back to 0; the third is not finite.
+    for (const part of [
+      [1, 2],
+      [-1, 2],
+      [Number.POSITIVE_INFINITY, 1],
+    ]) {
+      mul(mul(w, new Variable(part)).sum(), one).backward()
+      held.push(Math.hypot(...((w.grad?.data.toArray() ?? []) as number[])))
+      heldOfOne.push(Math.abs(one.grad?.item() ?? 0))
+    }
+  }
+  await run.finish()
+  tape.close()
+  const views = new Views(file)
+  const courses = new RunCourses(1)
+  courses.extend(views)
+  const shown = (course: Course | undefined) => [...(course?.values.slice(0, course.length) ?? [])]
+  const of = (name: string) => courses.gradients.find((each) => each.name === name)
+  const finite = (norms: readonly number[]) => norms.map((norm) => (Number.isFinite(norm) ? norm : Number.NaN))
+  expect(shown(of('w')?.norm)).toEqual(finite(held))
+  expect(shown(of('one')?.norm)).toEqual(finite(heldOfOne))
+  expect(shown(of('w')?.zeros)).toEqual([0, 1, 0, 0, 1, 0])
+  expect(shown(of('w')?.nonFinite)).toEqual([0, 0, 1, 0, 0, 1])
+  views.close()
 })

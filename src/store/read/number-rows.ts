@@ -20,7 +20,7 @@ export interface MetricRow {
   value: number
 }
 
-/** A gradient of a leaf. */
+/** What the gradient of a leaf was after a pass: the sum, where the pass added to what was there. */
 export interface LeafGradientRow {
   /** Of the variable: its number in the tape. */
   variable: number
@@ -80,8 +80,10 @@ export class NumberRows {
     for (const [id, variable, norm, zeros, bad] of this.rows<
       [number, number, number | null, number | null, number | null]
     >(
-      `SELECT g.id, g.variable_id, g.l2_norm, g.zero_count, g.non_finite_count FROM _gradient g
-       WHERE g.id > ? AND g.id <= ? AND g.kept <> 0
+      `SELECT g.id, g.variable_id, iif(g.held = 2, a.l2_norm, g.l2_norm), iif(g.held = 2, a.zero_count, g.zero_count),
+         iif(g.held = 2, a.non_finite_count, g.non_finite_count)
+       FROM _gradient g LEFT JOIN _accumulated a ON a.id = g.id
+       WHERE g.id > ? AND g.id <= ? AND iif(g.held = 2, coalesce(a.kept, 0), g.kept) <> 0
        AND g.variable_id IN (SELECT v.id FROM _variable v WHERE v.run_id = ${Number(this.runId)} AND v.leaf_form_id IS NOT NULL) ORDER BY g.id`,
       after,
     ))
