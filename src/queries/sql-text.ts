@@ -124,6 +124,35 @@ export function placeOf(
   return found?.at ?? null
 }
 
+/** A statement with values in the places of its named parameters; one without a value stays. */
+export function withValues(sql: string, values: ReadonlyMap<string, null | number | string>): string {
+  let text = ''
+  let copied = 0
+  for (const { kind, text: name, at } of tokensOf(sql)) {
+    const value = kind === 'parameter' ? values.get(name.slice(1)) : undefined
+    if (value === undefined) continue
+    text += sql.slice(copied, at) + literal(value)
+    copied = at + name.length
+  }
+  return text + sql.slice(copied)
+}
+
+function literal(value: null | number | string): string {
+  if (value === null) return 'NULL'
+  if (typeof value === 'number')
+    return Number.isFinite(value)
+      ? String(value)
+      : Number.isNaN(value)
+        ? 'NULL'
+        : value > 0
+          ? '9e999'
+          : '-9e999'
+  // SQLite reads a statement up to the first NUL.
+  return value.includes('\0')
+    ? `CAST(x'${Buffer.from(value).toString('hex')}' AS TEXT)`
+    : `'${value.replaceAll("'", "''")}'`
+}
+
 const EXCERPT_MAX = 100
 
 /** The line of a text that has the offset in it, and a mark below it. `line` and `column` count from 1. */

@@ -286,7 +286,8 @@ export interface DiffAnswer {
 
 export interface SchemaAnswer {
   views: { name: string; doc: string; columns: { name: string; doc: string }[] }[]
-  cookbook: { title: string; sql: string }[]
+  /** Statements without parameters, by chapter; `note` is what one must know to read the answer. */
+  cookbook: { title: string; questions: { question: string; note: string | null; sql: string }[] }[]
 }
 
 /** Cells as they are shown; numbers stay numbers. */

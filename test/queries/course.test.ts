@@ -127,7 +127,8 @@ test('a gradient that several passes add to is the sum so far, as the variable h
   courses.extend(views)
   const shown = (course: Course | undefined) => [...(course?.values.slice(0, course.length) ?? [])]
   const of = (name: string) => courses.gradients.find((each) => each.name === name)
-  const finite = (norms: readonly number[]) => norms.map((norm) => (Number.isFinite(norm) ? norm : Number.NaN))
+  const finite = (norms: readonly number[]) =>
+    norms.map((norm) => (Number.isFinite(norm) ? norm : Number.NaN))
   expect(shown(of('w')?.norm)).toEqual(finite(held))
   expect(shown(of('one')?.norm)).toEqual(finite(heldOfOne))
   expect(shown(of('w')?.zeros)).toEqual([0, 1, 0, 0, 1, 0])

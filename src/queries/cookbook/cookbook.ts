@@ -1,7 +1,7 @@
 /** All questions of the cookbook, and how one is asked: `gradtape query`, docs/sql.md and the tests take them from here. */
 import { TapeError } from '../../errors.js'
 import { nearest } from '../../nearest.js'
-import { parametersOf } from '../sql-text.js'
+import { parametersOf, withValues } from '../sql-text.js'
 import type { Parameter, Views } from '../views.js'
 import { CURVES } from './curves.js'
 import { GRADIENTS } from './gradients.js'
@@ -47,10 +47,7 @@ export function parameterNames({ sql }: Recipe): string[] {
  */
 export function runNumber(views: Views, run: string | null): number {
   const found = views.first<{ id: number }>(
-    'SELECT id FROM run WHERE ?1 IS NULL OR name = ?1 OR CAST(id AS TEXT) = ?1 ORDER BY CAST(id AS TEXT) = ?1 DESC, id DESC LIMIT 1'.replaceAll(
-      '?1',
-      '?',
-    ),
+    'SELECT id FROM run WHERE ? IS NULL OR name = ? OR CAST(id AS TEXT) = ? ORDER BY CAST(id AS TEXT) = ? DESC, id DESC LIMIT 1',
     run,
     run,
     run,
@@ -87,4 +84,28 @@ export function defaultsOf(
     values.set(name, row?.value ?? null)
   }
   return values
+}
+
+export interface AskedChapter {
+  title: string
+  questions: { question: string; note: string | null; sql: string }[]
+}
+
+/**
+ * Every question as a statement without parameters about one run, with the values that `gradtape query` would take. A tape without
+ * a run has them all the same, and they answer nothing.
+ *
+ * Throws  RUN_NOT_FOUND for a run that was named and is not there
+ */
+export function askedOf(views: Views, run: string | null): AskedChapter[] {
+  const isEmpty = run === null && views.first('SELECT id FROM run LIMIT 1') === null
+  const number = isEmpty ? 0 : runNumber(views, run)
+  return CHAPTERS.map(({ title, recipes }) => ({
+    title,
+    questions: recipes.map((one) => ({
+      question: one.question,
+      note: one.note ?? null,
+      sql: withValues(one.sql, defaultsOf(views, one, number, new Set())),
+    })),
+  }))
 }

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { SchemaAnswer, SqlAnswer } from '../../server/api.js'
 import { askSql, useAnswer, wordsOf } from '../ask.js'
-import { change, numberParameter, parameter } from '../route.js'
+import { change, chosenRuns, numberParameter, parameter } from '../route.js'
 import { allRuns } from '../runs.js'
 import { save } from '../save.js'
 import type { Editor } from '../sql-editor.js'
@@ -14,7 +14,9 @@ const ROWS = 200
 export function SqlPage() {
   const tape = numberParameter('tape') ?? 1
   const text = parameter('sql') ?? FIRST
-  const { data: schema } = useAnswer('schema', { tape }, { isLive: false })
+  // The cookbook asks about the run that is looked at, where it is of this tape.
+  const runLookedAt = chosenRuns.value.find((key) => key.startsWith(`${tape}.`))?.split('.')[1]
+  const { data: schema } = useAnswer('schema', { tape, run: runLookedAt }, { isLive: false })
   const [result, setResult] = useState<SqlAnswer | null>(null)
   const [error, setError] = useState<string | null>(null)
   const [isRunning, setRunning] = useState(false)
@@ -146,15 +148,25 @@ function Schema({ schema, onChoose }: { schema: SchemaAnswer | null; onChoose: (
   return (
     <aside class="panel" aria-label="Questions and views">
       <h2>Questions</h2>
-      <ul>
-        {schema.cookbook.map(({ title, sql }) => (
-          <li key={title}>
-            <button type="button" class="plain link" title={sql} onClick={() => onChoose(sql)}>
-              {title}
-            </button>
-          </li>
-        ))}
-      </ul>
+      {schema.cookbook.map(({ title, questions }) => (
+        <details key={title}>
+          <summary>{title}</summary>
+          <ul>
+            {questions.map(({ question, note, sql }) => (
+              <li key={question}>
+                <button
+                  type="button"
+                  class="plain link"
+                  title={note === null ? sql : `${note}\n\n${sql}`}
+                  onClick={() => onChoose(sql)}
+                >
+                  {question}
+                </button>
+              </li>
+            ))}
+          </ul>
+        </details>
+      ))}
       <h2>Views</h2>
       {schema.views.map(({ name, doc, columns }) => (
         <details key={name}>
