@@ -197,9 +197,7 @@ describe.runIf(found !== null)('in Chromium', () => {
     expect(await page.evaluate(() => (globalThis as { hurt?: number }).hurt)).toBeUndefined()
     expect(complaints.filter((text) => !REFUSED.test(text))).toEqual([])
     // An inline style out of a name would be among them.
-    await page.evaluate(
-      `document.body.insertAdjacentHTML('beforeend', '<i style="color: red">planted</i>')`,
-    )
+    await page.evaluate(`document.body.insertAdjacentHTML('beforeend', '<i style="color: red">planted</i>')`)
     await page.waitForTimeout(100)
     expect(complaints.splice(0).at(-1)).toMatch(INLINE_STYLE)
   })
