@@ -1,18 +1,23 @@
 /** Compares the end of one run with the beginning of another that should go on from it: what the state was, and what was made of it. */
-import { type FunctionCalled, positionOf, type RecordedArray, type Ref, slotOf } from '../events/event.js'
+import type { NDArray } from '../array/ndarray.js'
+import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
 import { distanceOf } from './array-distance.js'
-import { endState } from './end-state.js'
+import { batchesOf } from './batches.js'
+import { rowsOfStep, type StepRows, shapeOf } from './rows.js'
 import type { Both, RunDiff, RunDifference } from './run-diff.js'
+import { RunView } from './run-view.js'
 import { numberShort, type Side } from './step-comparison.js'
 
 export function diffResumed(sides: Both<Side>): RunDiff {
   const [before, after] = sides
+  const views: Both<RunView> = [new RunView(before.recording), new RunView(after.recording)]
+  const [was, now] = views
   const skipped: { what: string; why: string }[] = []
-  const ended = endState(before.recording)
-  const began = beginnings(after)
+  const ended = beginnings(was)
+  const began = beginnings(now)
   const differences: RunDifference[] = []
   const same: string[] = []
-  for (const [name, { ref, value }] of ended) {
+  for (const [name, ref] of ended) {
     const first = began.get(name)
     if (first === undefined) {
       differences.push(
@@ -24,21 +29,16 @@ export function diffResumed(sides: Both<Side>): RunDiff {
       )
       continue
     }
-    if (first.value === null || value === null) {
-      skipped.push({ what: `the value of ${name}`, why: 'its bytes are not on the tape' })
+    const end = was.attempt(`the last value of ${name}`, () => was.valueRead(ref, was.lastPosition + 1))
+    const begin = now.attempt(`the first value of ${name}`, () => firstValue(now, first))
+    if (end === null || begin === null) continue
+    const positions = [positionOf(ref), positionOf(first)] as const
+    if (end.shape.join() !== begin.shape.join()) {
+      const text = `step 0: ${name} ends as [${end.shape.join(', ')}] and begins as [${begin.shape.join(', ')}]`
+      differences.push(difference(name, positions, text))
       continue
     }
-    if (first.value.shape.join() !== value.shape.join()) {
-      differences.push(
-        difference(
-          name,
-          [positionOf(ref), first.position],
-          `step 0: ${name} ends as [${value.shape.join(', ')}] and begins as [${first.value.shape.join(', ')}]`,
-        ),
-      )
-      continue
-    }
-    const distance = distanceOf(value, first.value)
+    const distance = distanceOf(end, begin)
     if (distance === null) same.push(name)
     else {
       const { different, elements, first: at, values } = distance
@@ -47,13 +47,16 @@ export function diffResumed(sides: Both<Side>): RunDiff {
       differences.push(
         difference(
           name,
-          [positionOf(ref), first.position],
+          positions,
           `step 0: ${name} of ${after.name} does not go on from ${before.name}${where}: it ended as ${numberShort(values[0])}, and began as ${numberShort(values[1])}`,
         ),
       )
     }
   }
-  differences.push(...draws(sides), ...batches(sides))
+  if (ended.size === 0)
+    skipped.push({ what: 'the state', why: `${before.name} has no named variables at its beginning` })
+  for (const view of views) for (const [what, why] of view.skipped) skipped.push({ what, why })
+  differences.push(...draws(sides), ...batches(sides, views))
   const first = differences[0] ?? null
   return {
     equal: first === null,
@@ -97,47 +100,39 @@ function difference(
   }
 }
 
-interface Beginning {
-  readonly position: number
-  readonly value: RecordedArray | null
-}
-
-/** The first value of each named leaf of the first steps. */
-function beginnings({ recording }: Side): Map<string, Beginning> {
-  const { reader, lookup, id, lastPosition } = recording
-  const found = new Map<string, Beginning>()
-  const count = lookup.stepCount()
-  const { to } = count === 0 ? { to: lastPosition } : lookup.stepRange(Math.min(count, 2), lastPosition)
-  for (const event of reader.events(id, 1, to)) {
+/** The named leaves that were there when a run began or were made in its first two steps, as an optimizer's state is. */
+function beginnings(view: RunView): Map<string, Ref> {
+  const { reader, lookup, id } = view.recording
+  const { to } = lookup.stepRange(Math.min(view.stepCount, 2), view.lastPosition)
+  const found = new Map<string, Ref>()
+  for (const event of reader.events(id, 1, to, false)) {
     if (event.type !== 'LeafCreated') continue
-    const name = lookup.nameOf(event.position) ?? event.name
+    const name = view.nameOf(event.position) ?? event.name
     if (name === null || found.has(name)) continue
-    let value = event.value
     // One that is made of what the run computed was not there when it began.
-    if (value === null && event.source !== null) {
-      const source = reader.event(id, positionOf(event.source))
-      value = source.type === 'LeafCreated' ? source.value : null
-      if (source.type === 'FunctionCalled') value = source.outputs[slotOf(event.source)]?.value ?? null
-      if (source.step > 0) continue
-    }
-    found.set(name, { position: event.position, value })
+    if (event.source !== null && view.event(positionOf(event.source)).step > 0) continue
+    found.set(name, event.position)
   }
   return found
 }
 
-/** Whether random numbers go on where they stopped. */
+/** The value with which a leaf enters the first step: what was loaded before it counts. */
+function firstValue(view: RunView, ref: Ref): NDArray {
+  const { from } = view.recording.lookup.stepRange(Math.min(view.stepCount, 1), view.lastPosition)
+  return view.valueRead(ref, Math.max(ref + 1, from))
+}
+
+/** Whether random numbers go on where they stopped: each call that draws has the next counter. */
 function draws([before, after]: Both<Side>): RunDifference[] {
   const last = drawn(before, true)
   const first = drawn(after, false)
   if (last === null || first === null || last.seed !== first.seed) return []
-  if (first.counter >= last.counter + last.size || first.counter === 0) {
-    if (first.counter !== 0 || last.counter === 0) return []
-  }
+  if (first.counter > last.counter) return []
   return [
     difference(
       null,
       [last.position, first.position],
-      `step 1: the random numbers of ${after.name} begin again: ${first.call.function} (#${first.position}) draws from counter ${first.counter}, ${before.name} had come to ${last.counter + last.size}`,
+      `step 1: the random numbers of ${after.name} begin again: ${first.call.function} (#${first.position}) draws from counter ${first.counter}, ${before.name} had come to ${last.counter + 1}`,
     ),
   ]
 }
@@ -146,7 +141,6 @@ interface Drawn {
   readonly position: number
   readonly seed: number
   readonly counter: number
-  readonly size: number
   readonly call: FunctionCalled
 }
 
@@ -161,22 +155,22 @@ function drawn({ recording }: Side, last: boolean): Drawn | null {
     const { seed, counter } = event.attributes
     if (typeof seed !== 'number' || typeof counter !== 'number') continue
     if (!last && found !== null) break
-    const size = event.outputs[0]?.shape.reduce((product, extent) => product * extent, 1) ?? 0
-    found = { position: event.position, seed, counter, size, call: event }
+    found = { position: event.position, seed, counter, call: event }
   }
   return found
 }
 
-/** Whether the first batch is one that the run before began with: then the order began again. */
-function batches([before, after]: Both<Side>): RunDifference[] {
-  const [x, y] = [firstRows(before), firstRows(after)]
-  if (x === null || y === null || x.rows.join() !== y.rows.join()) return []
+/** Whether the first batch is the one that the run before began with, though that run had not come round to it: then the order began again. */
+function batches([before, after]: Both<Side>, [was, now]: Both<RunView>): RunDifference[] {
+  if (was.stepCount === 0 || now.stepCount === 0) return []
+  const [x, y] = [rowsOfStep(was, 1)[0], rowsOfStep(now, 1)[0]]
+  if (x === undefined || y === undefined || x.rows.join() !== y.rows.join() || comesRound(was, x)) return []
   return [
     {
       ...difference(
         null,
         [x.position, y.position],
-        `step 1: the first batch of ${after.name} has the rows of the first batch of ${before.name} (${x.rows.slice(0, 6).join(', ')}, …): the order begins again`,
+        `step 1: the first batch of ${after.name} has the rows of the first batch of ${before.name} (${x.rows.slice(0, 6).join(', ')}${x.rows.length > 6 ? ', …' : ''}): the order begins again`,
       ),
       kind: 'rows',
       step: 1,
@@ -185,17 +179,16 @@ function batches([before, after]: Both<Side>): RunDifference[] {
   ]
 }
 
-function firstRows({ recording }: Side): { position: number; rows: number[] } | null {
-  const { reader, lookup, id, lastPosition } = recording
-  if (lookup.stepCount() === 0) return null
-  const { to } = lookup.stepRange(1, lastPosition)
-  const leaves = new Map<Ref, number[]>()
-  for (const event of reader.events(id, 1, to)) {
-    if (event.type === 'LeafCreated' && event.dtype === 'int32' && event.value !== null)
-      leaves.set(event.position, Array.from(event.value.data))
-    if (event.type !== 'FunctionCalled' || event.function !== 'take') continue
-    const rows = leaves.get(event.inputs[1]!)
-    if (rows !== undefined) return { position: event.inputs[1]!, rows }
-  }
-  return null
+/** Whether the first batch may come again without a mistake: it did already, or the rows stand in order and were read to their end. */
+function comesRound(view: RunView, first: StepRows): boolean {
+  const rows = first.rows.join()
+  const again = batchesOf(view).some(
+    (batch) => batch.indices !== first.indices && batch.data === first.data && batch.rows.join() === rows,
+  )
+  // One list of indices for all steps is a batch that is always the same.
+  const last = rowsOfStep(view, view.stepCount)[0]
+  if (again || last === undefined || (view.stepCount > 1 && last.rows.join() === rows)) return true
+  const inOrder = [first, last].every((batch) => batch.rows.every((row, i) => row === batch.rows[0]! + i))
+  const size = shapeOf(view, first.data)[0] ?? 0
+  return inOrder && first.rows[0] === 0 && last.rows.at(-1)! + first.rows.length >= size
 }

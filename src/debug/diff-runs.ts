@@ -9,7 +9,9 @@ import type { Recording } from '../replay/replay-run.js'
 import { align, type Pair } from './alignment.js'
 import { firstResult, growthOf, valuesOfStep } from './diff-results.js'
 import { diffResumed } from './diff-resumed.js'
+import { rowsOfStep } from './rows.js'
 import type { Both, DifferenceKind, DiffOptions, RunDiff, RunDifference, SaidDifference } from './run-diff.js'
+import { RunView } from './run-view.js'
 import { type Found, type Side, StepComparison, type StepRange } from './step-comparison.js'
 import { type Key, Numbers, type Scan, StepScanner } from './step-scan.js'
 
@@ -246,7 +248,7 @@ class RunComparison {
     const [own, its] = inA ? this.scans : [this.scans[1], this.scans[0]]
     const range = rangeOf(own, step)
     const isEnd = this.pairs.slice(gap).every(([x, y]) => (inA ? y : x) < 0)
-    const rows = batchOf(side, range)
+    const rows = rowsOfStep(new RunView(side.recording), step)[0]?.rows ?? null
     const batch =
       rows === null
         ? ''
@@ -336,18 +338,6 @@ function rangeOf(scan: Scan, step: number): StepRange {
 
 function mixed({ keys }: Scan): number[] {
   return keys.shape.map((shape, i) => shape * 2 ** 32 + (keys.rows[i]! % 2 ** 32))
-}
-
-/** The rows of the first batch that a step takes. */
-function batchOf({ recording }: Side, { first, last }: StepRange): number[] | null {
-  const events = [...recording.reader.events(recording.id, first, last)]
-  for (const event of events) {
-    if (event.type !== 'FunctionCalled' || event.function !== 'take') continue
-    const leaf = events.find(({ position }) => position === event.inputs[1])
-    if (leaf?.type === 'LeafCreated' && leaf.dtype === 'int32' && leaf.value !== null)
-      return Array.from(leaf.value.data)
-  }
-  return null
 }
 
 function parameterForms({ reader, id }: Recording): string[] {

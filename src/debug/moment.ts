@@ -8,6 +8,8 @@ import { positionOf, type Ref, type TapeEvent } from '../events/event.js'
 import { checkOptions } from '../options.js'
 import type { PastGraph } from '../past/past-graph.js'
 import type { Recording } from '../replay/replay-run.js'
+import { rowsOfStep } from './rows.js'
+import { RunView } from './run-view.js'
 
 /** What a moment that is looked for has; all that is given must fit. */
 export interface MomentCondition {
@@ -28,7 +30,7 @@ export interface MomentVariable {
   readonly role: string
   readonly dtype: string
   readonly shape: readonly number[]
-  /** MomentCondition it got the value that it has. */
+  /** The position at which it got the value that it has. */
   readonly writtenAt: number
 }
 
@@ -80,31 +82,10 @@ export class Moment {
     return this.graph.variable(event.gradient ?? at, this.position + 1).data
   }
 
-  /** Rows of data sets that were taken in this step so far, or for it: one list for each list of indices. */
+  /** Rows of data sets whose batches this step has read so far (`past.rowsOf`): one list for each list of indices. */
   get rows(): readonly (readonly number[])[] {
-    const { lookup, reader, id, lastPosition } = this.recording
-    const { from } = lookup.stepRange(this.step, lastPosition)
-    const before = this.step === 0 ? from : lookup.stepRange(this.step - 1, lastPosition).from
-    const lists = new Map<Ref, number[]>()
-    const taken = new Map<Ref, Ref>()
-    const used = new Set<Ref>()
-    for (const event of reader.events(id, before, this.position)) {
-      if (
-        event.type === 'LeafCreated' &&
-        event.dtype === 'int32' &&
-        event.value !== null &&
-        event.shape.length === 1
-      )
-        lists.set(event.position, Array.from(event.value.data))
-      if (event.type !== 'FunctionCalled') continue
-      if (event.function === 'take' && lists.has(event.inputs[1]!)) {
-        taken.set(event.position, event.inputs[1]!)
-        if (event.step === this.step) used.add(event.inputs[1]!)
-      }
-      if (event.step !== this.step) continue
-      for (const ref of event.inputs) if (taken.has(ref)) used.add(taken.get(ref)!)
-    }
-    return [...used].map((ref) => lists.get(ref)!)
+    const batches = rowsOfStep(new RunView(this.recording), this.step, this.position)
+    return [...new Map(batches.map(({ indices, rows }) => [indices, rows])).values()]
   }
 
   /** The variables that bear a name by now: leaves, and what was named or logged in this step. */

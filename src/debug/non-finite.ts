@@ -8,7 +8,7 @@ import { adviceFor } from './advice.js'
 import type { BackwardValues } from './backward-values.js'
 import { callText, elementText, finding, rowsText, shortNumber, unravel } from './draft.js'
 import type { Finding } from './finding.js'
-import { rowsBehind } from './rows.js'
+import { rowsBehind, takenRows } from './rows.js'
 import type { RunView } from './run-view.js'
 import { firstNonFiniteMetric, type NonFinite, oddGradients, seriesOf } from './series.js'
 import type { StepValues } from './step-values.js'
@@ -340,7 +340,7 @@ function dataFinding(
 ): Finding {
   const { call, leaf } = birth
   const array = view.valueRead(leaf, call.position)
-  const taken = takenFrom(view, call)
+  const taken = takenRows(view, call)
   const all = everyBad(array)
   const rows =
     taken === null
@@ -370,12 +370,6 @@ function dataFinding(
       ...thenText(view, symptom),
     ],
   })
-}
-
-function takenFrom(view: RunView, call: FunctionCalled): { rows: number[] } | null {
-  if (call.function !== 'take') return null
-  const indices = view.event(positionOf(call.inputs[1]!))
-  return indices.type === 'LeafCreated' && indices.value !== null ? { rows: [...indices.value.data] } : null
 }
 
 function everyBad({ buffer, offset, size }: NDArray): number[] {

@@ -18,6 +18,8 @@ export interface StepRows {
   readonly step: number
   /** The position of the `take`. */
   readonly position: number
+  /** The variable that holds the indices; two batches that read the same one have the same rows. */
+  readonly indices: Ref
   /** The variable that is the data set, and its name. */
   readonly data: number
   readonly name: string | null
@@ -52,7 +54,10 @@ export function rowsBehind(view: RunView, ref: Ref, index: number): DataRow[] {
 }
 
 /** @internal The rows that a call takes along the first axis from a leaf; null when it is no such call, or the rows are not on the tape. */
-export function takenRows(view: RunView, call: FunctionCalled): { data: Ref; rows: number[] } | null {
+export function takenRows(
+  view: RunView,
+  call: FunctionCalled,
+): { data: Ref; indices: Ref; rows: number[] } | null {
   if (call.function !== 'take' || (call.attributes.axis ?? 0) !== 0 || call.inputs.length !== 2) return null
   const [data, indices] = call.inputs as [Ref, Ref]
   if (slotOf(data) !== 0 || slotOf(indices) !== 0) return null
@@ -60,7 +65,7 @@ export function takenRows(view: RunView, call: FunctionCalled): { data: Ref; row
   const by = view.event(indices)
   if (from.type !== 'LeafCreated' || by.type !== 'LeafCreated') return null
   if (from.requiresGrad || by.value === null || by.shape.length !== 1) return null
-  return { data, rows: [...by.value.data] }
+  return { data, indices, rows: [...by.value.data] }
 }
 
 /** @internal */
@@ -73,13 +78,14 @@ export function shapeOf(view: RunView, ref: Ref): readonly number[] {
 /**
  * @internal
  *
- * The batches that calls of a step read, in the order of their first reader. A batch belongs to the step that reads it first; the
- * call that took it may be of the step before.
+ * The batches that calls of a step read up to a position, in the order of their first reader. A batch belongs to the step that
+ * reads it first; the call that took it may be of the step before.
  */
-export function rowsOfStep(view: RunView, step: number): StepRows[] {
+export function rowsOfStep(view: RunView, step: number, until = Number.POSITIVE_INFINITY): StepRows[] {
   const { calls } = view.step(step)
   const found = new Map<number, StepRows>()
   for (const call of calls) {
+    if (call.position > until) break
     for (const ref of call.inputs) {
       const position = positionOf(ref)
       const maker = found.has(position) ? null : view.event(position)
@@ -89,6 +95,7 @@ export function rowsOfStep(view: RunView, step: number): StepRows[] {
       found.set(position, {
         step,
         position,
+        indices: rows.indices,
         data: rows.data,
         name: view.nameOf(rows.data),
         scope: maker.scope,

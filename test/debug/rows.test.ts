@@ -27,6 +27,11 @@ test('rowsOf gives the rows of the batch that a step reads', async () => {
     ],
   ])
   expect(past.rowsOf(2).map(({ step }) => step)).toEqual([2, 2])
+  // A moment gives each list of indices once, and not the batch that was taken for the next step.
+  expect(past.at(2).rows).toEqual([[2, 3]])
+  const read = past.at(1).next({ function: 'sum' })!
+  expect(read.rows).toEqual([[2, 3]])
+  expect(read.back()!.rows).toEqual([])
   expect(() => past.rowsOf(9)).toThrow(expect.objectContaining({ code: 'STEP_NOT_FOUND' }))
   tape.close()
 })
