@@ -1,12 +1,11 @@
 /** The views of a tape as files that other programs read: one Parquet or CSV file a view. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { TapeError } from '../errors.js'
 import { csvLine } from '../formats/csv-text.js'
 import { type ParquetColumn, ParquetFile, type ParquetType } from '../formats/parquet.js'
-import { nearest } from '../nearest.js'
-import { viewDocs } from '../queries/schema.js'
+import { noSuchView, viewDocs } from '../queries/schema.js'
 import type { Views } from '../queries/views.js'
+import { wholeFile } from './whole-file.js'
 
 export interface ExportOptions {
   readonly format: 'parquet' | 'csv'
@@ -44,32 +43,14 @@ const TYPES: Readonly<Record<string, ParquetType>> = {
  * Throws  VIEW_NOT_FOUND; WRITE_FAILED
  */
 export function exportViews(views: Views, folder: string, options: ExportOptions): ExportedView[] {
-  const docs = viewDocs(views)
-  const names = docs.map(({ name }) => name)
-  const wanted = options.views ?? names.filter((name) => !UNITED.has(name))
-  for (const name of wanted) {
-    if (names.includes(name)) continue
-    const near = nearest(name, names)
-    throw new TapeError(
-      'VIEW_NOT_FOUND',
-      `the tape has no view "${name}"${near === null ? '' : `; did you mean "${near}"?`} Its views are ${names.join(', ')}`,
-    )
-  }
-  try {
-    fs.mkdirSync(folder, { recursive: true })
-    return wanted.map((view) => {
-      const file = path.join(folder, `${view}.${options.format}`)
-      const unfinished = `${file}.unfinished`
-      const rows = writeView(views, view, unfinished, options)
-      fs.renameSync(unfinished, file)
-      return { view, file, rows }
-    })
-  } catch (error) {
-    if (typeof (error as NodeJS.ErrnoException).syscall !== 'string') throw error
-    throw new TapeError('WRITE_FAILED', `exporting to ${folder}: ${(error as Error).message}`, {
-      cause: error,
-    })
-  }
+  const names = viewDocs(views).map(({ name }) => name)
+  const wanted = new Set(options.views ?? names.filter((name) => !UNITED.has(name)))
+  for (const name of wanted) if (!names.includes(name)) throw noSuchView(name, names)
+  return [...wanted].map((view) => {
+    const file = path.join(folder, `${view}.${options.format}`)
+    const rows = wholeFile(file, (unfinished) => writeView(views, view, unfinished, options))
+    return { view, file, rows }
+  })
 }
 
 function writeView(views: Views, view: string, file: string, options: ExportOptions): number {
@@ -139,10 +120,9 @@ const CONVERSIONS: Readonly<Record<ParquetType, (cell: unknown) => unknown>> = {
 }
 
 function csvSink(path: string, columns: readonly ParquetColumn[]): Sink {
-  const file = fs.openSync(path, 'w')
   let text = csvLine(columns.map(({ name }) => name))
   const flush = () => {
-    fs.writeSync(file, text)
+    fs.appendFileSync(path, text)
     text = ''
   }
   return {
@@ -150,10 +130,7 @@ function csvSink(path: string, columns: readonly ParquetColumn[]): Sink {
       text += csvLine(row.map((cell) => field(cell)))
       if (text.length > CSV_CHARS) flush()
     },
-    finish() {
-      flush()
-      fs.closeSync(file)
-    },
+    finish: flush,
   }
 }
 

@@ -44,11 +44,18 @@ export function viewDoc(views: Views, name: string): ViewDoc {
   const docs = viewDocs(views)
   const found = docs.find((view) => view.name === name)
   if (found !== undefined) return found
-  const names = docs.map((view) => view.name)
+  throw noSuchView(
+    name,
+    docs.map((view) => view.name),
+  )
+}
+
+/** VIEW_NOT_FOUND, with the nearest of the names there are. */
+export function noSuchView(name: string, names: readonly string[]): TapeError {
   const near = nearest(name, names)
-  throw new TapeError(
+  return new TapeError(
     'VIEW_NOT_FOUND',
-    `the tape has no view "${name}"${near === null ? '' : `; did you mean "${near}"?`} Its views are ${names.join(', ')}`,
+    `the tape has no view "${name}"${near === null ? '.' : `; did you mean "${near}"?`} Its views are ${names.join(', ')}`,
   )
 }
 

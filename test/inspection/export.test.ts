@@ -1,12 +1,14 @@
 /** What gradtape export writes, read by what others wrote: hyparquet, TensorBoard's own bytes, JSON. */
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import process from 'node:process'
 import Database from 'better-sqlite3'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { crc32c, fileVersion, scalarRecord } from '../../src/formats/tensorboard.js'
 import { loadState, openTape } from '../../src/index.js'
-import { gradtape, gradtapeJson, temporaryFolder } from '../cli/gradtape.js'
+import { gradtape, gradtapeJson, MAIN, temporaryFolder } from '../cli/gradtape.js'
 import { recordCookbook, type Seen } from '../queries/cookbook-program.js'
 
 const folder = temporaryFolder()
@@ -179,13 +181,48 @@ describe('what cannot be', () => {
     [
       'a file where a folder should be',
       ['--to', 'csv', '-o', path.join(file, 'x')],
-      /^WRITE_FAILED: exporting to /,
+      /^WRITE_FAILED: writing /,
     ],
   ])('%s is refused', async (_, options, words) => {
     const before = fs.readFileSync(file)
     const { status, stderr } = await gradtape('export', file, ...options)
     expect([status, words.test(stderr)], stderr).toEqual([1, true])
     expect(fs.readFileSync(file).equals(before)).toBe(true)
+  })
+
+  // As much as fits into one block of a file: what a full disk does to a write, which is a part of it at first.
+  const small = (...options: string[]) =>
+    spawnSync(
+      'sh',
+      ['-c', 'ulimit -f 1; exec "$0" "$@"', process.execPath, MAIN, 'export', file, ...options],
+      {
+        encoding: 'utf8',
+      },
+    )
+  const KINDS = ['parquet', 'csv', 'npz', 'safetensors', 'tensorboard', 'trace'] as const
+  const isFolder = (kind: string) => ['parquet', 'csv', 'tensorboard'].includes(kind)
+
+  test.each(KINDS)('%s on a disk that is full says so, leaves nothing, and keeps an older file', (kind) => {
+    const run = ['--to', kind, '--run', '2']
+    const target = isFolder(kind) ? out(`full-${kind}`) : path.join(out(`full-${kind}`), `a.${kind}`)
+    fs.mkdirSync(out(`full-${kind}`))
+    const { status, stderr } = small(...run, '-o', target)
+    expect([status, stderr], stderr).toEqual([
+      1,
+      expect.stringMatching(/^WRITE_FAILED: .*(EFBIG|file too large)/m),
+    ])
+    expect(fs.readdirSync(out(`full-${kind}`)).filter((name) => /unfinished|tmp/.test(name))).toEqual([])
+  })
+
+  test.each(KINDS)('%s into what may not be a file is refused, and nothing is left', async (kind) => {
+    const place = out(`taken-${kind}`)
+    const taken = path.join(place, isFolder(kind) ? 'x' : `x.${kind}`)
+    fs.mkdirSync(place)
+    if (isFolder(kind)) fs.writeFileSync(taken, 'mine')
+    else fs.mkdirSync(taken)
+    const { status, stderr } = await gradtape('export', file, '--to', kind, '-o', taken)
+    expect([status, stderr], stderr).toEqual([1, expect.stringMatching(/^WRITE_FAILED: /)])
+    expect(fs.readdirSync(place)).toEqual([path.basename(taken)])
   })
 })
 

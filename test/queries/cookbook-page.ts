@@ -37,6 +37,17 @@ gradtape query ancestors runs.tape --explain
 
 The queries are plain SQL on the views of the tape (\`gradtape schema FILE\`), so any SQLite program can ask them. Those with \`tensor_…\`, \`corr\` or \`ema\` need
 gradtape's functions: \`gradtape sql\`, or \`registerFunctions(db)\` on a connection of better-sqlite3. \`:run\` is the number of a run.
+
+## What to know of the views
+
+- A gradient row is what one pass computed. Where several passes add to one variable (\`held\` is 'sum'), its norm, mean and counts are those
+  of the part; the sum that \`grad\` holds is in \`accumulated_value\`, \`accumulated_l2_norm\` and \`accumulated_value_id\`. \`gradient_norm\` of
+  \`step_summary\`, and the questions below, are of the parts too. The inspector's heat map shows the sums.
+- \`template_ids\` of \`step_summary\` are equal only for steps of one graph whose events were cut into the same blocks. A block ends where a
+  batch was written, so two steps that computed the same may have different lists. To compare what steps called, ask as \`unusual-steps\`
+  does.
+- \`NULL\`, not 0, stands for what was not recorded. A number that is NaN or infinite
+  is NULL in its column, and the column \`non_finite\` names it.
 `
 
 export interface Asked {

@@ -2,7 +2,12 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { registerFunctions } from '../../src/index.js'
+import { askedOf, CHAPTERS, defaultsOf } from '../../src/queries/cookbook/cookbook.js'
+import { withValues } from '../../src/queries/sql-text.js'
+import { Views } from '../../src/queries/views.js'
 import { gradtape, gradtapeJson } from '../cli/gradtape.js'
 import { type Asked, askAll, cookbookPage } from './cookbook-page.js'
 import { recordCookbook, type Seen } from './cookbook-program.js'
@@ -182,6 +187,9 @@ describe('gradtape query', () => {
     expect(stdout).toMatch(
       /^In which step was the loss lowest\?\nSELECT step, value\n[\s\S]*:metric = loss\n[\s\S]*QUERY PLAN\n/,
     )
+    // A program reads the plan alone.
+    const plan = await gradtape('query', 'best-step', file, '--explain', '--csv')
+    expect(plan.stdout).toMatch(/^id,parent,notused,detail\r\n/)
     const wrong = await gradtape('query', 'curf', file)
     expect([wrong.status, wrong.stderr]).toEqual([
       1,
@@ -191,5 +199,43 @@ describe('gradtape query', () => {
     expect((await gradtape('query', 'curve', file, '--run', 'nobody')).stderr).toMatch(
       /^RUN_NOT_FOUND: the tape has no run "nobody"; it has diverged, classifier/,
     )
+  })
+
+  test('has every question as a statement without parameters, which answers the same', () => {
+    const views = new Views(file)
+    const read = new Database(file, { readonly: true })
+    registerFunctions(read)
+    const texts = askedOf(views, '2').flatMap(({ questions }) => questions)
+    const recipes = CHAPTERS.flatMap(({ recipes }) => recipes)
+    expect(texts.map(({ question }) => question)).toEqual(recipes.map(({ question }) => question))
+    for (const [i, found] of recipes.entries()) {
+      const bound = Object.fromEntries(
+        [...defaultsOf(views, found, 2, new Set())].map(([name, value]) => [
+          name,
+          Number.isInteger(value) ? BigInt(value as number) : value,
+        ]),
+      )
+      const statement = read.prepare(found.sql).raw()
+      const rows = statement.all(...(Object.keys(bound).length === 0 ? [] : [bound]))
+      expect(
+        read
+          .prepare(texts[i]?.sql ?? '')
+          .raw()
+          .all(),
+        found.name,
+      ).toEqual(rows)
+    }
+    read.close()
+    views.close()
+  })
+
+  test('puts a value into a statement as what it is, whatever is in it', () => {
+    const db = new Database(':memory:')
+    const values = ["it's; --", 'a\0b', '', ':b', 'NaN', 1, -2.5, 1e300, Number.POSITIVE_INFINITY, null]
+    for (const value of values) {
+      const sql = withValues("SELECT :a -- :a\n AS x, ':a' AS y", new Map([['a', value]]))
+      expect(db.prepare(sql).raw().get(), String(value)).toEqual([value, ':a'])
+    }
+    db.close()
   })
 })

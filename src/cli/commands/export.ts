@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander'
 import { TapeError } from '../../errors.js'
 import { tensorboardEvents, tensorboardFileName, traceEvents } from '../../inspection/export-run.js'
 import { exportViews } from '../../inspection/export-views.js'
+import { wholeFile, writing } from '../../inspection/whole-file.js'
 import { runNumber } from '../../queries/cookbook/cookbook.js'
 import type { Views } from '../../queries/views.js'
 import { type Answer, answer, type Later } from '../answer.js'
@@ -49,7 +50,7 @@ export function addExport(program: Command): void {
       'after',
       `
 parquet      one file a view, for DuckDB, polars, pandas, Spark; all runs, or one with --run
-csv          the same as CSV; bytes in hex
+csv          the same as CSV, for programs: every text as it is, also what a spreadsheet takes for a formula; bytes in hex
 npz          the parameters of a step, for numpy.load
 safetensors  the same for the safetensors library
 tensorboard  the metrics of a run as an event file; TensorBoard keeps float32
@@ -133,7 +134,7 @@ async function valuesOfStep(file: string, options: Options, later: Later): Promi
   })
   if (entries.length === 0)
     throw new TapeError('VARIABLE_NOT_FOUND', `the run had no parameters by step ${step}`)
-  saveState(output, Object.fromEntries(entries))
+  writing(output, () => saveState(output, Object.fromEntries(entries)))
   return {
     json: () => ({
       format: to,
@@ -148,7 +149,7 @@ async function valuesOfStep(file: string, options: Options, later: Later): Promi
 function tensorboard(views: Views, run: number, folder: string): Answer {
   const file = path.join(folder, tensorboardFileName(views, run))
   let records = 0
-  writing(file, (write) => {
+  writeParts(file, (write) => {
     for (const bytes of tensorboardEvents(views, run)) {
       write(bytes)
       records++
@@ -162,7 +163,7 @@ function tensorboard(views: Views, run: number, folder: string): Answer {
 
 function trace(views: Views, run: number, file: string): Answer {
   let events = 0
-  writing(file, (write) => {
+  writeParts(file, (write) => {
     write('{"displayTimeUnit": "ms", "traceEvents": [')
     for (const event of traceEvents(views, run))
       write(`${events++ === 0 ? '\n' : ',\n'}${toJson(event).replace(/\n\s*/g, ' ')}`)
@@ -174,23 +175,15 @@ function trace(views: Views, run: number, file: string): Answer {
   }
 }
 
-/** A file that takes its name when it is whole. Throws WRITE_FAILED. */
-function writing(file: string, fill: (write: (part: string | Uint8Array) => void) => void): void {
-  const unfinished = `${file}.unfinished`
-  try {
-    fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true })
+/** Throws  WRITE_FAILED */
+function writeParts(file: string, fill: (write: (part: string | Uint8Array) => void) => void): void {
+  wholeFile(file, (unfinished) => {
     const open = fs.openSync(unfinished, 'w')
     try {
-      fill((part) => {
-        if (typeof part === 'string') fs.writeSync(open, part)
-        else fs.writeSync(open, part)
-      })
+      // Unlike writeSync, it goes on until all of it is written, or says why it cannot.
+      fill((part) => fs.writeFileSync(open, part))
     } finally {
       fs.closeSync(open)
     }
-    fs.renameSync(unfinished, file)
-  } catch (error) {
-    if (typeof (error as NodeJS.ErrnoException).syscall !== 'string') throw error
-    throw new TapeError('WRITE_FAILED', `exporting to ${file}: ${(error as Error).message}`, { cause: error })
-  }
+  })
 }

@@ -29,7 +29,8 @@ ${examples('gradtape metrics runs.tape', 'gradtape metrics runs.tape loss lr --r
         const { limit, exact } = options
         const result = { columns: ['step', ...columns.keys()], rows: rowsOf(steps, [...columns.values()]) }
         const printed = await printRows(result, { format: formatOf(options), limit, exact })
-        if (printed.cut) printError(`cut after ${printed.rows} rows; --limit prints more`)
+        if (printed.cut)
+          printError(`cut after ${printed.rows} ${printed.rows === 1 ? 'row' : 'rows'}; --limit prints more`)
         return null
       })
     })

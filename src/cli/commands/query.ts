@@ -51,7 +51,8 @@ export function addQuery(program: Command): void {
           await printQuestion({ file, sql: found.sql, parameters }, asked)
           return null
         }
-        if (!asked.json) process.stdout.write(`${explained(found, parameters)}\n\n`)
+        // What a program reads is the plan and nothing else.
+        if (formatOf(options) === 'table') process.stdout.write(`${explained(found, parameters)}\n\n`)
         await printQuestion({ file, sql: `EXPLAIN QUERY PLAN ${found.sql}`, parameters }, asked)
         return null
       })

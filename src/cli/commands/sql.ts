@@ -107,9 +107,10 @@ export async function printQuestion(question: SqlQuestion, options: RowOptions):
   const { limit, exact } = options
   const isPlan = /^EXPLAIN\s+QUERY\s+PLAN\b/i.test(withoutLeadingComments(question.sql))
   const printed = await printRows(result, { format, limit, exact, isPlan })
-  if (printed.cut) printError(`cut after ${printed.rows} rows; --limit prints more`)
+  if (printed.cut)
+    printError(`cut after ${printed.rows} ${printed.rows === 1 ? 'row' : 'rows'}; --limit prints more`)
   if (printed.failure !== null) {
-    printError(`only ${printed.rows} rows are printed:`)
+    printError(`only ${printed.rows} ${printed.rows === 1 ? 'row is' : 'rows are'} printed:`)
     reportFailure(printed.failure, false)
   }
 }

@@ -6,7 +6,7 @@ import { answer, print, printJson } from '../answer.js'
 import { examples, wholeNumber, withJson } from '../options.js'
 
 interface Options {
-  port: number
+  port?: number
   open: boolean
   json?: boolean
 }
@@ -15,7 +15,7 @@ export function addUi(program: Command): void {
   withJson(program.command('ui'))
     .description('open the inspector: look at runs in the browser, also while they are recorded')
     .argument('<files...>', 'the tapes')
-    .option('--port <port>', 'the port on 127.0.0.1 (default: any that is free)', wholeNumber(0, 65_535), 0)
+    .option('--port <port>', 'the port on 127.0.0.1 (default: any that is free)', wholeNumber(0, 65_535))
     .option('--no-open', 'print the link, and start no browser')
     .addHelpText(
       'after',
@@ -26,7 +26,7 @@ ${examples('gradtape ui runs.tape', 'gradtape ui runs.tape old.tape --port 7007 
     .action((files: string[], options: Options) =>
       answer(options, async () => {
         const { serveInspector } = await import('../../server/serve.js')
-        const inspector = await serveInspector(files, { port: options.port })
+        const inspector = await serveInspector(files, { port: options.port ?? 0 })
         if (options.json === true) printJson({ url: inspector.url, port: inspector.port, files })
         else print(`${inspector.url}\nCtrl-C ends it.`)
         if (options.open && options.json !== true && process.stdout.isTTY === true) openBrowser(inspector.url)

@@ -30,7 +30,7 @@ export function recipe(name: string): Recipe {
   )
   throw new TapeError(
     'BAD_ARGUMENT',
-    `the cookbook has no query "${name}"${near === null ? '' : `; did you mean "${near}"?`} gradtape query --list names all`,
+    `the cookbook has no query "${name}"${near === null ? '.' : `; did you mean "${near}"?`} gradtape query --list names all`,
   )
 }
 

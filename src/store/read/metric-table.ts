@@ -30,7 +30,7 @@ export function metricTable(db: Connection, run: number, names?: readonly string
     const near = nearest(name, logged)
     throw new TapeError(
       'BAD_ARGUMENT',
-      `the run logged no metric "${name}"${near === null ? '' : `; did you mean "${near}"?`} It logged ${logged.join(', ') || 'none'}`,
+      `the run logged no metric "${name}"${near === null ? '.' : `; did you mean "${near}"?`} It logged ${logged.join(', ') || 'none'}`,
     )
   }
   const wanted = [...new Set(names ?? logged)]
