@@ -3,15 +3,16 @@ import { existsSync } from 'node:fs'
 import { TapeError } from '../errors.js'
 
 /**
- * The path and the run of an argument. A file whose name has a colon is itself; what follows the last colon is a run only where
- * no file has the whole name.
+ * The path and the run of an argument. Names of files and of runs may have colons: the path is the longest beginning that is a
+ * file, and the run is what follows the colon after it.
  *
  * Throws  BAD_ARGUMENT when the argument and `--run` name different runs
  */
 export function fileAndRun(argument: string, option?: string): { path: string; run: string | undefined } {
-  const colon = argument.lastIndexOf(':')
-  if (existsSync(argument) || colon <= 1 || !existsSync(argument.slice(0, colon)))
-    return { path: argument, run: option }
+  let colon = existsSync(argument) ? -1 : argument.lastIndexOf(':')
+  while (colon > 1 && !existsSync(argument.slice(0, colon))) colon = argument.lastIndexOf(':', colon - 1)
+  // A colon at 1 is that of a drive.
+  if (colon <= 1) return { path: argument, run: option }
   const run = argument.slice(colon + 1)
   if (option !== undefined && option !== run)
     throw new TapeError(

@@ -1,11 +1,12 @@
 /**
- * Why a run went wrong: every detector is asked, what it proposes from columns and templates is confirmed by computing one to three
+ * Why a run went wrong: every detector is asked, what it proposes from columns and templates is confirmed by computing one to seven
  * steps again, and the answers are ranked by cause, never by alarm.
  */
 import { TapeError, valueText } from '../errors.js'
 import { checkOptions } from '../options.js'
 import type { Recording } from '../replay/replay-run.js'
 import { assignments } from './assignments.js'
+import { ending } from './ending.js'
 import { evaluationMode } from './evaluation.js'
 import type { Finding, Findings } from './finding.js'
 import { noGradient, zeroGradients } from './gradient-flow.js'
@@ -15,6 +16,7 @@ import { precision } from './precision.js'
 import { resumedState } from './resumed.js'
 import { rowOrder } from './row-order.js'
 import { RunView } from './run-view.js'
+import { metricNames } from './series.js'
 import { settings } from './settings.js'
 import { deadUnits, exploding, vanishing } from './signals.js'
 import { spikes } from './spikes.js'
@@ -22,7 +24,7 @@ import { sharedWeight, targetLeak } from './structure.js'
 import { userFunctions } from './user-functions.js'
 
 export interface WhyOptions {
-  /** Look at this step only, where a detector looks at one step. */
+  /** The step that `precision` computes again; one that stands for the run when not given. */
   step?: number
   /** The metric that training makes smaller; the one called loss, or that a pass began from, when not given. */
   metric?: string
@@ -56,16 +58,19 @@ const LOOKS: readonly Look[] = [
   { kinds: ['dead-units', 'saturated'], look: deadUnits },
   { kinds: ['precision'], look: (view, { step }) => precision(view, step ?? null) },
   { kinds: ['loss-spike'], look: (view, { metric }) => spikes(view, metric ?? null) },
+  { kinds: ['run-failed'], look: ending },
 ]
 
 export const WHY_KINDS: readonly string[] = [...new Set(LOOKS.flatMap(({ kinds }) => kinds))]
 
-/** @internal Throws BAD_ARGUMENT for options that it does not know; STEP_NOT_FOUND. */
+/** @internal Throws BAD_ARGUMENT for options, kinds and metrics that it does not know; STEP_NOT_FOUND. */
 export function why(recording: Recording, options: WhyOptions = {}): Findings {
   checkWhyOptions(options)
   const began = performance.now()
   const view = new RunView(recording)
-  const { only } = options
+  const { only, step, metric } = options
+  if (step !== undefined) view.recording.lookup.stepRange(step, view.lastPosition)
+  if (metric !== undefined) checkMetric(view, metric)
   const found: { finding: Finding; rank: number }[] = []
   for (const [rank, { kinds, look }] of LOOKS.entries()) {
     if (only !== undefined && !kinds.some((kind) => only.includes(kind))) continue
@@ -109,12 +114,29 @@ function inOrder(a: { finding: Finding; rank: number }, b: { finding: Finding; r
 function lookedText(view: RunView, milliseconds: number): string {
   const steps = `${view.stepCount} ${view.stepCount === 1 ? 'step' : 'steps'}`
   const again = view.stepsReplayed === 0 ? '' : `; ${view.stepsReplayed} computed again`
-  return `${steps} of ${view.shapes.counts.length} kinds${again} (${(milliseconds / 1000).toFixed(1)} s)`
+  const kinds = view.shapes.counts.length
+  return `${steps} of ${kinds} ${kinds === 1 ? 'kind' : 'kinds'}${again} (${(milliseconds / 1000).toFixed(1)} s)`
+}
+
+function checkMetric(view: RunView, metric: string): void {
+  const names = metricNames(view).map(({ name }) => name)
+  if (!names.includes(metric))
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `why() expected metric to be one that run "${view.recording.name}" logged (${names.length === 0 ? 'it logged none' : names.slice(0, 12).join(', ')}), got ${valueText(metric)}`,
+    )
 }
 
 function checkWhyOptions(options: WhyOptions): void {
   checkOptions(options, ['step', 'metric', 'only'], 'why()')
-  const { metric, only } = options
+  const { metric, only, step } = options
+  if (step !== undefined && typeof step !== 'number')
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `why() expected step to be the number of a step, got ${valueText(step)}`,
+    )
+  if (only !== undefined && !Array.isArray(only))
+    throw new TapeError('BAD_ARGUMENT', `why() expected only to be a list of kinds, got ${valueText(only)}`)
   if (metric !== undefined && typeof metric !== 'string')
     throw new TapeError('BAD_ARGUMENT', `why() expected metric to be a name, got ${valueText(metric)}`)
   for (const kind of only ?? [])

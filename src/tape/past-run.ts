@@ -242,7 +242,7 @@ export class PastRun {
    * Looks for what went wrong, and says what was found, what was looked at, and what was not and why: see docs/debugging.md.
    * Causes stand first.
    *
-   * Throws  BAD_ARGUMENT for an option or a kind that it does not know; STEP_NOT_FOUND
+   * Throws  BAD_ARGUMENT for an option, a kind or a metric that it does not know; STEP_NOT_FOUND
    */
   why(options: WhyOptions = {}): Findings {
     return why(this.recording, options)

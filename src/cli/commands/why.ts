@@ -21,7 +21,7 @@ export function addWhy(program: Command): void {
   withImports(withRun(withJson(program.command('why'))))
     .description('find out what went wrong in a run, and where: the first line is the answer')
     .argument('<file>', 'the tape, or tape:run')
-    .option('--step <step>', 'look at this step', wholeNumber(0))
+    .option('--step <step>', 'the step in which lost digits (precision) are looked for', wholeNumber(0))
     .option('--metric <name>', 'the metric that training makes smaller (default: loss)')
     .option('--only <kinds>', 'only these kinds of findings, separated by commas')
     .addHelpText(
