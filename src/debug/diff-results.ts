@@ -13,7 +13,8 @@ import { fromScalar } from '../store/format/value.js'
 import type { Pair } from './alignment.js'
 import { distanceOf } from './array-distance.js'
 import type { Both, Growth, RunDiff, RunDifference, ValueDifference } from './run-diff.js'
-import type { Side, StepComparison } from './step-comparison.js'
+import type { StepComparison } from './step-comparison.js'
+import type { Side } from './step-lines.js'
 
 interface Metric {
   readonly id: number

@@ -6,7 +6,8 @@ import { batchesOf } from './batches.js'
 import { rowsOfStep, type StepRows, shapeOf } from './rows.js'
 import type { Both, RunDiff, RunDifference } from './run-diff.js'
 import { RunView } from './run-view.js'
-import { numberShort, type Side } from './step-comparison.js'
+import { numberShort } from './step-comparison.js'
+import type { Side } from './step-lines.js'
 
 export function diffResumed(sides: Both<Side>): RunDiff {
   const [before, after] = sides

@@ -12,7 +12,8 @@ import { diffResumed } from './diff-resumed.js'
 import { rowsOfStep } from './rows.js'
 import type { Both, DifferenceKind, DiffOptions, RunDiff, RunDifference, SaidDifference } from './run-diff.js'
 import { RunView } from './run-view.js'
-import { type Found, type Side, StepComparison, type StepRange } from './step-comparison.js'
+import { type Found, StepComparison } from './step-comparison.js'
+import type { Side, StepRange } from './step-lines.js'
 import { type Key, Numbers, type Scan, StepScanner } from './step-scan.js'
 
 /** The order in which differences of one step are told. */

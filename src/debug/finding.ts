@@ -55,7 +55,7 @@ export interface FindingCost {
 export interface Findings {
   /** Causes first, then symptoms, then notes; among equals by step. */
   readonly findings: readonly Finding[]
-  /** What was looked at, for a reader: `600 steps, 2,400 gradients; 6 steps computed again`. */
+  /** What was looked at, for a reader: `600 steps of 10 kinds; 2 computed again (4.0 s)`. */
   readonly looked: string
   /** What was not looked at, each with its reason. */
   readonly skipped: readonly { readonly what: string; readonly why: string }[]

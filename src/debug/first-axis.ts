@@ -92,8 +92,3 @@ export function inputsThatKeepRows(
   if (output.length === 0) return []
   return RULES.get(call.function)?.(inputShapes, output, call.attributes) ?? []
 }
-
-/** Whether the function says of its calls if they keep the first axis. */
-export function saysOfRows(name: string): boolean {
-  return RULES.has(name)
-}

@@ -38,7 +38,7 @@ function flagsOf(array: NDArray | null): Flags {
 }
 
 /** The first number of a run that is not finite; null when all that was recorded is. */
-export function firstSymptom(view: RunView): NonFinite | null {
+function firstSymptom(view: RunView): NonFinite | null {
   const metric = firstNonFiniteMetric(view, false)
   const [gradient = null] = oddGradients(view, Number.POSITIVE_INFINITY, 1)
   const plain = firstNonFiniteMetric(view, true)
@@ -305,7 +305,7 @@ function placeIn(
   return flat(index, input)
 }
 
-export function rowsOfElement(
+function rowsOfElement(
   view: RunView,
   ref: Ref,
   shape: readonly number[],

@@ -27,7 +27,7 @@ export class Numbers {
 }
 
 /** What is compared of steps. */
-export const KEYS = ['shape', 'forms', 'settings', 'reads', 'outside', 'rows'] as const
+const KEYS = ['shape', 'forms', 'settings', 'reads', 'outside', 'rows'] as const
 export type Key = (typeof KEYS)[number]
 
 export interface Scan {

@@ -1,5 +1,5 @@
 /**
- * Why a run went wrong: every detector is asked, what it proposes from columns and templates is confirmed by computing one to seven
+ * Why a run went wrong: every detector is asked, what it proposes from columns and templates is confirmed by computing a few
  * steps again, and the answers are ranked by cause, never by alarm.
  */
 import { TapeError, valueText } from '../errors.js'

@@ -1,5 +1,7 @@
 // why() names the planted defect in its first line, and is silent on the same program without it and on healthy programs.
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { WHY_KINDS } from '../../src/debug/why.js'
 import * as g from '../../src/index.js'
 import { DATA } from './planted/data.js'
 import { HEALTHY } from './planted/healthy.js'
@@ -50,4 +52,12 @@ test.each(HEALTHY.map((one) => [one.name, one] as const))('healthy: %s', async (
   const { told, looked } = await whyOf(program, false)
   expect(told).toEqual([])
   expect(looked).toMatch(/step/)
+})
+
+test('docs/debugging.md describes each kind that why() can find, and no other', () => {
+  const page = readFileSync(new URL('../../docs/debugging.md', import.meta.url), 'utf8')
+  const described = [...page.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell]) =>
+    [...cell!.matchAll(/`([^`]+)`/g)].map(([, kind]) => kind!),
+  )
+  expect(described.sort()).toEqual([...WHY_KINDS].sort())
 })
