@@ -40,7 +40,7 @@ const TYPES: Readonly<Record<string, ParquetType>> = {
 /**
  * Writes the views into a folder, which is made; a file that is there is replaced when the new one is whole.
  *
- * Throws  VIEW_NOT_FOUND; WRITE_FAILED
+ * Throws  VIEW_NOT_FOUND; WRITE_FAILED; TAPE_CORRUPT
  */
 export function exportViews(views: Views, folder: string, options: ExportOptions): ExportedView[] {
   const names = viewDocs(views).map(({ name }) => name)
@@ -64,10 +64,7 @@ function writeView(views: Views, view: string, file: string, options: ExportOpti
   const sql = `SELECT ${columns.map(({ name }) => `"${name}"`).join(', ')} FROM "${view}"${
     ofRun ? ' WHERE run_id = ?' : isRun ? ' WHERE id = ?' : ''
   }`
-  const rows = views.db
-    .prepare(sql)
-    .raw()
-    .iterate(...(ofRun || isRun ? [options.run] : [])) as IterableIterator<unknown[]>
+  const rows = views.eachList(sql, ...(options.run !== undefined && (ofRun || isRun) ? [options.run] : []))
   const sink = options.format === 'parquet' ? parquetSink(file, columns) : csvSink(file, columns)
   let count = 0
   for (const row of rows) {

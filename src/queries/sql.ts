@@ -40,34 +40,50 @@ export interface SqlQuestion {
  * The rows of one reading statement.
  *
  * timeoutMs   how long the caller may wait for the query in all; time the caller takes with the rows is not counted
+ * signal      ends the query at once when it is aborted, also one that has given no row yet
  * Throws      SQL_TIMEOUT; SQL_FAILED with SQLite's words, the place in the statement and, for an unknown name, the nearest
  *             one there is; what opening a tape throws
  */
-export async function runSql(question: SqlQuestion, options: { timeoutMs: number }): Promise<SqlResult> {
+export async function runSql(
+  question: SqlQuestion,
+  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+): Promise<SqlResult> {
   const { file, sql, attached = new Map(), parameters = new Map() } = question
   const child = sqlProcess()
+  const stop = () => child.end()
+  signal?.addEventListener('abort', stop, { once: true })
+  const end = () => {
+    signal?.removeEventListener('abort', stop)
+    child.end()
+  }
+  const inWords = (error: unknown) => (signal?.aborted === true ? stopped() : explained(error, file, sql))
   try {
+    signal?.throwIfAborted()
     const sent: Question = {
       path: path.resolve(file),
       attached: [...attached].map(([name, other]) => ({ name, path: path.resolve(other) })),
       sql,
       parameters: sentParameters(sql, parameters),
     }
-    child.ask(sent, options.timeoutMs)
+    child.ask(sent, timeoutMs)
     const head = await child.next()
     if (!('columns' in head))
       throw new TapeError('SQL_FAILED', 'the process that runs the query spoke out of turn')
-    return { columns: head.columns, rows: rowsOf(child, file, sql) }
+    return { columns: head.columns, rows: rowsOf(child, end, inWords) }
   } catch (error) {
-    child.end()
-    throw explained(error, file, sql)
+    end()
+    throw inWords(error)
   }
+}
+
+function stopped(): TapeError {
+  return new TapeError('SQL_FAILED', 'the query was stopped: nobody wants its answer any more')
 }
 
 async function* rowsOf(
   child: SqlProcess,
-  file: string,
-  sql: string,
+  end: () => void,
+  inWords: (error: unknown) => unknown,
 ): AsyncGenerator<Cell[], void, undefined> {
   try {
     for (;;) {
@@ -76,9 +92,9 @@ async function* rowsOf(
       yield said.map(toCell)
     }
   } catch (error) {
-    throw explained(error, file, sql)
+    throw inWords(error)
   } finally {
-    child.end()
+    end()
   }
 }
 

@@ -40,6 +40,18 @@ export class Views {
     }
   }
 
+  /** The same as lists of cells, in the order of the columns. */
+  *eachList(sql: string, ...parameters: readonly Parameter[]): Generator<unknown[], void, undefined> {
+    try {
+      yield* this.db
+        .prepare(sql)
+        .raw()
+        .iterate(...parameters) as IterableIterator<unknown[]>
+    } catch (error) {
+      throw sqliteError(error, `reading ${this.path}`)
+    }
+  }
+
   close(): void {
     this.db.close()
   }

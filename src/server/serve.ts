@@ -192,9 +192,12 @@ class Served {
       return refuse(response, 400, 'expected { "tape": 1, "sql": "SELECT …" }')
     if (this.queries >= QUERIES_MAX)
       return refuse(response, 429, `${QUERIES_MAX} statements are running; wait for one of them`)
+    // A page that is closed, or stops asking, closes the connection; so does the end of the server.
+    const gone = new AbortController()
+    response.on('close', () => gone.abort())
     this.queries++
     try {
-      sendJson(response, 200, toWire(await sqlAnswer(file, asked.sql, () => !response.destroyed)))
+      sendJson(response, 200, toWire(await sqlAnswer(file, asked.sql, gone.signal)))
     } finally {
       this.queries--
     }

@@ -7,14 +7,14 @@ const ROWS_MAX = 10_000
 const TIMEOUT_MS = 10_000
 const TEXT_MAX = 100_000
 
-/** Throws  SQL_TIMEOUT, SQL_FAILED, and what opening the tape throws */
-export async function sqlAnswer(file: string, sql: string, isWanted: () => boolean): Promise<SqlAnswer> {
+/** Throws  SQL_TIMEOUT, SQL_FAILED (also when `signal` stopped it), and what opening the tape throws */
+export async function sqlAnswer(file: string, sql: string, signal: AbortSignal): Promise<SqlAnswer> {
   const from = performance.now()
-  const result = await runSql({ file, sql }, { timeoutMs: TIMEOUT_MS })
+  const result = await runSql({ file, sql }, { timeoutMs: TIMEOUT_MS, signal })
   const rows: SqlAnswer['rows'] = []
   let isCut = false
   for await (const row of result.rows) {
-    if (rows.length === ROWS_MAX || !isWanted()) {
+    if (rows.length === ROWS_MAX) {
       isCut = true
       break
     }

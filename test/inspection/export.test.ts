@@ -214,6 +214,23 @@ describe('what cannot be', () => {
     expect(fs.readdirSync(out(`full-${kind}`)).filter((name) => /unfinished|tmp/.test(name))).toEqual([])
   })
 
+  test.each(KINDS)(
+    '%s of a tape that is damaged says so, and leaves no file that is not whole',
+    async (kind) => {
+      const damaged = out('damaged.tape')
+      const bytes = fs.readFileSync(file)
+      // The pages of the schema stay; of what comes after, every second page is noise.
+      for (let at = 40 * 4096; at < bytes.length; at += 8192)
+        bytes.fill(0xa5, at, Math.min(at + 4096, bytes.length))
+      fs.writeFileSync(damaged, bytes)
+      const target = isFolder(kind) ? out(`damaged-${kind}`) : out(`damaged.${kind}`)
+      const { status, stderr } = await gradtape('export', damaged, '--to', kind, '--run', '2', '-o', target)
+      expect([status, stderr], stderr).toEqual([1, expect.stringMatching(/^TAPE_CORRUPT: /)])
+      const left = fs.readdirSync(isFolder(kind) && fs.existsSync(target) ? target : path.dirname(target))
+      expect(left.filter((name) => /unfinished|\.tmp$/.test(name))).toEqual([])
+    },
+  )
+
   test.each(KINDS)('%s into what may not be a file is refused, and nothing is left', async (kind) => {
     const place = out(`taken-${kind}`)
     const taken = path.join(place, isFolder(kind) ? 'x' : `x.${kind}`)

@@ -169,6 +169,35 @@ describe('the answers', () => {
     expect((await ask('SELECT 1', { origin: 'http://evil.example' })).status).toBe(403)
   })
 
+  test('end with who asked: a statement without an end is stopped when its page is closed, and when the command ends', async () => {
+    const endless = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n'
+    const own = await StartedInspector.of(file)
+    const ask = (signal?: AbortSignal) =>
+      fetch(`http://127.0.0.1:${own.port}/api/sql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', cookie: own.cookie },
+        body: JSON.stringify({ tape: 1, sql: endless }),
+        ...(signal === undefined ? {} : { signal }),
+      }).then(
+        ({ status }) => status,
+        () => 'gone',
+      )
+    // Four at once are allowed, so the fifth round is answered only if the others ended.
+    for (let round = 0; round < 5; round++) {
+      const closed = new AbortController()
+      const asked = ask(closed.signal)
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      closed.abort()
+      expect(await asked, String(round)).toBe('gone')
+    }
+    const last = ask()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const from = performance.now()
+    expect(await own.end()).toBe(0)
+    expect(performance.now() - from).toBeLessThan(5_000)
+    expect(await last).toBe('gone')
+  })
+
   test('do not change the tape, nor leave anything beside it that was not there', async () => {
     expect(fs.readdirSync(folder).filter((name) => !/-(wal|shm)$/.test(name))).toEqual(['runs.tape'])
     expect((await gradtape('verify', file)).status).toBe(0)
