@@ -8,14 +8,16 @@ const sqlProcess = ASKING.has(process.argv[2] ?? '') ? await import('../queries/
 sqlProcess?.startEarly()
 
 const { CommanderError } = await import('commander')
-const { EXIT, printJson, reportFailure } = await import('./answer.js')
+const { EXIT, printError, printJson, reportFailure } = await import('./answer.js')
 const { makeProgram } = await import('./program.js')
 
 // A reader that has seen enough (`| head`) is no failure.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.fine)
-    throw error
+    // A full disk behind `>`: the answer is lost, and whoever reads standard error is told.
+    if (stream === process.stdout) printError(`WRITE_FAILED: printing the answer: ${error.message}`)
+    process.exit(EXIT.no)
   })
 }
 

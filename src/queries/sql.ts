@@ -175,7 +175,7 @@ export function hintFor(explanation: string, sql: string, docs: readonly ViewDoc
   if (what === 'table') {
     const names = docs.map((view) => view.name)
     const near = nearest(missing, names)
-    return `${near === null ? '.' : `; did you mean "${near}"?`} The views are ${names.join(', ')}`
+    return `${near === null ? '' : `; did you mean "${near}"?`} The views are ${names.join(', ')}`
   }
   const words = new Set(sql.toLowerCase().match(/\w+/g) ?? [])
   const named = docs.filter((view) => words.has(view.name))

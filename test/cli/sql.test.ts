@@ -1,5 +1,5 @@
 /** What gradtape sql answers and refuses. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
@@ -479,6 +479,27 @@ describe('the process that runs the query', () => {
       expect(await until(() => !isAlive(running!))).toBe(true)
     },
   )
+})
+
+test.runIf(fs.existsSync('/dev/full'))('an answer that does not fit on the disk is told in words', () => {
+  for (const args of [
+    ['sql', file, 'SELECT * FROM call', '--csv'],
+    ['query', 'curve', file],
+    ['metrics', file, '--json'],
+    ['runs', file],
+  ]) {
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', 'exec "$0" "$@" > /dev/full', process.execPath, MAIN, ...args],
+      {
+        encoding: 'utf8',
+      },
+    )
+    expect([status, stderr], args.join(' ')).toEqual([
+      1,
+      expect.stringMatching(/^WRITE_FAILED: .*ENOSPC.*\n$/),
+    ])
+  }
 })
 
 describe('a text of a tape', () => {
