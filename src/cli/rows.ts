@@ -199,12 +199,17 @@ async function write(text: string): Promise<void> {
   if (!process.stdout.write(shownText)) await once(process.stdout, 'drain')
 }
 
-/** RFC 4180. A null is an empty field, and an empty text a quoted one. */
+/** RFC 4180. A null is an empty field, and an empty text a quoted one. A field has no type, so 2.0 is written 2, as it was before. */
 function csv(exact: boolean): Parts {
   const text = exact ? (cell: string) => cell : noFormula
   return {
     head: (columns) => csvLine(columns.map(text)),
-    row: (row) => csvLine(row.map((cell) => (typeof cell === 'string' ? text(cell) : plain(cell)))),
+    row: (row) =>
+      csvLine(
+        row.map((cell) =>
+          typeof cell === 'string' ? text(cell) : (plain(cell)?.replace(/\.0$/, '') ?? null),
+        ),
+      ),
     tail: () => '',
   }
 }

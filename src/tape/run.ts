@@ -115,7 +115,7 @@ export class Run {
     if (options.seed !== undefined) seedRandom(options.seed)
     try {
       this.stream.append(first)
-      this.flush()
+      this.writeAll()
       this.lock = file === null ? null : RunLock.take(file.path, this.id)
     } catch (error) {
       this.putKernelBack()
@@ -226,6 +226,11 @@ export class Run {
    *         without the run, `abandon()` it
    */
   flush(): void {
+    this.writeAll()
+    this.writer.waitForThread()
+  }
+
+  private writeAll(): void {
     this.writer.retry()
     if (this.writer.failure === null) {
       this.stream.flush()
@@ -277,12 +282,12 @@ export class Run {
   end(status: 'finished' | 'failed' | 'interrupted', error: string | null): void {
     if (this.abandoned) throw this.isOver()
     if (this.ended) return
-    this.flush()
+    this.writeAll()
     const told = this.endTold
     this.endTold = true
     this.deactivate()
     if (!told) this.stream.append({ type: 'RunFinished', status, error, elapsedMs: this.elapsedMs() })
-    this.flush() // when it throws, the last event waits, and finish() may be called again
+    this.writeAll() // when it throws, the last event waits, and finish() may be called again
     this.writer.close()
     this.close()
   }

@@ -124,6 +124,11 @@ export class RunWriter implements Outlet {
     if (this.failure === null) this.file?.check()
   }
 
+  /** A program that waits for the file waits for a thread that starts, too: what it records from then on is written there. */
+  waitForThread(): void {
+    if (this.channel === null && !this.abandoned) this.thread?.waitUntilUp()
+  }
+
   /** The run has ended and is in the file: the writing thread forgets it. */
   close(): void {
     this.channel?.close()

@@ -106,6 +106,16 @@ export class WritingThread implements FarEnd {
     )
   }
 
+  /** Waits for a thread that was started until it is up, or it is known that it does not come. */
+  waitUntilUp(): void {
+    const { started } = this
+    if (started === null) return
+    const { starting } = THREAD_STATE
+    while (!this.unavailable && Atomics.load(started.control, THREAD.state) === starting) {
+      if (Atomics.wait(started.control, THREAD.state, starting, LOOK_AFTER_MS) === 'timed-out') this.look()
+    }
+  }
+
   /** Keeps a thread that starts from writing until `release`; no when it is up. */
   hold(): boolean {
     const { started } = this
