@@ -277,9 +277,9 @@ describe('for a program', () => {
     const { stdout } = await gradtape('metrics', file, 'epoch', 'accuracy', '--run', '2', '--csv')
     expect(stdout.split('\r\n').slice(0, 4)).toEqual([
       'step,epoch,accuracy',
-      '1,1.0,',
-      '2,1.0,',
-      `3,1.0,${live[1]!.accuracy[0]}`,
+      '1,1,',
+      '2,1,',
+      `3,1,${live[1]!.accuracy[0]}`,
     ])
   })
 })
