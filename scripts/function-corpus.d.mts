@@ -1,4 +1,4 @@
-import type { ndarray } from '../src/array/ndarray.js'
+import type { ndarray } from '../src/array/make-array.js'
 import type { Kernel } from '../src/array/primitives.js'
 import type { Staging } from '../src/array/wasm/staging.js'
 import type { grad } from '../src/graph/backward.js'

@@ -321,6 +321,7 @@ function seedOf(key) {
 export async function loadEngine(load) {
   const parts = [
     'array/kernel',
+    'array/make-array',
     'array/ndarray',
     'array/plain-kernel',
     'array/portable-kernel',
@@ -328,6 +329,7 @@ export async function loadEngine(load) {
     'functions/einsum',
     'functions/methods',
     'graph/backward',
+    'graph/leaves',
     'graph/registry',
     'graph/variable',
     'optim/adam',

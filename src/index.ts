@@ -7,7 +7,8 @@ import { setKernelFromEnvironment } from './array/kernel-choice.js'
 export { type DType, getDefaultDtype, setDefaultDtype, type TypedArray } from './array/dtype.js'
 export { currentKernel } from './array/kernel.js'
 export { type KernelName, setKernel } from './array/kernel-choice.js'
-export { type ArrayLike, NDArray, ndarray } from './array/ndarray.js'
+export { type ArrayLike, ndarray } from './array/make-array.js'
+export { NDArray } from './array/ndarray.js'
 export {
   normal,
   permutation,
@@ -33,14 +34,8 @@ export type {
   Findings,
   StepValue,
 } from './debug/finding.js'
-export type {
-  Fork,
-  ForkedMetric,
-  ForkOptions,
-  ForkReport,
-  Resumed,
-  ResumeTargets,
-} from './debug/fork.js'
+export type { Fork, Resumed, ResumeTargets } from './debug/fork.js'
+export type { ForkedMetric, ForkOptions, ForkReport } from './debug/fork-options.js'
 export type { Loadable, Moment, MomentCondition, MomentVariable } from './debug/moment.js'
 export type { ProbeOptions, ProbeTable } from './debug/probe.js'
 export type { StepRows } from './debug/rows.js'
@@ -269,25 +264,22 @@ export {
   variance,
   variance as var,
 } from './functions/statistics.js'
+export type { Attributes, AttributeValue } from './graph/attributes.js'
 export { type BackwardOptions, backward, grad } from './graph/backward.js'
-export {
-  type Attributes,
-  type AttributeValue,
-  type BackwardResult,
-  type ForwardResult,
-  Func,
-} from './graph/func.js'
+export type { ForwardResult } from './graph/forward-result.js'
+export { type BackwardResult, Func } from './graph/func.js'
 export {
   checkGradients,
   type GradientCheckOptions,
   type GradientCheckReport,
 } from './graph/gradient-check.js'
+export { constant, parameter } from './graph/leaves.js'
 export { noGrad } from './graph/mode.js'
 export { Checkpoint } from './graph/old-checkpoint.js'
 export { checkpoint, Recompute, recompute } from './graph/recompute.js'
 export { registerFunc } from './graph/registry.js'
 export { hessian, hvp, jacobian, jvp, type TransformOptions, vjp } from './graph/transforms.js'
-export { constant, type Operand, parameter, Variable, type VariableOptions } from './graph/variable.js'
+export { type Operand, Variable, type VariableOptions } from './graph/variable.js'
 export type { CreatorNode } from './inspection/creators.js'
 export type { ComputedGradient, GradientAnswer, GradientQuestion } from './inspection/gradients.js'
 export { type Inspection, inspect } from './inspection/inspect.js'
@@ -345,7 +337,7 @@ export {
 export { SGD, type SGDOptions, SGDStep } from './optim/sgd.js'
 export { fold, fold$, foldBatch, type Projection } from './projections/fold.js'
 export { type MetricCurve, type Training, training } from './projections/training.js'
-export type { Divergence, ReplayOptions, ReplayReport } from './replay/replay.js'
+export type { Divergence, ReplayOptions, ReplayReport } from './replay/replay-report.js'
 export type { VerifyReport } from './store/proof/verify.js'
 export type { MetricTable } from './store/read/metric-table.js'
 export type { SqlParameters, SqlRow, SqlValue } from './store/read/reading-statement.js'

@@ -5,7 +5,8 @@
 import { TapeError, valueText } from '../errors.js'
 import { broadcastStrides, stridesOf } from './broadcast.js'
 import { type DType, promoteTypes } from './dtype.js'
-import { allocate, full, NDArray, viewOf } from './ndarray.js'
+import { full } from './make-array.js'
+import { allocate, NDArray, viewOf } from './ndarray.js'
 import {
   copyShape,
   fixedShape,

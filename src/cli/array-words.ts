@@ -1,5 +1,7 @@
 /** An array in an answer: abbreviated unless all of it was asked for. */
-import { type NDArray, ndarray } from '../array/ndarray.js'
+
+import { ndarray } from '../array/make-array.js'
+import type { NDArray } from '../array/ndarray.js'
 
 /** More elements than this are abbreviated. */
 const TEXT_MAX = 48

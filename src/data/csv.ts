@@ -4,7 +4,8 @@
  * Source   RFC 4180; a byte order mark and lines that end in LF alone pass too.
  */
 import { type DType, isDType } from '../array/dtype.js'
-import { type NDArray, ndarray } from '../array/ndarray.js'
+import { ndarray } from '../array/make-array.js'
+import type { NDArray } from '../array/ndarray.js'
 import { TapeError, valueText } from '../errors.js'
 import { flagOf, refuse } from '../functions/attributes.js'
 import { checkOptions } from '../options.js'

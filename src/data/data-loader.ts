@@ -1,7 +1,7 @@
 /** Batches of a data set, in order or shuffled by a seed. The order of an epoch follows from the seed and its number. */
 
+import { ndarray } from '../array/make-array.js'
 import type { NDArray } from '../array/ndarray.js'
-import { ndarray } from '../array/ndarray.js'
 import { permutation } from '../array/random.js'
 import { valueText } from '../errors.js'
 import { flagOf, integerOf, refuse } from '../functions/attributes.js'

@@ -2,7 +2,8 @@
 
 import { gunzipSync } from 'node:zlib'
 import { getDefaultDtype } from '../array/dtype.js'
-import { type NDArray, ndarray } from '../array/ndarray.js'
+import { ndarray } from '../array/make-array.js'
+import type { NDArray } from '../array/ndarray.js'
 import { valueText } from '../errors.js'
 import { refuse } from '../functions/attributes.js'
 import { checkOptions } from '../options.js'

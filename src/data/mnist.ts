@@ -4,7 +4,8 @@
  * Source   http://yann.lecun.com/exdb/mnist, "The IDX file format".
  */
 import { getDefaultDtype } from '../array/dtype.js'
-import { type NDArray, ndarray } from '../array/ndarray.js'
+import { ndarray } from '../array/make-array.js'
+import type { NDArray } from '../array/ndarray.js'
 import { formatShape, sizeOf } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { refuse } from '../functions/attributes.js'

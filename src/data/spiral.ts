@@ -1,6 +1,8 @@
 /** The spiral: points in arms that no straight line parts, as in the book "Deep Learning from Scratch". */
+
+import { ndarray } from '../array/make-array.js'
 import { cos, sin } from '../array/math/trigonometry.js'
-import { type NDArray, ndarray } from '../array/ndarray.js'
+import type { NDArray } from '../array/ndarray.js'
 import { normal, permutation } from '../array/random.js'
 import { integerOf, numberOf, refuse } from '../functions/attributes.js'
 import { checkOptions } from '../options.js'

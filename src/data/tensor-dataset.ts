@@ -3,12 +3,14 @@
  * holds it once; a batch is a recorded `take` of rows, and costs its indices.
  */
 
-import { type NDArray, ndarray } from '../array/ndarray.js'
+import { ndarray } from '../array/make-array.js'
+import type { NDArray } from '../array/ndarray.js'
 import { formatShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { refuse } from '../functions/attributes.js'
 import { take } from '../functions/indexing.js'
-import { constant, type Operand, Variable } from '../graph/variable.js'
+import { constant } from '../graph/leaves.js'
+import { type Operand, Variable } from '../graph/variable.js'
 
 /** A Variable for each array of the data set. */
 export type Batch<T extends readonly unknown[]> = { -readonly [K in keyof T]: Variable }

@@ -1,5 +1,7 @@
 /** Values and gradients of anything, over steps, as a table: what nobody logged at the time. */
-import { type NDArray, ndarray } from '../array/ndarray.js'
+
+import { ndarray } from '../array/make-array.js'
+import type { NDArray } from '../array/ndarray.js'
 import { TapeError, valueText } from '../errors.js'
 import { refOf } from '../events/event.js'
 import { grad } from '../graph/backward.js'

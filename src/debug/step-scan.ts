@@ -11,6 +11,7 @@ import { decodeRef } from '../store/format/template.js'
 import type { Block } from '../store/read/block-reader.js'
 import { RunRows } from '../store/read/run-rows.js'
 import { ValueRows } from '../store/read/stored-array.js'
+import { ContentHash } from './content-hash.js'
 
 /** Numbers for texts, shared by the two scans that are compared. */
 export class Numbers {
@@ -138,13 +139,13 @@ export class StepScanner {
       ]
       const same = this.combined(before?.form.tail ?? this.emptyPart, form.main)
       for (const key of COMBINED) keys[key].push(same[key])
-      const settings = new Hash()
+      const settings = new ContentHash()
       for (const { part, blocks: of } of parts)
         for (const place of part.passing) this.text(settings, of, place)
       keys.settings.push(settings.mixed(same.settings))
       repeated.push(same.settings)
       for (const key of ['outside', 'rows'] as const) {
-        const hash = new Hash()
+        const hash = new ContentHash()
         for (const { part, blocks: of } of parts) for (const place of part[key]) this.content(hash, of, place)
         keys[key].push(hash.value)
       }
@@ -376,7 +377,11 @@ export class StepScanner {
     return event.type === 'LeafCreated' ? (event.name ?? 'a leaf') : event.type
   }
 
-  private content(hash: Hash, blocks: readonly Block[], { block, cell, cells: taken, dtype }: Place): void {
+  private content(
+    hash: ContentHash,
+    blocks: readonly Block[],
+    { block, cell, cells: taken, dtype }: Place,
+  ): void {
     const { cells } = blocks[block]!
     if (taken === 0) return
     if (taken > 1) {
@@ -393,7 +398,7 @@ export class StepScanner {
     else hash.number(cells.number(cell))
   }
 
-  private text(hash: Hash, blocks: readonly Block[], { block, cell }: Place): void {
+  private text(hash: ContentHash, blocks: readonly Block[], { block, cell }: Place): void {
     const id = blocks[block]!.cells.textId(cell)
     if (this.contents === 'ids') hash.word(id)
     else hash.word(this.numbers.of(`text ${this.rows.texts.passing(id)}`))
@@ -442,41 +447,3 @@ function place(block: number, cell: number, cells: number, dtype: string): Place
 function shapesOf(forms: readonly { shape: readonly number[] }[]): string {
   return forms.map(({ shape }) => shape.join('×')).join(' ')
 }
-
-/** Two hashes of 32 bits (FNV-1a and a multiplicative one) beside each other: equal contents are equal, others hardly ever. */
-class Hash {
-  private a = 0x811c9dc5
-  private b = 0x9e3779b9
-
-  word(word: number): void {
-    this.a = Math.imul(this.a ^ (word | 0), 0x01000193)
-    this.b = Math.imul((this.b ^ (this.b >>> 15)) + (word | 0), 0x85ebca6b)
-    const high = Math.floor(word / 2 ** 32)
-    if (high !== 0) this.a = Math.imul(this.a ^ high, 0x01000193)
-  }
-
-  number(number: number): void {
-    FLOAT[0] = number
-    this.word(WORDS[0]!)
-    this.word(WORDS[1]!)
-  }
-
-  bytes(bytes: Buffer): void {
-    const words = bytes.length >>> 2
-    for (let i = 0; i < words; i++) this.word(bytes.readInt32LE(i * 4))
-    for (let i = words * 4; i < bytes.length; i++) this.word(bytes[i]!)
-    this.word(bytes.length)
-  }
-
-  mixed(number: number): number {
-    this.word(number)
-    return this.value
-  }
-
-  get value(): number {
-    return (this.a >>> 0) * 2 ** 20 + ((this.b >>> 0) & 0xfffff)
-  }
-}
-
-const FLOAT = new Float64Array(1)
-const WORDS = new Int32Array(FLOAT.buffer)

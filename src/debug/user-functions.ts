@@ -1,7 +1,7 @@
 /** Functions that are not gradtape's own: whether the same inputs give the same twice. */
 import type { NDArray } from '../array/ndarray.js'
 import type { FunctionCalled } from '../events/event.js'
-import type { Attributes } from '../graph/func.js'
+import type { Attributes } from '../graph/attributes.js'
 import { unrecorded } from '../graph/mode.js'
 import { isOwnFunc, recreateFunc, registeredFuncs } from '../graph/registry.js'
 import { toNDArray } from '../recorder/recorded-array.js'

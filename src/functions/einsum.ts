@@ -1,7 +1,8 @@
 /** Sums of products named by subscripts. */
 
 import { einsum as einsumOf, extentsOf, readSubscripts } from '../array/einsum.js'
-import { eye, type NDArray, ones } from '../array/ndarray.js'
+import { eye, ones } from '../array/make-array.js'
+import type { NDArray } from '../array/ndarray.js'
 import { valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'

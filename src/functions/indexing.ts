@@ -4,7 +4,8 @@
  */
 import { type DType, getDefaultDtype, isDType } from '../array/dtype.js'
 import * as indexing from '../array/indexing.js'
-import { type NDArray, ndarray } from '../array/ndarray.js'
+import { ndarray } from '../array/make-array.js'
+import type { NDArray } from '../array/ndarray.js'
 import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'

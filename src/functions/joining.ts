@@ -1,11 +1,13 @@
 /** Arrays put together and cut apart along an axis, and the parts and paddings of one array. Their adjoints are each other. */
 
-import { type NDArray, ndarray } from '../array/ndarray.js'
+import { ndarray } from '../array/make-array.js'
+import type { NDArray } from '../array/ndarray.js'
 import type { Range } from '../array/rearrange.js'
 import * as rearrange from '../array/rearrange.js'
 import { normalizeAxis, type Shape } from '../array/shape.js'
 import { valueText } from '../errors.js'
-import { type AttributeValue, Func } from '../graph/func.js'
+import type { AttributeValue } from '../graph/attributes.js'
+import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, OUTPUTS_MAX, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'

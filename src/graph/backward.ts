@@ -1,5 +1,5 @@
 /** Backward and its kin, as users call them: what they ask of a pass, and where it begins. */
-import { onesLike, zerosLike } from '../array/ndarray.js'
+import { onesLike, zerosLike } from '../array/make-array.js'
 import { formatShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { runPass } from './pass.js'

@@ -3,28 +3,18 @@
  * Variables; `apply` computes, links the outputs to this call, and tells the recorder.
  */
 
-import { isFloating, type TypedArray } from '../array/dtype.js'
-import { NDArray, type NestedArray, ndarray } from '../array/ndarray.js'
+import { isFloating } from '../array/dtype.js'
+import { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
+import type { Attributes } from './attributes.js'
 import { CallLinks } from './call-links.js'
+import { asArrays, type ForwardResult } from './forward-result.js'
 import { nameOfFunc } from './func-names.js'
+import { canBeMadeAgain } from './made-again.js'
 import { mode } from './mode.js'
 import { keepSampleOf } from './samples.js'
 import { asVariable, type Operand, OUTPUTS_MAX, Variable } from './variable.js'
 
-/** Plain data: what an attribute of a call can be, so that the tape can keep it. */
-export type AttributeValue =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly AttributeValue[]
-  | { readonly [key: string]: AttributeValue }
-/** What a call was told besides its inputs (an axis, an exponent): plain data, kept on the tape. */
-export type Attributes = { readonly [key: string]: AttributeValue | undefined }
-
-/** What `forward` may return for one output; whatever is not an NDArray is made one. */
-export type ForwardResult = NDArray | TypedArray | number | NestedArray
 /** What `backward` returns: a gradient for each input in order; null for an input that gets none. */
 export type BackwardResult = Variable | null | readonly (Variable | null)[]
 
@@ -47,8 +37,8 @@ export abstract class Func {
   /** On the prototype until a call has some. */
   declare readonly attributes: Attributes
   /**
-   * @internal What the call read and made. Until then it is on the prototype: null, or, undefined, the word that this
-   * class is still to be looked at.
+   * @internal What the call read and made. Before the call it stands on the prototype: undefined until the first call of the
+   * class has been checked (`checkClass`), then null.
    */
   declare links: CallLinks | null | undefined
 
@@ -266,7 +256,7 @@ export abstract class Func {
 
   private begin(): CallLinks {
     const { links } = this
-    if (links === undefined) this.lookAtClass()
+    if (links === undefined) this.checkClass()
     else if (links !== null) {
       if (links.used) this.refuseReuse()
       links.forgetInputs() // of a call whose forward threw
@@ -338,9 +328,9 @@ export abstract class Func {
    * A class whose constructor takes arguments that are not on the tape could not be made again from it: said at its first
    * recorded call, before forward leaves anything in the instance. Of any other class one call is kept.
    */
-  private lookAtClass(): void {
+  private checkClass(): void {
     const funcClass = this.constructor as new (attributes: Attributes) => Func
-    if (funcClass.length === 0 || Object.keys(this.attributes).length > 0 || this.equals(remade(funcClass))) {
+    if (canBeMadeAgain(this)) {
       keepSampleOf(this)
       return
     }
@@ -351,30 +341,6 @@ export abstract class Func {
         `take one object and pass it on: constructor(attributes) { super(attributes) }`,
     )
   }
-
-  /** Whether the other has the same plain fields. */
-  private equals(other: Func | null): boolean {
-    if (other === null) return false
-    const isPlain = (value: unknown) =>
-      typeof value !== 'function' && (typeof value !== 'object' || value === null || Array.isArray(value))
-    return Object.entries(this).every(([key, value]) => {
-      const fresh = (other as unknown as Record<string, unknown>)[key]
-      return (
-        key === 'attributes' ||
-        (!isPlain(value) && !isPlain(fresh)) ||
-        JSON.stringify(value) === JSON.stringify(fresh)
-      )
-    })
-  }
-}
-
-/** What a tape that holds no attributes would make; null when the class does not work without. */
-function remade(funcClass: new (attributes: Attributes) => Func): Func | null {
-  try {
-    return new funcClass({})
-  } catch {
-    return null
-  }
 }
 
 // Most calls have no attributes, and none is linked when it is made: so a new Func of most classes has no field to fill,
@@ -383,28 +349,4 @@ Object.assign(Func.prototype, { attributes: NO_ATTRIBUTES, links: undefined })
 
 function asPartner(operand: Operand): Variable | null {
   return operand instanceof Variable ? operand : null
-}
-
-/** What `func` makes of arrays, and no more: no Variables, no event. */
-export function runForward(func: Func, arrays: readonly NDArray[]): readonly NDArray[] {
-  if (arrays.length === 1) return asArrays(func, func.forward(arrays[0]!))
-  if (arrays.length === 2) return asArrays(func, func.forward(arrays[0]!, arrays[1]!))
-  return asArrays(func, func.forwardList(arrays))
-}
-
-function asArrays(func: Func, made: ForwardResult | NDArray[]): readonly NDArray[] {
-  return isArrayList(made) ? made : [asArray(func, made)]
-}
-
-function asArray(func: Func, made: ForwardResult): NDArray {
-  if (made instanceof NDArray) return made
-  if (typeof made === 'number' || Array.isArray(made) || ArrayBuffer.isView(made)) return ndarray(made)
-  throw new TapeError(
-    'BAD_VALUE',
-    `${func.name}.forward expected to return an NDArray or a list of them, got ${made === null ? 'null' : typeof made}`,
-  )
-}
-
-function isArrayList(made: ForwardResult | NDArray[]): made is NDArray[] {
-  return Array.isArray(made) && made.length > 0 && made[0] instanceof NDArray
 }

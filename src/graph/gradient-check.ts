@@ -1,5 +1,7 @@
 /** Compares the gradients that backward computes with central differences; for tests and for users' own functions. */
-import { type ArrayLike, type NDArray, ndarray } from '../array/ndarray.js'
+
+import { type ArrayLike, ndarray } from '../array/make-array.js'
+import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { gradientsOf } from './backward.js'
 import { unrecorded } from './mode.js'

@@ -3,8 +3,9 @@
  * backward is a pass of its own. Nothing makes one any more, but tapes hold them.
  */
 import type { NDArray } from '../array/ndarray.js'
+import type { Attributes } from './attributes.js'
 import { gradientsOf } from './backward.js'
-import { type Attributes, Func } from './func.js'
+import { Func } from './func.js'
 import { mode, unrecorded, withLinking } from './mode.js'
 import { isCount, knownAfter, type ProgramCall, refuse } from './program.js'
 import { createFunc, registerFunc } from './registry.js'

@@ -8,7 +8,7 @@
  */
 import { add } from '../array/elementwise.js'
 import { currentKernel, useKernel } from '../array/kernel.js'
-import { zerosLike } from '../array/ndarray.js'
+import { zerosLike } from '../array/make-array.js'
 import { formatShape, sameShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { CallHeap } from './call-heap.js'

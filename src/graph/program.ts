@@ -1,6 +1,6 @@
 /** A function as the list of its calls: plain data, so that a tape can keep it as the attributes of one call. */
 import { TapeError } from '../errors.js'
-import type { Attributes } from './func.js'
+import type { Attributes } from './attributes.js'
 
 /** One call of a program. Variables are numbered: the inputs first, then each output as it is made. */
 export interface ProgramCall {

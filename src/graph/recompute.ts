@@ -9,8 +9,10 @@
  */
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
+import type { Attributes } from './attributes.js'
 import { type CallLinks, formerVersion, type Unfolding } from './call-links.js'
-import { type Attributes, Func, runForward } from './func.js'
+import { runForward } from './forward-result.js'
+import { Func } from './func.js'
 import { mode, withLinking } from './mode.js'
 import { type Program, type ProgramCall, programOf } from './program.js'
 import { Trace } from './program-trace.js'

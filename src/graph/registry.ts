@@ -4,7 +4,8 @@
  */
 import { TapeError, valueText } from '../errors.js'
 import { nearest } from '../nearest.js'
-import type { Attributes, Func } from './func.js'
+import type { Attributes } from './attributes.js'
+import type { Func } from './func.js'
 import { giveName, nameOfClass, ownName } from './func-names.js'
 import type { NumberRule } from './number-rule.js'
 

@@ -6,7 +6,8 @@
  * takes from around it, is written down once, in docs/transforms.md.
  */
 import { isFloating } from '../array/dtype.js'
-import { NDArray, ndarray, zerosLike } from '../array/ndarray.js'
+import { ndarray, zerosLike } from '../array/make-array.js'
+import { NDArray } from '../array/ndarray.js'
 import { formatShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { gradientsOf } from './backward.js'

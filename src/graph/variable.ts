@@ -4,7 +4,8 @@
  */
 
 import { type DType, isFloating } from '../array/dtype.js'
-import { type ArrayLike, full, NDArray, ndarray } from '../array/ndarray.js'
+import { type ArrayLike, full, ndarray } from '../array/make-array.js'
+import { NDArray } from '../array/ndarray.js'
 import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import type { CallLinks } from './call-links.js'
@@ -407,28 +408,6 @@ keepSamples(sample, new Extras())
 /** Sees a gradient; what it returns, if anything, takes its place. */
 export type GradientHook = (gradient: Variable) => Variable | null | undefined | void
 
-/** A leaf that needs no gradient. Given a Variable, a constant with its array. */
-export function constant(value: Operand, options: { name?: string; dtype?: DType } = {}): Variable {
-  const array = value instanceof Variable ? value.data : leafArray(value, options.dtype)
-  const made = new Variable(array, false, 'constant')
-  if (options.name !== undefined) made.setNameQuietly(checkedName(options.name))
-  return made
-}
-
-/** A leaf that is trained: it has a name, by which tapes, state dicts and queries know it. */
-export function parameter(value: ArrayLike, options: { name?: string; dtype?: DType } = {}): Variable {
-  const array = leafArray(value, options.dtype)
-  if (!isFloating(array.dtype)) {
-    throw new TapeError(
-      'BAD_DTYPE',
-      `a parameter expected float64 or float32, got ${array.dtype}; pass { dtype: 'float64' }`,
-    )
-  }
-  const made = new Variable(array, true, 'parameter')
-  if (options.name !== undefined) made.setNameQuietly(checkedName(options.name))
-  return made
-}
-
 const numbers = new NumberConstants((array) => new Variable(array, false, 'constant'))
 
 /**
@@ -459,7 +438,8 @@ export function gradientLike(value: Operand, variable: Variable, what: string): 
   return gradient.dtype === dtype ? gradient : new Variable(gradient.data.astype(dtype), false, 'constant')
 }
 
-function leafArray(value: ArrayLike, dtype: DType | undefined): NDArray {
+/** The array of a new leaf. */
+export function leafArray(value: ArrayLike, dtype: DType | undefined): NDArray {
   if ((value as unknown) instanceof Variable) {
     throw new TapeError(
       'BAD_ARGUMENT',
@@ -469,7 +449,8 @@ function leafArray(value: ArrayLike, dtype: DType | undefined): NDArray {
   return dtype === undefined ? ndarray(value) : ndarray(value, { dtype })
 }
 
-function checkedName(name: string): string {
+/** The name, when it is one that a tape and a state file can give back. */
+export function checkedName(name: string): string {
   // Half a surrogate pair is no character: no tape and no state file could give it back.
   if (typeof name !== 'string' || name === '' || /\p{Surrogate}/u.test(name)) {
     throw new TapeError(

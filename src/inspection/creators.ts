@@ -2,7 +2,7 @@
 import { computationOf } from '../drawing/computation.js'
 import { TapeError } from '../errors.js'
 import { positionOf, slotOf } from '../events/event.js'
-import type { Attributes } from '../graph/func.js'
+import type { Attributes } from '../graph/attributes.js'
 import type { Variable } from '../graph/variable.js'
 import type { Describer } from './describer.js'
 

@@ -1,11 +1,12 @@
 /** How parameters begin: uniform within ±bound, or one value everywhere. The draws come from the default generator. */
 import { getDefaultDtype } from '../array/dtype.js'
-import { full } from '../array/ndarray.js'
+import { full } from '../array/make-array.js'
 import { normal, uniform } from '../array/random.js'
 import type { Shape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { integerOf } from '../functions/attributes.js'
-import { parameter, type Variable } from '../graph/variable.js'
+import { parameter } from '../graph/leaves.js'
+import type { Variable } from '../graph/variable.js'
 
 export type FloatDType = 'float64' | 'float32'
 

@@ -1,6 +1,7 @@
 /** Layers that normalise: each row, or each channel over the batch with running statistics for later use. */
 import * as elementwise from '../array/elementwise.js'
-import { full, type NDArray, scalar } from '../array/ndarray.js'
+import { full } from '../array/make-array.js'
+import { type NDArray, scalar } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
 import type { Shape } from '../array/shape.js'
 import { numberOf, refuse, shapeOf } from '../functions/attributes.js'

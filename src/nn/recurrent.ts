@@ -2,7 +2,7 @@
  * Recurrent layers over sequences. What the inputs contribute is computed for all times in one product; only what
  * depends on the state before goes time by time.
  */
-import { zeros } from '../array/ndarray.js'
+import { zeros } from '../array/make-array.js'
 import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { relu, sigmoid } from '../functions/activations.js'
@@ -12,7 +12,8 @@ import { tanh } from '../functions/exponential.js'
 import { split, stack } from '../functions/joining.js'
 import { linear } from '../functions/products.js'
 import { squeeze } from '../functions/shapes.js'
-import { asVariable, constant, type Operand, type Variable } from '../graph/variable.js'
+import { constant } from '../graph/leaves.js'
+import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { type FloatDType, floatDtype, type LayerOptions, sizeOption, uniformParameter } from './initial.js'
 import { Module } from './module.js'

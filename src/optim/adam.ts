@@ -1,5 +1,7 @@
 /** Adam, and AdamW, whose weights decay apart from the gradient. */
-import { type NDArray, scalar, zerosLike } from '../array/ndarray.js'
+
+import { zerosLike } from '../array/make-array.js'
+import { type NDArray, scalar } from '../array/ndarray.js'
 import { type AdamRule, adamStep } from '../array/optimizer-steps.js'
 import { DerivativeNotWritten } from '../functions/not-differentiable.js'
 import type { Func } from '../graph/func.js'

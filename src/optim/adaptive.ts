@@ -1,5 +1,7 @@
 /** Optimizers that divide each element's step by the size its gradients had: AdaGrad, AdaDelta, RMSProp. */
-import { full, type NDArray, scalar, zerosLike } from '../array/ndarray.js'
+
+import { full, zerosLike } from '../array/make-array.js'
+import { type NDArray, scalar } from '../array/ndarray.js'
 import {
   type AdaDeltaRule,
   type AdaGradRule,

@@ -8,8 +8,9 @@ import { formatShape, sameShape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { refuse } from '../functions/attributes.js'
 import type { Func } from '../graph/func.js'
+import { constant } from '../graph/leaves.js'
 import { mode, noGrad, withScope } from '../graph/mode.js'
-import { constant, type Variable } from '../graph/variable.js'
+import type { Variable } from '../graph/variable.js'
 import {
   groupsFrom,
   type ParameterGroup,

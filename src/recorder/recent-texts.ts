@@ -7,8 +7,9 @@ import { type Shape, sameShape } from '../array/shape.js'
 import { isRecord } from '../events/checks.js'
 import { arrayFormText, attributesText, leafFormText, signatureText } from '../events/forms.js'
 import type { Packer } from '../events/pack.js'
+import type { Attributes } from '../graph/attributes.js'
 import type { CallLinks } from '../graph/call-links.js'
-import type { Attributes, Func } from '../graph/func.js'
+import type { Func } from '../graph/func.js'
 import type { Variable } from '../graph/variable.js'
 
 /** What calls of a class of functions were recently. */

@@ -1,6 +1,7 @@
 /** Between arrays as events carry them and NDArrays. */
 import { isDType } from '../array/dtype.js'
-import { NDArray, ndarray, scalar } from '../array/ndarray.js'
+import { ndarray } from '../array/make-array.js'
+import { NDArray, scalar } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import type { RecordedArray } from '../events/event.js'
 import { ScalarValue } from '../events/scalar-value.js'

@@ -12,7 +12,7 @@ import {
   type Ref,
   slotOf,
 } from '../events/event.js'
-import type { Attributes } from '../graph/func.js'
+import type { Attributes } from '../graph/attributes.js'
 import { unrecorded } from '../graph/mode.js'
 import type { Owner, ValueLoader } from '../graph/recorder.js'
 import { recreateFunc } from '../graph/registry.js'

@@ -3,7 +3,8 @@ import type { CheckpointTaken, RunStarted } from '../events/event.js'
 import type { Lookup } from '../store/read/lookup.js'
 import type { Reader } from '../store/read/reader.js'
 import { CheckpointState, NeedsEarlier } from './checkpoint-state.js'
-import { type ReplayOptions, type ReplayReport, replay } from './replay.js'
+import { replay } from './replay.js'
+import type { ReplayOptions, ReplayReport } from './replay-report.js'
 
 /** A run on a tape, and what reads it. */
 export interface Recording {

@@ -4,14 +4,14 @@
  * Replay drives the engine with what came from outside (leaves, assignments, calls by name, passes) under the same
  * recorder a live run has. What the engine then emits must be the tape's next events, bit for bit.
  */
-import { currentKernel, type Kernel, kernelCalled, useKernel } from '../array/kernel.js'
+import { currentKernel, useKernel } from '../array/kernel.js'
 import { TapeError } from '../errors.js'
 import { payloadOf } from '../events/append.js'
 import { captureFrom, isReplayable } from '../events/capture.js'
 import type { Ref, RunStarted, TapeEvent } from '../events/event.js'
 import { EventStream } from '../events/stream.js'
+import type { Attributes } from '../graph/attributes.js'
 import { backward, gradientsOf } from '../graph/backward.js'
-import type { Attributes } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
 import { recreateFunc } from '../graph/registry.js'
 import { gradientLike, Variable } from '../graph/variable.js'
@@ -20,60 +20,8 @@ import { type CheckpointState, NeedsEarlier } from './checkpoint-state.js'
 import { differenceOf, functionOf, shown, whatOf } from './compare.js'
 import { ReplayMemory } from './replay-memory.js'
 import { ReplayPolicy, ReplayRecorder } from './replay-recorder.js'
-
-export interface ReplayOptions {
-  /** Begin at the last checkpoint before this step begins; at the start of the run when not given, or when there is none. */
-  from?: number
-  /** Stop after this step (all of it); the whole run when not given. */
-  to?: number
-  /** Sees each call as it was recomputed: its position, and the variables it made. */
-  probe?: (call: { position: number; step: number; function: string; outputs: readonly Variable[] }) => void
-  /** @internal Sees each event as it was recomputed, with all arrays, and as it stands on the tape. */
-  onEvent?: (got: TapeEvent, expected: TapeEvent) => void
-  /** Told now and then how far it is, for a progress bar. */
-  onProgress?: (position: number) => void
-}
-
-/** The first event in which a replay differs from the tape. */
-export interface Divergence {
-  position: number
-  step: number
-  /** What happened there: for a call the function's name, otherwise the type of the event. */
-  what: string
-  /** The function that was called there; null when it was no call. */
-  function: string | null
-  expected: string
-  got: string
-}
-
-/** The verdict of a replay. */
-export interface ReplayReport {
-  verdict: 'bit-exact' | 'diverged'
-  /** The step at whose beginning the replay began: that of a checkpoint, or 0 for the start of the run. */
-  from: number
-  /** How many events were recomputed and compared. */
-  events: number
-  kernel: string
-  divergence: Divergence | null
-}
-
-/**
- * @internal The kernel that computes as the run did: the one in place, or one that every build has.
- *
- * Throws  KERNEL_MISMATCH when there is none here
- */
-export function kernelOf({ kernel, engine }: RunStarted): Kernel {
-  const found = kernelCalled(kernel)
-  if (found !== null) return found
-  throw new TapeError(
-    'KERNEL_MISMATCH',
-    `the run was computed by kernel "${kernel}", this process has "${currentKernel().id}", which may round otherwise; ${
-      kernel.startsWith('blas-')
-        ? 'replay it with GRADTAPE_KERNEL=blas, on the same library, core type and thread count'
-        : `replay it with the kernel that computed it (gradtape ${engine})`
-    }`,
-  )
-}
+import type { Divergence, ReplayOptions, ReplayReport } from './replay-report.js'
+import { kernelOf } from './run-kernel.js'
 
 function checkReplayable(started: RunStarted): void {
   if (isReplayable(captureFrom(started.capture))) return

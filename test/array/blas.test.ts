@@ -6,7 +6,7 @@ import { BLAS_PRODUCT_MIN, blasKernelWith } from '../../src/array/blas-kernel.js
 import { AS_IS, type BlasLibrary, type Gemm, loadBlas, TRANSPOSED } from '../../src/array/blas-library.js'
 import { currentKernel, type Kernel, useKernel } from '../../src/array/kernel.js'
 import { setKernel } from '../../src/array/kernel-choice.js'
-import { ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
 import { plainKernel } from '../../src/array/plain-kernel.js'
 import { portableKernel } from '../../src/array/portable-kernel.js'
 import { linear, matmul } from '../../src/array/products.js'

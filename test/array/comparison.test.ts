@@ -12,7 +12,8 @@ import {
   where,
 } from '../../src/array/comparison.js'
 import { DTYPES } from '../../src/array/dtype.js'
-import { ndarray, scalar, zeros } from '../../src/array/ndarray.js'
+import { ndarray, zeros } from '../../src/array/make-array.js'
+import { scalar } from '../../src/array/ndarray.js'
 import { codeOf } from './thrown.js'
 
 const OPS = { equal, notEqual, less, lessEqual, greater, greaterEqual }

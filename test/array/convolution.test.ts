@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { convolve, convolveTransposed, convolveWeights, type Pair } from '../../src/array/convolution.js'
-import { type NDArray, ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
+import type { NDArray } from '../../src/array/ndarray.js'
 import {
   averagePool,
   averagePoolScatter,

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { einsum, readSubscripts } from '../../src/array/einsum.js'
-import { type NDArray, ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
+import type { NDArray } from '../../src/array/ndarray.js'
 import { type Shape, sizeOf } from '../../src/array/shape.js'
 
 function integers(shape: Shape, seed: number): NDArray {

@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest'
 import { useKernel } from '../../src/array/kernel.js'
-import { ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
 import { portableKernel } from '../../src/array/portable-kernel.js'
 import { conv2d } from '../../src/functions/convolution.js'
 import { einsum } from '../../src/functions/einsum.js'
@@ -13,7 +13,7 @@ import { mean, sum } from '../../src/functions/reductions.js'
 import { variance } from '../../src/functions/statistics.js'
 import '../../src/functions/methods.js'
 import { grad } from '../../src/graph/backward.js'
-import { constant, parameter } from '../../src/graph/variable.js'
+import { constant, parameter } from '../../src/graph/leaves.js'
 
 const LENGTH = 1_000_000
 const BOUND = 1e-6

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { numbers } from '../../scripts/kernel-corpus.mjs'
 import { convolveWeights } from '../../src/array/convolution.js'
 import { type Kernel, plainKernel2, portableKernel2, useKernel } from '../../src/array/kernel.js'
-import { ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
 import { sum } from '../../src/array/reductions.js'
 
 type Floats = Float64Array | Float32Array

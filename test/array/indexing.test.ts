@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { gather, oneHot, scatterAdd, scatterTake, take } from '../../src/array/indexing.js'
-import { type ArrayLike, type NDArray, ndarray, scalar, zeros } from '../../src/array/ndarray.js'
+import { type ArrayLike, ndarray, zeros } from '../../src/array/make-array.js'
+import { type NDArray, scalar } from '../../src/array/ndarray.js'
 import type { Shape } from '../../src/array/shape.js'
 import { codeOf, messageOf } from './thrown.js'
 

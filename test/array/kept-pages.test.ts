@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 /** Faults of pages for each of 3,000 additions of 10,000 elements, of which each makes an array of 20 pages. */
 const LOOP = `
   const { add } = await import('gradtape-array/elementwise.js')
-  const { ndarray } = await import('gradtape-array/ndarray.js')
+  const { ndarray } = await import('gradtape-array/make-array.js')
   const x = ndarray(new Float64Array(10_000).fill(1.5))
   for (let i = 0; i < 2_000; i++) add(x, x)
   const before = process.resourceUsage().minorPageFault

@@ -7,7 +7,8 @@ import {
   portableKernel2,
   useKernel,
 } from '../../src/array/kernel.js'
-import { ndarray, scalar } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
+import { scalar } from '../../src/array/ndarray.js'
 import { plainKernel } from '../../src/array/plain-kernel.js'
 import { portableKernel } from '../../src/array/portable-kernel.js'
 import { matmul } from '../../src/array/products.js'

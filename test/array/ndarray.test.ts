@@ -1,18 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { getDefaultDtype, setDefaultDtype } from '../../src/array/dtype.js'
-import {
-  allocate,
-  arange,
-  eye,
-  full,
-  NDArray,
-  ndarray,
-  ones,
-  onesLike,
-  scalar,
-  zeros,
-  zerosLike,
-} from '../../src/array/ndarray.js'
+import { arange, eye, full, ndarray, ones, onesLike, zeros, zerosLike } from '../../src/array/make-array.js'
+import { allocate, NDArray, scalar } from '../../src/array/ndarray.js'
 import { codeOf, messageOf } from './thrown.js'
 
 describe('ndarray', () => {

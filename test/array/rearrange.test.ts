@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DTYPES } from '../../src/array/dtype.js'
-import { arange, type NDArray, ndarray, ones, scalar, zeros } from '../../src/array/ndarray.js'
+import { arange, ndarray, ones, zeros } from '../../src/array/make-array.js'
+import { type NDArray, scalar } from '../../src/array/ndarray.js'
 import {
   broadcastTo,
   concat,

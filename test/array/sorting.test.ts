@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { gateAboveZero } from '../../src/array/gates.js'
-import { ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
 import { topk } from '../../src/array/sorting.js'
 
 describe('topk', () => {

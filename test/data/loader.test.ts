@@ -1,7 +1,7 @@
 /** Data sets and loaders: batches, orders, and what they are on a tape. */
 import { describe, expect, test } from 'vitest'
 import '../../src/graph/backward.js'
-import { arange, ndarray, zeros } from '../../src/array/ndarray.js'
+import { arange, ndarray, zeros } from '../../src/array/make-array.js'
 import { DataLoader } from '../../src/data/data-loader.js'
 import { TensorDataset } from '../../src/data/tensor-dataset.js'
 import type { TapeEvent } from '../../src/events/event.js'

@@ -2,9 +2,11 @@
  * What a case of the contract is, and how cases are made: operands, settings, and the shapes to expect. Values keep away from
  * kinks and ties, where there is no derivative; those are tested apart.
  */
-import { type NDArray, ndarray } from '../../src/array/ndarray.js'
+
+import { ndarray } from '../../src/array/make-array.js'
+import type { NDArray } from '../../src/array/ndarray.js'
 import { type Shape, sizeOf } from '../../src/array/shape.js'
-import type { Attributes } from '../../src/graph/func.js'
+import type { Attributes } from '../../src/graph/attributes.js'
 import type { Operand, Variable } from '../../src/graph/variable.js'
 
 export interface Case {

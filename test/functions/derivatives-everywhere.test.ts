@@ -1,6 +1,6 @@
 /** What forward accepts, backward differentiates: places that are easily forgotten. The drawn contract looks for others. */
 import { expect, test } from 'vitest'
-import { type ArrayLike, ndarray } from '../../src/array/ndarray.js'
+import { type ArrayLike, ndarray } from '../../src/array/make-array.js'
 import { scaledDotProductAttention } from '../../src/functions/attention.js'
 import { einsum } from '../../src/functions/einsum.js'
 import { scatterAdd } from '../../src/functions/gathering.js'
@@ -12,7 +12,8 @@ import { cumsum, prod } from '../../src/functions/running.js'
 import { norm } from '../../src/functions/statistics.js'
 import '../../src/functions/methods.js'
 import { grad } from '../../src/graph/backward.js'
-import { constant, parameter, type Variable } from '../../src/graph/variable.js'
+import { constant, parameter } from '../../src/graph/leaves.js'
+import type { Variable } from '../../src/graph/variable.js'
 import { RMSProp } from '../../src/optim/adaptive.js'
 
 const values = (x: Variable): unknown => x.data.toArray()

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { ones } from '../../src/array/ndarray.js'
+import { ones } from '../../src/array/make-array.js'
 import { seedRandom } from '../../src/array/random.js'
 import { mul } from '../../src/functions/arithmetic.js'
 import { dropout } from '../../src/functions/dropout.js'
 import { sum } from '../../src/functions/reductions.js'
+import type { Attributes } from '../../src/graph/attributes.js'
 import { grad } from '../../src/graph/backward.js'
-import type { Attributes } from '../../src/graph/func.js'
 import { createFunc } from '../../src/graph/registry.js'
 import { Variable } from '../../src/graph/variable.js'
 

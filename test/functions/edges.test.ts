@@ -17,7 +17,7 @@ import { broadcastTo, reshape, sumTo, transpose } from '../../src/functions/shap
 import { logSoftmax, softmax } from '../../src/functions/softmax.js'
 import { norm, std } from '../../src/functions/statistics.js'
 import '../../src/functions/methods.js'
-import { type ArrayLike, ndarray } from '../../src/array/ndarray.js'
+import { type ArrayLike, ndarray } from '../../src/array/make-array.js'
 import { grad } from '../../src/graph/backward.js'
 import { noGrad } from '../../src/graph/mode.js'
 import { Variable } from '../../src/graph/variable.js'

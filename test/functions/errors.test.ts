@@ -1,6 +1,6 @@
 /** What functions say when they are used wrongly: the code, what was expected, what came, what to do. */
 import { describe, expect, test } from 'vitest'
-import { ndarray, zeros } from '../../src/array/ndarray.js'
+import { ndarray, zeros } from '../../src/array/make-array.js'
 import { backward } from '../../src/graph/backward.js'
 import { createFunc } from '../../src/graph/registry.js'
 import { Variable } from '../../src/graph/variable.js'

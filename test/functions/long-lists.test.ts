@@ -1,13 +1,14 @@
 /** Lists of any length: a list that became the arguments of one call would not fit on the call stack. */
 import { expect, test } from 'vitest'
-import { ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
 import { einsum } from '../../src/functions/einsum.js'
 import { concat, split, stack } from '../../src/functions/joining.js'
 import { sum } from '../../src/functions/reductions.js'
 import '../../src/functions/methods.js'
 import { grad } from '../../src/graph/backward.js'
+import { constant, parameter } from '../../src/graph/leaves.js'
 import { recompute } from '../../src/graph/recompute.js'
-import { constant, parameter, type Variable } from '../../src/graph/variable.js'
+import type { Variable } from '../../src/graph/variable.js'
 import { clipGradNorm } from '../../src/optim/clip-grad-norm.js'
 import { newTapePath, openForTest } from '../tape/temporary-tape.js'
 

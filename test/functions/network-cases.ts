@@ -1,5 +1,5 @@
 /** Cases of indices, products, losses, images, normalisation and attention. */
-import { ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
 import type { Shape } from '../../src/array/shape.js'
 import {
   type Cases,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type NDArray, ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
+import type { NDArray } from '../../src/array/ndarray.js'
 import { add, mul, neg, square, sub } from '../../src/functions/arithmetic.js'
 import { exp } from '../../src/functions/exponential.js'
 import { concat, split } from '../../src/functions/joining.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
 import { add, mul, square, sub } from '../../src/functions/arithmetic.js'
 import { exp, pow, sin, tanh } from '../../src/functions/exponential.js'
 import { matmul } from '../../src/functions/products.js'

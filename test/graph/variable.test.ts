@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
 import { add, mul, square } from '../../src/functions/arithmetic.js'
 import { sum } from '../../src/functions/reductions.js'
 import '../../src/graph/backward.js'
+import { constant, parameter } from '../../src/graph/leaves.js'
 import { noGrad } from '../../src/graph/mode.js'
-import { constant, parameter, Variable } from '../../src/graph/variable.js'
+import { Variable } from '../../src/graph/variable.js'
 
 describe('a variable', () => {
   test('wants a gradient unless told otherwise, or made of integers', () => {

@@ -1,7 +1,8 @@
 /** What scripts/references/torch_training.py wrote, and the generator that it and the tests share. */
 import fs from 'node:fs'
 import { gunzipSync } from 'node:zlib'
-import { type NDArray, ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
+import type { NDArray } from '../../src/array/ndarray.js'
 import { type Shape, sizeOf } from '../../src/array/shape.js'
 import type { Variable } from '../../src/graph/variable.js'
 

@@ -1,6 +1,6 @@
 /** Schedules against PyTorch's. */
 import { describe, expect, test } from 'vitest'
-import { parameter } from '../../src/graph/variable.js'
+import { parameter } from '../../src/graph/leaves.js'
 import {
   ChainedScheduler,
   CosineAnnealingLR,

@@ -1,10 +1,11 @@
 // What a run finds when it begins, and what happens in a run inside it, is on its tape too: each run replays by itself.
 import { expect, test } from 'vitest'
 import '../../src/index.js'
-import { ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
 import { mul, square, sub } from '../../src/functions/arithmetic.js'
+import { parameter } from '../../src/graph/leaves.js'
 import { noGrad } from '../../src/graph/mode.js'
-import { parameter, type Variable } from '../../src/graph/variable.js'
+import type { Variable } from '../../src/graph/variable.js'
 import { newTapePath, openForTest, recordedTape } from '../tape/temporary-tape.js'
 
 function expectReplays(file: string): void {

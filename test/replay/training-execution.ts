@@ -2,7 +2,9 @@
  * Carries a training program out, as often as wanted, recorded or not: what each instruction does, and which run hears of
  * it. Knows nothing of how a tape keeps that.
  */
-import { type NDArray, ndarray } from '../../src/array/ndarray.js'
+
+import { ndarray } from '../../src/array/make-array.js'
+import type { NDArray } from '../../src/array/ndarray.js'
 import { seedRandom } from '../../src/array/random.js'
 import { TapeError } from '../../src/errors.js'
 import type { Capture } from '../../src/events/capture.js'
@@ -17,9 +19,10 @@ import { max, mean, sum } from '../../src/functions/reductions.js'
 import { transpose } from '../../src/functions/shapes.js'
 import { grad } from '../../src/graph/backward.js'
 import { Func } from '../../src/graph/func.js'
+import { constant, parameter } from '../../src/graph/leaves.js'
 import { noGrad } from '../../src/graph/mode.js'
 import { registerFunc } from '../../src/graph/registry.js'
-import { constant, parameter, Variable } from '../../src/graph/variable.js'
+import { Variable } from '../../src/graph/variable.js'
 import { Adam } from '../../src/optim/adam.js'
 import { SGD } from '../../src/optim/sgd.js'
 import type { Run, RunOptions } from '../../src/tape/run.js'

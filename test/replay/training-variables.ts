@@ -4,7 +4,8 @@
  */
 import type { NDArray } from '../../src/array/ndarray.js'
 import { mean } from '../../src/functions/reductions.js'
-import { constant, parameter, type Variable } from '../../src/graph/variable.js'
+import { constant, parameter } from '../../src/graph/leaves.js'
+import type { Variable } from '../../src/graph/variable.js'
 import type { TrainingProgram } from './training-program.js'
 
 export class TrainingVariables {

@@ -1,12 +1,13 @@
 /** A short program that makes events of every kind a program can make, so that no table of its tape stays empty. */
-import { ndarray } from '../../src/array/ndarray.js'
+import { ndarray } from '../../src/array/make-array.js'
 import { add, mul, square, sub } from '../../src/functions/arithmetic.js'
 import { concat, split } from '../../src/functions/joining.js'
 import { matmul } from '../../src/functions/products.js'
 import { mean, sum } from '../../src/functions/reductions.js'
 import { grad } from '../../src/graph/backward.js'
+import { constant, parameter } from '../../src/graph/leaves.js'
 import { noGrad } from '../../src/graph/mode.js'
-import { constant, parameter, Variable } from '../../src/graph/variable.js'
+import { Variable } from '../../src/graph/variable.js'
 import type { Run, RunOptions } from '../../src/tape/run.js'
 import { newTapePath, openForTest, recordedTape } from '../tape/temporary-tape.js'
 

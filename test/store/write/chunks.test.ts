@@ -1,8 +1,8 @@
 // Values too large for one row: kept in pieces, read back bit for bit, and every piece is covered by verify().
 import { describe, expect, test } from 'vitest'
-import { ndarray } from '../../../src/array/ndarray.js'
+import { ndarray } from '../../../src/array/make-array.js'
 import { sum } from '../../../src/functions/reductions.js'
-import { constant } from '../../../src/graph/variable.js'
+import { constant } from '../../../src/graph/leaves.js'
 import { CHUNK_BYTES } from '../../../src/store/write/value-store.js'
 import { openForTest, plainConnection, recordedTape } from '../../tape/temporary-tape.js'
 import { withoutTriggers } from '../schema.js'
