@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const declared = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as {
   dependencies: Record<string, string>
   optionalDependencies: Record<string, string>
+  peerDependencies: Record<string, string>
 }
 
 function check(tree: Record<string, string>): string[] {
@@ -30,7 +31,14 @@ describe('src/', () => {
   test('keeps to the import table of DESIGN.md', () => {
     expect(paths).toContain('errors.ts')
     expect(
-      checkLayers(sources, Object.keys({ ...declared.dependencies, ...declared.optionalDependencies })),
+      checkLayers(
+        sources,
+        Object.keys({
+          ...declared.dependencies,
+          ...declared.optionalDependencies,
+          ...declared.peerDependencies,
+        }),
+      ),
     ).toEqual([])
   })
 

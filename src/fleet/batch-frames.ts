@@ -12,20 +12,38 @@ interface Header {
   runName: string | null
   wordsBytes: number
   textsBytes: number
-  arrays: number[]
+  arrays: readonly number[]
   payloadBytes: number
 }
 
 const LENGTH_BYTES = 4
 
+/** What one must know of a batch to read its payload, as JSON. */
+export function headerBytes({ hash, payload, ...rest }: LoggedBatch): Buffer {
+  return Buffer.from(
+    JSON.stringify({ ...rest, hash: hash.toString('hex'), payloadBytes: payload.length } satisfies Header),
+  )
+}
+
+/** The way back. Throws TAPE_CORRUPT, naming `where`, for bytes that say nothing of the kind. */
+export function headerFrom(bytes: Buffer, where: string): Omit<LoggedBatch, 'hash' | 'payload'> {
+  try {
+    const { hash: _, payloadBytes: __, ...rest } = JSON.parse(bytes.toString('utf8')) as Header
+    if (!Array.isArray(rest.arrays)) throw new Error('it names no arrays')
+    return rest
+  } catch (error) {
+    throw new TapeError('TAPE_CORRUPT', `${where} cannot be read (${(error as Error).message})`, {
+      cause: error,
+    })
+  }
+}
+
 export function toFrames(batches: readonly LoggedBatch[]): Buffer {
-  const parts = batches.flatMap(({ hash, payload, ...rest }) => {
-    const header = Buffer.from(
-      JSON.stringify({ ...rest, hash: hash.toString('hex'), payloadBytes: payload.length }),
-    )
+  const parts = batches.flatMap((batch) => {
+    const header = headerBytes(batch)
     const length = Buffer.alloc(LENGTH_BYTES)
     length.writeUInt32LE(header.length)
-    return [length, header, payload]
+    return [length, header, batch.payload]
   })
   return deflateRawSync(Buffer.concat(parts), { level: 6 })
 }

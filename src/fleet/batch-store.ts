@@ -10,6 +10,12 @@ export interface StoredTape {
   readonly head: string
 }
 
+/** A content with its bytes, on its way to a store. */
+export interface ContentBytes {
+  readonly content: NamedContent
+  readonly bytes: Buffer
+}
+
 /** A place that keeps batches, whole and in order, and the contents that they name, each once. */
 export interface BatchStore {
   /** For messages. */
@@ -21,7 +27,7 @@ export interface BatchStore {
   hashAt(name: string, n: number): Promise<Buffer | null>
   /** Of these contents those that the store does not have. */
   missing(contents: readonly NamedContent[]): Promise<NamedContent[]>
-  putContent(content: NamedContent, bytes: Buffer): Promise<void>
+  putContents(contents: readonly ContentBytes[]): Promise<void>
   /**
    * Takes batches behind those that it has: all or none, and for good when it returns.
    *
@@ -30,7 +36,8 @@ export interface BatchStore {
   append(name: string, batches: readonly LoggedBatch[], head: Buffer): Promise<void>
   /** The batches behind number `after`. */
   batches(name: string, after: number): AsyncIterable<LoggedBatch>
-  content(content: NamedContent): Promise<Buffer>
+  /** Their bytes, in this order, each held to its hash. */
+  contents(contents: readonly NamedContent[]): Promise<Buffer[]>
   close(): Promise<void>
 }
 
@@ -45,6 +52,6 @@ export function checkTapeName(name: string): void {
 }
 
 /** What a store says that has other batches than those that come. */
-export function conflict(store: string, name: string, explanation: string): TapeError {
-  return new TapeError('STORE_CONFLICT', `tape "${name}" in ${store}: ${explanation}`)
+export function conflict(store: string, name: string, explanation: string, cause?: unknown): TapeError {
+  return new TapeError('STORE_CONFLICT', `tape "${name}" in ${store}: ${explanation}`, { cause })
 }

@@ -13,9 +13,16 @@ import path from 'node:path'
 import process from 'node:process'
 import { TapeError } from '../errors.js'
 import { hashOf } from '../events/content.js'
+import { chained, GENESIS } from '../store/format/chain.js'
 import type { LoggedBatch, NamedContent } from '../store/manage/batch-log.js'
 import { fromFrames, toFrames } from './batch-frames.js'
-import { type BatchStore, checkTapeName, conflict, type StoredTape } from './batch-store.js'
+import {
+  type BatchStore,
+  type ContentBytes,
+  checkTapeName,
+  conflict,
+  type StoredTape,
+} from './batch-store.js'
 
 const ENDING = '.batches'
 const DIGITS = 10
@@ -59,9 +66,9 @@ export class FolderStore implements BatchStore {
     return found
   }
 
-  async putContent(content: NamedContent, bytes: Buffer): Promise<void> {
+  async putContents(contents: readonly ContentBytes[]): Promise<void> {
     // Who came first wrote the same bytes.
-    await this.place(this.contentFile(content), bytes)
+    for (const { content, bytes } of contents) await this.place(this.contentFile(content), bytes)
   }
 
   async append(name: string, batches: readonly LoggedBatch[], head: Buffer): Promise<void> {
@@ -74,6 +81,15 @@ export class FolderStore implements BatchStore {
         name,
         `expected batch ${(known?.batches ?? 0) + 1} on its head, got batch ${first.n}; somebody else pushes to it`,
       )
+    let before = head.length === 0 ? GENESIS : head
+    for (const { n, hash, payload } of batches) {
+      if (!chained(before, payload).equals(hash))
+        throw new TapeError(
+          'TAPE_CORRUPT',
+          `batch ${n} of the tape "${name}" does not have its hash on the head that is in ${this.url}`,
+        )
+      before = hash
+    }
     const file = path.join(this.tapeFolder(name), String(first.n).padStart(DIGITS, '0') + ENDING)
     if (!(await this.place(file, toFrames(batches))))
       throw conflict(
@@ -92,7 +108,15 @@ export class FolderStore implements BatchStore {
     }
   }
 
-  async content(content: NamedContent): Promise<Buffer> {
+  async contents(contents: readonly NamedContent[]): Promise<Buffer[]> {
+    const found: Buffer[] = []
+    for (const content of contents) found.push(await this.content(content))
+    return found
+  }
+
+  async close(): Promise<void> {}
+
+  private async content(content: NamedContent): Promise<Buffer> {
     const file = this.contentFile(content)
     const bytes = await this.trying(`reading ${file}`, () => fs.readFile(file))
     if (hashOf(content.dtype, bytes).equals(content.hash)) return bytes
@@ -101,8 +125,6 @@ export class FolderStore implements BatchStore {
       `${file} does not have the content that its name says: it was changed`,
     )
   }
-
-  async close(): Promise<void> {}
 
   private tapeFolder(name: string): string {
     checkTapeName(name)

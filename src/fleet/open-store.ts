@@ -1,18 +1,15 @@
 /** A store by its address. */
-import { fileURLToPath } from 'node:url'
-import { TapeError, valueText } from '../errors.js'
 import type { BatchStore } from './batch-store.js'
 import { FolderStore } from './folder-store.js'
+import { PostgresStore } from './postgres-store.js'
+import { type StoreAddress, storeAddress } from './store-address.js'
 
 /**
- * Opens the store at a folder's path or a `file:` URL.
+ * Opens the store at an address: see `storeAddress`.
  *
- * Throws  BAD_ARGUMENT for any other address
+ * Throws  BAD_ARGUMENT for any other; STORE_FAILED when it cannot be reached
  */
-export async function openStore(url: string): Promise<BatchStore> {
-  if (typeof url === 'string' && url.trim() !== '') {
-    if (url.startsWith('file:')) return new FolderStore(fileURLToPath(url))
-    if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(url)) return new FolderStore(url)
-  }
-  throw new TapeError('BAD_ARGUMENT', `expected a store, a folder or a file: URL, got ${valueText(url)}`)
+export async function openStore(url: string | StoreAddress): Promise<BatchStore> {
+  const address = typeof url === 'string' ? storeAddress(url) : url
+  return address.kind === 'folder' ? new FolderStore(address.place) : PostgresStore.open(address)
 }

@@ -8,6 +8,7 @@ import { contentsOf, type LoggedBatch, TapeFromLog, TapeLog } from '../store/man
 import { newTapeLater, SIDECARS } from '../store/manage/new-tape.js'
 import { type BatchStore, conflict, type StoredTape } from './batch-store.js'
 import { openStore } from './open-store.js'
+import { chosenTape, storeAddress } from './store-address.js'
 
 /** Which tape is pulled, and who hears how far it is. */
 export interface PullOptions {
@@ -37,9 +38,11 @@ export interface PullReport {
  *         does not have its hashes; TAPE_NOT_FOUND for a name that the store does not have
  */
 export async function pullTape(url: string, output: string, options: PullOptions = {}): Promise<PullReport> {
-  const store = await openStore(url)
+  const address = storeAddress(url)
+  const name = chosenTape(address, options.name)
+  const store = await openStore(address)
   try {
-    const wanted = await wantedTape(store, options.name)
+    const wanted = await wantedTape(store, name)
     const partial = `${path.resolve(output)}.partial`
     const unfinished = `${path.resolve(output)}.unfinished`
     // Of a pull that was interrupted.
@@ -101,8 +104,9 @@ async function build(
               `batch ${batch.n} of "${name}" in ${store.url} does not have the hash it was pushed with: it was changed there`,
             )
           const contents = new Map<string, Buffer>()
-          for (const content of contentsOf(batch))
-            contents.set(content.hash.toString('hex'), await store.content(content))
+          const named = contentsOf(batch)
+          const bytes = await store.contents(named)
+          for (const [i, { hash }] of named.entries()) contents.set(hash.toString('hex'), bytes[i]!)
           add(batch, contents)
           pulled++
         }

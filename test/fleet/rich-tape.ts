@@ -5,8 +5,8 @@ import { sum } from '../../src/functions/reductions.js'
 import { constant } from '../../src/graph/leaves.js'
 import { Variable } from '../../src/graph/variable.js'
 import type { RunOptions } from '../../src/tape/run.js'
-import type { Tape } from '../../src/tape/tape.js'
-import { newTapePath, openForTest } from '../tape/temporary-tape.js'
+import { openTape, type Tape } from '../../src/tape/tape.js'
+import { newTapePath } from '../tape/temporary-tape.js'
 
 export async function recordRun(
   tape: Tape,
@@ -35,12 +35,11 @@ export async function recordRun(
 
 /** Four runs of several captures, and values that were computed again, among them NaN and numbers alone. */
 export async function richTape(file = newTapePath()): Promise<string> {
-  const tape = openForTest(file)
+  using tape = openTape(file)
   await recordRun(tape, 'full', 50, { capture: 'full' })
   await recordRun(tape, 'lean', 60)
   await recordRun(tape, 'structure', 25, { capture: 'structure' })
   tape.run('lean').materialize(3, 5)
   await recordRun(tape, 'mixed', 30, { capture: { values: 'structure', gradients: 'full', everySteps: 2 } })
-  tape.close()
   return file
 }

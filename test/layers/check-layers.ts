@@ -106,6 +106,9 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   '@viz-js/viz': ['drawing'],
   fflate: ['formats'],
   'hyparquet-writer': ['formats'],
+  pg: ['fleet'],
+  'pg-boss': ['fleet', 'jobs'],
+  '@electric-sql/pglite': ['fleet'],
 }
 
 /** Packages that are built into the page, so that users install none of them. */

@@ -7,7 +7,10 @@ import { examples, withJson } from '../options.js'
 import { Progress } from '../progress.js'
 import { countText } from '../words.js'
 
-const STORE = ['<url>', 'the store: a folder'] as const
+const STORE = [
+  '<url>',
+  'the store: a folder, postgres://host/DATABASE[/TAPE] or pglite:FOLDER[#TAPE]',
+] as const
 
 export function addPush(program: Command): void {
   withJson(program.command('push'))
@@ -17,7 +20,11 @@ export function addPush(program: Command): void {
     .option('--name <name>', 'what the tape is called there (default: the file, without its ending)')
     .addHelpText(
       'after',
-      examples('gradtape push runs.tape /mnt/store', 'gradtape push runs.tape store --name gpu-7'),
+      examples(
+        'gradtape push runs.tape /mnt/store',
+        'gradtape push runs.tape store --name gpu-7',
+        'gradtape push runs.tape postgres://recorder@db.example/fleet/gpu-7',
+      ),
     )
     .action((file: string, url: string, options: { name?: string; json?: boolean }) =>
       answer(options, async () => {
@@ -38,7 +45,13 @@ export function addPush(program: Command): void {
     .argument(...STORE)
     .argument('[name]', 'which tape; may be left out when the store has one')
     .requiredOption('-o, --output <file>', 'the file')
-    .addHelpText('after', examples('gradtape pull /mnt/store gpu-7 -o gpu-7.tape'))
+    .addHelpText(
+      'after',
+      examples(
+        'gradtape pull /mnt/store gpu-7 -o gpu-7.tape',
+        'gradtape pull postgres://reader@db.example/fleet/gpu-7 -o gpu-7.tape',
+      ),
+    )
     .action((url: string, name: string | undefined, options: { output: string; json?: boolean }) =>
       answer(options, async () => {
         const progress = new Progress('pulling:', null, { unit: 'batches' })

@@ -65,43 +65,59 @@ const SUMMARY_BYTES = 8 * SUMMARY_SIZE
 /** A Float64Array of: run, first position, first step, events, first text, texts, digests. */
 const PLACE_BYTES = 56
 
+/** How far a log was read: what one needs to go on behind it. */
+export interface LogPlace {
+  readonly n: number
+  readonly hash: Buffer
+  /** Of each run, what has packed its events so far. */
+  readonly packers: Map<number, Packer>
+}
+
 /** Reads the batches of an open tape, each held to its hash. */
 export class TapeLog {
   private readonly reader: Reader
   private readonly values: ValueRows
   private readonly db: Connection
-  private readonly packers = new Map<number, Packer>()
+  private place: LogPlace
   private readonly digests = new Digests()
 
-  /** `db` is held still by its owner while batches are read. */
-  constructor(db: Connection) {
+  /** `db` is held still by its owner while batches are read. `place` is where another log of the same tape stopped: it must not go on. */
+  constructor(db: Connection, place: LogPlace = { n: 0, hash: GENESIS, packers: new Map() }) {
     this.db = db
+    this.place = place
     this.reader = new Reader(db)
     this.values = new ValueRows(db)
   }
 
+  /** How far it was read. */
+  get readUpTo(): LogPlace {
+    return this.place
+  }
+
   /** How many batches the tape has, the hash of the last, and that of batch `n` when asked for. */
-  state(n?: number): { batches: number; head: Buffer; at: Buffer | null } {
-    const commits = this.reader.commits()
-    const at = n === undefined || n === 0 ? null : (commits[n - 1]?.hash ?? null)
-    return { batches: commits.length, head: commits.at(-1)?.hash ?? GENESIS, at }
+  state(n = 0): { batches: number; head: Buffer; at: Buffer | null } {
+    const last = this.reader.lastCommit()
+    return {
+      batches: last?.id ?? 0,
+      head: last?.hash ?? GENESIS,
+      at: n === 0 ? null : (this.reader.lastCommit(n, n)?.hash ?? null),
+    }
   }
 
   /**
-   * The batches behind number `after`, in order.
+   * The batches behind number `after`, in order, and behind what was read before.
    *
    * Throws  TAPE_CORRUPT when one does not have its hash
    */
   *batches(after = 0): Generator<LoggedBatch> {
-    let before: Buffer = GENESIS
-    for (const commit of this.reader.commits()) {
+    for (const commit of this.reader.commitsAfter(this.place.n)) {
       const batch = commit.event_count === 0 ? this.valuesBatch(commit) : this.eventsBatch(commit)
-      if (!chained(before, batch.payload).equals(commit.hash))
+      if (batch.n !== this.place.n + 1 || !chained(this.place.hash, batch.payload).equals(commit.hash))
         throw new TapeError(
           'TAPE_CORRUPT',
           `batch ${commit.id} does not have the hash it was written with; verify the tape (\`gradtape verify\`)`,
         )
-      before = commit.hash
+      this.place = { ...this.place, n: batch.n, hash: commit.hash }
       if (batch.n > after) yield batch
     }
   }
@@ -119,8 +135,9 @@ export class TapeLog {
 
   private eventsBatch(commit: CommitRow): LoggedBatch {
     const { id: n, run_id: run, first_position: first, event_count: count, committed_at: at, hash } = commit
-    const packer = this.packers.get(run) ?? new Packer()
-    this.packers.set(run, packer)
+    const { packers } = this.place
+    const packer = packers.get(run) ?? new Packer()
+    packers.set(run, packer)
     let runName: string | null = null
     const batch = packAgain(this.reader, packer, run, [first, first + count - 1], (event) => {
       if (event.type === 'RunStarted') runName = event.name

@@ -97,6 +97,26 @@ export class Reader {
     )
   }
 
+  /** Those behind number `after`; read as they are asked for, since there may be many. */
+  *commitsAfter(after: number): Generator<CommitRow> {
+    const page = this.db.prepare('SELECT * FROM _commit WHERE id > ? ORDER BY id LIMIT 1000')
+    for (let last = after; ; ) {
+      const rows = this.reading('the hash chain', () => page.all(last) as CommitRow[])
+      yield* rows
+      if (rows.length < 1000) return
+      last = rows.at(-1)!.id
+    }
+  }
+
+  /** The last of those with the numbers from one to another; null when there is none. */
+  lastCommit(from = 0, to = Number.MAX_SAFE_INTEGER): CommitRow | null {
+    const text = 'SELECT * FROM _commit WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1'
+    return this.reading(
+      'the hash chain',
+      () => (this.db.prepare(text).get(from, to) as CommitRow | undefined) ?? null,
+    )
+  }
+
   /** The last position of a run in whole batches; 0 for none. Throws TAPE_CORRUPT when there cannot be as many events. */
   lastPosition(runId: number): number {
     return this.reading(`run ${runId}`, () => {
