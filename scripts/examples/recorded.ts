@@ -75,7 +75,7 @@ export function stateAt(past: PastRun, model: Module, step: number): StateDict {
   return Object.fromEntries(paths.map((name) => [name, past.variable(name, { step }).data]))
 }
 
-/** A step of the run, past or live, for the reader: every so many, and the first. */
+/** A step of the run, past or live, for the reader: one in this many, and the first. */
 export const isTold = (step: number, every: number): boolean => step === 1 || step % every === 0
 
 /** The share of rows whose largest score is at the label. */

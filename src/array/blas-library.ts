@@ -191,7 +191,7 @@ function pinAccelerate(native: NativeLibrary, threads: number): string {
 
 /**
  * One product in whole numbers, with a line longer than the row and one operand transposed, exact in any order: a
- * library that takes its arguments otherwise than declared is found out here, not in somebody's gradients.
+ * library that does not take its arguments as declared is found out here, not in somebody's gradients.
  */
 function prove(library: BlasLibrary, path: string): void {
   for (const [gemm, Floats] of [

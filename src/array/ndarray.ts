@@ -130,8 +130,8 @@ export class NDArray {
 // thousand elements are cut off a slab: a bump pointer, nothing reused, a new slab when the rest is too short. A
 // piece is therefore zero until its owner writes it, and a slab is garbage once no array of its time is alive.
 //
-// An array that outlives its neighbours keeps their slab, so slabs come in three sizes: who collects a scalar a
-// step keeps 8 KiB a step, not 125.
+// An array that outlives its neighbours keeps their slab, so slabs come in three sizes: whoever collects one
+// scalar a step keeps 8 KiB a step, not 125.
 
 const SMALL_MAX = 16
 const MIDDLE_MAX = 128

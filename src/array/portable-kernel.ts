@@ -8,7 +8,7 @@
  * relaxed operations) allow no engine to fuse or reorder them or to flush subnormals.
  *
  * Of a NaN only that it is one is promised: its sign and payload may differ between the ways, and between engines.
- * Who compares or hashes results takes one NaN for all.
+ * Whoever compares or hashes results takes one NaN for all.
  */
 import type { TypedArray } from './dtype.js'
 import { plainKernel } from './plain-kernel.js'

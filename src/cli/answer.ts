@@ -1,5 +1,5 @@
 /**
- * What a command answers, and how that reaches the one who asked: a text or one JSON document on standard output,
+ * What a command answers, and how that reaches whoever asked: a text or one JSON document on standard output,
  * an exit code, errors on standard error.
  */
 import process from 'node:process'

@@ -1,6 +1,5 @@
 /** Options that several commands share, and how their arguments are read. */
 import { type Command, InvalidArgumentError } from 'commander'
-import { TapeError } from '../errors.js'
 
 /** Marks an example for --help; each line is a command without its prompt. */
 export function examples(...commands: readonly string[]): string {
@@ -9,24 +8,6 @@ export function examples(...commands: readonly string[]): string {
 
 export function withJson(command: Command): Command {
   return command.option('--json', 'print one JSON document')
-}
-
-export function withRun(command: Command): Command {
-  return command.option('--run <run>', 'id or name of the run (default: the newest)')
-}
-
-/**
- * The run that a command was told, as an argument or as --run: both are understood everywhere that has the argument.
- *
- * Throws  BAD_ARGUMENT when the two name different runs
- */
-export function oneRun(argument: string | undefined, option: string | undefined): string | undefined {
-  if (argument !== undefined && option !== undefined && argument !== option)
-    throw new TapeError(
-      'BAD_ARGUMENT',
-      `expected one run, got "${argument}" and --run "${option}"; name it once`,
-    )
-  return argument ?? option
 }
 
 export function withImports(command: Command): Command {
@@ -58,4 +39,20 @@ export function positiveNumber(text: string): number {
   if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
     throw new InvalidArgumentError('Expected a number above 0.')
   return value
+}
+
+/** Steps of a run, both ends included. */
+export interface Steps {
+  from: number
+  to: number
+}
+
+/** `412`, or `400..420`. */
+export function stepsFrom(text: string): Steps {
+  const found = /^(\d+)(?:\.\.(\d+))?$/.exec(text)
+  const from = Number(found?.[1])
+  const to = Number(found?.[2] ?? found?.[1])
+  if (found === null || !Number.isSafeInteger(to) || to < from)
+    throw new InvalidArgumentError('Expected a step, or the first and the last: 412, 400..420.')
+  return { from, to }
 }

@@ -33,7 +33,7 @@ export class Progress {
     this.nextMs = performance.now() + quietMs
   }
 
-  /** `total` for who learns only while at work how many there are. */
+  /** `total` for work that learns only on its way how many there are. */
   at(done: number, total: number | null = this.total): void {
     const now = performance.now()
     if (now < this.nextMs) return

@@ -1,7 +1,7 @@
 /** Rows of a query as they are printed: which forms there are, and how each writes a cell. NULL, '' and 'NULL' differ in all of them. */
 import { once } from 'node:events'
 import process from 'node:process'
-import { csvLine } from '../formats/csv-text.js'
+import { csvLine, noFormula } from '../formats/csv-text.js'
 import type { Cell, SqlResult } from '../queries/sql.js'
 import { print } from './answer.js'
 import { jsonText } from './json.js'
@@ -256,12 +256,6 @@ function jsonCell(cell: Cell): string {
 function plain(cell: Exclude<Cell, string>): string | null {
   if (cell === null) return null
   return cell instanceof Uint8Array ? hex(cell) : numeral(cell)
-}
-
-/** Spreadsheets compute what begins like this, and a tape's texts are somebody else's. A number is no formula. */
-function noFormula(text: string): string {
-  if (!/^[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]|^[\t\r\n]/.test(text)) return text
-  return /^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? text : `'${text}`
 }
 
 /** A REAL keeps its point: 1.0 is no INTEGER. */

@@ -10,7 +10,7 @@ interface Assigned {
   readonly variable: Ref
 }
 
-/** What is assigned in more steps than one in so many is done on purpose: weights that are clipped, copies that are moved. */
+/** What is assigned in more than one of this many steps is done on purpose: weights that are clipped, copies that are moved. */
 const RARE = 5
 
 export function assignments(view: RunView): Finding[] {
@@ -19,7 +19,7 @@ export function assignments(view: RunView): Finding[] {
   const stepsOf = new Map<Ref, number>()
   let updatesAfter = 0
   for (const { stretch, like } of view.stretches()) {
-    // Positions count where something is found, and otherwise not.
+    // Positions are needed only where something is found.
     const isOutside = stretch.from > 0 && like.assignments.some(({ source }) => source === null)
     const events = isOutside ? view.step(stretch.from) : like
     const count = stretch.to - stretch.from + 1

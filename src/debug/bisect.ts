@@ -25,7 +25,7 @@ export interface Bisection {
   readonly text: string
 }
 
-/** So many steps are looked at besides, to see whether bad stays bad. */
+/** This many more steps are looked at, to see whether bad stays bad. */
 const CHECKS = 4
 
 /**

@@ -55,7 +55,7 @@ export function firstResult(sides: Both<Side>, pairs: readonly Pair[], tolerance
       evidence: [
         started[0].kernel === started[1].kernel
           ? 'the kernels are the same, so a function that was called gave other results, or is another: replay each run to see which'
-          : `the kernels differ (${started[0].kernel} | ${started[1].kernel}) and may round otherwise`,
+          : `the kernels differ (${started[0].kernel} | ${started[1].kernel}) and may round differently`,
       ],
     }),
     evidence: () => [`first seen in a result: ${words}, ${apart[0]} | ${apart[1]}`],

@@ -18,7 +18,7 @@ export interface ForkOptions {
   set?: { readonly [key: string]: number | boolean | string | NDArray }
   /** Rows of the data set that are left out of batches. */
   dropRows?: readonly number[]
-  /** So many steps. Default: up to the last of the run. */
+  /** How many steps. Default: up to the last of the run. */
   steps?: number
 }
 

@@ -1,6 +1,6 @@
 /**
- * What if: the recorded calls of some steps go on from the state at the beginning of one, with something changed. Batches, branches and
- * random keys are those of the recording; no program is needed. Or the state is handed to the user's program, which goes on itself.
+ * A fork: the recorded calls of some steps, performed again from the state at the beginning of one, with something changed. Batches,
+ * branches and random keys are those of the recording; no program is needed. Or the user's program gets the state and goes on itself.
  */
 import { useKernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
@@ -21,9 +21,9 @@ import type { Loadable, Moment } from './moment.js'
 export interface ResumeTargets {
   /** Gets the parameters and buffers of its state dict. */
   model?: Loadable
-  /** Gets its settings as they are, and the states that the run kept for its parameters. */
+  /** Keeps its own settings, and gets the states that the run kept for its parameters. */
   optimizer?: Loadable
-  /** Is put at the epoch; `batch` of the answer is how many batches of it were used. */
+  /** Its `epoch` is set; `batch` of the answer says how many batches of that epoch were used. */
   loader?: { epoch: number; readonly length: number }
 }
 
@@ -34,7 +34,7 @@ export interface Resumed {
   /** The epoch, and how many of its batches were used; null without a loader. */
   readonly epoch: number | null
   readonly batch: number | null
-  /** Where the default random generator was put; null where the tape does not say. */
+  /** The state that the default random generator was given; null where the tape does not say. */
   readonly random: RandomKey | null
 }
 
@@ -90,7 +90,7 @@ export class Fork {
    * Performs the recorded calls from the step on, with what was changed. Nothing is written.
    *
    * Throws  BAD_ARGUMENT for a change that meets nothing, and for a run that made gradients of gradients or replaced them by hooks;
-   *         UNREGISTERED_FUNC, VALUE_NOT_CAPTURED; what a function throws that cannot do with the change
+   *         UNREGISTERED_FUNC, VALUE_NOT_CAPTURED; what a function throws that cannot work with the change
    */
   run(): ForkReport {
     const kernelBefore = useKernel(kernelOf(this.started))

@@ -35,7 +35,7 @@ export class ForkedRun {
   private readonly last: number
   private readonly lastStep: number
   private readonly variables = new Map<Ref, Variable>()
-  /** What events made, as it was then: a variable may be given another value later. */
+  /** The arrays that events made, as they were then: a variable may be given another value later. */
   private readonly arrays = new Map<Ref, NDArray>()
   private readonly counts = new Map<string, number>()
   private readonly metrics: ForkedMetric[] = []
@@ -233,7 +233,7 @@ export class ForkedRun {
     return this.variables.get(ref) ?? null
   }
 
-  /** A variable of the fork; what was made before it is what it was when the step began. */
+  /** A variable of the fork. One that was made before has the value that it had when the first step began. */
   private variable(ref: Ref): Variable {
     let variable = this.variables.get(ref)
     if (variable === undefined) {

@@ -19,7 +19,7 @@ export interface MomentCondition {
   scope?: string
   /** An event that makes, reads, assigns, clears or differentiates the variable of this name or position. */
   variable?: string | number
-  /** Whatever else: true for the moment that is wanted. */
+  /** Any other condition: true for the moment that is wanted. */
   predicate?: (moment: Moment) => boolean
 }
 
@@ -66,7 +66,7 @@ export class Moment {
   /**
    * The value of a variable: of the last that had come to bear the name, as it was now.
    *
-   * Throws  VARIABLE_NOT_FOUND; otherwise as `past.variable`
+   * Throws  VARIABLE_NOT_FOUND; and as `past.variable`
    */
   value(what: string | number): NDArray {
     return this.graph.variable(this.refOf(what), this.position + 1).data

@@ -5,7 +5,7 @@ import { callText, finding, namesText } from './draft.js'
 import type { Finding } from './finding.js'
 import type { RunView } from './run-view.js'
 
-/** After so many steps of one shape nothing new comes of another. */
+/** After this many steps of one shape nothing new comes of another. */
 const REPEATS = 3
 /** Stretches read one by one. */
 const STRETCHES_MAX = 20_000

@@ -6,7 +6,7 @@ import { callText, finding, shortNumber } from './draft.js'
 import type { Finding } from './finding.js'
 import { RunView } from './run-view.js'
 
-/** So many runs before it are compared with. */
+/** A run is compared with this many runs before it. */
 const RUNS_MAX = 8
 
 interface Begun {

@@ -116,7 +116,7 @@ export class RunView implements RunSteps {
     if (known === undefined) {
       known = this.attempt('the values of steps', () => StepValues.of(this, step))
       this.keptValues.set(step, known)
-      // Two steps at a time are looked at; more would be memory for nothing.
+      // At most two steps are looked at together; keeping more would waste memory.
       for (const old of this.keptValues.keys()) {
         if (this.keptValues.size <= 4) break
         this.keptValues.delete(old)

@@ -10,7 +10,7 @@ import { jumpsOf } from './spikes.js'
 
 /** More steps of changing settings than this are not read one by one. */
 const STEPS_MAX = 200_000
-/** A loss that jumps so many steps after a change is its effect. */
+/** A loss that jumps within this many steps of a change is its effect. */
 const EFFECT_STEPS = 10
 /** A learning rate of 0 for fewer steps is a warm-up. */
 const STILL_STEPS = 5

@@ -11,7 +11,7 @@ const STEPS_MIN = 3
 const SHARE = 0.5
 /** The share of units that must be dead: in narrow healthy networks half of a layer may be. */
 const DEAD_SHARE = 0.6
-/** In narrower layers so many are dead by nature. */
+/** In narrower layers this many are dead by nature. */
 const UNITS_MIN = 16
 /** Beyond these the slope of tanh and sigmoid is 0 or nearly so (SageMaker Debugger's rules). */
 const SATURATES: Readonly<Record<string, readonly [number, number]>> = {
@@ -236,7 +236,7 @@ export function vanishing(view: RunView): Finding[] {
   ]
 }
 
-/** A gradient that grows by this factor a time, so often that it comes to more than a thousandfold. */
+/** A gradient that grows by this factor each time, until it is more than a thousand times as large. */
 const GROWS = 1.15
 const TIMES_MIN = 8
 const GROWN = 1_000

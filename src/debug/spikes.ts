@@ -13,7 +13,7 @@ import { rowsBehind, rowsOfStep } from './rows.js'
 import type { RunView } from './run-view.js'
 import { lossOf, type Series, seriesOf } from './series.js'
 
-/** Of so many spikes the rows are compared. */
+/** The rows of this many spikes are compared. */
 const COMPARED_MAX = 32
 /** A jump by a smaller factor, in which no row stands out, is told beside: such are in many healthy runs. */
 const LARGE = 10

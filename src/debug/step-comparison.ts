@@ -40,7 +40,7 @@ export class StepComparison {
     for (const [i, j] of this.pairs) {
       const [x, y] = [this.a.lines[i], this.b.lines[j]]
       if (x !== undefined && y !== undefined) {
-        // What is written otherwise ends in what the rest goes on with.
+        // A part that is written differently ends in the variable that the rest goes on with.
         const [last, other] = [only[0].at(-1), only[1].at(-1)]
         if (last !== undefined && other !== undefined)
           aligned.push({ positions: [last.position, other.position], call: last })

@@ -35,7 +35,7 @@ export interface Scan {
   /** Of each step from 0: its first position; one more stands for the end. */
   readonly starts: number[]
   readonly keys: Readonly<Record<Key, number[]>>
-  /** Settings without those that are others in each call, as a counter of random numbers is. */
+  /** Settings, without those that differ in each call, as a counter of random numbers does. */
   readonly repeated: number[]
   readonly blocks: number
   readonly calls: number
@@ -44,7 +44,7 @@ export interface Scan {
 /** How cells are told apart: by the ids of one file, or by content. */
 export type Contents = 'ids' | 'hashes'
 
-/** Of these a step's is made of those of its two parts, and nothing else. */
+/** For these keys, the number of a step follows from the numbers of its two parts alone. */
 const COMBINED = ['shape', 'forms', 'reads'] as const
 
 const NONE: ReadonlySet<Ref> = new Set()
@@ -90,7 +90,7 @@ interface Line {
   readonly forms: string
   readonly settings: string
   readonly inputs: readonly Ref[]
-  /** Inputs that lie so far back that the template names them for good. */
+  /** Inputs that lie far back, which the template names by their own position. */
   readonly far: ReadonlySet<Ref>
   readonly place: Place | null
   readonly kind: 'call' | 'leaf' | 'other'
@@ -132,7 +132,7 @@ export class StepScanner {
     let [blocks, calls] = [0, 0]
     let before: { form: StepForm; blocks: readonly Block[] } | null = null
     const close = (form: StepForm, own: readonly Block[]) => {
-      // A step is what was taken for it before it began, and all but what it takes for the next.
+      // A step has the batch that was taken for it before it began, and not the batch that it takes for the next.
       const parts = [
         ...(before === null ? [] : [{ part: before.form.tail, blocks: before.blocks }]),
         { part: form.main, blocks: own },
@@ -162,7 +162,7 @@ export class StepScanner {
     return { starts, keys, repeated, blocks, calls }
   }
 
-  /** What a variable is called that was made in an earlier step. */
+  /** The name of a variable that was made in an earlier step. */
   identity(ref: Ref): string {
     let known = this.identities.get(ref)
     if (known === undefined) {
@@ -371,7 +371,7 @@ export class StepScanner {
     return lines
   }
 
-  /** Of a variable of the step itself, the position of which is another in each repetition. */
+  /** Of a variable of the step itself, whose position differs in each repetition. */
   private identityHere(ref: Ref): string {
     const event = this.recording.reader.event(this.recording.id, positionOf(ref))
     return event.type === 'LeafCreated' ? (event.name ?? 'a leaf') : event.type

@@ -6,7 +6,7 @@ import type { RunRows } from '../store/read/run-rows.js'
 
 /** Blocks read at once. */
 const PAGE = 65_536
-/** More templates than this number are told apart no further than by their place; ids are far below it. */
+/** Template ids are far below this number. */
 const TEMPLATES_MAX = 2 ** 26
 
 /** Steps from `from` to `to` that are alike. */

@@ -1,6 +1,6 @@
 /**
- * Why a run went wrong: every detector is asked, what it proposes from columns and templates is confirmed by computing a few
- * steps again, and the answers are ranked by cause, never by alarm.
+ * Why a run went wrong. Every detector is asked; what it proposes from columns and templates is confirmed by computing a few
+ * steps again; the answers are ranked so that causes come before their effects.
  */
 import { TapeError, valueText } from '../errors.js'
 import { checkOptions } from '../options.js'

@@ -22,7 +22,7 @@ export interface SettingChange {
   readonly steps: number
 }
 
-/** A blip lasts at most so many steps. */
+/** A blip lasts at most this many steps. */
 const BLIP_MAX = 5
 /** Neighbours of a blip on a schedule may differ by this factor. */
 const NEIGHBOURS = 2

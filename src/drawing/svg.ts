@@ -28,7 +28,7 @@ export async function toSvg(graph: PlainGraph, advice: string): Promise<string> 
     )
   }
   const dot = toDot(graph, { hasty: crossings > CAREFUL_CROSSINGS_MAX })
-  // Two megabytes that nobody loads who draws nothing.
+  // Two megabytes, which are loaded only where something is drawn.
   const { instance } = await import('@viz-js/viz')
   return (await instance()).renderString(dot, { format: 'svg' })
 }

@@ -102,9 +102,9 @@ export class Packer {
   site: string | null = null
   private values: RecordedArray[] = []
   private captures: ArrayCapture[] = []
-  /** Set with each array and text that joins those that wait; the one who keeps them takes it back. */
+  /** Set with each array and text that joins those that wait; whoever keeps them takes it back. */
   hasFresh = false
-  /** Upper bound of the bytes of the arrays that wait. */
+  /** The bytes of the arrays that wait, at most. */
   valueBytes = 0
 
   constructor(after: { position: number; step: number } = { position: 0, step: 0 }) {
@@ -325,7 +325,7 @@ export class Packer {
   }
 
   /**
-   * Takes what waits; null when nothing does. `words` is a view that the next event overwrites: who keeps it, copies it.
+   * Takes what waits; null when nothing does. `words` is a view that the next event overwrites: whoever keeps it copies it.
    */
   take(): PackedBatch | null {
     if (this.count === 0) return null
@@ -418,7 +418,7 @@ export class Packer {
     const larger = new Float64Array(Math.max(this.words.length * 2, this.used + words))
     larger.set(this.words)
     this.words = larger
-    this.hasFresh = true // who looks at the words finds them elsewhere
+    this.hasFresh = true // whoever looks at the words finds them elsewhere
   }
 }
 

@@ -78,7 +78,7 @@ export class EventStream {
   private lookEvery = 1
   private lookAt = 1
   private timer: NodeJS.Timeout | null = null
-  /** Its first cell says how many words of the batch are whole events; who shares it may look at any time. */
+  /** Its first cell says how many words of the batch are whole events; whoever shares it may look at any time. */
   published: Int32Array = NOBODY
 
   /**

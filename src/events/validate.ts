@@ -13,7 +13,7 @@ export function frozenEvent<E extends TapeEvent>(event: E): E {
   return freeze(checkedEvent(event))
 }
 
-/** The event, checked, for one reader who keeps it to himself. Throws as `frozenEvent`. */
+/** The event, checked, for one reader that keeps it to itself. Throws as `frozenEvent`. */
 export function checkedEvent<E extends TapeEvent>(event: E): E {
   const { type, version, position, step } = event
   if (!Object.hasOwn(EVENT_KINDS, type))

@@ -4,7 +4,7 @@
  *     tapes/NAME/0000000001.batches     batches from that number on, deflated; never changed once it has its name
  *     contents/ab/abcdef….bin           bytes of an array, by the SHA-256 of its content
  *
- * A file is written under another name, synced, and then linked to its own: that fails when the name is taken, so of two who
+ * A file is written under another name, synced, and then linked to its own: that fails when the name is taken, so of two that
  * write the same batches one wins and the other is told.
  */
 import { randomBytes } from 'node:crypto'
@@ -67,7 +67,7 @@ export class FolderStore implements BatchStore {
   }
 
   async putContents(contents: readonly ContentBytes[]): Promise<void> {
-    // Who came first wrote the same bytes.
+    // Whoever came first wrote the same bytes.
     for (const { content, bytes } of contents) await this.place(this.contentFile(content), bytes)
   }
 
@@ -186,7 +186,7 @@ export class FolderStore implements BatchStore {
           if (code !== undefined && NO_LINKS.has(code))
             throw new TapeError(
               'STORE_FAILED',
-              `${folder} expected a file system with hard links, by which of two who write the same batch one wins; choose a folder on another one`,
+              `${folder} expected a file system with hard links, by which one of two writers of the same batch wins; choose a folder on another one`,
               { cause: error },
             )
           throw error

@@ -10,7 +10,7 @@ import { type BatchStore, conflict, type StoredTape } from './batch-store.js'
 import { openStore } from './open-store.js'
 import { chosenTape, storeAddress } from './store-address.js'
 
-/** Which tape is pulled, and who hears how far it is. */
+/** Which tape is pulled, and what is told how far it is. */
 export interface PullOptions {
   /** Which tape of the store; may be left out when it holds one. */
   name?: string

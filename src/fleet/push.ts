@@ -7,7 +7,7 @@ import { openStore } from './open-store.js'
 import { PushSession } from './push-session.js'
 import { chosenTape, storeAddress } from './store-address.js'
 
-/** What a pushed tape is called, and who hears how far it is. */
+/** What a pushed tape is called, and what is told how far it is. */
 export interface PushOptions {
   /** What the tape is called in the store; the file's name without its ending when not said. */
   name?: string

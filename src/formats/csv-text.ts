@@ -2,7 +2,12 @@
 
 /** One line; null is an empty field, so that an empty text is a quoted one. */
 export function csvLine(fields: readonly (string | null)[]): string {
-  return `${fields.map(quoted).join(',')}\r\n`
+  return `${csvFields(fields)}\r\n`
+}
+
+/** The same without the line's end. */
+export function csvFields(fields: readonly (string | null)[]): string {
+  return fields.map(quoted).join(',')
 }
 
 function quoted(field: string | null): string {
@@ -10,4 +15,10 @@ function quoted(field: string | null): string {
   return field === '' || /[",\r\n]/.test(field) || /^\s|\s$/.test(field)
     ? `"${field.replaceAll('"', '""')}"`
     : field
+}
+
+/** Spreadsheets compute what begins like this, and a tape's texts are somebody else's. A number is no formula. */
+export function noFormula(text: string): string {
+  if (!/^[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]|^[\t\r\n]/.test(text)) return text
+  return /^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? text : `'${text}`
 }

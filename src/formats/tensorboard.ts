@@ -50,7 +50,7 @@ export function scalarRecord({ wallTime, step, tag, value }: Scalar): Uint8Array
 function record(event: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(12 + event.length + 4)
   const view = new DataView(bytes.buffer)
-  view.setUint32(0, event.length, true) // of 64 bits; no event is so long that it needs the rest
+  view.setUint32(0, event.length, true) // of 64 bits; no event is long enough to need the rest
   view.setUint32(8, masked(crc32c(bytes.subarray(0, 8))), true)
   bytes.set(event, 12)
   view.setUint32(12 + event.length, masked(crc32c(bytes.subarray(12, 12 + event.length))), true)

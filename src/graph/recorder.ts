@@ -16,7 +16,7 @@ declare module './mode.js' {
 }
 
 /**
- * Who knows a variable under its `ref`: the run that recorded it, a past run that it was read from, or the state that a replay
+ * What knows a variable under its `ref`: the run that recorded it, a past run that it was read from, or the state that a replay
  * begins with. `ref` numbers mean something only to their owner.
  */
 export interface Owner {

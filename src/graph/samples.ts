@@ -26,6 +26,6 @@ export function keepSampleOf(call: Call): void {
     sample.links = null
     samples.push(sample)
   } catch {
-    // A class that cannot be made again has no sample; who records its calls is told why.
+    // A class that cannot be made again has no sample; whoever records its calls is told why.
   }
 }

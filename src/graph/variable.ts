@@ -66,7 +66,7 @@ export class Variable {
   private extras: Extras | null = null
 
   /**
-   * A leaf that wants a gradient unless told otherwise.
+   * A leaf that wants a gradient unless `requiresGrad` is false.
    *
    * value   number, nested arrays, typed array or NDArray; copied, except for an NDArray, which never changes
    * Throws  RAGGED_INPUT, BAD_DTYPE, BAD_VALUE for what is no array; BAD_DTYPE when `requiresGrad: true` is asked of integers
@@ -266,7 +266,7 @@ export class Variable {
     return this.data.size
   }
 
-  /** The number in a variable of one element. Throws NOT_SCALAR otherwise. */
+  /** The number in a variable of one element. Throws NOT_SCALAR when there are more, or none. */
   item(): number {
     return this.data.item()
   }

@@ -114,7 +114,7 @@ export function recompute(
   if (divergence === null) return
   throw new TapeError(
     'REPLAY_DIVERGED',
-    `event ${divergence.position} (${divergence.what}, step ${divergence.step}) of run "${recording.name}" came out otherwise when it was computed again: expected ${divergence.expected}, got ${divergence.got}; ` +
-      'the file was changed, or this machine computes otherwise than it promises: verify the tape, and please report it',
+    `event ${divergence.position} (${divergence.what}, step ${divergence.step}) of run "${recording.name}" came out differently when it was computed again: expected ${divergence.expected}, got ${divergence.got}; ` +
+      'the file was changed, or this machine does not compute as it promises: verify the tape, and please report it',
   )
 }

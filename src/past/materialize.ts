@@ -12,7 +12,7 @@ export interface MaterializeReport {
   bytes: number
 }
 
-/** So much waits in memory, at most, for a transaction. */
+/** This much waits in memory, at most, for a transaction. */
 const BATCH_BYTES_MAX = 32 * 2 ** 20
 
 /**

@@ -205,7 +205,7 @@ export class PastValues implements AncestorVisitor, ResolvedListener {
       this.kernel()
       this.fits = true
     } catch {
-      // Who asks for a value hears of it.
+      // Whoever asks for a value hears of it.
       this.fits = false
     }
     return this.fits

@@ -21,10 +21,10 @@ import type { Question, SentParameter } from './sql-process.js'
 import { placeOf } from './sql-text.js'
 
 const FLUSH_CHARS = 65_536
-/** A query may use so much memory and no more: the machine is not its own. */
+/** A query may use this much memory and no more: other programs need some, too. */
 const HEAP_LIMIT_BYTES = 2 ** 30
 
-/** So much is said row by row: of a slow query that is stopped, the rows so far are wanted. */
+/** This many rows are sent one by one: of a slow query that is stopped, the rows so far are wanted. */
 const SAID_AT_ONCE_CHARS = 4_096
 const FLUSH_MS = 20
 
@@ -42,7 +42,7 @@ function say(document: unknown): void {
     flush()
 }
 
-/** Synchronous, so that a reader who is slow holds the query back. */
+/** Synchronous, so that a slow reader holds the query back. */
 function flush(): void {
   const bytes = Buffer.from(waiting)
   saidChars += waiting.length

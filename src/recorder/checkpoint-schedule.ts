@@ -5,7 +5,7 @@
 
 /** Going back computes at most about this share of the steps before again … */
 const STEPS_SHARE = 0.02
-/** … or so much work, if that is more. */
+/** … or this much work, if that is more. */
 const INTERVAL_MIN_NS = 10e6
 /** What a checkpoint costs is at most this share of the work. */
 const COST_SHARE_MAX = 0.05
@@ -22,12 +22,12 @@ export class CheckpointSchedule {
   private costNs = CHECKPOINT_NS
   private readonly everySteps: number | null
 
-  /** With `everySteps` one is due every so many steps, whatever the work. */
+  /** With `everySteps` one is due every this many steps, whatever the work. */
   constructor(everySteps: number | null = null) {
     this.everySteps = everySteps
   }
 
-  /** Asked when `step` begins: so many events, and elements computed, since the run began. */
+  /** Asked when `step` begins: this many events were recorded, and elements computed, since the run began. */
   isDue(step: number, events: number, elements: number): boolean {
     if (this.everySteps !== null) return step > 1 && (step - 1) % this.everySteps === 0
     const work = workOf(events, elements) - this.lastWork
@@ -38,7 +38,7 @@ export class CheckpointSchedule {
     )
   }
 
-  /** One was taken at the beginning of `step`, of so many bytes. */
+  /** One was taken at the beginning of `step`, of this many bytes. */
   taken(step: number, events: number, elements: number, bytes: number): void {
     this.lastStep = step
     this.lastWork = workOf(events, elements)

@@ -71,7 +71,7 @@ interface RecentLeaf extends RecentForm {
   readonly requiresGrad: boolean
 }
 
-/** So many signatures of a class are remembered: one for each shape that a model of some layers has. */
+/** This many signatures of a class are remembered: one for each shape that a model of some layers has. */
 const SIGNATURES_MAX = 16
 const ATTRIBUTES_MAX = 4
 const SHAPES_MAX = 1024

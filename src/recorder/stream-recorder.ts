@@ -403,7 +403,7 @@ export class StreamRecorder implements Recorder {
     return position
   }
 
-  /** The run's kernel stands in its first event; one that computes otherwise would make that a lie. */
+  /** The run's kernel stands in its first event; one that computes differently would make that a lie. */
   private checkKernel(): void {
     if (kernel.id !== this.kernel.id) {
       throw new TapeError(

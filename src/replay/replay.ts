@@ -45,7 +45,7 @@ export interface Origin {
   readonly before: CheckpointState | null
 }
 
-/** Events between two words on progress. */
+/** Progress is reported after this many events. */
 const PROGRESS_EVERY = 4096
 
 class Diverged extends Error {

@@ -15,7 +15,7 @@ export function kernelOf({ kernel, engine }: RunStarted): Kernel {
   if (found !== null) return found
   throw new TapeError(
     'KERNEL_MISMATCH',
-    `the run was computed by kernel "${kernel}", this process has "${currentKernel().id}", which may round otherwise; ${
+    `the run was computed by kernel "${kernel}", this process has "${currentKernel().id}", which may round differently; ${
       kernel.startsWith('blas-')
         ? 'replay it with GRADTAPE_KERNEL=blas, on the same library, core type and thread count'
         : `replay it with the kernel that computed it (gradtape ${engine})`

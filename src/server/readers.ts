@@ -13,7 +13,7 @@ const LANES: Readonly<Record<string, string>> = {
   diff: 'long',
   verify: 'long',
 }
-/** A thread may use so much memory for its own objects. */
+/** A thread may use this much memory for its own objects. */
 const HEAP_MB = 2_048
 const WAITING_MAX = 1_000
 

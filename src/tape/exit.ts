@@ -69,7 +69,7 @@ function endAll(): unknown {
       try {
         end(run)
       } catch (error) {
-        // Who deleted the tape wants no end in it; the other runs get theirs all the same.
+        // Whoever deleted the tape wants no end in it; the other runs get theirs all the same.
         if (isWritten && error instanceof TapeError && error.code === 'TAPE_NOT_FOUND') run.abandon()
         else failure ??= error
       }

@@ -52,7 +52,7 @@ export interface RunOptions {
   durability?: 'strict' | 'batch'
   /** @internal How many events and bytes make a batch. */
   batch?: BatchLimits
-  /** @internal A checkpoint every so many steps, instead of when time has come. */
+  /** @internal A checkpoint every this many steps, instead of when time has come. */
   checkpointEvery?: number
 }
 

@@ -97,7 +97,7 @@ export class Tape {
     this.path = path
     this.drainsOnSignal = drainsOnSignal
     this.readonly = readonly
-    // Who only looks may have the report of verify(), whatever is wrong; who writes is refused at once.
+    // Whoever only looks may have the report of verify(), whatever is wrong; whoever writes is refused at once.
     this.db = openDatabase(path, { readonly, schemaUnchecked: readonly })
     try {
       this.damage = readonly ? schemaDamage(this.db) : null
@@ -262,7 +262,7 @@ export class Tape {
     return readRows(this.db, sql, parameters)
   }
 
-  /** @internal For who asks more of the tape than it answers itself, on the same connection. */
+  /** @internal For callers that ask more of the tape than it answers itself, on the same connection. */
   get connection(): Connection {
     this.checkReadable()
     return this.db

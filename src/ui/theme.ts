@@ -1,4 +1,4 @@
-/** Light or dark: as the system has it until somebody says otherwise; that is kept in the browser. */
+/** Light or dark: as the system has it until somebody chooses; that is kept in the browser. */
 import { effect, signal } from '@preact/signals'
 
 export type Theme = 'light' | 'dark'

@@ -102,7 +102,7 @@ describe('gradtape materialize', () => {
     db.close()
     const { status, stderr } = await gradtape('materialize', file, '--steps', '2..4')
     expect(stderr).toMatch(
-      /^REPLAY_DIVERGED: event \d+ \(\w+, step [1-4]\) of run "digits" came out otherwise/,
+      /^REPLAY_DIVERGED: event \d+ \(\w+, step [1-4]\) of run "digits" came out differently/,
     )
     expect(status).toBe(1)
     expect(

@@ -76,7 +76,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
     'graph',
     'index',
   ],
-  ui: ['server'],
+  ui: ['server', 'formats'],
   cli: 'anything',
   index: 'anything',
 }

@@ -74,7 +74,7 @@ export interface Instruction {
 export interface TrainingProgram {
   seed: number
   carries: boolean
-  /** So many elements in each of 128 small arrays at the start: 64 use up the budget for small arrays. */
+  /** This many elements in each of 128 small arrays at the start: 64 use up the budget for small arrays. */
   ballast: number
   optimizer: 'sgd' | 'momentum' | 'adam'
   /** Rows of the data and columns of the parameters: small arrays, or arrays that are not. */

@@ -176,7 +176,7 @@ describe("capture 'structure'", () => {
 })
 
 describe('a mix of captures', () => {
-  test('stores everything in every so many steps', async () => {
+  test('stores everything in one step of several', async () => {
     const { file, seen } = await trained(
       { capture: { values: 'full', gradients: 'full', everySteps: 5 } },
       12,

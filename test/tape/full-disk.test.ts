@@ -5,7 +5,7 @@ import '../../src/index.js'
 import { runChild } from './child-process.js'
 import { newTapePath, openForTest } from './temporary-tape.js'
 
-/** Allows files of so many KiB. */
+/** Allows files of this many KiB. */
 const limitTo = (kibibytes: number) => (command: string[]) => [
   'bash',
   '-c',

@@ -13,7 +13,7 @@ import { recorderSwitch } from './internals.js'
 import { sample, say } from './sample.js'
 import type { Subject } from './subjects.js'
 
-/** Until so many events are recorded, for so long at least and at most: the writing thread has started, and V8 compiled. */
+/** Until this many events are recorded, for this long at least and at most: the writing thread has started, and V8 compiled. */
 const WARM_EVENTS = 24 * 8_192
 const WARM_MIN_MS = 800
 const WARM_MAX_MS = 1_600

@@ -2,7 +2,7 @@
  * The doors into the binary64 format that the functions of this folder share: powers of two by exponent, and the
  * high word of a number. It knows nothing of any function.
  *
- * Who uses these takes them into constants of his own file: V8 folds those into the code it compiles, but loads an
+ * A file that uses these takes them into constants of its own: V8 folds those into the code it compiles, but loads an
  * imported binding at each use, which cost `exp` a third of its time.
  */
 import { TapeError } from '../../errors.js'

@@ -10,8 +10,8 @@ import { EXIT, print, printError, printJson, reportFailure } from '../answer.js'
 import { arrayJson, arrayText } from '../array-words.js'
 import { eventLine } from '../event-line.js'
 import { openRun } from '../open.js'
-import { examples, withImports, withJson, withRun } from '../options.js'
-import { fileAndRun } from '../run-argument.js'
+import { examples, withImports, withJson } from '../options.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { shapeText } from '../words.js'
 
 interface Options {
@@ -32,7 +32,7 @@ export function addAt(program: Command): void {
     .description(
       'walk through a run that ended, forwards and backwards: commands from the keyboard or a pipe',
     )
-    .argument('<file>', 'the tape, or TAPE:RUN')
+    .argument(...FILE_AND_RUN)
     .argument(
       '[step]',
       'begin at the end of this step, or right after event #POSITION (default: the end of the run)',
@@ -48,10 +48,7 @@ export function addAt(program: Command): void {
     .action(async (file: string, step: string | undefined, options: Options) => {
       const closing: (() => void)[] = []
       try {
-        const { path, run } = fileAndRun(file, options.run)
-        const { past, say } = await openRun(path, { ...options, run, long: true }, (close) =>
-          closing.push(close),
-        )
+        const { past, say } = await openRun(file, { ...options, long: true }, (close) => closing.push(close))
         await new Prompt(past, say, options.json === true).run(step)
       } catch (error) {
         reportFailure(error, options.json === true)

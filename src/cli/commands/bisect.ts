@@ -6,8 +6,8 @@ import type { Moment } from '../../debug/moment.js'
 import { TapeError, valueText } from '../../errors.js'
 import { type Answer, answer } from '../answer.js'
 import { openRun } from '../open.js'
-import { examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
-import { fileAndRun } from '../run-argument.js'
+import { examples, wholeNumber, withImports, withJson } from '../options.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 
 interface Options {
   run?: string
@@ -22,7 +22,7 @@ interface Options {
 export function addBisect(program: Command): void {
   withImports(withRun(withJson(program.command('bisect'))))
     .description('the first step that is bad by a test of your own, by halving')
-    .argument('<file>', 'the tape, or TAPE:RUN')
+    .argument(...FILE_AND_RUN)
     .requiredOption(
       '--test <module>',
       'a module whose default export is given a moment and says true for bad',
@@ -40,8 +40,7 @@ export function addBisect(program: Command): void {
     )
     .action((file: string, options: Options) =>
       answer(options, async (later) => {
-        const { path: tape, run } = fileAndRun(file, options.run)
-        const { past } = await openRun(tape, { ...options, run, long: true }, later)
+        const { past } = await openRun(file, { ...options, long: true }, later)
         const test = await testFrom(options.test)
         const { from, to, seed } = options
         const found = past.bisect(test, {

@@ -5,8 +5,9 @@ import { FIRST_REF } from '../../events/record-layout.js'
 import { type RawBlock, type RawPart, rawPart } from '../../store/read/raw-tables.js'
 import { type Answer, answer, type Later } from '../answer.js'
 import { openRun } from '../open.js'
-import { examples, wholeNumber, withJson, withRun } from '../options.js'
+import { examples, wholeNumber, withJson } from '../options.js'
 import { paint } from '../paint.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { plural } from '../words.js'
 
 interface Options {
@@ -19,7 +20,7 @@ interface Options {
 export function addDump(program: Command): void {
   withJson(withRun(program.command('dump')))
     .description('print commits, blocks, templates, cells and packed events as they are stored')
-    .argument('<file>', 'the tape')
+    .argument(...FILE_AND_RUN)
     .option('--from <position>', 'the first event', wholeNumber(1), 1)
     .option('--to <position>', 'the last event (default: the last of the run)', wholeNumber(1))
     .addHelpText('after', examples('gradtape dump runs.tape --run digits --from 1 --to 40'))

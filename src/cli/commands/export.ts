@@ -11,9 +11,10 @@ import type { Views } from '../../queries/views.js'
 import { type Answer, answer, type Later } from '../answer.js'
 import { toJson } from '../json.js'
 import { openRun, openViews } from '../open.js'
-import { examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
+import { examples, wholeNumber, withImports, withJson } from '../options.js'
 import { checkOutput } from '../output.js'
 import { Progress } from '../progress.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { countText, plural } from '../words.js'
 
 const FORMATS = ['parquet', 'csv', 'npz', 'safetensors', 'tensorboard', 'trace'] as const
@@ -33,7 +34,7 @@ interface Options {
 export function addExport(program: Command): void {
   withImports(withRun(withJson(program.command('export'))))
     .description('write a tape as files that other programs read')
-    .argument('<file>', 'the tape')
+    .argument(...FILE_AND_RUN)
     .addOption(new Option('--to <format>', 'what to write').choices(FORMATS).makeOptionMandatory())
     .requiredOption(
       '-o, --output <path>',

@@ -4,8 +4,8 @@ import { TapeError } from '../../errors.js'
 import { numberText } from '../../inspection/number-text.js'
 import { type Answer, answer } from '../answer.js'
 import { openRun } from '../open.js'
-import { collected, examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
-import { fileAndRun } from '../run-argument.js'
+import { collected, examples, wholeNumber, withImports, withJson } from '../options.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { table } from '../table.js'
 import { indented, plural } from '../words.js'
 
@@ -27,9 +27,9 @@ export function addFork(program: Command): void {
     .description(
       'what if: perform the recorded calls again with something changed, beside the run as it was; nothing is written',
     )
-    .argument('<file>', 'the tape, or TAPE:RUN')
+    .argument(...FILE_AND_RUN)
     .requiredOption('--step <step>', 'the step at whose beginning it begins', wholeNumber(1))
-    .option('--steps <n>', 'so many steps (default: to the last)', wholeNumber(1))
+    .option('--steps <n>', 'this many steps (default: to the last)', wholeNumber(1))
     .option(
       '--set <name=value>',
       'a setting of calls (optimizer.lr=0.3) or a variable (fc1.weight=@120); may be repeated',
@@ -47,8 +47,7 @@ export function addFork(program: Command): void {
     )
     .action((file: string, options: Options) =>
       answer(options, async (later) => {
-        const { path, run } = fileAndRun(file, options.run)
-        const { past } = await openRun(path, { ...options, run, long: true }, later)
+        const { past } = await openRun(file, { ...options, long: true }, later)
         const report = past
           .fork({
             step: options.step,

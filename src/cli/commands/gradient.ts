@@ -7,8 +7,9 @@ import type { GradientComparison } from '../../inspection/recorded-gradient.js'
 import { type Answer, answer } from '../answer.js'
 import { arrayJson, arrayText } from '../array-words.js'
 import { openRun, variableKey } from '../open.js'
-import { collected, examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
+import { collected, examples, wholeNumber, withImports, withJson } from '../options.js'
 import { paint } from '../paint.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { indented, shapeText, summaryText } from '../words.js'
 
 interface Options {
@@ -24,7 +25,7 @@ interface Options {
 export function addGradient(program: Command): void {
   withImports(withRun(withJson(program.command('gradient'))))
     .description('compute gradients from the file, and compare them bit for bit with the recorded ones')
-    .argument('<file>', 'the tape')
+    .argument(...FILE_AND_RUN)
     .option(
       '--of <variable>',
       'what is differentiated: name or position of a variable of one element',

@@ -14,8 +14,9 @@ import { writePicture } from '../../inspection/picture-file.js'
 import { lastLoggedVariable } from '../../queries/metrics.js'
 import { type Answer, answer } from '../answer.js'
 import { openRun, variableKey } from '../open.js'
-import { examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
+import { examples, wholeNumber, withImports, withJson } from '../options.js'
 import { checkOutput } from '../output.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { plural, shapeText } from '../words.js'
 
 const VALUES_SHOWN = 6
@@ -36,7 +37,7 @@ interface Options {
 export function addGraph(program: Command): void {
   withImports(withRun(withJson(program.command('graph'))))
     .description('draw the computation behind a variable: variables as ellipses, functions as boxes')
-    .argument('<file>', 'the tape')
+    .argument(...FILE_AND_RUN)
     .option('--of <variable>', 'name or position of the variable (default: the last logged loss)')
     .option('--step <step>', 'the step it belongs to', wholeNumber(0))
     .addOption(

@@ -1,18 +1,14 @@
 /** `gradtape materialize`: computes steps again and writes what they did not capture into the tape, where SQL reads it. */
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { TapeError } from '../../errors.js'
 import type { InspectedRun } from '../../inspection/inspected-run.js'
 import { type Answer, answer } from '../answer.js'
 import { openRun } from '../open.js'
-import { examples, oneRun, withImports, withJson, withRun } from '../options.js'
+import { examples, type Steps, stepsFrom, withImports, withJson } from '../options.js'
 import { paint } from '../paint.js'
 import { Progress } from '../progress.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { bytesText, durationText, plural } from '../words.js'
-
-interface Steps {
-  from: number
-  to: number
-}
 
 interface Options {
   run?: string
@@ -26,7 +22,7 @@ export function addMaterialize(program: Command): void {
     .description(
       'compute steps again and write the values that were not captured into the tape, for SQL to read',
     )
-    .argument('<file>', 'the tape')
+    .argument(...FILE_AND_RUN)
     .argument('[run]', 'id or name of the run (default: the newest)')
     .requiredOption('--steps <steps>', 'which: 412, or 400..420 with both ends included', stepsFrom)
     .addHelpText(
@@ -36,12 +32,9 @@ The run itself does not change: the values are marked as materialized in the vie
 by a replay that agreed with everything the run did capture, and the hash chain covers them.
 ${examples('gradtape materialize runs.tape --steps 412', 'gradtape materialize runs.tape digits --steps 400..420')}`,
     )
-    .action((file: string, run: string | undefined, options: Options) =>
+    .action((file: string, _run: string | undefined, options: Options) =>
       answer(options, async (later) =>
-        materialized(
-          await openRun(file, { ...options, run: oneRun(run, options.run), write: true }, later),
-          options.steps,
-        ),
+        materialized(await openRun(file, { ...options, write: true }, later), options.steps),
       ),
     )
 }
@@ -80,13 +73,4 @@ function materialized({ tape, past, info, lookup }: InspectedRun, { from, to }: 
       ].join('\n')
     },
   }
-}
-
-function stepsFrom(text: string): Steps {
-  const found = /^(\d+)(?:\.\.(\d+))?$/.exec(text)
-  const from = Number(found?.[1])
-  const to = Number(found?.[2] ?? found?.[1])
-  if (found === null || !Number.isSafeInteger(to) || to < from)
-    throw new InvalidArgumentError('Expected a step, or the first and the last: 412, 400..420.')
-  return { from, to }
 }

@@ -5,14 +5,15 @@ import type { Cell } from '../../queries/sql.js'
 import { metricTable } from '../../store/read/metric-table.js'
 import { answer, printError } from '../answer.js'
 import { openViews } from '../open.js'
-import { examples, withRun } from '../options.js'
+import { examples } from '../options.js'
 import { printRows } from '../rows.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { formatOf, type RowOptions, withPrinted } from './sql.js'
 
 export function addMetrics(program: Command): void {
   withRun(withPrinted(program.command('metrics')))
     .description('list what a run logged: a row a step, a column a metric')
-    .argument('<file>', 'the tape')
+    .argument(...FILE_AND_RUN)
     .argument('[names...]', 'of metrics (default: all)')
     .addHelpText(
       'after',

@@ -1,16 +1,17 @@
 /** `gradtape probe`: values and gradients of anything over steps, as a table: what nobody logged at the time. */
 import type { Command } from 'commander'
 import { TapeError } from '../../errors.js'
+import { csvFields } from '../../formats/csv-text.js'
 import { numberText } from '../../inspection/number-text.js'
 import { type Answer, answer } from '../answer.js'
 import { openRun } from '../open.js'
-import { examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
-import { fileAndRun } from '../run-argument.js'
+import { examples, type Steps, stepsFrom, wholeNumber, withImports, withJson } from '../options.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { table } from '../table.js'
 
 interface Options {
   run?: string
-  steps?: [number, number]
+  steps?: Steps
   every?: number
   csv?: boolean
   import: string[]
@@ -22,13 +23,13 @@ export function addProbe(program: Command): void {
     .description(
       'a number for each step of values and gradients, which are computed again where they were not stored',
     )
-    .argument('<file>', 'the tape, or TAPE:RUN')
+    .argument(...FILE_AND_RUN)
     .argument(
       '<expressions...>',
       'names, #function@scope:n, grad(of, by), and norm rms mean min max sum std abs … of them',
     )
     .option('--steps <steps>', 'which: 412, or 400..420 with both ends included (default: all)', stepsFrom)
-    .option('--every <n>', 'every so many steps', wholeNumber(1))
+    .option('--every <n>', 'one step in this many', wholeNumber(1))
     .option('--csv', 'print comma-separated values')
     .addHelpText(
       'after',
@@ -39,12 +40,11 @@ export function addProbe(program: Command): void {
     )
     .action((file: string, expressions: string[], options: Options) =>
       answer(options, async (later) => {
-        const { path, run } = fileAndRun(file, options.run)
-        const { past } = await openRun(path, { ...options, run, long: true }, later)
+        const { past } = await openRun(file, { ...options, long: true }, later)
         if (options.csv === true && options.json === true)
           throw new TapeError('BAD_ARGUMENT', 'probe expected --csv or --json, got both')
         const { columns, rows } = past.probe(expressions, {
-          ...(options.steps === undefined ? {} : { steps: options.steps }),
+          ...(options.steps === undefined ? {} : { steps: [options.steps.from, options.steps.to] }),
           ...(options.every === undefined ? {} : { every: options.every }),
         })
         return {
@@ -52,7 +52,7 @@ export function addProbe(program: Command): void {
           text: () =>
             options.csv === true
               ? [
-                  ['step', ...columns].map(csvField).join(','),
+                  csvFields(['step', ...columns]),
                   ...rows.map(({ step, values }) => [step, ...values].join(',')),
                 ].join('\n')
               : table(
@@ -62,14 +62,4 @@ export function addProbe(program: Command): void {
         } satisfies Answer
       }),
     )
-}
-
-function csvField(text: string): string {
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-}
-
-function stepsFrom(text: string): [number, number] {
-  const found = /^(\d+)(?:\.\.(\d+))?$/.exec(text)
-  if (found === null) throw new TapeError('BAD_ARGUMENT', `--steps expected 412, or 400..420, got "${text}"`)
-  return [Number(found[1]), Number(found[2] ?? found[1])]
 }

@@ -6,8 +6,9 @@ import type { Recipe } from '../../queries/cookbook/recipe.js'
 import type { Cell } from '../../queries/sql.js'
 import { Views } from '../../queries/views.js'
 import { type Answer, answer } from '../answer.js'
-import { collected, examples, withRun } from '../options.js'
+import { collected, examples } from '../options.js'
 import { paint } from '../paint.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { parametersFrom } from '../sql-arguments.js'
 import { table } from '../table.js'
 import { indented } from '../words.js'
@@ -25,7 +26,7 @@ export function addQuery(program: Command): void {
   command
     .description('answer a question of the cookbook (docs/sql.md) by its name')
     .argument('[name]', 'of the question; --list names all')
-    .argument('[file]', 'the tape')
+    .argument('[file]', FILE_AND_RUN[1])
     .option('--param <name=value>', 'value of a parameter; may be repeated', collected, [])
     .option('--list', 'list the questions and their parameters')
     .option('--explain', 'print the query and how it would be run, and do not run it')

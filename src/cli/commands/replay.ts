@@ -4,9 +4,10 @@ import { TapeError } from '../../errors.js'
 import type { InspectedRun } from '../../inspection/inspected-run.js'
 import { type Answer, answer } from '../answer.js'
 import { openRun } from '../open.js'
-import { examples, oneRun, wholeNumber, withImports, withJson, withRun } from '../options.js'
+import { examples, wholeNumber, withImports, withJson } from '../options.js'
 import { paint } from '../paint.js'
 import { Progress } from '../progress.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { durationText, indented, plural } from '../words.js'
 
 interface Options {
@@ -20,7 +21,7 @@ interface Options {
 export function addReplay(program: Command): void {
   withImports(withRun(withJson(program.command('replay'))))
     .description('recompute a run event by event, and compare it bit for bit with the tape')
-    .argument('<file>', 'the tape')
+    .argument(...FILE_AND_RUN)
     .argument('[run]', 'id or name of the run (default: the newest)')
     .option('--from <step>', 'begin at the last checkpoint before this step', wholeNumber(0))
     .option('--to <step>', 'stop after this step', wholeNumber(0))
@@ -32,12 +33,9 @@ export function addReplay(program: Command): void {
         'gradtape replay runs.tape 3 --to 100 --import ./my-functions.js',
       ),
     )
-    .action((file: string, run: string | undefined, options: Options) =>
+    .action((file: string, _run: string | undefined, options: Options) =>
       answer(options, async (later) =>
-        replayed(
-          await openRun(file, { ...options, run: oneRun(run, options.run), long: true }, later),
-          options,
-        ),
+        replayed(await openRun(file, { ...options, long: true }, later), options),
       ),
     )
 }

@@ -2,7 +2,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Answer, answer, type Later } from '../answer.js'
 import { openRun } from '../open.js'
-import { examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
+import { examples, wholeNumber, withImports, withJson } from '../options.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { showRun } from './show-run.js'
 import { showStep } from './show-step.js'
 import { showVariable } from './show-variable.js'
@@ -24,7 +25,7 @@ export function addShow(program: Command): void {
     .description(
       'show a run; with --step what happened in a step; with --variable a variable and how it came about',
     )
-    .argument('<file>', 'the tape')
+    .argument(...FILE_AND_RUN)
     .option('--step <step>', 'the step; 0 is what precedes the first', wholeNumber(0))
     .option(
       '--variable <variable>',

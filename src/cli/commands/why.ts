@@ -3,9 +3,9 @@ import type { Command } from 'commander'
 import type { Finding, Findings } from '../../debug/finding.js'
 import { type Answer, answer } from '../answer.js'
 import { openRun } from '../open.js'
-import { examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
+import { examples, wholeNumber, withImports, withJson } from '../options.js'
 import { paint } from '../paint.js'
-import { fileAndRun } from '../run-argument.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { plural } from '../words.js'
 
 interface Options {
@@ -20,7 +20,7 @@ interface Options {
 export function addWhy(program: Command): void {
   withImports(withRun(withJson(program.command('why'))))
     .description('find out what went wrong in a run, and where: the first line is the answer')
-    .argument('<file>', 'the tape, or tape:run')
+    .argument(...FILE_AND_RUN)
     .option('--step <step>', 'the step in which lost digits (precision) are looked for', wholeNumber(0))
     .option('--metric <name>', 'the metric that training makes smaller (default: loss)')
     .option('--only <kinds>', 'only these kinds of findings, separated by commas')
@@ -30,8 +30,7 @@ export function addWhy(program: Command): void {
     )
     .action((file: string, options: Options) =>
       answer(options, async (later) => {
-        const { path, run } = fileAndRun(file, options.run)
-        const opened = await openRun(path, { run, import: options.import, long: true }, later)
+        const opened = await openRun(file, { ...options, long: true }, later)
         const findings = opened.past.why({
           ...(options.step === undefined ? {} : { step: options.step }),
           ...(options.metric === undefined ? {} : { metric: options.metric }),

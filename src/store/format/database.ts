@@ -35,7 +35,7 @@ export interface OpenOptions {
   readonly: boolean
   /** Leaves it to the caller to compare the schema with ours; nothing may be asked of the tape before that. */
   schemaUnchecked?: boolean
-  /** Takes a tape of an older schema as it is; only for who knows what to do with one. */
+  /** Takes a tape of an older schema as it is; only for callers that know what to do with one. */
   olderSchema?: boolean
 }
 
@@ -56,7 +56,7 @@ export function openDatabase(path: string, options: OpenOptions): Connection {
   for (;;) {
     let db: Connection | null = null
     const file = fileIdentity(path)
-    // A compacted copy takes a tape's place under a lock. Who waited for that lock has opened what has no name any more.
+    // A compacted copy takes a tape's place under a lock. Whoever waited for that lock has opened what has no name any more.
     const isReplaced = () => file !== null && fileIdentity(path) !== file
     const log = logState(path)
     try {
@@ -230,7 +230,7 @@ function isSchemaDamage(code: string, message: string): boolean {
 }
 
 /**
- * Looks without opening: who closes a file gives up all locks that its process has on it (so says POSIX), those of other
+ * Looks without opening: whoever closes a file gives up all locks that its process has on it (so says POSIX), those of other
  * connections to the same tape included, and SQLite counts on them.
  */
 function checkKind(path: string): void {
@@ -238,7 +238,7 @@ function checkKind(path: string): void {
     throw new TapeError('NOT_A_TAPE', `expected a tape at ${path}, found a folder`)
 }
 
-/** What opening failed with, in words for who named the path. */
+/** What opening failed with, in words for whoever named the path. */
 function openingError(error: unknown, path: string): unknown {
   if ((error as { code?: unknown } | null)?.code !== 'SQLITE_NOTADB')
     return sqliteError(error, `opening ${path}`)

@@ -44,7 +44,7 @@ export class RunLock {
         db.close()
         throw error
       }
-      // Who tidies up may have taken the file for a forgotten one, just before it was locked.
+      // Whoever tidies up may have taken the file for a forgotten one, just before it was locked.
       if (fileIdentity(file) !== null) return new RunLock(file, db)
       db.close()
     }

@@ -3,7 +3,7 @@
  * tape is one file, which any program can read from a folder that it may not write to, or from memory. All of it is done by
  * SQLite itself, under its locks: others may open the tape or write to it at any moment.
  *
- * A file is never opened here except through SQLite: who closes a file gives up all locks that its process has on it.
+ * A file is never opened here except through SQLite: whoever closes a file gives up all locks that its process has on it.
  */
 import fs from 'node:fs'
 import type { Connection } from './connection.js'
@@ -81,7 +81,7 @@ export function leavesNothing(db: Connection, path: string, before: LogState): v
 /**
  * A reading connection makes a log for a tape in WAL mode, and may not take it away; nor can the last writer that closes the
  * tape before its readers. So a reader that leaves an empty log opens the file once more, to close it as a writer does. A log
- * that holds something is left alone: who only looks brings nothing from it into the file.
+ * that holds something is left alone: whoever only looks brings nothing from it into the file.
  */
 function takeAwayEmptyLog(path: string, before: LogState): void {
   if (logState(path) !== 'empty' || !fs.existsSync(path)) return // opening would make a file that is gone

@@ -1,6 +1,6 @@
 /**
  * The batches of a tape as the hash chain covers them: what one has to hand on, so that a tape can be made from them elsewhere that
- * has the same chain and the same head. For each batch sha256(hash before ‖ payload) = hash, which anybody can check who knows
+ * has the same chain and the same head. For each batch sha256(hash before ‖ payload) = hash, which anybody can check that knows
  * nothing of gradtape.
  *
  * A payload names larger arrays by the SHA-256 of their content; the contents travel beside the batches, each once.

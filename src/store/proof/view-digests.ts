@@ -75,7 +75,7 @@ function digestOf(
 const CHUNK = 65_536
 /** A tag and eight bytes. */
 const HEAD_BYTES = 9
-/** Texts up to so many characters, all ASCII as most are, are written without asking for their bytes first. */
+/** Texts up to this many characters, all ASCII as most are, are written without asking for their bytes first. */
 const SHORT_TEXT_MAX = 64
 
 const [NULL, INTEGER, REAL, TEXT, BLOB] = [...'nirtb'].map((letter) => letter.charCodeAt(0)) as [

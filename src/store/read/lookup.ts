@@ -146,7 +146,7 @@ export class Lookup {
 
   /**
    * Of each position from `from` to `to`, at its index from `from`, the last position up to `to` that refers to it; for
-   * who reads the run in order and wants to forget.
+   * whoever reads the run in order and wants to forget.
    */
   lastUses(from: number, to: number): Float64Array {
     const uses = new Float64Array(Math.max(0, to - from + 1))

@@ -9,7 +9,7 @@ import { eventId, POSITION_MAX } from '../format/ids.js'
 import { TemplateReader } from './template-reader.js'
 import { TextReader } from './text-reader.js'
 
-/** So many steps with sites are looked through, from the nearest on. */
+/** This many steps with sites are looked through, from the nearest on. */
 const STEPS_MAX = 32
 
 interface BlockRow {

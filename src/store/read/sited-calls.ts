@@ -1,4 +1,4 @@
-/** The sites of calls beside the events of a run: who packs events again packs each call with its site, as it was packed first. */
+/** The sites of calls beside the events of a run: whoever packs events again packs each call with its site, as it was packed first. */
 import { TapeError } from '../../errors.js'
 import type { TapeEvent } from '../../events/event.js'
 

@@ -197,7 +197,7 @@ export class BatchChannel implements ArrayKeeper {
   }
 
   /**
-   * What the thread did not write, for who writes instead of it; this channel is used no more. Arrays of the batch that is being
+   * What the thread did not write, for the thread that writes instead of it; this channel is used no more. Arrays of the batch that is being
    * packed go back into their places.
    */
   takeBack(): { progress: Progress; batches: PackedBatch[] } {

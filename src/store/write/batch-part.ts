@@ -117,7 +117,7 @@ class Counter implements RecordVisitor {
 /** A batch as far as it is known: its words may go on. */
 type Filling = Begun & Pick<PackedBatch, 'words'>
 
-/** The batch up to `words`, where an event ends, or up to so many events. */
+/** The batch up to `words`, where an event ends, or up to this many events. */
 export function partUpTo(batch: Filling, limit: { words: number } | { events: number }): Part {
   const counter = new Counter(batch.words)
   let [at, events] = [0, 0]

@@ -10,7 +10,7 @@ import type { Progress } from './writer.js'
 
 /** Places in a run's control block, an Int32Array in shared memory. */
 export const CONTROL = {
-  /** Counts up whenever one of the others changes: who waits, waits for this one. */
+  /** Counts up whenever one of the others changes: whoever waits, waits for this one. */
   changes: 0,
   /** Batches written since the run was handed over. */
   written: 1,
@@ -25,7 +25,7 @@ export const CONTROL = {
 export const THREAD = {
   /** 1 when the thread has let go of the file. */
   closed: 0,
-  /** One of THREAD_STATE: who sets it first decides whether the thread writes. */
+  /** One of THREAD_STATE: the thread that sets it first decides whether the thread writes. */
   state: 1,
   /** The number of a signal that asks the process to end; 0 while there is none. Set by the thread. */
   signal: 2,

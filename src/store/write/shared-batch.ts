@@ -1,6 +1,6 @@
 /**
  * Memory that the training thread fills and the writing thread reads: the words of one batch, and a copy of its arrays.
- * It is shared and used again, so that handing a batch over allocates nothing. Knows nothing of who waits for whom.
+ * It is shared and used again, so that handing a batch over allocates nothing. Knows nothing of which thread waits for which.
  *
  * Arrays stand in chunks, one record after another, each at a multiple of eight bytes:
  *   dtype code, size, elements     or     −1 − index, 0: the same array as the batch's array of that index

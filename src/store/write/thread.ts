@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 
-/** Who waits for a thread looks so often whether it is still there. */
+/** Whoever waits for a thread looks this often whether it is still there. */
 export const LOOK_AFTER_MS = 100
 
 /** The built file of a thread that stands at `source`; null where it is not: a program bundled into one file has no second. */

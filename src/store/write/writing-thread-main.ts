@@ -279,7 +279,7 @@ function follow(message: ToThread): void {
   }
 }
 
-// However the thread ends, who waits should look at once whether it is still there.
+// However the thread ends, whoever waits should look at once whether it is still there.
 process.on('exit', () => {
   for (const run of runs.values()) tellChange(run.control)
 })

@@ -286,7 +286,7 @@ export class WritingThread implements FarEnd {
     talk.port1.on('message', (message: FailureMessage | SignalMessage) => this.hear(message))
     talk.port1.unref()
     this.started = started
-    // In a thread of a program it is not known who listens to signals.
+    // In a thread of a program it is not known what listens to signals.
     if (this.watches && isMainThread) this.post({ kind: 'watch', isOn: true })
   }
 

@@ -1,5 +1,6 @@
 /** SQL: any question to the views of a tape; the statement is in the link. */
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { csvLine, noFormula } from '../../formats/csv-text.js'
 import type { SchemaAnswer, SqlAnswer } from '../../server/api.js'
 import { askSql, useAnswer, wordsOf } from '../ask.js'
 import { change, chosenRuns, numberParameter, parameter } from '../route.js'
@@ -269,10 +270,9 @@ function pathOf(
 /** A text that a spreadsheet would compute gets a ' before it. */
 function csvOf({ columns, rows }: SqlAnswer): string {
   const field = (cell: string | number | null) => {
-    if (cell === null) return ''
+    if (cell === null) return null
     if (typeof cell === 'number') return String(cell)
-    const safe = /^[\s\ufeff]*[=+\-@|%]/.test(cell) && Number.isNaN(Number(cell)) ? `'${cell}` : cell
-    return safe === '' || /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+    return noFormula(cell)
   }
-  return [columns, ...rows].map((row) => `${row.map(field).join(',')}\r\n`).join('')
+  return [columns, ...rows].map((row) => csvLine(row.map(field))).join('')
 }
