@@ -33,7 +33,9 @@ function differing() {
 /** The tests to run for a set of changed files: sources for `vitest related`, and rooms. */
 function testsFor(paths) {
   const inside = paths.filter((path) => WATCHED.some((folder) => path.startsWith(`${folder}/`)))
-  const related = inside.filter((path) => /\.(m?[jt]s|json)$/.test(path) && existsSync(join(root, path)))
+  // Tests load the library from dist/, so that is where vitest finds what imports what.
+  const loaded = inside.map((path) => path.replace(/^src\/(?!ui\/)(.*)\.ts$/, 'dist/$1.js'))
+  const related = loaded.filter((path) => /\.(m?[jt]s|json)$/.test(path) && existsSync(join(root, path)))
   const rooms = new Set(
     inside.flatMap((path) => {
       const [top, room] = path.split('/')
