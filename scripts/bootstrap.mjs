@@ -60,11 +60,13 @@ async function prepare(goal) {
   const { install } = await import('./install.mjs')
   const { buildLibrary, buildScripts } = await import('./build.mjs')
   const { buildPage } = await import('./build-page.mjs')
+  const { buildNative } = await import('./build-native.mjs')
   const compiles = goal !== 'format' && goal !== 'check'
   await withLock(join(root, '.build'), say, async () => {
     const done = [
       await stage('dependencies', 'npm ci, about a minute when better-sqlite3 must be compiled', install),
     ]
+    if (compiles) done.push(await stage('native code', 'C++ → build/Release', (at) => buildNative(at, say)))
     if (compiles) done.push(await stage('library', 'src → dist', buildLibrary))
     if (compiles) done.push(await stage('page', 'src/ui → dist/ui', buildPage))
     if (compiles) done.push(await stage('scripts', 'scripts → .build/scripts', buildScripts))

@@ -4,6 +4,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildLibrary, buildScripts } from './build.mjs'
+import { buildNative } from './build-native.mjs'
 import { buildPage } from './build-page.mjs'
 import { withLock } from './lock.mjs'
 
@@ -12,6 +13,7 @@ const say = (text) => process.stderr.write(`gradtape: ${text}\n`)
 
 export async function setup() {
   await withLock(join(root, '.build'), say, async () => {
+    if (await buildNative(root, say)) say('native code was older than its C++: built')
     if (await buildLibrary(root)) say('dist was older than src: built')
     if (await buildPage(root)) say('dist/ui was older than src/ui: built')
     await buildScripts(root)

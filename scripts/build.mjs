@@ -45,9 +45,9 @@ export async function buildLibrary(root) {
   return true
 }
 
-/** The page in src/ui is built by itself, into dist/ui: see build-page.mjs. */
+/** The page in src/ui is built by itself, into dist/ui, and the C++ into build/: see build-page.mjs and build-native.mjs. */
 function isOfLibrary(path) {
-  return !path.startsWith('src/ui/')
+  return !path.startsWith('src/ui/') && !path.startsWith('src/array/native/code/')
 }
 
 /** Builds the scripts when needed, against the library in dist/; returns whether it did. */

@@ -50,7 +50,7 @@ describe('package-lock.json', () => {
 
   test('has install scripts only from packages that package.json allows to run them', () => {
     const scripted = locked
-      .filter(([, entry]) => entry.hasInstallScript)
+      .filter(([path, entry]) => path !== '' && entry.hasInstallScript)
       .map(([path]) => path.replace(/^.*node_modules\//, ''))
     // koffi brings its binaries in packages of their own and works without its script.
     expect(scripted).toEqual(['better-sqlite3', 'koffi'])
@@ -100,7 +100,13 @@ describe('the packed package', () => {
       'dist',
       'migrations',
       'package.json',
+      'scripts',
+      'src',
     ])
+    // What an installation compiles, if it can.
+    for (const name of files().filter((file) => /^(src|scripts)\//.test(file))) {
+      expect(name).toMatch(/^src\/array\/native\/code\/.*pp$|^scripts\/(build-native|run)\.mjs$/)
+    }
     expect(files().filter((name) => /\.map$|(?<!\.d)\.ts$|\.stamp$/.test(name))).toEqual([])
     const mapped = files().filter(
       (name) =>
@@ -125,6 +131,20 @@ describe('the packed package', () => {
     const node = (...args: string[]) => spawnSync(process.execPath, args, { cwd: consumer, encoding: 'utf8' })
     expect(node('program.mjs')).toMatchObject({ stdout: '6\n', stderr: '', status: 0 })
     expect(node(path.join(inside, 'dist/cli/main.js'), 'replay', 'a.tape')).toMatchObject({ status: 0 })
+  })
+
+  test('is installed without a compiler, in a word, and with one that fails', () => {
+    for (const [compiler, word] of [
+      ['/no/such/compiler', /not built \(no C\+\+ compiler is here\); WebAssembly computes the same results/],
+      ['false', /not built \(no C\+\+ compiler is here\)/],
+      [process.execPath, /not built \(.* failed: .*\); WebAssembly computes the same results/],
+    ] as const) {
+      const env = { ...process.env, CXX: compiler, GRADTAPE_NATIVE: '' }
+      const { status, stderr } = spawnSync(process.execPath, ['scripts/build-native.mjs'], {
+        ...{ cwd: inside, env, encoding: 'utf8' },
+      })
+      expect([status, stderr]).toEqual([0, expect.stringMatching(word)])
+    }
   })
 
   // `skipLibCheck` would hide what is wrong in our declarations; many projects have it off.

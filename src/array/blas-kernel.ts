@@ -15,7 +15,7 @@
 import { TapeError } from '../errors.js'
 import { AS_IS, type BlasLibrary, loadBlas, ROW_MAJOR, TRANSPOSED } from './blas-library.js'
 import type { TypedArray } from './dtype.js'
-import { portableKernel } from './portable-kernel.js'
+import { nativeKernel } from './native-kernel.js'
 import type { Kernel } from './primitives.js'
 
 /**
@@ -43,12 +43,12 @@ export function blasKernel(): Kernel {
 /** The kernel over a library that was loaded already. */
 export function blasKernelWith(library: BlasLibrary): Kernel {
   return Object.freeze<Kernel>({
-    ...portableKernel,
-    id: `blas-1+${portableKernel.id} ${library.id}`,
+    ...nativeKernel,
+    id: `blas-1+${nativeKernel.id} ${library.id}`,
 
     matmul(m, k, n, a, ao, ar, ac, b, bo, br, bc, out, oo) {
       if (m * k * n < BLAS_PRODUCT_MIN || !(a instanceof Float64Array || a instanceof Float32Array)) {
-        return portableKernel.matmul(m, k, n, a, ao, ar, ac, b, bo, br, bc, out, oo)
+        return nativeKernel.matmul(m, k, n, a, ao, ar, ac, b, bo, br, bc, out, oo)
       }
       const aLine = lineOf(m, k, ar, ac)
       const aTurned = aLine === 0 ? lineOf(k, m, ac, ar) : 0
@@ -56,7 +56,7 @@ export function blasKernelWith(library: BlasLibrary): Kernel {
       const bTurned = bLine === 0 ? lineOf(n, k, bc, br) : 0
       // Steps that BLAS has no words for: neither a matrix nor a transposed one.
       if (aLine + aTurned === 0 || bLine + bTurned === 0) {
-        return portableKernel.matmul(m, k, n, a, ao, ar, ac, b, bo, br, bc, out, oo)
+        return nativeKernel.matmul(m, k, n, a, ao, ar, ac, b, bo, br, bc, out, oo)
       }
       checkTypes(a, b, out)
       const x = operand('a', a, ao, aLine > 0 ? m : k, aLine > 0 ? k : m, aLine + aTurned)

@@ -6,7 +6,7 @@ import process from 'node:process'
 import { TapeError } from '../errors.js'
 import { blasKernel } from './blas-kernel.js'
 import { type Kernel, portableKernel2, useKernel } from './kernel.js'
-import { portableKernel } from './portable-kernel.js'
+import { nativeKernel } from './native-kernel.js'
 
 /** A kernel by the name that users give it. */
 export type KernelName = 'portable' | 'portable-1' | 'blas'
@@ -33,7 +33,7 @@ export function setKernelFromEnvironment(): void {
 
 function kernelNamed(name: string, where = ''): Kernel {
   if (name === 'portable') return portableKernel2
-  if (name === 'portable-1') return portableKernel
+  if (name === 'portable-1') return nativeKernel
   if (name === 'blas') return blasKernel()
   throw new TapeError(
     'BAD_ARGUMENT',

@@ -3,14 +3,14 @@
  * do.
  */
 import { byHalves } from './halves.js'
+import { nativeKernel } from './native-kernel.js'
 import { plainKernel } from './plain-kernel.js'
-import { portableKernel } from './portable-kernel.js'
 import type { Kernel } from './primitives.js'
 
 export type { Kernel } from './primitives.js'
 
-/** `portable-2`, the default: small arrays in plain loops, large ones in WebAssembly where that is faster. */
-export const portableKernel2: Kernel = byHalves(portableKernel, 'portable-2')
+/** `portable-2`, the default: small arrays in plain loops, large ones in native code, or in WebAssembly where there is none. */
+export const portableKernel2: Kernel = byHalves(nativeKernel, 'portable-2')
 /** The same bits by plain loops alone. */
 export const plainKernel2: Kernel = byHalves(plainKernel, 'portable-2')
 
@@ -30,7 +30,7 @@ export function useKernel(next: Kernel): Kernel {
 }
 
 /** Kernels that every build of gradtape has, whatever the machine, by their ids. */
-const EVERYWHERE: readonly Kernel[] = [portableKernel, portableKernel2]
+const EVERYWHERE: readonly Kernel[] = [nativeKernel, portableKernel2]
 
 /**
  * The kernel that gives the results of the one called `id`: the one that computes now, or one that this build has too.

@@ -79,6 +79,7 @@ export interface RunStarted extends Fact {
   readonly engine: string
   readonly node: string
   readonly v8: string
+  /** Operating system and processor, then the instruction set of the native code that computed, if any did. */
   readonly platform: string
   readonly host: string
   readonly pid: number

@@ -5,6 +5,7 @@ import process from 'node:process'
 import type { Observable } from 'rxjs'
 import { currentKernel, type Kernel, useKernel } from '../array/kernel.js'
 import { type KernelName, setKernel } from '../array/kernel-choice.js'
+import { nativeWay } from '../array/native/library.js'
 import { seedRandom } from '../array/random.js'
 import { TapeError, valueText } from '../errors.js'
 import { type Capture, CapturePolicy, checkCapture } from '../events/capture.js'
@@ -362,7 +363,7 @@ function started(name: string, options: RunOptions): Omit<RunStarted, 'version' 
     engine: ENGINE_VERSION,
     node: process.versions.node,
     v8: process.versions.v8,
-    platform: `${process.platform}-${process.arch}`,
+    platform: [`${process.platform}-${process.arch}`, nativeWay() ?? ''].join(' ').trim(),
     host: os.hostname(),
     pid: process.pid,
     startedAt: new Date().toISOString(),

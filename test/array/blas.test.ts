@@ -7,8 +7,8 @@ import { AS_IS, type BlasLibrary, type Gemm, loadBlas, TRANSPOSED } from '../../
 import { currentKernel, type Kernel, useKernel } from '../../src/array/kernel.js'
 import { setKernel } from '../../src/array/kernel-choice.js'
 import { ndarray } from '../../src/array/make-array.js'
+import { nativeKernel } from '../../src/array/native-kernel.js'
 import { plainKernel } from '../../src/array/plain-kernel.js'
-import { portableKernel } from '../../src/array/portable-kernel.js'
 import { linear, matmul } from '../../src/array/products.js'
 import { TapeError } from '../../src/errors.js'
 import { codeOf, messageOf } from './thrown.js'
@@ -17,7 +17,7 @@ type Floats = Float64Array | Float32Array
 type FloatsType = typeof Float64Array | typeof Float32Array
 
 afterEach(() => {
-  useKernel(portableKernel)
+  useKernel(nativeKernel)
 })
 
 // --- what the kernel lets through ----------------------------------------------------------------------------
@@ -37,7 +37,7 @@ describe('the kernel over a library', () => {
   const out = new Float64Array(side * side)
 
   test('has the id of both: its own, the portable one and the library with its threads', () => {
-    expect(watched().kernel.id).toBe(`blas-1+${portableKernel.id} Watched 1 threads=1`)
+    expect(watched().kernel.id).toBe(`blas-1+${nativeKernel.id} Watched 1 threads=1`)
   })
 
   test('gives products from 4096 multiplications on to the library, smaller ones and integers to the portable kernel', () => {
@@ -206,7 +206,7 @@ function multiply(kernel: Kernel, p: Product, a: Floats, b: Floats, out: Floats,
 const bitsOf = (x: Floats) => Buffer.from(x.buffer, x.byteOffset, x.byteLength).toString('base64')
 
 describe.skipIf(library === null)('with the BLAS of this machine', () => {
-  const kernel = library === null ? portableKernel : blasKernelWith(library)
+  const kernel = library === null ? nativeKernel : blasKernelWith(library)
 
   describe.each([
     ['float64', Float64Array, 2 ** -53],
@@ -231,7 +231,7 @@ describe.skipIf(library === null)('with the BLAS of this machine', () => {
         a[0] = b[0] = 1
         const [x, y] = [new Type(p.m * p.n), new Type(p.m * p.n)]
         multiply(kernel, p, a, b, x)
-        multiply(portableKernel, p, a, b, y)
+        multiply(nativeKernel, p, a, b, y)
         expect(worst(p, a, b, x, y), JSON.stringify(p)).toBeLessThanOrEqual(1)
         // The bound is tight enough to notice one lost term, as long as sums are not very long.
         if (p.k > 1000) continue
@@ -320,8 +320,8 @@ describe.skipIf(library === null)('with the BLAS of this machine', () => {
   })
 
   test('everything but products is the portable kernel', () => {
-    for (const name of Object.keys(portableKernel) as (keyof Kernel)[]) {
-      if (name !== 'id' && name !== 'matmul') expect(kernel[name]).toBe(portableKernel[name])
+    for (const name of Object.keys(nativeKernel) as (keyof Kernel)[]) {
+      if (name !== 'id' && name !== 'matmul') expect(kernel[name]).toBe(nativeKernel[name])
     }
   })
 

@@ -1,0 +1,360 @@
+/**
+ * The door between JavaScript and the ways of computing. Node-API alone, so one build serves every Node; one instance a thread.
+ *
+ * Numbers come through one Float64Array that JavaScript fills before a call: reading them there costs nothing, while each number
+ * that is passed as an argument costs 10 ns. Everything is checked against the lengths of the arrays, so that no mistake on the other
+ * side reads or writes beside them: such a call throws and touches nothing.
+ */
+#include <node_api.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "way.hpp"
+
+#define NAPI_EXPORT __attribute__((visibility("default")))
+
+#if defined(__x86_64__)
+extern "C" const Way gradtape_sse2, gradtape_avx2, gradtape_avx512;
+#else
+extern "C" const Way gradtape_vector128;
+#endif
+
+namespace {
+
+constexpr std::size_t NUMBERS = 24;
+
+struct Instance {
+  const Way *way;
+  /** The elements of a Float64Array of JavaScript's, which `holds` keeps. */
+  double *numbers;
+  napi_ref holds;
+};
+
+/** The ways that this processor has, the widest first. */
+int waysHere(const Way **found) {
+  int count = 0;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw"))
+    found[count++] = &gradtape_avx512;
+  if (__builtin_cpu_supports("avx2")) found[count++] = &gradtape_avx2;
+  found[count++] = &gradtape_sse2;
+#else
+  found[count++] = &gradtape_vector128;
+#endif
+  return count;
+}
+constexpr int MOST_WAYS = 3;
+
+Instance *instanceOf(napi_env env) {
+  void *data = nullptr;
+  napi_get_instance_data(env, &data);
+  return static_cast<Instance *>(data);
+}
+
+/** The arguments of one call: arrays of one floating type, and places within them. */
+class Call {
+public:
+  Call(napi_env env, napi_callback_info info, std::size_t expected)
+      : env(env), instance(instanceOf(env)), isFine(take(info, expected)) {}
+
+  /** Number `i` as a count or a place; anything else fails. */
+  std::size_t count(std::size_t i) {
+    const double x = instance->numbers[i];
+    if (!(x >= 0 && x <= 9007199254740992.0)) {
+      fail();
+      return 0;
+    }
+    return (std::size_t)x;
+  }
+  /** Number `i` as a step, which may be negative. */
+  std::ptrdiff_t step(std::size_t i) {
+    const double x = instance->numbers[i];
+    if (!(x >= -9007199254740992.0 && x <= 9007199254740992.0)) {
+      fail();
+      return 0;
+    }
+    return (std::ptrdiff_t)x;
+  }
+
+  /** Where `count` elements of array `i` begin at element `from`; null when they do not lie in it. */
+  void *run(std::size_t i, std::size_t from, std::size_t count) {
+    if (!isFine || count > lengths[i] || from > lengths[i] - count) {
+      fail();
+      return nullptr;
+    }
+    return at(i, from);
+  }
+
+  /** The same for rows × columns at any steps. */
+  const void *block(std::size_t i, std::size_t from, std::size_t rows, std::ptrdiff_t row, std::size_t columns, std::ptrdiff_t column) {
+    if (!isFine) return nullptr;
+    if (rows == 0 || columns == 0) return data[i];
+    std::ptrdiff_t acrossRows, acrossColumns, least = (std::ptrdiff_t)from, most = (std::ptrdiff_t)from;
+    if (__builtin_mul_overflow((std::ptrdiff_t)(rows - 1), row, &acrossRows) ||
+        __builtin_mul_overflow((std::ptrdiff_t)(columns - 1), column, &acrossColumns) ||
+        __builtin_add_overflow(acrossRows < 0 ? least : most, acrossRows, acrossRows < 0 ? &least : &most) ||
+        __builtin_add_overflow(acrossColumns < 0 ? least : most, acrossColumns, acrossColumns < 0 ? &least : &most) || least < 0 ||
+        most >= (std::ptrdiff_t)lengths[i]) {
+      fail();
+      return nullptr;
+    }
+    return at(i, from);
+  }
+
+  std::size_t product(std::size_t a, std::size_t b) {
+    std::size_t c;
+    if (__builtin_mul_overflow(a, b, &c)) {
+      fail();
+      return 0;
+    }
+    return c;
+  }
+
+  /** What a call that cannot be done says; nothing was read or written. */
+  napi_value refuse() {
+    napi_throw_range_error(env, "BAD_ARGUMENT", "native code was given what does not lie within its arrays, or arrays of other types");
+    return nullptr;
+  }
+
+  napi_env env;
+  Instance *instance;
+  bool isNarrow = false;
+
+private:
+  static constexpr std::size_t MOST = 7;
+  std::size_t lengths[MOST] = {};
+  void *data[MOST] = {};
+
+public:
+  bool isFine;
+
+private:
+  /** Takes the arguments; whether they are arrays of one floating type, and there is an array for numbers. */
+  bool take(napi_callback_info info, std::size_t expected) {
+    std::size_t count = MOST;
+    napi_value given[MOST];
+    if (instance->numbers == nullptr) return false;
+    if (napi_get_cb_info(env, info, &count, given, nullptr, nullptr) != napi_ok || count < expected) return false;
+    for (std::size_t i = 0; i < expected; i++) {
+      napi_typedarray_type type;
+      if (napi_get_typedarray_info(env, given[i], &type, &lengths[i], &data[i], nullptr, nullptr) != napi_ok) return false;
+      if (type != napi_float64_array && type != napi_float32_array) return false;
+      if (i == 0) isNarrow = type == napi_float32_array;
+      else if (isNarrow != (type == napi_float32_array)) return false;
+    }
+    return true;
+  }
+  void fail() { isFine = false; }
+  void *at(std::size_t i, std::size_t from) { return static_cast<char *>(data[i]) + from * (isNarrow ? 4 : 8); }
+};
+
+// Each reads its numbers in the order in which calls.ts writes them.
+
+napi_value unary(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const std::size_t op = call.count(0), n = call.count(3);
+  const void *x = call.run(0, call.count(1), n);
+  void *out = call.run(1, call.count(2), n);
+  if (!call.isFine || op > 16) return call.refuse();
+  call.instance->way->unary(call.isNarrow, (int)op, x, out, n);
+  return nullptr;
+}
+
+napi_value binary(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine) return call.refuse();
+  const std::size_t op = call.count(0), rows = call.count(1), columns = call.count(2);
+  const std::ptrdiff_t aRow = call.step(4), aColumn = call.step(5), bRow = call.step(7), bColumn = call.step(8);
+  const void *a = call.block(0, call.count(3), rows, aRow, columns, aColumn);
+  const void *b = call.block(1, call.count(6), rows, bRow, columns, bColumn);
+  void *out = call.run(2, call.count(9), call.product(rows, columns));
+  if (!call.isFine || op > 9) return call.refuse();
+  if (rows > 0 && columns > 0) call.instance->way->binary(call.isNarrow, (int)op, rows, columns, a, aRow, aColumn, b, bRow, bColumn, out);
+  return nullptr;
+}
+
+napi_value clip(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const std::size_t n = call.count(2);
+  const void *x = call.run(0, call.count(0), n);
+  void *out = call.run(1, call.count(1), n);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->clip(call.isNarrow, x, call.instance->numbers[3], call.instance->numbers[4], out, n);
+  return nullptr;
+}
+
+napi_value matmul(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine) return call.refuse();
+  const std::size_t m = call.count(0), k = call.count(1), n = call.count(2);
+  const std::ptrdiff_t aRow = call.step(4), aColumn = call.step(5), bRow = call.step(7), bColumn = call.step(8);
+  const void *a = call.block(0, call.count(3), m, aRow, k, aColumn);
+  const void *b = call.block(1, call.count(6), k, bRow, n, bColumn);
+  void *out = call.run(2, call.count(9), call.product(m, n));
+  if (!call.isFine) return call.refuse();
+  if (m > 0 && n > 0) call.instance->way->matmul(call.isNarrow, m, k, n, a, aRow, aColumn, b, bRow, bColumn, out);
+  return nullptr;
+}
+
+napi_value rows(napi_env env, napi_callback_info info, bool isInto) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const std::size_t op = call.count(0), rows = call.count(2), columns = call.count(3);
+  const void *x = call.run(0, call.count(1), call.product(rows, columns));
+  void *out = call.run(1, call.count(4), isInto ? columns : rows);
+  if (!call.isFine || op > 3) return call.refuse();
+  const Way *way = call.instance->way;
+  if (isInto) way->accumulateRows(call.isNarrow, (int)op, x, rows, columns, out);
+  else way->reduceRows(call.isNarrow, (int)op, x, rows, columns, out);
+  return nullptr;
+}
+napi_value reduceRows(napi_env env, napi_callback_info info) { return rows(env, info, false); }
+napi_value accumulateRows(napi_env env, napi_callback_info info) { return rows(env, info, true); }
+
+napi_value softmaxRows(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const std::size_t isLog = call.count(0), rows = call.count(2), columns = call.count(3);
+  const void *x = call.run(0, call.count(1), call.product(rows, columns));
+  void *out = call.run(1, call.count(4), call.product(rows, columns));
+  if (!call.isFine) return call.refuse();
+  double near[1024];
+  void *spare = columns <= 1024 ? near : std::malloc(columns * sizeof(double));
+  if (spare == nullptr) return call.refuse();
+  call.instance->way->softmaxRows(call.isNarrow, isLog != 0, x, rows, columns, out, spare);
+  if (spare != near) std::free(spare);
+  return nullptr;
+}
+
+/** Steps of optimizers: operands and outputs of one length, their places in the first numbers, then the length, then the rest. */
+napi_value sgdStep(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine) return call.refuse();
+  const std::size_t n = call.count(3);
+  const void *w = call.run(0, call.count(0), n), *g = call.run(1, call.count(1), n);
+  void *out = call.run(2, call.count(2), n);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->sgdStep(call.isNarrow, w, g, out, n, call.instance->numbers + 4);
+  return nullptr;
+}
+
+napi_value momentumStep(napi_env env, napi_callback_info info) {
+  Call call(env, info, 5);
+  if (!call.isFine) return call.refuse();
+  const std::size_t n = call.count(5);
+  const void *w = call.run(0, call.count(0), n), *g = call.run(1, call.count(1), n), *v = call.run(2, call.count(2), n);
+  void *outW = call.run(3, call.count(3), n), *outV = call.run(4, call.count(4), n);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->momentumStep(call.isNarrow, w, g, v, outW, outV, n, call.instance->numbers + 6);
+  return nullptr;
+}
+
+napi_value adamStep(napi_env env, napi_callback_info info) {
+  Call call(env, info, 7);
+  if (!call.isFine) return call.refuse();
+  const std::size_t n = call.count(7);
+  const void *w = call.run(0, call.count(0), n), *g = call.run(1, call.count(1), n);
+  const void *m = call.run(2, call.count(2), n), *v = call.run(3, call.count(3), n);
+  void *outW = call.run(4, call.count(4), n), *outM = call.run(5, call.count(5), n), *outV = call.run(6, call.count(6), n);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->adamStep(call.isNarrow, w, g, m, v, outW, outM, outV, n, call.instance->numbers + 8);
+  return nullptr;
+}
+
+/** Leaves its five numbers in the first places. */
+napi_value summarize(napi_env env, napi_callback_info info) {
+  Call call(env, info, 1);
+  if (!call.isFine) return call.refuse();
+  const std::size_t n = call.count(1);
+  const void *x = call.run(0, call.count(0), n);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->summarize(call.isNarrow, x, n, call.instance->numbers);
+  return nullptr;
+}
+
+/** Computes by the way of this name from now on in this thread; returns whether this processor has it. */
+napi_value use(napi_env env, napi_callback_info info) {
+  std::size_t count = 1, length = 0;
+  napi_value given;
+  char name[32] = {};
+  napi_get_cb_info(env, info, &count, &given, nullptr, nullptr);
+  napi_value answer;
+  const Way *found[MOST_WAYS];
+  bool isHere = false;
+  if (count == 1 && napi_get_value_string_utf8(env, given, name, sizeof name, &length) == napi_ok) {
+    for (int i = 0, ways = waysHere(found); i < ways; i++) {
+      if (std::strcmp(found[i]->name, name) != 0) continue;
+      instanceOf(env)->way = found[i];
+      isHere = true;
+    }
+  }
+  napi_get_boolean(env, isHere, &answer);
+  return answer;
+}
+
+/** Takes the Float64Array through which numbers come. */
+napi_value share(napi_env env, napi_callback_info info) {
+  std::size_t count = 1, length = 0;
+  napi_value given;
+  napi_typedarray_type type;
+  void *data = nullptr;
+  if (napi_get_cb_info(env, info, &count, &given, nullptr, nullptr) != napi_ok || count < 1 ||
+      napi_get_typedarray_info(env, given, &type, &length, &data, nullptr, nullptr) != napi_ok || type != napi_float64_array ||
+      length < NUMBERS) {
+    napi_throw_range_error(env, "BAD_ARGUMENT", "native code expected a Float64Array for its numbers");
+    return nullptr;
+  }
+  Instance *instance = instanceOf(env);
+  if (instance->holds != nullptr) napi_delete_reference(env, instance->holds);
+  instance->holds = nullptr;
+  instance->numbers = napi_create_reference(env, given, 1, &instance->holds) == napi_ok ? static_cast<double *>(data) : nullptr;
+  return nullptr;
+}
+
+void set(napi_env env, napi_value exports, const char *name, napi_callback call) {
+  napi_value function;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, call, nullptr, &function) == napi_ok)
+    napi_set_named_property(env, exports, name, function);
+}
+
+} // namespace
+
+extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports) {
+  Instance *instance = static_cast<Instance *>(std::calloc(1, sizeof(Instance)));
+  if (instance == nullptr) return nullptr;
+  const Way *found[MOST_WAYS];
+  const int ways = waysHere(found);
+  instance->way = found[0];
+  napi_set_instance_data(env, instance, [](napi_env, void *data, void *) { std::free(data); }, nullptr);
+
+  napi_value names;
+  napi_create_array(env, &names);
+  for (int i = 0; i < ways; i++) {
+    napi_value name;
+    napi_create_string_utf8(env, found[i]->name, NAPI_AUTO_LENGTH, &name);
+    napi_set_element(env, names, (std::uint32_t)i, name);
+  }
+  napi_set_named_property(env, exports, "ways", names);
+  set(env, exports, "share", share);
+  set(env, exports, "use", use);
+  set(env, exports, "unary", unary);
+  set(env, exports, "binary", binary);
+  set(env, exports, "clip", clip);
+  set(env, exports, "matmul", matmul);
+  set(env, exports, "reduceRows", reduceRows);
+  set(env, exports, "accumulateRows", accumulateRows);
+  set(env, exports, "softmaxRows", softmaxRows);
+  set(env, exports, "sgdStep", sgdStep);
+  set(env, exports, "momentumStep", momentumStep);
+  set(env, exports, "adamStep", adamStep);
+  set(env, exports, "summarize", summarize);
+  return exports;
+}
+
+extern "C" NAPI_EXPORT int32_t node_api_module_get_api_version_v1() { return 8; }

@@ -1,0 +1,102 @@
+/**
+ * Finds the native code of this package, and decides whether it may compute: only after it gave the bits of the plain loops on a
+ * small corpus, in this process. Where there is none (no compiler at installation, a browser, a bundled program) the answer is
+ * null, and WebAssembly computes the same results. Knows nothing of kernels.
+ *
+ * GRADTAPE_NATIVE=0 turns it off; GRADTAPE_NATIVE=sse2, avx2 or avx512 asks for one of the instruction sets that the processor has.
+ */
+import { agrees } from './self-test.js'
+
+type Floats = Float64Array | Float32Array
+
+/** The functions of code/addon.cpp. Numbers go through the array given to `share`, in the order written there. */
+export interface NativeLibrary {
+  /** Instruction sets of this processor that the code was compiled for, the widest first. */
+  readonly ways: readonly string[]
+  share(numbers: Float64Array): void
+  use(way: string): boolean
+  unary(x: Floats, out: Floats): void
+  binary(a: Floats, b: Floats, out: Floats): void
+  clip(x: Floats, out: Floats): void
+  matmul(a: Floats, b: Floats, out: Floats): void
+  reduceRows(x: Floats, out: Floats): void
+  accumulateRows(x: Floats, out: Floats): void
+  softmaxRows(x: Floats, out: Floats): void
+  sgdStep(w: Floats, g: Floats, out: Floats): void
+  momentumStep(w: Floats, g: Floats, v: Floats, outW: Floats, outV: Floats): void
+  adamStep(w: Floats, g: Floats, m: Floats, v: Floats, outW: Floats, outM: Floats, outV: Floats): void
+  summarize(x: Floats): void
+}
+
+export interface Native {
+  readonly library: NativeLibrary
+  /** Filled before each call. */
+  readonly numbers: Float64Array
+  /** The instruction set that computes. */
+  readonly way: string
+}
+
+let found: Native | null | undefined
+
+/** The native code of this thread, looked for at the first call; null where there is none that may be used. */
+export function native(): Native | null {
+  if (found === undefined) found = find()
+  return found
+}
+
+/** What computes large arrays of the portable kernels here: an instruction set of the native code, or null when it is not used. */
+export function nativeWay(): string | null {
+  return native()?.way ?? null
+}
+
+/** What is used of Node; a browser has none of it. */
+type NodeProcess = {
+  readonly env: { readonly [name: string]: string | undefined }
+  readonly platform: string
+  readonly arch: string
+  readonly getBuiltinModule?: (name: 'module') => { createRequire(from: string): (path: string) => unknown }
+  emitWarning(text: string, options: { code: string }): void
+}
+
+function find(): Native | null {
+  const node = (globalThis as { process?: NodeProcess }).process
+  const wanted = node?.env?.GRADTAPE_NATIVE ?? ''
+  // Without it (a browser, Node before 20.16) there is nothing to load native code with.
+  if (node?.getBuiltinModule === undefined || wanted === '0') return null
+  const library = load(node)
+  if (library === null) return null
+  const way = wanted === '' || wanted === '1' ? library.ways[0]! : wanted
+  if (!library.use(way)) {
+    warn(
+      node,
+      `GRADTAPE_NATIVE expected 0, 1, ${library.ways.join(' or ')}, got '${way}'; native code is not used`,
+    )
+    return null
+  }
+  const numbers = new Float64Array(24)
+  library.share(numbers)
+  const made = { library, numbers, way }
+  if (agrees(made)) return made
+  warn(
+    node,
+    `native code (${way}) gave other bits than plain JavaScript on this machine, so it is not used; please report this`,
+  )
+  return null
+}
+
+function load(node: NodeProcess): NativeLibrary | null {
+  const places = [`prebuilds/${node.platform}-${node.arch}/gradtape.node`, 'build/Release/gradtape.node']
+  for (const place of places) {
+    try {
+      const require = node.getBuiltinModule!('module').createRequire(import.meta.url)
+      return require(`../../../${place}`) as NativeLibrary
+    } catch {
+      // Not there, or not for this system: the next place, and then WebAssembly.
+    }
+  }
+  return null
+}
+
+function warn(node: NodeProcess, text: string): void {
+  node.emitWarning(text, { code: 'GRADTAPE_NATIVE' })
+}

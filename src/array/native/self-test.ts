@@ -1,0 +1,146 @@
+/**
+ * Whether native code gives the bits of the plain loops on this machine: a few numbers of each kind through each function, compared
+ * bit for bit. It takes about a millisecond, once a thread, before native code computes anything that anybody sees.
+ */
+import { plainKernel } from '../plain-kernel.js'
+import type { AdamNumbers, BinaryOp, MomentumNumbers, ReduceOp, UnaryOp } from '../primitives.js'
+import * as calls from './calls.js'
+import type { Native } from './library.js'
+
+type Floats = Float64Array | Float32Array
+type Type = Float64ArrayConstructor | Float32ArrayConstructor
+
+const UNARY: readonly UnaryOp[] = [
+  ...(['neg', 'square', 'abs', 'relu', 'sqrt', 'reciprocal', 'exp', 'log', 'sin', 'cos', 'tanh'] as const),
+  ...(['sigmoid', 'erf', 'gelu', 'softplus', 'expm1', 'log1p'] as const),
+]
+const BINARY: readonly BinaryOp[] = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'pow']
+const REDUCE: readonly ReduceOp[] = ['sum', 'prod', 'max', 'min']
+
+/** Odd ones, then ordinary ones; no sine of any needs another reduction of its argument. */
+const ODD = [
+  0,
+  -0,
+  NaN,
+  Infinity,
+  -Infinity,
+  1,
+  -1,
+  5e-324,
+  1e-310,
+  1e-40,
+  709.9,
+  -745.3,
+  39.1,
+  0.5625,
+  1e5,
+  -26.7,
+]
+/** No multiple of any vector's lanes, and more than one block of a pairwise sum. */
+const COUNT = 147
+
+const MOMENTUM: MomentumNumbers = { lr: 0.1, momentum: 0.9, fresh: 0.95, weightDecay: 0.01, nesterov: true }
+const ADAM: AdamNumbers = {
+  beta1: 0.9,
+  fresh1: 0.1,
+  beta2: 0.999,
+  fresh2: 0.001,
+  decay: 0.01,
+  keep: 0.99,
+  size: 0.01,
+  correction: 0.03,
+  eps: 1e-8,
+}
+
+/** Whether all results of native code are those of the plain loops. */
+export function agrees(native: Native): boolean {
+  try {
+    return agreesIn(native, Float64Array) && agreesIn(native, Float32Array)
+  } catch {
+    return false
+  }
+}
+
+function agreesIn(native: Native, Type: Type): boolean {
+  const n = COUNT
+  const make = () => new Type(n) as Floats
+  const [x, y, z] = [numbers(Type, 1), numbers(Type, 2), numbers(Type, 3)]
+  const [a, b, c, d, e, f] = [make(), make(), make(), make(), make(), make()]
+  for (const op of UNARY) {
+    plainKernel.unary(op, x, 0, a, 0, n)
+    calls.unaryNatively(native, calls.unaryNumber(op)!, x, 0, b, 0, n)
+    if (!equal(a, b)) return false
+  }
+  for (const op of BINARY) {
+    plainKernel.binary(op, 3, 49, x, 0, 49, 1, y, 0, 0, 1, a, 0)
+    calls.binaryNatively(native, op, 3, 49, x, 0, 49, 1, y, 0, 0, 1, b, 0)
+    if (!equal(a, b)) return false
+  }
+  for (const op of ['relu', 'sigmoid', 'tanh'] as const) {
+    plainKernel.slope(op, x, 0, y, 0, a, 0, n)
+    calls.binaryNatively(native, `${op}Slope`, 1, n, x, 0, n, 1, y, 0, n, 1, b, 0)
+    if (!equal(a, b)) return false
+  }
+  plainKernel.clip(x, 0, -0.5, 2, a, 0, n)
+  calls.clipNatively(native, x, 0, -0.5, 2, b, 0, n)
+  if (!equal(a, b)) return false
+  // Ordinary numbers, as one NaN would hide what a sum does; from the seventeenth on there are no odd ones.
+  const from = ODD.length
+  for (const op of REDUCE) {
+    for (const [rows, columns] of [
+      [1, n - from],
+      [13, 10],
+    ] as const) {
+      a.fill(1)
+      b.fill(1)
+      plainKernel.reduceRows(op, x, from, rows, columns, a, 0)
+      calls.rowsNatively(native, false, op, x, from, rows, columns, b, 0)
+      plainKernel.accumulateRows(op, x, from, rows, columns, a, n - columns)
+      calls.rowsNatively(native, true, op, x, from, rows, columns, b, n - columns)
+      if (!equal(a, b)) return false
+    }
+  }
+  for (const isLog of [false, true]) {
+    const plain = isLog ? plainKernel.logSoftmaxRows : plainKernel.softmaxRows
+    plain(x, 0, 7, 21, a, 0)
+    calls.softmaxNatively(native, isLog, x, 0, 7, 21, b, 0)
+    if (!equal(a, b)) return false
+  }
+  // 7 × 13 by 13 × 11, and each operand turned.
+  for (const [ar, ac, br, bc] of [
+    [13, 1, 11, 1],
+    [1, 7, 11, 1],
+    [13, 1, 1, 13],
+  ] as const) {
+    plainKernel.matmul(7, 13, 11, y, 0, ar, ac, z, 0, br, bc, a, 0)
+    calls.matmulNatively(native, 7, 13, 11, y, 0, ar, ac, z, 0, br, bc, b, 0)
+    if (!equal(a, b)) return false
+  }
+  plainKernel.sgdStep(x, 0, y, 0, a, 0, n, 0.1, 0.01)
+  calls.sgdNatively(native, x, 0, y, 0, b, 0, n, 0.1, 0.01)
+  if (!equal(a, b)) return false
+  plainKernel.momentumStep(x, 0, y, 0, z, 0, a, 0, c, 0, n, MOMENTUM)
+  calls.momentumNatively(native, x, 0, y, 0, z, 0, b, 0, d, 0, n, MOMENTUM)
+  if (!equal(a, b) || !equal(c, d)) return false
+  plainKernel.adamStep(x, 0, y, 0, z, 0, x, 0, a, 0, c, 0, e, 0, n, ADAM)
+  calls.adamNatively(native, x, 0, y, 0, z, 0, x, 0, b, 0, d, 0, f, 0, n, ADAM)
+  return equal(a, b) && equal(c, d) && equal(e, f)
+}
+
+/** Numbers of many sizes from one recurrence, the odd ones first in the first array. */
+function numbers(Type: Type, seed: number): Floats {
+  const out = new Type(COUNT)
+  let state = seed
+  for (let i = 0; i < COUNT; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    const unit = state / 4294967296 - 0.5
+    out[i] = seed === 1 && i < ODD.length ? ODD[i]! : unit * [1, 4, 30, 0.001][(state >>> 9) & 3]!
+  }
+  return out
+}
+
+/** The same bits, NaN counting as one value. */
+function equal(a: Floats, b: Floats): boolean {
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false
+  return true
+}

@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { afterAll, describe, expect, test } from 'vitest'
+import { differences, expectedHashes, type Golden, kernelHashes } from '../../../scripts/kernel-corpus.mjs'
+import { byHalves } from '../../../src/array/halves.js'
+import { matmulNatively, unaryNatively } from '../../../src/array/native/calls.js'
+import { native } from '../../../src/array/native/library.js'
+import { agrees } from '../../../src/array/native/self-test.js'
+import { nativeKernel } from '../../../src/array/native-kernel.js'
+import { describeWay } from '../kernel-contract.js'
+
+/** Tests need a C++ compiler, so native code is there; on a system that it is not written for there is nothing to test. */
+const isWritten = process.platform !== 'win32' && ['x64', 'arm64'].includes(process.arch)
+const ways = native()?.library.ways ?? []
+const golden = JSON.parse(
+  readFileSync(new URL('../../fixtures/kernel-golden.json', import.meta.url), 'utf8'),
+) as Golden
+
+afterAll(() => {
+  native()?.library.use(ways[0]!)
+})
+
+test('native code was built, and what this processor has is offered, the widest first', () => {
+  if (isWritten && process.env.GRADTAPE_NATIVE !== '0') expect(ways.length).toBeGreaterThan(0)
+  expect(native()?.way ?? ways[0]).toBe(ways[0])
+  if (process.arch === 'x64' && ways.length > 0) expect(ways.at(-1)).toBe('sse2')
+})
+
+describe.each(ways)('%s', (way) => {
+  test('gives the bits of the golden file, and is found to', () => {
+    expect(native()!.library.use(way)).toBe(true)
+    expect(agrees(native()!)).toBe(true)
+    expect(differences(kernelHashes(nativeKernel), golden.hashes)).toEqual([])
+    const newest = byHalves(nativeKernel, 'portable-2')
+    expect(differences(kernelHashes(newest), expectedHashes(golden, 'portable-2'))).toEqual([])
+  })
+
+  describeWay(way, nativeKernel)
+})
+
+describe.runIf(ways.length > 0)('what native code refuses', () => {
+  const made = native()!
+  const refused = (call: () => void) => expect(call).toThrow(/does not lie within its arrays/)
+
+  test('places and lengths beyond an array, before anything is written', () => {
+    const [x, out] = [new Float64Array(100).fill(2), new Float64Array(100)]
+    const of = (xo: number, oo: number, n: number) => () => unaryNatively(made, 1, x, xo, out, oo, n)
+    for (const [xo, oo, n] of [
+      [0, 0, 101],
+      [1, 0, 100],
+      [0, 1, 100],
+      [101, 0, 0],
+      [-1, 0, 5],
+      [0, 0, -1],
+      [0, 0, NaN],
+      [0, 0, Infinity],
+      [2 ** 53, 0, 5],
+      [0, 0, 2 ** 60],
+    ] as const) {
+      refused(of(xo, oo, n))
+    }
+    expect(out).toEqual(new Float64Array(100))
+    of(0, 0, 100)()
+    expect(out).toEqual(new Float64Array(100).fill(4))
+  })
+
+  test('steps that leave an operand, on either side', () => {
+    const [a, b, out] = [new Float32Array(64), new Float32Array(64), new Float32Array(64)]
+    const product = (ar: number, ac: number, ao = 0) =>
+      matmulNatively(made, 8, 8, 8, a, ao, ar, ac, b, 0, 8, 1, out, 0)
+    product(8, 1)
+    product(-8, 1, 56)
+    for (const [ar, ac, ao] of [
+      [9, 1, 0],
+      [8, 2, 0],
+      [-8, 1, 55],
+      [8, 1, 1],
+      [2 ** 52, 2 ** 52, 0],
+      [-(2 ** 52), -(2 ** 52), 0],
+      [NaN, 1, 0],
+    ] as const) {
+      refused(() => product(ar, ac, ao))
+    }
+  })
+
+  test('arrays of other types, of two types, and what is no array', () => {
+    const x = new Float64Array(100)
+    const others = [
+      new Int32Array(100),
+      new Float32Array(100),
+      new BigInt64Array(100),
+      [1],
+      null,
+      undefined,
+      {},
+    ]
+    for (const other of others) {
+      refused(() => unaryNatively(made, 1, x, 0, other as never, 0, 5))
+      refused(() => unaryNatively(made, 1, other as never, 0, x, 0, 5))
+    }
+    refused(() => (made.library.unary as () => void)())
+    structuredClone(x, { transfer: [x.buffer] })
+    refused(() => unaryNatively(made, 1, x, 0, new Float64Array(100), 0, 5))
+  })
+
+  test('operations that it does not know', () => {
+    const x = new Float64Array(100)
+    for (const op of [17, 255, 2 ** 40, -1, NaN]) refused(() => unaryNatively(made, op, x, 0, x, 0, 5))
+    expect(made.library.use('avx1024')).toBe(false)
+    expect((made.library.use as (way: unknown) => boolean)(5)).toBe(false)
+  })
+})
+
+test('a code that gives one other bit is found by the self-test', () => {
+  const made = native()
+  if (made === null) return
+  const wrong = (name: 'unary' | 'matmul' | 'adamStep') => ({
+    ...made,
+    library: {
+      ...made.library,
+      [name](...arrays: Float64Array[]) {
+        ;(made.library[name] as (...arrays: Float64Array[]) => void)(...arrays)
+        const out = arrays.at(-1)!
+        out[20] = out[20]! * (1 + 2 ** -23)
+      },
+    },
+  })
+  expect(agrees(made)).toBe(true)
+  for (const name of ['unary', 'matmul', 'adamStep'] as const) expect(agrees(wrong(name))).toBe(false)
+})
+
+test('a thread of its own computes natively too', async () => {
+  const where = new URL('../../../dist/array/', import.meta.url).href
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads')
+     Promise.all([import('${where}native/library.js'), import('${where}kernel.js')]).then(([{ nativeWay }, { kernel }]) => {
+       const out = new Float64Array(1000)
+       kernel.unary('exp', Float64Array.from({ length: 1000 }, (_, i) => i / 100), 0, out, 0, 1000)
+       parentPort.postMessage({ way: nativeWay(), out })
+     })`,
+    { eval: true },
+  )
+  const { way, out } = await new Promise<{ way: string | null; out: Float64Array }>((resolve, reject) => {
+    worker.once('message', resolve).once('error', reject)
+  })
+  expect(way).toBe(native()?.way ?? null)
+  const expected = new Float64Array(1000)
+  nativeKernel.unary(
+    'exp',
+    Float64Array.from({ length: 1000 }, (_, i) => i / 100),
+    0,
+    expected,
+    0,
+    1000,
+  )
+  expect(out).toEqual(expected)
+})
