@@ -4,7 +4,7 @@
  */
 import type { AdamNumbers, BinaryOp, MomentumNumbers, ReduceOp, SlopeOp, UnaryOp } from '../primitives.js'
 import type { Sums } from '../wasm/summaries.js'
-import type { Native } from './library.js'
+import type { Native } from './addon.js'
 
 type Floats = Float64Array | Float32Array
 

@@ -5,36 +5,8 @@
  *
  * GRADTAPE_NATIVE=0 turns it off; GRADTAPE_NATIVE=sse2, avx2 or avx512 asks for one of the instruction sets that the processor has.
  */
+import type { Native, NativeLibrary } from './addon.js'
 import { agrees } from './self-test.js'
-
-type Floats = Float64Array | Float32Array
-
-/** The functions of code/addon.cpp. Numbers go through the array given to `share`, in the order written there. */
-export interface NativeLibrary {
-  /** Instruction sets of this processor that the code was compiled for, the widest first. */
-  readonly ways: readonly string[]
-  share(numbers: Float64Array): void
-  use(way: string): boolean
-  unary(x: Floats, out: Floats): void
-  binary(a: Floats, b: Floats, out: Floats): void
-  clip(x: Floats, out: Floats): void
-  matmul(a: Floats, b: Floats, out: Floats): void
-  reduceRows(x: Floats, out: Floats): void
-  accumulateRows(x: Floats, out: Floats): void
-  softmaxRows(x: Floats, out: Floats): void
-  sgdStep(w: Floats, g: Floats, out: Floats): void
-  momentumStep(w: Floats, g: Floats, v: Floats, outW: Floats, outV: Floats): void
-  adamStep(w: Floats, g: Floats, m: Floats, v: Floats, outW: Floats, outM: Floats, outV: Floats): void
-  summarize(x: Floats): void
-}
-
-export interface Native {
-  readonly library: NativeLibrary
-  /** Filled before each call. */
-  readonly numbers: Float64Array
-  /** The instruction set that computes. */
-  readonly way: string
-}
 
 let found: Native | null | undefined
 
@@ -88,8 +60,8 @@ function load(node: NodeProcess): NativeLibrary | null {
   const places = [`prebuilds/${node.platform}-${node.arch}/gradtape.node`, 'build/Release/gradtape.node']
   for (const place of places) {
     try {
-      const require = node.getBuiltinModule!('module').createRequire(import.meta.url)
-      return require(`../../../${place}`) as NativeLibrary
+      const open = node.getBuiltinModule!('module').createRequire(import.meta.url)
+      return open(`../../../${place}`) as NativeLibrary
     } catch {
       // Not there, or not for this system: the next place, and then WebAssembly.
     }

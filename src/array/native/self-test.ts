@@ -4,8 +4,8 @@
  */
 import { plainKernel } from '../plain-kernel.js'
 import type { AdamNumbers, BinaryOp, MomentumNumbers, ReduceOp, UnaryOp } from '../primitives.js'
+import type { Native } from './addon.js'
 import * as calls from './calls.js'
-import type { Native } from './library.js'
 
 type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor

@@ -1,0 +1,30 @@
+/** What code/addon.cpp offers to JavaScript. */
+
+type Floats = Float64Array | Float32Array
+
+/** The functions of code/addon.cpp. Numbers go through the array given to `share`, in the order written there. */
+export interface NativeLibrary {
+  /** Instruction sets of this processor that the code was compiled for, the widest first. */
+  readonly ways: readonly string[]
+  share(numbers: Float64Array): void
+  use(way: string): boolean
+  unary(x: Floats, out: Floats): void
+  binary(a: Floats, b: Floats, out: Floats): void
+  clip(x: Floats, out: Floats): void
+  matmul(a: Floats, b: Floats, out: Floats): void
+  reduceRows(x: Floats, out: Floats): void
+  accumulateRows(x: Floats, out: Floats): void
+  softmaxRows(x: Floats, out: Floats): void
+  sgdStep(w: Floats, g: Floats, out: Floats): void
+  momentumStep(w: Floats, g: Floats, v: Floats, outW: Floats, outV: Floats): void
+  adamStep(w: Floats, g: Floats, m: Floats, v: Floats, outW: Floats, outM: Floats, outV: Floats): void
+  summarize(x: Floats): void
+}
+
+export interface Native {
+  readonly library: NativeLibrary
+  /** Filled before each call. */
+  readonly numbers: Float64Array
+  /** The instruction set that computes. */
+  readonly way: string
+}
