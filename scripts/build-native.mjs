@@ -24,6 +24,7 @@ const FLAGS = [
   ],
   ...[
     '-ffp-contract=off',
+    '-fwrapv',
     '-fno-math-errno',
     '-fno-trapping-math',
     '-Wall',
@@ -33,7 +34,7 @@ const FLAGS = [
 ]
 
 /** Instruction sets by architecture: the name of the way, the bytes of its vectors, and what the compiler is told. */
-const WAYS = {
+export const WAYS = {
   x64: [
     ['sse2', 16, ['-msse2']],
     ['avx2', 32, ['-mavx2']],
@@ -66,36 +67,58 @@ export async function buildNative(root, say) {
 
   const compiler = compilerHere()
   if (compiler === null) return skip('no C++ compiler is here')
-  const work = join(root, 'build', 'native')
-  rmSync(work, { recursive: true, force: true })
-  mkdirSync(work, { recursive: true })
   mkdirSync(out, { recursive: true })
-  const jobs = ways.map(([name, bytes, flags]) => [
-    ...[...FLAGS, ...flags, `-DWAY=${name}`, `-DVECTOR_BYTES=${bytes}`],
-    ...['-c', join(code, 'way.cpp'), '-o', join(work, `${name}.o`)],
-  ])
-  jobs.push([...FLAGS, `-I${headers}`, '-c', join(code, 'addon.cpp'), '-o', join(work, 'addon.o')])
-  const outcomes = await Promise.all(jobs.map((args) => run(compiler, args, { cwd: root, quiet: true })))
-  const objects = [...ways.map(([name]) => `${name}.o`), 'addon.o'].map((name) => join(work, name))
-  const shared = process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared']
-  const made = join(work, 'gradtape.node')
-  if (outcomes.every(({ status }) => status === 0)) {
-    outcomes.push(await run(compiler, [...shared, ...objects, '-o', made], { cwd: root, quiet: true }))
-  }
-  const failed = outcomes.find(({ status }) => status !== 0)
-  if (failed === undefined) {
-    // A process that has the former one loaded keeps it.
-    renameSync(made, join(out, 'gradtape.node'))
-    writeFileSync(stampPath, stamp)
-  }
-  rmSync(work, { recursive: true, force: true })
-  if (failed !== undefined)
-    return skip(`${compiler} failed: ${failed.output.trim().split('\n').slice(0, 3).join(' | ')}`)
+  const failed = await compileNative(root, { compiler, headers, ways, out: join(out, 'gradtape.node') })
+  if (failed !== null) return skip(failed)
+  writeFileSync(stampPath, stamp)
   return true
 }
 
+/**
+ * Compiles every way and the addon into the file `out`; returns what failed, or null. `flags` come behind ours, at compiling and at
+ * linking.
+ */
+export async function compileNative(root, { compiler, headers, ways, out, flags = [] }) {
+  const code = join(root, 'src', 'array', 'native', 'code')
+  const work = `${out}.parts-${process.pid}`
+  rmSync(work, { recursive: true, force: true })
+  mkdirSync(work, { recursive: true })
+  try {
+    const jobs = ways.map(([name, bytes, own]) => [
+      ...[...FLAGS, ...own, ...flags, `-DWAY=${name}`, `-DVECTOR_BYTES=${bytes}`],
+      ...['-c', join(code, 'way.cpp'), '-o', join(work, `${name}.o`)],
+    ])
+    jobs.push([
+      ...FLAGS,
+      ...flags,
+      `-I${headers}`,
+      '-c',
+      join(code, 'addon.cpp'),
+      '-o',
+      join(work, 'addon.o'),
+    ])
+    const objects = [...ways.map(([name]) => `${name}.o`), 'addon.o'].map((name) => join(work, name))
+    const shared = process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared']
+    const made = join(work, 'gradtape.node')
+    const outcomes = await Promise.all(jobs.map((args) => run(compiler, args, { cwd: root, quiet: true })))
+    if (outcomes.every(({ status }) => status === 0)) {
+      outcomes.push(
+        await run(compiler, [...shared, ...flags, ...objects, '-o', made], { cwd: root, quiet: true }),
+      )
+    }
+    const failed = outcomes.find(({ status }) => status !== 0)
+    if (failed !== undefined)
+      return `${compiler} failed: ${failed.output.trim().split('\n').slice(0, 3).join(' | ')}`
+    // By a rename: a process that has the former file loaded keeps it.
+    renameSync(made, out)
+    return null
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
 /** The folder of node_api.h, or null. */
-function headersFrom(root) {
+export function headersFrom(root) {
   try {
     return createRequire(join(root, 'package.json'))('node-api-headers').include_dir
   } catch {
@@ -103,7 +126,7 @@ function headersFrom(root) {
   }
 }
 
-function compilerHere() {
+export function compilerHere() {
   const wanted = process.env.CXX
   const names = wanted !== undefined && wanted !== '' ? [wanted] : ['c++', 'g++', 'clang++']
   return names.find((name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0) ?? null
