@@ -38,6 +38,7 @@ export type { Fork, Resumed, ResumeTargets } from './debug/fork.js'
 export type { ForkedMetric, ForkOptions, ForkReport } from './debug/fork-options.js'
 export type { Loadable, Moment, MomentCondition, MomentVariable } from './debug/moment.js'
 export type { ProbeOptions, ProbeTable } from './debug/probe.js'
+export type { RecomputeOptions, RunProof } from './debug/recompute.js'
 export type { StepRows } from './debug/rows.js'
 export type {
   ArrayDistance,
@@ -49,6 +50,7 @@ export type {
   SaidDifference,
   ValueDifference,
 } from './debug/run-diff.js'
+export type { LargestDistance } from './debug/ulp-comparison.js'
 export type { WhyOptions } from './debug/why.js'
 export { type ErrorCode, TapeError } from './errors.js'
 export type { CallSite } from './events/call-site.js'

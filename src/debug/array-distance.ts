@@ -1,5 +1,6 @@
 /** How far two arrays of one shape are apart. */
 import type { RecordedArray } from '../events/event.js'
+import { indexOf } from '../replay/compare.js'
 import type { ArrayDistance } from './run-diff.js'
 
 /**
@@ -31,20 +32,11 @@ export function distanceOf(a: RecordedArray, b: RecordedArray, tolerance = 0): A
   }
 }
 
-function ulpsOf(apart: number, largest: number, bits: number, dtype: string): number | null {
+/** `apart` in units of the last place of `largest`; null where there are none. */
+export function ulpsOf(apart: number, largest: number, bits: number, dtype: string): number | null {
   if (!dtype.startsWith('float') || !Number.isFinite(apart) || !Number.isFinite(largest) || largest === 0)
     return null
   const exponent = Math.floor(Math.log2(largest))
   const ulp = 2 ** Math.max(exponent - bits + 1, -1074)
   return apart / ulp
-}
-
-export function indexOf(flat: number, shape: readonly number[]): number[] {
-  const index: number[] = []
-  let rest = flat
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    index.unshift(rest % shape[axis]!)
-    rest = Math.floor(rest / shape[axis]!)
-  }
-  return index
 }

@@ -9,8 +9,9 @@ import {
   slotOf,
   type ValueAssigned,
 } from '../events/event.js'
+import { indexOf } from '../replay/compare.js'
 import { alignInPasses, type Pair } from './alignment.js'
-import { distanceOf, indexOf } from './array-distance.js'
+import { distanceOf } from './array-distance.js'
 import type { Both, DifferenceKind, RunDifference } from './run-diff.js'
 import { isCall, type Line, Lines, type Side, type StepRange } from './step-lines.js'
 

@@ -13,14 +13,23 @@ export function functionOf(event: TapeEvent): string | null {
   return event.type === 'FunctionCalled' ? event.function : null
 }
 
+/** In what an event differs from the recomputed one. */
+export interface Difference {
+  readonly expected: string
+  readonly got: string
+  /** In which of its arrays, counted from 0 (outputs of a call, what a pass gave and what is held, values of a checkpoint); null for none. */
+  readonly part: number | null
+  /** The first element of that array that differs, one number an axis; null where only a summary is on the tape. */
+  readonly element: readonly number[] | null
+}
+
 /**
  * The first field in which an event differs from the recomputed one, which has all its arrays. Where the tape has an
  * array, bits are compared; where it has a summary, the summary. Times are not recomputed: the driver passes them on.
  */
-export function differenceOf(expected: TapeEvent, got: TapeEvent): { expected: string; got: string } | null {
-  // Equal as a rule; words are made only for a difference.
-  const like = got.version === expected.version ? got : { ...got, version: expected.version }
-  if (!sameFacts(expected, like)) return { expected: shown(expected), got: shown(got) }
+export function differenceOf(expected: TapeEvent, got: TapeEvent): Difference | null {
+  const facts = differenceOfFacts(expected, got)
+  if (facts !== null) return facts
   const contentsExpected = contentsOf(expected)
   const contentsGot = contentsOf(got)
   for (let i = 0; i < contentsExpected.length; i++) {
@@ -33,9 +42,17 @@ export function differenceOf(expected: TapeEvent, got: TapeEvent): { expected: s
         : summary !== null
           ? differenceOfSummaries(summary, summarized(recomputed, summary.hash !== null))
           : null
-    if (difference !== null) return difference
+    if (difference !== null) return { ...difference, part: i }
   }
   return null
+}
+
+/** In what an event differs from the recomputed one, its arrays apart. */
+export function differenceOfFacts(expected: TapeEvent, got: TapeEvent): Difference | null {
+  // Equal as a rule; words are made only for a difference.
+  const like = got.version === expected.version ? got : { ...got, version: expected.version }
+  if (sameFacts(expected, like)) return null
+  return { expected: shown(expected), got: shown(got), part: null, element: null }
 }
 
 /** Whether two pieces of plain data are equal, recorded values and summaries apart. */
@@ -59,22 +76,36 @@ function isContent(value: unknown): boolean {
   )
 }
 
-function differenceOfSummaries(a: ArraySummary, b: ArraySummary): { expected: string; got: string } | null {
+type InArray = Omit<Difference, 'part'>
+
+function differenceOfSummaries(a: ArraySummary, b: ArraySummary): InArray | null {
   for (const key of Object.keys(a) as (keyof ArraySummary)[])
-    if (!Object.is(a[key], b[key])) return { expected: `${key} ${a[key]}`, got: `${key} ${b[key]}` }
+    if (!Object.is(a[key], b[key]))
+      return { expected: `${key} ${a[key]}`, got: `${key} ${b[key]}`, element: null }
   return null
 }
 
-function differenceOfArrays(a: RecordedArray, b: RecordedArray): { expected: string; got: string } | null {
-  if (a.size !== b.size) return { expected: `${a.size} elements`, got: `${b.size} elements` }
+function differenceOfArrays(a: RecordedArray, b: RecordedArray): InArray | null {
+  if (a.size !== b.size) return { expected: `${a.size} elements`, got: `${b.size} elements`, element: null }
   const [x, y] = [a.data, b.data]
   if (bytesOf(x, false).equals(bytesOf(y, false))) return null
   for (let i = 0; i < x.length; i++) {
     if (Object.is(x[i], y[i])) continue // NaN is NaN, whatever its bits
     const where = x.length === 1 ? '' : `element ${i}: `
-    return { expected: `${where}${x[i]}`, got: `${where}${y[i]}` }
+    return { expected: `${where}${x[i]}`, got: `${where}${y[i]}`, element: indexOf(i, a.shape) }
   }
   return null
+}
+
+/** The place of an element, one number an axis. */
+export function indexOf(flat: number, shape: readonly number[]): number[] {
+  const index: number[] = []
+  let rest = flat
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    index.unshift(rest % shape[axis]!)
+    rest = Math.floor(rest / shape[axis]!)
+  }
+  return index
 }
 
 /** An event in words: of its arrays only dtype and shape, where they stand in lists. */

@@ -1,8 +1,10 @@
 /**
  * What a replay is told, and what it answers.
  */
+import type { Kernel } from '../array/kernel.js'
 import type { TapeEvent } from '../events/event.js'
 import type { Variable } from '../graph/variable.js'
+import type { Difference } from './compare.js'
 
 /** Settings of `past.replay`. */
 export interface ReplayOptions {
@@ -14,8 +16,12 @@ export interface ReplayOptions {
   probe?: (call: { position: number; step: number; function: string; outputs: readonly Variable[] }) => void
   /** @internal Sees each event as it was recomputed, with all arrays, and as it stands on the tape. */
   onEvent?: (got: TapeEvent, expected: TapeEvent) => void
-  /** Told now and then how far it is, for a progress bar. */
-  onProgress?: (position: number) => void
+  /** Told now and then how many events were computed again, for a progress bar. */
+  onProgress?: (events: number) => void
+  /** @internal What counts as a difference, bits when not given; the event is as it was recomputed, with all arrays. */
+  compare?: (expected: TapeEvent, got: TapeEvent) => Difference | null
+  /** @internal Computes in the place of the kernel that the run names. */
+  kernel?: Kernel
 }
 
 /** The first event in which a replay differs from the tape. */
@@ -28,6 +34,10 @@ export interface Divergence {
   function: string | null
   expected: string
   got: string
+  /** In which of the event's arrays, counted from 0 (the outputs of a call); null when the difference is in none. */
+  part: number | null
+  /** The first element of that array that differs, one number an axis; null where the tape has only a summary. */
+  element: readonly number[] | null
 }
 
 /** The verdict of a replay. */

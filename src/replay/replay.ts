@@ -17,7 +17,7 @@ import { recreateFunc } from '../graph/registry.js'
 import { gradientLike, Variable } from '../graph/variable.js'
 import { toNDArray } from '../recorder/recorded-array.js'
 import { type CheckpointState, NeedsEarlier } from './checkpoint-state.js'
-import { differenceOf, functionOf, shown, whatOf } from './compare.js'
+import { type Difference, differenceOf, functionOf, shown, whatOf } from './compare.js'
 import { ReplayMemory } from './replay-memory.js'
 import { ReplayPolicy, ReplayRecorder } from './replay-recorder.js'
 import type { Divergence, ReplayOptions, ReplayReport } from './replay-report.js'
@@ -70,7 +70,7 @@ class EndOfTape extends Error {}
  *         UNREGISTERED_FUNC  the run calls a function this process does not know
  */
 export function replay(origin: Origin, options: ReplayOptions = {}): ReplayReport {
-  const kernelBefore = useKernel(kernelOf(origin.started))
+  const kernelBefore = useKernel(options.kernel ?? kernelOf(origin.started))
   const { recorder, linking, scope } = mode
   try {
     return new Replay(origin, options).run()
@@ -249,6 +249,10 @@ class Replay {
       case 'MetricLogged': {
         if (event.variable !== null) {
           const value = this.memory.variable(event.variable, event).item()
+          if (this.options.compare !== undefined) {
+            this.stream.append({ type: 'MetricLogged', name: event.name, value, variable: event.variable })
+            return
+          }
           if (!Object.is(value, event.value))
             throw new Diverged(this.divergence(event, String(event.value), String(value)))
         }
@@ -293,10 +297,16 @@ class Replay {
           function: functionOf(got),
           expected: 'the end of the run',
           got: shown(got),
+          part: null,
+          element: null,
         })
-      const difference = differenceOf(expected, got)
+      const difference = (this.options.compare ?? differenceOf)(expected, got)
       if (difference !== null)
-        throw new Diverged(this.divergence(expected, difference.expected, difference.got))
+        throw new Diverged({
+          ...this.divergence(expected, difference.expected, difference.got),
+          part: difference.part,
+          element: difference.element,
+        })
       this.compared++
       this.options.onEvent?.(got, expected)
       this.runEnded = expected.type === 'RunFinished'
@@ -317,6 +327,8 @@ class Replay {
       function: functionOf(event),
       expected,
       got,
+      part: null,
+      element: null,
     }
   }
 

@@ -6,6 +6,7 @@ import { Fork } from '../debug/fork.js'
 import type { ForkOptions } from '../debug/fork-options.js'
 import { Moment } from '../debug/moment.js'
 import { type ProbeOptions, type ProbeTable, probe } from '../debug/probe.js'
+import { type RecomputeOptions, type RunProof, recompute } from '../debug/recompute.js'
 import { rowsOfStep, type StepRows } from '../debug/rows.js'
 import { RunView } from '../debug/run-view.js'
 import { type WhyOptions, why } from '../debug/why.js'
@@ -179,6 +180,17 @@ export class PastRun {
     checkStep(to, 'to', 'materialize()')
     checkOrder(from, to, 'materialize()')
     return materialize(this.recording, from, to, onProgress)
+  }
+
+  /**
+   * Computes the run again, or with `sample` steps that are drawn at random, each from the checkpoint before it, and says what came
+   * of it: `bit-exact`; `within-ulp` with another kernel than the run's, when that is not here; `diverged` with the first event, array
+   * and element; or `not-checked` with the reason. What was not looked at is listed.
+   *
+   * Throws  BAD_ARGUMENT
+   */
+  recompute(options: RecomputeOptions = {}): RunProof {
+    return recompute(this.recording, options)
   }
 
   /** Walks the hash chain of the tape, of which this run is a part. */

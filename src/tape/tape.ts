@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** A tape: one file, many runs. Opening, starting, looking up; everything else is done by what is wired here. */
 import path from 'node:path'
+import { checkRecomputeOptions, type RecomputeOptions, type RunProof } from '../debug/recompute.js'
 import { TapeError, valueText } from '../errors.js'
 import { checkOptions } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
@@ -170,6 +171,26 @@ export class Tape {
   verify(onProgress?: (events: number, total: number) => void): VerifyReport {
     this.checkOpen()
     return verifyChain(this.db, onProgress)
+  }
+
+  /**
+   * Computes every run again and says what came of each: see `past.recompute`. `sample` and `seed` are meant for each run.
+   *
+   * Throws  BAD_ARGUMENT
+   */
+  recompute(options: RecomputeOptions = {}): RunProof[] {
+    checkRecomputeOptions(options, 'recompute()')
+    const runs = this.runs().map(({ id }) => this.run(id))
+    const total = runs.reduce((sum, { lastPosition }) => sum + lastPosition, 0)
+    let before = 0
+    return runs.map((run) => {
+      const proof = run.recompute({
+        ...options,
+        onProgress: (events) => options.onProgress?.(before + events, total),
+      })
+      before += run.lastPosition
+      return proof
+    })
   }
 
   /** Ends open runs as interrupted and closes the file. */

@@ -163,6 +163,49 @@ describe('gradtape verify', () => {
   })
 })
 
+describe('gradtape verify --recompute', () => {
+  test('has a verdict for each run, and for one with TAPE:RUN', async () => {
+    const { status, stdout } = await gradtape('verify', file, '--recompute')
+    expect(stdout).toMatch(
+      /: intact\n.*\n {2}head [0-9a-f]{64}\nrun 1, chain: bit-exact\n {2}(\d+) of \1 events and 0 of 0 steps computed again, kernel portable-2\n(.*\n)+run 2, train: bit-exact\n/,
+    )
+    expect(status).toBe(0)
+    const { runs } = await gradtapeJson<{ runs: { run: { id: number }; verdict: string }[] }>(
+      'verify',
+      `${file}:train`,
+      '--sample',
+      '2',
+      '--seed',
+      '5',
+    )
+    expect(runs).toMatchObject([{ run: { id: 2, name: 'train' }, verdict: 'bit-exact', drawn: { seed: 5 } }])
+  })
+
+  test('says no for what diverges, and for what it cannot compute', async () => {
+    const wrong = await gradtape('verify', own, '--recompute', '--import', wrongForward)
+    expect(wrong.stdout).toMatch(
+      /run 1, own: diverged\n {2}first difference at position \d+, step 1: twice.*\n {2}recorded {2}6\n {2}computed {2}9\n/,
+    )
+    expect(wrong.status).toBe(1)
+    const unknown = await gradtape('verify', own, '--recompute')
+    expect(unknown.stdout).toMatch(/run 1, own: not checked\n(.*\n)*.*not looked at: what twice compute: /)
+    expect(unknown.status).toBe(1)
+    expect((await gradtape('verify', own, '--recompute', '--import', right)).status).toBe(0)
+  })
+
+  test('refuses what is meant for it alone', async () => {
+    for (const args of [
+      ['--seed', '3'],
+      ['--within', '2'],
+      ['--run', '1'],
+    ]) {
+      const { status, stderr } = await gradtape('verify', file, ...args)
+      expect([status, stderr.slice(0, 13)]).toEqual([1, 'BAD_ARGUMENT:'])
+    }
+    expect((await gradtape('verify', file, '--sample', '0')).status).toBe(2)
+  })
+})
+
 describe('--import', () => {
   test('refuses a module that is not there, and one that throws', async () => {
     const missing = await gradtape('replay', own, '--import', './no-such-module.mjs')

@@ -1,16 +1,29 @@
 /** `gradtape verify`: whether a tape is as it was written. */
 import { type Command, InvalidArgumentError } from 'commander'
+import type { RunProof } from '../../debug/recompute.js'
+import { TapeError } from '../../errors.js'
+import { inspectedRun } from '../../inspection/inspected-run.js'
 import { Reader } from '../../store/read/reader.js'
+import type { PastRun } from '../../tape/past-run.js'
 import type { Tape } from '../../tape/tape.js'
 import { type Answer, answer, type Later } from '../answer.js'
+import { importModules } from '../imports.js'
 import { openForReading } from '../open.js'
-import { examples, withJson } from '../options.js'
+import { examples, positiveNumber, wholeNumber, withImports, withJson, withRun } from '../options.js'
 import { paint } from '../paint.js'
 import { Progress } from '../progress.js'
+import { proofLines } from '../proof-words.js'
+import { fileAndRun } from '../run-argument.js'
 import { indented, plural } from '../words.js'
 
 interface Options {
   expect?: string
+  run?: string
+  recompute?: boolean
+  sample?: number
+  seed?: number
+  within?: number
+  import: string[]
   json?: boolean
 }
 
@@ -23,29 +36,68 @@ interface Expectation {
 }
 
 export function addVerify(program: Command): void {
-  withJson(program.command('verify'))
-    .description('recompute the hash chain of a tape: any change since it was written is found')
-    .argument('<file>', 'the tape')
+  withImports(withRun(withJson(program.command('verify'))))
+    .description(
+      'prove a tape: its hash chain is as it was written, and (--recompute) its runs compute to what it says',
+    )
+    .argument('<file>', 'the tape, or TAPE:RUN to compute one run again')
     .option(
       '--expect <hash>',
       'the head hash that was noted earlier; proves that nothing was cut off or added since',
       wholeHash,
     )
-    .addHelpText('after', examples('gradtape verify runs.tape', 'gradtape verify runs.tape --expect 5d41…'))
+    .option('--recompute', 'compute every run again and compare it bit for bit')
+    .option(
+      '--sample <steps>',
+      'compute only so many steps of each run again, drawn at random',
+      wholeNumber(1),
+    )
+    .option(
+      '--seed <seed>',
+      'what the steps are drawn with (default: drawn itself, and printed)',
+      wholeNumber(0, 2 ** 32 - 1),
+    )
+    .option(
+      '--within <ulps>',
+      'for a run whose kernel is not here: how far apart rounding may be (default: half of the digits)',
+      positiveNumber,
+    )
+    .addHelpText(
+      'after',
+      `
+With --recompute each run has a verdict: bit-exact; within N ulp, when its kernel is not here; diverged, with the first event and
+element; not checked, with the reason. Exit code 1: something was changed, diverged, or could not be computed.
+${examples(
+  'gradtape verify runs.tape',
+  'gradtape verify runs.tape --expect 5d41…',
+  'gradtape verify runs.tape --recompute',
+  'gradtape verify runs.tape:digits --sample 20 --seed 7',
+)}`,
+    )
     .action((file: string, options: Options) => answer(options, (later) => verified(file, options, later)))
 }
 
-async function verified(file: string, { expect }: Options, later: Later): Promise<Answer> {
+async function verified(argument: string, options: Options, later: Later): Promise<Answer> {
+  const { path: file, run } = fileAndRun(argument, options.run)
+  const { expect } = options
+  const computes = options.recompute === true || options.sample !== undefined
+  if (!computes) refuseWithoutRecompute(run, options)
   const tape = await openForReading(file, later)
-  tape.holdStill()
+  await importModules(options.import)
+  const chosen = run === undefined ? null : inspectedRun(tape, run).past
+  // What is computed again takes long, and holding still keeps a recorder from using its WAL again.
+  if (!computes) tape.holdStill()
   const progress = new Progress(`verify ${tape.path}:`)
   const report = tape.verify((events, total) => progress.at(events, total))
   progress.end()
-  // In a tape that was changed a hash says nothing.
+  // In a tape that was changed a hash says nothing, and neither does what is computed from it.
   const expected = expect === undefined || !report.intact ? null : placeOf(expect, tape, report.head)
+  const runs = !computes || !report.intact ? null : recomputed(tape, chosen, options)
+  const proven =
+    runs === null || runs.every(({ verdict }) => verdict === 'bit-exact' || verdict === 'within-ulp')
   return {
-    no: !report.intact || (expected !== null && expected.found !== 'head'),
-    json: () => ({ ...report, expected }),
+    no: !report.intact || (expected !== null && expected.found !== 'head') || !proven,
+    json: () => ({ ...report, expected, runs }),
     text: () => {
       const lines = [`${tape.path}: ${report.intact ? paint('green', 'intact') : paint('red', 'not intact')}`]
       if (report.problem !== null) lines.push(indented(report.problem))
@@ -54,8 +106,45 @@ async function verified(file: string, { expect }: Options, later: Later): Promis
       lines.push(`  head ${report.head}${report.intact ? '' : ' (the last that is right)'}`)
       if (expected !== null) lines.push(`  ${expectationText(expected)}`)
       else if (expect !== undefined) lines.push(`  ${paint('red', 'not as expected')}: see above`)
+      if (runs !== null)
+        lines.push(...(runs.length === 0 ? ['no runs to compute again'] : runs.map(proofLines)))
+      else if (computes) lines.push('  nothing was computed again: the tape is not what was written')
       return lines.join('\n')
     },
+  }
+}
+
+/** Throws  BAD_ARGUMENT for what says how runs are computed again, when they are not to be */
+function refuseWithoutRecompute(run: string | undefined, { seed, within, import: modules }: Options): void {
+  const given =
+    run !== undefined
+      ? 'a run'
+      : seed !== undefined
+        ? '--seed'
+        : within !== undefined
+          ? '--within'
+          : modules.length > 0
+            ? '--import'
+            : null
+  if (given !== null)
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `${given} is for --recompute and --sample, as the hash chain goes through the whole tape; add one of them, or leave it out`,
+    )
+}
+
+function recomputed(tape: Tape, chosen: PastRun | null, { sample, seed, within }: Options): RunProof[] {
+  const progress = new Progress(`computing ${tape.path} again:`)
+  const options = {
+    ...(sample === undefined ? {} : { sample }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(within === undefined ? {} : { within }),
+    onProgress: (events: number, total: number) => progress.at(events, total),
+  }
+  try {
+    return chosen === null ? tape.recompute(options) : [chosen.recompute(options)]
+  } finally {
+    progress.end()
   }
 }
 
