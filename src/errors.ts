@@ -60,6 +60,8 @@ export type ErrorCode =
   | 'GRAPH_TOO_LARGE'
   | 'SQL_FAILED'
   | 'SQL_TIMEOUT'
+  // seals
+  | 'BAD_KEY'
   // stores of many tapes
   | 'STORE_CONFLICT'
   | 'STORE_FAILED'

@@ -340,6 +340,13 @@ export { SGD, type SGDOptions, SGDStep } from './optim/sgd.js'
 export { fold, fold$, foldBatch, type Projection } from './projections/fold.js'
 export { type MetricCurve, type Training, training } from './projections/training.js'
 export type { Divergence, ReplayOptions, ReplayReport } from './replay/replay-report.js'
+export {
+  newSealKey,
+  type SealCode,
+  type SealedRun,
+  type SealReport,
+  type SealStatement,
+} from './store/proof/seal.js'
 export type { VerifyReport } from './store/proof/verify.js'
 export type { MetricTable } from './store/read/metric-table.js'
 export type { SqlParameters, SqlRow, SqlValue } from './store/read/reading-statement.js'

@@ -28,6 +28,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [['fork'], async () => (await import('./commands/fork.js')).addFork],
   [['replay'], async () => (await import('./commands/replay.js')).addReplay],
   [['verify'], async () => (await import('./commands/verify.js')).addVerify],
+  [['seal'], async () => (await import('./commands/seal.js')).addSeal],
   [['materialize'], async () => (await import('./commands/materialize.js')).addMaterialize],
   [['stats'], async () => (await import('./commands/stats.js')).addStats],
   [['compact'], async () => (await import('./commands/compact.js')).addCompact],

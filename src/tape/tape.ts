@@ -12,6 +12,7 @@ import { schemaDamage } from '../store/format/schema-check.js'
 import { foldLog } from '../store/format/write-ahead-log.js'
 import { copyRuns, type NewTapeReport } from '../store/manage/copy-runs.js'
 import { copyTape } from '../store/manage/copy-tape.js'
+import { keyName, type SealReport, type SealStatement } from '../store/proof/seal.js'
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Reader } from '../store/read/reader.js'
 import { readRows, type SqlParameters, type SqlRow } from '../store/read/reading-statement.js'
@@ -19,6 +20,7 @@ import { WritingThread } from '../store/write/writing-thread.js'
 import { closeAtExit, closedBeforeExit, endAtExit, endBySignal, endedBeforeExit } from './exit.js'
 import { PastRun } from './past-run.js'
 import { Run, type RunOptions } from './run.js'
+import { sealReport, sealTape } from './sealing.js'
 
 export interface TapeOptions {
   /** Look only: nothing is made, migrated or written. */
@@ -191,6 +193,32 @@ export class Tape {
       before += run.lastPosition
       return proof
     })
+  }
+
+  /**
+   * Signs the head of the chain and the ends of the runs with an ed25519 key; the seal is written beside the tape (`runs.tape.seal`), whose
+   * file stays as it is. A seal that is there stays too. `newSealKey()` makes keys.
+   *
+   * privateKey  PEM (PKCS #8)
+   * Throws      BAD_KEY; RUN_RECORDING while a run has not ended; TAPE_CORRUPT; BAD_FILE when what lies there is no seal file; WRITE_FAILED
+   */
+  seal(privateKey: string): SealStatement {
+    this.checkReadable()
+    keyName(privateKey)
+    return sealTape(this.path, this.db, this.runs(), this.verify(), privateKey)
+  }
+
+  /**
+   * Whether the tape is as it was sealed with this key: all of its seals, the newest of which is told. Walks the chain, unless
+   * `verified` says what that came to.
+   *
+   * publicKey  PEM (SPKI)
+   * Throws     BAD_KEY; whatever is wrong with tape or seal is in the answer
+   */
+  checkSeal(publicKey: string, verified?: VerifyReport): SealReport {
+    this.checkOpen()
+    keyName(publicKey)
+    return sealReport(this.path, this.db, verified ?? this.verify(), publicKey)
   }
 
   /** Ends open runs as interrupted and closes the file. */

@@ -8,6 +8,7 @@ import type { PastRun } from '../../tape/past-run.js'
 import type { Tape } from '../../tape/tape.js'
 import { type Answer, answer, type Later } from '../answer.js'
 import { importModules } from '../imports.js'
+import { keyFrom } from '../key-file.js'
 import { openForReading } from '../open.js'
 import { examples, positiveNumber, wholeNumber, withImports, withJson, withRun } from '../options.js'
 import { paint } from '../paint.js'
@@ -18,6 +19,7 @@ import { indented, plural } from '../words.js'
 
 interface Options {
   expect?: string
+  key?: string
   run?: string
   recompute?: boolean
   sample?: number
@@ -45,6 +47,10 @@ export function addVerify(program: Command): void {
       '--expect <hash>',
       'the head hash that was noted earlier; proves that nothing was cut off or added since',
       wholeHash,
+    )
+    .option(
+      '--key <file>',
+      'the public key (PEM) of whoever sealed the tape; proves that it is as it was then',
     )
     .option('--recompute', 'compute every run again and compare it bit for bit')
     .option(
@@ -82,6 +88,7 @@ async function verified(argument: string, options: Options, later: Later): Promi
   const { expect } = options
   const computes = options.recompute === true || options.sample !== undefined
   if (!computes) refuseWithoutRecompute(run, options)
+  const key = options.key === undefined ? null : keyFrom(options.key)
   const tape = await openForReading(file, later)
   await importModules(options.import)
   const chosen = run === undefined ? null : inspectedRun(tape, run).past
@@ -92,12 +99,14 @@ async function verified(argument: string, options: Options, later: Later): Promi
   progress.end()
   // In a tape that was changed a hash says nothing, and neither does what is computed from it.
   const expected = expect === undefined || !report.intact ? null : placeOf(expect, tape, report.head)
+  const seal = key === null ? null : tape.checkSeal(key, report)
   const runs = !computes || !report.intact ? null : recomputed(tape, chosen, options)
   const proven =
     runs === null || runs.every(({ verdict }) => verdict === 'bit-exact' || verdict === 'within-ulp')
   return {
-    no: !report.intact || (expected !== null && expected.found !== 'head') || !proven,
-    json: () => ({ ...report, expected, runs }),
+    no:
+      !report.intact || (expected !== null && expected.found !== 'head') || seal?.holds === false || !proven,
+    json: () => ({ ...report, expected, seal, runs }),
     text: () => {
       const lines = [`${tape.path}: ${report.intact ? paint('green', 'intact') : paint('red', 'not intact')}`]
       if (report.problem !== null) lines.push(indented(report.problem))
@@ -106,6 +115,7 @@ async function verified(argument: string, options: Options, later: Later): Promi
       lines.push(`  head ${report.head}${report.intact ? '' : ' (the last that is right)'}`)
       if (expected !== null) lines.push(`  ${expectationText(expected)}`)
       else if (expect !== undefined) lines.push(`  ${paint('red', 'not as expected')}: see above`)
+      if (seal !== null) lines.push(`  ${paint(seal.holds ? 'green' : 'red', seal.text)}`)
       if (runs !== null)
         lines.push(...(runs.length === 0 ? ['no runs to compute again'] : runs.map(proofLines)))
       else if (computes) lines.push('  nothing was computed again: the tape is not what was written')
