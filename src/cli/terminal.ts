@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import process from 'node:process'
 import { inspect } from 'node:util'
+import { visibleText } from '../inspection/visible-text.js'
 
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow'
 
@@ -29,19 +30,8 @@ function mark(code: number): string {
 export function visible(text: string): string {
   return text
     .split(MARK)
-    .map((part, i) => (i % 2 === 0 ? plain(part) : `\u001b[${part}m`))
+    .map((part, i) => (i % 2 === 0 ? visibleText(part) : `\u001b[${part}m`))
     .join('')
-}
-
-const STEERING =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/gu
-
-function plain(text: string): string {
-  return text.replace(STEERING, (found) => {
-    const code = found.codePointAt(0) ?? 0
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
-  })
 }
 
 /** Lines for people, on standard output. */

@@ -21,7 +21,7 @@ import { SiteLookup } from '../store/read/site-lookup.js'
 import { LaterValues } from './later-values.js'
 import { RunView } from './run-view.js'
 import { type LargestDistance, UlpComparison } from './ulp-comparison.js'
-import { userFunctions } from './user-functions.js'
+import { unsteadyHere } from './user-functions.js'
 
 /** Settings of `past.recompute` and `tape.recompute`. */
 export interface RecomputeOptions {
@@ -70,7 +70,7 @@ export interface RunProof {
   readonly skipped: readonly { readonly what: string; readonly why: string }[]
 }
 
-/** Throws  BAD_ARGUMENT for an option that it does not know, or a number that cannot be */
+/** @internal Throws  BAD_ARGUMENT for an option that it does not know, or a number that cannot be */
 export function checkRecomputeOptions(options: RecomputeOptions, what: string): void {
   checkOptions(options, ['sample', 'seed', 'within', 'onProgress'], what)
   const { sample, seed, within } = options
@@ -85,7 +85,7 @@ export function checkRecomputeOptions(options: RecomputeOptions, what: string): 
     refuse('within', 'a number from 0', within)
 }
 
-/** Computes the run again, or drawn steps of it, and compares each event with the tape. */
+/** @internal Computes the run again, or drawn steps of it, and compares each event with the tape. */
 export function recompute(recording: Recording, options: RecomputeOptions = {}): RunProof {
   checkRecomputeOptions(options, 'recompute()')
   return new Recomputing(recording, options).run()
@@ -176,7 +176,8 @@ class Recomputing {
       })
       this.events = before + report.events
       if (report.from > 0) this.begun++
-      for (let step = Math.max(1, report.from); step <= to; step++) this.steps.add(step)
+      const last = report.divergence === null ? to : Math.min(to, report.divergence.step - 1)
+      for (let step = Math.max(1, report.from); step <= last; step++) this.steps.add(step)
       return report.divergence === null ? null : this.diverged(report.divergence)
     } catch (error) {
       if (!(error instanceof TapeError)) throw error
@@ -281,7 +282,7 @@ class Recomputing {
   /** Where the fault may lie with a function of the user, that is said, and nothing is claimed of the tape. */
   private diverged(divergence: Divergence): RunProof {
     const view = new RunView(this.recording)
-    const unsteady = userFunctions(view).find(
+    const unsteady = unsteadyHere(view).find(
       ({ position }) => position !== null && position <= divergence.position,
     )
     if (unsteady !== undefined) {

@@ -20,6 +20,7 @@ export interface LargestDistance {
 /** Half of the digits: beyond that two computations have little in common. */
 const HALF_THE_DIGITS: Readonly<Record<string, number>> = { float32: 2 ** 12, float64: 2 ** 26 }
 
+/** @internal */
 export class UlpComparison {
   largest: LargestDistance | null = null
   private readonly within: number | null

@@ -12,6 +12,15 @@ import type { RunView } from './run-view.js'
 const TRIES = 3
 
 export function userFunctions(view: RunView): Finding[] {
+  return unsteady(view, 'recorded')
+}
+
+/** The same, of what is computed here alone: another result than the recorded one may have other reasons. */
+export function unsteadyHere(view: RunView): Finding[] {
+  return unsteady(view, null)
+}
+
+function unsteady(view: RunView, also: 'recorded' | null): Finding[] {
   const registered = new Set(registeredFuncs())
   const first = new Map<string, FunctionCalled>()
   for (const step of view.shapes.firsts)
@@ -27,13 +36,13 @@ export function userFunctions(view: RunView): Finding[] {
       continue
     }
     const found =
-      view.attempt(`whether ${callText(call)} gives the same twice`, () => differs(view, call)) ?? null
+      view.attempt(`whether ${callText(call)} gives the same twice`, () => differs(view, call, also)) ?? null
     if (found !== null) findings.push(found)
   }
   return findings
 }
 
-function differs(view: RunView, call: FunctionCalled): Finding | null {
+function differs(view: RunView, call: FunctionCalled, also: 'recorded' | null): Finding | null {
   const inputs = call.inputs.map((ref) => view.graph.variable(ref, call.position).data)
   const compute = () => {
     const made = unrecorded(() =>
@@ -43,7 +52,7 @@ function differs(view: RunView, call: FunctionCalled): Finding | null {
   }
   const recorded = call.outputs.map(({ value }) => (value === null ? null : toNDArray(value)))
   const once = compute()
-  const others = [recorded, ...Array.from({ length: TRIES - 1 }, compute)]
+  const others = [...(also === null ? [] : [recorded]), ...Array.from({ length: TRIES - 1 }, compute)]
   for (const other of others)
     for (const [slot, a] of once.entries()) {
       const b = other[slot] ?? null

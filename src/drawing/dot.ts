@@ -84,9 +84,13 @@ function nodeLine({ id, kind, lines }: GraphNode): string {
   return `  ${id} [label="${lines.map(escaped).join('\\n')}", ${LOOKS[kind]}]`
 }
 
-/** In a quoted DOT string a quote ends it, and a backslash begins an escape. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
+const CONTROL = /[\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f]/g
+
+/** In a quoted DOT string a quote ends it, and a backslash begins an escape; Graphviz reads no further than a NUL. */
 function escaped(line: string): string {
   return line
+    .replaceAll(CONTROL, (found) => `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`)
     .replaceAll('\\', '\\\\')
     .replaceAll('"', '\\"')
     .replaceAll(/[\r\n]+/g, '\\n')

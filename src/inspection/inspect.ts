@@ -1,9 +1,11 @@
 /** The one door of this room for programs: what the commands `show` and `gradient` answer, as data. */
 import type { Tape } from '../tape/tape.js'
+import { ENGINE_VERSION } from '../tape/version.js'
 import { type CreatorNode, creatorTree } from './creators.js'
 import { type GradientAnswer, type GradientQuestion, gradientsOf } from './gradients.js'
 import { type InspectedRun, inspectedRun } from './inspected-run.js'
 import { overviewOf, type RunOverview } from './run-overview.js'
+import { type ReportOptions, type RunReport, runReport } from './run-report.js'
 import { eventsOfStep, type StepEvents } from './step-events.js'
 import { reportOnVariable, type VariableReport } from './variable-report.js'
 
@@ -73,5 +75,14 @@ export class Inspection {
    */
   gradients(question: GradientQuestion): GradientAnswer {
     return gradientsOf(this.run, question)
+  }
+
+  /**
+   * All that a report says, as data; `reportHtml` makes the page of it. Walks the chain of the tape, and computes drawn steps again.
+   *
+   * Throws  STEP_NOT_FOUND, BAD_ARGUMENT
+   */
+  report(options: ReportOptions = {}): Promise<RunReport> {
+    return runReport(this.run, ENGINE_VERSION, options)
   }
 }

@@ -89,7 +89,7 @@ export interface SealReport {
 /** A batch of the chain, as the seal needs it. */
 export interface ChainLink {
   readonly run_id: number
-  readonly hash: Buffer
+  readonly hash: Uint8Array
 }
 
 /** What is signed begins with this, so that no signature made for something else passes for a seal. */
@@ -259,8 +259,8 @@ function differing(
 ): { code: SealCode; text: string } | null {
   const { batches, first, head, runs, sealedAt } = statement
   const last = chain[batches - 1]
-  if (last !== undefined && last.hash.toString('hex') === head) return null
-  if (chain[0]?.hash.toString('hex') !== first)
+  if (last !== undefined && hexOf(last) === head) return null
+  if (hexOf(chain[0]) !== first)
     return {
       code: 'SEAL_OTHER_TAPE',
       text: `the seal of ${sealedAt} is that of another tape (of ${named(runs)}), or this one was written anew from its first batch on`,
@@ -282,9 +282,13 @@ function runsAsSealed({ runs }: SealStatement, chain: readonly ChainLink[]): num
   return runs
     .filter(({ id, batch, hash }) => {
       const link = chain[batch - 1]
-      return link !== undefined && link.run_id === id && link.hash.toString('hex') === hash
+      return link !== undefined && link.run_id === id && hexOf(link) === hash
     })
     .map(({ id }) => id)
+}
+
+function hexOf(link: ChainLink | undefined): string | null {
+  return link === undefined ? null : Buffer.from(link.hash).toString('hex')
 }
 
 /** Shown of a list of runs. */
