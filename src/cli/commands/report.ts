@@ -8,10 +8,10 @@ import { wholeFile } from '../../inspection/whole-file.js'
 import { ENGINE_VERSION } from '../../tape/version.js'
 import { type Answer, answer } from '../answer.js'
 import { openRun } from '../open.js'
-import { examples, wholeNumber, withImports, withJson, withRun } from '../options.js'
+import { examples, wholeNumber, withImports, withJson } from '../options.js'
 import { checkOutput } from '../output.js'
 import { Progress } from '../progress.js'
-import { fileAndRun } from '../run-argument.js'
+import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { oneLine } from '../table.js'
 import { bytesText, plural } from '../words.js'
 
@@ -31,7 +31,7 @@ export function addReport(program: Command): void {
     .description(
       'write a run as one HTML page that opens anywhere: configuration, curves, gradients, findings, a graph, proof',
     )
-    .argument('<file>', 'the tape, or TAPE:RUN')
+    .argument(...FILE_AND_RUN)
     .requiredOption('-o, --output <path>', 'the HTML file')
     .option(
       '--step <step>',
@@ -52,13 +52,8 @@ export function addReport(program: Command): void {
     .action((file: string, options: Options) => answer(options, (later) => reported(file, options, later)))
 }
 
-async function reported(
-  argument: string,
-  options: Options,
-  later: (close: () => void) => void,
-): Promise<Answer> {
-  const { path, run } = fileAndRun(argument, options.run)
-  const { output, step, sample, recompute, verify } = options
+async function reported(path: string, options: Options, later: (close: () => void) => void): Promise<Answer> {
+  const { output, run, step, sample, recompute, verify } = options
   checkOutput(output, path)
   if (recompute === true && sample !== undefined)
     throw new TapeError('BAD_ARGUMENT', 'expected --recompute or --sample, got both')

@@ -10,11 +10,11 @@ import { type Answer, answer, type Later } from '../answer.js'
 import { importModules } from '../imports.js'
 import { keyFrom } from '../key-file.js'
 import { openForReading } from '../open.js'
-import { examples, positiveNumber, wholeNumber, withImports, withJson, withRun } from '../options.js'
+import { examples, positiveNumber, wholeNumber, withImports, withJson } from '../options.js'
 import { paint } from '../paint.js'
 import { Progress } from '../progress.js'
 import { proofLines } from '../proof-words.js'
-import { fileAndRun } from '../run-argument.js'
+import { withRun } from '../run-argument.js'
 import { indented, plural } from '../words.js'
 
 interface Options {
@@ -83,11 +83,10 @@ ${examples(
     .action((file: string, options: Options) => answer(options, (later) => verified(file, options, later)))
 }
 
-async function verified(argument: string, options: Options, later: Later): Promise<Answer> {
-  const { path: file, run } = fileAndRun(argument, options.run)
-  const { expect } = options
+async function verified(file: string, options: Options, later: Later): Promise<Answer> {
+  const { expect, run } = options
   const computes = options.recompute === true || options.sample !== undefined
-  if (!computes) refuseWithoutRecompute(run, options)
+  if (!computes) refuseWithoutRecompute(options)
   const key = options.key === undefined ? null : keyFrom(options.key)
   const tape = await openForReading(file, later)
   await importModules(options.import)
@@ -125,7 +124,7 @@ async function verified(argument: string, options: Options, later: Later): Promi
 }
 
 /** Throws  BAD_ARGUMENT for what says how runs are computed again, when they are not to be */
-function refuseWithoutRecompute(run: string | undefined, { seed, within, import: modules }: Options): void {
+function refuseWithoutRecompute({ run, seed, within, import: modules }: Options): void {
   const given =
     run !== undefined
       ? 'a run'
