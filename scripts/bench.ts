@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { callWorkloads } from './bench/calls.js'
 import { coldWorkload } from './bench/cold.js'
 import { functionWorkloads } from './bench/functions.js'
+import { modelWorkloads } from './bench/models.js'
 import { type Peer, startPeers } from './bench/peers.js'
 import { productWorkloads } from './bench/products.js'
 import { recordingWorkloads } from './bench/recording/group.js'
@@ -23,7 +24,7 @@ import { collectGarbage, type Effort, type Workload } from './bench/workload.js'
 
 const USAGE = `npm run bench -- [options]
   --quick          rougher: two minutes instead of ten
-  --group NAME     only one of calls, training, products, functions, cold, recording
+  --group NAME     only one of calls, training, models, products, functions, cold, recording
   --only PATTERN   only the workloads whose names this regular expression finds
   --json FILE      write what was measured as JSON
   --save NAME      keep it as a baseline, scripts/bench/baselines/NAME.json
@@ -78,6 +79,7 @@ async function main(): Promise<void> {
   const groups: Record<string, readonly Workload[]> = {
     calls: callWorkloads,
     training: trainingWorkloads,
+    models: modelWorkloads,
     products: productWorkloads,
     functions: functionWorkloads(quick),
     cold: [coldWorkload(quick)],

@@ -60,41 +60,57 @@ function planOf(image: readonly number[], size: Pair, windowing: Windowing, what
   }
 }
 
+/** The columns of windows whose tap at `column` lies in the image: from `first` up to `last`. */
+function insideOf(plan: Plan, column: number): { first: number; last: number } {
+  const stride = plan.stride[1]
+  const first = Math.min(plan.outColumns, column < 0 ? Math.ceil(-column / stride) : 0)
+  const last = Math.min(plan.outColumns, Math.floor((plan.columns - 1 - column) / stride) + 1)
+  return { first, last: Math.max(first, last) }
+}
+
 /** windows[(c, i, j), (r, s)] = image[c, r·stride + i − padding, …]; 0 outside. `windows` is overwritten. */
 function unfold(plan: Plan, image: TypedArray, from: number, windows: TypedArray): void {
+  const { channels, rows, columns, kernelRows, kernelColumns, outRows, outColumns } = plan
+  const [rowStride, columnStride] = plan.stride
   let to = 0
-  eachTap(plan, (base, row, column) => {
-    for (let r = 0; r < plan.outRows; r++) {
-      const y = r * plan.stride[0] + row
-      const inside = y >= 0 && y < plan.rows
-      for (let s = 0; s < plan.outColumns; s++) {
-        const x = s * plan.stride[1] + column
-        windows[to++] = inside && x >= 0 && x < plan.columns ? image[from + base + y * plan.columns + x]! : 0
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < kernelRows; i++) {
+      for (let j = 0; j < kernelColumns; j++) {
+        const column = j - plan.padding[1]
+        const { first, last } = insideOf(plan, column)
+        for (let r = 0, y = i - plan.padding[0]; r < outRows; r++, y += rowStride) {
+          const end = to + outColumns
+          if (y < 0 || y >= rows) {
+            while (to < end) windows[to++] = 0
+            continue
+          }
+          const stop = to + last
+          for (const start = to + first; to < start; ) windows[to++] = 0
+          let at = from + (c * rows + y) * columns + column + first * columnStride
+          for (; to < stop; at += columnStride) windows[to++] = image[at]!
+          while (to < end) windows[to++] = 0
+        }
       }
     }
-  })
+  }
 }
 
 /** The adjoint of unfold: adds every element of `windows` to where it was read. */
 function fold(plan: Plan, windows: TypedArray, image: TypedArray, into: number): void {
-  let from = 0
-  eachTap(plan, (base, row, column) => {
-    for (let r = 0; r < plan.outRows; r++) {
-      const y = r * plan.stride[0] + row
-      const inside = y >= 0 && y < plan.rows
-      for (let s = 0; s < plan.outColumns; s++, from++) {
-        const x = s * plan.stride[1] + column
-        if (inside && x >= 0 && x < plan.columns) image[into + base + y * plan.columns + x]! += windows[from]!
-      }
-    }
-  })
-}
-
-function eachTap(plan: Plan, tap: (base: number, row: number, column: number) => void): void {
-  for (let c = 0; c < plan.channels; c++) {
-    for (let i = 0; i < plan.kernelRows; i++) {
-      for (let j = 0; j < plan.kernelColumns; j++) {
-        tap(c * plan.rows * plan.columns, i - plan.padding[0], j - plan.padding[1])
+  const { channels, rows, columns, kernelRows, kernelColumns, outRows, outColumns } = plan
+  const [rowStride, columnStride] = plan.stride
+  let line = 0
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < kernelRows; i++) {
+      for (let j = 0; j < kernelColumns; j++) {
+        const column = j - plan.padding[1]
+        const { first, last } = insideOf(plan, column)
+        for (let r = 0, y = i - plan.padding[0]; r < outRows; r++, y += rowStride, line += outColumns) {
+          if (y < 0 || y >= rows) continue
+          let at = into + (c * rows + y) * columns + column + first * columnStride
+          for (let from = line + first; from < line + last; from++, at += columnStride)
+            image[at]! += windows[from]!
+        }
       }
     }
   }

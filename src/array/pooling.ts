@@ -10,32 +10,35 @@ import { formatShape, type Shape, sameShape } from './shape.js'
 
 export type Pooling = Windowing & { readonly kernel: Pair }
 
-/** Calls `window` for every window with its place among the results and its part inside the image. */
-function eachWindow(
-  image: Shape,
-  pooling: Pooling,
-  outRows: number,
-  outColumns: number,
-  window: (place: number, base: number, top: number, bottom: number, left: number, right: number) => void,
-): void {
+/** The part inside an image of each window along one axis: from `from[i]` up to `to[i]`. */
+type Spans = { readonly from: Int32Array; readonly to: Int32Array }
+
+function spansOf(extent: number, count: number, size: number, stride: number, padding: number): Spans {
+  const [from, to] = [new Int32Array(count), new Int32Array(count)]
+  for (let i = 0, start = -padding; i < count; i++, start += stride) {
+    from[i] = Math.max(0, start)
+    to[i] = Math.min(extent, start + size)
+  }
+  return { from, to }
+}
+
+/** How windows lie on images of [n, channels, rows, columns]; `shape` is that of the results. */
+type Plan = {
+  readonly layers: number
+  readonly area: number
+  readonly columns: number
+  readonly down: Spans
+  readonly across: Spans
+}
+
+function planOf(image: Shape, { kernel, stride, padding }: Pooling, shape: Shape): Plan {
   const [n, channels, rows, columns] = image as [number, number, number, number]
-  const { kernel, stride, padding } = pooling
-  let place = 0
-  for (let layer = 0; layer < n * channels; layer++) {
-    for (let r = 0; r < outRows; r++) {
-      const top = r * stride[0] - padding[0]
-      for (let s = 0; s < outColumns; s++) {
-        const left = s * stride[1] - padding[1]
-        window(
-          place++,
-          layer * rows * columns,
-          Math.max(0, top),
-          Math.min(rows, top + kernel[0]),
-          Math.max(0, left),
-          Math.min(columns, left + kernel[1]),
-        )
-      }
-    }
+  return {
+    layers: n * channels,
+    area: rows * columns,
+    columns,
+    down: spansOf(rows, shape[2]!, kernel[0], stride[0], padding[0]),
+    across: spansOf(columns, shape[3]!, kernel[1], stride[1], padding[1]),
   }
 }
 
@@ -70,29 +73,33 @@ function pooledShape(image: Shape, pooling: Pooling, what: string): [number, num
 export function maxPool(x: NDArray, pooling: Pooling): NDArray {
   const shape = pooledShape(x.shape, pooling, 'maxPool2d')
   const out = allocate(x.dtype, Object.freeze(shape))
-  const columns = x.shape[3]!
-  const { buffer: from, offset: start } = x
-  const { buffer: to, offset: first } = out
-  eachWindow(x.shape, pooling, shape[2], shape[3], (place, base, top, bottom, left, right) => {
-    to[first + place] = largest(from, start + base, columns, top, bottom, left, right)
-  })
+  const { layers, area, columns, down, across } = planOf(x.shape, pooling, shape)
+  const { buffer: from } = x
+  const { buffer: to } = out
+  let place = out.offset
+  for (let layer = 0, base = x.offset; layer < layers; layer++, base += area) {
+    for (let r = 0; r < down.from.length; r++) {
+      const [top, bottom] = [base + down.from[r]! * columns, base + down.to[r]! * columns]
+      for (let s = 0; s < across.from.length; s++) {
+        to[place++] = largest(from, top, bottom, columns, across.from[s]!, across.to[s]!)
+      }
+    }
+  }
   return out
 }
 
+/** The largest of the columns from `left` up to `right` of the rows that begin from `top` up to `bottom`. */
 function largest(
   from: TypedArray,
-  base: number,
-  columns: number,
   top: number,
   bottom: number,
+  columns: number,
   left: number,
   right: number,
 ): number {
   let most = -Infinity
-  for (let y = top; y < bottom; y++) {
-    for (let at = base + y * columns + left; at < base + y * columns + right; at++) {
-      most = Math.max(most, from[at]!)
-    }
+  for (let row = top; row < bottom; row += columns) {
+    for (let at = row + left; at < row + right; at++) most = Math.max(most, from[at]!)
   }
   return most
 }
@@ -108,9 +115,12 @@ export function maxPoolScatter(gy: NDArray, x: NDArray, pooling: Pooling): NDArr
   const out = allocate(gy.dtype, x.shape)
   const { buffer: from, offset: start } = gy
   const { buffer: to, offset: first } = out
-  eachMaximum(x, pooling, shape, (place, count, at) => {
-    to[first + at]! += from[start + place]! / count
-  })
+  const maxima = maximaOf(x, pooling, shape)
+  for (let place = 0; place < maxima.only.length; place++) {
+    const only = maxima.only[place]!
+    if (only >= 0) to[first + only]! += from[start + place]!
+    else for (const at of maxima.several.get(place)!) to[first + at]! += from[start + place]! / -only
+  }
   return out
 }
 
@@ -131,41 +141,72 @@ export function maxPoolGather(g: NDArray, x: NDArray, pooling: Pooling): NDArray
   const out = allocate(g.dtype, Object.freeze(shape))
   const { buffer: from, offset: start } = g
   const { buffer: to, offset: first } = out
-  eachMaximum(x, pooling, shape, (place, count, at) => {
-    to[first + place]! += from[start + at]! / count
-  })
+  const maxima = maximaOf(x, pooling, shape)
+  for (let place = 0; place < maxima.only.length; place++) {
+    const only = maxima.only[place]!
+    if (only >= 0) to[first + place]! += from[start + only]!
+    else for (const at of maxima.several.get(place)!) to[first + place]! += from[start + at]! / -only
+  }
   return out
 }
 
-function eachMaximum(
-  x: NDArray,
-  pooling: Pooling,
-  shape: Shape,
-  met: (place: number, count: number, at: number) => void,
-): void {
-  const columns = x.shape[3]!
-  const { buffer: from, offset: start } = x
-  eachWindow(x.shape, pooling, shape[2]!, shape[3]!, (place, base, top, bottom, left, right) => {
-    const most = largest(from, start + base, columns, top, bottom, left, right)
-    // Most windows have their maximum once; then one more look finds it.
-    let count = 0
-    let last = 0
-    for (let y = top; y < bottom; y++) {
-      for (let at = base + y * columns + left; at < base + y * columns + right; at++) {
-        const value = from[start + at]!
-        if (value !== most && value === value) continue
-        count++
-        last = at
+/** Where each window has its maximum, by the number of the window. */
+type Maxima = {
+  /** The place in the image, counted from 0; or minus how many there are, which `several` lists in order. */
+  readonly only: Int32Array
+  readonly several: ReadonlyMap<number, readonly number[]>
+}
+
+function maximaOf(x: NDArray, pooling: Pooling, shape: Shape): Maxima {
+  const { layers, area, columns, down, across } = planOf(x.shape, pooling, shape)
+  const only = new Int32Array(layers * down.from.length * across.from.length)
+  const several = new Map<number, readonly number[]>()
+  const { buffer: from, offset } = x
+  let place = 0
+  for (let layer = 0, base = offset; layer < layers; layer++, base += area) {
+    for (let r = 0; r < down.from.length; r++) {
+      const [top, bottom] = [base + down.from[r]! * columns, base + down.to[r]! * columns]
+      for (let s = 0; s < across.from.length; s++, place++) {
+        const [left, right] = [across.from[s]!, across.to[s]!]
+        const most = largest(from, top, bottom, columns, left, right)
+        // Most windows have their maximum once.
+        let count = 0
+        let last = 0
+        for (let row = top; row < bottom; row += columns) {
+          for (let at = row + left; at < row + right; at++) {
+            const value = from[at]!
+            if (value !== most && value === value) continue
+            count++
+            last = at
+          }
+        }
+        only[place] = count === 1 ? last - offset : -count
+        if (count > 1) several.set(place, placesOf(from, most, offset, top, bottom, columns, left, right))
       }
     }
-    if (count === 1) return met(place, 1, last)
-    for (let y = top; y < bottom; y++) {
-      for (let at = base + y * columns + left; at < base + y * columns + right; at++) {
-        const value = from[start + at]!
-        if (value === most || value !== value) met(place, count, at)
-      }
+  }
+  return { only, several }
+}
+
+/** Where in a window the elements are that equal `most` or are NaN, counted from `offset`. */
+function placesOf(
+  from: TypedArray,
+  most: number,
+  offset: number,
+  top: number,
+  bottom: number,
+  columns: number,
+  left: number,
+  right: number,
+): number[] {
+  const places: number[] = []
+  for (let row = top; row < bottom; row += columns) {
+    for (let at = row + left; at < row + right; at++) {
+      const value = from[at]!
+      if (value === most || value !== value) places.push(at - offset)
     }
-  })
+  }
+  return places
 }
 
 function requirePooled(y: NDArray, image: Shape, pooling: Pooling, what: string): Shape {
@@ -184,18 +225,24 @@ export function averagePool(x: NDArray, pooling: Pooling): NDArray {
   const shape = pooledShape(x.shape, pooling, 'averagePool2d')
   const from = isFloating(x.dtype) ? x : x.astype('float64')
   const out = allocate(from.dtype, Object.freeze(shape))
-  const columns = x.shape[3]!
-  const area = pooling.kernel[0] * pooling.kernel[1]
-  const { buffer, offset: start } = from
-  const { buffer: to, offset: first } = out
-  eachWindow(x.shape, pooling, shape[2], shape[3], (place, base, top, bottom, left, right) => {
-    let total = 0
-    for (let y = top; y < bottom; y++) {
-      const row = start + base + y * columns
-      for (let at = row + left; at < row + right; at++) total += buffer[at]!
+  const size = pooling.kernel[0] * pooling.kernel[1]
+  const { layers, area, columns, down, across } = planOf(x.shape, pooling, shape)
+  const { buffer } = from
+  const { buffer: to } = out
+  let place = out.offset
+  for (let layer = 0, base = from.offset; layer < layers; layer++, base += area) {
+    for (let r = 0; r < down.from.length; r++) {
+      const [top, bottom] = [base + down.from[r]! * columns, base + down.to[r]! * columns]
+      for (let s = 0; s < across.from.length; s++) {
+        const [left, right] = [across.from[s]!, across.to[s]!]
+        let total = 0
+        for (let row = top; row < bottom; row += columns) {
+          for (let at = row + left; at < row + right; at++) total += buffer[at]!
+        }
+        to[place++] = total / size
+      }
     }
-    to[first + place] = total / area
-  })
+  }
   return out
 }
 
@@ -209,16 +256,22 @@ export function averagePoolScatter(gy: NDArray, pooling: Pooling, size: Pair): N
   const image: Shape = Object.freeze([gy.shape[0] ?? 0, gy.shape[1] ?? 0, size[0], size[1]])
   const shape = requirePooled(gy, image, pooling, 'averagePool2dScatter')
   const out = allocate(gy.dtype, image)
-  const area = pooling.kernel[0] * pooling.kernel[1]
-  const { buffer: from, offset: start } = gy
-  const { buffer: to, offset: first } = out
-  const columns = size[1]
-  eachWindow(image, pooling, shape[2]!, shape[3]!, (place, base, top, bottom, left, right) => {
-    const share = from[start + place]! / area
-    for (let y = top; y < bottom; y++) {
-      const row = first + base + y * columns
-      for (let at = row + left; at < row + right; at++) to[at]! += share
+  const share = pooling.kernel[0] * pooling.kernel[1]
+  const { layers, area, columns, down, across } = planOf(image, pooling, shape)
+  const { buffer: from } = gy
+  const { buffer: to } = out
+  let place = gy.offset
+  for (let layer = 0, base = out.offset; layer < layers; layer++, base += area) {
+    for (let r = 0; r < down.from.length; r++) {
+      const [top, bottom] = [base + down.from[r]! * columns, base + down.to[r]! * columns]
+      for (let s = 0; s < across.from.length; s++) {
+        const [left, right] = [across.from[s]!, across.to[s]!]
+        const each = from[place++]! / share
+        for (let row = top; row < bottom; row += columns) {
+          for (let at = row + left; at < row + right; at++) to[at]! += each
+        }
+      }
     }
-  })
+  }
   return out
 }

@@ -174,6 +174,90 @@ def training(sizes, batch, activation, dtype, target_ms):
     return found
 
 
+class ConvNet(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = torch.nn.Conv2d(1, 8, 3, padding=1)
+        self.conv2 = torch.nn.Conv2d(8, 16, 3, padding=1)
+        self.fc = torch.nn.Linear(64, 10)
+
+    def forward(self, x):
+        half = functional.max_pool2d(torch.relu(self.conv1(x)), 2)
+        return self.fc(functional.max_pool2d(torch.relu(self.conv2(half)), 2).flatten(1))
+
+
+class Forecast(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = torch.nn.LSTM(1, 16, batch_first=True)
+        self.fc = torch.nn.Linear(16, 1)
+
+    def forward(self, x):
+        return self.fc(self.lstm(x)[0][:, -1])
+
+
+LETTERS = 60
+LENGTH = 16
+
+
+class Block(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm1 = torch.nn.LayerNorm(width)
+        self.attention = torch.nn.MultiheadAttention(width, 4, batch_first=True)
+        self.norm2 = torch.nn.LayerNorm(width)
+        self.widen = torch.nn.Linear(width, 4 * width)
+        self.narrow = torch.nn.Linear(4 * width, width)
+        self.register_buffer("mask", torch.triu(torch.ones(LENGTH, LENGTH, dtype=torch.bool), 1))
+
+    def forward(self, x):
+        h = self.norm1(x)
+        y = x + self.attention(h, h, h, attn_mask=self.mask, need_weights=False)[0]
+        return y + self.narrow(functional.gelu(self.widen(self.norm2(y))))
+
+
+class GPT(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.letter = torch.nn.Embedding(LETTERS, width)
+        self.place = torch.nn.Embedding(LENGTH, width)
+        self.blocks = torch.nn.Sequential(Block(width), Block(width))
+        self.norm = torch.nn.LayerNorm(width)
+        self.head = torch.nn.Linear(width, LETTERS, bias=False)
+        self.register_buffer("places", torch.arange(LENGTH))
+
+    def forward(self, codes):
+        x = self.blocks(self.letter(codes) + self.place(self.places))
+        return self.head(self.norm(x)).flatten(0, 1)
+
+
+def model(name, target_ms):
+    torch.manual_seed(0)
+    if name.startswith("digits-cnn"):
+        module, x, t = ConvNet(), torch.rand(50, 1, 8, 8), torch.randint(0, 10, (50,))
+        optimizer = torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9)
+        loss_of = functional.cross_entropy
+    elif name.startswith("lstm-sine"):
+        module, x, t = Forecast(), torch.rand(20, 20, 1), torch.rand(20, 1)
+        optimizer = torch.optim.AdamW(module.parameters(), lr=0.01)
+        loss_of = functional.mse_loss
+    else:
+        module = GPT(int(name.split()[1]))
+        x, t = torch.randint(0, LETTERS, (10, LENGTH)), torch.randint(0, LETTERS, (10 * LENGTH,))
+        optimizer = torch.optim.AdamW(module.parameters(), lr=0.001, betas=(0.9, 0.99))
+        loss_of = functional.cross_entropy
+
+    def step():
+        loss = loss_of(module(x), t)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    for _ in range(3):
+        step()
+    return [("step", "µs/step", ns_of(target_ms, step) / 1e3)]
+
+
 def by_hand(step, parameters, folder, target_ms):
     db = sqlite3.connect(os.path.join(folder, "run.db"))
     db.execute("PRAGMA journal_mode = WAL")
@@ -228,6 +312,8 @@ def answer(work, target_ms):
         return chain(1, 100_000)
     if work == "1000-call graph, repeated":
         return chain(20, 1_000)
+    if work.startswith("model "):
+        return model(work[len("model "):], target_ms)
     found = re.fullmatch(r"\w+ ([\d-]+) batch (\d+) (float\d+)", work)
     if found:
         sizes = [int(size) for size in found[1].split("-")]
