@@ -42,6 +42,14 @@ describe('src/', () => {
     ).toEqual([])
   })
 
+  test('has #names only in the classes that users extend; everywhere else members are private', () => {
+    const withNames = [...sources].filter(([, source]) =>
+      /^ +(?:(?:static|readonly|async|get|set) )*\*?#[a-z]/m.test(source),
+    )
+    const rooms = new Set(withNames.map(([path]) => path.split('/')[0]))
+    expect([...rooms].sort()).toEqual(['nn', 'optim'])
+  })
+
   test('is scanned for all its imports: each line that looks like one was found', () => {
     // An independent and much cruder reader; it sees less, but what it sees the scanner must have seen too.
     for (const [path, source] of sources) {

@@ -46,7 +46,7 @@ interface NativeLibrary {
   func(prototype: string): (...args: never[]) => unknown
 }
 
-export interface BlasSearch {
+interface BlasSearch {
   /** The library's file; default GRADTAPE_BLAS, else the usual names of the platform. */
   path?: string | undefined
   /** Default GRADTAPE_BLAS_THREADS, else 1. */

@@ -32,7 +32,7 @@ export function broadcastStrides(from: Shape, to: Shape): number[] {
  * Extents and strides of several operands, outermost first, where axes that run on into each other are
  * merged.
  */
-export type Walk = { readonly extents: number[]; readonly strides: number[][] }
+type Walk = { readonly extents: number[]; readonly strides: number[][] }
 
 /** Merges axis i with i + 1 where every operand steps through both as through one, and drops extents of 1. */
 export function mergeAxes(shape: Shape, strides: readonly number[][]): Walk {
@@ -87,7 +87,7 @@ export function forEachBlock(walk: Walk, inner: number, block: (offsets: readonl
 /**
  * A block of two operands: rows × columns, and for each operand where it begins and how far its steps are.
  */
-export type PairBlock = (
+type PairBlock = (
   rows: number,
   columns: number,
   aStart: number,

@@ -14,7 +14,7 @@ import { formatShape, type Shape, sizeOf } from './shape.js'
 import { copyFrom } from './strided-copy.js'
 
 /** The subscripts of each operand and of the result, one string a axis; those of an ellipsis are like any others. */
-export type Subscripts = {
+type Subscripts = {
   readonly inputs: readonly (readonly string[])[]
   readonly output: readonly string[]
 }

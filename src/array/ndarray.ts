@@ -8,7 +8,7 @@ import { formatArray } from './format.js'
 import { copyShape, formatShape, SCALAR, type Shape, sizeOf } from './shape.js'
 
 /** What `toArray` gives: a bare number or boolean for a scalar, else nested arrays. */
-export type NestedValues = number | boolean | NestedValues[]
+type NestedValues = number | boolean | NestedValues[]
 
 /**
  * An array of numbers: a dtype, a shape, and its elements in row-major order. `ndarray(values)` makes one. Nobody changes the

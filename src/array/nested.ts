@@ -9,7 +9,7 @@ import type { Shape } from './shape.js'
 /** Numbers or booleans in rows of equal length, to any depth; a row may be a typed array. */
 export type NestedArray = readonly (number | boolean | TypedArray | NestedArray)[]
 
-export type Flattened = { readonly values: number[]; readonly shape: Shape; readonly booleans: boolean }
+type Flattened = { readonly values: number[]; readonly shape: Shape; readonly booleans: boolean }
 
 /**
  * The numbers of nested arrays in row-major order, and their shape.

@@ -8,7 +8,7 @@ import { isFloating, type TypedArray } from './dtype.js'
 import { allocate, type NDArray } from './ndarray.js'
 import { formatShape, type Shape, sameShape } from './shape.js'
 
-export type Pooling = Windowing & { readonly kernel: Pair }
+type Pooling = Windowing & { readonly kernel: Pair }
 
 /** The part inside an image of each window along one axis: from `from[i]` up to `to[i]`. */
 type Spans = { readonly from: Int32Array; readonly to: Int32Array }

@@ -12,7 +12,7 @@ import type { TypedArray } from './dtype.js'
 
 /** Operations with one operand. Those of `FloatUnaryOp` are only asked for in floating dtypes. */
 export type UnaryOp = FloatUnaryOp | 'neg' | 'square' | 'abs' | 'relu' | 'sign' | 'floor'
-export type FloatUnaryOp =
+type FloatUnaryOp =
   | 'exp'
   | 'log'
   | 'sqrt'

@@ -11,7 +11,7 @@ import { allocate, type NDArray } from './ndarray.js'
 import { promoted } from './promotion.js'
 import { broadcastShapes, fixedShape, formatShape, matrixShape, type Shape, sizeOf } from './shape.js'
 
-export type MatmulOptions = { transposeA?: boolean | undefined; transposeB?: boolean | undefined }
+type MatmulOptions = { transposeA?: boolean | undefined; transposeB?: boolean | undefined }
 
 /**
  * Matrix product over the last two axes, which each operand may give transposed; nothing is copied for that.

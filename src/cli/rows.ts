@@ -15,7 +15,7 @@ export type Format = (typeof FORMATS)[number]
 const BUFFERED_ROWS_MAX = 1_000
 const BLOB_BYTES_SHOWN = 8
 
-export interface Printing {
+interface Printing {
   readonly format: Format
   /** No more rows than this. */
   readonly limit?: number | undefined
@@ -259,7 +259,7 @@ function plain(cell: Exclude<Cell, string>): string | null {
 }
 
 /** A REAL keeps its point: 1.0 is no INTEGER. */
-export function numeral(value: number | bigint): string {
+function numeral(value: number | bigint): string {
   if (Object.is(value, -0)) return '-0.0'
   const text = String(value)
   return typeof value === 'number' && /^-?\d+$/.test(text) ? `${text}.0` : text

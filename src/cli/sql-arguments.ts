@@ -14,7 +14,7 @@ a text otherwise. Single quotes make a text of anything: --param "name='30'".`
  *
  * Throws  BAD_ARGUMENT for a whole number beyond 64 bits
  */
-export function parameterValue(text: string): Cell {
+function parameterValue(text: string): Cell {
   if (/^null$/i.test(text)) return null
   if (/^[+-]?\d+$/.test(text)) {
     const value = BigInt(text.replace(/^\+/, ''))

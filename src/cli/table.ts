@@ -1,7 +1,7 @@
 /** Rows under headings, columns aligned: numbers to the right, words to the left. */
 import { paint } from './paint.js'
 
-export interface Heading {
+interface Heading {
   readonly title: string
   readonly align?: 'left' | 'right'
 }

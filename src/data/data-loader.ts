@@ -31,9 +31,9 @@ export class DataLoader<T extends readonly Operand[]> {
   readonly batchSize: number
   /** The number of the epoch that iterating begins next, from 0. Assign it to go on where another process stood. */
   epoch = 0
-  readonly #shuffle: boolean
-  readonly #seed: number
-  readonly #dropLast: boolean
+  private readonly shuffle: boolean
+  private readonly seed: number
+  private readonly dropLast: boolean
 
   /** Throws BAD_ARGUMENT for the options, and for a data set that gives no batch. */
   constructor(dataset: TensorDataset<T>, options: DataLoaderOptions = {}) {
@@ -45,16 +45,16 @@ export class DataLoader<T extends readonly Operand[]> {
     }
     this.dataset = dataset
     this.batchSize = integerOf(options.batchSize, 1, 1, 'batchSize', 'DataLoader')
-    this.#shuffle = flagOf(options.shuffle, false, 'shuffle', 'DataLoader')
-    this.#seed = integerOf(options.seed, 0, 0, 'seed', 'DataLoader')
-    this.#dropLast = flagOf(options.dropLast, false, 'dropLast', 'DataLoader')
-    if (options.seed !== undefined && !this.#shuffle) {
+    this.shuffle = flagOf(options.shuffle, false, 'shuffle', 'DataLoader')
+    this.seed = integerOf(options.seed, 0, 0, 'seed', 'DataLoader')
+    this.dropLast = flagOf(options.dropLast, false, 'dropLast', 'DataLoader')
+    if (options.seed !== undefined && !this.shuffle) {
       refuse('DataLoader expected a seed only with { shuffle: true }, got one without')
     }
     if (this.length === 0) {
       refuse(
         `DataLoader expected data for at least one batch, got ${dataset.length} rows` +
-          `${this.#dropLast ? ` for batches of ${this.batchSize}; use smaller ones, or do not drop the last` : ''}`,
+          `${this.dropLast ? ` for batches of ${this.batchSize}; use smaller ones, or do not drop the last` : ''}`,
       )
     }
   }
@@ -62,22 +62,22 @@ export class DataLoader<T extends readonly Operand[]> {
   /** The number of batches in an epoch. */
   get length(): number {
     const batches = this.dataset.length / this.batchSize
-    return this.#dropLast ? Math.floor(batches) : Math.ceil(batches)
+    return this.dropLast ? Math.floor(batches) : Math.ceil(batches)
   }
 
   /** The batches of the epoch `epoch`, which is one more afterwards. */
   *[Symbol.iterator](): Generator<Batch<T>, void, undefined> {
     const { dataset, batchSize, length } = this
-    const order = this.#order(this.epoch++)
+    const order = this.order(this.epoch++)
     for (let batch = 0; batch < length; batch++) {
       const start = batch * batchSize
       yield dataset.take(rowsOf(order, start, Math.min(start + batchSize, dataset.length)))
     }
   }
 
-  #order(epoch: number): NDArray | null {
-    return this.#shuffle
-      ? permutation(this.dataset.length, { key: { seed: this.#seed, counter: epoch } })
+  private order(epoch: number): NDArray | null {
+    return this.shuffle
+      ? permutation(this.dataset.length, { key: { seed: this.seed, counter: epoch } })
       : null
   }
 }

@@ -38,7 +38,7 @@ const STRUCTURE: ReadonlySet<DifferenceKind> = new Set(['structure', 'dtype', 's
 const DETAILS_MAX = 12
 
 /** What has to do with a run that can be compared. */
-export interface Comparable {
+interface Comparable {
   /** @internal */
   readonly recording: Recording
 }

@@ -19,7 +19,7 @@ export interface ProbeSource {
   output(name: string, scope: string | null, nth: number): NDArray
 }
 
-export type Expression = (source: ProbeSource) => number | ArrayLike<number>
+type Expression = (source: ProbeSource) => number | ArrayLike<number>
 
 const REDUCTIONS: Readonly<Record<string, (values: ArrayLike<number>) => number>> = {
   norm: (values) => Math.sqrt(sum(values, (value) => value * value)),
@@ -53,7 +53,7 @@ const PAIRS: Readonly<Record<string, (a: number, b: number) => number>> = {
   div: (a, b) => a / b,
 }
 
-export const PROBE_FUNCTIONS: readonly string[] = [
+const PROBE_FUNCTIONS: readonly string[] = [
   'grad',
   ...Object.keys(REDUCTIONS),
   ...Object.keys(ELEMENTWISE),

@@ -4,7 +4,7 @@ import { inputsThatKeepRows } from './first-axis.js'
 import type { RunView } from './run-view.js'
 
 /** A row of a data set. */
-export interface DataRow {
+interface DataRow {
   /** The variable that is the data set. */
   readonly data: Ref
   readonly row: number

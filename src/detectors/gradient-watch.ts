@@ -2,7 +2,7 @@
 import { type GradientComputed, positionOf, type Ref } from '../events/event.js'
 import type { StepEvents } from './step-events.js'
 
-export interface NotCleared {
+interface NotCleared {
   readonly step: number
   /** The first gradient that was added. */
   readonly position: number
@@ -65,7 +65,7 @@ export class NotClearedWatch {
 }
 
 /** Two passes of a step that walk through the same calls and add up: the second began from what the first began from. */
-export interface CountedTwice {
+interface CountedTwice {
   readonly step: number
   /** The two passes. */
   readonly passes: readonly [number, number]

@@ -6,7 +6,7 @@ const WINDOW = 20
 const FIRST = 8
 
 /** One value after another, with the latest kept. */
-export class JumpWatch {
+class JumpWatch {
   private readonly window: number[] = []
 
   /**

@@ -22,7 +22,7 @@ export interface PlainGraph {
   readonly edges: readonly GraphEdge[]
 }
 
-export interface DotOptions {
+interface DotOptions {
   /** Which way the data flow; down by default. */
   readonly direction?: 'down' | 'right'
   /** Bounds the search for a good layout and draws edges as straight lines: for graphs that cross many ranks. */

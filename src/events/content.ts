@@ -79,6 +79,8 @@ export function summaryOf(data: RecordedArray['data'], first = 0, n = data.lengt
       zeroCount += zeros[c]!
     }
   }
+  const finiteSummary = summaryOfSums({ sum, squares, min, max, zeroCount }, n)
+  if (finiteSummary !== null) return finiteSummary
   // Squares overflow before their norm does, and NaN or ±∞ spoil them: only then is a second look needed.
   let nonFiniteCount = 0
   if (!Number.isFinite(squares)) {
@@ -96,6 +98,30 @@ export function summaryOf(data: RecordedArray['data'], first = 0, n = data.lengt
     max: extreme(max),
     zeroCount,
     nonFiniteCount,
+  }
+}
+
+/** Sums over the elements of an array. */
+interface Sums {
+  readonly sum: number
+  readonly squares: number
+  readonly min: number
+  readonly max: number
+  readonly zeroCount: number
+}
+
+/** The summary of `n` elements that have these sums; null where the sums alone do not say it: without elements, or out of range. */
+export function summaryOfSums({ sum, squares, min, max, zeroCount }: Sums, n: number): Summary | null {
+  const mean = sum / n
+  if (!Number.isFinite(squares) || !Number.isFinite(mean)) return null
+  // + 0: SQLite keeps no −0.
+  return {
+    l2Norm: Math.sqrt(squares),
+    mean: mean + 0,
+    min: min + 0,
+    max: max + 0,
+    zeroCount,
+    nonFiniteCount: 0,
   }
 }
 

@@ -16,7 +16,7 @@ const MADE_BY = {
   bool: Uint8Array,
 } as const
 
-export type RecordedDtype = keyof typeof MADE_BY
+type RecordedDtype = keyof typeof MADE_BY
 
 export const RECORDED_DTYPES = Object.keys(MADE_BY) as readonly RecordedDtype[]
 

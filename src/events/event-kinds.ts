@@ -43,7 +43,7 @@ export interface Content {
 type EventOf<T extends EventType> = Extract<TapeEvent, { type: T }>
 type FieldOf<T extends EventType> = Exclude<keyof EventOf<T>, 'type' | 'version' | 'position' | 'step'>
 
-export interface EventKind<T extends EventType> {
+interface EventKind<T extends EventType> {
   /** Its number in the file. */
   readonly kind: number
   /** The version written today; all from 1 on are read. */

@@ -25,6 +25,7 @@ import {
   type Ref,
 } from './event.js'
 import { arrayFormText } from './forms.js'
+import { grown } from './grown.js'
 import { plainToText } from './plain.js'
 import {
   ASSIGNMENT_WORDS,
@@ -72,7 +73,7 @@ export interface PackedBatch {
  * How calls are packed. Nearly all are of one output that is not kept: packing 2 has one word for all of such a call but its
  * inputs. What the hash chain covers is a third of what it was then.
  */
-export type Packing = 1 | 2
+type Packing = 1 | 2
 export const PACKING = 2
 
 /** Tags of values; the tag of a larger array is its `ArrayCapture`. */
@@ -415,9 +416,7 @@ export class Packer {
 
   private room(words: number): void {
     if (this.used + words <= this.words.length) return
-    const larger = new Float64Array(Math.max(this.words.length * 2, this.used + words))
-    larger.set(this.words)
-    this.words = larger
+    this.words = grown(this.words, this.used + words)
     this.hasFresh = true // whoever looks at the words finds them elsewhere
   }
 }

@@ -5,7 +5,7 @@
  * Source  tensorflow/core/lib/io/record_writer.cc, tensorflow/core/util/event.proto
  */
 
-export interface Scalar {
+interface Scalar {
   /** Seconds since 1970. */
   readonly wallTime: number
   readonly step: number

@@ -24,7 +24,7 @@ const BEYOND_32 = 0xffffffff
 /** So that equal contents are equal files: the first time that a zip can tell. */
 const TIME = '1980-01-01T00:00:00'
 /** How many members a zip without 64-bit records holds at most. */
-export const MEMBERS_MAX = BEYOND_16 - 1
+const MEMBERS_MAX = BEYOND_16 - 1
 const NAME_BYTES_MAX = 65_535
 
 interface Member {

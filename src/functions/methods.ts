@@ -128,7 +128,7 @@ type WithoutFirst<F> = F extends (x: Operand, ...rest: infer Rest) => infer Resu
   : never
 
 /** The methods that functions add to Variable. */
-export type Methods = { [Name in keyof Functions]: WithoutFirst<Functions[Name]> }
+type Methods = { [Name in keyof Functions]: WithoutFirst<Functions[Name]> }
 
 declare module '../graph/variable.js' {
   interface Variable extends Methods {

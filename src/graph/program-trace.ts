@@ -13,7 +13,7 @@ import type { Recorder } from './recorder.js'
 import { Variable } from './variable.js'
 
 /** What a traced function gives. */
-export interface TraceResults {
+interface TraceResults {
   /** Null when it made no call whose result is needed. */
   readonly program: Program | null
   /** What each output of the program holds. */

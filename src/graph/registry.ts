@@ -10,9 +10,7 @@ import { giveName, nameOfClass, ownName } from './func-names.js'
 import type { NumberRule } from './number-rule.js'
 
 /** A class of functions: made anew for each call from the attributes the call had. */
-export type FuncClass = (new (
-  attributes: never,
-) => Func) & { readonly name: string; readonly funcName?: string }
+type FuncClass = (new (attributes: never) => Func) & { readonly name: string; readonly funcName?: string }
 
 const classes = new Map<string, FuncClass>()
 

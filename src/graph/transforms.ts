@@ -19,7 +19,7 @@ import { asVariable, gradientLike, type Operand, Variable } from './variable.js'
 
 /** A point: one operand, or a list of them. What is made for a list is a list. */
 export type Point = Operand | readonly Variable[]
-export type Differentiable = (...inputs: Variable[]) => Variable
+type Differentiable = (...inputs: Variable[]) => Variable
 
 export interface TransformOptions {
   /** The result can be differentiated again. */

@@ -406,7 +406,7 @@ sample.ref = null as never // as in call-links.ts: no box for a ref
 keepSamples(sample, new Extras())
 
 /** Sees a gradient; what it returns, if anything, takes its place. */
-export type GradientHook = (gradient: Variable) => Variable | null | undefined | void
+type GradientHook = (gradient: Variable) => Variable | null | undefined | void
 
 const numbers = new NumberConstants((array) => new Variable(array, false, 'constant'))
 

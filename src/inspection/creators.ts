@@ -81,7 +81,7 @@ function capturedItem(variable: Variable): number | null {
   }
 }
 
-export interface CreatorLists {
+interface CreatorLists {
   variables: {
     id: number
     position: number

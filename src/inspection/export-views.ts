@@ -7,7 +7,7 @@ import { noSuchView, viewDocs } from '../queries/schema.js'
 import type { Views } from '../queries/views.js'
 import { wholeFile } from './whole-file.js'
 
-export interface ExportOptions {
+interface ExportOptions {
   readonly format: 'parquet' | 'csv'
   /** Of this run alone, in the views that have one. */
   readonly run?: number | undefined
@@ -17,7 +17,7 @@ export interface ExportOptions {
   readonly onProgress?: ((view: string, rows: number) => void) | undefined
 }
 
-export interface ExportedView {
+interface ExportedView {
   readonly view: string
   readonly file: string
   readonly rows: number

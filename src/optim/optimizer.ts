@@ -20,7 +20,7 @@ import {
 } from './parameter-group.js'
 
 /** What is remembered of one parameter, by key: Variables that no graph leads to. */
-export type ParameterState = Map<string, Variable>
+type ParameterState = Map<string, Variable>
 
 /** How an optimizer's state is saved: `<parameter>.<key>` and `groups.<i>.<setting>`. */
 export type OptimizerState = { readonly [name: string]: NDArray }

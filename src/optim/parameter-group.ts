@@ -63,40 +63,40 @@ function settingOf(given: unknown, setting: Setting, key: string, what: string):
 export class ParameterGroup<R extends Rule> {
   /** In the order in which they are updated. */
   readonly parameters: readonly Variable[]
-  #rule: R
-  readonly #settings: Settings<R>
-  readonly #what: string
+  private current: R
+  private readonly settings: Settings<R>
+  private readonly what: string
 
   /** Optimizers make groups; users read and change them. */
   constructor(parameters: readonly Variable[], given: object, settings: Settings<R>, what: string) {
     this.parameters = parameters
-    this.#settings = settings
-    this.#what = what
-    this.#rule = ruleFrom(given, settings, what)
+    this.settings = settings
+    this.what = what
+    this.current = ruleFrom(given, settings, what)
   }
 
   /** All settings as they are now. */
   get rule(): R {
-    return this.#rule
+    return this.current
   }
 
   /** The settings with some changed. Throws BAD_ARGUMENT as the optimizer's constructor does. */
   changed(changes: Partial<R>): R {
-    return ruleFrom({ ...this.#rule, ...changes }, this.#settings, this.#what)
+    return ruleFrom({ ...this.current, ...changes }, this.settings, this.what)
   }
 
   /** Changes some settings from the next step on. Throws BAD_ARGUMENT as the optimizer's constructor does. */
   set(changes: Partial<R>): void {
-    this.#rule = this.changed(changes)
+    this.current = this.changed(changes)
   }
 
   /** The learning rate. */
   get lr(): number {
-    return this.#rule.lr
+    return this.current.lr
   }
 
   set lr(lr: number) {
-    if (lr !== this.#rule.lr) this.set({ lr } as Partial<R>)
+    if (lr !== this.current.lr) this.set({ lr } as Partial<R>)
   }
 }
 

@@ -25,7 +25,7 @@ export class PendingPage {
 }
 
 /** What the walk asks of the pass and of the past graph. */
-export interface PastPass {
+interface PastPass {
   /** The call at a position as an object. */
   callAt(position: number): CallLinks
   leaf(ref: Ref): Variable

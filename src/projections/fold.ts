@@ -12,7 +12,7 @@ export interface Projection<S> {
   apply(draft: S, event: TapeEvent): void
 }
 
-export const FOLD_BATCH = 1024
+const FOLD_BATCH = 1024
 
 /** Folds a batch: a new state, the old one untouched; frozen. */
 export function foldBatch<S>(projection: Projection<S>, state: S, events: readonly TapeEvent[]): S {

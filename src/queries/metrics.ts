@@ -86,7 +86,7 @@ export function meansOfSpans(values: readonly number[], spans: number): number[]
   })
 }
 
-export interface LoggedVariable {
+interface LoggedVariable {
   name: string
   step: number
   position: number

@@ -6,7 +6,7 @@ import { TapeError } from '../errors.js'
 import { nearest } from '../nearest.js'
 import type { Views } from './views.js'
 
-export interface ColumnDoc {
+interface ColumnDoc {
   name: string
   /** Empty when the text of the view has no comment for it. */
   doc: string

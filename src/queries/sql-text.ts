@@ -3,9 +3,9 @@
  * has to say where a mistake is, or whether a statement is whole. Knows no grammar.
  */
 
-export type TokenKind = 'word' | 'quoted name' | 'text' | 'number' | 'parameter' | 'sign'
+type TokenKind = 'word' | 'quoted name' | 'text' | 'number' | 'parameter' | 'sign'
 
-export interface Token {
+interface Token {
   readonly kind: TokenKind
   readonly text: string
   /** Offset of its first character. */
@@ -26,7 +26,7 @@ const KINDS: readonly (readonly [TokenKind, RegExp])[] = [
 ]
 
 /** All but spaces and comments, in order. */
-export function tokensOf(sql: string): Token[] {
+function tokensOf(sql: string): Token[] {
   const tokens: Token[] = []
   for (let at = afterSpace(sql, 0); at < sql.length; ) {
     const token = tokenAt(sql, at)

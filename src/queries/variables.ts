@@ -34,7 +34,7 @@ export function assignmentsTo(views: Views, runId: number, position: number): As
   )
 }
 
-export interface MaterializedOutput {
+interface MaterializedOutput {
   position: number
   slot: number
 }

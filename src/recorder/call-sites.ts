@@ -109,7 +109,7 @@ export class CallSites {
 }
 
 /** Gives the text of the place in the user's code from which it is called: the first frame outside of gradtape. */
-export function siteLooker(folder: string): () => string | null {
+function siteLooker(folder: string): () => string | null {
   const own = new URL('..', import.meta.url).href
   const ownFiles = own.startsWith('file:') ? fileURLToPath(own) : own
   const files = new Map<string, string | null>()

@@ -9,9 +9,10 @@
  */
 import { kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
-import { warmSummary } from '../array/summary.js'
+import { warmSums } from '../array/warm-sums.js'
 import { TapeError } from '../errors.js'
 import { CAPTURE_NOTHING, CAPTURE_SUMMARY, type CapturePolicy } from '../events/capture.js'
+import { summaryOfSums } from '../events/content.js'
 import { type RecordedArray, type Ref, refOf } from '../events/event.js'
 import type { EventStream } from '../events/stream.js'
 import { SummarizedArray } from '../events/summarized-array.js'
@@ -441,6 +442,7 @@ const SUMMARIZED_MIN = 32_768
 
 /** The summary of a large array in its place. */
 function summarized(array: NDArray): RecordedArray {
-  const summary = array.size < SUMMARIZED_MIN ? null : warmSummary(array)
+  const sums = array.size < SUMMARIZED_MIN ? null : warmSums(array)
+  const summary = sums === null ? null : summaryOfSums(sums, array.size)
   return summary === null ? array : new SummarizedArray(array.dtype, array.shape, { ...summary, hash: null })
 }

@@ -15,7 +15,7 @@ import { Variable } from '../graph/variable.js'
 import { StreamRecorder } from '../recorder/stream-recorder.js'
 import { CheckpointState } from './checkpoint-state.js'
 
-export interface ReplayContext {
+interface ReplayContext {
   identified(variable: Variable, ref: Ref): void
   /** The event that the engine has to emit next, or one further on; null at the end. */
   peek(further?: number): TapeEvent | null

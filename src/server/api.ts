@@ -4,7 +4,7 @@
  */
 
 /** A run among the tapes that are open: `2.1` is run 1 of the second file. */
-export type RunKey = string
+type RunKey = string
 
 export interface TapeRow {
   /** The number of the file, from 1. */
@@ -247,7 +247,7 @@ export interface EventsAnswer {
   events: EventRow[]
 }
 
-export interface FindingRow {
+interface FindingRow {
   kind: string
   level: string
   step: number | null

@@ -25,7 +25,7 @@ const HEADERS: Readonly<Record<string, string>> = {
   'cross-origin-resource-policy': 'same-origin',
 }
 
-export interface Refusal {
+interface Refusal {
   status: number
   message: string
 }

@@ -27,13 +27,13 @@ const NO_KEY = `<!doctype html><html lang="en"><meta charset="utf-8"><title>grad
 <p>Open the link that <code>gradtape ui</code> printed; it holds a key that nobody else has.</p>
 <p>You came through that link from another page? <a href="/">Go on</a>.</p></html>`
 
-export interface InspectorOptions {
+interface InspectorOptions {
   /** 0, the default, takes any that is free. */
   port?: number
 }
 
 /** An inspector that is being served. */
-export interface Inspector {
+interface Inspector {
   /** The link with the key; whoever has it may read the tapes through this server. */
   readonly url: string
   readonly port: number

@@ -6,7 +6,7 @@ import type { CurveLine } from '../server/api.js'
 import { colour, lineColour, theme } from './theme.js'
 import { duration, number } from './words.js'
 
-export interface ChartProps {
+interface ChartProps {
   label: string
   lines: readonly CurveLine[]
   /** The place in the list of runs, for the colour. */

@@ -2,7 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { colour, theme } from './theme.js'
 
-export interface HeatMapProps {
+interface HeatMapProps {
   label: string
   rows: number
   columns: number

@@ -16,7 +16,7 @@ export const PAGES = [
 
 export type PageId = (typeof PAGES)[number]['id']
 /** Null removes a parameter. */
-export type Patch = Record<string, string | number | readonly string[] | null>
+type Patch = Record<string, string | number | readonly string[] | null>
 
 interface Route {
   page: PageId

@@ -42,7 +42,7 @@ export const currentRun = computed<RunRow | null>(() => {
   return runs.find((run) => run.key === key) ?? runs.at(-1) ?? null
 })
 
-export function runNamed(key: string): RunRow | null {
+function runNamed(key: string): RunRow | null {
   return allRuns.value?.runs.find((run) => run.key === key) ?? null
 }
 

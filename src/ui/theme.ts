@@ -1,7 +1,7 @@
 /** Light or dark: as the system has it until somebody chooses; that is kept in the browser. */
 import { effect, signal } from '@preact/signals'
 
-export type Theme = 'light' | 'dark'
+type Theme = 'light' | 'dark'
 
 const system = matchMedia('(prefers-color-scheme: dark)')
 const stored = localStorage.getItem('gradtape-theme')

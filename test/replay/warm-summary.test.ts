@@ -5,8 +5,8 @@ import { describe, expect, test } from 'vitest'
 import '../../src/index.js'
 import { ndarray } from '../../src/array/make-array.js'
 import { NDArray } from '../../src/array/ndarray.js'
-import { warmSummary } from '../../src/array/summary.js'
-import { summaryOf } from '../../src/events/content.js'
+import { warmSums } from '../../src/array/warm-sums.js'
+import { summaryOf, summaryOfSums } from '../../src/events/content.js'
 import type { GradientComputed } from '../../src/events/event.js'
 import { add, mul, square, sub } from '../../src/functions/arithmetic.js'
 import { sum } from '../../src/functions/reductions.js'
@@ -20,6 +20,11 @@ const SIZES = [
 ]
 const NOT_FINITE = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
 const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
+
+function warmSummary(x: NDArray): unknown {
+  const sums = warmSums(x)
+  return sums === null ? null : summaryOfSums(sums, x.size)
+}
 
 /** Numbers of all sizes, with zeros of both signs among them. */
 function drawn(size: number, next: () => number, scale: number): Float64Array {

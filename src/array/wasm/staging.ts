@@ -38,7 +38,7 @@ type Rows = (at: number, rows: number, columns: number, spare: number) => void
 export type RowsInto = (x: number, rows: number, columns: number, out: number) => void
 
 /** op of `start` and all elements. */
-export type Extreme = (at: number, count: number, start: number) => number
+type Extreme = (at: number, count: number, start: number) => number
 
 type Functions =
   | 'exp'

@@ -86,7 +86,7 @@ export function defaultsOf(
   return values
 }
 
-export interface AskedChapter {
+interface AskedChapter {
   title: string
   questions: { question: string; note: string | null; sql: string }[]
 }

@@ -4,6 +4,7 @@
  * A summary takes six; a small array may stand in them itself.
  */
 import { TapeError } from '../../errors.js'
+import { grown } from '../../events/grown.js'
 import { SUMMARY_SIZE } from '../../events/record-layout.js'
 import { type Summary, summaryFrom, summaryNumbers } from '../../events/summary.js'
 
@@ -13,7 +14,7 @@ const NAN_HIGH = 0x7ff80000
 
 export class CellBuffer {
   count = 0
-  private memory = Buffer.alloc(1024)
+  private memory: Buffer = Buffer.alloc(1024)
   private view = new DataView(this.memory.buffer, this.memory.byteOffset, this.memory.length)
 
   clear(): void {
@@ -81,10 +82,8 @@ export class CellBuffer {
   private next(): number {
     const at = this.count++ * 8
     if (at + 8 > this.memory.length) {
-      const larger = Buffer.alloc(this.memory.length * 2)
-      larger.set(this.memory)
-      this.memory = larger
-      this.view = new DataView(larger.buffer, larger.byteOffset, larger.length)
+      this.memory = grown(this.memory, at + 8)
+      this.view = new DataView(this.memory.buffer, this.memory.byteOffset, this.memory.length)
     }
     return at
   }

@@ -2,13 +2,14 @@
  * What the hash chain covers of the arrays of a batch, one after the other: the hash of an array's content, or its summary,
  * or both, or the array itself, whatever is kept of it. Written by the thousand, so it is one growing buffer.
  */
+import { grown } from '../../events/grown.js'
 import { SUMMARY_SIZE } from '../../events/record-layout.js'
 import { type Summary, summaryNumbers } from '../../events/summary.js'
 
 export class Digests {
   count = 0
   private used = 0
-  private memory = Buffer.alloc(4096)
+  private memory: Buffer = Buffer.alloc(4096)
   private view = new DataView(this.memory.buffer, this.memory.byteOffset)
 
   clear(): void {
@@ -65,9 +66,7 @@ export class Digests {
 
   private room(bytes: number): void {
     if (this.used + bytes <= this.memory.length) return
-    const larger = Buffer.alloc(Math.max(this.memory.length * 2, this.used + bytes))
-    larger.set(this.bytes)
-    this.memory = larger
-    this.view = new DataView(larger.buffer, larger.byteOffset)
+    this.memory = grown(this.memory, this.used + bytes)
+    this.view = new DataView(this.memory.buffer, this.memory.byteOffset)
   }
 }

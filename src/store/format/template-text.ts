@@ -2,7 +2,9 @@
  * The lists of a template as JSON text, written straight from its key. Graphs that never repeat make a template a block, so
  * this is the writer's hot path for them.
  */
+
 import { EVENT_KIND, PACKED_BACKWARD } from '../../events/event.js'
+import { grown } from '../../events/grown.js'
 import {
   ASSIGNMENT_KEY,
   CALL_KEY,
@@ -18,7 +20,7 @@ const LONGEST_NUMBER = 24
 
 /** JSON of a list of lists of numbers, as JSON.stringify would write it. */
 class ListText {
-  private bytes = Buffer.allocUnsafe(1 << 14)
+  private bytes: Buffer = Buffer.alloc(1 << 14)
   private used = 0
 
   clear(): void {
@@ -76,15 +78,12 @@ class ListText {
   }
 
   private room(bytes: number): void {
-    if (this.used + bytes <= this.bytes.length) return
-    const larger = Buffer.allocUnsafe(this.bytes.length * 2)
-    this.bytes.copy(larger, 0, 0, this.used)
-    this.bytes = larger
+    if (this.used + bytes > this.bytes.length) this.bytes = grown(this.bytes, this.used + bytes)
   }
 }
 
 /** What the columns of a template hold. */
-export interface TemplateTexts {
+interface TemplateTexts {
   eventCount: number
   /** calls, leaves, gradients, assignments, clears, passes */
   lists: [string, string, string, string, string, string]

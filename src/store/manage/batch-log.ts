@@ -267,8 +267,8 @@ export class TapeFromLog {
         `batch ${batch.n} expected to begin run ${expected}, is of run ${run}`,
       )
     this.db.prepare('INSERT INTO _run (id, name) VALUES (?, ?)').run(run, batch.runName)
-    const progress = { runId: run, repetitions: { current: 1, previous: 1 }, texts: [] }
-    const writer = new Writer(this.db, null, batch.runName, progress)
+    const state = { runId: run, repetitions: { current: 1, previous: 1 }, texts: [] }
+    const writer = new Writer(this.db, null, batch.runName, state)
     this.writers.set(run, writer)
     return writer
   }

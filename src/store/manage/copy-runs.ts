@@ -48,13 +48,13 @@ export interface NewTapeReport {
 }
 
 /** What is to be read from one tape. */
-export interface RunSource {
+interface RunSource {
   path: string
   /** Numbers of the runs; all of them when not given. */
   runs?: ReadonlySet<number>
 }
 
-export interface CopyRunsOptions {
+interface CopyRunsOptions {
   /** Takes of a damaged tape what is whole: of each run the batches before its first damaged one. */
   salvage?: boolean
   onProgress?: (events: number) => void
@@ -307,11 +307,11 @@ class RunsCopy {
     // Runs are numbered in the order in which they begin, without gaps; verification holds a tape to that.
     const own = 1 + Number(this.target.prepare('SELECT coalesce(max(id), 0) FROM _run').pluck().get())
     this.target.prepare('INSERT INTO _run (id, name) VALUES (?, ?)').run(own, name)
-    const progress = { runId: own, repetitions: { current: 1, previous: 1 }, texts: [] }
+    const beginning = { runId: own, repetitions: { current: 1, previous: 1 }, texts: [] }
     const state: RunState = {
       run: this.copiedRun(own, id, name, null),
       packer,
-      writer: new Writer(this.target, null, name, progress),
+      writer: new Writer(this.target, null, name, beginning),
       fingerprint: GENESIS,
     }
     this.runs.set(id, state)

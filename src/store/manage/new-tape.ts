@@ -42,7 +42,7 @@ export function newTape(
   }
 }
 
-export interface NewTapeOptions {
+interface NewTapeOptions {
   /** A file that is there is replaced, once the new one is whole. */
   replaces?: boolean
   /** What was written before a failure stays beside the place, as `.unfinished`, for the next time. */

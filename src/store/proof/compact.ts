@@ -12,7 +12,7 @@ import { sqlite } from '../format/sqlite.js'
 import { DigestThread } from './digest-thread.js'
 import { tapeDigests, type ViewDigest } from './view-digests.js'
 
-export interface CompactOptions {
+interface CompactOptions {
   /** Where the copy goes; the tape itself then stays as it is. In the tape's place when not given. */
   output?: string
   /** Throws when the copy is not a whole tape. */

@@ -27,7 +27,7 @@ type Row = [
 ]
 
 /** The rows of a stretch of events, by event id. */
-export interface KeptGradients {
+interface KeptGradients {
   readonly contributions: ReadonlyMap<number, Row>
   readonly accumulated: ReadonlyMap<number, Row>
 }

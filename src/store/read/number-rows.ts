@@ -7,7 +7,7 @@ import { sqliteError } from '../format/database.js'
 import { eventId, POSITION_MAX, positionOfId } from '../format/ids.js'
 import { fromScalar } from '../format/value.js'
 
-export interface StepRow {
+interface StepRow {
   step: number
   position: number
   elapsedMs: number
@@ -21,7 +21,7 @@ export interface MetricRow {
 }
 
 /** What the gradient of a leaf was after a pass: the sum, where the pass added to what was there. */
-export interface LeafGradientRow {
+interface LeafGradientRow {
   /** Of the variable: its number in the tape. */
   variable: number
   position: number
@@ -31,7 +31,7 @@ export interface LeafGradientRow {
   nonFiniteCount: number
 }
 
-export interface GradientVariable {
+interface GradientVariable {
   variable: number
   position: number
   /** The name it was made with; null when it was given none then. */

@@ -14,7 +14,7 @@ import { Reader } from './reader.js'
 import { SitedCalls } from './sited-calls.js'
 import { TemplateReader } from './template-reader.js'
 
-export interface RawCommit {
+interface RawCommit {
   id: number
   firstPosition: number
   eventCount: number
@@ -37,7 +37,7 @@ export interface RawBlock {
   cells: CellContent[]
 }
 
-export interface RawEvent {
+interface RawEvent {
   position: number
   type: string
   step: number

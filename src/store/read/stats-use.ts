@@ -28,7 +28,7 @@ export interface RunUse {
   materializedBytes: number
 }
 
-export type NamedBy = 'event' | 'checkpoint' | 'materialized'
+type NamedBy = 'event' | 'checkpoint' | 'materialized'
 
 export interface TapeUse {
   runs: RunUse[]
@@ -53,7 +53,7 @@ const FACT_ROW_BYTES = 16
 const NAMED_BY: readonly NamedBy[] = ['event', 'checkpoint', 'materialized']
 
 /** By id of the content; index 0 is none. */
-export class ValueUse {
+class ValueUse {
   /** 0 where no bytes are kept. */
   readonly bytes: Float64Array
   readonly named: Float64Array

@@ -8,7 +8,7 @@ import type { Block } from './block-reader.js'
 import { PAGE, type RunRows } from './run-rows.js'
 
 /** What a variable was from some position on. */
-export interface VersionRow {
+interface VersionRow {
   /** The event that made the version. */
   position: number
   /** True when the event is a VariableUnchained: the same value, but no creator. */

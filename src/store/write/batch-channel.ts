@@ -16,7 +16,7 @@ import type { ArrayKeeper, EventStream } from '../../events/stream.js'
 import { type BatchMessage, CONTROL, type FailureMessage, type ToThread } from './hand-over.js'
 import { arraysOf, type SharedBatch } from './shared-batch.js'
 import { LOOK_AFTER_MS } from './thread.js'
-import type { Progress } from './writer.js'
+import type { WriterState } from './writer.js'
 
 export const BATCHES_IN_FLIGHT = 8
 /** Stands for an array that was copied. */
@@ -53,7 +53,7 @@ export class BatchChannel implements ArrayKeeper {
   private readonly stream: EventStream
   private readonly packer: Packer
   private readonly name: string
-  private readonly progress: Progress
+  private readonly state: WriterState
   /** The texts by number, after the last batch that is known to be written. */
   private texts: string[]
   private control = newControl()
@@ -70,14 +70,14 @@ export class BatchChannel implements ArrayKeeper {
   private writtenBefore = 0
   private known: TapeError | null = null
 
-  constructor(thread: FarEnd, stream: EventStream, name: string, progress: Progress) {
+  constructor(thread: FarEnd, stream: EventStream, name: string, state: WriterState) {
     this.thread = thread
     this.stream = stream
     this.packer = stream.packer
     this.name = name
-    this.progress = progress
-    this.runId = progress.runId
-    this.texts = [...progress.texts]
+    this.state = state
+    this.runId = state.runId
+    this.texts = [...state.texts]
     this.begin('nothing')
   }
 
@@ -152,14 +152,14 @@ export class BatchChannel implements ArrayKeeper {
    * Gives the run back to the training thread, while a thread that starts is held and nothing was sent to it: the batch that was
    * packed last, with its arrays, which stay where they are until `close`.
    */
-  giveBack(batch: PackedBatch): { progress: Progress; batch: PackedBatch } {
+  giveBack(batch: PackedBatch): { state: WriterState; batch: PackedBatch } {
     const kept = this.filling === null ? [] : arraysOf(this.filling.arrays())
     const values = [...kept.slice(0, this.kept), ...batch.values.slice(this.kept)]
     this.hide()
     this.packer.packInto(new Float64Array(4096))
     if (this.filling !== null) this.free.push(this.filling)
     this.filling = null
-    return { progress: { ...this.progress, texts: this.texts }, batch: { ...batch, values } }
+    return { state: { ...this.state, texts: this.texts }, batch: { ...batch, values } }
   }
 
   /** Whether nothing was sent yet, or set aside to be sent. */
@@ -200,14 +200,14 @@ export class BatchChannel implements ArrayKeeper {
    * What the thread did not write, for the thread that writes instead of it; this channel is used no more. Arrays of the batch that is being
    * packed go back into their places.
    */
-  takeBack(): { progress: Progress; batches: PackedBatch[] } {
+  takeBack(): { state: WriterState; batches: PackedBatch[] } {
     this.settle()
     this.hide()
     const waiting = this.packer.waitingValues
     const arrays = this.filling === null ? [] : arraysOf(this.filling.arrays())
     for (let i = 0; i < this.kept; i++) waiting[i] = arrays[i]!
     const batches = this.unwritten.map(({ batch }) => ({ ...batch, values: arraysOf(batch.arrays) }))
-    return { progress: { ...this.progress, texts: this.texts }, batches: [...batches, ...this.backlog] }
+    return { state: { ...this.state, texts: this.texts }, batches: [...batches, ...this.backlog] }
   }
 
   /** The run has ended, and everything is in the file. */
@@ -245,7 +245,7 @@ export class BatchChannel implements ArrayKeeper {
     this.thread.post({
       kind: 'begin',
       name,
-      progress: { ...this.progress, texts: this.texts },
+      state: { ...this.state, texts: this.texts },
       control,
       writtenBefore,
     })

@@ -4,6 +4,7 @@
  */
 import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_INLINE } from '../../events/capture.js'
 import { EVENT_KIND, isPosition, PACKED_BACKWARD, positionOf, type Ref } from '../../events/event.js'
+import { grown } from '../../events/grown.js'
 import { type PackedBatch, VALUE_NONE, VALUE_SCALAR } from '../../events/pack.js'
 import {
   ASSIGNMENT_KEY,
@@ -330,11 +331,7 @@ export class BlockCutter implements RecordVisitor {
   private room(size: number): number {
     const at = this.keyLength
     this.keyLength = at + size
-    if (this.keyLength > this.key.length) {
-      const larger = new Float64Array(Math.max(this.key.length * 2, this.keyLength))
-      larger.set(this.key)
-      this.key = larger
-    }
+    if (this.keyLength > this.key.length) this.key = grown(this.key, this.keyLength)
     return at
   }
 }

@@ -13,7 +13,7 @@ import type { RowBuffer } from './row-buffer.js'
 import type { StoredValue } from './value-store.js'
 
 /** What is kept of an array, as columns: the tag, the value's id or the number, the summary. */
-export const CONTENT_COLUMNS = [
+const CONTENT_COLUMNS = [
   'kept',
   'value_id',
   'scalar',

@@ -6,7 +6,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { ErrorCode } from '../../errors.js'
 import type { PackedBatch } from '../../events/pack.js'
 import type { ArraysAt, SharedMemory } from './shared-batch.js'
-import type { Progress } from './writer.js'
+import type { WriterState } from './writer.js'
 
 /** Places in a run's control block, an Int32Array in shared memory. */
 export const CONTROL = {
@@ -56,7 +56,7 @@ export type ToThread =
   | {
       readonly kind: 'begin'
       readonly name: string
-      readonly progress: Progress
+      readonly state: WriterState
       readonly control: Int32Array
       /** `nothing`, or `perhaps`: a thread before may have written batches of this run and not lived to say so. */
       readonly writtenBefore: 'nothing' | 'perhaps'

@@ -17,7 +17,7 @@ export interface MaterializedValue {
   readonly value: RecordedArray
 }
 
-export interface Materialized {
+interface Materialized {
   values: number
   /** Of their contents; equal contents are stored once. */
   bytes: number

@@ -84,12 +84,26 @@ export class RunWriter implements Outlet {
     thread.prepare()
     if (thread.isUnavailable || this.failed !== null) return
     this.stream.flush() // handed over when the thread is up, written here when not
-    const { writer } = this
-    if (writer === null || this.failure !== null || this.stream.packer.waiting > 0) return
-    this.channel = thread.takeOver(this.stream, this.name, writer.progress)
-    if (this.channel === null) return
+    if (this.failure !== null || this.stream.packer.waiting > 0) return
+    this.handOver()?.open()
+  }
+
+  /** Hands the run over to the second thread; null when it was, or when there is no thread. */
+  private handOver(): BatchChannel | null {
+    const { writer, thread } = this
+    if (writer === null || thread === null) return null
+    const channel = thread.takeOver(this.stream, this.name, writer.state)
+    if (channel === null) return null
+    this.channel = channel
     this.writer = null
-    this.channel.open()
+    return channel
+  }
+
+  /** Whether the thread is up, and this batch worth it. */
+  private isForThread(batch: PackedBatch): boolean {
+    if (this.thread === null || !this.isWhole(batch)) return false
+    this.thread.prepare()
+    return this.thread.isUp
   }
 
   /** Whether everything taken is in the file. */
@@ -158,7 +172,7 @@ export class RunWriter implements Outlet {
       this.goOnHere()
     } else if (this.failed !== null) {
       this.waiting.push({ ...batch, words: batch.words.slice() })
-    } else if (this.handOver(batch)) {
+    } else if (this.isForThread(batch) && this.handOver() !== null) {
       this.take(batch)
     } else {
       this.failed = this.writeHere(batch)
@@ -168,9 +182,9 @@ export class RunWriter implements Outlet {
 
   /** Writes a batch that was packed for a thread that is not up yet. */
   private takeHere(channel: BatchChannel, last: PackedBatch): void {
-    const { progress, batch } = channel.giveBack(last)
+    const { state, batch } = channel.giveBack(last)
     this.channel = null
-    this.writer = new Writer(this.db, this.file, this.name, progress)
+    this.writer = new Writer(this.db, this.file, this.name, state)
     this.failed = this.writeHere(batch)
     if (this.failed === null) channel.close()
     else {
@@ -179,29 +193,18 @@ export class RunWriter implements Outlet {
     }
   }
 
-  /** Hands the run over to the second thread, where this batch is worth it and the thread is up. */
-  private handOver(batch: PackedBatch): boolean {
-    if (this.writer === null || this.thread === null || !this.isWhole(batch)) return false
-    this.thread.prepare()
-    if (!this.thread.isUp) return false
-    this.channel = this.thread.takeOver(this.stream, this.name, this.writer.progress)
-    if (this.channel === null) return false
-    this.writer = null
-    return true
-  }
-
   /** Where the second thread could not be started, or not again, what it did not write is written here, and so is the rest. */
   private goOnHere(): void {
     const { channel } = this
     if (channel === null || !channel.isUnavailable) return
-    const { progress, batches } = channel.takeBack()
+    const { state, batches } = channel.takeBack()
     this.channel = null
-    this.writer = new Writer(this.db, this.file, this.name, progress)
+    this.writer = new Writer(this.db, this.file, this.name, state)
     const written = this.db
       .prepare<[number], { next: number | null }>(
         'SELECT max(first_position + event_count) AS next FROM _commit WHERE run_id = ?',
       )
-      .get(progress.runId)
+      .get(state.runId)
     this.writtenUpTo = written?.next ?? 0
     for (const batch of batches) this.take(batch)
   }

@@ -4,7 +4,7 @@ import type { Connection, Statement } from '../format/connection.js'
 import { TEXT_TABLES, type TextTable } from '../format/text-tables.js'
 
 /** The texts as they were at some time; a renumbering leaves them as they are, and begins a list of its own. */
-export interface TextSavepoint {
+interface TextSavepoint {
   readonly contents: string[]
   readonly length: number
 }

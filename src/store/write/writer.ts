@@ -1,7 +1,7 @@
 /**
  * Writes the batches of one run to the file: each is closed by a commit row in the hash chain, and is there whole or not at all.
  * It sees packed words only, so it works on the training thread and on another alike, and a run may go from one to the
- * other (`progress`). What becomes of a batch that could not be written is its caller's business.
+ * other (`state`). What becomes of a batch that could not be written is its caller's business.
  */
 import type { TapeError } from '../../errors.js'
 import type { PackedBatch } from '../../events/pack.js'
@@ -19,7 +19,7 @@ import { ValueStore } from './value-store.js'
 import { VariableStore } from './variable-store.js'
 
 /** How far the writing of a run has come: what another writer needs to go on with the next batch. */
-export interface Progress {
+export interface WriterState {
   readonly runId: number
   readonly repetitions: Repetitions
   /** The run's texts by number. */
@@ -43,7 +43,7 @@ export class Writer {
   private repetitions: Repetitions = { current: 1, previous: 1 }
 
   /** `file` null: the tape is in memory. */
-  constructor(db: Connection, file: SameFile | null, runName: string, after?: Progress) {
+  constructor(db: Connection, file: SameFile | null, runName: string, after?: WriterState) {
     this.db = db
     this.file = file
     this.runName = runName
@@ -70,7 +70,7 @@ export class Writer {
     return this.runId
   }
 
-  get progress(): Progress {
+  get state(): WriterState {
     return { runId: this.runId, repetitions: this.repetitions, texts: this.texts.all }
   }
 

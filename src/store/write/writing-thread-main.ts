@@ -147,9 +147,9 @@ class RunHere {
   }
 
   private fail(failure: unknown): void {
-    const { control, progress } = this.begin
+    const { control, state } = this.begin
     this.failed = true
-    port.postMessage(failureMessage(progress.runId, failure))
+    port.postMessage(failureMessage(state.runId, failure))
     Atomics.store(control, CONTROL.failed, 1)
   }
 
@@ -169,7 +169,7 @@ class RunHere {
   }
 
   private start(): Writer {
-    const { progress, name, writtenBefore } = this.begin
+    const { state, name, writtenBefore } = this.begin
     if (db === null) {
       same.check()
       db = openDatabase(same.path, { readonly: false })
@@ -178,10 +178,10 @@ class RunHere {
       const next = db
         .prepare('SELECT max(first_position + event_count) FROM _commit WHERE run_id = ?')
         .pluck()
-        .get(progress.runId)
+        .get(state.runId)
       this.writtenUpTo = Number(next ?? 0)
     }
-    return new Writer(db, same, name, progress)
+    return new Writer(db, same, name, state)
   }
 }
 
@@ -255,7 +255,7 @@ function work(): void {
 function follow(message: ToThread): void {
   switch (message.kind) {
     case 'begin':
-      runs.set(message.progress.runId, new RunHere(message))
+      runs.set(message.state.runId, new RunHere(message))
       break
     case 'memory':
       memories.set(message.memory.id, message.memory)

@@ -24,7 +24,7 @@ import {
 } from './hand-over.js'
 import { SharedBatch } from './shared-batch.js'
 import { LOOK_AFTER_MS, ThreadLife, threadFile } from './thread.js'
-import type { Progress } from './writer.js'
+import type { WriterState } from './writer.js'
 
 const MAIN = threadFile(() => new URL('./writing-thread-main.js', import.meta.url))
 
@@ -131,10 +131,10 @@ export class WritingThread implements FarEnd {
   }
 
   /** Takes over a run from the training thread; null when there can be no second thread here. */
-  takeOver(stream: EventStream, name: string, progress: Progress): BatchChannel | null {
+  takeOver(stream: EventStream, name: string, state: WriterState): BatchChannel | null {
     this.prepare()
     if (this.unavailable) return null
-    const channel = new BatchChannel(this, stream, name, progress)
+    const channel = new BatchChannel(this, stream, name, state)
     this.channels.set(channel.runId, channel)
     return channel
   }

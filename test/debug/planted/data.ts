@@ -1,6 +1,6 @@
 // Programs that read the wrong rows, or read them in the wrong mode.
 import type { Variable } from '../../../src/index.js'
-import { type Engine, line, lineSet, type Planted, points, train } from './planted.js'
+import { type Engine, learn, line, lineSet, type Planted, points, type Recording, train } from './planted.js'
 
 type Own = (x: Variable) => Variable
 
@@ -42,6 +42,33 @@ function functionsOf(g: Engine): { noisy: Own; quiet: Own } {
   return own
 }
 
+/** A classifier that is evaluated every ten steps; planted, without being told so. */
+async function evaluated(
+  r: Recording,
+  name: string,
+  make: () => InstanceType<Engine['Sequential']>,
+): Promise<void> {
+  const { g, planted } = r
+  const run = r.start(name, { seed: 1 })
+  const model = make()
+  const data = points(r)
+  const [x, t] = data.take([...Array(40).keys()])
+  train(r, run, {
+    data,
+    epochs: 4,
+    optimizer: new g.SGD(model.parameters(), { lr: 0.1 }),
+    clear: () => model.clearGrads(),
+    loss: (a, b) => g.softmaxCrossEntropy(model.forward(a), b),
+    after: (step) => {
+      if (step % 10 !== 0) return
+      if (!planted) model.eval()
+      g.noGrad(() => run.log({ accuracy: g.mean(g.equal(g.argmax(model.forward(x!), { axis: 1 }), t!)) }))
+      model.train()
+    },
+  })
+  await run.finish()
+}
+
 export const DATA: readonly Planted[] = [
   {
     name: 'two batches in the wrong order',
@@ -61,10 +88,7 @@ export const DATA: readonly Planted[] = [
           g.ndarray(Int32Array.from({ length: 12 }, (_, j) => ((place * 12) % 120) + j)),
         )
         const loss = g.meanSquaredError(model.forward(g.take(arrays[0]!, rows)), g.take(arrays[1]!, rows))
-        model.clearGrads()
-        loss.backward()
-        optimizer.step()
-        run.log({ loss })
+        learn(run, model, optimizer, loss)
       }
       await run.finish()
     },
@@ -88,10 +112,7 @@ export const DATA: readonly Planted[] = [
           model.forward(g.take(x, g.ndarray(rows))),
           g.take(t, g.ndarray(others)),
         )
-        model.clearGrads()
-        loss.backward()
-        optimizer.step()
-        run.log({ loss })
+        learn(run, model, optimizer, loss)
       }
       await run.finish()
     },
@@ -117,10 +138,7 @@ export const DATA: readonly Planted[] = [
           if (planted && step === 26) rows[3] = 4
           const by = g.constant(g.ndarray(rows))
           const loss = g.meanSquaredError(model.forward(g.take(arrays[0]!, by)), g.take(arrays[1]!, by))
-          model.clearGrads()
-          loss.backward()
-          optimizer.step()
-          run.log({ loss })
+          learn(run, model, optimizer, loss)
         }
       }
       await run.finish()
@@ -145,10 +163,7 @@ export const DATA: readonly Planted[] = [
         const step = run.step()
         const size = planted && step > 30 ? 120 : 96
         const loss = forward(Int32Array.from({ length: 12 }, (_, j) => (i * 31 + j * 7) % size))
-        model.clearGrads()
-        loss.backward()
-        optimizer.step()
-        run.log({ loss })
+        learn(run, model, optimizer, loss)
         if (step % 10 === 0)
           run.scope('test', () =>
             g.noGrad(() => run.log({ testLoss: forward(Int32Array.from({ length: 24 }, (_, j) => 96 + j)) })),
@@ -177,10 +192,7 @@ export const DATA: readonly Planted[] = [
         )
         const [a, t] = data.take(g.ndarray(rows))
         const loss = g.mean(g.square(g.sub(model.forward(a!), t!)))
-        model.clearGrads()
-        loss.backward()
-        optimizer.step()
-        run.log({ loss })
+        learn(run, model, optimizer, loss)
       }
       await run.finish()
     },
@@ -189,52 +201,26 @@ export const DATA: readonly Planted[] = [
     name: 'dropout that is at work in evaluation',
     kind: 'evaluation-mode',
     says: [/step 10: dropout \(#/, /evaluation/],
-    program: async (r) => {
-      const { g, planted } = r
-      const run = r.start('dropout', { seed: 1 })
-      const model = new g.Sequential(new g.Linear(2, 16), g.relu, new g.Dropout(0.3), new g.Linear(16, 3))
-      const data = points(r)
-      const [x, t] = data.take([...Array(40).keys()])
-      train(r, run, {
-        data,
-        epochs: 4,
-        optimizer: new g.SGD(model.parameters(), { lr: 0.1 }),
-        clear: () => model.clearGrads(),
-        loss: (a, b) => g.softmaxCrossEntropy(model.forward(a), b),
-        after: (step) => {
-          if (step % 10 !== 0) return
-          if (!planted) model.eval()
-          g.noGrad(() => run.log({ accuracy: g.mean(g.equal(g.argmax(model.forward(x!), { axis: 1 }), t!)) }))
-          model.train()
-        },
-      })
-      await run.finish()
+    program: (r) => {
+      const { g } = r
+      return evaluated(
+        r,
+        'dropout',
+        () => new g.Sequential(new g.Linear(2, 16), g.relu, new g.Dropout(0.3), new g.Linear(16, 3)),
+      )
     },
   },
   {
     name: 'statistics of the batch in evaluation',
     kind: 'evaluation-mode',
     says: [/step 10: batchNorm \(#/, /evaluation/],
-    program: async (r) => {
-      const { g, planted } = r
-      const run = r.start('norm', { seed: 1 })
-      const model = new g.Sequential(new g.Linear(2, 16), new g.BatchNorm(16), g.relu, new g.Linear(16, 3))
-      const data = points(r)
-      const [x, t] = data.take([...Array(40).keys()])
-      train(r, run, {
-        data,
-        epochs: 4,
-        optimizer: new g.SGD(model.parameters(), { lr: 0.1 }),
-        clear: () => model.clearGrads(),
-        loss: (a, b) => g.softmaxCrossEntropy(model.forward(a), b),
-        after: (step) => {
-          if (step % 10 !== 0) return
-          if (!planted) model.eval()
-          g.noGrad(() => run.log({ accuracy: g.mean(g.equal(g.argmax(model.forward(x!), { axis: 1 }), t!)) }))
-          model.train()
-        },
-      })
-      await run.finish()
+    program: (r) => {
+      const { g } = r
+      return evaluated(
+        r,
+        'norm',
+        () => new g.Sequential(new g.Linear(2, 16), new g.BatchNorm(16), g.relu, new g.Linear(16, 3)),
+      )
     },
   },
   {
@@ -288,10 +274,7 @@ export const DATA: readonly Planted[] = [
         const target = g.slice(rows, [[null, null], planted ? [0, 8] : [1, 9]])
         const scores = head.forward(g.embedding(table, input))
         const loss = g.softmaxCrossEntropy(g.reshape(scores, [96, 10]), g.reshape(target, [96]))
-        optimizer.clearGrads()
-        loss.backward()
-        optimizer.step()
-        run.log({ loss })
+        learn(run, optimizer, optimizer, loss)
       }
       await run.finish()
     },

@@ -1,5 +1,5 @@
 // Programs in which a number stops being one, or loses its digits.
-import { line, lineSet, type Planted, points, train } from './planted.js'
+import { learn, line, lineSet, type Planted, points, train } from './planted.js'
 
 export const NUMBERS: readonly Planted[] = [
   {
@@ -146,10 +146,7 @@ export const NUMBERS: readonly Planted[] = [
         const squares = g.sum(g.square(g.sub(net.forward(a), net.forward(b))), { axis: 1 })
         const distance = g.sqrt(planted ? squares : g.add(squares, 1e-9))
         const loss = g.mean(g.square(g.sub(distance, 1)))
-        optimizer.clearGrads()
-        loss.backward()
-        optimizer.step()
-        run.log({ loss })
+        learn(run, optimizer, optimizer, loss)
       }
       await run.finish()
     },

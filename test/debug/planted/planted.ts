@@ -51,12 +51,22 @@ export function train(
       const step = run.step()
       before?.(step)
       const value = loss(x!, t!, step)
-      clear()
-      value.backward()
-      optimizer.step()
-      run.log({ loss: value })
+      learn(run, { clearGrads: clear }, optimizer, value)
       after?.(step, value)
     }
+}
+
+/** How a step ends: gradients are cleared, the loss goes back, the parameters are updated, and the loss is logged. */
+export function learn(
+  run: Run,
+  model: { clearGrads(): void },
+  optimizer: { step(): void },
+  loss: gradtape.Variable,
+): void {
+  model.clearGrads()
+  loss.backward()
+  optimizer.step()
+  run.log({ loss })
 }
 
 /** 300 points on three arms, in batches of 30: ten steps an epoch. */

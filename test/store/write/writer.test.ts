@@ -24,7 +24,7 @@ test('a writer goes on after a batch that another wrote and did not live to tell
   const [first, second, third] = batches() as [PackedBatch, PackedBatch, PackedBatch]
   const before = new Writer(db, null, 'r')
   expect(before.write([first])).toBeNull()
-  const { runId, repetitions } = before.progress
+  const { runId, repetitions } = before.state
   // It knows of no batch yet, nor of a text.
   const after = new Writer(db, null, 'r', { runId, repetitions, texts: [] })
   after.skip(first)
