@@ -155,8 +155,15 @@ export class ForkedRun {
       case 'BackwardAborted':
         this.refuse(event, 'a backward pass that ended in an exception')
         return
-      default:
+      case 'RunStarted':
+      case 'StepStarted':
+      case 'VariableNamed':
+      case 'CheckpointTaken':
+      case 'NoteAdded':
+      case 'RunFinished':
         return
+      default:
+        event satisfies never
     }
   }
 

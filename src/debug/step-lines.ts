@@ -1,5 +1,6 @@
 /** A step of one side of a comparison as lines: the events that count, each with keys by which lines of two runs are aligned. */
 import {
+  type EventType,
   type FunctionCalled,
   type LeafCreated,
   positionOf,
@@ -41,16 +42,25 @@ export type Line = Extract<
 >
 
 /** What follows from other events, or only says something, is no line. */
-const NO_LINES = new Set([
-  'RunStarted',
-  'StepStarted',
-  'GradientComputed',
-  'MetricLogged',
-  'VariableNamed',
-  'CheckpointTaken',
-  'NoteAdded',
-  'RunFinished',
-])
+const IS_LINE = {
+  RunStarted: false,
+  StepStarted: false,
+  LeafCreated: true,
+  FunctionCalled: true,
+  BackwardStarted: true,
+  GradientComputed: false,
+  GradientCleared: true,
+  GradientAssigned: true,
+  GradientReplaced: true,
+  BackwardAborted: true,
+  ValueAssigned: true,
+  VariableNamed: false,
+  VariableUnchained: true,
+  MetricLogged: false,
+  CheckpointTaken: false,
+  NoteAdded: false,
+  RunFinished: false,
+} as const satisfies Record<EventType, boolean>
 
 /** One side of a comparison, with its lines by position. */
 export class Lines {
@@ -69,7 +79,7 @@ export class Lines {
     this.range = range
     const { reader, id } = side.recording
     const events = range.last < range.first ? [] : [...reader.events(id, range.first, range.last)]
-    this.lines = events.filter((event) => !NO_LINES.has(event.type)) as Line[]
+    this.lines = events.filter((event) => IS_LINE[event.type]) as Line[]
     this.indices = new Map(this.lines.map(({ position }, i) => [position, i]))
     this.indicesOfRows = new Set(
       this.lines.flatMap((line) => (isCall(line) && line.function === 'take' ? [line.inputs[1]!] : [])),

@@ -73,8 +73,6 @@ function eventText(event: TapeEvent, say: Describer): string {
       return event.text
     case 'RunFinished':
       return `run ${event.status}${event.error === null ? '' : `: ${event.error}`}`
-    default:
-      return ''
   }
 }
 
