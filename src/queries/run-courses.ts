@@ -8,7 +8,7 @@ import { Course } from './course.js'
 import type { Views } from './views.js'
 
 /** What the gradient of one leaf was after each pass; the three courses have the same places. */
-interface GradientCourses {
+export interface GradientCourses {
   readonly name: string
   readonly position: number
   readonly role: string
