@@ -10,7 +10,7 @@ import { forEachPair } from './broadcast.js'
 import { promoteTypes } from './dtype.js'
 import { maximum, minimum } from './elementwise.js'
 import { kernel } from './kernel.js'
-import { allocate, type NDArray, scalar } from './ndarray.js'
+import { allocate, allocateUnset, type NDArray, scalar } from './ndarray.js'
 import type { CompareOp } from './primitives.js'
 import { broadcastTo } from './rearrange.js'
 import { broadcastShapes, sizeOf } from './shape.js'
@@ -80,7 +80,7 @@ export function where(condition: NDArray, a: NDArray, b: NDArray): NDArray {
   const c = broadcastTo(condition, shape)
   const x = broadcastTo(a.astype(dtype), shape)
   const y = broadcastTo(b.astype(dtype), shape)
-  const out = allocate(dtype, shape, sizeOf(shape))
+  const out = allocateUnset(dtype, shape, sizeOf(shape))
   const { buffer, offset } = out
   for (let i = 0; i < out.size; i++) {
     buffer[offset + i] = c.buffer[c.offset + i] !== 0 ? x.buffer[x.offset + i]! : y.buffer[y.offset + i]!

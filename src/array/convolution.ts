@@ -4,10 +4,17 @@
  * rows, then columns of the window.
  */
 import { TapeError } from '../errors.js'
-import { type DType, isFloating, newStorage, promoteTypes, type TypedArray } from './dtype.js'
+import {
+  type DType,
+  isFloating,
+  newStorage,
+  newUnsetStorage,
+  promoteTypes,
+  type TypedArray,
+} from './dtype.js'
 import { addTo, sumParts } from './halves.js'
 import { kernel } from './kernel.js'
-import { allocate, type NDArray } from './ndarray.js'
+import { allocate, allocateUnset, type NDArray } from './ndarray.js'
 import { formatShape } from './shape.js'
 
 /** Rows and columns. */
@@ -146,8 +153,8 @@ export function convolve(x: NDArray, w: NDArray, windowing: Windowing): NDArray 
   const outs = w.shape[0]!
   const taps = plan.channels * plan.kernelRows * plan.kernelColumns
   const places = plan.outRows * plan.outColumns
-  const out = allocate(dtype, Object.freeze([n, outs, plan.outRows, plan.outColumns]))
-  const windows = newStorage(dtype, taps * places)
+  const out = allocateUnset(dtype, Object.freeze([n, outs, plan.outRows, plan.outColumns]))
+  const windows = newUnsetStorage(dtype, taps * places)
   const image = plan.channels * plan.rows * plan.columns
   for (let i = 0; i < n; i++) {
     unfold(plan, images.buffer, images.offset + i * image, windows)
@@ -202,7 +209,7 @@ export function convolveTransposed(y: NDArray, w: NDArray, windowing: Windowing,
   const taps = channels * size[0] * size[1]
   const places = plan.outRows * plan.outColumns
   const out = allocate(dtype, Object.freeze([n, channels, plan.rows, plan.columns]))
-  const windows = newStorage(dtype, taps * places)
+  const windows = newUnsetStorage(dtype, taps * places)
   const image = channels * plan.rows * plan.columns
   for (let i = 0; i < n; i++) {
     const from = maps.offset + i * maps1 * places
@@ -253,7 +260,7 @@ export function convolveWeights(x: NDArray, gy: NDArray, size: Pair, windowing: 
   const taps = plan.channels * size[0] * size[1]
   const places = plan.outRows * plan.outColumns
   const out = allocate(dtype, Object.freeze([outs, plan.channels, size[0], size[1]]))
-  const windows = newStorage(dtype, taps * places)
+  const windows = newUnsetStorage(dtype, taps * places)
   const part = newStorage(dtype, outs * taps)
   const image = plan.channels * plan.rows * plan.columns
   const addImage = (i: number, to: TypedArray, start: number) => {

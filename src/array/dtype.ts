@@ -102,3 +102,20 @@ export function newStorage(d: DType, count: number): TypedArray {
       return new Uint8Array(count)
   }
 }
+
+/** What is used of Node's Buffer; a browser has none. */
+type Unset = { allocUnsafeSlow(bytes: number): { readonly buffer: ArrayBuffer } }
+const { Buffer: unset } = globalThis as { Buffer?: Unset }
+
+/**
+ * A typed array of floats whose elements are whatever was there before, for an operation that writes each of them: to zero the
+ * memory first takes as long as a sum of two arrays. Zeroed where there is no such memory, and for other dtypes.
+ */
+export function newUnsetStorage(d: DType, count: number): TypedArray {
+  if (unset === undefined || count <= LARGE) return newStorage(d, count)
+  keepPages()
+  // Its own memory, from the first byte on: not a part of Node's pool.
+  if (d === 'float64') return new Float64Array(unset.allocUnsafeSlow(count * 8).buffer)
+  if (d === 'float32') return new Float32Array(unset.allocUnsafeSlow(count * 4).buffer)
+  return newStorage(d, count)
+}

@@ -18,7 +18,7 @@ import { pow as powOf } from './math/pow.js'
 import { sigmoid as sigmoidOf, softplus as softplusOf } from './math/sigmoid.js'
 import { tanh as tanhOf } from './math/tanh.js'
 import { cos as cosOf, sin as sinOf } from './math/trigonometry.js'
-import { allocate, float64Scalar, type NDArray } from './ndarray.js'
+import { allocateUnset, float64Scalar, type NDArray } from './ndarray.js'
 import type { BinaryOp, UnaryOp } from './primitives.js'
 import { broadcastShapes, type Shape, sameShape } from './shape.js'
 
@@ -105,21 +105,21 @@ function binary(op: BinaryOp, a: NDArray, b: NDArray): NDArray {
   // Nearly all calls are of one shape, or have one element on a side; they need no walk.
   const step = sameShape(x.shape, y.shape) ? 1 : 0
   if (step === 1 || (y.size === 1 && aligned >= 0)) {
-    const out = allocate(dtype, x.shape, x.size)
+    const out = allocateUnset(dtype, x.shape, x.size)
     const { size } = x
     const at = x.offset
     kernel.binary(work, 1, size, x.buffer, at, 0, 1, y.buffer, y.offset, 0, step, out.buffer, out.offset)
     return out
   }
   if (x.size === 1 && aligned <= 0) {
-    const out = allocate(dtype, y.shape, y.size)
+    const out = allocateUnset(dtype, y.shape, y.size)
     const { size } = y
     const at = x.offset
     kernel.binary(work, 1, size, x.buffer, at, 0, 0, y.buffer, y.offset, 0, 1, out.buffer, out.offset)
     return out
   }
   const shape = broadcastShapes(x.shape, y.shape, op)
-  const out = allocate(dtype, shape)
+  const out = allocateUnset(dtype, shape)
   forEachPair(x.shape, y.shape, shape, (rows, columns, xo, xr, xc, yo, yr, yc, at) => {
     const [xs, ys] = [x.offset + xo, y.offset + yo]
     kernel.binary(
@@ -206,7 +206,7 @@ export function floor(x: NDArray): NDArray {
 }
 
 function unary(op: UnaryOp, x: NDArray): NDArray {
-  const out = allocate(x.dtype, x.shape, x.size)
+  const out = allocateUnset(x.dtype, x.shape, x.size)
   kernel.unary(op, x.buffer, x.offset, out.buffer, out.offset, x.size)
   return out
 }
@@ -292,7 +292,7 @@ export function clip(x: NDArray, min?: number, max?: number): NDArray {
   const most = max ?? Infinity
   const stays = isFloating(x.dtype) || (x.dtype !== 'bool' && integerBounds(x.dtype, least, most))
   const from = stays ? x : x.astype('float64')
-  const out = allocate(from.dtype, from.shape, from.size)
+  const out = allocateUnset(from.dtype, from.shape, from.size)
   kernel.clip(from.buffer, from.offset, least, most, out.buffer, out.offset, from.size)
   return out
 }

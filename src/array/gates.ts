@@ -2,7 +2,7 @@
 import { TapeError } from '../errors.js'
 import { isFloating } from './dtype.js'
 import { kernel } from './kernel.js'
-import { allocate, type NDArray } from './ndarray.js'
+import { allocateUnset, type NDArray } from './ndarray.js'
 import type { SlopeOp } from './primitives.js'
 import { formatShape, sameShape } from './shape.js'
 
@@ -35,7 +35,7 @@ export function tanhSlope(g: NDArray, y: NDArray): NDArray {
 
 function slope(op: SlopeOp, g: NDArray, x: NDArray): NDArray {
   requireOneShape(g, x)
-  const out = allocate(g.dtype, g.shape, g.size)
+  const out = allocateUnset(g.dtype, g.shape, g.size)
   kernel.slope(op, g.buffer, g.offset, x.buffer, x.offset, out.buffer, out.offset, g.size)
   return out
 }

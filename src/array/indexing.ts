@@ -6,7 +6,7 @@
 import { TapeError } from '../errors.js'
 import type { DType } from './dtype.js'
 import { getDefaultDtype, requireDType } from './dtype.js'
-import { allocate, type NDArray } from './ndarray.js'
+import { allocate, allocateUnset, type NDArray } from './ndarray.js'
 import {
   copyShape,
   formatShape,
@@ -31,7 +31,7 @@ export function take(x: NDArray, indices: NDArray, axis: number = 0): NDArray {
   requireIndices(indices, 'take')
   const outer = sizeBetween(x.shape, 0, at)
   const inner = sizeBetween(x.shape, at + 1)
-  const out = allocate(x.dtype, replaceAxes(x.shape, at, 1, indices.shape))
+  const out = allocateUnset(x.dtype, replaceAxes(x.shape, at, 1, indices.shape))
   let to = out.offset
   for (let r = 0; r < outer; r++) {
     for (let i = 0; i < indices.size; i++, to += inner) {

@@ -3,7 +3,14 @@
  * operations, ids or events. Nobody changes the bytes of an array after it was made.
  */
 import { TapeError } from '../errors.js'
-import { type DType, isFloating, newStorage, requireDType, type TypedArray } from './dtype.js'
+import {
+  type DType,
+  isFloating,
+  newStorage,
+  newUnsetStorage,
+  requireDType,
+  type TypedArray,
+} from './dtype.js'
 import { formatArray } from './format.js'
 import { copyShape, formatShape, SCALAR, type Shape, sizeOf } from './shape.js'
 
@@ -208,6 +215,12 @@ export function allocate(dtype: DType, shape: Shape, size: number = sizeOf(shape
     case 'bool':
       return uint8Slabs.cut(dtype, shape, size)
   }
+}
+
+/** An array whose elements are whatever was there before, for the operation that writes every one of them. */
+export function allocateUnset(dtype: DType, shape: Shape, size: number = sizeOf(shape)): NDArray {
+  if (size > LARGE_MAX) return new NDArray(dtype, shape, size, newUnsetStorage(dtype, size), 0)
+  return allocate(dtype, shape, size)
 }
 
 /**

@@ -11,7 +11,7 @@ import { TapeError } from '../errors.js'
 import type { TypedArray } from './dtype.js'
 import { kernel } from './kernel.js'
 import { pow } from './math/pow.js'
-import { allocate, type NDArray, scalar } from './ndarray.js'
+import { allocateUnset, type NDArray, scalar } from './ndarray.js'
 import { commonDtype } from './promotion.js'
 import { formatShape, sameShape } from './shape.js'
 
@@ -68,7 +68,7 @@ function check(what: string, w: NDArray, others: readonly NDArray[]): void {
 }
 
 function like(w: NDArray): NDArray {
-  return allocate(w.dtype, w.shape, w.size)
+  return allocateUnset(w.dtype, w.shape, w.size)
 }
 
 /** d = g + weightDecay·w;  w' = w − lr·d. */

@@ -7,7 +7,7 @@ import { broadcastStrides, forEachBlock, mergeAxes } from './broadcast.js'
 import { promoteTypes } from './dtype.js'
 import { add } from './elementwise.js'
 import { kernel } from './kernel.js'
-import { allocate, type NDArray } from './ndarray.js'
+import { allocateUnset, type NDArray } from './ndarray.js'
 import { promoted } from './promotion.js'
 import { broadcastShapes, fixedShape, formatShape, matrixShape, type Shape, sizeOf } from './shape.js'
 
@@ -53,7 +53,7 @@ export function matmul(a: NDArray, b: NDArray, options?: MatmulOptions): NDArray
   const bInner = transposeB ? 1 : bColumns
   const bStep = transposeB ? bColumns : 1
   if (x.ndim === 2 && y.ndim === 2) {
-    const out = allocate(dtype, matrixShape(m, n), m * n)
+    const out = allocateUnset(dtype, matrixShape(m, n), m * n)
     const [aAt, bAt] = [x.offset, y.offset]
     kernel.matmul(m, k, n, x.buffer, aAt, aStep, aInner, y.buffer, bAt, bInner, bStep, out.buffer, out.offset)
     return out
@@ -64,7 +64,7 @@ export function matmul(a: NDArray, b: NDArray, options?: MatmulOptions): NDArray
   const shape = [...batch]
   if (x.ndim > 1) shape.push(m)
   if (y.ndim > 1) shape.push(n)
-  const out = allocate(dtype, fixedShape(shape))
+  const out = allocateUnset(dtype, fixedShape(shape))
 
   // All rows of a against one b are one product.
   if (bBatch.length === 0 && !transposeA) {

@@ -6,7 +6,7 @@ import { TapeError, valueText } from '../errors.js'
 import { broadcastStrides, stridesOf } from './broadcast.js'
 import { type DType, promoteTypes } from './dtype.js'
 import { full } from './make-array.js'
-import { allocate, NDArray, viewOf } from './ndarray.js'
+import { allocate, allocateUnset, NDArray, viewOf } from './ndarray.js'
 import {
   copyShape,
   fixedShape,
@@ -72,7 +72,7 @@ function strided(x: NDArray, offset: number, shape: number[], strides: readonly 
   if (size === 0 || shape.every((extent, i) => extent === 1 || strides[i] === natural[i])) {
     return new NDArray(x.dtype, fixed, size, x.buffer, size === 0 ? x.offset : x.offset + offset)
   }
-  const out = allocate(x.dtype, fixed, size)
+  const out = allocateUnset(x.dtype, fixed, size)
   copyFrom(x.buffer, x.offset + offset, fixed, strides, out.buffer, out.offset)
   return out
 }
@@ -92,7 +92,7 @@ export function broadcastTo(x: NDArray, shape: Shape): NDArray {
       `broadcastTo expected a shape that ${formatShape(x.shape)} stretches to, got ${formatShape(shape)}`,
     )
   }
-  const out = allocate(x.dtype, copyShape(shape))
+  const out = allocateUnset(x.dtype, copyShape(shape))
   if (x.size === 1) out.buffer.fill(x.buffer[x.offset]!, out.offset, out.offset + out.size)
   else copyFrom(x.buffer, x.offset, shape, broadcastStrides(x.shape, shape), out.buffer, out.offset)
   return out
@@ -159,7 +159,7 @@ export function concat(xs: readonly NDArray[], axis: number = 0): NDArray {
     extent += x.shape[at]!
   })
   const shape = replaceAxes(first.shape, at, 1, [extent])
-  const out = allocate(dtype, shape)
+  const out = allocateUnset(dtype, shape)
   const outer = sizeBetween(shape, 0, at)
   const outRow = sizeBetween(shape, at)
   let start = out.offset

@@ -4,7 +4,7 @@
 import { TapeError } from '../errors.js'
 import { isFloating } from './dtype.js'
 import { kernel } from './kernel.js'
-import { allocate, type NDArray } from './ndarray.js'
+import { allocateUnset, type NDArray } from './ndarray.js'
 import { transpose } from './rearrange.js'
 import { normalizeAxis } from './shape.js'
 
@@ -63,7 +63,7 @@ function alongRows(x: NDArray, axis: number, what: 'softmax' | 'logSoftmax'): ND
 }
 
 function rowsOf(x: NDArray, what: 'softmax' | 'logSoftmax'): NDArray {
-  const out = allocate(x.dtype, x.shape, x.size)
+  const out = allocateUnset(x.dtype, x.shape, x.size)
   const columns = x.shape[x.ndim - 1]!
   const rows = columns === 0 ? 0 : x.size / columns
   if (what === 'softmax') kernel.softmaxRows(x.buffer, x.offset, rows, columns, out.buffer, out.offset)
