@@ -93,7 +93,7 @@ describe('the same graph, recorded', () => {
     tape.close()
   })
 
-  test('the rehydrated graph is linked as the live one was', () => {
+  test('the graph from the file is linked as the live one was', () => {
     const tape = openTape(file, { readonly: true })
     const past = tape.run('tour')
     const [x, a, b, y] = ['x', 'a', 'b', 'y'].map((name) => past.variable(name)) as [

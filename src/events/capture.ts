@@ -16,7 +16,7 @@ export interface CaptureMix {
   gradients?: CaptureLevel
   /** A part that is 'full' is so only in each step whose number is a multiple of this, and 'replayable' in the others. Default 1. */
   everySteps?: number
-  /** Whether it is taken down where in the user's code calls are made: file, line, column, function. Default true. */
+  /** Whether a run notes where in the user's code calls are made: file, line, column, function. Default true. */
   sites?: boolean
 }
 

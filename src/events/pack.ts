@@ -99,7 +99,7 @@ export class Packer {
   readonly texts = new TextNumbering()
   /** How calls are packed: as the run's first event says. */
   packing: Packing = 1
-  /** The text of the place in the user's code that the next call is made at, where it is taken down. */
+  /** The text of the place in the user's code that the next call is made at, where it is known. */
   site: string | null = null
   private values: RecordedArray[] = []
   private captures: ArrayCapture[] = []

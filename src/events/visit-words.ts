@@ -37,7 +37,7 @@ export interface RecordVisitor {
     outputsAt: number,
     outputs: number,
   ): void
-  /** Told before `call`, of a call whose place in the user's code was taken down: text number `site`. */
+  /** Told before `call`, of a call whose place in the user's code is known: text number `site`. */
   site(site: number): void
   /** Two values stand at `valuesAt`: the contribution, and what was accumulated. */
   gradient(

@@ -44,7 +44,7 @@ export abstract class Func {
 
   /**
    * attributes  what the call needs to know besides its inputs; kept on the tape, and given to the constructor again
-   *             when the call is rehydrated. A subclass with arguments of its own passes them here: `super({ k })`.
+   *             when the call is made again from a tape. A subclass with arguments of its own passes them here: `super({ k })`.
    */
   constructor(attributes: Attributes = NO_ATTRIBUTES) {
     if (attributes !== NO_ATTRIBUTES) this.attributes = attributes

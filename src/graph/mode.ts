@@ -1,5 +1,5 @@
 /**
- * What a call consults before it does its work: who records, whether outputs are linked to their creators, the
+ * What a call consults before it does its work: what records it, whether outputs are linked to their creators, the
  * clock that orders calls, and the scope they are made in. One mutable record for the process: JavaScript runs one call at a time.
  */
 import { finished, refuseLaterWork } from './unfinished.js'

@@ -1,6 +1,6 @@
 /**
- * Takes the calls of a function down as a program instead of as events, and what else the function does: what can be done
- * after it, is; anything else is refused.
+ * Records the calls of a function as a program instead of as events. What else the function does is done after it where that
+ * is possible, and refused where it is not.
  */
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'

@@ -2,8 +2,8 @@
  * Recomputation: a piece of graph that keeps what it read and is made again when a pass comes to it, so that memory pays
  * for one piece at a time (others call this gradient checkpointing).
  *
- * `recompute` runs the function once and takes down which calls it makes (`program-trace.ts`); the calls become the
- * attributes of one call. So the tape has the program itself: it can be rehydrated, replayed and differentiated where the
+ * `recompute` runs the function once and notes which calls it makes (`program-trace.ts`); the calls become the
+ * attributes of one call. So the tape has the program itself: it can be made again, replayed and differentiated where the
  * closure is unknown. A pass makes the calls again in the order, and between the same variables, in which they stood, and
  * walks on through them: so hooks, sums and every bit are those of the same code without `recompute`.
  */

@@ -1,7 +1,7 @@
 /**
  * What the graph tells whoever records it. A run fills this in; so does a replay, which compares instead of writing.
  * The graph calls it at the moment a thing has happened, before the user's call returns: a recorder that throws because it
- * cannot write has taken the thing down all the same. One that refuses a thing undoes it first.
+ * cannot write has recorded the thing all the same. One that refuses a thing undoes it first.
  */
 import type { Kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
@@ -10,7 +10,7 @@ import type { Variable } from './variable.js'
 
 declare module './mode.js' {
   interface Mode {
-    /** The run that takes calls down; null when nothing is recorded. */
+    /** The run that records calls; null when nothing is recorded. */
     recorder: Recorder | null
   }
 }
@@ -99,7 +99,7 @@ export interface Recorder extends Owner {
   gradientAssigned(variable: Variable, gradient: Variable): void
   /** `variable.grad` was cleared; it was `gradient`, by the user's assignment or a pass's. */
   gradientCleared(variable: Variable, gradient: Variable, wasAssigned: boolean): void
-  /** Whether an open run has taken the variable down already. */
+  /** Whether an open run has recorded the variable already. */
   knows?(variable: Variable): boolean
   /** The variable was cut from `call`; undefined where its owner was not asked yet which one made it. */
   variableUnchained(variable: Variable, call: CallLinks | undefined): void
@@ -131,6 +131,6 @@ export interface Recorder extends Owner {
   sharedGradient?(variable: Variable): Variable | null
   /** The pass ended in an exception; what it had finished by then stands. */
   backwardAborted(pass: number): void
-  /** A pass that this recorder did not take down left a gradient in `variable.grad`. */
+  /** A pass that this recorder did not record left a gradient in `variable.grad`. */
   gradientHeld(variable: Variable): void
 }

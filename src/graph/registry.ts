@@ -1,5 +1,5 @@
 /**
- * Functions by name. A tape names its functions; only what is registered here can be rehydrated, so a tape can never
+ * Functions by name. A tape names its functions; only what is registered here can be made again, so a tape can never
  * bring code with it.
  */
 import { TapeError, valueText } from '../errors.js'
@@ -15,7 +15,7 @@ type FuncClass = (new (attributes: never) => Func) & { readonly name: string; re
 const classes = new Map<string, FuncClass>()
 
 /**
- * Lets tapes that hold `funcClass` be rehydrated and replayed in this process.
+ * Lets tapes that hold calls of `funcClass` be read and replayed in this process.
  *
  * The name is the class's own with a small first letter (`Square` → `square`), or `options.name`. Registering the same
  * class again changes nothing.
@@ -73,7 +73,7 @@ function registered(name: string): FuncClass {
 }
 
 /**
- * Makes calls of a registered function as a tape describes them, one each time; otherwise as `recreateFunc`, which is
+ * Makes calls of a registered function as a tape describes them, one each time; in all else as `recreateFunc`, which is
  * asked once.
  */
 export function funcMaker(name: string, attributes: Attributes): () => Func {

@@ -23,8 +23,8 @@ export class StandIn extends Func {
 registerFunc(StandIn)
 
 /**
- * A variable of its own for `variable`, of which derivatives can be asked. It hangs on `variable`, so that results can be
- * differentiated further outside; a constant is stood for by a leaf.
+ * A variable of its own for `variable`, of which derivatives can be asked. It is connected to `variable` in the graph, so that results
+ * can be differentiated further outside; for a constant it is a leaf.
  */
 export function standInFor(variable: Variable, linked: boolean): Variable {
   const original = linked && variable.requiresGrad ? variable : new Variable(variable.data, true, 'variable')

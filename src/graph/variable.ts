@@ -1,5 +1,5 @@
 /**
- * A node of the graph: an array with `data`, `grad`, `creator` and `name`. It knows who records it and under which
+ * A node of the graph: an array with `data`, `grad`, `creator` and `name`. It knows which run records it and under which
  * number, and nothing of what the numbers mean. The functions are added as methods by `functions/methods.ts`.
  */
 

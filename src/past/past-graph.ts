@@ -154,7 +154,7 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
 
   /**
    * A file holds no hooks: where one of the program replaced a gradient of the pass that the run began there, this one would give
-   * another gradient in silence, unless the variable was given a hook again. Of what the run began no pass at, nobody can say
+   * another gradient in silence, unless the variable was given a hook again. Where the run began no pass, nobody can say
    * what a hook would have done.
    *
    * Throws  NOT_DIFFERENTIABLE

@@ -27,8 +27,8 @@ const OUTSIDE_CALLS_A_SITE = 1024
 const PLACES_MAX = 65_536
 
 /**
- * The frames of gradtape itself stand above the user's. Most calls have few of them, a model of many layers has many; each that V8
- * takes down costs.
+ * The frames of gradtape itself stand above the user's. Most calls have few of them, a model of many layers has many. Each frame
+ * that V8 collects costs time.
  */
 const FRAMES = [12, 96] as const
 const FILE_CHARACTERS_MAX = 1024

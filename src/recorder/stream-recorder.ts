@@ -314,7 +314,7 @@ export class StreamRecorder implements Recorder {
 
   /**
    * Whether a pass from `roots` walks on into calls from before the run. The tape does not have them, so it cannot
-   * repeat such a pass; it takes down the gradients that the pass leaves instead.
+   * repeat such a pass; it records the gradients that the pass leaves instead.
    */
   private leavesTheRun(roots: readonly Variable[]): boolean {
     if (!this.hasBoundaries) return false

@@ -37,7 +37,7 @@ export class CheckpointState implements Before, Owner, ValueLoader {
   readonly finished = false
   readonly loader = this
   readonly past = null
-  /** The recorder that takes the replay down. */
+  /** The recorder of the replay. */
   recorder: Owner | null = null
   private readonly variables = new Map<Ref, Variable>()
   private readonly arrays = new Map<Ref, NDArray>()

@@ -44,7 +44,7 @@ export class ReplayPolicy extends CapturePolicy {
 
 export class ReplayRecorder extends StreamRecorder {
   private readonly context: ReplayContext
-  /** The call that is being taken down. */
+  /** The call that is being recorded. */
   private calling: Func | null = null
 
   constructor(stream: EventStream, policy: ReplayPolicy, context: ReplayContext) {

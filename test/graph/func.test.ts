@@ -119,7 +119,7 @@ describe('a function', () => {
     await recordedTape(() => void new Scale({ by: 3 }).apply(x))
   })
 
-  test('of a user is rehydrated with its attributes once it is registered, and named when it is not', async () => {
+  test('of a user is made again with its attributes once it is registered, and named when it is not', async () => {
     const file = await recordedTape((run) => {
       const x = new Variable(2, { name: 'x' })
       run.log({ y: square(new Scale({ by: 3 }).apply(x)) })

@@ -83,7 +83,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
 
 /**
  * Files that may import each other in a circle, by types alone: a variable has a creator, a call has inputs, and a run
- * takes both down.
+ * records both.
  */
 const KNOTS: readonly (readonly string[])[] = [
   ['graph/call-links.ts', 'graph/func.ts', 'graph/recorder.ts', 'graph/variable.ts'],
