@@ -50,7 +50,7 @@ export function relu(x: Operand): Variable {
 }
 
 /** gy where x > 0.  Backward: linear in gy; constant in x but at 0. */
-class ReluGradient extends Func {
+export class ReluGradient extends Func {
   override forward(gy: NDArray, x: NDArray): NDArray {
     return gateAboveZero(gy, x)
   }

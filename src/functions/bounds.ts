@@ -18,7 +18,7 @@ import { sumTo } from './shapes.js'
  * 0 where a < b, and gy for both where one is NaN, so that a NaN is not hidden.
  * Backward: linear in gy, element by element; constant in a and b but where they cross.
  */
-class LargerShare extends Func {
+export class LargerShare extends Func {
   override forward(gy: NDArray, a: NDArray, b: NDArray): NDArray {
     const half = elementwise.mul(gy, scalar(0.5, gy.dtype))
     const upper = comparison.where(comparison.equal(a, b), half, gy)

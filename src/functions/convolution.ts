@@ -202,7 +202,7 @@ export function convTranspose2d(
 }
 
 /** The gradient of a convolution's weights, as a function.  Backward: it is linear in x and in gy. */
-class Conv2dWeights extends Func {
+export class Conv2dWeights extends Func {
   private readonly kernel: Pair
   readonly stride: Pair
   readonly padding: Pair

@@ -80,7 +80,7 @@ export function take(x: Operand, indices: Operand, options: TakeOptions = {}): V
 }
 
 /** The adjoint of take.  Backward: gy is read where it was added. */
-class ScatterTake extends Func {
+export class ScatterTake extends Func {
   private readonly axis: number
   private readonly size: number
 

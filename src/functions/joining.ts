@@ -285,7 +285,7 @@ export function slice(x: Operand, ranges: readonly Range[]): Variable {
 }
 
 /** The adjoint of slice.  Backward gx = the slice of gy. */
-class ScatterSlice extends Func {
+export class ScatterSlice extends Func {
   private readonly ranges: readonly Range[]
   private readonly shape: Shape
 

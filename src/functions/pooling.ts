@@ -77,7 +77,7 @@ export function maxPool2d(x: Operand, options: PoolingOptions): Variable {
 }
 
 /** gy to where x has the maximum of each window.  Backward: linear in gy; constant in x between ties. */
-class MaxPool2dScatter extends Pooled {
+export class MaxPool2dScatter extends Pooled {
   constructor(attributes: PoolingOptions) {
     super(attributes, 'maxPool2dScatter')
   }
@@ -97,7 +97,7 @@ export function maxPool2dScatter(gy: Operand, x: Operand, options: PoolingOption
 }
 
 /** The adjoint of maxPool2dScatter in gy.  Backward: linear in g; constant in x between ties. */
-class MaxPool2dGather extends Pooled {
+export class MaxPool2dGather extends Pooled {
   constructor(attributes: PoolingOptions) {
     super(attributes, 'maxPool2dGather')
   }
@@ -144,7 +144,7 @@ export function averagePool2d(x: Operand, options: PoolingOptions): Variable {
 }
 
 /** The adjoint of averagePool2d.  Backward gx = averagePool2d(gy). */
-class AveragePool2dScatter extends Func {
+export class AveragePool2dScatter extends Func {
   readonly kernel: Pair
   readonly stride: Pair
   readonly padding: Pair

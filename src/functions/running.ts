@@ -55,7 +55,7 @@ export class Prod extends Reduction {
  * at ε. So the products of the others are taken of pairs, over a tree: up from the leaves, each node's factors; down from the
  * root, what is outside of each node. A row of n costs n steps, at every order of differentiation.
  */
-class ProdOthers extends Func {
+export class ProdOthers extends Func {
   override forward(x: NDArray): NDArray {
     return reductions.prodOthers(x)
   }
