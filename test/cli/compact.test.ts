@@ -27,7 +27,7 @@ describe('gradtape compact', () => {
     const before = fs.statSync(file).size
     const shown = await lines('compact', file)
     expect(shown[0]).toMatch(/compact.tape: \S+ MB before, \S+ [kM]B after \(−[\d.]+ %\)$/)
-    expect(shown[1]).toMatch(/^ {2}equal: all 31 views, [\d,]+ rows, by their hashes$/)
+    expect(shown[1]).toMatch(/^ {2}equal: all \d+ views, [\d,]+ rows, by their hashes$/)
     expect(shown[2]).toBe(`  intact: ${shown[2]?.split(': ')[1]}`)
     expect(shown[2]).toContain(`head ${head}`)
     expect(fs.statSync(file).size).toBeLessThan(before)
