@@ -39,9 +39,9 @@ export interface RunOptions {
   /** Whatever describes the run; plain data. */
   config?: { readonly [key: string]: Plain }
   /**
-   * What is lost when the process is killed (SIGKILL, a power cut) in the middle of the run, or its worker thread is terminated.
-   * However else it ends, nothing is: neither by `process.exit`, nor by an exception, nor by a signal that asks for an end
-   * (Ctrl-C, SIGTERM, SIGHUP), once the run is older than a twentieth of a second and its second thread is up.
+   * What is lost when the process is killed (SIGKILL, a power cut) in the middle of the run. However else it ends, nothing is:
+   * neither by `process.exit`, nor by an exception, nor by `terminate()` of a worker thread that records, nor by a signal that asks
+   * for an end (Ctrl-C, SIGTERM, SIGHUP), once the run is older than a twentieth of a second and its second thread is up.
    *
    *   'strict'  nothing that a call returned from: each event is on the disk before the call that made it returns,
    *             which takes as long as the disk does, a third of a millisecond or more

@@ -16,6 +16,7 @@ import { keyName, type SealReport, type SealStatement } from '../store/proof/sea
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Reader } from '../store/read/reader.js'
 import { readRows, type SqlParameters, type SqlRow } from '../store/read/reading-statement.js'
+import { settleWritingThreads } from '../store/write/main-thread.js'
 import { WritingThread } from '../store/write/writing-thread.js'
 import { closeAtExit, closedBeforeExit, endAtExit, endBySignal, endedBeforeExit } from './exit.js'
 import { PastRun } from './past-run.js'
@@ -142,7 +143,9 @@ export class Tape {
   /** All runs, oldest first. */
   runs(): RunInfo[] {
     this.checkReadable()
-    return this.rows('').map((row) => toInfo(row, row.status === 'recording' && this.isRecorded(row.id)))
+    return this.settledRows('').map((row) =>
+      toInfo(row, row.status === 'recording' && this.isRecorded(row.id)),
+    )
   }
 
   /**
@@ -155,8 +158,8 @@ export class Tape {
     // Whole batches only, though other processes go on writing.
     const row =
       typeof which === 'number'
-        ? this.rows('WHERE id = ?', which)[0]
-        : this.rows('WHERE name = ? ORDER BY id DESC LIMIT 1', which)[0]
+        ? this.settledRows('WHERE id = ?', which)[0]
+        : this.settledRows('WHERE name = ? ORDER BY id DESC LIMIT 1', which)[0]
     if (row === undefined) {
       const names = [...new Set(this.runs().map((run) => `"${run.name}" (${run.id})`))]
       const known = names.length === 0 ? 'it holds no runs' : `it has ${names.slice(-10).join(', ')}`
@@ -341,6 +344,15 @@ export class Tape {
   private isRecorded(id: number): boolean {
     for (const run of this.open) if (run.id === id) return true
     return this.file !== null && RunLock.isHeld(this.file.path, id)
+  }
+
+  /** Runs as they are when what a worker thread of this process left, which is gone, is in the file. */
+  private settledRows(where: string, ...parameters: unknown[]): RunRow[] {
+    const rows = this.rows(where, ...parameters)
+    if (this.file === null || !rows.some(({ id, status }) => status === 'recording' && !this.isRecorded(id)))
+      return rows
+    settleWritingThreads(this.file.identity)
+    return this.rows(where, ...parameters)
   }
 
   private rows(where: string, ...parameters: unknown[]): RunRow[] {

@@ -61,6 +61,12 @@ export class RunLock {
     return file !== null && isLocked(file)
   }
 
+  /** For who looks at the lock of a run now and then; null where there is none. */
+  static watch(tape: string, runId: number): LockWatch | null {
+    const file = lockPath(tape, runId)
+    return file === null || !fs.existsSync(file) ? null : new LockWatch(file)
+  }
+
   /** Removes what processes that were killed left beside the tape. */
   static tidy(tape: string): void {
     const { dir, base } = path.parse(fs.realpathSync(tape))
@@ -73,6 +79,34 @@ export class RunLock {
   }
 }
 
+/** Looks at a run's lock, whatever becomes of the names of the files meanwhile. */
+export class LockWatch {
+  private readonly db: Connection
+
+  constructor(file: string) {
+    this.db = sqlite().open(file, { readonly: true, timeoutMs: 0 })
+  }
+
+  get isHeld(): boolean {
+    try {
+      this.db.prepare('SELECT count(*) FROM sqlite_schema').get()
+      return false
+    } catch (error) {
+      if (isBusy(error)) return true
+      throw error
+    }
+  }
+
+  close(): void {
+    this.db.close()
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' && code.startsWith('SQLITE_BUSY')
+}
+
 function isLocked(file: string): boolean {
   if (!fs.existsSync(file)) return false
   let db: Connection | null = null
@@ -81,8 +115,7 @@ function isLocked(file: string): boolean {
     db.prepare('SELECT count(*) FROM sqlite_schema').get()
     return false
   } catch (error) {
-    const { code } = error as { code?: unknown }
-    if (typeof code === 'string' && code.startsWith('SQLITE_BUSY')) return true
+    if (isBusy(error)) return true
     if (!fs.existsSync(file)) return false // it ended just now
     throw error
   } finally {

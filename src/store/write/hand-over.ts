@@ -27,12 +27,15 @@ export const THREAD = {
   closed: 0,
   /** One of THREAD_STATE: the thread that sets it first decides whether the thread writes. */
   state: 1,
-  /** The number of a signal that asks the process to end; 0 while there is none. Set by the thread. */
+  /** The number of a signal that asks the process to end, or ENDING; 0 while there is none. Set by the thread. */
   signal: 2,
   /** 1 when all that the training thread had is in the file, and the process may end by the signal. */
   drained: 3,
   length: 4,
 } as const
+
+/** Stands for a signal where the main thread ends the process by itself. */
+export const ENDING = -1
 
 /** Signals that ask a process to end, and that it may put off: Ctrl-C, a closed terminal, `kill`. */
 export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
@@ -45,6 +48,8 @@ export const THREAD_STATE = {
   givenUp: 2,
   /** Set by the training thread while it writes by itself; a thread that comes up waits for the end of that. */
   held: 3,
+  /** Set by a thread that had nothing to do for a while, and ends. */
+  left: 4,
 } as const
 
 /** A batch whose words and arrays are in shared memory. */
@@ -82,6 +87,9 @@ export interface FailureMessage {
 export interface SignalMessage {
   readonly signal: number
 }
+
+/** What a thread says of itself to the training thread. */
+export type FromThread = FailureMessage | SignalMessage
 
 /** What the thread is started with. */
 export interface ThreadData {

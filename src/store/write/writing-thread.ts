@@ -3,35 +3,21 @@
  * tape, looked after while waiting, closed with the tape. What it does stands in writing-thread-main.ts.
  */
 import process from 'node:process'
-import {
-  isMainThread,
-  MessageChannel,
-  type MessagePort,
-  receiveMessageOnPort,
-  Worker,
-} from 'node:worker_threads'
+import { isMainThread } from 'node:worker_threads'
 import type { EventStream } from '../../events/stream.js'
 import type { SameFile } from '../format/file-identity.js'
 import { BATCHES_IN_FLIGHT, BatchChannel, type FarEnd } from './batch-channel.js'
-import {
-  type FailureMessage,
-  SIGNALS,
-  type SignalMessage,
-  THREAD,
-  THREAD_STATE,
-  type ThreadData,
-  type ToThread,
-} from './hand-over.js'
+import { type FromThread, SIGNALS, THREAD, THREAD_STATE, type ToThread } from './hand-over.js'
+import { threadOfMain } from './main-thread.js'
 import { SharedBatch } from './shared-batch.js'
-import { LOOK_AFTER_MS, ThreadLife, threadFile } from './thread.js'
+import { LOOK_AFTER_MS, threadFile } from './thread.js'
+import { ownThread, type ThreadLink } from './thread-link.js'
 import type { WriterState } from './writer.js'
 
 const MAIN = threadFile(() => new URL('./writing-thread-main.js', import.meta.url))
 
 interface Started {
-  readonly worker: Worker
-  readonly port: MessagePort
-  readonly life: ThreadLife
+  readonly link: ThreadLink
   readonly control: Int32Array
   /** When it was started, by `performance.now`. */
   readonly at: number
@@ -39,6 +25,9 @@ interface Started {
 
 /** A thread that is not up after this long is not waited for any longer; it takes a twentieth of a second as a rule. */
 const START_MAX_MS = 5_000
+
+/** Who waits for a thread of the main thread looks so often whether that one has begun. */
+const GREET_AFTER_MS = 5
 
 /** How long a process that is asked to end waits for its end. */
 const END_MAX_MS = 20_000
@@ -76,6 +65,9 @@ export class WritingThread implements FarEnd {
   private readonly onSignal: () => void
   private watches = false
   private attending = false
+  /** Whether the program's main thread is asked for a thread: where this one may be ended by that one. */
+  private asksMain = !isMainThread
+  private closing = false
 
   private constructor(file: SameFile, onSignal: () => void) {
     this.file = file
@@ -93,26 +85,33 @@ export class WritingThread implements FarEnd {
 
   /** Starts the thread, if it is not started yet. */
   prepare(): void {
+    if (this.hasLeft) this.forget()
     if (this.started === null && !this.unavailable) this.start()
   }
 
   /** Whether it runs. */
   get isUp(): boolean {
-    const { started } = this
-    return (
-      started !== null &&
-      !this.unavailable &&
-      Atomics.load(started.control, THREAD.state) === THREAD_STATE.running
-    )
+    this.started?.link.greet()
+    return !this.unavailable && this.isIn(THREAD_STATE.running)
+  }
+
+  /** Whether it had nothing to do, and has ended. */
+  private get hasLeft(): boolean {
+    return this.isIn(THREAD_STATE.left)
+  }
+
+  private isIn(state: number): boolean {
+    return this.started !== null && Atomics.load(this.started.control, THREAD.state) === state
   }
 
   /** Waits for a thread that was started until it is up, or it is known that it does not come. */
   waitUntilUp(): void {
-    const { started } = this
-    if (started === null) return
     const { starting } = THREAD_STATE
-    while (!this.unavailable && Atomics.load(started.control, THREAD.state) === starting) {
-      if (Atomics.wait(started.control, THREAD.state, starting, LOOK_AFTER_MS) === 'timed-out') this.look()
+    while (!this.unavailable && this.isIn(starting)) {
+      const { link, control } = this.started!
+      link.greet()
+      const pause = link.isHosted ? GREET_AFTER_MS : LOOK_AFTER_MS
+      if (Atomics.wait(control, THREAD.state, starting, pause) === 'timed-out') this.look()
     }
   }
 
@@ -120,6 +119,7 @@ export class WritingThread implements FarEnd {
   hold(): boolean {
     const { started } = this
     if (started === null) return false
+    started.link.greet()
     const { starting, held } = THREAD_STATE
     return Atomics.compareExchange(started.control, THREAD.state, starting, held) === starting
   }
@@ -136,6 +136,7 @@ export class WritingThread implements FarEnd {
     if (this.unavailable) return null
     const channel = new BatchChannel(this, stream, name, state)
     this.channels.set(channel.runId, channel)
+    if (this.hasLeft) this.startAgain() // just now
     return channel
   }
 
@@ -150,12 +151,12 @@ export class WritingThread implements FarEnd {
   }
 
   post(message: ToThread): void {
-    this.started?.port.postMessage(message)
+    this.started?.link.post(message)
   }
 
   /** A new thread in place of one that died: what that one had not written is handed over again. */
   startAgain(): void {
-    this.death = null
+    this.forget()
     this.start()
     if (this.unavailable) return
     for (const channel of this.channels.values()) channel.beginAgain()
@@ -179,18 +180,10 @@ export class WritingThread implements FarEnd {
 
   /** Passes on what the thread has said. */
   listen(): void {
-    const { started } = this
-    if (started === null) return
-    for (;;) {
-      const received = receiveMessageOnPort(started.port) as
-        | { message: FailureMessage | SignalMessage }
-        | undefined
-      if (received === undefined) return
-      this.hear(received.message)
-    }
+    this.started?.link.listen()
   }
 
-  private hear(message: FailureMessage | SignalMessage): void {
+  private hear(message: FromThread): void {
     if ('signal' in message) this.attend()
     else this.channels.get(message.runId)?.fail(message)
   }
@@ -198,7 +191,9 @@ export class WritingThread implements FarEnd {
   /** Ends the runs, and waits for the end, when a signal asks the process to end: asked now and then, and where this one waits. */
   attend(): void {
     const { started } = this
-    if (started === null || Atomics.load(started.control, THREAD.signal) === 0 || this.attending) return
+    if (started === null || this.attending) return
+    if (started.link.isHosted && this.isIn(THREAD_STATE.starting)) this.look()
+    if (Atomics.load(started.control, THREAD.signal) === 0) return
     this.attending = true
     this.onSignal()
     Atomics.store(started.control, THREAD.drained, 1)
@@ -212,14 +207,19 @@ export class WritingThread implements FarEnd {
   watch(isOn: boolean): void {
     if (isOn === this.watches) return
     this.watches = isOn
-    this.post({ kind: 'watch', isOn })
+    this.tellWatch()
+  }
+
+  private tellWatch(): void {
+    // A thread that a worker of the program started does not know who listens to signals.
+    if (this.started?.link.hearsSignals) this.post({ kind: 'watch', isOn: this.watches })
   }
 
   /** Looks whether the thread still lives; if not, its runs fail, until they are told to try again. */
   look(): void {
     const { started } = this
     if (started === null || this.death !== null || this.unavailable) return
-    if (started.life.isOver) this.died(started, null)
+    if (started.link.isOver) this.died(started, null)
     else if (performance.now() - started.at > START_MAX_MS) this.giveUp(started)
   }
 
@@ -227,72 +227,64 @@ export class WritingThread implements FarEnd {
    * Stops waiting for a thread that does not come up, as where the operating system gives no more threads or files; no when it
    * is up. It has written nothing then, and never will.
    */
-  private giveUp({ control }: Started): boolean {
+  private giveUp(started: Started): boolean {
     const { starting, givenUp } = THREAD_STATE
-    const state = Atomics.compareExchange(control, THREAD.state, starting, givenUp)
-    if (state === starting || state === givenUp) this.unavailable = true
-    return this.unavailable
+    const state = Atomics.compareExchange(started.control, THREAD.state, starting, givenUp)
+    if (state !== starting && state !== givenUp) return false
+    if (started.link.isHosted && started === this.started && !this.closing) {
+      this.asksMain = false // one of our own, then
+      this.startAgain()
+    } else this.unavailable = true
+    return true
   }
 
   /** Ends the thread: when this returns, its connection is closed. */
   close(): void {
     this.spare.length = 0
+    this.closing = true
     const { started } = this
-    if (started === null) return
+    if (started === null || this.hasLeft) {
+      this.forget()
+      return
+    }
     this.watches = false
     this.post({ kind: 'close' })
     this.giveUp(started) // one that is not up yet has nothing to close
     while (this.death === null && !this.unavailable && Atomics.load(started.control, THREAD.closed) === 0) {
       if (Atomics.wait(started.control, THREAD.closed, 0, LOOK_AFTER_MS) === 'timed-out') this.look()
     }
+    this.forget()
+  }
+
+  private forget(): void {
+    this.death = null
+    this.started?.link.close()
     this.started = null
-    started.port.close()
-    started.life.close()
   }
 
   private start(): void {
     this.introduced.clear()
-    const talk = new MessageChannel()
-    const life = new ThreadLife()
     const control = new Int32Array(new SharedArrayBuffer(THREAD.length * 4))
-    const data: ThreadData = {
-      path: this.file.path,
-      file: this.file.identity,
-      port: talk.port2,
-      life: life.held,
-      control,
-      listeners: listenerCounts(),
-    }
-    let worker: Worker
+    const { path, identity } = this.file
+    const data = { path, file: identity, control, listeners: listenerCounts() }
+    let link: ThreadLink | null = null
+    const heard = (message: FromThread) => this.hear(message)
+    if (this.asksMain) link = threadOfMain(MAIN!, data, heard)
     try {
-      worker = new Worker(MAIN!, {
-        name: 'gradtape writer',
-        workerData: data,
-        transferList: [talk.port2, life.held],
-        execArgv: [],
-      })
+      link ??= ownThread(MAIN!, data, isMainThread, heard, (cause) => this.died(started, cause))
     } catch {
       // Node's permission model, a limit on threads or on files: what is lost is speed.
       this.unavailable = true
-      talk.port1.close()
-      life.close()
       return
     }
-    const started: Started = { worker, port: talk.port1, life, control, at: performance.now() }
-    // A thread that waits for work is no reason for a program to go on.
-    worker.unref()
-    worker.on('error', (error) => this.died(started, error.message))
-    worker.on('exit', () => this.died(started, null))
-    talk.port1.on('message', (message: FailureMessage | SignalMessage) => this.hear(message))
-    talk.port1.unref()
+    const started: Started = { link, control, at: performance.now() }
     this.started = started
-    // In a thread of a program it is not known what listens to signals.
-    if (this.watches && isMainThread) this.post({ kind: 'watch', isOn: true })
+    if (this.watches) this.tellWatch()
   }
 
   private died(thread: Started, cause: string | null): void {
     if (thread !== this.started || this.death !== null) return
-    if (this.giveUp(thread)) return
+    if (this.giveUp(thread) || this.hasLeft) return
     this.listen() // it may have said why
     this.death = { cause }
     for (const channel of this.channels.values()) {
