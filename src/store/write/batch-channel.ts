@@ -271,17 +271,18 @@ export class BatchChannel implements ArrayKeeper {
 
   /** A free one, emptied; null when writing stopped before there was one. */
   private nextFree(): SharedBatch | null {
-    if (!this.waitFor(this.sent - BATCHES_IN_FLIGHT + 1)) return null
+    // A run that was ended here, between two batches, would pack its end into the one that is on its way.
+    if (!this.waitFor(this.sent - BATCHES_IN_FLIGHT + 1, false)) return null
     const shared = this.free.pop() ?? this.thread.sharedBatch()
     shared.clear()
     return shared
   }
 
-  private waitFor(count: number): boolean {
+  private waitFor(count: number, mayEndRuns = true): boolean {
     for (;;) {
       const { control } = this
       const changes = Atomics.load(control, CONTROL.changes)
-      this.thread.attend()
+      if (mayEndRuns) this.thread.attend()
       if (this.settle() >= count) return true
       if (this.failure !== null || this.isUnavailable) return false
       if (Atomics.wait(control, CONTROL.changes, changes, LOOK_AFTER_MS) === 'timed-out') this.thread.look()

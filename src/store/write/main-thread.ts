@@ -142,11 +142,16 @@ class HostedLink implements ThreadLink {
   }
 
   greet(): void {
-    if (this.early !== null) this.listen() // it says nothing else yet
+    // What it says once it is up must not be heard here: a signal would end the runs in the middle of something.
+    this.hearWhile(() => this.early !== null)
   }
 
   listen(): void {
-    for (;;) {
+    this.hearWhile(() => true)
+  }
+
+  private hearWhile(goesOn: () => boolean): void {
+    while (goesOn()) {
       const received = receiveMessageOnPort(this.channel as never) as
         | { message: Greeting | FromThread }
         | undefined
