@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'NOT_SCALAR'
   | 'INDEX_OUT_OF_RANGE'
   | 'BAD_ARGUMENT'
+  | 'TWO_COPIES'
   | 'KERNEL_UNAVAILABLE'
   // graph
   | 'FUNC_REUSED'

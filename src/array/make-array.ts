@@ -1,6 +1,7 @@
 /**
  * Makes arrays: of values that a user gives, or filled by a rule.
  */
+import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
 import { type DType, getDefaultDtype, requireDType, type TypedArray } from './dtype.js'
 import { allocate, fill, float64Scalar, NDArray, scalar, viewOf } from './ndarray.js'
@@ -44,6 +45,7 @@ export function ndarray(values: ArrayLike, options?: { shape?: Shape; dtype?: DT
       options?.shape,
     )
   }
+  refuseOtherCopy(values, 'ndarray')
   throw new TapeError(
     'BAD_VALUE',
     `ndarray expected a number, boolean, nested array, typed array or NDArray, got ${describe(values)}`,

@@ -2,6 +2,7 @@
  * NDArray: a dtype, a shape and row-major elements, often a piece of a slab that many small arrays share. Knows nothing of
  * operations, ids or events. Nobody changes the bytes of an array after it was made.
  */
+import { markAsOurs } from '../copies.js'
 import { TapeError } from '../errors.js'
 import {
   type DType,
@@ -287,3 +288,5 @@ function requireIntegers(values: globalThis.ArrayLike<number>, dtype: DType): vo
     }
   }
 }
+
+markAsOurs(NDArray)

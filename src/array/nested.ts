@@ -2,6 +2,7 @@
  * Flattens nested JavaScript arrays into numbers and a shape. Knows no dtype but the two kinds number and
  * boolean.
  */
+import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
 import type { TypedArray } from './dtype.js'
 import type { Shape } from './shape.js'
@@ -54,6 +55,7 @@ function visit(row: ArrayLike<unknown>, depth: number, path: number[], state: St
       if (typeof entry === 'number') state.booleans = false
       state.values.push(Number(entry))
     } else {
+      refuseOtherCopy(entry, 'ndarray')
       throw new TapeError(
         'BAD_VALUE',
         `ndarray expected numbers or booleans, got ${describe(entry)} at [${[...path, i].join('][')}]`,

@@ -1,6 +1,8 @@
 /** Backward and its kin, as users call them: what they ask of a pass, and where it begins. */
+
 import { onesLike, zerosLike } from '../array/make-array.js'
 import { formatShape } from '../array/shape.js'
+import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
 import { runPass } from './pass.js'
 import { gradientLike, type Operand, Variable } from './variable.js'
@@ -60,9 +62,12 @@ export function grad(
   inputs: Variable | readonly Variable[],
   options: { createGraph?: boolean; gradients?: readonly Operand[] } = {},
 ): Variable[] {
+  refuseOtherCopy(inputs, 'grad')
   const targets = inputs instanceof Variable ? [inputs] : [...inputs]
   for (const [i, target] of targets.entries()) checkTarget(target, i)
+  refuseOtherCopy(outputs, 'grad')
   const roots = outputs instanceof Variable ? [outputs] : [...outputs]
+  for (const root of roots) refuseOtherCopy(root, 'grad')
   return gradientsOf(roots, targets, options.gradients ?? [], options.createGraph === true)
 }
 
@@ -99,6 +104,7 @@ export function gradientsOf(
 
 function checkTarget(target: Variable, i: number): void {
   if (target instanceof Variable && target.requiresGrad) return
+  refuseOtherCopy(target, 'grad')
   throw new TapeError(
     'NOT_DIFFERENTIABLE',
     target instanceof Variable

@@ -5,6 +5,7 @@
 
 import { isFloating } from '../array/dtype.js'
 import { NDArray } from '../array/ndarray.js'
+import { markAsOurs } from '../copies.js'
 import { TapeError } from '../errors.js'
 import type { Attributes } from './attributes.js'
 import { CallLinks } from './call-links.js'
@@ -346,6 +347,7 @@ export abstract class Func {
 // Most calls have no attributes, and none is linked when it is made: so a new Func of most classes has no field to fill,
 // and its first one is written when it is applied.
 Object.assign(Func.prototype, { attributes: NO_ATTRIBUTES, links: undefined })
+markAsOurs(Func)
 
 function asPartner(operand: Operand): Variable | null {
   return operand instanceof Variable ? operand : null

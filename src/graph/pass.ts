@@ -6,10 +6,12 @@
  * gradients of a variable that is used more than once are added in descending order of the calls that used it
  * (within one call: in ascending order of slots), which fixes every bit of the sum.
  */
+
 import { add } from '../array/elementwise.js'
 import { currentKernel, useKernel } from '../array/kernel.js'
 import { zerosLike } from '../array/make-array.js'
 import { formatShape, sameShape } from '../array/shape.js'
+import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
 import { CallHeap } from './call-heap.js'
 import type { CallLinks, MoreLinks, Unfolding } from './call-links.js'
@@ -207,6 +209,7 @@ class Pass {
 
   private give(call: CallLinks, slot: number, input: Variable, gradient: Variable): void {
     if (!input.requiresGrad) return
+    if (!(gradient instanceof Variable)) refuseOtherCopy(gradient, call.func.name)
     if (!(gradient instanceof Variable))
       this.refuse(call, `a ${typeof gradient} for input ${slot}; return Variables`)
     const wanted = input.data

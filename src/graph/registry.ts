@@ -2,6 +2,7 @@
  * Functions by name. A tape names its functions; only what is registered here can be made again, so a tape can never
  * bring code with it.
  */
+import { refuseOtherCopy } from '../copies.js'
 import { TapeError, valueText } from '../errors.js'
 import { nearest } from '../nearest.js'
 import type { Attributes } from './attributes.js'
@@ -23,6 +24,7 @@ const classes = new Map<string, FuncClass>()
  * Throws   FUNC_NAME_TAKEN when another class has the name.
  */
 export function registerFunc<C extends FuncClass>(funcClass: C, options: { name?: string } = {}): C {
+  refuseOtherCopy(funcClass.prototype, 'registerFunc')
   const name = options.name ?? ownName(funcClass)
   const taken = classes.get(name)
   if (taken !== undefined && taken !== funcClass) {

@@ -5,10 +5,12 @@
  * The function gets a variable of its own for each input (`stand-in.ts`). What that means for it, and for variables that it
  * takes from around it, is written down once, in docs/transforms.md.
  */
+
 import { isFloating } from '../array/dtype.js'
 import { ndarray, zerosLike } from '../array/make-array.js'
 import { NDArray } from '../array/ndarray.js'
 import { formatShape } from '../array/shape.js'
+import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
 import { gradientsOf } from './backward.js'
 import { mode, withLinking } from './mode.js'
@@ -174,6 +176,7 @@ export function evaluate(fn: Differentiable, points: readonly Variable[], what: 
     withLinking(true, () => fn(...points)),
     what,
   )
+  refuseOtherCopy(value, what)
   if (!(value instanceof Variable))
     throw new TapeError(
       'BAD_ARGUMENT',

@@ -7,6 +7,7 @@ import { type DType, isFloating } from '../array/dtype.js'
 import { type ArrayLike, full, ndarray } from '../array/make-array.js'
 import { NDArray } from '../array/ndarray.js'
 import { formatShape, type Shape, sameShape } from '../array/shape.js'
+import { markAsOurs } from '../copies.js'
 import { TapeError, valueText } from '../errors.js'
 import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
@@ -460,3 +461,5 @@ export function checkedName(name: string): string {
   }
   return name
 }
+
+markAsOurs(Variable)

@@ -2,6 +2,7 @@
  * Finds what a module holds: parameters, buffers and modules in its fields, and in arrays, Sets, Maps and plain objects
  * there. A path is the names of the fields joined by dots. It does not know what a module does.
  */
+import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
 import { Variable } from '../graph/variable.js'
 
@@ -36,6 +37,7 @@ export function searchTree<M extends object>(root: M, isModule: (value: object) 
       seen.add(value)
       return
     }
+    refuseOtherCopy(value, path)
     seen.add(value)
     if (isModule(value)) {
       put(tree.modules, path, value)

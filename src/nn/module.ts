@@ -2,7 +2,9 @@
  * A part of a model: it holds parameters and other modules in its fields and has a `forward`. It knows their dotted
  * paths, which become the names of the parameters and the scopes of the calls on a tape, and nothing of any layer.
  */
+
 import type { NDArray } from '../array/ndarray.js'
+import { markAsOurs } from '../copies.js'
 import { TapeError, valueText } from '../errors.js'
 import { claim } from '../graph/claims.js'
 import { constant } from '../graph/leaves.js'
@@ -301,3 +303,5 @@ function scopeOf(outer: string, callerPath: string, path: string): string {
     callerPath !== '' && path.startsWith(`${callerPath}.`) ? path.slice(callerPath.length + 1) : path
   return outer === '' ? own : own === '' ? outer : `${outer}.${own}`
 }
+
+markAsOurs(Module)

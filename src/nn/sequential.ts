@@ -1,4 +1,5 @@
 /** Layers one after the other, and the multilayer perceptron made of them. */
+import { refuseOtherCopy } from '../copies.js'
 import { TapeError, valueText } from '../errors.js'
 import { relu } from '../functions/activations.js'
 import { refuse } from '../functions/attributes.js'
@@ -19,6 +20,7 @@ export class Sequential extends Module {
   constructor(...layers: readonly Layer[]) {
     super()
     layers.forEach((layer, i) => {
+      refuseOtherCopy(layer, 'Sequential')
       if (!(layer instanceof Module) && typeof layer !== 'function') {
         refuse(`Sequential expected modules and functions, got ${valueText(layer)} as layer ${i}`)
       }

@@ -2,6 +2,7 @@
 
 import type { NDArray } from '../array/ndarray.js'
 import { clipNorm } from '../array/optimizer-steps.js'
+import { refuseOtherCopy } from '../copies.js'
 import { valueText } from '../errors.js'
 import { add, div, mul } from '../functions/arithmetic.js'
 import { numberOf, refuse } from '../functions/attributes.js'
@@ -58,6 +59,7 @@ export function clipGradNorm(parameters: Iterable<Variable>, maxNorm: number): V
   maxNormOf(maxNorm, 'clipGradNorm')
   const withGradient: Variable[] = []
   for (const parameter of parameters) {
+    refuseOtherCopy(parameter, 'clipGradNorm')
     if (!(parameter instanceof Variable))
       refuse(`clipGradNorm expected parameters, got ${valueText(parameter)}`)
     if (parameter.grad !== null) withGradient.push(parameter)

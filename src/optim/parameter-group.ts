@@ -1,4 +1,5 @@
 /** Parameters that are updated by one rule: the settings of an optimizer, checked and complete. */
+import { refuseOtherCopy } from '../copies.js'
 import { valueText } from '../errors.js'
 import { refuse } from '../functions/attributes.js'
 import { claim } from '../graph/claims.js'
@@ -138,6 +139,7 @@ export function groupsFrom<R extends Rule>(
 }
 
 function checkedParameter(one: unknown, i: number, seen: Set<Variable>, what: string): Variable {
+  refuseOtherCopy(one, what)
   if (!(one instanceof Variable))
     return refuse(`${what} expected Variables as parameters, got ${valueText(one)} as number ${i}`)
   if (!one.requiresGrad && one.role !== 'parameter')

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** A run being recorded: the recorder, the stream and the writer of one computation, wired together. */
+
 import os from 'node:os'
 import process from 'node:process'
 import type { Observable } from 'rxjs'
@@ -7,6 +8,7 @@ import { currentKernel, type Kernel, useKernel } from '../array/kernel.js'
 import { type KernelName, setKernel } from '../array/kernel-choice.js'
 import { nativeWay } from '../array/native/library.js'
 import { seedRandom } from '../array/random.js'
+import { refuseOtherCopy, runBegins, runEnds } from '../copies.js'
 import { TapeError, valueText } from '../errors.js'
 import { type Capture, CapturePolicy, checkCapture } from '../events/capture.js'
 import { isRecord, isStorable, storable } from '../events/checks.js'
@@ -123,6 +125,7 @@ export class Run {
       throw error
     }
     beginRecording(this.recorder)
+    runBegins()
   }
 
   /** The run's number in the tape. */
@@ -294,6 +297,7 @@ export class Run {
   }
 
   private close(): void {
+    if (!this.ended) runEnds()
     this.ended = true
     this.lock?.release()
     this.stream.complete()
@@ -390,6 +394,7 @@ function checkRunOptions(options: RunOptions): void {
 
 function checkMetric(name: string, metric: unknown): void {
   checkText(name, 'the name of a metric')
+  refuseOtherCopy(metric, 'run.log')
   if (metric instanceof Variable)
     metric.item() // throws for more than one element
   else if (typeof metric !== 'number')

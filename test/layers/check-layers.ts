@@ -10,6 +10,7 @@ const STORE = ['store/format', 'store/write', 'store/read', 'store/proof'] as co
 /** For each room the rooms it may import; its own files and the rooms of one file are open to every room. */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   errors: [],
+  copies: [],
   nearest: [],
   options: [],
   array: [],
@@ -90,9 +91,9 @@ const KNOTS: readonly (readonly string[])[] = [
 ]
 
 /** Rooms that are one file in src/; all others are folders. */
-export const FILE_ROOMS = new Set(['errors', 'nearest', 'options', 'index'])
+export const FILE_ROOMS = new Set(['errors', 'copies', 'nearest', 'options', 'index'])
 /** Of these every room may import. */
-export const OPEN_ROOMS = new Set(['errors', 'nearest', 'options'])
+export const OPEN_ROOMS = new Set(['errors', 'copies', 'nearest', 'options'])
 
 /** Packages that only some rooms may import. */
 const ALONE: Readonly<Record<string, readonly string[]>> = {
@@ -127,7 +128,15 @@ const OF_THE_PAGE = [
 ]
 
 /** Rooms that also run in a browser, and so know nothing of Node. */
-const BROWSER_ROOMS: ReadonlySet<string> = new Set(['errors', 'graph', 'functions', 'optim', 'drawing', 'ui'])
+const BROWSER_ROOMS: ReadonlySet<string> = new Set([
+  'errors',
+  'copies',
+  'graph',
+  'functions',
+  'optim',
+  'drawing',
+  'ui',
+])
 
 /** With the whole namespace in hand one has the Subject too. */
 const SUBJECTS = new Set(['Subject', 'BehaviorSubject', 'ReplaySubject', 'AsyncSubject', '*', 'default'])
