@@ -60,6 +60,9 @@ async function round(paths) {
     return
   }
   const quiet = ['--passWithNoTests', ...projects]
+  // A test that was saved itself runs, however long it takes.
+  const saved = related.filter((path) => path.endsWith('.test.ts'))
+  if (saved.length > 0) await run(process.execPath, [vitest, 'run', ...saved], { cwd: root })
   if (related.length > 0) {
     await run(process.execPath, [vitest, 'related', '--run', ...quiet, ...related], { cwd: root })
   }

@@ -1,6 +1,6 @@
 // Sorts the test files by measured time into test/speeds.json:
 //   npm test -- --reporter=json --outputFile.json=.build/test-results.json && npm run test:sort
-// Files that the report does not name stay in their list. What is in no list is fast. Each list begins with what takes longest.
+// Files that the report does not name stay in their list. What is in no list is slow. The heavy ones begin with what takes longest.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -32,14 +32,14 @@ const between = (low, high) =>
 const longestFirst = (files) =>
   files.sort((a, b) => (measured.get(b) ?? 0) - (measured.get(a) ?? 0) || (a < b ? -1 : 1))
 const lists = {
-  slow: longestFirst([...kept(before.slow), ...between(SLOW_FROM, HEAVY_FROM)]),
+  fast: [...kept(before.fast), ...between(0, SLOW_FROM)].sort(),
   heavy: longestFirst([...kept(before.heavy), ...between(HEAVY_FROM, Number.POSITIVE_INFINITY)]),
 }
 writeFileSync(listPath, `${JSON.stringify(lists, null, 2)}\n`)
-const moved = ['slow', 'heavy'].flatMap((name) => [
+const moved = ['fast', 'heavy'].flatMap((name) => [
   ...lists[name].filter((file) => !before[name].includes(file)).map((file) => `${file} is ${name} now`),
   ...before[name]
-    .filter((file) => !lists.slow.includes(file) && !lists.heavy.includes(file))
-    .map((file) => `${file} is fast now, or gone`),
+    .filter((file) => !lists.fast.includes(file) && !lists.heavy.includes(file))
+    .map((file) => `${file} is slow now, or gone`),
 ])
 console.log(moved.length === 0 ? 'no file has moved' : moved.join('\n'))
