@@ -1,18 +1,23 @@
-// The demo (`npm start`): trains a classifier with the recorder on, then asks the file what nobody asked at the time.
-// Each start adds a run to ./digits.tape.
-import { spawnSync } from 'node:child_process'
+// The demo (`npm start`): trains a classifier with the recorder on, then asks the file what nobody asked at the time; trains it
+// again with a mistake, and asks the file for that. Each start adds two runs to ./digits.tape. On a terminal it ends with the link of
+// the inspector, which is open until Ctrl-C; `npm start -- --no-ui` does not open it.
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { fold$, openTape, type Run, TapeError, type Training, training } from 'gradtape'
 import { readDigits } from './demo/digits.js'
 import { Bar, command, count, heading, isTerminal, line, paint, percent } from './demo/terminal.js'
-import { BATCH, EPOCHS, HIDDEN, LEARNING_RATE, SEED, train } from './demo/train.js'
+import { BATCH, EPOCHS, type Epoch, HIDDEN, LEARNING_RATE, MISTAKE, SEED, train } from './demo/train.js'
 
 const PATH = 'digits.tape'
+const MAIN = fileURLToPath(new URL('cli/main.js', import.meta.resolve('gradtape')))
 /** Long past, when the run is over. */
 const STEP = 137
 const LINE_EVERY_EPOCHS = 4
+/** Of the run with the mistake: enough to see what it does. */
+const WRONG_EPOCHS = 4
 
 try {
   await main()
@@ -40,7 +45,11 @@ async function main(): Promise<void> {
   gradtape('verify', PATH)
   gradtape('replay', PATH, String(id))
 
-  heading(5, 'Now you')
+  const wrong = await recordWrong()
+  gradtape('why', `${PATH}:${wrong}`)
+  gradtape('diff', `${PATH}:${id}`, `${PATH}:${wrong}`)
+
+  heading(6, 'Now you')
   const examples = [
     [`show ${PATH}`, 'what the run was'],
     [`show ${PATH} --step ${STEP}`, 'one step, event by event'],
@@ -53,7 +62,22 @@ async function main(): Promise<void> {
     line(`${paint('cyan', `npx gradtape ${text.padEnd(width)}`)}  ${paint('dim', what)}`)
   }
   line()
-  line('npm start again puts another run beside this one: the same bits, so the file hardly grows.')
+  line('npm start again puts two more runs beside these: the same bits, so the file hardly grows.')
+  await look()
+}
+
+/** The inspector, until Ctrl-C. A program that reads what we print (CI, a pipe) would wait for ever, so there only on demand. */
+async function look(): Promise<void> {
+  heading(7, 'Look at it in the browser')
+  if (!(isTerminal || process.argv.includes('--ui')) || process.argv.includes('--no-ui')) {
+    line(paint('cyan', `npx gradtape ui ${PATH}`))
+    return
+  }
+  const ui = spawn(process.execPath, [MAIN, 'ui', PATH, '--no-open'], { stdio: 'inherit' })
+  // Ctrl-C reaches it from the terminal, and it ends by itself.
+  process.on('SIGINT', () => {})
+  const [status] = (await once(ui, 'exit')) as [number | null]
+  process.exitCode = status ?? 0
 }
 
 /** Trains on a tape that is closed again afterwards. */
@@ -71,11 +95,12 @@ async function record(): Promise<{ id: number; steps: number }> {
   line(`64 → ${HIDDEN} → 10, batches of ${BATCH}, SGD; onto ${PATH}, as run ${run.id}`)
 
   const live = drawProgress(run, EPOCHS * (digits.train.rows / BATCH))
-  const accuracy = train(run, digits.train, digits.test, ({ epoch, loss, accuracy }) => {
+  const onEpoch = ({ epoch, loss, accuracy }: Epoch) => {
     if (!isTerminal && epoch % LINE_EVERY_EPOCHS === 0) {
       line(`epoch ${String(epoch).padStart(2)}  loss ${loss.toFixed(4)}  accuracy ${percent(accuracy)}`)
     }
-  })
+  }
+  const accuracy = train(run, digits.train, digits.test, { epochs: EPOCHS, onEpoch })
   await run.finish()
   const { id } = run
   tape.close()
@@ -88,6 +113,26 @@ async function record(): Promise<{ id: number; steps: number }> {
     `${paint('green', '✓')} ${count(events)} events, ${count(calls)} of them calls: ${count((events / elapsedMs) * 1_000)} events/s, ${((sizeOf(PATH) - before) / 1e6).toFixed(1)} MB`,
   )
   return { id, steps: step }
+}
+
+/** The same training with a mistake in it, as somebody would make it. */
+async function recordWrong(): Promise<number> {
+  heading(5, 'Train again with a mistake, then ask what went wrong')
+  const digits = readDigits()
+  const tape = openTape(PATH)
+  const run = tape.startRun('digits, wrong', {
+    capture: 'full',
+    seed: SEED,
+    config: { hidden: HIDDEN, batch: BATCH, epochs: EPOCHS, learningRate: LEARNING_RATE },
+  })
+  const accuracy = train(run, digits.train, digits.test, { epochs: WRONG_EPOCHS, isWrong: true })
+  await run.finish()
+  const { id } = run
+  tape.close()
+  line(
+    `run ${id}: from step ${MISTAKE.step} on the rate is ${MISTAKE.times} times too large; ${percent(accuracy)} right`,
+  )
+  return id
 }
 
 /** Draws the progress of a run as its events tell it; gives the latest state when asked. */
@@ -124,18 +169,19 @@ FROM gradient WHERE run_id = ${run} GROUP BY 1 HAVING epoch % ${LINE_EVERY_EPOCH
 function gradtape(...args: string[]): void {
   const shown = args.map((arg) => (/[\s"]/.test(arg) ? `"${arg}"` : arg)).join(' ')
   command(`npx gradtape ${shown}`)
-  const main = fileURLToPath(new URL('cli/main.js', import.meta.resolve('gradtape')))
-  for (const each of run(main, args).split('\n')) line(each)
+  // why and diff answer "something was found" with 1.
+  const expected = args[0] === 'why' || args[0] === 'diff' ? 1 : 0
+  for (const each of run(MAIN, args, expected).split('\n')) line(each)
 }
 
 /** Runs a script in a process of its own and gives what it said. */
-function run(file: string, args: string[]): string {
+function run(file: string, args: string[], expected = 0): string {
   const { status, error, stdout } = spawnSync(process.execPath, [file, ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   if (error !== undefined) throw error
-  if (status !== 0) {
+  if (status !== expected) {
     throw new Error(`node ${file} ${args.join(' ')} ended with status ${status}\n${stdout}`)
   }
   return stdout.trimEnd()

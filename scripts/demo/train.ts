@@ -24,6 +24,9 @@ export const EPOCHS = 20
 export const LEARNING_RATE = 1
 export const SEED = 1
 
+/** A mistake that the second run of the demo makes on purpose: from this step on its rate is this many times too large. */
+export const MISTAKE = { step: 95, times: 300 }
+
 export interface Epoch {
   epoch: number
   /** Mean over the epoch's batches. */
@@ -32,8 +35,17 @@ export interface Epoch {
   accuracy: number
 }
 
-/** Trains and gives the accuracy on the test rows; `onEpoch` is told after each epoch. */
-export function train(run: Run, train: Digits, test: Digits, onEpoch: (epoch: Epoch) => void): number {
+export interface Training {
+  readonly epochs: number
+  /** Whether to make the MISTAKE. */
+  readonly isWrong?: boolean
+  /** Told after each epoch. */
+  readonly onEpoch?: (epoch: Epoch) => void
+}
+
+/** Trains and gives the accuracy on the test rows. */
+export function train(run: Run, train: Digits, test: Digits, training: Training): number {
+  const { epochs, isWrong = false, onEpoch } = training
   const random = randomNumbers(SEED)
   const w1 = parameter(weights(PIXELS, HIDDEN, random), { name: 'fc1.weight' })
   const b1 = parameter(new Float64Array(HIDDEN), { name: 'fc1.bias' })
@@ -48,11 +60,14 @@ export function train(run: Run, train: Digits, test: Digits, onEpoch: (epoch: Ep
   const testPixels = constant(test.pixels, { name: 'test.pixels' })
 
   let accuracy = 0
-  for (let epoch = 1; epoch <= EPOCHS; epoch++) {
-    const rate = LEARNING_RATE * (1 - (epoch - 1) / EPOCHS)
+  let step = 0
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    const planned = LEARNING_RATE * (1 - (epoch - 1) / EPOCHS)
     let total = 0
     for (const rows of batches(train.rows, random)) {
       run.step()
+      step++
+      const rate = isWrong && step >= MISTAKE.step ? planned * MISTAKE.times : planned
       const batch = constant(rows, { name: 'rows' })
       const loss = softmaxCrossEntropy(model(take(pixels, batch)), take(labels, batch))
       for (const p of parameters) p.clearGrad()
@@ -66,7 +81,7 @@ export function train(run: Run, train: Digits, test: Digits, onEpoch: (epoch: Ep
     const logits = noGrad(() => model(testPixels))
     accuracy = shareRight(logits.data, test.labels)
     run.log({ accuracy })
-    onEpoch({ epoch, loss: total / (train.rows / BATCH), accuracy })
+    onEpoch?.({ epoch, loss: total / (train.rows / BATCH), accuracy })
   }
   return accuracy
 }
