@@ -127,15 +127,24 @@ class RunComparison {
     }
   }
 
-  /** Steps that stand for each other: by what they do; where many do the same, by their rows too. */
+  /**
+   * Steps that stand for each other: by what they do; where many do the same, by their rows too. A run that ended earlier has its
+   * steps where the other one has them, unless rows or calls say that some are missing in between.
+   */
   private aligned(): Pair[] {
     const [a, b] = this.scans
+    const apartIn = (pairs: readonly Pair[]) =>
+      pairs.filter(([i, j]) => i < 0 || j < 0 || a.keys.rows[i] !== b.keys.rows[j]).length
     const byShape = align(a.keys.shape, b.keys.shape)
-    const wrong = byShape.filter(([i, j]) => i < 0 || j < 0 || a.keys.rows[i] !== b.keys.rows[j]).length
+    const wrong = apartIn(byShape)
     if (wrong < 8) return byShape
+    const byIndex = indexForIndex(a.keys.shape.length, b.keys.shape.length)
+    const inPlace = byIndex.filter(
+      ([i, j]) => a.keys.shape[i] !== b.keys.shape[j] || a.keys.rows[i] !== b.keys.rows[j],
+    )
+    if (inPlace.length < wrong) return byIndex
     const byRows = align(mixed(a), mixed(b))
-    const apart = byRows.filter(([i, j]) => i < 0 || j < 0 || a.keys.rows[i] !== b.keys.rows[j]).length
-    return apart * 4 <= wrong ? byRows : byShape
+    return apartIn(byRows) * 4 <= wrong ? byRows : byShape
   }
 
   /** The differences of the first pair in which each key differs, and how many more pairs do. */
@@ -335,6 +344,11 @@ const KEY_OF_KIND: Partial<Record<DifferenceKind, Key>> = {
 function rangeOf(scan: Scan, step: number): StepRange {
   if (step < 0) return { step, first: 1, last: 0 }
   return { step, first: scan.starts[step]!, last: scan.starts[step + 1]! - 1 }
+}
+
+/** The first steps pair by pair, and what only the longer one has behind them. */
+function indexForIndex(a: number, b: number): Pair[] {
+  return Array.from({ length: Math.max(a, b) }, (_, i) => [i < a ? i : -1, i < b ? i : -1])
 }
 
 function mixed({ keys }: Scan): number[] {

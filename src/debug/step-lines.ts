@@ -137,7 +137,7 @@ export class Lines {
         return `${line.function} (#${line.position}${scope}${this.site(line)})${this.subject(line)}`
       }
       case 'LeafCreated':
-        return `${line.role} ${line.name === null ? '' : `${line.name} `}[${line.shape.join(', ')}] (#${line.position})${this.copied(line)}`
+        return `${line.role} ${line.name === null ? '' : `${line.name} `}[${line.shape.join(', ')}]${numberOf(line)} (#${line.position})${this.copied(line)}`
       case 'ValueAssigned':
         return `${line.source === null ? 'an assignment from outside' : 'an assignment'} to ${this.name(line.variable)} (#${line.position})`
       case 'GradientCleared':
@@ -233,4 +233,9 @@ function alike(key: string): string[] {
 
 export function isCall(line: Line): line is FunctionCalled {
   return line.type === 'FunctionCalled'
+}
+
+/** ` = 0.5`, where a leaf is one number that the tape keeps. */
+function numberOf({ shape, value }: LeafCreated): string {
+  return shape.length === 0 && value !== null ? ` = ${value.data[0]}` : ''
 }

@@ -227,3 +227,12 @@ describe('diff', () => {
     tape.close()
   })
 })
+
+it('a run that ended earlier is compared step by step with the one that went on', async () => {
+  const diff = await diffOf({ batch: 11, steps: 6, drawAt: 3 }, { batch: 11 })
+  expect(diff.first).toMatchObject({ step: 3 })
+  expect(diff.differences.find(({ kind }) => kind === 'steps')?.text).toMatch(
+    /^step 7: run 2 ended before it, after 6 steps; run 1 has 16/,
+  )
+  expect(diff.differences.some(({ kind }) => kind === 'rows')).toBe(false)
+})
