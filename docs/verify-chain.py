@@ -1,10 +1,12 @@
-import collections, hashlib, json, sqlite3, struct, sys
+import collections, hashlib, json, math, sqlite3, struct, sys
 
 db = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
 f64 = lambda xs: b"".join(struct.pack("<Q", 0x7FF8 << 48) if x is None or x != x else struct.pack("<d", x) for x in xs)
 row = lambda sql, *values: db.execute(sql, values).fetchone()
 text = lambda table, id: row(f"SELECT content FROM {table} WHERE id = ?", id)[0]
 scalar = lambda x: {"NaN": float("nan"), "-0": -0.0}[x] if isinstance(x, str) else x
+SUMMARY = "l2_norm, mean, min, max, zero_count, non_finite_count, nan_count"
+summed = lambda norm, mean, min, max, zeros, bad, nan: f64([nan if bad else norm, mean, min, max, zeros, bad])
 head, runs = bytes(32), collections.defaultdict(lambda: dict(numbers={}, next=0, first=0, step=0, packing=1))
 
 
@@ -24,8 +26,8 @@ def value(cell):  # eight bytes as two words; what the chain covers of a larger 
         return [0, 0]
     if tag not in ("7ffb", "7ffc"):
         return [1, struct.unpack(">d", cell)[0]]
-    found = row("SELECT hash, l2_norm, mean, min, max, zero_count, non_finite_count FROM _value WHERE id = ?", id)
-    digests.append(found[0] + (f64(found[1:]) if tag == "7ffb" else b""))
+    found = row(f"SELECT hash, {SUMMARY} FROM _value WHERE id = ?", id)
+    digests.append(found[0] + (summed(*found[1:]) if tag == "7ffb" else b""))
     return [4 if tag == "7ffb" else 2, len(digests) - 1]
 
 
@@ -44,16 +46,31 @@ def values(slots, cell, cells, count, kind):
 def gradient(id):  # what is kept of it, and of what the variable held after accumulation
     words = []
     for table in ("_gradient", "_accumulated"):
-        columns = "kept, value_id, scalar, l2_norm, mean, min, max, zero_count, non_finite_count"
-        kept, stored, single, *summary = row(f"SELECT {columns} FROM {table} WHERE id = ?", id) or [0] * 9
+        kept, stored, single, *summary = row(f"SELECT kept, value_id, scalar, {SUMMARY} FROM {table} WHERE id = ?", id) or [0] * 10
         if kept == 3:
-            digests.append(f64(summary))
+            digests.append(summed(*summary))
             words += [3, len(digests) - 1]
         elif kept == 1:
             words += [1, scalar(single)]
         else:
             words += [0, 0] if kept == 0 else value((b"\x7f\xfc" if kept == 2 else b"\x7f\xfb") + stored.to_bytes(6, "big"))
     return words
+
+
+def assignment(id, variable, source, form, outside):
+    measured = row(f"SELECT update_norm, {SUMMARY} FROM _assignment WHERE id = ?", id)
+    if measured is None:
+        return [8, variable, source, number(form), *outside()]
+    update, *summary = measured
+    words = [20, variable, source, number(form), update]
+    if source == 0:
+        return words + outside()
+    if summary[4] is None:
+        return words + [0, 0]
+    if math.prod(json.loads(form)[1]) == 1:
+        return words + [1, summary[3]]
+    digests.append(summed(*summary))
+    return words + [3, len(digests) - 1]
 
 
 def block_words(id, template, base, slots):
@@ -75,7 +92,7 @@ def block_words(id, template, base, slots):
             site = row("SELECT s.content FROM _call_site c JOIN _site s ON s.id = c.site_id WHERE c.id = ?", id + offset)
             if site is not None:
                 yield [19, number(site[0]), name, told, len(inputs), *inputs, count, *values(slots, e[1], outputs, count, kind)]
-            elif run["packing"] == 2 and count == 1 and outputs == 0 and len(inputs) <= 3 and 0 <= told < 2**22 and name < 2**18:
+            elif run["packing"] > 1 and count == 1 and outputs == 0 and len(inputs) <= 3 and 0 <= told < 2**22 and name < 2**18:
                 yield [2**40 * (1 + len(inputs)) + 2**18 * told + name, *inputs]
             else:
                 yield [4, name, told, len(inputs), *inputs, count, *values(slots, e[1], outputs, count, kind)]
@@ -84,7 +101,7 @@ def block_words(id, template, base, slots):
         elif kind == 6:
             yield [6, *refs(position, e[5:]), number(text("_array_form", e[3])), e[4], *gradient(id + offset)]
         elif kind == 8:
-            yield [8, *refs(position, e[4:]), number(text("_array_form", e[3])), *values(slots, e[1], e[2], 1, kind)]
+            yield assignment(id + offset, *refs(position, e[4:]), text("_array_form", e[3]), lambda: values(slots, e[1], e[2], 1, kind))
         elif kind == 7:
             yield [7, *refs(position, e[1:])]
         elif kind == 18:

@@ -25,8 +25,8 @@ export function eventJson(
   for (const [key, value] of Object.entries(payload)) json[key] = fieldJson(key, value, ref)
   if (type === 'LeafCreated' || type === 'FunctionCalled') ref(position)
   if (gradient !== null) {
-    const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = gradient
-    json.summary = { l2Norm, mean, min, max, zeroCount, nonFiniteCount }
+    const { l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanCount } = gradient
+    json.summary = { l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanCount }
     json.kept = gradient.kept
   }
   if (type === 'CheckpointTaken') json.byteCount = bytesOfCheckpoint(event)

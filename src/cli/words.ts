@@ -63,9 +63,22 @@ export function summaryText(
     `max ${numberText(summary.max)}`,
   ]
   if ((summary.zeroCount ?? 0) > 0) parts.push(plural(summary.zeroCount ?? 0, 'zero', 'zeros'))
-  if ((summary.nonFiniteCount ?? 0) > 0)
-    parts.push(paint('red', `${countText(summary.nonFiniteCount ?? 0)} not finite`))
+  if ((summary.nonFiniteCount ?? 0) > 0) parts.push(paint('red', nonFiniteText(summary)))
   return parts.join('  ')
+}
+
+/** `2 NaN and 1 infinite`; `3 not finite` where a tape of before did not tell them apart. */
+function nonFiniteText({
+  nonFiniteCount,
+  nanCount,
+}: Pick<Summary, 'nanCount'> & { nonFiniteCount: number | null }): string {
+  const all = nonFiniteCount ?? 0
+  if (nanCount === null) return `${countText(all)} not finite`
+  const parts = [
+    nanCount > 0 ? `${countText(nanCount)} NaN` : '',
+    all > nanCount ? `${countText(all - nanCount)} infinite` : '',
+  ]
+  return parts.filter((part) => part !== '').join(' and ')
 }
 
 const LEVELS = '▁▂▃▄▅▆▇█'

@@ -36,21 +36,34 @@ export class UlpComparison {
       const facts = differenceOfFacts(expected, { ...got, value: expected.value })
       return facts ?? this.numbers(expected, [['', expected.value, got.value]], 'float64', null)
     }
-    const facts = differenceOfFacts(expected, got)
+    const facts = this.facts(expected, got)
     if (facts !== null) return facts
     const contents = contentsOf(got)
     for (const [i, { value, summary }] of contentsOf(expected).entries()) {
       const recomputed = contents[i]?.value
-      if (recomputed == null) continue
+      const summed = recomputed == null ? contents[i]?.summary : null
       const found =
-        value !== null
+        value !== null && recomputed != null
           ? this.arrays(expected, value, recomputed, i)
-          : summary !== null
-            ? this.summaries(expected, summary, recomputed, i)
-            : null
+          : summary !== null && recomputed != null
+            ? this.summaries(expected, summary, summarized(recomputed, false), recomputed.dtype, i)
+            : summary !== null && summed != null
+              ? this.summaries(expected, summary, summed, dtypeOf(expected), i)
+              : null
       if (found !== null) return found
     }
     return null
+  }
+
+  /** What an assignment changed is rounded with the arrays that it is between; all else that events say is not. */
+  private facts(expected: TapeEvent, got: TapeEvent): Difference | null {
+    if (expected.type !== 'ValueAssigned' || got.type !== 'ValueAssigned')
+      return differenceOfFacts(expected, got)
+    const [x, y] = [expected.updateNorm, got.updateNorm]
+    if (x == null || y == null) return differenceOfFacts(expected, got)
+    const facts = differenceOfFacts(expected, { ...got, updateNorm: x })
+    const size = expected.summary?.l2Norm ?? 0
+    return facts ?? this.numbers(expected, [['updateNorm ', x, y]], expected.dtype, null, size)
   }
 
   private arrays(event: TapeEvent, a: RecordedArray, b: RecordedArray, part: number): Difference | null {
@@ -65,11 +78,10 @@ export class UlpComparison {
   private summaries(
     event: TapeEvent,
     a: ArraySummary,
-    recomputed: RecordedArray,
+    b: ArraySummary,
+    dtype: string,
     part: number,
   ): Difference | null {
-    const b = summarized(recomputed, false)
-    const { dtype } = recomputed
     if (a.nonFiniteCount !== b.nonFiniteCount)
       return {
         expected: `${a.nonFiniteCount} not finite`,
@@ -113,4 +125,8 @@ export class UlpComparison {
       }
     return true
   }
+}
+
+function dtypeOf(event: TapeEvent): string {
+  return 'dtype' in event ? event.dtype : 'float64'
 }

@@ -1,16 +1,20 @@
 /** Packs events from their payloads: for what is not packed field by field where it happens, and for what was read back. */
 import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_INLINE, CAPTURE_SUMMARY } from './capture.js'
+import { elementCount } from './dtypes.js'
 import {
   type ArraySummary,
   EVENT_VERSION,
   type Payload,
   type RecordedArray,
   type TapeEvent,
+  type ValueAssigned,
 } from './event.js'
 import { arrayFormText, attributesText, leafFormText, signatureText } from './forms.js'
 import { InlineArray } from './inline-array.js'
 import { HELD, type Packer } from './pack.js'
+import { ScalarValue } from './scalar-value.js'
 import { SummarizedArray } from './summarized-array.js'
+import type { Summary } from './summary.js'
 
 /** Appends an event; as its `version` was packed, when it was before. Gives its position. */
 export function appendEvent(packer: Packer, payload: Payload, version?: number): number {
@@ -55,13 +59,7 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
         kept(payload.contributionSummary ?? payload.accumulatedSummary),
       )
     case 'ValueAssigned':
-      return packer.assigned(
-        payload.variable,
-        payload.source,
-        packer.texts.numberOf(arrayFormText(payload)),
-        payload.value ?? standIn(payload, payload.summary),
-        kept(payload.summary, payload.value),
-      )
+      return assignment(packer, payload)
     case 'GradientCleared':
       return packer.cleared(payload.variable)
     case 'CheckpointTaken':
@@ -82,6 +80,27 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
     default:
       return payload satisfies never
   }
+}
+
+function assignment(packer: Packer, payload: Payload<ValueAssigned>): number {
+  const { variable, source, updateNorm, summary, value } = payload
+  const form = packer.texts.numberOf(arrayFormText(payload))
+  const array = value ?? standIn(payload, summary)
+  if (updateNorm === undefined) return packer.assigned(variable, source, form, array, kept(summary, value))
+  const isNumber = source !== null && summary !== null && elementCount(payload.shape) === 1
+  return packer.measuredAssignment(
+    variable,
+    source,
+    form,
+    updateNorm,
+    isNumber ? new ScalarValue(numberOf(summary), payload.dtype, payload.shape) : array,
+    kept(summary, value),
+  )
+}
+
+/** The one number that a summary is of. */
+export function numberOf(summary: Summary): number {
+  return summary.max ?? Number.NaN
 }
 
 function kept(summary: ArraySummary | null, value: RecordedArray | null = null): ArrayCapture {

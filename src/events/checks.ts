@@ -25,11 +25,15 @@ export const isArray: Check = (value) =>
   'data' in value &&
   isRecordedDtype((value as unknown as { dtype: unknown }).dtype)
 export const isSummary: Check = (value) => {
-  const { l2Norm, mean, min, max, zeroCount, nonFiniteCount, hash } = (value ?? {}) as Record<string, unknown>
+  const { l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanCount, hash } = (value ?? {}) as Record<
+    string,
+    unknown
+  >
   return (
     [l2Norm, mean, min, max].every((number) => orNull(isNumber)(number, 0)) &&
     isCount(zeroCount, 0) &&
     isCount(nonFiniteCount, 0) &&
+    (nanCount === undefined || orNull(isCount)(nanCount, 0)) &&
     orNull(isText)(hash, 0)
   )
 }

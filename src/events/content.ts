@@ -3,6 +3,7 @@
  * fixed order, so equal arrays have equal ones on every machine.
  */
 import crypto from 'node:crypto'
+import type { ElementArray } from './dtypes.js'
 import type { ArraySummary, RecordedArray } from './event.js'
 import type { Summary } from './summary.js'
 
@@ -83,8 +84,12 @@ export function summaryOf(data: RecordedArray['data'], first = 0, n = data.lengt
   if (finiteSummary !== null) return finiteSummary
   // Squares overflow before their norm does, and NaN or ±∞ spoil them: only then is a second look needed.
   let nonFiniteCount = 0
+  let nanCount = 0
   if (!Number.isFinite(squares)) {
-    for (let i = first; i < first + n; i++) if (!Number.isFinite(data[i])) nonFiniteCount++
+    for (let i = first; i < first + n; i++) {
+      if (!Number.isFinite(data[i])) nonFiniteCount++
+      if (Number.isNaN(data[i])) nanCount++
+    }
   }
   const l2Norm = Number.isFinite(squares)
     ? Math.sqrt(squares)
@@ -98,6 +103,7 @@ export function summaryOf(data: RecordedArray['data'], first = 0, n = data.lengt
     max: extreme(max),
     zeroCount,
     nonFiniteCount,
+    nanCount,
   }
 }
 
@@ -122,7 +128,49 @@ export function summaryOfSums({ sum, squares, min, max, zeroCount }: Sums, n: nu
     max: max + 0,
     zeroCount,
     nonFiniteCount: 0,
+    nanCount: 0,
   }
+}
+
+/**
+ * The Euclidean norm of the difference of two arrays of one size, in float64 and in a fixed order: four sums side by side in each
+ * chunk, then the chunks in ascending order. Null when there are no elements, or one is not finite.
+ */
+export function distanceOf(a: RecordedArray, b: RecordedArray): number | null {
+  const n = a.size
+  if (n === 0) return null
+  const { buffer: x = a.data, offset: p = 0 } = a
+  const { buffer: y = b.data, offset: q = 0 } = b
+  let squares = 0
+  for (let start = 0; start < n; start += CHUNK) {
+    const end = Math.min(n, start + CHUNK)
+    let [s0, s1, s2, s3] = [0, 0, 0, 0]
+    let i = start
+    for (; i + 3 < end; i += 4) {
+      const d0 = x[p + i]! - y[q + i]!
+      const d1 = x[p + i + 1]! - y[q + i + 1]!
+      const d2 = x[p + i + 2]! - y[q + i + 2]!
+      const d3 = x[p + i + 3]! - y[q + i + 3]!
+      s0 += d0 * d0
+      s1 += d1 * d1
+      s2 += d2 * d2
+      s3 += d3 * d3
+    }
+    for (; i < end; i++) s0 += (x[p + i]! - y[q + i]!) ** 2
+    squares += s0 + s1 + (s2 + s3)
+  }
+  return Number.isFinite(squares) ? Math.sqrt(squares) : scaledDistance(x, p, y, q, n)
+}
+
+/** Of what overflows when it is squared. */
+function scaledDistance(x: ElementArray, p: number, y: ElementArray, q: number, n: number): number | null {
+  let scale = 0
+  for (let i = 0; i < n; i++) scale = Math.max(scale, Math.abs(x[p + i]!), Math.abs(y[q + i]!))
+  if (!Number.isFinite(scale)) return null
+  let squares = 0
+  for (let i = 0; i < n; i++) squares += (x[p + i]! / scale - y[q + i]! / scale) ** 2
+  const norm = scale * Math.sqrt(squares)
+  return Number.isFinite(norm) ? norm : null
 }
 
 function widened(data: RecordedArray['data'], start: number, count: number): Float64Array {

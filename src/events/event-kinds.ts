@@ -24,6 +24,7 @@ import {
 } from './checks.js'
 import {
   type ArraySummary,
+  ASSIGNMENT_VERSION,
   BACKWARD_VERSION,
   EVENT_KIND,
   EVENT_VERSION,
@@ -91,7 +92,7 @@ export const EVENT_KINDS = {
       pid: isCount,
       startedAt: isText,
       parent: orNull(isRecord),
-      packing: (value) => value === undefined || value === 1 || value === 2,
+      packing: (value) => value === undefined || value === 1 || value === 2 || value === 3,
     },
     refs: [],
   },
@@ -198,6 +199,7 @@ export const EVENT_KINDS = {
   ValueAssigned: {
     ...IN_TEMPLATE,
     kind: EVENT_KIND.ValueAssigned,
+    version: ASSIGNMENT_VERSION,
     fields: {
       variable: isRef,
       dtype: isDtype,
@@ -205,6 +207,7 @@ export const EVENT_KINDS = {
       source: orNull(isRef),
       value: orNull(isArray),
       summary: orNull(isSummary),
+      updateNorm: (value) => value === undefined || value === null || isNumber(value, 0),
     },
     refs: ['variable', 'source'],
     arrays: ['value', 'summary'],

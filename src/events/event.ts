@@ -5,14 +5,17 @@
  * You may subscribe late: `past.events$` gives the same events, in the same order, as `run.events$` gave live.
  */
 
+import type { Packing } from './packing.js'
 import type { Summary } from './summary.js'
 
 /** Version written today, of most types. */
 export const EVENT_VERSION = 1
 /** BackwardStarted says the same in version 2, and is packed in numbers; before, it was a text. */
 export const BACKWARD_VERSION = 2
-/** RunStarted says in version 2 how the run's calls are packed. */
+/** RunStarted says in version 2 how the run's events are packed. */
 export const RUN_VERSION = 2
+/** ValueAssigned says in version 2 also what the new value is, in a few numbers, and how far it is from the one before. */
+export const ASSIGNMENT_VERSION = 2
 
 /**
  * Names a variable, or the value an event made: the position of the event, plus the output's slot times 2⁴⁰ for any
@@ -87,8 +90,8 @@ export interface RunStarted extends Fact {
   readonly startedAt: string
   /** For a fork: the run and step it began from. */
   readonly parent: { readonly run: number; readonly step: number } | null
-  /** How calls are packed where the hash chain covers them; not said, as in version 1, it is the first way. */
-  readonly packing?: 1 | 2
+  /** How events are packed where the hash chain covers them; not said, as in version 1, it is the first way. */
+  readonly packing?: Packing
 }
 
 export interface StepStarted extends Fact {
@@ -198,8 +201,13 @@ export interface ValueAssigned extends Fact {
   /** What made the new value; null when it came from outside the run. */
   readonly source: Ref | null
   readonly value: RecordedArray | null
-  /** As in LeafCreated. */
+  /** As in LeafCreated; in version 2 also of a value that the run made, and then of one element, too. */
   readonly summary: ArraySummary | null
+  /**
+   * In version 2: the Euclidean norm of the new value minus the one before, in float64; null when an element of either is not
+   * finite, or the array is empty.
+   */
+  readonly updateNorm?: number | null
 }
 
 export interface VariableNamed extends Fact {
@@ -291,12 +299,16 @@ export const PACKED_BACKWARD = 18
 /** A FunctionCalled with its place in the user's code, in packed words. */
 export const PACKED_SITED_CALL = 19
 
+/** A ValueAssigned of version 2, in packed words. */
+export const PACKED_MEASURED_ASSIGNMENT = 20
+
 /** The types whose number another type or another way of packing has. */
 type SharedKind = {
   [T in EventType]: (typeof EVENT_KIND)[T] extends
     | (typeof EVENT_KIND)[Exclude<EventType, T>]
     | typeof PACKED_BACKWARD
     | typeof PACKED_SITED_CALL
+    | typeof PACKED_MEASURED_ASSIGNMENT
     ? T
     : never
 }[EventType]

@@ -18,6 +18,7 @@ import {
   type BackwardStarted,
   EVENT_KIND,
   PACKED_BACKWARD,
+  PACKED_MEASURED_ASSIGNMENT,
   PACKED_SITED_CALL,
   type Payload,
   positionOf,
@@ -26,6 +27,7 @@ import {
 } from './event.js'
 import { arrayFormText } from './forms.js'
 import { grown } from './grown.js'
+import type { Packing } from './packing.js'
 import { plainToText } from './plain.js'
 import {
   ASSIGNMENT_WORDS,
@@ -37,6 +39,7 @@ import {
   fitsCallWord,
   GRADIENT_WORDS,
   LEAF_WORDS,
+  MEASURED_ASSIGNMENT_WORDS,
   METRIC_WORDS,
   PASS_FLAGS,
   PASS_WORDS,
@@ -68,13 +71,6 @@ export interface PackedBatch {
   /** What is kept of each value. */
   readonly captures: readonly ArrayCapture[]
 }
-
-/**
- * How calls are packed. Nearly all are of one output that is not kept: packing 2 has one word for all of such a call but its
- * inputs. What the hash chain covers is a third of what it was then.
- */
-type Packing = 1 | 2
-export const PACKING = 2
 
 /** Tags of values; the tag of a larger array is its `ArrayCapture`. */
 export const VALUE_NONE = CAPTURE_NOTHING
@@ -174,7 +170,7 @@ export class Packer {
     value: RecordedArray | null,
     capture: Kept,
   ): number {
-    if (value === null && this.packing === 2 && this.site === null && fitsCallWord(signature, attributes))
+    if (value === null && this.packing > 1 && this.site === null && fitsCallWord(signature, attributes))
       return this.shortCall(signature, attributes, inputs, a, b, c)
     const position = this.call(signature, attributes, inputs)
     if (inputs > 0) this.callInput(a)
@@ -259,6 +255,31 @@ export class Packer {
     words[at + ASSIGNMENT_WORDS.source] = this.checked(source)
     words[at + ASSIGNMENT_WORDS.form] = form
     this.value(at + ASSIGNMENT_WORDS.value, value, capture)
+    return this.position
+  }
+
+  /**
+   * An assignment with the norm of what it changed (null for none), and what is kept of the new value; of one that the run made
+   * (`source`) that is a summary.
+   */
+  measuredAssignment(
+    variable: Ref,
+    source: Ref | null,
+    form: number,
+    updateNorm: number | null,
+    value: RecordedArray | null,
+    capture: Kept,
+  ): number {
+    const at = this.begin(PACKED_MEASURED_ASSIGNMENT, MEASURED_ASSIGNMENT_WORDS.size)
+    const { words } = this
+    words[at + MEASURED_ASSIGNMENT_WORDS.variable] = this.checked(variable)
+    words[at + MEASURED_ASSIGNMENT_WORDS.source] = this.checked(source)
+    words[at + MEASURED_ASSIGNMENT_WORDS.form] = form
+    words[at + MEASURED_ASSIGNMENT_WORDS.updateNorm] = updateNorm ?? Number.NaN
+    this.value(at + MEASURED_ASSIGNMENT_WORDS.value, value, capture)
+    // A summary keeps no −0, and what is read back must pack to the same word.
+    const payload = at + MEASURED_ASSIGNMENT_WORDS.value + VALUE_WORDS.payload
+    if (source !== null && words[payload] === 0) words[payload] = 0
     return this.position
   }
 

@@ -28,7 +28,7 @@ export const SITED_CALL_WORDS = {
   inputs: 5,
 } as const
 
-/** A call of one output of which nothing is kept, in packing 2; see `callWord`. */
+/** A call of one output of which nothing is kept, from packing 2 on; see `callWord`. */
 export const SHORT_CALL_WORDS = { call: 0, inputs: 1 } as const
 
 export const GRADIENT_WORDS = {
@@ -44,6 +44,17 @@ export const GRADIENT_WORDS = {
 } as const
 
 export const ASSIGNMENT_WORDS = { kind: 0, variable: 1, source: 2, form: 3, value: 4, size: 6 } as const
+
+/** An assignment with the norm of what it changed; NaN for none. */
+export const MEASURED_ASSIGNMENT_WORDS = {
+  kind: 0,
+  variable: 1,
+  source: 2,
+  form: 3,
+  updateNorm: 4,
+  value: 5,
+  size: 7,
+} as const
 
 export const CLEAR_WORDS = { kind: 0, variable: 1, size: 2 } as const
 
@@ -202,7 +213,13 @@ export function layoutProblem(
   return null
 }
 
-const OF_VALUES = { LEAF_WORDS, GRADIENT_WORDS, ASSIGNMENT_WORDS, CHECKPOINT_ENTRY_WORDS }
+const OF_VALUES = {
+  LEAF_WORDS,
+  GRADIENT_WORDS,
+  ASSIGNMENT_WORDS,
+  MEASURED_ASSIGNMENT_WORDS,
+  CHECKPOINT_ENTRY_WORDS,
+}
 const OF_SINGLE_PLACES = {
   VALUE_WORDS,
   CALL_WORDS,

@@ -9,13 +9,19 @@ export interface Summary {
   readonly max: number | null
   readonly zeroCount: number
   readonly nonFiniteCount: number
+  /** How many of the elements that are not finite are NaN; the others are infinite. Null where a tape of before did not count them. */
+  readonly nanCount: number | null
 }
 
 const numbers = new Float64Array(SUMMARY_SIZE)
 
-/** The numbers of a summary in their order, NaN for null. The same memory each time: overwritten by the next call. */
+/**
+ * The numbers of a summary in their order, NaN for null. Where elements are not finite there is no norm, and in its place stands how
+ * many of them are NaN. The same memory each time: overwritten by the next call.
+ */
 export function summaryNumbers(summary: Summary): Float64Array {
   for (let i = 0; i < SUMMARY_SIZE; i++) numbers[i] = summary[SUMMARY_FIELDS[i]!] ?? Number.NaN
+  if (summary.nonFiniteCount > 0) numbers[0] = summary.nanCount ?? Number.NaN
   return numbers
 }
 
@@ -28,10 +34,15 @@ export function summaryFrom(numberAt: (place: number) => number): Summary {
     max: 0,
     zeroCount: 0,
     nonFiniteCount: 0,
+    nanCount: 0,
   }
   for (let i = 0; i < SUMMARY_SIZE; i++) {
     const number = numberAt(i)
     summary[SUMMARY_FIELDS[i]!] = number === number ? number : null
+  }
+  if (summary.nonFiniteCount !== null && summary.nonFiniteCount > 0) {
+    summary.nanCount = summary.l2Norm
+    summary.l2Norm = null
   }
   return summary as Summary
 }

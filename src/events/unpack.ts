@@ -7,6 +7,7 @@ import { siteOf } from './call-site.js'
 import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_INLINE, CAPTURE_SUMMARY } from './capture.js'
 import { summarized } from './content.js'
 import {
+  ASSIGNMENT_VERSION,
   BACKWARD_VERSION,
   EVENT_VERSION,
   type RecordedArray,
@@ -58,6 +59,8 @@ export class Unpacker implements RecordVisitor {
   private words: Float64Array = new Float64Array(0)
   private values: readonly RecordedArray[] = []
   private fact: Fact = { version: EVENT_VERSION, position: 0, step: 0 }
+  /** Of the assignment under way: how far the new value is from the one before; undefined where that is not said. */
+  private updateNorm: number | null | undefined
   /** What the visit made; unchecked, as the words say it. */
   private made: object | null = null
   private readonly textOf: (number: number) => string | undefined
@@ -174,15 +177,25 @@ export class Unpacker implements RecordVisitor {
     }
   }
 
+  measured(updateNorm: number): void {
+    this.updateNorm = updateNorm === updateNorm ? updateNorm : null
+  }
+
   assignment(variable: number, source: number, form: number, valueAt: number): void {
+    const { updateNorm } = this
+    this.updateNorm = undefined
     const array = arrayFormOf(this.text(form), this.what('form'))
+    const content = this.content(valueAt, array)
+    const isMeasured = updateNorm !== undefined
     this.made = {
       type: 'ValueAssigned',
       ...this.fact,
+      ...(isMeasured ? { version: ASSIGNMENT_VERSION } : {}),
       variable: refOrNull(variable),
       ...array,
       source: refOrNull(source),
-      ...this.content(valueAt, array),
+      ...(isMeasured && source !== 0 ? summaryAlone(content) : content),
+      ...(isMeasured ? { updateNorm } : {}),
     }
   }
 
@@ -266,6 +279,11 @@ export class Unpacker implements RecordVisitor {
     }
     throw new TapeError('TAPE_CORRUPT', `packed value has tag ${tag} and payload ${payload}`)
   }
+}
+
+/** Of what the run made itself an event has a summary only: the value follows from its source. */
+function summaryAlone({ value, summary }: Content): Content {
+  return value === null ? { value, summary } : { value: null, summary: summarized(value, false) }
 }
 
 function refOrNull(word: number): Ref | null {

@@ -3,7 +3,7 @@
  * words. Refs are as in the words: 0 stands for none.
  */
 import { TapeError } from '../errors.js'
-import { EVENT_KIND, PACKED_BACKWARD, PACKED_SITED_CALL } from './event.js'
+import { EVENT_KIND, PACKED_BACKWARD, PACKED_MEASURED_ASSIGNMENT, PACKED_SITED_CALL } from './event.js'
 import {
   ASSIGNMENT_WORDS,
   attributesOfCallWord,
@@ -15,6 +15,7 @@ import {
   inputsOfCallWord,
   isCallWord,
   LEAF_WORDS,
+  MEASURED_ASSIGNMENT_WORDS,
   METRIC_WORDS,
   PASS_WORDS,
   SHORT_CALL_WORDS,
@@ -49,6 +50,8 @@ export interface RecordVisitor {
     valuesAt: number,
   ): void
   assignment(variable: number, source: number, form: number, valueAt: number): void
+  /** Told before `assignment`, of one that says how far the new value is from the one before; NaN when there is no such number. */
+  measured(updateNorm: number): void
   clear(variable: number): void
   /** For each root its given gradient stands at `rootsAt + roots`, in their order. */
   pass(flags: number, rootsAt: number, roots: number, targetsAt: number, targets: number): void
@@ -126,6 +129,18 @@ export function visitRecord(words: Float64Array, at: number, visitor: RecordVisi
         words[at + ASSIGNMENT_WORDS.source]!,
         words[at + ASSIGNMENT_WORDS.form]!,
         at + ASSIGNMENT_WORDS.value,
+      )
+      return end
+    }
+    case PACKED_MEASURED_ASSIGNMENT: {
+      const end = at + MEASURED_ASSIGNMENT_WORDS.size
+      within(words, end)
+      visitor.measured(words[at + MEASURED_ASSIGNMENT_WORDS.updateNorm]!)
+      visitor.assignment(
+        words[at + MEASURED_ASSIGNMENT_WORDS.variable]!,
+        words[at + MEASURED_ASSIGNMENT_WORDS.source]!,
+        words[at + MEASURED_ASSIGNMENT_WORDS.form]!,
+        at + MEASURED_ASSIGNMENT_WORDS.value,
       )
       return end
     }

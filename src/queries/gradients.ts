@@ -19,6 +19,8 @@ export interface GradientRow {
   max: number | null
   zeroCount: number | null
   nonFiniteCount: number | null
+  /** How many of these are NaN; null where an earlier gradtape did not tell them apart. */
+  nanCount: number | null
   /** What the variable's grad was after the pass. */
   held: 'none' | 'this' | 'sum'
   /** What the tape has of the contribution: its bytes, its bytes computed again later, or what they came to. */
@@ -29,7 +31,7 @@ type Row = Omit<GradientRow, 'shape'> & { shape: string; nonFinite: string | nul
 
 const COLUMNS = `position, step, pass_position AS pass, variable_position AS variablePosition,
   variable_slot AS variableSlot, dtype, shape, value, non_finite AS nonFinite, l2_norm AS l2Norm, mean, min, max,
-  zero_count AS zeroCount, non_finite_count AS nonFiniteCount, held, kept`
+  zero_count AS zeroCount, non_finite_count AS nonFiniteCount, nan_count AS nanCount, held, kept`
 
 export function gradientsOfStep(views: Views, runId: number, step: number): GradientRow[] {
   return read(views, 'run_id = ? AND step = ?', runId, step)

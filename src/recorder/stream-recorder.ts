@@ -12,7 +12,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { warmSums } from '../array/warm-sums.js'
 import { TapeError } from '../errors.js'
 import { CAPTURE_NOTHING, CAPTURE_SUMMARY, type CapturePolicy } from '../events/capture.js'
-import { summaryOfSums } from '../events/content.js'
+import { distanceOf, summaryOfSums } from '../events/content.js'
 import { type RecordedArray, type Ref, refOf } from '../events/event.js'
 import type { EventStream } from '../events/stream.js'
 import { SummarizedArray } from '../events/summarized-array.js'
@@ -132,27 +132,33 @@ export class StreamRecorder implements Recorder {
     this.noteOrigin(array, ref)
   }
 
-  valueAssigned(variable: Variable): void {
-    this.assigned(variable)
-    for (const run of this.others()) run.assigned(variable)
+  valueAssigned(variable: Variable, before: NDArray): void {
+    this.assigned(variable, before)
+    for (const run of this.others()) run.assigned(variable, before)
     this.throwFailure()
   }
 
-  private assigned(variable: Variable): void {
+  private assigned(variable: Variable, before: NDArray): void {
     const stream = this.stream()
     const ref = this.knownRef(variable)
     if (ref === 0) return // it is adopted with its new value when it is first used
     const array = variable.data
     const source = this.sourceOf(array)
     const { packer } = stream
+    const { policy } = this
     const { cursor, step } = packer
-    const position = packer.assigned(
-      ref,
-      source,
-      this.texts.form(array),
-      source === null ? array : null,
-      this.policy.ofOutside(array),
-    )
+    const form = this.texts.form(array)
+    const outside = source === null ? array : null
+    const position = policy.measures(variable.role === 'parameter')
+      ? packer.measuredAssignment(
+          ref,
+          source,
+          form,
+          policy.ofAssigned(array) === CAPTURE_NOTHING ? null : distanceOf(array, before),
+          outside ?? summarized(array),
+          source === null ? policy.ofOutside(array) : policy.ofAssigned(array),
+        )
+      : packer.assigned(ref, source, form, outside, policy.ofOutside(array))
     if (source === null) this.noteOrigin(array, position)
     if (!this.assignedTo.has(ref)) this.assignedTo.set(ref, new WeakRef(variable))
     stream.appended(cursor, step)

@@ -35,7 +35,12 @@ export function differenceOf(expected: TapeEvent, got: TapeEvent): Difference | 
   for (let i = 0; i < contentsExpected.length; i++) {
     const { value, summary } = contentsExpected[i]!
     const recomputed = contentsGot[i]?.value
-    if (recomputed == null) continue
+    const summed = contentsGot[i]?.summary
+    if (recomputed == null) {
+      const difference = summary === null || summed == null ? null : differenceOfSummaries(summary, summed)
+      if (difference !== null) return { ...difference, part: i }
+      continue
+    }
     const difference =
       value !== null
         ? differenceOfArrays(value, recomputed)
@@ -80,7 +85,7 @@ type InArray = Omit<Difference, 'part'>
 
 function differenceOfSummaries(a: ArraySummary, b: ArraySummary): InArray | null {
   for (const key of Object.keys(a) as (keyof ArraySummary)[])
-    if (!Object.is(a[key], b[key]))
+    if (!Object.is(a[key], b[key]) && !(key === 'nanCount' && a[key] === null))
       return { expected: `${key} ${a[key]}`, got: `${key} ${b[key]}`, element: null }
   return null
 }

@@ -107,7 +107,7 @@ class Replay {
       false,
     )
     this.memory = new ReplayMemory(first, origin.lastUses, origin.before)
-    const policy = new ReplayPolicy(captureFrom(origin.started.capture))
+    const policy = new ReplayPolicy(captureFrom(origin.started.capture), origin.started.packing ?? 1)
     this.recorder = new ReplayRecorder(this.stream, policy, {
       identified: (variable, ref) => this.memory.remember(variable, ref),
       peek: (further) => this.peek(further),

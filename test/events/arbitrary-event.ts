@@ -78,6 +78,7 @@ const summary: fc.Arbitrary<ArraySummary> = fc.record({
   max: statistic,
   zeroCount: fc.nat(),
   nonFiniteCount: fc.nat(),
+  nanCount: fc.option(fc.nat()),
   hash: fc.option(fc.constantFrom('00'.repeat(32), 'a7'.repeat(32))),
 })
 

@@ -46,6 +46,11 @@ gradtape's functions: \`gradtape sql\`, or \`registerFunctions(db)\` on a connec
 - \`template_ids\` of \`step_summary\` are equal only for steps of one graph whose events were cut into the same blocks. A block ends where a
   batch was written, so two steps that computed the same may have different lists. To compare what steps called, ask as \`unusual-steps\`
   does.
+- What has a \`block_id\` is found by its position at once, and otherwise by a walk over the run:
+  \`SELECT * FROM event WHERE run_id = 1 AND position = 5000000 AND block_id = (SELECT max(id) FROM block WHERE id <= (1 << 32) + 5000000)\`. A \`name\` is looked up
+  in an index.
+- How many calls a run made is in \`run.call_count\`, how many each function in \`function_profile\`: they are counted by repeated graphs, in
+  milliseconds. \`count(*) FROM call\` walks over all of them, ten million in a second.
 - \`NULL\`, not 0, stands for what was not recorded. A number that is NaN or infinite
   is NULL in its column, and the column \`non_finite\` names it.
 `

@@ -127,10 +127,21 @@ describe('the live program knows the answer', () => {
     const after = second().loss.map((_, i) => names.map((name) => weights.get(name)![i + 1]!))
     near(column('weight-norms', 'l2_norm'), after.flat().map(norm))
     const before = second().loss.map((_, i) => names.map((name) => weights.get(name)![i]!))
+    const updates = after.map((step, i) => step.map((w, k) => norm(minus(w, before[i]![k]!))))
+    near(column('update-ratios', 'update_norm'), updates.flat())
     near(
       column('update-ratios', 'update_ratio'),
-      after.flatMap((step, i) => step.map((w, k) => norm(minus(w, before[i]![k]!)) / norm(before[i]![k]!))),
+      after.flatMap((step, i) => step.map((w, k) => updates[i]![k]! / norm(w))),
     )
+    near(column('step-norms', 'update_norm'), updates.map(norm))
+    near(
+      column('step-norms', 'parameter_norm'),
+      after.map((step) => norm(step.map(norm))),
+    )
+    const state = column('optimizer-state', 'variable_name') as string[]
+    const first = state.findIndex((name) => name === `optimizer.${names[0]}.m`)
+    const gradient = second().gradients.get(names[0]!)![0]!
+    near([column('optimizer-state', 'l2_norm')[first]], [0.1 * norm(gradient)])
     near(
       column('element-through-time', 'value'),
       after.map(([first]) => first![0]!),

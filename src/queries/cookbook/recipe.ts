@@ -22,3 +22,6 @@ export const OTHER_RUN = '(SELECT max(id) FROM run WHERE id < :run)'
 /** What an element, histogram or norm of values needs. */
 export const NEEDS_VALUES =
   "Needs the values: `capture: 'full'`, or `gradtape materialize` for the steps; where they are not, there are no rows, or NULL."
+/** What norms of weights and of updates need. */
+export const NEEDS_MEASURES =
+  'The run measures what it assigns to parameters, unless `capture: { assignments: false }`; a tape of before schema 5 has NULL here.'

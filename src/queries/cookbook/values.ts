@@ -1,5 +1,5 @@
 /** Questions about parameters, batches and activations: the elements of arrays. */
-import { FIRST_PARAMETER, LAST_STEP, NEEDS_VALUES, type Recipe } from './recipe.js'
+import { FIRST_PARAMETER, LAST_STEP, NEEDS_MEASURES, NEEDS_VALUES, type Recipe } from './recipe.js'
 
 /** The batch of a step is often taken at the end of the step before, which is where \`take\` stands then. */
 const BATCH = `FROM call_input u
@@ -31,22 +31,37 @@ WHERE run_id = :run AND is_grad_required`,
   {
     name: 'weight-norms',
     question: 'How large are the weights after each step?',
-    note: NEEDS_VALUES,
-    sql: `SELECT a.step, p.name, tensor_norm(o.bytes, o.dtype) AS l2_norm
-${VERSIONS}
-WHERE p.run_id = :run
-ORDER BY a.position`,
+    note: NEEDS_MEASURES,
+    sql: `SELECT step, variable_name, l2_norm
+FROM parameter_version
+WHERE run_id = :run
+ORDER BY position`,
   },
   {
     name: 'update-ratios',
     question: 'How large is a step against the weights?',
-    note: NEEDS_VALUES,
-    sql: `SELECT step, name, tensor_distance(bytes, dtype, before, dtype) / tensor_norm(before, dtype) AS update_ratio
-FROM (SELECT a.step, a.position, p.name, o.dtype, o.bytes,
-        lag(o.bytes, 1, (SELECT l.bytes FROM leaf l WHERE l.run_id = p.run_id AND l.step = p.step AND l.position = p.position))
-          OVER (PARTITION BY p.position ORDER BY a.position) AS before
-      ${VERSIONS.replaceAll('\n', '\n      ')}
-      WHERE p.run_id = :run)
+    note: NEEDS_MEASURES,
+    sql: `SELECT step, variable_name, update_norm, update_ratio
+FROM parameter_version
+WHERE run_id = :run
+ORDER BY position`,
+  },
+  {
+    name: 'step-norms',
+    question: 'How large are all gradients, all weights and the whole update, by step?',
+    note: NEEDS_MEASURES,
+    sql: `SELECT step, gradient_norm, parameter_norm, update_norm
+FROM step_summary
+WHERE run_id = :run
+ORDER BY step`,
+  },
+  {
+    name: 'optimizer-state',
+    question: 'What became of the state of the optimizer?',
+    note: "Needs a run that measures all it assigns: `capture: { assignments: 'all' }`, which 'full' does by itself.",
+    sql: `SELECT step, variable_name, l2_norm, min, max
+FROM assignment
+WHERE run_id = :run AND variable_name LIKE 'optimizer.%'
 ORDER BY position`,
   },
   {

@@ -1,5 +1,6 @@
 /** `registerFunctions`: what SQL on a tape can call besides SQLite's own functions, on anybody's connection. */
 import { openDatabase } from '../../store/format/database.js'
+import { registerGraphFunctions } from './graph-functions.js'
 import type { FunctionHost } from './host.js'
 import { registerStatistics } from './statistics.js'
 import { refuse, type StoredValues } from './tensor.js'
@@ -16,6 +17,11 @@ import { registerTensorFunctions } from './tensor-functions.js'
  *   tensor_axis(a, shape, axis, 'sum' | 'mean' | 'min' | 'max' | 'norm' | 'zeros' | 'non_finite') → position, value
  *   tensor_histogram(a [, bins]) → bin, low, high, count
  *
+ * and, of the graph of a run, which they walk without decoding what lies between:
+ *   call_at(run, position) → position, step, function, scope, attributes, dtype, shape, inputs, block_id
+ *   ancestors(run, position [, slot [, depth]]) → depth, position, slot, kind, function, scope
+ *   descendants(run, position [, slot [, depth [, until position]]]) → the same, of what was computed from the variable
+ *
  * An array `a` is the id of a row of `value`, or two parameters: bytes and dtype. NULL, and a value whose bytes are not kept,
  * give NULL or no rows.
  *
@@ -29,6 +35,10 @@ export function registerFunctions(
 ): void {
   registerTensorFunctions(db, isOnlyTape ? storedValuesOf(path) : refuseIds)
   registerStatistics(db)
+  registerGraphFunctions(db, () => {
+    if (isOnlyTape) return openDatabase(path, { readonly: true })
+    return refuse('a function on the graph', 'one tape: with several a run is not named by its number', path)
+  })
 }
 
 function refuseIds(id: number): never {

@@ -4,6 +4,7 @@
  */
 import crypto from 'node:crypto'
 import type { Connection } from './connection.js'
+import { countNaN } from './count-nan.js'
 import { MIGRATION_TEXTS } from './migration-texts.js'
 import { moveGradients } from './move-gradients.js'
 
@@ -15,7 +16,7 @@ export interface Migration {
 }
 
 /** What a migration does besides its SQL, after it, in the same transaction. */
-const BESIDES: Readonly<Record<number, (db: Connection) => void>> = { 3: moveGradients }
+const BESIDES: Readonly<Record<number, (db: Connection) => void>> = { 3: moveGradients, 5: countNaN }
 
 /** The migrations this gradtape brings, in order. */
 export const MIGRATIONS: readonly Migration[] = MIGRATION_TEXTS.map(({ file, text }) => ({

@@ -15,6 +15,7 @@ import type { Connection } from './connection.js'
 import { eventId, positionOfId } from './ids.js'
 import { decodeRef, templateHash } from './template.js'
 import { toScalar } from './value.js'
+import { withoutTriggers } from './without-triggers.js'
 
 type Entry = number[]
 /** calls, leaves, gradients, assignments, clears, passes */
@@ -254,19 +255,4 @@ const NO_SUMMARY = [null, null, null, null, null, null] as const
 
 function numbersOf({ l2Norm, mean, min, max, zeroCount, nonFiniteCount }: Summary): (number | null)[] {
   return [l2Norm, mean, min, max, zeroCount, nonFiniteCount]
-}
-
-/** Takes triggers away for the time of `work`, and puts them back to the letter. */
-function withoutTriggers(db: Connection, names: readonly string[], work: () => void): void {
-  const texts = names.map((name) => {
-    const sql = db
-      .prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?")
-      .pluck()
-      .get(name)
-    if (typeof sql !== 'string') throw new TapeError('TAPE_CORRUPT', `the trigger ${name} is missing`)
-    return sql
-  })
-  for (const name of names) db.exec(`DROP TRIGGER ${name}`)
-  work()
-  for (const sql of texts) db.exec(sql)
 }

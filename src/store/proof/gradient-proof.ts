@@ -1,10 +1,18 @@
 /**
- * Whether the row of each gradient says what its event says, and the numbers that follow from what is kept of it; and whether the
+ * Whether the row of each gradient, and of each assignment that says what it changed, says what its event says, and the numbers that follow from what is kept of it; and whether the
  * variables that gradients are about are listed as they should be.
  */
+
+import { numberOf } from '../../events/append.js'
 import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_NOTHING, CAPTURE_SUMMARY } from '../../events/capture.js'
 import { summaryOf } from '../../events/content.js'
-import { type GradientComputed, isPosition, type Ref, type TapeEvent } from '../../events/event.js'
+import {
+  type GradientComputed,
+  isPosition,
+  type Ref,
+  type TapeEvent,
+  type ValueAssigned,
+} from '../../events/event.js'
 import type { ArrayForm } from '../../events/forms.js'
 import { HELD, VALUE_SCALAR } from '../../events/pack.js'
 import { LEAF_ENTRY } from '../../events/record-layout.js'
@@ -12,7 +20,9 @@ import type { Connection, Statement } from '../format/connection.js'
 import { eventId, positionOfId } from '../format/ids.js'
 import { fromScalar } from '../format/value.js'
 import { BlockReader } from '../read/block-reader.js'
+import { StoredArray } from '../read/stored-array.js'
 import type { TextReader } from '../read/text-reader.js'
+import { summaryColumns } from '../write/value-store.js'
 import { checkScalar, corrupt } from './corrupt.js'
 import type { Naming } from './named-values.js'
 import { formFrom } from './template-proof.js'
@@ -30,6 +40,7 @@ interface ContentRow {
   max: number | null
   zero_count: number | null
   non_finite_count: number | null
+  nan_count: number | null
 }
 
 interface GradientRow extends ContentRow {
@@ -37,6 +48,11 @@ interface GradientRow extends ContentRow {
   pass: number
   form_id: number
   held: number
+}
+
+interface AssignmentRow extends Numbers {
+  id: number
+  variable_id: number
 }
 
 interface VariableRow {
@@ -47,7 +63,7 @@ interface VariableRow {
 }
 
 const CONTENT =
-  'id, kept, value_id, scalar, typeof(scalar) AS scalar_type, l2_norm, mean, min, max, zero_count, non_finite_count'
+  'id, kept, value_id, scalar, typeof(scalar) AS scalar_type, l2_norm, mean, min, max, zero_count, non_finite_count, nan_count'
 
 export class GradientProof {
   private readonly db: Connection
@@ -56,9 +72,10 @@ export class GradientProof {
   private readonly blocks: BlockReader
   private readonly rows: Statement
   private readonly accumulated: Statement
+  private readonly assigned: Statement
   private readonly variable: Statement
   private readonly summary: Statement
-  private told: GradientComputed[] = []
+  private told: (GradientComputed | ValueAssigned)[] = []
   /** Variables are numbered in the order in which gradients are first about them. */
   private variables = 0
 
@@ -71,15 +88,22 @@ export class GradientProof {
       `SELECT ${CONTENT}, variable_id, pass, form_id, held FROM _gradient WHERE id BETWEEN ? AND ? ORDER BY id`,
     )
     this.accumulated = db.prepare(`SELECT ${CONTENT} FROM _accumulated WHERE id BETWEEN ? AND ? ORDER BY id`)
+    this.assigned = db.prepare(
+      'SELECT id, variable_id, l2_norm, mean, min, max, zero_count, non_finite_count, nan_count FROM _assignment WHERE id BETWEEN ? AND ? ORDER BY id',
+    )
     this.variable = db.prepare('SELECT run_id, ref, leaf_form_id, name FROM _variable WHERE id = ?')
     this.summary = db.prepare(
-      'SELECT l2_norm, mean, min, max, zero_count, non_finite_count FROM _value WHERE id = ?',
+      'SELECT l2_norm, mean, min, max, zero_count, non_finite_count, nan_count FROM _value WHERE id = ?',
     )
   }
 
   /** Must be told every event of the batch, in order. */
   add(event: TapeEvent): void {
-    if (event.type === 'GradientComputed') this.told.push(event)
+    if (
+      event.type === 'GradientComputed' ||
+      (event.type === 'ValueAssigned' && event.updateNorm !== undefined)
+    )
+      this.told.push(event)
   }
 
   /** Checks the rows of events `first` to `last`, which were told; gives the values that they name. */
@@ -91,10 +115,15 @@ export class GradientProof {
     const to = eventId(runId, last)
     const rows = this.rows.all(from, to) as GradientRow[]
     const sums = this.accumulated.all(from, to) as ContentRow[]
-    let sum = 0
-    for (const [i, event] of told.entries()) {
+    const assigned = this.assigned.all(from, to) as AssignmentRow[]
+    let [next, sum, assignment] = [0, 0, 0]
+    for (const event of told) {
+      if (event.type === 'ValueAssigned') {
+        this.checkAssignment(runId, event, assigned[assignment++])
+        continue
+      }
       const where = `the gradient at event ${event.position} of run ${runId}`
-      const row = rows[i]
+      const row = rows[next++]
       if (row === undefined || positionOfId(row.id) !== event.position)
         return corrupt(`${where} has no row, or a row stands where there is no gradient`)
       const form = this.texts.arrayForm(row.form_id)
@@ -114,8 +143,12 @@ export class GradientProof {
         sum++
       }
     }
-    if (rows.length > told.length)
-      corrupt(`there is a row of a gradient at event ${positionOfId(rows[told.length]!.id)}, which is none`)
+    if (rows.length > next)
+      corrupt(`there is a row of a gradient at event ${positionOfId(rows[next]!.id)}, which is none`)
+    if (assigned.length > assignment)
+      corrupt(
+        `there is a row of an assignment at event ${positionOfId(assigned[assignment]!.id)}, which is none that has one`,
+      )
     if (sum < sums.length)
       corrupt(`there is a sum for event ${positionOfId(sums[sum]!.id)}, which is no gradient`)
     return names
@@ -125,7 +158,7 @@ export class GradientProof {
   finish(): void {
     const all = this.db.prepare('SELECT count(*) FROM _variable').pluck().get() as number
     if (all !== this.variables)
-      corrupt(`_variable lists ${all} variables, gradients are about ${this.variables}`)
+      corrupt(`_variable lists ${all} variables, gradients and assignments are about ${this.variables}`)
   }
 
   private checkVariable(runId: number, id: number, ref: Ref, where: string): void {
@@ -154,6 +187,34 @@ export class GradientProof {
     return null
   }
 
+  /** The events were read from these rows; what is checked here is what an event does not say. */
+  private checkAssignment(runId: number, event: ValueAssigned, row: AssignmentRow | undefined): void {
+    const where = `the assignment at event ${event.position} of run ${runId}`
+    if (row === undefined || positionOfId(row.id) !== event.position)
+      return corrupt(`${where} has no row, or a row stands where there is no assignment`)
+    this.checkVariable(runId, row.variable_id, event.variable, where)
+    const { size } = formFrom(event)
+    const have = numbersOf(row)
+    const isMade = event.source !== null
+    let want: readonly (number | null)[] | null = null
+    if (isMade && event.summary !== null && size === 1)
+      want = summaryColumns(summaryOf(Float64Array.of(numberOf(event.summary))))
+    else if (isMade && event.summary !== null) checkCounts(row, size, where)
+    else if (event.value instanceof StoredArray) want = this.numbersOfValue(event.value.valueId)
+    else if (event.value !== null) want = summaryColumns(summaryOf(event.value.data))
+    else if (event.summary !== null) want = summaryColumns(event.summary)
+    else want = NO_NUMBERS
+    if (want !== null && !have.every((number, i) => Object.is(number, want[i])))
+      corrupt(`the numbers of ${where} are not those of the new value`)
+    // The norm itself is in the words that the hash chain covers; they have no −0, and none below 0.
+    if (event.updateNorm != null && !(event.updateNorm >= 0))
+      corrupt(`${where} changed by ${event.updateNorm}`)
+  }
+
+  private numbersOfValue(id: number): readonly (number | null)[] {
+    return numbersOf((this.summary.get(id) as ContentRow | undefined) ?? corrupt(`value ${id} is missing`))
+  }
+
   private checkContent(
     row: ContentRow,
     form: ArrayForm,
@@ -174,26 +235,39 @@ export class GradientProof {
     let want: readonly (number | null)[]
     if (isNumber) {
       checkScalar(scalar, row.scalar_type, where)
-      const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = summaryOf(
-        Float64Array.of(fromScalar(scalar!)),
-      )
-      want = [l2Norm, mean, min, max, zeroCount, nonFiniteCount]
+      want = summaryColumns(summaryOf(Float64Array.of(fromScalar(scalar!))))
     } else if (isValue) {
       names.push({ position, id: valueId!, form: formFrom(form), withBytes: kept === CAPTURE_BYTES })
-      const value =
-        (this.summary.get(valueId) as ContentRow | undefined) ?? corrupt(`value ${valueId} is missing`)
-      want = numbersOf(value)
+      want = this.numbersOfValue(valueId!)
     } else if (kept === CAPTURE_SUMMARY) {
-      for (const count of [row.zero_count, row.non_finite_count])
-        if (count === null || !(count >= 0 && count <= size)) corrupt(`${where} has a summary that cannot be`)
+      checkCounts(row, size, where)
       return
-    } else want = [null, null, null, null, null, null]
+    } else want = NO_NUMBERS
     const have = numbersOf(row)
     if (!have.every((number, i) => Object.is(number, want[i])))
       corrupt(`the numbers of ${where} are not those of what is kept of it`)
   }
 }
 
-function numbersOf(row: ContentRow): (number | null)[] {
-  return [row.l2_norm, row.mean, row.min, row.max, row.zero_count, row.non_finite_count]
+const NO_NUMBERS = [null, null, null, null, null, null, null] as const
+
+type Numbers = Pick<
+  ContentRow,
+  'l2_norm' | 'mean' | 'min' | 'max' | 'zero_count' | 'non_finite_count' | 'nan_count'
+>
+
+function numbersOf(row: Numbers): (number | null)[] {
+  return [row.l2_norm, row.mean, row.min, row.max, row.zero_count, row.non_finite_count, row.nan_count]
+}
+
+/** Counts are covered by the hash chain; this is that they are counts. */
+function checkCounts(
+  { zero_count, non_finite_count, nan_count }: Numbers,
+  size: number,
+  where: string,
+): void {
+  for (const count of [zero_count, non_finite_count])
+    if (count === null || !(count >= 0 && count <= size)) corrupt(`${where} has a summary that cannot be`)
+  if (nan_count !== null && !(nan_count >= 0 && nan_count <= non_finite_count! && non_finite_count! > 0))
+    corrupt(`${where} has a summary that cannot be`)
 }

@@ -15,6 +15,7 @@ const EVENT_TABLES = [
   '_materialized',
   '_gradient',
   '_accumulated',
+  '_assignment',
   '_call_site',
 ] as const
 

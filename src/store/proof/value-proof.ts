@@ -10,7 +10,7 @@ import { arrayFromBytes } from '../format/value.js'
 import { BlockReader } from '../read/block-reader.js'
 import { ValueRows } from '../read/stored-array.js'
 import type { TextReader } from '../read/text-reader.js'
-import { CHUNK_BYTES } from '../write/value-store.js'
+import { CHUNK_BYTES, summaryColumns } from '../write/value-store.js'
 import { checkScalar, corrupt } from './corrupt.js'
 import type { NamedValues } from './named-values.js'
 import { type Form, formFrom } from './template-proof.js'
@@ -26,6 +26,7 @@ interface ValueRow {
   max: number | null
   zero_count: number
   non_finite_count: number
+  nan_count: number | null
   bytes: Buffer | null
 }
 
@@ -64,7 +65,9 @@ export function checkValues(db: Connection, named: NamedValues): number {
       Object.is(row.min, summary.min) &&
       Object.is(row.max, summary.max) &&
       row.zero_count === summary.zeroCount &&
-      row.non_finite_count === summary.nonFiniteCount
+      row.non_finite_count === summary.nonFiniteCount &&
+      // A content of which an earlier gradtape kept the hash first has no such count; then the chain covers that.
+      (row.nan_count === summaryColumns(summary)[6] || (row.nan_count === null && !keptFirst))
     if (!same) changed('summary')
   }
   const all = db.prepare('SELECT count(*) FROM _chunk').pluck().get() as number
@@ -82,10 +85,12 @@ function checkPieces(id: number, pieces: readonly [ordinal: number, bytes: numbe
 }
 
 function checkCounts(
-  { size, zero_count, non_finite_count }: ValueRow,
+  { size, zero_count, non_finite_count, nan_count }: ValueRow,
   changed: (what: string) => never,
 ): void {
   for (const count of [zero_count, non_finite_count]) if (!(count >= 0 && count <= size)) changed('summary')
+  if (nan_count !== null && !(nan_count >= 0 && nan_count <= non_finite_count && non_finite_count > 0))
+    changed('summary')
 }
 
 /** Each row of a checkpoint belongs to one, and they are numbered without gaps. After `checkFacts`. */

@@ -16,6 +16,7 @@ import { TextReader } from '../read/text-reader.js'
 import { BlockProof, Cuts } from './block-proof.js'
 import { GradientProof } from './gradient-proof.js'
 import { checkFile, checkNothingOutside } from './integrity.js'
+import { NameProof } from './name-proof.js'
 import { NamedValues } from './named-values.js'
 import { packAgain } from './pack-again.js'
 import { SiteProof } from './site-proof.js'
@@ -88,6 +89,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
     formFrom(texts.arrayForm(form)),
   )
   const sites = new SiteProof(db, used)
+  const names = new NameProof(db)
   const materialized = new MaterializedProof(db, texts, values)
   const cuts = new Map<number, Cuts>()
   const digests = new Digests()
@@ -144,6 +146,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
       }
       cutsOfRun.add(event)
       gradients.add(event)
+      names.add(event)
     })
     if (batch === null) throw new TapeError('TAPE_CORRUPT', `${where} is empty`)
     digests.clear()
@@ -156,6 +159,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
       )
     sites.batch(commit.run_id, batch.firstPosition, packer.position)
     blocks.batch(commit.run_id, batch.firstPosition, packer.position, cutsOfRun)
+    names.batch(commit.run_id)
     before = commit.hash
     report.batches++
     report.events += batch.count
@@ -164,6 +168,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
   }
   templates.finish()
   gradients.finish()
+  names.finish()
   materialized.finish()
   report.values = checkValues(db, values)
   checkTexts(db, used, texts)

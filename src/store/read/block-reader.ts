@@ -2,6 +2,7 @@
 import { TapeError } from '../../errors.js'
 import { elementCount } from '../../events/dtypes.js'
 import {
+  ASSIGNMENT_VERSION,
   BACKWARD_VERSION,
   EVENT_VERSION,
   type FunctionCalled,
@@ -29,6 +30,7 @@ import { eventId, POSITION_MAX, positionOfId } from '../format/ids.js'
 import { decodeRef, type TemplateLists } from '../format/template.js'
 import { arrayFromBytes } from '../format/value.js'
 import { GradientContents } from './gradient-contents.js'
+import { MeasuredAssignments } from './measured-assignments.js'
 import { StoredArray, ValueRows } from './stored-array.js'
 import type { TemplateColumns } from './template-columns.js'
 import { TemplateReader } from './template-reader.js'
@@ -61,11 +63,13 @@ export class BlockReader {
   private readonly templates: TemplateReader
   private readonly values: ValueRows
   private readonly gradients: GradientContents
+  private readonly measured: MeasuredAssignments
   private readonly texts: TextReader
 
   constructor(db: Connection, texts: TextReader) {
     this.values = new ValueRows(db)
     this.gradients = new GradientContents(db, this.values)
+    this.measured = new MeasuredAssignments(db)
     this.texts = texts
     this.range = db
       .prepare(
@@ -185,13 +189,22 @@ export class BlockReader {
         accumulatedSummary: accumulated.summary,
       })
     }
+    const measuredIds =
+      template.assignments.length === 0
+        ? null
+        : this.measured.between(
+            eventId(runId, first + template.assignments[0]![ASSIGNMENT_ENTRY.offset]!),
+            eventId(runId, first + template.assignments.at(-1)![ASSIGNMENT_ENTRY.offset]!),
+          )
     for (const assignment of template.assignments) {
       const position = place(assignment)
       if (position < 0) continue
+      const measured = measuredIds?.get(eventId(runId, position))
+      const isMade = assignment[ASSIGNMENT_ENTRY.source] !== 0
       const form = this.texts.arrayForm(assignment[ASSIGNMENT_ENTRY.form]!)
       put(position, {
         type: 'ValueAssigned',
-        version: EVENT_VERSION,
+        version: measured === undefined ? EVENT_VERSION : ASSIGNMENT_VERSION,
         position,
         step,
         variable: decodeRef(assignment[ASSIGNMENT_ENTRY.variable]!, position, base),
@@ -199,6 +212,8 @@ export class BlockReader {
         shape: form.shape,
         source: refOrNull(assignment[ASSIGNMENT_ENTRY.source]!, position, base),
         ...this.outside(cells, assignment[ASSIGNMENT_ENTRY.cell]!, assignment[ASSIGNMENT_ENTRY.cells]!, form),
+        ...(measured !== undefined && isMade ? { summary: measured.summary } : {}),
+        ...(measured === undefined ? {} : { updateNorm: measured.updateNorm }),
       })
     }
     for (const pass of template.passes) {

@@ -1,6 +1,7 @@
 /** What is kept of gradients, from their rows. */
 import { TapeError } from '../../errors.js'
 import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_NOTHING, CAPTURE_SUMMARY } from '../../events/capture.js'
+import type { ArraySummary } from '../../events/event.js'
 import type { Content } from '../../events/event-kinds.js'
 import type { ArrayForm } from '../../events/forms.js'
 import { VALUE_SCALAR } from '../../events/pack.js'
@@ -11,19 +12,14 @@ import { fromScalar } from '../format/value.js'
 import { StoredArray, type ValueRows } from './stored-array.js'
 
 const NO_CONTENT: Content = { value: null, summary: null }
-const COLUMNS = 'id, kept, value_id, scalar, l2_norm, mean, min, max, zero_count, non_finite_count'
+const COLUMNS = 'id, kept, value_id, scalar, l2_norm, mean, min, max, zero_count, non_finite_count, nan_count'
 
 type Row = [
   id: number,
   kept: number,
   valueId: number | null,
   scalar: number | string | null,
-  l2Norm: number | null,
-  mean: number | null,
-  min: number | null,
-  max: number | null,
-  zeroCount: number,
-  nonFiniteCount: number,
+  ...numbers: SummaryColumns,
 ]
 
 /** The rows of a stretch of events, by event id. */
@@ -64,12 +60,11 @@ export class GradientContents {
   }
 
   private content(row: Row, { dtype, shape }: ArrayForm): Content {
-    const [id, kept, valueId, scalar, l2Norm, mean, min, max, zeroCount, nonFiniteCount] = row
+    const [id, kept, valueId, scalar, ...numbers] = row
     if (kept === CAPTURE_NOTHING) return NO_CONTENT
     if (kept === VALUE_SCALAR && scalar !== null)
       return { value: new ScalarValue(fromScalar(scalar), dtype, shape), summary: null }
-    if (kept === CAPTURE_SUMMARY)
-      return { value: null, summary: { l2Norm, mean, min, max, zeroCount, nonFiniteCount, hash: null } }
+    if (kept === CAPTURE_SUMMARY) return { value: null, summary: summaryOfColumns(numbers) }
     if (kept === CAPTURE_BYTES && valueId !== null)
       return { value: new StoredArray(this.values, valueId, dtype, shape), summary: null }
     if (kept === CAPTURE_HASH && valueId !== null)
@@ -79,4 +74,22 @@ export class GradientContents {
       `the row of the gradient at ${eventText(id)} keeps nothing that it can`,
     )
   }
+}
+
+/** The numbers of a summary as they stand in a row. */
+export type SummaryColumns = readonly [
+  l2Norm: number | null,
+  mean: number | null,
+  min: number | null,
+  max: number | null,
+  zeroCount: number,
+  nonFiniteCount: number,
+  nanCount: number | null,
+]
+
+/** A summary without a hash. */
+export function summaryOfColumns(numbers: SummaryColumns): ArraySummary {
+  const [l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanCount] = numbers
+  const counted = nonFiniteCount === 0 ? 0 : nanCount
+  return { l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanCount: counted, hash: null }
 }

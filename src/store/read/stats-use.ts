@@ -19,6 +19,8 @@ export interface RunUse {
   blockWeight: number
   factWeight: number
   gradients: number
+  /** Those that say what they changed. */
+  assignments: number
   templateBytes: number
   /** Contents that came before step 1, in a run that has steps; the data set and the first parameters, as a rule. */
   setupBytes: number
@@ -185,6 +187,7 @@ function runsOf(db: Connection): Map<number, RunUse> {
       blockWeight: 0,
       factWeight: 0,
       gradients: 0,
+      assignments: 0,
       templateBytes: 0,
       setupBytes: 0,
       valueBytes: 0,
@@ -209,6 +212,9 @@ function runsOf(db: Connection): Map<number, RunUse> {
   })
   each('SELECT id >> 32, count(*) FROM _gradient GROUP BY 1', (run, row) => {
     run.gradients = row[1]!
+  })
+  each('SELECT id >> 32, count(*) FROM _assignment GROUP BY 1', (run, row) => {
+    run.assignments = row[1]!
   })
   each(
     `SELECT id >> 32, sum(coalesce(octet_length(payload), 0)) + ${FACT_ROW_BYTES} * count(*) FROM _fact GROUP BY 1`,

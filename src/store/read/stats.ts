@@ -12,6 +12,7 @@ import { type RunUse, readUse, type TapeUse } from './stats-use.js'
 export type Place =
   | 'blocks'
   | 'gradients'
+  | 'assignments'
   | 'graph templates'
   | 'values'
   | 'checkpoints'
@@ -78,6 +79,8 @@ export interface TapeStats {
 const PLACE_OF_TABLE: ReadonlyMap<string, Place> = new Map(
   Object.entries({
     _block: 'blocks',
+    _assignment: 'assignments',
+    _name: 'graph templates',
     _gradient: 'gradients',
     _accumulated: 'gradients',
     _variable: 'gradients',
@@ -102,6 +105,7 @@ const PLACE_OF_TABLE: ReadonlyMap<string, Place> = new Map(
 const PLACES: readonly Place[] = [
   'blocks',
   'gradients',
+  'assignments',
   'graph templates',
   'values',
   'checkpoints',
@@ -217,6 +221,7 @@ function runStats(run: RunUse, use: TapeUse, tables: readonly Table[]): RunStats
       share('_gradient', (one) => one.gradients) +
       share('_accumulated', (one) => one.gradients) +
       share('_variable', (one) => one.gradients) +
+      share('_assignment', (one) => one.assignments) +
       share('_step', (one) => one.steps) +
       share('_metric', (one) => one.metrics) +
       share('_fact', (one) => one.factWeight) +

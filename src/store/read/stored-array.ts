@@ -61,6 +61,7 @@ interface SummaryRow {
   max: number | null
   zero_count: number
   non_finite_count: number
+  nan_count: number | null
 }
 
 function summaryOfRow(row: SummaryRow): ArraySummary {
@@ -71,6 +72,7 @@ function summaryOfRow(row: SummaryRow): ArraySummary {
     max: row.max,
     zeroCount: row.zero_count,
     nonFiniteCount: row.non_finite_count,
+    nanCount: row.non_finite_count === 0 ? 0 : row.nan_count,
     hash: row.hash.toString('hex'),
   }
 }

@@ -77,6 +77,8 @@ class Counter implements RecordVisitor {
     this.value(valueAt)
   }
 
+  measured(): void {}
+
   clear(): void {}
 
   pass(): void {}

@@ -7,6 +7,7 @@ import { visitRecord } from '../../events/visit-words.js'
 import { eventId } from '../format/ids.js'
 import { BlockParts } from './block-parts.js'
 import type { Rows } from './event-rows.js'
+import type { NameStore } from './name-store.js'
 import type { TemplateStore } from './template-store.js'
 import type { TextNumbers } from './text-numbers.js'
 import type { StoredValue } from './value-store.js'
@@ -33,10 +34,18 @@ export class BlockCutter {
   private runBase = 0
   private repetitions: Repetitions = { current: 1, previous: 1 }
   private readonly templates: TemplateStore
+  private readonly names: NameStore
   private readonly rows: Rows
 
-  constructor(texts: TextNumbers, templates: TemplateStore, variables: VariableStore, rows: Rows) {
-    this.parts = new BlockParts(texts, variables, rows)
+  constructor(
+    texts: TextNumbers,
+    templates: TemplateStore,
+    variables: VariableStore,
+    names: NameStore,
+    rows: Rows,
+  ) {
+    this.parts = new BlockParts(texts, variables, names, rows)
+    this.names = names
     this.templates = templates
     this.rows = rows
   }
@@ -55,6 +64,7 @@ export class BlockCutter {
     this.stepNumber = batch.firstStep
     this.repetitions = { ...repetitions }
     parts.beginBatch(words, runId, stored)
+    this.names.begin()
     this.begin(firstPosition)
     let at = 0
     for (let i = 0; i < count; i++) {
@@ -97,6 +107,7 @@ export class BlockCutter {
     this.blockFirst = position
     this.blockCount = 0
     const { parts } = this
+    parts.blockFirst = position
     parts.stepNumber = this.stepNumber
     parts.previous = this.repetitions.previous
     parts.beginBlock()
@@ -110,6 +121,7 @@ export class BlockCutter {
     row.add(this.runId)
     row.add(this.stepNumber)
     const template = this.templates.idOf(key, keyLength)
+    this.names.ended(this.runBase + this.blockFirst, template)
     row.add(template)
     row.add(base)
     row.add(cells.count === 0 ? null : cells.bytes())

@@ -4,6 +4,7 @@
  */
 import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_INLINE } from '../../events/capture.js'
 import { EVENT_KIND, isPosition, PACKED_BACKWARD, positionOf, type Ref } from '../../events/event.js'
+import { arrayFormOf } from '../../events/forms.js'
 import { grown } from '../../events/grown.js'
 import { type PackedBatch, VALUE_NONE, VALUE_SCALAR } from '../../events/pack.js'
 import {
@@ -20,8 +21,11 @@ import {
 import type { RecordVisitor } from '../../events/visit-words.js'
 import { CellBuffer } from '../format/cells.js'
 import { eventId } from '../format/ids.js'
+import { addAssignment } from './assignment-rows.js'
 import { EventRows, type Rows } from './event-rows.js'
 import { GradientRows } from './gradient-rows.js'
+import type { NameStore } from './name-store.js'
+import type { RowBuffer } from './row-buffer.js'
 import type { TextNumbers } from './text-numbers.js'
 import type { StoredValue } from './value-store.js'
 import type { VariableStore } from './variable-store.js'
@@ -40,6 +44,8 @@ export class BlockParts implements RecordVisitor {
   base = 0
   /** Of the block under way: places of calls whose site is known, each followed by the site's id. */
   sites: number[] = []
+  /** The position of the first event of the block under way. */
+  blockFirst = 0
   /** The position of the event under way, its place in the block, and its step. */
   own = 0
   place = 0
@@ -54,8 +60,15 @@ export class BlockParts implements RecordVisitor {
   private readonly eventRows: EventRows
   private readonly gradientRows: GradientRows
   private readonly variables: VariableStore
+  private readonly names: NameStore
+  private readonly assignments: RowBuffer
+  /** Of the assignment under way: whether it says what it changed, and by how much; NaN for no such number. */
+  private isMeasured = false
+  private updateNorm = Number.NaN
 
-  constructor(texts: TextNumbers, variables: VariableStore, rows: Rows) {
+  constructor(texts: TextNumbers, variables: VariableStore, names: NameStore, rows: Rows) {
+    this.names = names
+    this.assignments = rows._assignment
     this.texts = texts
     this.eventRows = new EventRows(texts, rows)
     this.gradientRows = new GradientRows(rows)
@@ -141,14 +154,32 @@ export class BlockParts implements RecordVisitor {
     key[at + LEAF_KEY.cells] = this.values(valueAt, 1)
   }
 
+  measured(updateNorm: number): void {
+    this.isMeasured = true
+    this.updateNorm = updateNorm
+  }
+
   assignment(variable: Ref, source: Ref, form: number, valueAt: number): void {
     const at = this.room(ASSIGNMENT_KEY.size)
-    const { key } = this
+    const { key, isMeasured, updateNorm } = this
+    this.isMeasured = false
     key[at + ASSIGNMENT_KEY.kind] = EVENT_KIND.ValueAssigned
     key[at + ASSIGNMENT_KEY.form] = this.texts.arrayFormId(form)
     key[at + ASSIGNMENT_KEY.variable] = this.encoded(variable)
     key[at + ASSIGNMENT_KEY.source] = this.encodedOrNone(source)
-    key[at + ASSIGNMENT_KEY.cells] = this.values(valueAt, 1)
+    // The summary of what the run made itself stands in the row.
+    key[at + ASSIGNMENT_KEY.cells] = isMeasured && source !== 0 ? 0 : this.values(valueAt, 1)
+    if (!isMeasured) return
+    addAssignment(
+      this.assignments,
+      this.runBase + this.own,
+      this.variables.idOf(this.runId, variable),
+      updateNorm === updateNorm ? updateNorm : null,
+      this.words,
+      valueAt,
+      this.stored,
+      () => arrayFormOf(this.texts.content(form), 'the form of an assignment'),
+    )
   }
 
   clear(variable: Ref): void {
@@ -174,6 +205,7 @@ export class BlockParts implements RecordVisitor {
   }
 
   metric(name: number, value: number, variable: Ref): void {
+    if (variable !== 0) this.names.note(this.runId, variable, this.texts.content(name), this.blockFirst)
     this.eventRows.metric(this.ownRow(EVENT_KIND.MetricLogged), this.stepNumber, name, value, variable)
   }
 
@@ -183,6 +215,10 @@ export class BlockParts implements RecordVisitor {
   }
 
   other(kind: number, text: number): void {
+    if (kind === EVENT_KIND.VariableNamed) {
+      const { variable, name } = JSON.parse(this.texts.content(text)) as { variable: Ref; name: string | null }
+      if (name !== null) this.names.note(this.runId, variable, name, this.blockFirst)
+    }
     this.eventRows.other(this.ownRow(kind), this.stepNumber, kind, text)
   }
 

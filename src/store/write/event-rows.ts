@@ -7,6 +7,7 @@ import { type PackedBatch, VALUE_SCALAR } from '../../events/pack.js'
 import { plainToText } from '../../events/plain.js'
 import { CHECKPOINT_ENTRY_WORDS, VALUE_WORDS } from '../../events/record-layout.js'
 import { toScalar } from '../format/value.js'
+import { ASSIGNMENT_ROWS } from './assignment-rows.js'
 import { GRADIENT_ROWS } from './gradient-rows.js'
 import type { RowBuffer } from './row-buffer.js'
 import type { TextNumbers } from './text-numbers.js'
@@ -20,6 +21,7 @@ export const ROW_COLUMNS = {
   _checkpoint_value: ['id', 'ordinal', 'form_id', 'value_id', 'scalar'],
   _call_site: ['id', 'template_id', 'place', 'site_id'],
   ...GRADIENT_ROWS,
+  ...ASSIGNMENT_ROWS,
 } as const
 export type Rows = { [table in keyof typeof ROW_COLUMNS]: RowBuffer }
 

@@ -23,7 +23,11 @@ const CONTENT_COLUMNS = [
   'max',
   'zero_count',
   'non_finite_count',
+  'nan_count',
 ] as const
+
+/** The numbers of a summary, as columns. */
+export const SUMMARY_COLUMNS = CONTENT_COLUMNS.slice(3)
 
 export const GRADIENT_ROWS = {
   _gradient: ['id', 'variable_id', 'pass', 'form_id', 'held', ...CONTENT_COLUMNS],
@@ -99,11 +103,12 @@ function addContent(row: RowBuffer, words: Float64Array, at: number, stored: rea
   }
 }
 
-function addSummary(row: RowBuffer, summary: Summary | null): void {
+export function addSummary(row: RowBuffer, summary: Summary | null): void {
   row.add(summary === null ? null : summary.l2Norm)
   row.add(summary === null ? null : summary.mean)
   row.add(summary === null ? null : summary.min)
   row.add(summary === null ? null : summary.max)
   row.add(summary === null ? null : summary.zeroCount)
   row.add(summary === null ? null : summary.nonFiniteCount)
+  row.add(summary === null || summary.nonFiniteCount === 0 ? null : summary.nanCount)
 }

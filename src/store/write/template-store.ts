@@ -2,13 +2,17 @@
  * The templates of a file, found by their keys: a key that was seen lately is known by its numbers, one that is in the
  * file by its hash, and only a key never seen becomes text.
  */
+import { LEAF_ENTRY } from '../../events/record-layout.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { tagsOf, templateHash } from '../format/template.js'
 import { templateTexts } from '../format/template-text.js'
+import type { NameStore } from './name-store.js'
 
 /** Keys remembered, and their numbers in all; beyond, a template seen again is looked up in the file. */
 const REMEMBERED_MAX = 8192
 const REMEMBERED_WORDS_MAX = 4_000_000
+/** Which of a template's lists is that of its leaves. */
+const LEAVES = 1
 
 export class TemplateStore {
   private known = new Map<number, { id: number; key: Float64Array }[]>()
@@ -18,8 +22,10 @@ export class TemplateStore {
   private readonly insert: Statement
   private readonly insertTag: Statement
   private readonly leafName: Statement
+  private readonly names: NameStore
 
-  constructor(db: Connection) {
+  constructor(db: Connection, names: NameStore) {
+    this.names = names
     this.find = db.prepare('SELECT id FROM _template WHERE hash = ?')
     this.insert = db.prepare(
       'INSERT INTO _template (hash, event_count, calls, leaves, gradients, assignments, clears, passes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
@@ -54,9 +60,19 @@ export class TemplateStore {
     const found = this.find.get(hash) as { id: number } | undefined
     if (found !== undefined) return found.id
     const id = Number(this.insert.run(hash, eventCount, ...lists).lastInsertRowid)
+    for (const { place, name } of this.namesOfLeaves(lists[LEAVES]!)) this.names.add(id, place, 0, name)
     for (const [kind, key] of tagsOf(leafForms, assigned, (form) => this.leafName.get(form) as string | null))
       this.insertTag.run(id, kind, key)
     return id
+  }
+
+  /** The leaves of a template that were made with a name. */
+  private *namesOfLeaves(list: string): Generator<{ place: number; name: string }> {
+    if (list === '[]') return
+    for (const leaf of JSON.parse(list) as number[][]) {
+      const name = this.leafName.get(leaf[LEAF_ENTRY.form]!) as string | null
+      if (name !== null) yield { place: leaf[LEAF_ENTRY.offset]!, name }
+    }
   }
 
   private remember(hash: number, entry: { id: number; key: Float64Array }): void {

@@ -25,6 +25,8 @@ export interface StoredValue {
 interface KnownContent {
   readonly id: number
   hasBytes: boolean
+  /** As its row says it: null where all elements are finite, and where a tape of before did not count. */
+  readonly nanCount: number | null
 }
 
 export class ValueStore {
@@ -37,10 +39,10 @@ export class ValueStore {
 
   constructor(db: Connection) {
     this.find = db.prepare(
-      'SELECT id, bytes IS NOT NULL OR EXISTS (SELECT 1 FROM _chunk WHERE value_id = _value.id) AS hasBytes FROM _value WHERE hash = ?',
+      'SELECT id, bytes IS NOT NULL OR EXISTS (SELECT 1 FROM _chunk WHERE value_id = _value.id) AS hasBytes, nan_count AS nanCount FROM _value WHERE hash = ?',
     )
     this.insert = db.prepare(
-      'INSERT INTO _value (hash, dtype, size, l2_norm, mean, min, max, zero_count, non_finite_count, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO _value (hash, dtype, size, l2_norm, mean, min, max, zero_count, non_finite_count, nan_count, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     )
     this.insertChunk = db.prepare('INSERT INTO _chunk (value_id, ordinal, bytes) VALUES (?, ?, ?)')
   }
@@ -97,10 +99,9 @@ export class ValueStore {
     let known = this.byHash.get(key) ?? this.found(hash)
     if (known === null) {
       const inRow = withBytes && bytes.length <= CHUNK_BYTES
-      const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = summary
-      const row = [hash, dtype, data.length, l2Norm, mean, min, max, zeroCount, nonFiniteCount]
+      const row = [hash, dtype, data.length, ...summaryColumns(summary)]
       const id = Number(this.insert.run(...row, inRow ? bytes : null).lastInsertRowid)
-      known = { id, hasBytes: inRow }
+      known = { id, hasBytes: inRow, nanCount: nanColumn(summary) }
     }
     if (withBytes && !known.hasBytes) {
       this.addBytes(known.id, bytes)
@@ -108,26 +109,41 @@ export class ValueStore {
     }
     if (this.byHash.size >= REMEMBERED_MAX) this.byHash.clear()
     this.byHash.set(key, known)
-    return { id: known.id, summary, hash, inline: null }
+    return { id: known.id, summary: asInRow(summary, known), hash, inline: null }
   }
 
   /** Keeps hash and summary of an array whose bytes nobody has: what another tape held of it. */
   private keepHashed({ dtype, size, summary }: SummarizedArray): StoredValue {
     const hash = Buffer.from(summary.hash!, 'hex')
     const known = this.found(hash)
-    if (known !== null) return { id: known.id, summary, hash, inline: null }
-    const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = summary
-    const row = [hash, dtype, size, l2Norm, mean, min, max, zeroCount, nonFiniteCount, null]
+    if (known !== null) return { id: known.id, summary: asInRow(summary, known), hash, inline: null }
+    const row = [hash, dtype, size, ...summaryColumns(summary), null]
     return { id: Number(this.insert.run(...row).lastInsertRowid), summary, hash, inline: null }
   }
 
   private found(hash: Buffer): KnownContent | null {
-    const row = this.find.get(hash) as { id: number; hasBytes: number } | undefined
-    return row === undefined ? null : { id: row.id, hasBytes: row.hasBytes === 1 }
+    const row = this.find.get(hash) as { id: number; hasBytes: number; nanCount: number | null } | undefined
+    return row === undefined ? null : { ...row, hasBytes: row.hasBytes === 1 }
   }
 
   private addBytes(id: number, bytes: Buffer): void {
     for (let at = 0, ordinal = 0; at < bytes.length; at += CHUNK_BYTES, ordinal++)
       this.insertChunk.run(id, ordinal, bytes.subarray(at, at + CHUNK_BYTES))
   }
+}
+
+/** A summary as columns: norm, mean, extremes, counts. */
+export function summaryColumns(summary: Summary): (number | null)[] {
+  const { l2Norm, mean, min, max, zeroCount, nonFiniteCount } = summary
+  return [l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanColumn(summary)]
+}
+
+/** Where all elements are finite there is nothing to tell apart, and nothing is written. */
+function nanColumn({ nonFiniteCount, nanCount }: Summary): number | null {
+  return nonFiniteCount > 0 ? nanCount : null
+}
+
+/** The hash chain covers what the row says: one of a tape of before did not tell NaN and infinity apart. */
+function asInRow(summary: Summary, { nanCount }: KnownContent): Summary {
+  return summary.nonFiniteCount > 0 ? { ...summary, nanCount } : summary
 }

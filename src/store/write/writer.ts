@@ -12,6 +12,7 @@ import { Digests } from '../format/digests.js'
 import type { SameFile } from '../format/file-identity.js'
 import { BlockCutter, type Repetitions } from './block-cutter.js'
 import { ROW_COLUMNS, type Rows } from './event-rows.js'
+import { NameStore } from './name-store.js'
 import { RowBuffer } from './row-buffer.js'
 import { TemplateStore } from './template-store.js'
 import { TextNumbers } from './text-numbers.js'
@@ -35,6 +36,7 @@ export class Writer {
   private readonly values: ValueStore
   private readonly templates: TemplateStore
   private readonly variables: VariableStore
+  private readonly names: NameStore
   private readonly rows: Rows
   private readonly cutter: BlockCutter
   private readonly digests = new Digests()
@@ -49,12 +51,13 @@ export class Writer {
     this.runName = runName
     this.texts = new TextNumbers(db, after?.texts)
     this.values = new ValueStore(db)
-    this.templates = new TemplateStore(db)
+    this.names = new NameStore(db)
+    this.templates = new TemplateStore(db, this.names)
     this.variables = new VariableStore(db)
     this.rows = Object.fromEntries(
       Object.entries(ROW_COLUMNS).map(([table, columns]) => [table, new RowBuffer(db, table, columns)]),
     ) as Rows
-    this.cutter = new BlockCutter(this.texts, this.templates, this.variables, this.rows)
+    this.cutter = new BlockCutter(this.texts, this.templates, this.variables, this.names, this.rows)
     this.lastHash = db.prepare('SELECT hash FROM _commit ORDER BY id DESC LIMIT 1').pluck()
     this.insertCommit = db.prepare(
       'INSERT INTO _commit (run_id, first_position, event_count, committed_at, hash) VALUES (?, ?, ?, ?, ?)',
@@ -104,6 +107,7 @@ export class Writer {
       this.values.forgetIds()
       this.templates.forgetIds()
       this.variables.forgetIds()
+      this.names.forgetIds()
       for (const rows of Object.values(this.rows)) rows.discard()
       try {
         if (this.db.inTransaction) this.db.exec('ROLLBACK')

@@ -267,3 +267,59 @@ describe('statistics', () => {
     expect(one(`SELECT stddev(x) FROM (${sql})`)).toBeCloseTo(Math.sqrt(30), 8)
   })
 })
+
+describe('the graph', () => {
+  test('call_at is what the view says of that position', () => {
+    const calls = db.prepare('SELECT * FROM call ORDER BY position').all() as {
+      position: number
+      function: string
+      block_id: number
+    }[]
+    expect(calls.map((call) => call.function)).toContain('mul')
+    for (const call of calls) {
+      const row = db.prepare('SELECT * FROM call_at(1, ?)').get(call.position) as Record<string, unknown>
+      for (const key of ['position', 'step', 'function', 'scope', 'attributes', 'dtype', 'shape', 'block_id'])
+        expect(row[key], key).toEqual((call as Record<string, unknown>)[key])
+    }
+    for (const nowhere of [0, 1, 1e6]) expect(all('SELECT * FROM call_at(1, ?)', nowhere)).toEqual([])
+    expect(all('SELECT * FROM call_at(7, 3)')).toEqual([])
+    expect(all('SELECT * FROM call_at(1, NULL)')).toEqual([])
+    expect(() => all("SELECT * FROM call_at(1, 'x')")).toThrow(
+      /BAD_ARGUMENT: call_at\(\) expected a position/,
+    )
+  })
+
+  test('ancestors and descendants are what the edges of the view lead to', () => {
+    const inputs = db
+      .prepare(
+        'SELECT call_position AS at, variable_position AS input FROM call_input WHERE input IS NOT NULL',
+      )
+      .all() as { at: number; input: number }[]
+    const reached = (from: number, next: (at: number) => number[]) => {
+      const found = new Map([[from, 0]])
+      let layer = [from]
+      for (let depth = 1; layer.length > 0; depth++) {
+        layer = [...new Set(layer.flatMap(next))].filter((at) => !found.has(at))
+        for (const at of layer) found.set(at, depth)
+      }
+      return [...found].sort(([a], [b]) => a - b)
+    }
+    const sum = one(
+      "SELECT position FROM call WHERE function = 'sum' AND run_id = 1 ORDER BY position LIMIT 1",
+    ) as number
+    const w = one("SELECT position FROM leaf WHERE name = 'w'") as number
+    const up = reached(sum, (at) => inputs.filter((edge) => edge.at === at).map(({ input }) => input))
+    const down = reached(w, (at) => inputs.filter((edge) => edge.input === at).map((edge) => edge.at))
+    const walked = (name: string, from: number, more = '') =>
+      all(`SELECT position, depth FROM ${name}(1, ?${more}) ORDER BY position`, from)
+    expect(up.length).toBeGreaterThan(3)
+    expect(walked('ancestors', sum)).toEqual(up)
+    expect(walked('descendants', w)).toEqual(down)
+    expect(walked('ancestors', sum, ', 0, 1')).toEqual(up.filter(([, depth]) => depth <= 1))
+    expect(walked('descendants', w, ', 0, 100, 0')).toEqual([[w, 0]])
+    expect(walked('descendants', 1e9)).toEqual([])
+    expect(all('SELECT kind, function FROM ancestors(1, ?) WHERE position = ?', sum, w)).toEqual([
+      ['leaf', null],
+    ])
+  })
+})

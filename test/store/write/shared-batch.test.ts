@@ -46,13 +46,21 @@ describe('arrays copied into shared memory', () => {
 
   test('may be summaries that stand for arrays', () => {
     const shared = new SharedBatch()
-    const summary = { l2Norm: 2.5, mean: -0.5, min: -3, max: 7, zeroCount: 4, nonFiniteCount: 0, hash: null }
-    const spoilt = { ...summary, l2Norm: null, mean: null, nonFiniteCount: 2 }
+    const counts = { zeroCount: 4, nonFiniteCount: 0, nanCount: 0 as number | null }
+    const summary = { l2Norm: 2.5, mean: -0.5, min: -3, max: 7, ...counts, hash: null }
+    const spoilt = { ...summary, l2Norm: null, mean: null, nonFiniteCount: 2, nanCount: 1 }
+    const uncounted = { ...spoilt, nanCount: null }
     const a = array('float32', Float32Array.of(1, 2))
-    const standIns = [summary, spoilt].map((each) => new SummarizedArray('float64', [90_000], each))
-    for (const each of [standIns[0]!, a, a, standIns[1]!]) shared.add(each)
+    const standIns = [summary, spoilt, uncounted].map(
+      (each) => new SummarizedArray('float64', [90_000], each),
+    )
+    for (const each of [standIns[0]!, a, a, standIns[1]!, standIns[2]!]) shared.add(each)
     const read = arraysOf(shared.arrays())
-    expect([read[0], read[3]].map((each) => (each as SummarizedArray).summary)).toEqual([summary, spoilt])
+    expect([read[0], read[3], read[4]].map((each) => (each as SummarizedArray).summary)).toEqual([
+      summary,
+      spoilt,
+      uncounted,
+    ])
     expect(read[2]).toBe(read[1])
     expect(bytesOf(read[1]!)).toEqual(bytesOf(a))
   })

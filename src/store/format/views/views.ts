@@ -84,6 +84,12 @@ function stepEnd(id: string): string {
   return `coalesce((SELECT n.id FROM _step n WHERE n.id > ${id} AND n.id < ${next} ORDER BY n.id LIMIT 1), ${next})`
 }
 
+/** The Euclidean norm of the parameters that were assigned to in a step, of each as it was left; or of what each assignment changed. */
+function assignedNorm(column: 'l2_norm' | 'update_norm'): string {
+  const last = `AND NOT EXISTS (SELECT 1 FROM _assignment y WHERE y.id > a.id AND y.id < ${stepEnd('s.id')} AND y.variable_id = a.variable_id)`
+  return `(SELECT sqrt(sum(a.${column} * a.${column})) FROM _assignment a JOIN _variable v ON v.id = a.variable_id JOIN _leaf_form r ON r.id = v.leaf_form_id WHERE a.id > s.id AND a.id < ${stepEnd('s.id')} AND r.role = 'parameter' ${column === 'l2_norm' ? last : ''})`
+}
+
 /** The site of the last call, among those that fulfil `where`, whose site is on the tape. */
 function siteOf(where: string): string {
   return `(SELECT i.file || ':' || i.line || ':' || i.column_number FROM _site i WHERE i.id = (SELECT c.site_id FROM _call_site c WHERE ${where} ORDER BY c.id DESC LIMIT 1))`
@@ -98,57 +104,19 @@ const ELEMENT_BYTES_OF = (dtype: string) =>
 const ROOTS = PASS_ENTRY.roots
 const ROOT_COUNT = field(PASS_ENTRY.rootCount)
 
-/**
- * Where the view `event` finds the events of each type: in _fact, with all others that stand there, or by a query of its own.
- * BackwardStarted stands in both: in _fact as version 1.
- */
-const EVENT_ROWS = {
-  StepStarted: `SELECT ${runOf('id')}, ${positionOf('id')}, step, 'StepStarted', NULL, NULL, NULL FROM _step`,
-  MetricLogged: `SELECT ${runOf('m.id')}, ${positionOf('m.id')}, m.step, 'MetricLogged', ${positionOfRef('m.variable')}, m.variable >> 40, x.content FROM _metric m JOIN _text x ON x.id = m.name_id`,
-  LeafCreated: `SELECT b.run_id, ${POSITION}, b.step, 'LeafCreated', ${POSITION}, 0, f.content
-  FROM ${entries('leaves')} JOIN _leaf_form f ON f.id = ${field(LEAF_ENTRY.form)}`,
-  FunctionCalled: `SELECT b.run_id, ${POSITION}, b.step, 'FunctionCalled', ${position(field(CALL_ENTRY.inputs))}, ${slot(field(CALL_ENTRY.inputs))}, s.function
-  FROM ${entries('calls')} JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)}`,
-  GradientComputed: `SELECT b.run_id, ${POSITION}, b.step, 'GradientComputed', ${position(field(GRADIENT_ENTRY.variable))}, ${slot(field(GRADIENT_ENTRY.variable))}, NULL
-  FROM ${entries('gradients')}`,
-  ValueAssigned: `SELECT b.run_id, ${POSITION}, b.step, 'ValueAssigned', ${position(field(ASSIGNMENT_ENTRY.variable))}, ${slot(field(ASSIGNMENT_ENTRY.variable))}, NULL
-  FROM ${entries('assignments')}`,
-  GradientCleared: `SELECT b.run_id, ${POSITION}, b.step, 'GradientCleared', ${position(field(CLEAR_ENTRY.variable))}, ${slot(field(CLEAR_ENTRY.variable))}, NULL
-  FROM ${entries('clears')}`,
-  BackwardStarted: `SELECT b.run_id, ${POSITION}, b.step, 'BackwardStarted', NULL, NULL, json_object('roots', ${refList(`key >= ${ROOTS} AND key < ${ROOTS} + (${ROOT_COUNT})`)}, 'gradients', ${refList(`key >= ${ROOTS} + (${ROOT_COUNT}) AND key < ${ROOTS} + 2 * (${ROOT_COUNT})`)}, 'targets', CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.targets} THEN ${refList(`key >= ${ROOTS} + 2 * (${ROOT_COUNT})`)} END, 'createGraph', json(CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.createGraph} THEN 'true' ELSE 'false' END), 'retainGrad', json(CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.retainGrad} THEN 'true' ELSE 'false' END))
-  FROM ${entries('passes')}`,
-  RunStarted: 'fact',
-  GradientAssigned: 'fact',
-  GradientReplaced: 'fact',
-  BackwardAborted: 'fact',
-  VariableNamed: 'fact',
-  VariableUnchained: 'fact',
-  CheckpointTaken: 'fact',
-  NoteAdded: 'fact',
-  RunFinished: 'fact',
-} satisfies Record<EventType, string>
-
-/** The types that stand in _fact, by kind, five or so a line. */
-const FACT_TYPES = `CASE kind ${inLines(
-  EVENT_TYPES.filter((type) => EVENT_ROWS[type] === 'fact' || type === 'BackwardStarted')
-    .sort((a, b) => EVENT_KINDS[a].kind - EVENT_KINDS[b].kind)
-    .map((type) => `WHEN ${EVENT_KINDS[type].kind} THEN '${type}'`),
-)} END`
-
-/** Four words on each line, as the migrations have them. */
-function inLines(words: readonly string[]): string {
-  return words.map((word, i) => (i === 0 ? word : `${i % 4 === 0 ? '\n    ' : ' '}${word}`)).join('')
-}
-
-const EVENT_BRANCHES = Object.values(EVENT_ROWS)
-  .filter((row) => row !== 'fact')
-  .map((row) => `\nUNION ALL ${row}`)
-  .join('')
-
 /** The events of one kind that stand in templates, flat: a list of its own each. */
 const LEAVES = `${entries('leaves')} JOIN _leaf_form f ON f.id = ${field(LEAF_ENTRY.form)}`
 const CALLS = `${entries('calls')} JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)}`
 const OUTPUTS = `${CALLS} JOIN ${outputs} ON true`
+
+/**
+ * The names of the variables of a view, as the column n.name. A name has three sources, and to find it from a variable takes a while;
+ * so _name lists which places of which templates may have which names. From a name the planner finds the few blocks, and a
+ * variable at a place that never had a name is not asked for one.
+ */
+function named(slot: string, name: string): string {
+  return `LEFT JOIN _name n ON n.template_id = b.template_id AND n.place = (${field(CALL_ENTRY.offset)}) AND n.slot = ${slot} AND +n.name = ${name}`
+}
 
 /** The id of the entry's event. */
 const EVENT_ID = `b.id + (${field(CALL_ENTRY.offset)})`
@@ -171,13 +139,25 @@ const OUTPUT_VALUE_ID = `coalesce(${outputMaterialized('m.value_id')}, ${valueId
 
 const NODE_VALUE_ID = `CASE WHEN d.key = 1 AND ${outputMaterialized('1')} THEN ${outputMaterialized('m.value_id')} ELSE ${valueId(NODE_CELL)} END`
 
+/** How many of the elements that are not finite are of one kind, of a row with the columns of a summary. */
+function nanCount(row: string): string {
+  return `${typed('INTEGER', `CASE ${row}.non_finite_count WHEN 0 THEN 0 ELSE ${row}.nan_count END`)} AS nan_count, -- how many of these are NaN; null when an earlier gradtape recorded it, which did not tell them apart`
+}
+function infiniteCount(row: string): string {
+  return `${typed('INTEGER', `CASE ${row}.non_finite_count WHEN 0 THEN 0 ELSE ${row}.non_finite_count - ${row}.nan_count END`)} AS infinite_count, -- how many of these are infinite; null as nan_count`
+}
+
 /** A column of what gradient `g` holds after accumulation. */
 const accumulated = (column: string) => `(SELECT ${column} FROM _accumulated a WHERE a.id = g.id)`
-const VARIABLE_OF_GRADIENT = '(SELECT v.ref FROM _variable v WHERE v.id = g.variable_id)'
+const VARIABLE_OF_GRADIENT = 'v.ref'
 const GRADIENT_VALUE_ID = `coalesce(g.value_id, ${gradientMaterialized('m.value_id', 0)})`
 const ARRAY_OF_GRADIENT = (column: string) => `(SELECT f.${column} FROM _array_form f WHERE f.id = g.form_id)`
 
 const BLOCK_ID = `b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block`
+
+/** A column of the signature of the entry's call. Not joined: who only counts calls would wait for it. */
+const ofSignature = (column: string) =>
+  `(SELECT s.${column} FROM _signature s WHERE s.id = ${field(CALL_ENTRY.signature)})`
 
 const ASSIGNED_REF = field(ASSIGNMENT_ENTRY.variable)
 const isGradient = (at: string) => `EXISTS (SELECT 1 FROM _gradient r WHERE r.id = ${idOf('b.run_id', at)})`
@@ -201,6 +181,22 @@ function leafAt(at: string): string {
   return `${LEAVES} WHERE b.id = (SELECT max(k.id) FROM _block k WHERE k.id <= ${id}) AND ${EVENT_ID} = ${id}`
 }
 
+/** The value that the entry's assignment gave, where it is on the tape. */
+const ASSIGNED_VALUE_ID = `CASE ${field(ASSIGNMENT_ENTRY.source)} WHEN 0 THEN ${valueId(LEAF_CELL)} ELSE coalesce((SELECT m.value_id FROM _materialized m WHERE m.id = (${idOf('b.run_id', position(field(ASSIGNMENT_ENTRY.source)))}) AND m.part = ${slot(field(ASSIGNMENT_ENTRY.source))}), ${sourceValueId()}) END`
+
+// The view parameter_version finds assignments in their rows, `d` 0, or, of runs that measure none, in templates, `d` 1.
+
+/** The id of the assignment. */
+const VERSION_ID = `(CASE d.key WHEN 0 THEN m.id ELSE ${EVENT_ID} END)`
+/** What the assignment's entry says. */
+function ofVersion(expression: string): string {
+  return `CASE d.key WHEN 0 THEN (SELECT ${expression} FROM json_each(t.assignments) e WHERE ${EVENT_ID} = m.id) ELSE ${expression} END`
+}
+/** A number of the summary: from the row, or from that of the value. */
+function versionNumber(column: string): string {
+  return `CASE d.key WHEN 0 THEN m.${column} ELSE (SELECT w.${column} FROM _value w WHERE w.id = ${ASSIGNED_VALUE_ID}) END`
+}
+
 /** The value that the source of the entry's assignment was captured with. */
 function sourceValueId(): string {
   const at = `(${idOf('b.run_id', position(field(ASSIGNMENT_ENTRY.source)))})`
@@ -208,6 +204,82 @@ function sourceValueId(): string {
   const cell = `CASE WHEN (c.value ->> ${CALL_ENTRY.cells}) - (c.value ->> ${CALL_ENTRY.attributes} = 0) > (${part}) THEN hex(substr(h.slots, 8 * ((c.value ->> ${CALL_ENTRY.cell}) + (${part})) + 1, 8)) END`
   return `(SELECT ${valueId(cell)} FROM _block h JOIN _template y ON y.id = h.template_id JOIN json_each(y.calls) c ON true WHERE h.id = (SELECT max(k.id) FROM _block k WHERE k.id <= ${at}) AND h.id + (c.value ->> ${CALL_ENTRY.offset}) = ${at})`
 }
+
+/** What an event of few says, as it stands in its row. */
+const FACT_PAYLOAD = `(SELECT k.payload FROM _fact k WHERE k.id = ${EVENT_ID})`
+
+/** Where the view `event` finds the events of each type: in a list of templates, or in a table of their own. */
+const EVENT_PLACES = {
+  RunStarted: '_fact',
+  StepStarted: '_step',
+  LeafCreated: 'leaves',
+  FunctionCalled: 'calls',
+  BackwardStarted: 'passes',
+  GradientComputed: 'gradients',
+  GradientCleared: 'clears',
+  GradientAssigned: '_fact',
+  GradientReplaced: '_fact',
+  BackwardAborted: '_fact',
+  ValueAssigned: 'assignments',
+  VariableNamed: '_fact',
+  VariableUnchained: '_fact',
+  MetricLogged: '_metric',
+  CheckpointTaken: '_fact',
+  NoteAdded: '_fact',
+  RunFinished: '_fact',
+} as const satisfies Record<EventType, string>
+
+/** The types by the number of their kind, as JSON: { RunStarted: 1, … }. */
+const KINDS_JSON = JSON.stringify(
+  Object.fromEntries(
+    [...EVENT_TYPES]
+      .sort((a, b) => EVENT_KINDS[a].kind - EVENT_KINDS[b].kind)
+      .map((type) => [type, EVENT_KINDS[type].kind]),
+  ),
+)
+
+/** The places in block `b` of the rows of a table, as a list of lists. */
+function placesIn(table: '_fact' | '_step' | '_metric', where = ''): string {
+  return `(SELECT json_group_array(json_array(r.id - b.id)) FROM ${table} r WHERE r.id BETWEEN b.id AND b.id + t.event_count - 1${where})`
+}
+
+const FACTS = placesIn('_fact', ' AND r.kind = d.value')
+
+/** The events of type `d` in block `b`: a list of entries, each of which begins with its place. */
+const EVENTS_OF_TYPE = `CASE d.value ${EVENT_TYPES.filter((type) => EVENT_PLACES[type] !== '_fact')
+  .map((type) => {
+    const place = EVENT_PLACES[type]
+    const list =
+      place === '_step' || place === '_metric'
+        ? placesIn(place)
+        : // As a fact it is of the first version.
+          place === 'passes'
+          ? `CASE t.passes WHEN '[]' THEN ${FACTS} ELSE t.passes END`
+          : `t.${place}`
+    return `WHEN ${EVENT_KINDS[type].kind} THEN ${list}`
+  })
+  .join(' ')} ELSE ${FACTS} END`
+
+/** The ref of what an event in a template is about; NULL for any other. */
+const SUBJECT = `CASE d.value ${(
+  [
+    ['FunctionCalled', field(CALL_ENTRY.inputs)],
+    ['GradientComputed', field(GRADIENT_ENTRY.variable)],
+    ['GradientCleared', field(CLEAR_ENTRY.variable)],
+    ['ValueAssigned', field(ASSIGNMENT_ENTRY.variable)],
+  ] as const
+)
+  .map(([type, ref]) => `WHEN ${EVENT_KINDS[type].kind} THEN ${ref}`)
+  .join(' ')} END`
+
+/** What an event with a row of its own is about. */
+const SUBJECT_IN_ROW = `CASE d.value WHEN ${EVENT_KINDS.MetricLogged.kind} THEN (SELECT m.variable FROM _metric m WHERE m.id = ${EVENT_ID}) ELSE (SELECT k.subject FROM _fact k WHERE k.id = ${EVENT_ID}) END`
+
+/** What a pass of the second version says. */
+const PASS_DETAIL = `json_object('roots', ${refList(`key >= ${ROOTS} AND key < ${ROOTS} + (${ROOT_COUNT})`)}, 'gradients', ${refList(`key >= ${ROOTS} + (${ROOT_COUNT}) AND key < ${ROOTS} + 2 * (${ROOT_COUNT})`)}, 'targets', CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.targets} THEN ${refList(`key >= ${ROOTS} + 2 * (${ROOT_COUNT})`)} END, 'createGraph', json(CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.createGraph} THEN 'true' ELSE 'false' END), 'retainGrad', json(CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.retainGrad} THEN 'true' ELSE 'false' END))`
+
+const EVENT_DETAIL = `CASE d.value WHEN ${EVENT_KINDS.LeafCreated.kind} THEN (SELECT f.content FROM _leaf_form f WHERE f.id = ${field(LEAF_ENTRY.form)}) WHEN ${EVENT_KINDS.FunctionCalled.kind} THEN ${ofSignature('function')}
+    WHEN ${EVENT_KINDS.MetricLogged.kind} THEN (SELECT x.content FROM _metric m JOIN _text x ON x.id = m.name_id WHERE m.id = ${EVENT_ID}) WHEN ${EVENT_KINDS.BackwardStarted.kind} THEN CASE t.passes WHEN '[]' THEN ${FACT_PAYLOAD} ELSE ${PASS_DETAIL} END ELSE ${FACT_PAYLOAD} END`
 
 /** The SQL of each view, as SQLite keeps it. */
 export const VIEWS = {
@@ -272,6 +344,8 @@ SELECT
   ${typed('INTEGER', `(SELECT sum(json_array_length(t.calls)) FROM _block b JOIN _template t ON t.id = b.template_id WHERE b.id >= s.id AND b.id < ${stepEnd('s.id')})`)} AS call_count, -- calls of functions
   ${typed('INTEGER', `(SELECT count(*) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')} AND g.held <> 0)`)} AS gradient_count, -- gradients that variables held after their pass
   ${typed('REAL', `(SELECT sqrt(sum(g.l2_norm * g.l2_norm)) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')} AND g.held <> 0)`)} AS gradient_norm, -- Euclidean norm of all these together, those left out that are not finite; null when there are none
+  ${typed('REAL', assignedNorm('l2_norm'))} AS parameter_norm, -- Euclidean norm of the parameters that were assigned to, all together, as they are after the step; null when none was, or none was measured
+  ${typed('REAL', assignedNorm('update_norm'))} AS update_norm, -- Euclidean norm of what the step changed of these; null as parameter_norm
   ${typed('INTEGER', `(SELECT coalesce(sum(g.non_finite_count), 0) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')})`)} AS non_finite_count, -- elements of gradients that are NaN or infinite
   ${typed('TEXT', `(SELECT group_concat(b.template_id, ' ') FROM (SELECT template_id FROM _block WHERE id >= s.id AND id < ${stepEnd('s.id')} ORDER BY id) b)`)} AS template_ids -- of its blocks, in order: equal for steps of one graph
 FROM _step s`,
@@ -281,7 +355,7 @@ SELECT
   b.run_id AS run_id, -- joins run.id
   ${typed('INTEGER', POSITION)} AS position, -- of the event that made it
   b.step AS step, -- in which it was made
-  ${typed('TEXT', `coalesce(${nameGiven('b.run_id', POSITION)}, f.name, ${nameLogged(EVENT_ID, POSITION)})`)} AS name, -- the last name it was given, or under which it was logged; null when none
+  n.name AS name, -- the last name it was given, or under which it was logged; null when none
   f.role AS role, -- parameter, variable, constant
   f.requires_grad AS is_grad_required, -- 0 where no gradient goes to it
   f.dtype AS dtype, -- float64, float32, int32, uint8, bool
@@ -293,7 +367,7 @@ SELECT
   ${typed('INTEGER', position(field(LEAF_ENTRY.source)))} AS source_position, -- the event whose value it has; null when it came from outside
   ${typed('INTEGER', `CASE ${field(LEAF_ENTRY.source)} WHEN 0 THEN NULL ELSE ${slot(field(LEAF_ENTRY.source))} END`)} AS source_slot, -- which output of that event
   ${BLOCK_ID}
-FROM ${LEAVES}`,
+FROM ${LEAVES} ${named('0', `coalesce(${nameGiven('b.run_id', POSITION)}, f.name, ${nameLogged(EVENT_ID, POSITION)})`)}`,
 
   output: `CREATE VIEW output AS -- One variable that a call made. Key: run_id, position, slot.
 SELECT
@@ -301,7 +375,7 @@ SELECT
   ${typed('INTEGER', POSITION)} AS position, -- of the call that made it; joins call.position
   o.key AS slot, -- which output of its call, from 0
   b.step AS step, -- in which it was made
-  ${typed('TEXT', `coalesce(${nameGiven('b.run_id', OUTPUT_REF)}, ${nameLogged(EVENT_ID, OUTPUT_REF)})`)} AS name, -- the last name it was given, or under which it was logged; null when none
+  n.name AS name, -- the last name it was given, or under which it was logged; null when none
   s.function AS function, -- registered name of what made it
   s.scope AS scope, -- dotted name of the place in the program
   s.linked AS is_grad_enabled, -- 0 inside noGrad: it has no creator
@@ -313,7 +387,7 @@ SELECT
   ${typed('BLOB', bytesOfValue(OUTPUT_VALUE_ID))} AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
   ${typed('INTEGER', `coalesce(${outputMaterialized('1')}, 0)`)} AS is_materialized, -- 1 when the value was not captured, but computed again later by a replay
   ${BLOCK_ID}
-FROM ${OUTPUTS}`,
+FROM ${OUTPUTS} ${named('o.key', `coalesce(${nameGiven('b.run_id', OUTPUT_REF)}, ${nameLogged(EVENT_ID, OUTPUT_REF)})`)}`,
 
   variable: `CREATE VIEW variable AS -- One node: a leaf, or one output of a call. Key: run_id, position, slot.
 SELECT
@@ -321,7 +395,7 @@ SELECT
   ${typed('INTEGER', POSITION)} AS position, -- of the event that made it
   o.key AS slot, -- which output of its call; 0 for a leaf
   b.step AS step, -- in which it was made
-  ${typed('TEXT', `coalesce(${nameGiven('b.run_id', OUTPUT_REF)}, f.name, ${nameLogged(EVENT_ID, OUTPUT_REF)})`)} AS name, -- the last name it was given, or under which it was logged; null when none
+  n.name AS name, -- the last name it was given, or under which it was logged; null when none
   ${typed('TEXT', "CASE d.key WHEN 0 THEN f.role ELSE 'output' END")} AS role, -- parameter, variable, constant (leaves), output (of a call)
   ${typed('INTEGER', `CASE WHEN s.linked THEN ${POSITION} END`)} AS creator_position, -- joins call.position; null for a leaf, and for what noGrad made
   ${typed('TEXT', `CASE d.key WHEN 0 THEN f.dtype ELSE o.value ->> ${ARRAY_FORM_LIST.dtype} END`)} AS dtype, -- float64, float32, int32, uint8, bool
@@ -337,7 +411,8 @@ SELECT
 FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each('["leaf","output"]') d ON true
 JOIN json_each(CASE d.key WHEN 0 THEN t.leaves ELSE t.calls END) e ON true
 LEFT JOIN _leaf_form f ON d.key = 0 AND f.id = ${field(LEAF_ENTRY.form)} LEFT JOIN _signature s ON d.key = 1 AND s.id = ${field(CALL_ENTRY.signature)}
-JOIN json_each(CASE d.key WHEN 0 THEN '[0]' ELSE json_extract(s.content, '$[${SIGNATURE_LIST.outputs}]') END) o ON true`,
+JOIN json_each(CASE d.key WHEN 0 THEN '[0]' ELSE json_extract(s.content, '$[${SIGNATURE_LIST.outputs}]') END) o ON true
+${named('o.key', `coalesce(${nameGiven('b.run_id', OUTPUT_REF)}, f.name, ${nameLogged(EVENT_ID, OUTPUT_REF)})`)}`,
 
   parameter: `CREATE VIEW parameter AS -- One parameter of a run: a leaf that training assigns to. Key: run_id, position.
 SELECT
@@ -364,25 +439,35 @@ SELECT
   ${typed('INTEGER', `CASE ${field(ASSIGNMENT_ENTRY.source)} WHEN 0 THEN NULL ELSE ${slot(field(ASSIGNMENT_ENTRY.source))} END`)} AS source_slot, -- which output of that event
   ${typed('TEXT', `(SELECT f.dtype FROM _array_form f WHERE f.id = ${field(ASSIGNMENT_ENTRY.form)})`)} AS dtype, -- float64, float32, int32, uint8, bool
   ${typed('TEXT', `(SELECT f.shape FROM _array_form f WHERE f.id = ${field(ASSIGNMENT_ENTRY.form)})`)} AS shape, -- JSON
+  ${typed('TEXT', '(SELECT v.name FROM _variable v WHERE v.id = m.variable_id)')} AS variable_name, -- the name the variable was made with; null when none, and when the run did not measure this assignment
+  m.l2_norm AS l2_norm, -- Euclidean norm of the new value; null when not finite, and when the run did not measure this assignment
+  m.mean AS mean, -- mean of the elements; null as l2_norm, and when there are none
+  ${typed('REAL', finite('m.min'))} AS min, -- smallest element
+  ${typed('REAL', finite('m.max'))} AS max, -- largest element
+  m.zero_count AS zero_count, -- how many elements are 0
+  m.non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
+  ${nanCount('m')}
+  ${infiniteCount('m')}
+  m.update_norm AS update_norm, -- Euclidean norm of the new value minus the one before; null as l2_norm
   ${BLOCK_ID}
-FROM ${entries('assignments')}`,
+FROM ${entries('assignments')} LEFT JOIN _assignment m ON m.id = ${EVENT_ID}`,
 
   call: `CREATE VIEW call AS -- One forward call of a function. Key: run_id, position.
 SELECT
   b.run_id AS run_id, -- joins run.id
   ${typed('INTEGER', POSITION)} AS position, -- its place in the run; also names its first output
   b.step AS step, -- in which it was made
-  s.function AS function, -- registered name
+  ${typed('TEXT', ofSignature('function'))} AS function, -- registered name
   ${typed('TEXT', `(SELECT x.content FROM _text x WHERE x.id = CASE ${field(CALL_ENTRY.attributes)} WHEN 0 THEN ${idInCell(cellHex(`(${FIRST}) + (${CELLS}) - 1`))} ELSE ${field(CALL_ENTRY.attributes)} END)`)} AS attributes, -- JSON: what it was told besides its inputs; a number that JSON has not (NaN, infinities, -0) as {"$number":"NaN"}
-  s.scope AS scope, -- dotted name of the place in the program
-  s.linked AS is_grad_enabled, -- 0 inside noGrad: the outputs have no creator
+  ${typed('TEXT', ofSignature('scope'))} AS scope, -- dotted name of the place in the program
+  ${typed('INTEGER', ofSignature('linked'))} AS is_grad_enabled, -- 0 inside noGrad: the outputs have no creator
   ${typed('INTEGER', `json_array_length(e.value) - ${CALL_ENTRY.inputs}`)} AS input_count, -- see call_input
-  s.output_count AS output_count, -- see call_output
-  s.dtype AS dtype, -- of the first output; null when there is none
-  s.shape AS shape, -- JSON; of the first output
+  ${typed('INTEGER', ofSignature('output_count'))} AS output_count, -- see call_output
+  ${typed('TEXT', ofSignature('dtype'))} AS dtype, -- of the first output; null when there is none
+  ${typed('TEXT', ofSignature('shape'))} AS shape, -- JSON; of the first output
   ${BLOCK_ID.replace(' --', ', --')}
   ${typed('TEXT', siteOf(`c.template_id = b.template_id AND c.place = ${field(CALL_ENTRY.offset)} AND c.id > b.run_id << 32 AND c.id <= ${EVENT_ID}`))} AS site -- file:line:column of the user's code that made it, or a call of the same place and template before it; null when it was not looked at; see call_site
-FROM ${CALLS}`,
+FROM ${entries('calls')}`,
 
   call_site: `CREATE VIEW call_site AS -- Where a call stands in the user's code. Looked at in steps 1 to 3 and every hundredth, and where the graph changed: any other call has the site of the last one of its place and template. Key: run_id, position.
 SELECT
@@ -447,8 +532,8 @@ SELECT
   g.pass AS pass_position, -- the BackwardStarted event; joins pass.position
   ${typed('INTEGER', positionOfRef(VARIABLE_OF_GRADIENT))} AS variable_position, -- joins variable.position
   ${typed('INTEGER', `${VARIABLE_OF_GRADIENT} >> 40`)} AS variable_slot, -- joins variable.slot
-  ${typed('TEXT', `coalesce(${nameGiven('b.run_id', VARIABLE_OF_GRADIENT)}, (SELECT v.name FROM _variable v WHERE v.id = g.variable_id), ${nameLogged(idOf('b.run_id', `(${positionOfRef(VARIABLE_OF_GRADIENT)})`), VARIABLE_OF_GRADIENT)})`)} AS variable_name, -- the last name it was given, or under which it was logged; null when none
-  ${typed('TEXT', "coalesce((SELECT lf.role FROM _variable v JOIN _leaf_form lf ON lf.id = v.leaf_form_id WHERE v.id = g.variable_id), 'output')")} AS variable_role, -- parameter, variable, constant (leaves), output (of a call)
+  ${typed('TEXT', `coalesce(${nameGiven('b.run_id', VARIABLE_OF_GRADIENT)}, v.name, ${nameLogged(idOf('b.run_id', `(${positionOfRef(VARIABLE_OF_GRADIENT)})`), VARIABLE_OF_GRADIENT)})`)} AS variable_name, -- the last name it was given, or under which it was logged; null when none
+  ${typed('TEXT', "coalesce((SELECT lf.role FROM _leaf_form lf WHERE lf.id = v.leaf_form_id), 'output')")} AS variable_role, -- parameter, variable, constant (leaves), output (of a call)
   ${typed('TEXT', ARRAY_OF_GRADIENT('dtype'))} AS dtype, -- of the variable and its gradient
   ${typed('TEXT', ARRAY_OF_GRADIENT('shape'))} AS shape, -- JSON
   ${typed('REAL', finiteOrNull('g.scalar'))} AS value, -- the number, of a gradient of one element; null otherwise, and when it is not finite
@@ -459,6 +544,8 @@ SELECT
   ${typed('REAL', finite('g.max'))} AS max, -- largest element; null when there are none, or it is not finite
   g.zero_count AS zero_count, -- how many elements are 0
   g.non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
+  ${nanCount('g')}
+  ${infiniteCount('g')}
   ${typed('TEXT', `(SELECT lower(hex(w.hash)) FROM _value w WHERE w.id = ${GRADIENT_VALUE_ID})`)} AS hash, -- joins value.hash; null for one element
   ${typed('INTEGER', GRADIENT_VALUE_ID)} AS value_id, -- joins value.id; null for one element, or when not captured
   ${typed('TEXT', `CASE WHEN g.kept IN (${VALUE_SCALAR}, ${CAPTURE_BYTES}) THEN 'captured' WHEN ${gradientMaterialized('1', 0)} THEN 'materialized' WHEN g.kept = ${CAPTURE_HASH} THEN 'summary and hash' WHEN g.kept = ${CAPTURE_SUMMARY} THEN 'summary' ELSE 'nothing' END`)} AS kept, -- what the tape has of it: captured (its bytes), materialized (its bytes, computed again later), summary and hash, summary, nothing
@@ -470,7 +557,7 @@ SELECT
   ${typed('REAL', accumulated('a.l2_norm'))} AS accumulated_l2_norm, -- the sum: its Euclidean norm; null when there is none, or it is not finite
   ${typed('INTEGER', `coalesce(${gradientMaterialized('1', 0)}, 0)`)} AS is_materialized, -- 1 when the bytes were not captured, but computed again later by a replay
   ${BLOCK_ID}
-FROM _block b CROSS JOIN _template t CROSS JOIN _gradient g
+FROM _block b CROSS JOIN _template t CROSS JOIN _gradient g LEFT JOIN _variable v ON v.id = g.variable_id
 WHERE t.id = b.template_id AND t.gradients <> '[]' AND g.id BETWEEN b.id AND b.id + t.event_count - 1`,
 
   pass: `CREATE VIEW pass AS -- One backward pass. Key: run_id, position.
@@ -500,6 +587,8 @@ SELECT
   ${typed('REAL', finite('max'))} AS max, -- largest element; null when there are none, or it is not finite
   zero_count AS zero_count, -- how many elements are 0
   non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
+  ${nanCount('v')}
+  ${infiniteCount('v')}
   ${typed('INTEGER', 'coalesce(length(bytes), (SELECT sum(length(c.bytes)) FROM _chunk c WHERE c.value_id = v.id))')} AS byte_count, -- null when the bytes were not captured
   ${typed('BLOB', 'coalesce(bytes, (SELECT c.bytes FROM _chunk c WHERE c.value_id = v.id AND (SELECT count(*) FROM _chunk k WHERE k.value_id = v.id) = 1))')} AS bytes, -- row-major, little-endian; null when not captured, or kept in several chunks: see chunk
   ${typed('INTEGER', 'CASE WHEN bytes IS NOT NULL THEN 1 ELSE (SELECT count(*) FROM _chunk c WHERE c.value_id = v.id) END')} AS chunk_count -- in how many pieces the bytes are kept; 0 when they were not captured
@@ -555,7 +644,7 @@ SELECT
   ${typed('INTEGER', 'sum(u.blocks)')} AS call_count, -- how many calls
   ${typed('INTEGER', `sum(u.blocks * (SELECT coalesce(sum(${sizeOf(`(o.value ->> ${ARRAY_FORM_LIST.shape})`)}), 0) FROM ${outputs}))`)} AS element_count, -- elements that they made
   ${typed('INTEGER', `sum(u.blocks * (SELECT coalesce(sum(${sizeOf(`(o.value ->> ${ARRAY_FORM_LIST.shape})`)} * ${ELEMENT_BYTES_OF(`(o.value ->> ${ARRAY_FORM_LIST.dtype})`)}), 0) FROM ${outputs}))`)} AS byte_count -- bytes of these elements
-FROM (SELECT run_id, template_id, count(*) AS blocks FROM _block GROUP BY run_id, template_id) u
+FROM (SELECT template_id, run_id, count(*) AS blocks FROM _block GROUP BY template_id, run_id) u
 JOIN _template t ON t.id = u.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)}
 GROUP BY u.run_id, s.function, s.scope`,
 
@@ -606,26 +695,30 @@ FROM ${CALLS} WHERE s.scope = 'optimizer' OR s.scope LIKE '%.optimizer'`,
 
   parameter_version: `CREATE VIEW parameter_version AS -- One new value that a parameter was given, with what the tape knows of it. Key: run_id, position.
 SELECT
-  a.run_id AS run_id, -- joins run.id
-  a.step AS step, -- in which it was assigned
-  a.position AS position, -- of the assignment: joins assignment.position
-  a.variable_position AS variable_position, -- the parameter: joins leaf.position
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- in which it was assigned
+  ${typed('INTEGER', positionOf(VERSION_ID))} AS position, -- of the assignment: joins assignment.position
+  ${typed('INTEGER', positionOfRef('v.ref'))} AS variable_position, -- the parameter: joins leaf.position
   v.name AS variable_name, -- the name it was made with; null when none
-  a.source_position AS source_position, -- the call whose output it is, mostly an optimizer's; null when it came from outside
-  a.source_slot AS source_slot, -- which output of that call
-  a.value_id AS value_id, -- joins value.id; null when the value was neither captured nor materialized, and for one element
-  w.l2_norm AS l2_norm, -- Euclidean norm; null when the value is not on the tape (gradtape materialize brings it there), or not finite
-  w.mean AS mean, -- mean of the elements
-  ${typed('REAL', finite('w.min'))} AS min, -- smallest element
-  ${typed('REAL', finite('w.max'))} AS max, -- largest element
-  w.zero_count AS zero_count, -- how many elements are 0
-  w.non_finite_count AS non_finite_count -- how many elements are NaN or infinite
-FROM (
-  SELECT b.run_id AS run_id, b.step AS step, ${typed('INTEGER', POSITION)} AS position, ${typed('INTEGER', position(ASSIGNED_REF))} AS variable_position,
-    ${typed('INTEGER', position(field(ASSIGNMENT_ENTRY.source)))} AS source_position, ${typed('INTEGER', `CASE ${field(ASSIGNMENT_ENTRY.source)} WHEN 0 THEN NULL ELSE ${slot(field(ASSIGNMENT_ENTRY.source))} END`)} AS source_slot,
-    ${typed('INTEGER', `CASE ${field(ASSIGNMENT_ENTRY.source)} WHEN 0 THEN ${valueId(LEAF_CELL)} ELSE coalesce((SELECT m.value_id FROM _materialized m WHERE m.id = (${idOf('b.run_id', position(field(ASSIGNMENT_ENTRY.source)))}) AND m.part = ${slot(field(ASSIGNMENT_ENTRY.source))}), ${sourceValueId()}) END`)} AS value_id
-  FROM ${entries('assignments')}
-) a JOIN _variable v ON v.run_id = a.run_id AND v.ref = a.variable_position JOIN _leaf_form r ON r.id = v.leaf_form_id AND r.role = 'parameter' LEFT JOIN _value w ON w.id = a.value_id`,
+  ${typed('INTEGER', ofVersion(position(field(ASSIGNMENT_ENTRY.source))))} AS source_position, -- the call whose output it is, mostly an optimizer's; null when it came from outside
+  ${typed('INTEGER', ofVersion(`CASE ${field(ASSIGNMENT_ENTRY.source)} WHEN 0 THEN NULL ELSE ${slot(field(ASSIGNMENT_ENTRY.source))} END`))} AS source_slot, -- which output of that call
+  ${typed('INTEGER', ofVersion(ASSIGNED_VALUE_ID))} AS value_id, -- joins value.id; null when the value was neither captured nor materialized, and for one element
+  ${typed('REAL', versionNumber('l2_norm'))} AS l2_norm, -- Euclidean norm; null when it is not finite, and when the run did not measure what it assigned and the value is not on the tape
+  ${typed('REAL', versionNumber('mean'))} AS mean, -- mean of the elements
+  ${typed('REAL', finite(versionNumber('min')))} AS min, -- smallest element
+  ${typed('REAL', finite(versionNumber('max')))} AS max, -- largest element
+  ${typed('INTEGER', versionNumber('zero_count'))} AS zero_count, -- how many elements are 0
+  ${typed('INTEGER', versionNumber('non_finite_count'))} AS non_finite_count, -- how many elements are NaN or infinite
+  ${nanCount('m')}
+  ${infiniteCount('m')}
+  m.update_norm AS update_norm, -- Euclidean norm of this value minus the one before; null when not finite, and when the run did not measure what it assigned
+  ${typed('REAL', 'm.update_norm / m.l2_norm')} AS update_ratio -- update_norm in parts of l2_norm; null when either is, and when the value is 0
+FROM _block b CROSS JOIN _template t CROSS JOIN json_each('["measured","other"]') d
+LEFT JOIN json_each(CASE WHEN d.key = 1 AND NOT EXISTS (SELECT 1 FROM _assignment x WHERE x.id > b.run_id << 32 AND x.id < (b.run_id + 1) << 32) THEN t.assignments END) e ON true
+LEFT JOIN _assignment m ON d.key = 0 AND m.id BETWEEN b.id AND b.id + t.event_count - 1
+JOIN _variable v ON v.id = CASE d.key WHEN 0 THEN m.variable_id ELSE (SELECT w.id FROM _variable w WHERE w.run_id = b.run_id AND w.ref = ${position(ASSIGNED_REF)}) END
+JOIN _leaf_form r ON r.id = v.leaf_form_id AND r.role = 'parameter'
+WHERE t.id = b.template_id AND t.assignments <> '[]'`,
 
   template_call: `CREATE VIEW template_call AS -- One call of a repeated graph, once however often it is repeated; see block. Key: template_id, place.
 SELECT
@@ -652,14 +745,15 @@ FROM _fact WHERE kind = ${EVENT_KINDS.NoteAdded.kind}`,
 
   event: `CREATE VIEW event AS -- Every event. Order by run_id, position, which is its key.
 SELECT
-  ${typed('INTEGER', runOf('id'))} AS run_id, -- joins run.id
-  ${typed('INTEGER', positionOf('id'))} AS position, -- 1-based place in the run, without gaps
-  step AS step, -- in which it happened
-  ${typed('TEXT', FACT_TYPES)} AS type, -- ${EVENT_TYPES.join(', ')}
-  ${typed('INTEGER', positionOfRef('subject'))} AS variable_position, -- the variable it is about; for a call its first input; null when it is about none
-  ${typed('INTEGER', 'subject >> 40')} AS variable_slot, -- which output of its call that variable is; null when it is about none
-  payload AS detail -- JSON of what it says; the name of a function or metric; for a leaf [role, requires_grad, name, dtype, shape]; null for nothing more
-FROM _fact${EVENT_BRANCHES}`,
+  b.run_id AS run_id, -- joins run.id
+  ${typed('INTEGER', POSITION)} AS position, -- 1-based place in the run, without gaps
+  b.step AS step, -- in which it happened
+  ${typed('TEXT', 'd.key')} AS type, -- ${EVENT_TYPES.join(', ')}
+  ${typed('INTEGER', `CASE WHEN d.value = ${EVENT_KINDS.LeafCreated.kind} THEN ${POSITION} ELSE coalesce(${position(`(${SUBJECT})`)}, ${positionOfRef(`(${SUBJECT_IN_ROW})`)}) END`)} AS variable_position, -- the variable it is about; for a call its first input; null when it is about none
+  ${typed('INTEGER', `CASE WHEN d.value = ${EVENT_KINDS.LeafCreated.kind} THEN 0 ELSE coalesce(${slot(`(${SUBJECT})`)}, (${SUBJECT_IN_ROW}) >> 40) END`)} AS variable_slot, -- which output of its call that variable is; null when it is about none
+  ${typed('TEXT', EVENT_DETAIL)} AS detail, -- JSON of what it says; the name of a function or metric; for a leaf [role, requires_grad, name, dtype, shape]; null for nothing more
+  ${BLOCK_ID}
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each('${KINDS_JSON}') d ON true JOIN json_each(${EVENTS_OF_TYPE}) e ON true`,
 
   block: `CREATE VIEW block AS -- A stretch of events that are stored together. What stands at position p of run r is in the block with the id (SELECT max(id) FROM block WHERE id <= (r << 32) + p). Key: id.
 SELECT
