@@ -139,7 +139,7 @@ describe('the live program knows the answer', () => {
       after.map((step) => norm(step.map(norm))),
     )
     const state = column('optimizer-state', 'variable_name') as string[]
-    const first = state.findIndex((name) => name === `optimizer.${names[0]}.m`)
+    const first = state.indexOf(`optimizer.${names[0]}.m`)
     const gradient = second().gradients.get(names[0]!)![0]!
     near([column('optimizer-state', 'l2_norm')[first]], [0.1 * norm(gradient)])
     near(

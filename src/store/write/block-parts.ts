@@ -216,7 +216,10 @@ export class BlockParts implements RecordVisitor {
 
   other(kind: number, text: number): void {
     if (kind === EVENT_KIND.VariableNamed) {
-      const { variable, name } = JSON.parse(this.texts.content(text)) as { variable: Ref; name: string | null }
+      const { variable, name } = JSON.parse(this.texts.content(text)) as {
+        variable: Ref
+        name: string | null
+      }
       if (name !== null) this.names.note(this.runId, variable, name, this.blockFirst)
     }
     this.eventRows.other(this.ownRow(kind), this.stepNumber, kind, text)
