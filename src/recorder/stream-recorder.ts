@@ -165,7 +165,7 @@ export class StreamRecorder implements Recorder {
   }
 
   /**
-   * Takes down the value of every living variable that was assigned to since the run began: parameters, optimizer state,
+   * Records the value of every living variable that was assigned to since the run began: parameters, optimizer state,
    * whatever the program carries from step to step. Gives how many bytes that is; 0 when there is none, and then no event.
    */
   takeCheckpoint(): number {
