@@ -4,6 +4,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { callWorkloads } from './bench/calls.js'
 import { coldWorkload } from './bench/cold.js'
+import { fleetWorkloads } from './bench/fleet/group.js'
 import { functionWorkloads } from './bench/functions.js'
 import { modelWorkloads } from './bench/models.js'
 import { type Peer, startPeers } from './bench/peers.js'
@@ -24,7 +25,7 @@ import { collectGarbage, type Effort, type Workload } from './bench/workload.js'
 
 const USAGE = `npm run bench -- [options]
   --quick          rougher: two minutes instead of ten
-  --group NAME     only one of calls, training, models, products, functions, cold, recording
+  --group NAME     only one of calls, training, models, products, functions, cold, recording, fleet
   --only PATTERN   only the workloads whose names this regular expression finds
   --json FILE      write what was measured as JSON
   --save NAME      keep it as a baseline, scripts/bench/baselines/NAME.json
@@ -92,6 +93,7 @@ async function main(): Promise<void> {
       },
       values['torch-record'] ?? process.env.GRADTAPE_TORCH_RECORD ?? null,
     ),
+    fleet: fleetWorkloads(quick),
   }
   const chosen = group === undefined ? Object.values(groups).flat() : groups[group]
   if (chosen === undefined)

@@ -362,6 +362,16 @@ noteOwnFuncs()
 
 export { type PullOptions, type PullReport, pullTape } from './fleet/pull.js'
 export { type PushOptions, type PushReport, pushTape } from './fleet/push.js'
+export type { Receipt } from './fleet/push-session.js'
+export type { SpoolPush } from './fleet/spool-push.js'
+export {
+  type FleetReport,
+  type FleetRun,
+  type FleetTape,
+  type FleetVerdict,
+  fleetReport,
+} from './jobs/fleet-report.js'
+export { type EndedJob, runWorker, type WorkerOptions, type WorkerReport } from './jobs/worker.js'
 export type { FunctionHost } from './queries/functions/host.js'
 export { registerFunctions } from './queries/functions/register-functions.js'
 export { type CopiedRun, mergeTapes, type NewTapeReport, salvageTape } from './store/manage/copy-runs.js'

@@ -140,7 +140,7 @@ describe('a tree fails', () => {
   test.each([
     ['better-sqlite3', ['store/format']],
     ['node:sqlite', ['store/format']],
-    ['node:worker_threads', ['store/write', 'store/proof', 'queries', 'server']],
+    ['node:worker_threads', ['store/write', 'store/proof', 'fleet', 'queries', 'jobs', 'server']],
     ['immer', ['projections', 'detectors']],
     ['commander', ['cli']],
   ])('when %s is imported outside %s', (name, homes) => {

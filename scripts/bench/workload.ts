@@ -13,6 +13,8 @@ export type Unit =
   | 'MB'
   | 'bytes/call'
   | 'bytes/step'
+  | 'bytes/event'
+  | 'µs/event'
   | 'GFLOP/s'
 
 /** One number of one round. */

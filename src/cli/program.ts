@@ -39,6 +39,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
     async () => (await import('./commands/manage.js')).addManage,
   ],
   [['push', 'pull'], async () => (await import('./commands/push.js')).addPush],
+  [['worker', 'fleet'], async () => (await import('./commands/fleet.js')).addFleet],
   [['migrate'], async () => (await import('./commands/migrate.js')).addMigrate],
   [['dump'], async () => (await import('./commands/dump.js')).addDump],
 ]

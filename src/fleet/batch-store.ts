@@ -23,6 +23,8 @@ export interface BatchStore {
   tapes(): Promise<StoredTape[]>
   /** Null for a tape that the store does not have. */
   tape(name: string): Promise<StoredTape | null>
+  /** Tapes that have a run of this name, as far as the store knows runs. */
+  tapesWithRun(run: string): Promise<string[]>
   /** The hash of batch `n`; null when there is none. */
   hashAt(name: string, n: number): Promise<Buffer | null>
   /** Of these contents those that the store does not have. */
@@ -41,10 +43,13 @@ export interface BatchStore {
   close(): Promise<void>
 }
 
+export function isTapeName(name: string): boolean {
+  return typeof name === 'string' && /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name) && !name.endsWith('.')
+}
+
 /** Names of tapes are also names of folders, on every system. Throws BAD_ARGUMENT. */
 export function checkTapeName(name: string): void {
-  if (typeof name === 'string' && /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name) && !name.endsWith('.'))
-    return
+  if (isTapeName(name)) return
   throw new TapeError(
     'BAD_ARGUMENT',
     `the name of a tape in a store expected 1 to 100 letters, digits and _ . - that begin with a letter or digit, got ${valueText(name)}; give another with --name`,

@@ -51,6 +51,10 @@ export class FolderStore implements BatchStore {
     return { name, batches: n, head: hash.toString('hex') }
   }
 
+  async tapesWithRun(): Promise<string[]> {
+    return []
+  }
+
   async hashAt(name: string, n: number): Promise<Buffer | null> {
     const segment = (await this.segments(name)).filter((first) => first <= n).at(-1)
     if (segment === undefined) return null

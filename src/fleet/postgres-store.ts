@@ -17,6 +17,7 @@ import {
   conflict,
   type StoredTape,
 } from './batch-store.js'
+import { FolderStore } from './folder-store.js'
 import { prepareSchema } from './schema.js'
 import { type SqlClient, sqlClient, sqlState } from './sql-client.js'
 import type { StoreAddress } from './store-address.js'
@@ -73,13 +74,23 @@ export class PostgresStore implements BatchStore {
     return row === undefined ? null : { name, batches: row.now_batches, head: row.now_head.toString('hex') }
   }
 
+  async tapesWithRun(run: string): Promise<string[]> {
+    const rows = await this.ask<{ tape: string }>(
+      'SELECT DISTINCT tape FROM gradtape.run WHERE name = $1 ORDER BY 1',
+      [run.replaceAll('\0', '\uFFFD')],
+    )
+    return rows.map(({ tape }) => tape)
+  }
+
   async hashAt(name: string, n: number): Promise<Buffer | null> {
     checkTapeName(name)
     const [row] = await this.ask<{ hash: Buffer | null }>('SELECT gradtape.hash_at($1, $2) AS hash', [
       name,
       n,
     ])
-    return row?.hash ?? null
+    if (row?.hash != null) return row.hash
+    const sealed = await this.sealed(name)
+    return sealed !== null && n <= sealed.upTo ? sealed.folder.hashAt(name, n) : null
   }
 
   async missing(contents: readonly NamedContent[]): Promise<NamedContent[]> {
@@ -91,8 +102,10 @@ export class PostgresStore implements BatchStore {
     return contents.filter(({ hash }) => absent.has(hash.toString('hex')))
   }
 
-  async putContents(contents: readonly ContentBytes[]): Promise<void> {
-    if (contents.length === 0) return
+  async putContents(given: readonly ContentBytes[]): Promise<void> {
+    if (given.length === 0) return
+    // Two who bring the same ones in one order wait for each other; in two orders both would wait for ever.
+    const contents = [...given].sort((a, b) => Buffer.compare(a.content.hash, b.content.hash))
     await this.ask('SELECT gradtape.put_values($1::text::text[], $2::text::int[], $3)', [
       list(contents.map(({ content }) => content.dtype)),
       list(contents.map(({ bytes }) => bytes.length)),
@@ -132,7 +145,15 @@ export class PostgresStore implements BatchStore {
 
   async *batches(name: string, after: number): AsyncGenerator<LoggedBatch> {
     checkTapeName(name)
-    for (let last = after; ; ) {
+    let last = after
+    const sealed = await this.sealed(name)
+    if (sealed !== null && last < sealed.upTo)
+      for await (const batch of sealed.folder.batches(name, last)) {
+        if (batch.n > sealed.upTo) break
+        yield batch
+        last = batch.n
+      }
+    for (;;) {
       const rows = await this.ask<{ n: number; hash: Buffer; header: Buffer; payload: Buffer }>(
         `SELECT b.n, b.hash, b.header, b.payload FROM gradtape.batch b JOIN gradtape.tape t ON t.id = b.tape_id
          WHERE t.name = $1 AND b.n > $2 ORDER BY b.n LIMIT ${PAGE}`,
@@ -159,6 +180,11 @@ export class PostgresStore implements BatchStore {
       [Buffer.concat(wanted.map(({ hash }) => hash))],
     )
     const found = new Map(rows.map(({ hash, bytes }) => [hash.toString('hex'), bytes]))
+    const absent = wanted.filter(({ hash }) => !found.has(hash.toString('hex')))
+    for (const content of absent) {
+      const bytes = await this.sealedContent(content)
+      if (bytes !== null) found.set(content.hash.toString('hex'), bytes)
+    }
     return wanted.map(({ hash, dtype }) => {
       const bytes = found.get(hash.toString('hex'))
       if (bytes !== undefined && hashOf(dtype, bytes).equals(hash)) return bytes
@@ -178,6 +204,33 @@ export class PostgresStore implements BatchStore {
     }
     this.leases.clear()
     await this.client.close()
+  }
+
+  /** Where the batches of a tape are that the database does not have any more; null when it has all, or this role may not know. */
+  private async sealed(name: string): Promise<{ upTo: number; folder: FolderStore } | null> {
+    const rows = await this.client
+      .query<{ sealed: number; sealed_to: string }>(
+        'SELECT sealed, sealed_to FROM gradtape.tape WHERE name = $1 AND sealed > 0',
+        [name],
+      )
+      .catch((error: unknown) => {
+        if (sqlState(error) === '42501') return []
+        throw failed(this.url, error)
+      })
+    const [row] = rows
+    return row === undefined ? null : { upTo: row.sealed, folder: new FolderStore(row.sealed_to) }
+  }
+
+  /** A content that is in one of the folders that tapes were sealed to; null when it is in none. */
+  private async sealedContent(content: NamedContent): Promise<Buffer | null> {
+    const places = await this.ask<{ place: string }>(
+      'SELECT DISTINCT sealed_to AS place FROM gradtape.tape WHERE sealed > 0 ORDER BY 1',
+    )
+    for (const { place } of places) {
+      const folder = new FolderStore(place)
+      if ((await folder.missing([content])).length === 0) return (await folder.contents([content]))[0]!
+    }
+    return null
   }
 
   /** The lease of a tape, held already or taken. Throws STORE_CONFLICT when another has it, or the tape is not as expected. */

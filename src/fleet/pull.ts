@@ -6,7 +6,7 @@ import { chained } from '../store/format/chain.js'
 import { openDatabase } from '../store/format/database.js'
 import { contentsOf, type LoggedBatch, TapeFromLog, TapeLog } from '../store/manage/batch-log.js'
 import { newTapeLater, SIDECARS } from '../store/manage/new-tape.js'
-import { type BatchStore, conflict, type StoredTape } from './batch-store.js'
+import { type BatchStore, conflict, isTapeName, type StoredTape } from './batch-store.js'
 import { openStore } from './open-store.js'
 import { chosenTape, storeAddress } from './store-address.js'
 
@@ -31,7 +31,7 @@ export interface PullReport {
 }
 
 /**
- * Brings a tape from a store into a file. When there is a file that holds the beginning of it, only what is missing comes from the store; so
+ * Brings a tape from a store into a file. `name` is that of a tape, or of a run that only one of its tapes has, where the store knows runs. When there is a file that holds the beginning of it, only what is missing comes from the store; so
  * it does after a pull that was interrupted. The file gets its name when all of it is there and verified.
  *
  * Throws  STORE_CONFLICT when the file is another tape; STORE_FAILED when the store cannot be reached; TAPE_CORRUPT when what came
@@ -58,10 +58,44 @@ export async function pullTape(url: string, output: string, options: PullOptions
   }
 }
 
+/**
+ * Brings the tape that an address names into a folder, or all tapes of the store.
+ *
+ * Returns  the files
+ * Throws   as `pullTape`
+ */
+export async function pullTapes(url: string, folder: string): Promise<string[]> {
+  const address = storeAddress(url)
+  const store = await openStore(address)
+  try {
+    const names = address.tape === null ? (await store.tapes()).map(({ name }) => name) : [address.tape]
+    if (names.length === 0)
+      throw new TapeError('TAPE_NOT_FOUND', `expected tapes in ${store.url}, found none`)
+    fs.mkdirSync(folder, { recursive: true })
+    const files: string[] = []
+    for (const name of names) {
+      const file = path.join(folder, `${name}.tape`)
+      await pullTape(url, file, { name })
+      files.push(file)
+    }
+    return files
+  } finally {
+    await store.close()
+  }
+}
+
 async function wantedTape(store: BatchStore, name: string | undefined): Promise<StoredTape> {
   if (name !== undefined) {
-    const tape = await store.tape(name)
+    const tape = isTapeName(name) ? await store.tape(name) : null
     if (tape !== null) return tape
+    const [one, ...more] = await store.tapesWithRun(name)
+    if (more.length > 0)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `${[one, ...more].join(', ')} in ${store.url} have a run "${name}" each; name one of these tapes`,
+      )
+    const its = one === undefined ? null : await store.tape(one)
+    if (its !== null) return its
   }
   const tapes = await store.tapes()
   if (name === undefined && tapes.length === 1) return tapes[0]!

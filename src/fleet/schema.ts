@@ -5,6 +5,7 @@
  * What recorders may do they do by functions, which hold every batch to the chain: a recorder's role may touch no table.
  */
 import { TapeError } from '../errors.js'
+import { COLUMNS } from './schema-columns.js'
 import { type SqlClient, sqlState } from './sql-client.js'
 
 interface Migration {
@@ -69,6 +70,7 @@ CREATE TABLE gradtape.value (
 CREATE TABLE gradtape.value_ref (
   tape_id integer NOT NULL REFERENCES gradtape.tape (id),
   hash bytea NOT NULL REFERENCES gradtape.value (hash),
+  n integer NOT NULL, -- the last batch that names it
   PRIMARY KEY (tape_id, hash)
 );
 CREATE INDEX value_ref_by_hash ON gradtape.value_ref (hash);
@@ -193,7 +195,8 @@ BEGIN
         IF (SELECT count(*) FROM gradtape.value v WHERE v.hash = ANY (named)) <> cardinality(named) THEN
           RAISE EXCEPTION 'batch % names contents that are not here', this_n USING ERRCODE = 'GT008';
         END IF;
-        INSERT INTO gradtape.value_ref SELECT t.id, h FROM unnest(named) h ON CONFLICT DO NOTHING;
+        INSERT INTO gradtape.value_ref SELECT t.id, h, this_n FROM unnest(named) h
+        ON CONFLICT (tape_id, hash) DO UPDATE SET n = EXCLUDED.n;
       END IF;
       t.batches := this_n;
       t.head := this_hash;
@@ -262,7 +265,10 @@ END $$;
 `
 
 /** In the order of their numbers. */
-const MIGRATIONS: readonly Migration[] = [{ n: 1, name: 'tables and append', sql: TABLES_AND_APPEND }]
+const MIGRATIONS: readonly Migration[] = [
+  { n: 1, name: 'tables and append', sql: TABLES_AND_APPEND },
+  { n: 2, name: 'columns and verdicts', sql: COLUMNS },
+]
 
 /** What each role may do; asked for again after every migration. */
 const GRANTS = /* sql */ `
@@ -284,6 +290,13 @@ BEGIN
     IF who <> 'gradtape_recorder' THEN EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA gradtape TO %I', who);
     ELSE EXECUTE format('GRANT SELECT ON gradtape.migration TO %I', who); END IF;
     EXECUTE format('GRANT EXECUTE ON FUNCTION gradtape.state(text), gradtape.hash_at(text, integer) TO %I', who);
+    IF who = 'gradtape_worker' THEN
+      EXECUTE format('GRANT EXECUTE ON FUNCTION gradtape.put_columns(text, integer, text, text, jsonb),
+        gradtape.finish_run(text, integer, text, integer, jsonb), gradtape.finish_columns(text, integer),
+        gradtape.put_verdict(text, jsonb), gradtape.put_findings(text, integer, jsonb),
+        gradtape.note_progress(text, text, text, double precision, double precision, text),
+        gradtape.forget_progress(interval), gradtape.seal(text, integer, bytea, text), gradtape.sweep(interval) TO %I', who);
+    END IF;
     IF who = 'gradtape_recorder' THEN
       EXECUTE format('GRANT EXECUTE ON FUNCTION gradtape.claim(text, text, integer), gradtape.release(text, integer),
         gradtape.append(text, integer, integer, bytea, bytea, integer[], bytea, integer[], integer[], bytea, integer[], integer),

@@ -203,7 +203,8 @@ function withBuffers(row: Record<string, unknown>): Record<string, unknown> {
   return row
 }
 
-async function packageOf<T>(name: string, load: () => Promise<T>): Promise<T> {
+/** A package that is not installed with gradtape. Throws STORE_FAILED, with what to install. */
+export async function packageOf<T>(name: string, load: () => Promise<T>): Promise<T> {
   try {
     return await load()
   } catch (error) {

@@ -3,6 +3,7 @@
 import path from 'node:path'
 import { checkRecomputeOptions, type RecomputeOptions, type RunProof } from '../debug/recompute.js'
 import { TapeError, valueText } from '../errors.js'
+import { isStoreUrl, SpoolPush, spoolPath } from '../fleet/spool-push.js'
 import { checkOptions } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
@@ -35,7 +36,16 @@ export interface TapeOptions {
    *   'default'  the process ends at once, and the runs lose what they lose by SIGKILL
    */
   onSignal?: 'drain' | 'default'
+  /**
+   * For the address of a store: the folder of spool tapes on this machine. When not said, the one that GRADTAPE_SPOOL names, or
+   * .gradtape/spool in the home. The same folder and address are the same tape again, after a crash too.
+   */
+  spool?: string
+  /** For the address of a store: how long a closed tape is still sent before the process may end. Default 30,000 ms. */
+  drainMs?: number
 }
+
+const DRAIN_MS = 30_000
 
 /** How a run stands: still recording, or how it ended. */
 export type RunStatus = 'recording' | 'finished' | 'failed' | 'interrupted'
@@ -58,6 +68,10 @@ export interface RunInfo {
 /**
  * Opens a tape; makes the file, or brings its schema up to date, unless `readonly`.
  *
+ * `path` may be the address of a store: `postgres://host/DATABASE/TAPE`, or `pglite:FOLDER#TAPE`. Then runs are recorded to a tape of
+ * this machine, the spool, and a thread of its own sends it to the store: recording never waits for the network. What the
+ * store acknowledged is committed there (`tape.store`).
+ *
  * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT; the file is left as it was
  */
 export function openTape(path: string, options: TapeOptions = {}): Tape {
@@ -65,7 +79,7 @@ export function openTape(path: string, options: TapeOptions = {}): Tape {
     // SQLite cuts blanks off and takes nothing for a database that is gone when it is closed.
     throw new TapeError('BAD_ARGUMENT', `openTape expected a path, got ${valueText(path)}`)
   }
-  checkOptions(options, ['readonly', 'onSignal'], 'openTape')
+  checkOptions(options, ['readonly', 'onSignal', 'spool', 'drainMs'], 'openTape')
   const { onSignal = 'drain' } = options
   if (onSignal !== 'drain' && onSignal !== 'default')
     throw new TapeError(
@@ -77,7 +91,34 @@ export function openTape(path: string, options: TapeOptions = {}): Tape {
       'BAD_ARGUMENT',
       `openTape expected readonly to be true or false, got ${valueText(options.readonly)}`,
     )
-  return new Tape(path, options.readonly === true, onSignal === 'drain')
+  const isRemote = isStoreUrl(path)
+  checkSpoolOptions(path, isRemote, options)
+  if (!isRemote) return new Tape(path, options.readonly === true, onSignal === 'drain')
+  const { spool, name } = spoolPath(path, options.spool)
+  return new Tape(spool, false, onSignal === 'drain', {
+    drainMs: options.drainMs ?? DRAIN_MS,
+    start: () => SpoolPush.start(path, name, spool),
+  })
+}
+
+function checkSpoolOptions(path: string, isRemote: boolean, { readonly, spool, drainMs }: TapeOptions): void {
+  const refuse = (explanation: string) => {
+    throw new TapeError('BAD_ARGUMENT', `openTape expected ${explanation}`)
+  }
+  if (!isRemote && (spool !== undefined || drainMs !== undefined))
+    refuse(`no spool and no drainMs for a file; they are for the address of a store, got ${valueText(path)}`)
+  if (isRemote && readonly === true)
+    refuse('a file to look into; bring the tape here first: gradtape pull URL TAPE -o FILE')
+  if (spool !== undefined && (typeof spool !== 'string' || spool.trim() === '' || spool.includes('\0')))
+    refuse(`spool to be a folder, got ${valueText(spool)}`)
+  if (drainMs !== undefined && !(typeof drainMs === 'number' && drainMs >= 0))
+    refuse(`drainMs to be milliseconds, got ${valueText(drainMs)}`)
+}
+
+/** How a tape of a store is sent there. */
+interface Spooling {
+  readonly drainMs: number
+  readonly start: () => SpoolPush
 }
 
 /** One SQLite file that holds many runs. `openTape(path)` gives one. */
@@ -86,6 +127,9 @@ export class Tape {
   readonly path: string
   /** Whether it was opened to look only. */
   readonly readonly: boolean
+  /** The way to the store, of a tape that was opened by the address of one; null for a file. */
+  readonly store: SpoolPush | null
+  private readonly drainMs: number
   private readonly db: Connection
   private lazyReader: Reader | null = null
   /** Why nothing but verify() may look into the file; null as a rule. */
@@ -97,7 +141,7 @@ export class Tape {
   private closed = false
 
   /** @internal Use `openTape`. */
-  constructor(path: string, readonly: boolean, drainsOnSignal: boolean) {
+  constructor(path: string, readonly: boolean, drainsOnSignal: boolean, spooling: Spooling | null = null) {
     this.path = path
     this.drainsOnSignal = drainsOnSignal
     this.readonly = readonly
@@ -113,6 +157,8 @@ export class Tape {
     if (!readonly && this.file !== null) RunLock.tidy(this.file.path)
     this.thread = readonly || this.file === null ? null : WritingThread.for(this.file, endBySignal)
     if (!readonly) closeAtExit(this)
+    this.drainMs = spooling?.drainMs ?? 0
+    this.store = spooling?.start() ?? null
   }
 
   /**
@@ -224,13 +270,14 @@ export class Tape {
     return sealReport(this.path, this.db, verified ?? this.verify(), publicKey)
   }
 
-  /** Ends open runs as interrupted and closes the file. */
+  /** Ends open runs as interrupted and closes the file. What a store has not acknowledged yet is still sent meanwhile, for `drainMs`. */
   close(): void {
     if (this.closed) return
     for (const run of [...this.open].reverse()) run.end('interrupted', null)
     this.thread?.close()
     this.db.close()
     this.closed = true
+    this.store?.end(this.drainMs)
     closedBeforeExit(this)
   }
 

@@ -33,6 +33,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
   nn: ['array', 'formats', 'graph', 'functions'],
   optim: ['array', 'graph', 'functions'],
   data: ['array', 'graph', 'functions'],
+  fleet: ['events', ...STORE, 'store/manage'],
   tape: [
     'array',
     'graph',
@@ -45,9 +46,9 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
     'replay',
     'past',
     'debug',
+    'fleet',
   ],
   queries: STORE,
-  fleet: ['events', ...STORE, 'store/manage'],
   inspection: [
     'array',
     'formats',
@@ -62,6 +63,18 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
     'debug',
     'tape',
     'queries',
+  ],
+  jobs: [
+    'events',
+    ...STORE,
+    'store/manage',
+    'past',
+    'debug',
+    'fleet',
+    'tape',
+    'queries',
+    'inspection',
+    'index',
   ],
   server: [
     'functions',
@@ -99,8 +112,8 @@ export const OPEN_ROOMS = new Set(['errors', 'copies', 'nearest', 'options'])
 const ALONE: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['store/format'],
   'node:sqlite': ['store/format'],
-  'node:worker_threads': ['store/write', 'store/proof', 'queries', 'server'],
-  worker_threads: ['store/write', 'store/proof', 'queries', 'server'],
+  'node:worker_threads': ['store/write', 'store/proof', 'fleet', 'queries', 'jobs', 'server'],
+  worker_threads: ['store/write', 'store/proof', 'fleet', 'queries', 'jobs', 'server'],
   immer: ['projections', 'detectors'],
   commander: ['cli'],
   koffi: ['array'],
@@ -108,7 +121,7 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   fflate: ['formats'],
   'hyparquet-writer': ['formats'],
   pg: ['fleet'],
-  'pg-boss': ['fleet', 'jobs'],
+  'pg-boss': ['jobs'],
   '@electric-sql/pglite': ['fleet'],
 }
 

@@ -43,7 +43,10 @@ export function addPush(program: Command): void {
   withJson(program.command('pull'))
     .description('bring a tape from a store into a file, or what the file lacks of it; all of it is verified')
     .argument(...STORE)
-    .argument('[name]', 'which tape; may be left out when the store has one')
+    .argument(
+      '[name]',
+      'which tape, or a run that one of its tapes has; may be left out when the store has one tape',
+    )
     .requiredOption('-o, --output <file>', 'the file')
     .addHelpText(
       'after',

@@ -1,0 +1,402 @@
+/**
+ * A worker of a store: takes jobs, does each on a thread of its own, and says all the while that it lives. A job of a worker that
+ * was killed is taken again within seconds; what it wrote does not count until it is whole.
+ */
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
+import { Worker } from 'node:worker_threads'
+import { type ErrorCode, TapeError } from '../errors.js'
+import { FolderStore } from '../fleet/folder-store.js'
+import { PostgresStore } from '../fleet/postgres-store.js'
+import { pullTape } from '../fleet/pull.js'
+import { copyToStore } from '../fleet/seal.js'
+import { threadFile } from '../store/write/thread.js'
+import { storedText } from './columns.js'
+import type { FromJobThread, JobThreadData } from './job-thread.js'
+import { JOB_KINDS, type JobKind, type JobRequest, type JobResult, jobRequest } from './kinds.js'
+import type { JobOutput } from './perform.js'
+import { JobQueue } from './queue.js'
+
+const MAIN = threadFile(() => new URL('./job-thread-main.js', import.meta.url))
+/** What may be otherwise when a job is begun again. */
+const PASSING: ReadonlySet<ErrorCode> = new Set([
+  'STORE_FAILED',
+  'TAPE_BUSY',
+  'WRITE_FAILED',
+  'TOO_MANY_FILES',
+])
+const ALIVE_EVERY_MS = 1_000
+const LOOK_EVERY_MS = 500
+const RECLAIM_EVERY_MS = 1_000
+const TIDY_EVERY_MS = 60_000
+/** Columns are brought up to date when a tape has grown and was left alone for so long, or has waited long enough. */
+const QUIET_SECONDS = 3
+const WAITED_SECONDS = 60
+
+/** What a worker does, and for how long. */
+export interface WorkerOptions {
+  /** Only these kinds of jobs. All when not said. */
+  kinds?: readonly JobKind[]
+  /** How many jobs at a time; 1 when not said. */
+  jobs?: number
+  /** Where tapes lie while they are worked on; a temporary folder when not said. */
+  folder?: string
+  /** Ends when no job waits. */
+  once?: boolean
+  /** Brings columns up to date without being asked. True when not said. */
+  follow?: boolean
+  /** Ends the worker; its job is given back. */
+  signal?: AbortSignal
+  /** Told of each job that ended. */
+  onJob?: (job: EndedJob) => void
+}
+
+/** A job that a worker has ended. */
+export interface EndedJob {
+  readonly id: string
+  readonly request: JobRequest
+  readonly elapsedMs: number
+  readonly result: JobResult | null
+  readonly error: TapeError | null
+}
+
+/** What a worker did until it ended. */
+export interface WorkerReport {
+  readonly done: number
+  readonly failed: number
+}
+
+/**
+ * Works for a store until it is told to end.
+ *
+ * url     postgres://host/DATABASE or pglite:FOLDER
+ * Throws  STORE_FAILED when the store cannot be reached at first; later it is tried again. BAD_ARGUMENT
+ */
+export async function runWorker(url: string, options: WorkerOptions = {}): Promise<WorkerReport> {
+  const { jobs = 1, kinds = JOB_KINDS } = options
+  if (!Number.isInteger(jobs) || jobs < 1)
+    throw new TapeError('BAD_ARGUMENT', `runWorker expected jobs to be 1 or more, got ${jobs}`)
+  for (const kind of kinds)
+    if (!JOB_KINDS.includes(kind))
+      throw new TapeError('BAD_ARGUMENT', `expected kinds of ${JOB_KINDS.join(', ')}, got ${String(kind)}`)
+  if (MAIN === null)
+    throw new TapeError(
+      'STORE_FAILED',
+      'a worker needs the files of the package; this program is bundled into one',
+    )
+  const queue = await JobQueue.open(url)
+  const folder = options.folder ?? fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-worker-'))
+  fs.mkdirSync(folder, { recursive: true })
+  const worker = new FleetWorker(url, queue, folder, kinds, options)
+  try {
+    return await worker.run(jobs)
+  } finally {
+    await queue.close()
+    if (options.folder === undefined) fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+class FleetWorker {
+  private readonly name = `${os.hostname()} ${process.pid} ${randomBytes(3).toString('hex')}`
+  private readonly url: string
+  private readonly queue: JobQueue
+  private readonly folder: string
+  private readonly kinds: readonly JobKind[]
+  private readonly options: WorkerOptions
+  private readonly report = { done: 0, failed: 0 }
+  /** Threads that have done a job and wait for another. */
+  private readonly threads: Worker[] = []
+  private lastReclaim = 0
+  private lastTidy = Date.now()
+  /** Tapes that are being worked on: two jobs of one tape share its file, one after the other. */
+  private readonly busy = new Map<string, Promise<unknown>>()
+
+  constructor(
+    url: string,
+    queue: JobQueue,
+    folder: string,
+    kinds: readonly JobKind[],
+    options: WorkerOptions,
+  ) {
+    this.url = url
+    this.queue = queue
+    this.folder = folder
+    this.kinds = kinds
+    this.options = options
+  }
+
+  async run(jobs: number): Promise<WorkerReport> {
+    try {
+      await Promise.all(Array.from({ length: jobs }, () => this.loop()))
+      return this.report
+    } finally {
+      await Promise.all(this.threads.map((thread) => thread.terminate()))
+    }
+  }
+
+  private get isStopped(): boolean {
+    return this.options.signal?.aborted === true
+  }
+
+  private async loop(): Promise<void> {
+    while (!this.isStopped) {
+      let job: { id: string; request: JobRequest } | null = null
+      try {
+        await this.look()
+        job = await this.queue.take(this.kinds)
+      } catch (error) {
+        if (this.options.once === true || !(error instanceof TapeError) || error.code !== 'STORE_FAILED')
+          throw error
+        // The store is away for a while: so are its jobs.
+        await this.pause(4 * LOOK_EVERY_MS)
+        continue
+      }
+      if (job !== null) await this.work(job)
+      else if (this.options.once === true) return
+      else await this.pause(LOOK_EVERY_MS * (0.75 + Math.random() / 2))
+    }
+  }
+
+  /** What every worker does for all: takes jobs from the dead, and sees which columns are behind. */
+  private async look(): Promise<void> {
+    const now = Date.now()
+    if (now - this.lastReclaim < RECLAIM_EVERY_MS) return
+    this.lastReclaim = now
+    await this.queue.reclaim()
+    if (this.options.follow !== false && this.kinds.includes('columns')) await this.follow()
+    if (now - this.lastTidy < TIDY_EVERY_MS) return
+    this.lastTidy = now
+    await this.queue.tidy()
+  }
+
+  private async follow(): Promise<void> {
+    const rows = await this.queue.client.query<{ name: string }>(
+      `SELECT name FROM gradtape.tape WHERE batches > columns_batches
+       AND (appended_at < clock_timestamp() - make_interval(secs => $1::float8)
+         OR coalesce(columns_at, created_at) < clock_timestamp() - make_interval(secs => $2::float8))
+       AND NOT EXISTS (SELECT FROM gradtape_jobs.job j WHERE j.name = 'columns' AND j.state <= 'active' AND j.data->>'tape' = tape.name)
+       AND NOT EXISTS (SELECT FROM gradtape_jobs.job j WHERE j.name = 'columns' AND j.state = 'failed' AND j.data->>'tape' = tape.name
+         AND j.completed_on > clock_timestamp() - interval '10 minutes')
+       LIMIT 100`,
+      [this.options.once === true ? 0 : QUIET_SECONDS, WAITED_SECONDS],
+    )
+    for (const { name } of rows) await this.queue.ask(jobRequest('columns', [name]))
+  }
+
+  private async work({ id, request }: { id: string; request: JobRequest }): Promise<void> {
+    const started = performance.now()
+    const progress = { done: 0, total: 0 }
+    const sayAlive = () =>
+      Promise.all([
+        this.queue.alive(request.kind, id),
+        this.queue.client.query('SELECT gradtape.note_progress($1, $2, $3, $4, $5, $6)', [
+          ...[id, request.kind, request.tape, progress.done, progress.total, this.name],
+        ]),
+      ]).catch(() => {}) // who cannot say so is taken for dead, and that is right
+    await sayAlive()
+    const beat = setInterval(sayAlive, ALIVE_EVERY_MS)
+    let result: JobResult | null = null
+    let error: TapeError | null = null
+    try {
+      result = await this.perform(id, request, progress)
+      await this.queue.complete(request.kind, id, result)
+      this.report.done++
+    } catch (thrown) {
+      error =
+        thrown instanceof TapeError
+          ? thrown
+          : new TapeError('STORE_FAILED', `${request.kind} of ${request.tape}: ${String(thrown)}`, {
+              cause: thrown,
+            })
+      this.report.failed++
+      await this.queue.fail(request.kind, id, error, !PASSING.has(error.code)).catch(() => {}) // then it is taken again when this one is silent
+    } finally {
+      clearInterval(beat)
+      await sayAlive()
+    }
+    this.options.onJob?.({ id, request, elapsedMs: performance.now() - started, result, error })
+  }
+
+  private async perform(
+    id: string,
+    request: JobRequest,
+    progress: { done: number; total: number },
+  ): Promise<JobResult> {
+    const tape = await this.pulled(request.tape)
+    const other = request.other === null ? null : await this.pulled(request.other.tape)
+    const batches = tape.batches
+    if (request.kind === 'seal') await this.seal(request, progress)
+    const output = new JobSink(this.queue, id, request, progress)
+    const result = await this.onThread(request, tape.path, other?.path ?? null, output)
+    if (request.kind === 'columns') {
+      await this.queue.client.query('SELECT gradtape.finish_columns($1, $2)', [request.tape, batches])
+      return result
+    }
+    const verdict = {
+      ...{ run: result.run, kind: request.kind, from_step: result.fromStep, to_step: result.toStep },
+      ...{ kernel: result.kernel, verdict: result.verdict, first_divergence: result.firstDivergence },
+      ...{ batches, details: { ...result.details, isBad: result.isBad }, worker: this.name, job: id },
+    }
+    await this.queue.client.query('SELECT gradtape.put_verdict($1, $2::text::jsonb)', [
+      request.tape,
+      json(verdict),
+    ])
+    return result
+  }
+
+  /** The tape as a file here; what came before is not fetched again. */
+  private async pulled(tape: string): Promise<{ path: string; batches: number }> {
+    const before = this.busy.get(tape) ?? Promise.resolve()
+    const file = path.join(this.folder, `${tape}.tape`)
+    const pull = before.catch(() => {}).then(() => pullTape(this.url, file, { name: tape }))
+    this.busy.set(tape, pull)
+    const { batches } = await pull
+    return { path: file, batches }
+  }
+
+  private async seal({ tape, folder }: JobRequest, progress: { done: number; total: number }): Promise<void> {
+    const store = await PostgresStore.open(this.queue.address)
+    try {
+      progress.total = (await store.tape(tape))?.batches ?? 0
+      const there = await copyToStore(store, new FolderStore(folder!), tape, (done) => {
+        progress.done = done
+      })
+      await this.queue.client.query('SELECT gradtape.seal($1, $2, $3, $4)', [
+        ...[tape, there.batches, Buffer.from(there.head, 'hex'), path.resolve(folder!)],
+      ])
+      await this.queue.client.query("SELECT gradtape.sweep(interval '1 day')")
+    } finally {
+      await store.close()
+    }
+  }
+
+  /** Does a job on a thread, which is kept for the next one when all went well. */
+  private onThread(
+    request: JobRequest,
+    tape: string,
+    other: string | null,
+    sink: JobSink,
+  ): Promise<JobResult> {
+    const pieces = new Int32Array(new SharedArrayBuffer(8))
+    const data: JobThreadData = { request, tape, other, pieces }
+    const { signal } = this.options
+    const thread = this.threads.pop() ?? new Worker(MAIN!, { name: 'gradtape job', execArgv: [] })
+    return new Promise<JobResult>((resolve, reject) => {
+      let writing: Promise<void> = Promise.resolve()
+      const leave = () => {
+        thread.off('message', hear).off('error', end).off('exit', gone)
+        signal?.removeEventListener('abort', stop)
+      }
+      const end = (error: Error) => {
+        leave()
+        thread.on('error', () => {})
+        void thread.terminate()
+        reject(error)
+      }
+      const stop = () =>
+        end(new TapeError('STORE_FAILED', 'the worker was told to end; another one takes the job'))
+      signal?.addEventListener('abort', stop)
+      const gone = () =>
+        end(new TapeError('STORE_FAILED', `the thread of ${request.kind} ended without a word`))
+      const hear = (message: FromJobThread) => {
+        if (message.kind === 'failed')
+          end(new TapeError(message.code ?? 'STORE_FAILED', message.message.replace(/^[A-Z_]+: /, '')))
+        else if (message.kind === 'result')
+          writing = writing.then(() => {
+            leave()
+            this.threads.push(thread)
+            resolve(message.result)
+          })
+        else
+          writing = writing
+            .then(() => sink.take(message))
+            .then(() => {
+              if (message.kind !== 'columns') return
+              Atomics.add(pieces, 1, 1)
+              Atomics.notify(pieces, 1)
+            })
+        writing.catch(end)
+      }
+      thread.on('message', hear).on('error', end).on('exit', gone)
+      if (signal?.aborted === true) stop()
+      else thread.postMessage(data)
+    })
+  }
+
+  /** Until the time is over, or the worker is told to end. */
+  private pause(ms: number): Promise<void> {
+    const { signal } = this.options
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, ms)
+      signal?.addEventListener('abort', done)
+    })
+  }
+}
+
+/** Writes to the store what the thread of a job hands on. */
+class JobSink {
+  private readonly queue: JobQueue
+  private readonly request: JobRequest
+  private readonly progress: { done: number; total: number }
+  private readonly generation: string
+  /** Rows of columns that were written for each run. */
+  private readonly rows = new Map<number, number>()
+
+  constructor(queue: JobQueue, id: string, request: JobRequest, progress: { done: number; total: number }) {
+    this.queue = queue
+    this.request = request
+    this.progress = progress
+    this.generation = `${id} ${randomBytes(6).toString('hex')}`
+  }
+
+  async take(output: JobOutput): Promise<void> {
+    const { client } = this.queue
+    const { tape } = this.request
+    switch (output.kind) {
+      case 'progress':
+        Object.assign(this.progress, { done: output.done, total: output.total })
+        break
+      case 'columns': {
+        const { table, rows } = output.columns
+        this.rows.set(output.run, (this.rows.get(output.run) ?? 0) + rows.length)
+        await client.query('SELECT gradtape.put_columns($1, $2, $3, $4, $5::text::jsonb)', [
+          ...[tape, output.run, this.generation, table, json(rows)],
+        ])
+        break
+      }
+      case 'run':
+        await client.query('SELECT gradtape.finish_run($1, $2, $3, $4, $5::text::jsonb)', [
+          ...[tape, output.run, this.generation, this.rows.get(output.run) ?? 0, json(output.row)],
+        ])
+        break
+      case 'findings':
+        await client.query('SELECT gradtape.put_findings($1, $2, $3::text::jsonb)', [
+          ...[tape, output.run, json(output.findings)],
+        ])
+        break
+      case 'split':
+        for (const [from, to] of output.ranges)
+          await this.queue.ask(jobRequest('replay', [`${tape}:${output.run}`], { from, to }))
+        break
+    }
+  }
+}
+
+/** JSON that PostgreSQL takes. */
+function json(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    typeof each === 'string'
+      ? storedText(each)
+      : typeof each === 'number' && !Number.isFinite(each)
+        ? String(each)
+        : each,
+  )
+}
