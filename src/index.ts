@@ -362,7 +362,7 @@ noteOwnFuncs()
 
 export { type PullOptions, type PullReport, pullTape } from './fleet/pull.js'
 export { type PushOptions, type PushReport, pushTape } from './fleet/push.js'
-export type { Receipt } from './fleet/push-session.js'
+export type { Receipt } from './fleet/receipt.js'
 export type { SpoolPush } from './fleet/spool-push.js'
 export {
   type FleetReport,

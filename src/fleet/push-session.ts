@@ -4,18 +4,10 @@ import { dtypeCode, ELEMENT_BYTES } from '../events/dtypes.js'
 import type { Connection } from '../store/format/connection.js'
 import { contentsOf, type LoggedBatch, TapeLog } from '../store/manage/batch-log.js'
 import { type BatchStore, conflict } from './batch-store.js'
+import { NO_RECEIPT, type Receipt } from './receipt.js'
 
 /** Batches, and contents, are sent together up to this many bytes. */
 const SENT_BYTES = 8 * 2 ** 20
-
-/** What a store has of a tape, acknowledged. Whoever keeps the head can prove later what was there. */
-export interface Receipt {
-  readonly batches: number
-  /** In hex; empty when there are no batches. */
-  readonly head: string
-}
-
-export const NO_RECEIPT: Receipt = { batches: 0, head: '' }
 
 export class PushSession {
   /** What the store has, as far as this side knows. */

@@ -10,7 +10,7 @@ import process from 'node:process'
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, TapeError, valueText } from '../errors.js'
 import { threadFile } from '../store/write/thread.js'
-import { NO_RECEIPT, type Receipt } from './push-session.js'
+import { NO_RECEIPT, type Receipt } from './receipt.js'
 import { storeAddress, withoutPassword } from './store-address.js'
 
 const MAIN = threadFile(() => new URL('./spool-push-main.js', import.meta.url))

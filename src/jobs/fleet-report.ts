@@ -1,6 +1,7 @@
 /** How a store stands: its tapes, runs, verdicts, jobs and room, as data. */
 import { withoutPassword } from '../fleet/store-address.js'
-import { type Job, JobQueue } from './queue.js'
+import type { Job } from './kinds.js'
+import { JobQueue } from './queue.js'
 
 /** A tape in a store. */
 export interface FleetTape {

@@ -39,6 +39,23 @@ export interface JobResult {
   readonly details: Readonly<Record<string, unknown>>
 }
 
+/** A job as it stands. */
+export interface Job {
+  readonly id: string
+  readonly request: JobRequest
+  /** `created`, `retry`: it waits. `active`, `completed`, `failed`, `cancelled`. */
+  readonly state: string
+  /** How often it was begun again, because a worker died or failed. */
+  readonly retries: number
+  readonly done: number | null
+  readonly total: number | null
+  readonly worker: string | null
+  readonly result: JobResult | null
+  readonly error: string | null
+  readonly createdAt: string
+  readonly endedAt: string | null
+}
+
 /** Reads `TAPE` or `TAPE:RUN`. Throws BAD_ARGUMENT. */
 export function runInStore(text: string): RunInStore {
   const at = text.indexOf(':')

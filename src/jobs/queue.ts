@@ -5,29 +5,12 @@ import { failed } from '../fleet/postgres-store.js'
 import { prepareSchema } from '../fleet/schema.js'
 import { packageOf, type SqlClient, type SqlParameter, sqlClient, sqlState } from '../fleet/sql-client.js'
 import { type StoreAddress, storeAddress, withoutPassword } from '../fleet/store-address.js'
-import { JOB_KINDS, type JobKind, type JobRequest, type JobResult } from './kinds.js'
+import { JOB_KINDS, type Job, type JobKind, type JobRequest, type JobResult } from './kinds.js'
 
 const SCHEMA = 'gradtape_jobs'
 /** A worker that says nothing for so long is dead, and its job is another's. */
 export const SILENT_MAX_SECONDS = 6
 const RETRIES = 5
-
-/** A job as it stands. */
-export interface Job {
-  readonly id: string
-  readonly request: JobRequest
-  /** `created`, `retry`: it waits. `active`, `completed`, `failed`, `cancelled`. */
-  readonly state: string
-  /** How often it was begun again, because a worker died or failed. */
-  readonly retries: number
-  readonly done: number | null
-  readonly total: number | null
-  readonly worker: string | null
-  readonly result: JobResult | null
-  readonly error: string | null
-  readonly createdAt: string
-  readonly endedAt: string | null
-}
 
 export class JobQueue {
   readonly client: SqlClient

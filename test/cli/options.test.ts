@@ -30,7 +30,9 @@ describe.each(program.commands.map((command) => [command.name(), command] as con
 
 /** These ask about whole tapes, or about several runs. */
 const WITHOUT_RUN =
-  'runs sql ui mcp schema diff seal stats compact copy split prune merge salvage push pull migrate'.split(' ')
+  'runs sql ui mcp schema diff seal stats compact copy split prune merge salvage push pull worker fleet migrate'.split(
+    ' ',
+  )
 
 describe('a run', () => {
   // Any file that is there: no action is called.

@@ -240,12 +240,13 @@ describeWithPostgres('a tape at a PostgreSQL store', (server) => {
          setInterval(() => {
            for (let i = 0; i < 50; i++) { run.step(); w.mul(w); run.log({ i }) }
            run.flush()
-           say('acknowledged ' + tape.store.acknowledged.batches)
+           const { batches } = tape.store.acknowledged
+           if (batches > 0) say('acknowledged ' + batches)
          }, 10)`,
         { url, spool },
       )
-      await child.said('up')
-      await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 700))
+      await child.said('acknowledged')
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 700))
       if (i % 2 === 1) {
         await server().kill()
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 300))

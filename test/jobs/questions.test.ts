@@ -4,7 +4,8 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { pushTape } from '../../src/fleet/push.js'
-import { sub } from '../../src/functions/arithmetic.js'
+import { mul, sub } from '../../src/functions/arithmetic.js'
+import { sum } from '../../src/functions/reductions.js'
 import { parameter } from '../../src/graph/leaves.js'
 import { jobRequest } from '../../src/jobs/kinds.js'
 import { JobQueue } from '../../src/jobs/queue.js'
@@ -47,8 +48,8 @@ const manyRuns = async (): Promise<string> => {
   for (let i = 0; i < 12; i++) {
     failing.step()
     w.clearGrad()
-    w.mul(w).sum().backward()
-    w.data = sub(w, w.grad!.mul(i === 9 ? Number.NaN : 0.1)).data
+    sum(mul(w, w)).backward()
+    w.data = sub(w, mul(w.grad!, i === 9 ? Number.NaN : 0.1)).data
   }
   failing.fail(new Error('no more'))
   tape.startRun('empty')
