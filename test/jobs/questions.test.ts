@@ -36,7 +36,13 @@ const manyRuns = async (): Promise<string> => {
   const file = newTapePath()
   const tape = openForTest(file)
   await recordRun(tape, 'one', 25)
-  await recordRun(tape, 'two', 26)
+  const two = tape.startRun('two')
+  for (let i = 1; i <= 26; i++) {
+    two.step()
+    two.log({ loss: 100 / i, constant: i < 20 ? Number.NaN : i })
+  }
+  two.note('by hand')
+  await two.finish()
   const long = tape.startRun('long ‮ "; DROP', { config: { lr: 0.5 } })
   for (let i = 0; i < 4200; i++) {
     long.step()
