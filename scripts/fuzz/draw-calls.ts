@@ -122,9 +122,13 @@ function unary(make: typeof values, args: (random: Random) => readonly unknown[]
 function binary(left: typeof values, right: typeof values = left): Draw {
   return (random) => {
     const [a, b] = together(random, 2) as [number[], number[]]
-    const whole = a.length >= b.length ? a : b
-    const spread = mapped(left(random, a), (value) => value + (sizeOf(whole) > 0 ? 1e-4 : 0))
-    return { inputs: [spread, right(random, b)], args: [] }
+    const [x, y] = [left(random, a), right(random, b)]
+    // Where an element of one operand is nearly that of the other, differences would be taken across a tie.
+    const meets = (by: number) =>
+      x.values.some((one) => y.values.some((other) => Math.abs(one + by - other) < 1e-4))
+    let by = 1e-4
+    while (meets(by) && by < 0.05) by += 2.3e-4
+    return { inputs: [mapped(x, (value) => value + by), y], args: [] }
   }
 }
 

@@ -38,6 +38,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
     ['copy', 'split', 'prune', 'merge', 'salvage'],
     async () => (await import('./commands/manage.js')).addManage,
   ],
+  [['end'], async () => (await import('./commands/end.js')).addEnd],
   [['push', 'pull'], async () => (await import('./commands/push.js')).addPush],
   [['worker', 'fleet'], async () => (await import('./commands/fleet.js')).addFleet],
   [['migrate'], async () => (await import('./commands/migrate.js')).addMigrate],

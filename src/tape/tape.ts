@@ -13,6 +13,7 @@ import { schemaDamage } from '../store/format/schema-check.js'
 import { foldLog } from '../store/format/write-ahead-log.js'
 import { copyRuns, type NewTapeReport } from '../store/manage/copy-runs.js'
 import { copyTape } from '../store/manage/copy-tape.js'
+import { endInterrupted } from '../store/manage/end-run.js'
 import { keyName, type SealReport, type SealStatement } from '../store/proof/seal.js'
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Reader } from '../store/read/reader.js'
@@ -216,6 +217,29 @@ export class Tape {
     } catch (error) {
       throw sqliteError(error, `reading run ${row.id} of ${this.path}`)
     }
+  }
+
+  /**
+   * Writes the end of a run that nobody records any more: its process was killed, or its machine is gone. It counts as `interrupted`
+   * before, too, but only where its lock can be seen; from then on the tape itself says so. Nothing that was recorded changes.
+   *
+   * which   its number or its name (the newest of that name)
+   * Throws  RUN_RECORDING while somebody records it; RUN_FINISHED when it has an end; RUN_NOT_FOUND, TAPE_READONLY, TAPE_CORRUPT
+   */
+  interruptRun(which: number | string): RunInfo {
+    const { id, name } = this.run(which)
+    if (this.readonly || this.file === null)
+      throw new TapeError(
+        'TAPE_READONLY',
+        `${this.path} ${this.readonly ? 'was opened with { readonly: true }; open it without' : 'is in memory: its runs end with its process'}`,
+      )
+    if (this.isRecorded(id))
+      throw new TapeError(
+        'RUN_RECORDING',
+        `run ${id} ("${name}") of ${this.path} is being recorded; end it there, or end that process first`,
+      )
+    endInterrupted(this.db, this.file, { id, name })
+    return this.runs().find((run) => run.id === id)!
   }
 
   /** Walks the hash chain of the whole file; the report says whether anything was changed since it was written. */

@@ -8,7 +8,7 @@ import type { Connection } from '../format/connection.js'
 interface Stand {
   readonly events: number
   readonly steps: number
-  readonly started: string
+  readonly elapsedMs: number | null
   readonly status: string
 }
 
@@ -20,12 +20,15 @@ interface Stand {
 export function interruptedEnd(db: Connection, runId: number, texts: number): PackedBatch | null {
   const stand = db
     .prepare<[number], Stand>(
-      'SELECT event_count AS events, step_count AS steps, started_at AS started, status FROM run WHERE id = ?',
+      `SELECT event_count AS events, step_count AS steps, status,
+         (SELECT round((julianday(max(committed_at)) - julianday(started_at)) * 86400000) FROM _commit WHERE run_id = run.id) AS elapsedMs
+       FROM run WHERE id = ?`,
     )
     .get(runId)
   if (stand === undefined || stand.status !== 'recording') return null
   const packer = new Packer({ position: stand.events, step: stand.steps })
-  const elapsedMs = Math.max(0, Date.now() - Date.parse(stand.started))
+  // As far as anybody knows: until its last batch.
+  const elapsedMs = Math.max(0, stand.elapsedMs ?? 0)
   appendEvent(packer, { type: 'RunFinished', status: 'interrupted', error: null, elapsedMs })
   const batch = packer.take()!
   const firstText = texts < TEXTS_MAX ? texts : 0
