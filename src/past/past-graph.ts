@@ -32,6 +32,9 @@ import { keepPastSamples } from './samples.js'
 const ORDER_OFFSET = 2 ** 30
 const WIDE_ORDER_OFFSET = 2 ** 50
 
+/** Calls of more inputs than this have a table of them. */
+const LOOKED_THROUGH_MAX = 16
+
 /** Finds the event that left a variable its gradient, and up to where the variable held it. */
 type FindGradient = () => { position: number; until: number } | null
 
@@ -219,8 +222,14 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
     links.scope = kind.scope
     const inputsAt = block.inputsAt(position)
     const inputCount = block.inputCount(position)
-    for (let slot = 0; slot < inputCount; slot++)
-      links.restoreInput(slot, this.variableRead(block.input(inputsAt + slot, position), links, slot, held))
+    // Most calls read two or three variables, which are looked through; a list of many is found by a table.
+    const before = inputCount > LOOKED_THROUGH_MAX ? new Map<Ref, Variable>() : null
+    for (let slot = 0; slot < inputCount; slot++) {
+      const ref = block.input(inputsAt + slot, position)
+      const input = this.variableRead(ref, links, slot, before, held)
+      links.restoreInput(slot, input)
+      if (before !== null && input.ref === ref && input.owner === this) before.set(ref, input)
+    }
     for (let slot = 0; slot < kind.outputs.length; slot++) {
       const ref = slot === 0 ? position : refOf(position, slot)
       const output =
@@ -231,8 +240,14 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
     return links
   }
 
-  /** What a call reads in `slot` under `ref`. */
-  private variableRead(ref: Ref, call: CallLinks, slot: number, held: HeldVariables | null): Variable {
+  /** What a call reads in `slot` under `ref`; `before`: what it reads in the slots before, where these are many. */
+  private variableRead(
+    ref: Ref,
+    call: CallLinks,
+    slot: number,
+    before: ReadonlyMap<Ref, Variable> | null,
+    held: HeldVariables | null,
+  ): Variable {
     const version = this.versionRead(ref, call.ref)
     if (version !== null) return version
     if (held === null) return this.original(ref)
@@ -240,11 +255,16 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
     if (known !== undefined) return known
     const position = positionOf(ref)
     if (this.kindOf(position) !== NODE.call) return this.original(ref)
+    const same = before === null ? this.readBefore(ref, call, slot) : before.get(ref)
+    return same ?? this.blankOutput(ref, position, this.values.known(ref))
+  }
+
+  private readBefore(ref: Ref, call: CallLinks, slot: number): Variable | undefined {
     for (let other = 0; other < slot; other++) {
       const input = call.linkedInput(other)
       if (input.ref === ref && input.owner === this) return input
     }
-    return this.blankOutput(ref, position, this.values.known(ref))
+    return undefined
   }
 
   private arrayRead(ref: Ref, at: number): NDArray {

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { openTape, parameter, square } from '../../src/index.js'
-import { gradtape, gradtapeJson, lines, temporaryFolder } from './gradtape.js'
+import { gradtape, gradtapeJson, temporaryFolder } from './gradtape.js'
 
 interface Made {
   head: string
@@ -61,47 +61,40 @@ const COMMANDS: readonly [string, (from: string, to: string) => string[]][] = [
 describe.each(COMMANDS)('gradtape %s', (command, words) => {
   test('makes a tape that verifies, and leaves the old one as it is', async () => {
     const before = fs.readFileSync(three)
-    const to = fresh()
-    const { head } = await gradtapeJson<Made>(...words(three, to))
-    expect(await gradtapeJson('verify', to, '--expect', head)).toMatchObject({ intact: true })
-    expect((await lines(...words(three, fresh()))).at(-1)).toContain(head)
+    const [json, text] = [fresh(), fresh()]
+    const [{ head }, told] = await Promise.all([gradtapeJson<Made>(...words(three, json)), gradtape(...words(three, text))])
+    expect(told).toMatchObject({ status: 0, stdout: expect.stringMatching(`head ${head}\n$`) })
+    for (const file of [json, text]) {
+      const tape = openTape(file, { readonly: true })
+      expect(tape.verify()).toMatchObject({ intact: true, head })
+      tape.close()
+    }
     expect(fs.readFileSync(three).equals(before)).toBe(true)
     expect(fs.readdirSync(folder).filter((name) => name.includes('.tape-'))).toEqual([])
   })
 
   test('refuses a place where a file is, a tape that is not there, and what is no tape, before anything is written', async () => {
     const text = at(`text-${command}.tape`)
-    fs.writeFileSync(text, 'no tape')
-    expect(await gradtape(...words(three, text))).toMatchObject({
-      status: 1,
-      stdout: '',
-      stderr: expect.stringMatching(/^BAD_ARGUMENT/),
-    })
-    expect(fs.readFileSync(text, 'utf8')).toBe('no tape')
     const to = fresh()
-    expect(await gradtape(...words(at('none.tape'), to))).toMatchObject({
-      status: 1,
-      stdout: '',
-      stderr: expect.stringMatching(/^TAPE_NOT_FOUND/),
-    })
-    expect(await gradtape(...words(text, to))).toMatchObject({
-      status: 1,
-      stdout: '',
-      stderr: expect.stringMatching(/^NOT_A_TAPE/),
-    })
-    expect(await gradtape(...words(three, path.join(folder, 'no folder', 'x.tape')))).toMatchObject({
-      status: 1,
-      stdout: '',
-    })
-    expect(fs.existsSync(to)).toBe(false)
+    fs.writeFileSync(text, 'no tape')
+    const refused = await Promise.all([
+      gradtape(...words(three, text)),
+      gradtape(...words(at('none.tape'), to)),
+      gradtape(...words(text, to)),
+    ])
+    expect(refused.map(({ status, stdout, stderr }) => [status, stdout, stderr.split(':')[0]])).toEqual([
+      [1, '', 'BAD_ARGUMENT'],
+      [1, '', 'TAPE_NOT_FOUND'],
+      [1, '', 'NOT_A_TAPE'],
+    ])
+    expect([fs.readFileSync(text, 'utf8'), fs.existsSync(to)]).toEqual(['no tape', false])
   })
 
   test('--help has an example; nothing to go on is wrong usage', async () => {
-    const help = await gradtape(command, '--help')
+    const [help, bare] = await Promise.all([gradtape(command, '--help'), gradtape(command)])
     expect(help).toMatchObject({ status: 0, stderr: '' })
     expect(help.stdout).toContain(`$ gradtape ${command} `)
-    expect(await gradtape(command)).toMatchObject({ status: 2, stdout: '' })
-    expect(await gradtape(...words(three, fresh()), '--nonsense')).toMatchObject({ status: 2, stdout: '' })
+    expect(bare).toMatchObject({ status: 2, stdout: '' })
   })
 })
 
@@ -123,6 +116,13 @@ test('split takes runs by number and name, in commas or again; prune leaves the 
   ])
   const before = await gradtapeJson<Made>('split', three, '--run', '1', '-o', fresh())
   expect(runs[1]!.fingerprint).toBe(before.runs[0]!.fingerprint)
+})
+
+test('merge opens all tapes before it copies the first', async () => {
+  const to = fresh()
+  const { status, stderr } = await gradtape('merge', three, at('none.tape'), '-o', to)
+  expect([status, fs.existsSync(to)]).toEqual([1, false])
+  expect(stderr).toMatch(/^TAPE_NOT_FOUND/) // and nothing of progress before it
 })
 
 test('split and prune refuse a run that there is not, and prune to drop all, before anything is written', async () => {
@@ -150,8 +150,8 @@ test('salvage of a damaged tape brings back what is whole, says what is lost, an
   bytes.write('"name":"sEcond"', name)
   fs.writeFileSync(broken, bytes)
   const to = fresh()
-  const { status, stdout, stderr } = await gradtape('salvage', broken, '-o', to)
-  expect([status, stderr]).toEqual([1, ''])
+  const { status, stdout } = await gradtape('salvage', broken, '-o', to)
+  expect(status).toBe(1)
   expect(stdout).toMatch(/^run 2: nothing of it is whole; TAPE_CORRUPT/m)
   expect(await gradtapeJson('verify', to)).toMatchObject({ intact: true })
   expect((await namesIn(to)).map(([, one]) => one)).toContain('first')

@@ -71,12 +71,16 @@ export function copyRuns(
   options: CopyRunsOptions = {},
 ): NewTapeReport {
   const copied: CopiedRun[] = []
+  const opened = ({ path }: RunSource) =>
+    openDatabase(path, { readonly: true, schemaUnchecked: options.salvage === true })
+  // One that cannot be read is refused before the first is copied.
+  for (const source of sources) opened(source).close()
   const { head } = newTape(output, (file) => {
     const target = openDatabase(file, { readonly: false })
     try {
       target.pragma('synchronous = OFF') // it is synced as a whole before it gets its name
       for (const source of sources) {
-        const db = openDatabase(source.path, { readonly: true, schemaUnchecked: options.salvage === true })
+        const db = opened(source)
         try {
           // As of one moment, though others write meanwhile. Closing ends it: a COMMIT would tell of damage that was met.
           db.exec('BEGIN')
