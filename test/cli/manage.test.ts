@@ -62,7 +62,10 @@ describe.each(COMMANDS)('gradtape %s', (command, words) => {
   test('makes a tape that verifies, and leaves the old one as it is', async () => {
     const before = fs.readFileSync(three)
     const [json, text] = [fresh(), fresh()]
-    const [{ head }, told] = await Promise.all([gradtapeJson<Made>(...words(three, json)), gradtape(...words(three, text))])
+    const [{ head }, told] = await Promise.all([
+      gradtapeJson<Made>(...words(three, json)),
+      gradtape(...words(three, text)),
+    ])
     expect(told).toMatchObject({ status: 0, stdout: expect.stringMatching(`head ${head}\n$`) })
     for (const file of [json, text]) {
       const tape = openTape(file, { readonly: true })

@@ -8,7 +8,10 @@ test('the gradient through lists of 60,000 operands, some of them the same, come
   const count = 60_000
   const file = await recordedTape((run) => {
     run.step()
-    const x = parameter(Float64Array.from({ length: count }, (_, i) => i), { name: 'x' })
+    const x = parameter(
+      Float64Array.from({ length: count }, (_, i) => i),
+      { name: 'x' },
+    )
     const parts = split(x, count)
     const y = concat([...parts, parts[7]!, parts[7]!]).sum()
     y.name = 'y'
