@@ -28,7 +28,7 @@ export async function openSnapshot(file: string, later: Later): Promise<{ tape: 
 }
 
 /** For commands that add to a tape: one that is not there is not made. */
-async function openForWriting(file: string, later: Later): Promise<Tape> {
+export async function openForWriting(file: string, later: Later): Promise<Tape> {
   if (!existsSync(file))
     throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${file}, found no file; check the path`)
   if (statSync(file).size === 0)
