@@ -355,6 +355,7 @@ export class Pad extends Func {
  * Throws   BAD_ARGUMENT when the widths do not match the axes; BAD_VALUE when the dtype of x cannot hold the value.
  */
 export function pad(x: Operand, widths: Widths, options: { value?: number | undefined } = {}): Variable {
+  checkOptions(options, ['value'], 'pad()')
   return new Pad({ ...options, widths }).apply1(x)
 }
 

@@ -4,6 +4,7 @@ import { onesLike, zerosLike } from '../array/make-array.js'
 import { formatShape } from '../array/shape.js'
 import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
+import { checkOptions } from '../options.js'
 import { runPass } from './pass.js'
 import { gradientLike, type Operand, Variable } from './variable.js'
 
@@ -26,6 +27,7 @@ const NO_OPTIONS: BackwardOptions = Object.freeze({})
  *         NOT_DIFFERENTIABLE  the root does not depend on anything that requires a gradient
  */
 export function backward(root: Variable, options: BackwardOptions = NO_OPTIONS): void {
+  if (options !== NO_OPTIONS) checkOptions(options, ['gradient', 'retainGrad', 'createGraph'], 'backward()')
   if (!root.requiresGrad) {
     throw new TapeError(
       'NOT_DIFFERENTIABLE',
@@ -62,6 +64,7 @@ export function grad(
   inputs: Variable | readonly Variable[],
   options: { createGraph?: boolean; gradients?: readonly Operand[] } = {},
 ): Variable[] {
+  checkOptions(options, ['createGraph', 'gradients'], 'grad()')
   refuseOtherCopy(inputs, 'grad')
   const targets = inputs instanceof Variable ? [inputs] : [...inputs]
   for (const [i, target] of targets.entries()) checkTarget(target, i)

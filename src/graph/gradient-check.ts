@@ -3,6 +3,7 @@
 import { type ArrayLike, ndarray } from '../array/make-array.js'
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
+import { checkOptions } from '../options.js'
 import { gradientsOf } from './backward.js'
 import { unrecorded } from './mode.js'
 import { standInFor } from './stand-in.js'
@@ -38,6 +39,7 @@ export function checkGradients(
   inputs: readonly (ArrayLike | Variable)[],
   options: GradientCheckOptions = {},
 ): GradientCheckReport {
+  checkOptions(options, ['step', 'tolerance', 'throwOnFailure'], 'checkGradients()')
   const { step = 1e-6, tolerance = 1e-6, throwOnFailure = true } = options
   const points = inputs.map((input) =>
     (input instanceof Variable ? input.data : ndarray(input)).astype('float64'),

@@ -9,6 +9,7 @@ import { NDArray } from '../array/ndarray.js'
 import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { markAsOurs } from '../copies.js'
 import { TapeError, valueText } from '../errors.js'
+import { checkOptions } from '../options.js'
 import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
 import { mode } from './mode.js'
@@ -81,6 +82,7 @@ export class Variable {
       this.array = value as NDArray | null
       return
     }
+    if (options !== undefined) checkOptions(options, ['name', 'dtype', 'requiresGrad'], 'new Variable()')
     const array = leafArray(value as ArrayLike, options?.dtype)
     const floating = isFloating(array.dtype)
     if (options?.requiresGrad === true && !floating) {

@@ -202,6 +202,11 @@ export class Tape {
    */
   run(which: number | string): PastRun {
     this.checkReadable()
+    if (typeof which !== 'number' && typeof which !== 'string')
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `run() expected the number or the name of a run, got ${valueText(which)}`,
+      )
     // Whole batches only, though other processes go on writing.
     const row =
       typeof which === 'number'

@@ -50,7 +50,10 @@ describe('a run', () => {
     })
     const needed = command.options
       .filter(({ mandatory }) => mandatory)
-      .flatMap(({ long, argChoices }) => [long as string, argChoices?.[0] ?? '1'])
+      .flatMap(({ long, required, argChoices }) => [
+        long as string,
+        ...(required ? [argChoices?.[0] ?? '1'] : []),
+      ])
     const names = command.registeredArguments.filter(({ required }, i) => required || i <= place)
     const positional = names.map((argument) => (argument.name() === 'file' ? tape : 'x'))
     await program.parseAsync(['node', 'gradtape', name, ...needed, ...positional, ...more])
