@@ -1,7 +1,7 @@
 /**
  * Several copies of this package may be loaded in one process: two versions in two `node_modules`, or one in a bundle and one beside
  * it. Each has its own functions and its own open runs, so what one computes is on no tape of the other. A Variable, an array or a
- * module of another copy is refused, with a code of its own; and who records while another copy is loaded is told.
+ * module of another copy is refused, with a code of its own; and whoever records while another copy is loaded is told.
  */
 import { TapeError } from './errors.js'
 

@@ -35,7 +35,7 @@ export interface Call {
 
 /** So long may a line be, in characters. */
 const LINE_MAX = 4 * 2 ** 20
-/** So many requests may be under way. */
+/** At most this many requests may be under way. */
 const UNDER_WAY_MAX = 256
 
 interface Answer {

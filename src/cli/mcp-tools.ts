@@ -29,7 +29,7 @@ interface Tool {
 }
 
 /** The result of a tool as the protocol has it. */
-export interface ToolResult {
+interface ToolResult {
   readonly content: readonly [{ readonly type: 'text'; readonly text: string }]
   readonly isError: boolean
 }
@@ -170,7 +170,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
       tape: TAPE,
       sql: { type: 'string', description: 'One SELECT, WITH, VALUES or EXPLAIN.', required: true },
       parameters: { type: 'values', description: 'Values of :name in the statement.' },
-      limit: { type: 'integer', description: 'So many rows at most.' },
+      limit: { type: 'integer', description: 'At most this many rows.' },
     },
     command: (given, tapes) => [
       'sql',
@@ -190,7 +190,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
       run: RUN,
       name: { type: 'string', description: 'The name of the question. Left out: the list of all.' },
       parameters: { type: 'values', description: 'Values of its parameters.' },
-      limit: { type: 'integer', description: 'So many rows at most.' },
+      limit: { type: 'integer', description: 'At most this many rows.' },
     },
     command: (given, tapes) =>
       given.name === undefined

@@ -25,11 +25,11 @@ import { unsteadyHere } from './user-functions.js'
 
 /** Settings of `past.recompute` and `tape.recompute`. */
 export interface RecomputeOptions {
-  /** Only so many steps of each run, drawn at random, each from the checkpoint before it. All steps when not given. */
+  /** Only this many steps of each run, drawn at random, each from the checkpoint before it. All steps when not given. */
   sample?: number
   /** What the steps are drawn with, an integer from 0 below 2^32; drawn itself when not given, and told in the answer. */
   seed?: number
-  /** Where the kernel of the run is not here: distances up to so many ulps are rounding. Half of a dtype's digits when not given. */
+  /** Where the kernel of the run is not here: distances up to this many ulps are rounding. Half of a dtype's digits when not given. */
   within?: number
   /** Told now and then how many events were computed again, and how many there are to be. */
   onProgress?: (events: number, total: number) => void
@@ -64,7 +64,7 @@ export interface RunProof {
   readonly drawn: { readonly steps: readonly number[]; readonly seed: number } | null
   /** The largest distance from what was recorded; null when it is none. */
   readonly distance: LargestDistance | null
-  /** The first event that came out otherwise, with the place in the user's code of its call. */
+  /** The first event that came out differently, with the place in the user's code of its call. */
   readonly divergence: (Divergence & { readonly site: CallSite | null }) | null
   /** What was not looked at, each with its reason. */
   readonly skipped: readonly { readonly what: string; readonly why: string }[]

@@ -25,7 +25,7 @@ export class UlpComparison {
   largest: LargestDistance | null = null
   private readonly within: number | null
 
-  /** `within` so many ulps counts as rounding; half of the digits of the dtype when null. */
+  /** up to `within` ulps counts as rounding; half of the digits of the dtype when null. */
   constructor(within: number | null) {
     this.within = within
   }

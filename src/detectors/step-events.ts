@@ -1,4 +1,4 @@
-/** The events of one step, with what detectors ask of them: calls, passes, who reads what. Knows no tape and no values. */
+/** The events of one step, with what detectors ask of them: calls, passes, what reads what. Knows no tape and no values. */
 import {
   type BackwardStarted,
   type FunctionCalled,

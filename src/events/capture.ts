@@ -1,6 +1,6 @@
 /**
  * How much of a run is stored: the levels, and what they mean for one array in one step. Every level keeps the graph;
- * they differ in which bytes stand beside it. Knows nothing of who records.
+ * they differ in which bytes stand beside it. Knows nothing of what records.
  */
 import { TapeError, valueText } from '../errors.js'
 import type { Plain, RecordedArray } from './event.js'

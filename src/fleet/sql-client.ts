@@ -1,6 +1,6 @@
 /**
- * One connection to PostgreSQL: a server by `pg`, or PGlite in this process. Neither package is a dependency: who has no fleet
- * installs none of them, and who has one is told which is missing.
+ * One connection to PostgreSQL: a server by `pg`, or PGlite in this process. Neither package is a dependency: whoever has no
+ * fleet installs none of them, and whoever has one is told which is missing.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -10,7 +10,7 @@ import { sqlite } from '../store/format/sqlite.js'
 import { type StoreAddress, withoutPassword } from './store-address.js'
 
 /** A statement's parameters: texts, numbers, bytes, null. Lists are texts (`{1,2}`) that the statement casts. */
-export type SqlParameter = string | number | boolean | Uint8Array | null
+type SqlParameter = string | number | boolean | Uint8Array | null
 
 export interface SqlClient {
   /** For messages; without a password. */

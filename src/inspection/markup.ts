@@ -14,7 +14,7 @@ export function markup(words: string): string {
   return visibleText(words).replace(/[&<>"']/g, (found) => ENTITIES[found]!)
 }
 
-/** The same, of so many characters at most. */
+/** The same, of this many characters at most. */
 export function text(words: string, charactersMax = 2_000): string {
   const characters = [...words]
   return markup(

@@ -9,7 +9,7 @@ const RIGHT = 752
 const HEIGHT = 196
 const TOP = 12
 const BOTTOM = 160
-/** From so many times the smallest value on the axis goes by powers of ten. */
+/** Where the largest value is this many times the smallest, the axis goes by powers of ten. */
 const LOG_FROM = 1000
 
 /** One curve: a line through the means, and behind it all that lies between the smallest and the largest. */

@@ -35,7 +35,7 @@ export interface ReportOptions {
    */
   sample?: number | 'all'
   verify?: boolean
-  /** Told now and then how far it is: what is done, and so many of so many events. */
+  /** Told now and then how far it is: what is done, and how many events of how many. */
   onProgress?: (what: string, done: number, total: number) => void
 }
 
@@ -66,7 +66,7 @@ export interface RunReport {
   /** The steps over which curves and the map go, and how many columns the map has. */
   readonly steps: { readonly first: number; readonly last: number; readonly columns: number }
   readonly curves: readonly ReportCurve[]
-  /** So many metrics more than are shown. */
+  /** How many metrics there are besides those shown. */
   readonly curvesLeftOut: number
   readonly flow: readonly ReportFlow[]
   readonly flowLeftOut: number

@@ -40,7 +40,7 @@ export function addReport(program: Command): void {
     )
     .option(
       '--sample <steps>',
-      'so many drawn steps are computed again as a proof; 0 for none (default: 3)',
+      'this many drawn steps are computed again as a proof; 0 for none (default: 3)',
       wholeNumber(0),
     )
     .option('--recompute', 'every step is computed again')

@@ -55,7 +55,7 @@ export function addVerify(program: Command): void {
     .option('--recompute', 'compute every run again and compare it bit for bit')
     .option(
       '--sample <steps>',
-      'compute only so many steps of each run again, drawn at random',
+      'compute only this many steps of each run again, drawn at random',
       wholeNumber(1),
     )
     .option(

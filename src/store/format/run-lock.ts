@@ -61,7 +61,7 @@ export class RunLock {
     return file !== null && isLocked(file)
   }
 
-  /** For who looks at the lock of a run now and then; null where there is none. */
+  /** For callers that look at the lock of a run now and then; null where there is none. */
   static watch(tape: string, runId: number): LockWatch | null {
     const file = lockPath(tape, runId)
     return file === null || !fs.existsSync(file) ? null : new LockWatch(file)

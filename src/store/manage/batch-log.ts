@@ -66,7 +66,7 @@ const SUMMARY_BYTES = 8 * SUMMARY_SIZE
 const PLACE_BYTES = 56
 
 /** How far a log was read: what one needs to go on behind it. */
-export interface LogPlace {
+interface LogPlace {
   readonly n: number
   readonly hash: Buffer
   /** Of each run, what has packed its events so far. */

@@ -104,7 +104,7 @@ function checkedTarget(source: string, output: string | undefined): string {
   if (target.endsWith(UNFINISHED))
     throw new TapeError(
       'BAD_ARGUMENT',
-      `a file named *${UNFINISHED} is taken for a copy that was cut short; name the output otherwise`,
+      `a file named *${UNFINISHED} is taken for a copy that was cut short; give the output another name`,
     )
   if (fs.existsSync(target))
     throw new TapeError('BAD_ARGUMENT', `expected no file at ${output}, found one; name another or remove it`)

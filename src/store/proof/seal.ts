@@ -87,7 +87,7 @@ export interface SealReport {
 }
 
 /** A batch of the chain, as the seal needs it. */
-export interface ChainLink {
+interface ChainLink {
   readonly run_id: number
   readonly hash: Uint8Array
 }

@@ -135,7 +135,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
       if (event.step !== packer.step + (event.type === 'StepStarted' ? 1 : 0)) {
         throw new TapeError(
           'TAPE_CORRUPT',
-          `event ${event.position} of run ${commit.run_id} says step ${event.step}, the steps before it say otherwise`,
+          `event ${event.position} of run ${commit.run_id} says step ${event.step}, which does not follow from the steps before it`,
         )
       }
       if (event.type === 'RunStarted' && event.name !== reader.runName(commit.run_id)) {

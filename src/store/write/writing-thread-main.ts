@@ -92,7 +92,7 @@ class RunHere {
     this.lock = hosted === null ? null : RunLock.watch(same.path, begin.state.runId)
   }
 
-  /** Whether who records it is gone. */
+  /** Whether the thread that records it is gone. */
   get isLeft(): boolean {
     return this.lock !== null && !this.lock.isHeld
   }

@@ -155,7 +155,7 @@ const ARRAY_OF_GRADIENT = (column: string) => `(SELECT f.${column} FROM _array_f
 
 const BLOCK_ID = `b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block`
 
-/** A column of the signature of the entry's call. Not joined: who only counts calls would wait for it. */
+/** A column of the signature of the entry's call. Not joined: a query that only counts calls would wait for it. */
 const ofSignature = (column: string) =>
   `(SELECT s.${column} FROM _signature s WHERE s.id = ${field(CALL_ENTRY.signature)})`
 
