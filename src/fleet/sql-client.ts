@@ -10,7 +10,7 @@ import { sqlite } from '../store/format/sqlite.js'
 import { type StoreAddress, withoutPassword } from './store-address.js'
 
 /** A statement's parameters: texts, numbers, bytes, null. Lists are texts (`{1,2}`) that the statement casts. */
-type SqlParameter = string | number | boolean | Uint8Array | null
+export type SqlParameter = string | number | boolean | Uint8Array | null
 
 export interface SqlClient {
   /** For messages; without a password. */
