@@ -34,8 +34,15 @@ export type {
   Findings,
   StepValue,
 } from './debug/finding.js'
-export type { Fork, Resumed, ResumeTargets } from './debug/fork.js'
-export type { ForkedMetric, ForkOptions, ForkReport } from './debug/fork-options.js'
+export type { Fork, ForkTarget, Resumed, ResumeTargets } from './debug/fork.js'
+export type {
+  Change,
+  ForkedMetric,
+  ForkOptions,
+  ForkReport,
+  ForkSink,
+  RecordedFork,
+} from './debug/fork-options.js'
 export type { Loadable, Moment, MomentCondition, MomentVariable } from './debug/moment.js'
 export type { ProbeOptions, ProbeTable } from './debug/probe.js'
 export type { RecomputeOptions, RunProof } from './debug/recompute.js'

@@ -1,7 +1,7 @@
 /** Numbers, times, shapes and arrays as people read them. */
 
 import type { CallSite } from '../events/call-site.js'
-import type { Plain } from '../events/event.js'
+import type { Plain, RunStarted } from '../events/event.js'
 import { plainToText } from '../events/plain.js'
 import type { Summary } from '../events/summary.js'
 import { numberText } from '../inspection/number-text.js'
@@ -106,4 +106,11 @@ export function indented(text: string, by = '  '): string {
 /** A place in the user's code in the words of an editor: `train.mjs:36:35`. */
 export function siteWords({ file, line, column }: CallSite): string {
   return `${file}:${line}:${column}`
+}
+
+/** What a fork goes on from, and what was changed in it. */
+export function parentText({ run, step, changes }: NonNullable<RunStarted['parent']>): string {
+  const changed =
+    changes === undefined ? '' : changes.length === 0 ? ', nothing changed' : `: ${changes.join(', ')}`
+  return `fork of run ${run} at step ${step}${changed}`
 }

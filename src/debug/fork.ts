@@ -6,14 +6,23 @@ import { useKernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
 import { type RandomKey, setRandomState } from '../array/random.js'
 import { TapeError, valueText } from '../errors.js'
-import { captureFrom, isReplayable } from '../events/capture.js'
+import { type Capture, captureFrom, isReplayable } from '../events/capture.js'
 import { type FunctionCalled, positionOf, type RunStarted } from '../events/event.js'
+import { plainToText } from '../events/plain.js'
 import { mode, unrecorded } from '../graph/mode.js'
 import { checkOptions } from '../options.js'
 import type { PastGraph } from '../past/past-graph.js'
 import type { Recording } from '../replay/replay-run.js'
 import { kernelOf } from '../replay/run-kernel.js'
-import { changedValue, type ForkOptions, type ForkReport } from './fork-options.js'
+import {
+  changedValue,
+  changeTexts,
+  type ForkOptions,
+  type ForkReport,
+  type ForkSink,
+  plainOptions,
+  type RecordedFork,
+} from './fork-options.js'
 import { ForkedRun } from './forked-run.js'
 import type { Loadable, Moment } from './moment.js'
 
@@ -38,6 +47,30 @@ export interface Resumed {
   readonly random: RandomKey | null
 }
 
+/** A tape, as far as recording a fork needs it. */
+export interface ForkTarget {
+  runs(): readonly { readonly id: number }[]
+  run(id: number): { readonly started: RunStarted; readonly lastPosition: number }
+  startRun(
+    name: string,
+    options: ForkedRunOptions,
+  ): ForkSink & {
+    readonly id: number
+    readonly finished: boolean
+    note(text: string): void
+    finish(): Promise<void>
+    fail(error: unknown): Promise<void>
+  }
+}
+
+interface ForkedRunOptions {
+  readonly seed: number
+  readonly config: RunStarted['config']
+  readonly capture: Capture
+  /** @internal */
+  readonly parent?: RunStarted['parent']
+}
+
 /** A run at the beginning of a step, from where it can go on in another way. `past.fork({ step })` gives one. */
 export class Fork {
   private readonly recording: Recording
@@ -53,7 +86,11 @@ export class Fork {
     options: ForkOptions,
     momentAt: (step: number) => Moment,
   ) {
-    checkOptions(options, ['step', 'set', 'dropRows', 'steps'], 'fork()')
+    checkOptions(
+      options,
+      ['step', 'set', 'gradients', 'dropRows', 'steps', 'at', 'value', 'gradient'],
+      'fork()',
+    )
     const { step, steps, dropRows } = options
     const count = recording.lookup.stepCount()
     if (!Number.isInteger(step) || step < 1 || step > count + 1)
@@ -79,7 +116,7 @@ export class Fork {
       )
     this.recording = recording
     this.graph = graph
-    this.options = options
+    this.options = plainOptions(options)
     this.moment = momentAt(step - 1)
     this.momentAt = momentAt
   }
@@ -100,6 +137,54 @@ export class Fork {
         return new ForkedRun(this.recording, this.graph, this.options, this.momentAt).run()
       })
     } finally {
+      useKernel(kernelBefore)
+    }
+  }
+
+  /**
+   * The same, recorded as a new run of a tape that holds the run it goes on from (`tape.split([run], path)` makes one): so both can be
+   * looked at, compared and replayed. The new run says in its `parent` which run and step it goes on from, and what was changed. Its steps count
+   * from 1. The run that is forked does not change.
+   *
+   * name    of the new run; default: that of the run, and `-fork`
+   * Throws  as `run`, after which the new run is a failed one; BAD_ARGUMENT when the tape does not hold the run; TAPE_READONLY
+   */
+  async record(
+    tape: ForkTarget,
+    { name = `${this.recording.name}-fork` }: { name?: string } = {},
+  ): Promise<RecordedFork> {
+    const { started, recording, options } = this
+    const parent = tape.runs().find(({ id }) => isSame(tape.run(id), started, recording.lastPosition))?.id
+    if (parent === undefined)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `record() expected a tape that holds run "${recording.name}", so that the new run can name it; tape.split([run], path) makes one`,
+      )
+    const changes = changeTexts(options)
+    const kernelBefore = useKernel(kernelOf(started))
+    const { linking, scope } = mode
+    try {
+      const run = tape.startRun(name, {
+        seed: started.seed,
+        config: started.config,
+        capture: withoutSites(captureFrom(started.capture)),
+        parent: { run: parent, step: options.step, changes },
+      })
+      try {
+        run.note(
+          `fork of run ${parent} at step ${options.step}: ${changes.length === 0 ? 'nothing changed' : changes.join(', ')}`,
+        )
+        mode.linking = true
+        const report = new ForkedRun(recording, this.graph, options, this.momentAt, run).run()
+        await run.finish()
+        return { ...report, run: run.id, parent }
+      } catch (error) {
+        if (!run.finished) await run.fail(error)
+        throw error
+      }
+    } finally {
+      mode.linking = linking
+      mode.scope = scope
       useKernel(kernelBefore)
     }
   }
@@ -171,4 +256,20 @@ export class Fork {
       if (event.type === 'FunctionCalled') last = keyOf(event) ?? last
     return last === null ? null : { seed: last.seed, counter: last.counter + 1 }
   }
+}
+
+/** Whether a run of another tape is a copy of the one that started so. */
+function isSame(
+  run: { started: RunStarted; lastPosition: number },
+  started: RunStarted,
+  events: number,
+): boolean {
+  return run.lastPosition >= events && plainToText(run.started, 'a run') === plainToText(started, 'a run')
+}
+
+/** The calls are made here, and not in the user's code. */
+function withoutSites(capture: Capture): Capture {
+  return typeof capture === 'string'
+    ? { values: capture, gradients: capture, sites: false }
+    : { ...capture, sites: false }
 }

@@ -15,6 +15,7 @@ import {
   slotOf,
   type TapeEvent,
 } from '../events/event.js'
+import { refsOf } from '../events/event-kinds.js'
 import type { Attributes, AttributeValue } from '../graph/attributes.js'
 import { backward, gradientsOf } from '../graph/backward.js'
 import { mode } from '../graph/mode.js'
@@ -23,8 +24,18 @@ import { Variable } from '../graph/variable.js'
 import type { PastGraph } from '../past/past-graph.js'
 import { toNDArray } from '../recorder/recorded-array.js'
 import type { Recording } from '../replay/replay-run.js'
-import { changedValue, type ForkedMetric, type ForkOptions, type ForkReport } from './fork-options.js'
+import {
+  changedValue,
+  type ForkedMetric,
+  type ForkOptions,
+  type ForkReport,
+  type ForkSink,
+} from './fork-options.js'
+import { Interventions } from './interventions.js'
 import type { Moment } from './moment.js'
+
+/** Of the names of variables, in an error. */
+const NAMES_SHOWN = 20
 
 export class ForkedRun {
   private readonly recording: Recording
@@ -37,22 +48,30 @@ export class ForkedRun {
   private readonly variables = new Map<Ref, Variable>()
   /** The arrays that events made, as they were then: a variable may be given another value later. */
   private readonly arrays = new Map<Ref, NDArray>()
+  private readonly leaves = new Set<Ref>()
   private readonly counts = new Map<string, number>()
   private readonly metrics: ForkedMetric[] = []
   /** Gradients of the pass under way, by variable, when `grad()` asked for them. */
   private asked: ReadonlyMap<Ref, Variable> | null = null
   private readonly dropped: ReadonlySet<number>
+  private readonly interventions: Interventions
+  /** From position `first` on, the last position that refers to each. */
+  private readonly lastUses: Float64Array
+  /** Where it is recorded; null for nowhere. */
+  private readonly sink: ForkSink | null
 
   constructor(
     recording: Recording,
     graph: PastGraph,
     options: ForkOptions,
     momentAt: (step: number) => Moment,
+    sink: ForkSink | null = null,
   ) {
     this.recording = recording
     this.graph = graph
     this.options = options
     this.momentAt = momentAt
+    this.sink = sink
     const { lookup, lastPosition } = recording
     const count = lookup.stepCount()
     this.lastStep = Math.min(count, options.step + (options.steps ?? count) - 1)
@@ -65,18 +84,31 @@ export class ForkedRun {
     this.last = lookup.stepRange(this.lastStep, lastPosition).to
     this.dropped = new Set(options.dropRows)
     for (const key of Object.keys(options.set ?? {})) this.counts.set(key, 0)
+    for (const key of Object.keys(options.gradients ?? {})) this.counts.set(gradientOf(key), 0)
+    this.lastUses = lookup.lastUses(this.first, this.last)
+    this.interventions = new Interventions(
+      recording,
+      options,
+      lookup.stepRange(options.step, lastPosition),
+      momentAt,
+      (what) => this.count(what),
+    )
     if (this.dropped.size > 0) this.counts.set('dropRows', 0)
   }
 
   run(): ForkReport {
-    const { reader, id } = this.recording
+    const { reader, id, lookup } = this.recording
     this.changeVariables()
-    for (const event of reader.events(id, this.first, this.last)) this.perform(event)
+    for (const event of reader.events(id, this.first, this.last)) {
+      this.perform(event)
+      this.forget(event)
+    }
+    this.interventions.end()
     for (const [what, count] of this.counts)
       if (count === 0)
         throw new TapeError(
           'BAD_ARGUMENT',
-          `fork() found nothing in steps ${this.options.step} to ${this.lastStep} that ${what} changes`,
+          `fork() found nothing in steps ${this.options.step} to ${this.lastStep} that ${what} changes; variables have the names ${lookup.names().slice(0, NAMES_SHOWN).join(', ')}`,
         )
     const state = new Map<string, NDArray>()
     let equal = this.metrics.every(({ parent, child }) => Object.is(parent, child))
@@ -107,10 +139,25 @@ export class ForkedRun {
       const variable = this.variable(bearer.ref)
       variable.data = changedValue(key, change, variable.data, this.momentAt)
     }
+    for (const ref of this.interventions.before(this.first)) this.variable(ref)
+  }
+
+  /** Lets go of what `event` was the last to refer to; leaves stay, for they are the state at the end. */
+  private forget(event: TapeEvent): void {
+    for (const ref of refsOf(event)) {
+      const at = positionOf(ref) - this.first
+      if (at < 0 || this.lastUses[at]! > event.position || this.leaves.has(ref)) continue
+      this.variables.delete(ref)
+      this.arrays.delete(ref)
+    }
   }
 
   private perform(event: TapeEvent): void {
     switch (event.type) {
+      case 'StepStarted':
+        if (event.step > this.options.step) this.interventions.end()
+        this.sink?.step()
+        return
       case 'LeafCreated':
         this.leaf(event)
         return
@@ -141,14 +188,20 @@ export class ForkedRun {
       case 'VariableUnchained':
         this.variable(event.variable).unchain()
         return
-      case 'MetricLogged':
+      case 'VariableNamed':
+        if (this.sink !== null) this.variable(event.variable).name = event.name
+        return
+      case 'MetricLogged': {
+        const variable = event.variable === null ? null : this.variable(event.variable)
         this.metrics.push({
           step: event.step,
           name: event.name,
           parent: event.value,
-          child: event.variable === null ? event.value : this.variable(event.variable).item(),
+          child: variable === null ? event.value : variable.item(),
         })
+        this.sink?.log({ [event.name]: variable ?? event.value })
         return
+      }
       case 'GradientReplaced':
         this.refuse(event, 'gradients that a hook replaced')
         return
@@ -187,6 +240,7 @@ export class ForkedRun {
     if (change !== undefined) array = changedValue(event.name!, change, array, this.momentAt)
     const variable = new Variable(array, event.requiresGrad, event.role)
     variable.setNameQuietly(event.name)
+    this.leaves.add(event.position)
     this.keep(event.position, variable)
   }
 
@@ -232,6 +286,7 @@ export class ForkedRun {
   }
 
   private keep(ref: Ref, variable: Variable): void {
+    this.interventions.made(ref, variable)
     this.variables.set(ref, variable)
     this.arrays.set(ref, variable.data)
   }
@@ -281,9 +336,10 @@ export class ForkedRun {
     if (at === null) return
     const event = reader.event(id, at)
     if (event.type !== 'GradientComputed' && event.type !== 'GradientAssigned') return
-    variable.holdGrad(
-      new Variable(this.graph.variable(event.gradient ?? at, this.first).data, false, 'variable'),
-    )
+    const held = new Variable(this.graph.variable(event.gradient ?? at, this.first).data, false, 'variable')
+    // On a tape it is an event, because no pass of the new run left it.
+    if (this.sink === null) variable.holdGrad(held)
+    else variable.grad = held
   }
 
   private array(ref: Ref): NDArray {
@@ -315,6 +371,10 @@ export class ForkedRun {
       `fork() cannot perform ${what} (event ${event.position}, step ${event.step}); use resume() with the program`,
     )
   }
+}
+
+function gradientOf(key: string): string {
+  return `the gradient of ${key}`
 }
 
 function isLeaf({ reader, id }: Recording, ref: Ref): boolean {

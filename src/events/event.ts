@@ -88,8 +88,12 @@ export interface RunStarted extends Fact {
   readonly pid: number
   /** ISO 8601, UTC. */
   readonly startedAt: string
-  /** For a fork: the run and step it began from. */
-  readonly parent: { readonly run: number; readonly step: number } | null
+  /** For a fork: the run and step it began from, and what was changed, in words; tapes of before do not say the last. */
+  readonly parent: {
+    readonly run: number
+    readonly step: number
+    readonly changes?: readonly string[]
+  } | null
   /** How events are packed where the hash chain covers them; not said, as in version 1, it is the first way. */
   readonly packing?: Packing
 }

@@ -80,7 +80,11 @@ function facts({ overview }: RunReport): string {
       checkpoints.count === 0 ? 'none' : `${checkpoints.count}, the last in step ${checkpoints.lastStep}`,
     ],
   ]
-  if (run.parent !== null) rows.push(['fork of', `run ${run.parent.run} at step ${run.parent.step}`])
+  if (run.parent !== null)
+    rows.push([
+      'fork of',
+      `run ${run.parent.run} at step ${run.parent.step}${run.parent.changes === undefined ? '' : `, changed: ${run.parent.changes.join(', ') || 'nothing'}`}`,
+    ])
   return pairs(rows)
 }
 

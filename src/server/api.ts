@@ -307,7 +307,20 @@ export interface VerifyAnswer {
   events: number
   values: number
   head: string
+  /** For each key that has sealed the tape: its SHA-256, and whether its seals hold. */
+  seals: { key: string; holds: boolean; text: string }[]
   elapsedMs: number
+}
+
+/** What came of computing a run again. */
+export interface RecomputeAnswer {
+  run: RunKey
+  name: string
+  verdict: 'bit-exact' | 'within-ulp' | 'diverged' | 'not-checked'
+  /** What was computed, by which kernel, and where it first differs. */
+  lines: string[]
+  /** What was not looked at, and why. */
+  skipped: string[]
 }
 
 export interface Failure {
@@ -329,4 +342,5 @@ export interface Answers {
   diff: DiffAnswer
   schema: SchemaAnswer
   verify: VerifyAnswer
+  recompute: RecomputeAnswer
 }

@@ -5,7 +5,7 @@ import { diffAnswer, whyAnswer } from './causes.js'
 import { curvesAnswer, gradientsAnswer, metricsAnswer, timelineAnswer } from './curves.js'
 import type { Desk } from './desk.js'
 import { callAnswer, eventsAnswer } from './events.js'
-import { schemaAnswer, verifyAnswer } from './proof.js'
+import { recomputeAnswer, schemaAnswer, verifyAnswer } from './proof.js'
 import { runsAnswer } from './runs.js'
 import { graphAnswer } from './step-graph.js'
 import type { Tell } from './tell.js'
@@ -27,4 +27,5 @@ export const QUESTIONS: { readonly [Name in keyof Answers]: Answer<Name> } = {
   diff: diffAnswer,
   schema: schemaAnswer,
   verify: verifyAnswer,
+  recompute: recomputeAnswer,
 }

@@ -12,6 +12,7 @@ const LANES: Readonly<Record<string, string>> = {
   why: 'long',
   diff: 'long',
   verify: 'long',
+  recompute: 'long',
 }
 /** A thread may use this much memory for its own objects. */
 const HEAP_MB = 2_048

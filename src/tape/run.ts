@@ -53,6 +53,8 @@ export interface RunOptions {
    *             one being filled among them: 65,536 events; 8 MiB of words and 16 MiB of arrays, unless a single event is larger
    */
   durability?: 'strict' | 'batch'
+  /** @internal For a fork: what it goes on from. */
+  parent?: RunStarted['parent']
   /** @internal How many events and bytes make a batch. */
   batch?: BatchLimits
   /** @internal A checkpoint every this many steps, instead of when time has come. */
@@ -356,7 +358,7 @@ export class Run {
 }
 
 function started(name: string, options: RunOptions): Omit<RunStarted, 'version' | 'position' | 'step'> {
-  const { seed = 0, config = {}, capture = DEFAULT_CAPTURE } = options
+  const { seed = 0, config = {}, capture = DEFAULT_CAPTURE, parent = null } = options
   return {
     type: 'RunStarted',
     name,
@@ -371,12 +373,12 @@ function started(name: string, options: RunOptions): Omit<RunStarted, 'version' 
     host: os.hostname(),
     pid: process.pid,
     startedAt: new Date().toISOString(),
-    parent: null,
+    parent,
     packing: PACKING,
   }
 }
 
-const OPTIONS = ['capture', 'kernel', 'seed', 'config', 'durability', 'batch', 'checkpointEvery']
+const OPTIONS = ['capture', 'kernel', 'seed', 'config', 'durability', 'parent', 'batch', 'checkpointEvery']
 
 function checkRunOptions(options: RunOptions): void {
   checkOptions(options, OPTIONS, 'startRun')

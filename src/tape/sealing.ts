@@ -4,6 +4,7 @@ import type { Connection } from '../store/format/connection.js'
 import {
   addSeal,
   brokenChain,
+  checkEachKey,
   checkSeals,
   readSeals,
   type SealReport,
@@ -68,6 +69,16 @@ export function sealReport(
   checkIsFile(path)
   if (!verified.intact) return brokenChain(publicKey, verified.problem)
   return checkSeals(readSeals(path), new Reader(db).commits().slice(0, verified.batches), publicKey)
+}
+
+/** What the keys that sealed the tape come to; none for a tape in memory, or one whose chain is broken. */
+export function sealsByKey(
+  path: string,
+  db: Connection,
+  verified: VerifyReport,
+): ReturnType<typeof checkEachKey> {
+  if (path === ':memory:' || !verified.intact) return []
+  return checkEachKey(readSeals(path), new Reader(db).commits().slice(0, verified.batches))
 }
 
 function checkIsFile(path: string): void {

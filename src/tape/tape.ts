@@ -3,6 +3,7 @@
 import path from 'node:path'
 import { checkRecomputeOptions, type RecomputeOptions, type RunProof } from '../debug/recompute.js'
 import { TapeError, valueText } from '../errors.js'
+import type { RunStarted } from '../events/event.js'
 import { isStoreUrl, SpoolPush, spoolPath } from '../fleet/spool-push.js'
 import { checkOptions } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
@@ -23,7 +24,7 @@ import { WritingThread } from '../store/write/writing-thread.js'
 import { closeAtExit, closedBeforeExit, endAtExit, endBySignal, endedBeforeExit } from './exit.js'
 import { PastRun } from './past-run.js'
 import { Run, type RunOptions } from './run.js'
-import { sealReport, sealTape } from './sealing.js'
+import { sealReport, sealsByKey, sealTape } from './sealing.js'
 
 export interface TapeOptions {
   /** Look only: nothing is made, migrated or written. */
@@ -64,6 +65,8 @@ export interface RunInfo {
   steps: number
   events: number
   error: string | null
+  /** Of a fork: the run and step that it goes on from, and what was changed; null of any other. */
+  parent: RunStarted['parent']
 }
 
 /**
@@ -190,9 +193,10 @@ export class Tape {
   /** All runs, oldest first. */
   runs(): RunInfo[] {
     this.checkReadable()
-    return this.settledRows('').map((row) =>
-      toInfo(row, row.status === 'recording' && this.isRecorded(row.id)),
-    )
+    return this.settledRows('').map((row) => ({
+      ...toInfo(row, row.status === 'recording' && this.isRecorded(row.id)),
+      parent: row.parent_run_id === null ? null : (this.reader.event(row.id, 1) as RunStarted).parent,
+    }))
   }
 
   /**
@@ -251,6 +255,12 @@ export class Tape {
   verify(onProgress?: (events: number, total: number) => void): VerifyReport {
     this.checkOpen()
     return verifyChain(this.db, onProgress)
+  }
+
+  /** @internal For each key that has sealed the tape whether its seals hold, when it was verified already. */
+  sealsByKey(verified: VerifyReport): ReturnType<typeof sealsByKey> {
+    this.checkOpen()
+    return sealsByKey(this.path, this.db, verified)
   }
 
   /**
@@ -465,9 +475,10 @@ interface RunRow {
   step_count: number
   event_count: number
   error: string | null
+  parent_run_id: number | null
 }
 
-function toInfo(row: RunRow, isRecorded: boolean): RunInfo {
+function toInfo(row: RunRow, isRecorded: boolean): Omit<RunInfo, 'parent'> {
   return {
     id: row.id,
     name: row.name,

@@ -40,3 +40,8 @@ export function short(text: string, max = 60): string {
 
 /** Characters that turn the direction of writing, or are not seen: a name must not look like another. */
 const STEERING = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
+
+/** A word of a command, as a shell takes it. */
+export function shellWord(text: string): string {
+  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}

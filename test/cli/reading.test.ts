@@ -49,6 +49,7 @@ describe('gradtape runs', () => {
       'steps',
       'events',
       'error',
+      'parent',
     ])
   })
 })

@@ -2,7 +2,7 @@
 import path from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openTape } from '../../src/index.js'
+import { newSealKey, openTape } from '../../src/index.js'
 import { temporaryFolder } from '../cli/gradtape.js'
 import { chromiumPath, complaintsOf, keepPicture, launch, violationsOf } from './browser.js'
 import { StartedInspector } from './inspector.js'
@@ -24,6 +24,9 @@ describe.runIf(found !== null)('in Chromium', () => {
   beforeAll(async () => {
     const file = path.join(folder, 'runs.tape')
     await writeRuns(file)
+    const sealed = openTape(file, { readonly: true })
+    sealed.seal(newSealKey().privateKey)
+    sealed.close()
     inspector = await StartedInspector.of(file)
     browser = await launch(found ?? '')
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
@@ -89,6 +92,21 @@ describe.runIf(found !== null)('in Chromium', () => {
       expect(complaints).toEqual([])
     },
   )
+
+  test('Verify says who sealed a tape, and computes drawn steps of a run again', async () => {
+    await show('#/verify', '.hash')
+    await page.getByText(/✓ sealed .* and as it was then/).waitFor()
+    await page.locator('.recompute').first().getByRole('button').click()
+    await page.getByText('✓ bit-exact').waitFor()
+    await page.getByText(/not looked at: \d+ of \d+ steps: 3 were drawn/).waitFor()
+    await keepPicture(page, 'verify-computed')
+    expect(await violationsOf(page)).toEqual([])
+  })
+
+  test('Graph says how to fork from its step', async () => {
+    await show('#/graph?run=1.1&step=7', '.box')
+    await page.getByText(/gradtape fork \S*runs\.tape:1 --step 7 --set/).waitFor()
+  })
 
   test('a drag over a chart zooms into it, and a double-click goes back', async () => {
     await show('#/curves?run=1.1&metric=loss', '.chart canvas')

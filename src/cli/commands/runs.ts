@@ -5,7 +5,7 @@ import { openForReading } from '../open.js'
 import { examples, withJson } from '../options.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
-import { countText, durationText, momentText } from '../words.js'
+import { countText, durationText, momentText, parentText } from '../words.js'
 
 export function addRuns(program: Command): void {
   withJson(program.command('runs'))
@@ -43,7 +43,10 @@ async function listRuns(file: string, later: Later): Promise<Answer> {
       const errors = runs.flatMap((run) =>
         run.error === null ? [] : [paint('red', `run ${run.id}: ${oneLine(run.error)}`)],
       )
-      return [table(headings, rows), ...errors].join('\n')
+      const forks = runs.flatMap(({ id, parent }) =>
+        parent === null ? [] : [`run ${id}: ${oneLine(parentText(parent))}`],
+      )
+      return [table(headings, rows), ...forks, ...errors].join('\n')
     },
   }
 }

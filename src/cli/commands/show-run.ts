@@ -17,6 +17,7 @@ import {
   durationText,
   indented,
   momentText,
+  parentText,
   shapeText,
   sparkline,
 } from '../words.js'
@@ -50,7 +51,7 @@ export function showRun(run: InspectedRun): Answer {
           'checkpoints',
           `${countText(checkpoints.count)} of ${bytesText(checkpoints.bytes)} in all, the last at step ${checkpoints.lastStep}`,
         ])
-      if (parent !== null) facts.push(['fork of', `run ${parent.run} at step ${parent.step}`])
+      if (parent !== null) facts.push(['parent', parentText(parent)])
       const width = Math.max(...facts.map(([title]) => title.length))
       const sections = [
         `${paint('bold', oneLine(info.name))}, run ${info.id} of ${run.tape.path}`,

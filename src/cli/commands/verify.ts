@@ -99,13 +99,15 @@ async function verified(file: string, options: Options, later: Later): Promise<A
   // In a tape that was changed a hash says nothing, and neither does what is computed from it.
   const expected = expect === undefined || !report.intact ? null : placeOf(expect, tape, report.head)
   const seal = key === null ? null : tape.checkSeal(key, report)
+  // Who sealed it is told anyway; whether that is somebody to trust, only a key can say.
+  const seals = key === null ? tape.sealsByKey(report) : []
   const runs = !computes || !report.intact ? null : recomputed(tape, chosen, options)
   const proven =
     runs === null || runs.every(({ verdict }) => verdict === 'bit-exact' || verdict === 'within-ulp')
   return {
     no:
       !report.intact || (expected !== null && expected.found !== 'head') || seal?.holds === false || !proven,
-    json: () => ({ ...report, expected, seal, runs }),
+    json: () => ({ ...report, expected, seal, seals, runs }),
     text: () => {
       const lines = [`${tape.path}: ${report.intact ? paint('green', 'intact') : paint('red', 'not intact')}`]
       if (report.problem !== null) lines.push(indented(report.problem))
@@ -114,6 +116,12 @@ async function verified(file: string, options: Options, later: Later): Promise<A
       lines.push(`  head ${report.head}${report.intact ? '' : ' (the last that is right)'}`)
       if (expected !== null) lines.push(`  ${expectationText(expected)}`)
       else if (expect !== undefined) lines.push(`  ${paint('red', 'not as expected')}: see above`)
+      lines.push(
+        ...seals.map(
+          ({ code, text }) =>
+            `  ${paint(code === null ? 'dim' : 'yellow', text)} (--key FILE says whose key you trust)`,
+        ),
+      )
       if (seal !== null) lines.push(`  ${paint(seal.holds ? 'green' : 'red', seal.text)}`)
       if (runs !== null)
         lines.push(...(runs.length === 0 ? ['no runs to compute again'] : runs.map(proofLines)))

@@ -95,6 +95,8 @@ interface ChainLink {
 /** What is signed begins with this, so that no signature made for something else passes for a seal. */
 const PREFIX = 'gradtape seal 1\n'
 const FILE_BYTES_MAX = 2 ** 26
+/** So many keys are told of. */
+const KEYS_MAX = 100
 
 /** Where the seals of a tape are. */
 export function sealPath(tape: string): string {
@@ -238,6 +240,27 @@ export function checkSeals(
     ),
     batchesSince,
   }
+}
+
+/** What each of the keys that sealed a tape comes to. Whether a key is one to trust is for whoever asks to know. */
+export function checkEachKey(
+  seals: readonly Seal[] | 'malformed',
+  chain: readonly ChainLink[],
+): { readonly key: string; readonly code: SealCode | null; readonly text: string }[] {
+  if (seals === 'malformed')
+    return [
+      { key: '', code: 'SEAL_MALFORMED', text: 'SEAL_MALFORMED: what lies beside the tape is no seal file' },
+    ]
+  return [...new Set(seals.map((seal) => seal.publicKey))].slice(0, KEYS_MAX).map((der) => {
+    const pem = `-----BEGIN PUBLIC KEY-----\n${der.replace(/.{64}/g, '$&\n')}\n-----END PUBLIC KEY-----\n`
+    try {
+      const { key, code, text } = checkSeals(seals, chain, pem)
+      return { key, code, text }
+    } catch (error) {
+      if (!(error instanceof TapeError)) throw error
+      return { key: '', code: 'SEAL_MALFORMED', text: 'SEAL_MALFORMED: a seal names a key that is none' }
+    }
+  })
 }
 
 /** @internal The report about a tape whose chain is broken. */

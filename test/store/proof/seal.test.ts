@@ -352,6 +352,19 @@ describe('the command line', () => {
     })
   })
 
+  test('tells who sealed a tape, also without a key, and what a seal says that nobody can read', async () => {
+    const file = copy('cli-told')
+    const { stdout, status } = await gradtape('verify', file)
+    expect(stdout).toMatch(/ {2}sealed \d{4}-.* with key [0-9a-f]{16}…, and as it was then \(--key FILE/)
+    expect(status).toBe(0)
+    const seals = sealsOf(file)
+    seals.seals.push({ ...seals.seals[0]!, publicKey: 'no key' })
+    writeSeals(file, { gradtape: 'seal', version: 1, ...seals })
+    expect(await gradtapeJson('verify', file)).toMatchObject({
+      seals: [{ code: null }, { code: 'SEAL_MALFORMED' }],
+    })
+  })
+
   test('takes a key of openssl, where there is one', async () => {
     const key = path.join(folder, 'openssl.pem')
     try {
