@@ -45,7 +45,7 @@ export type {
 } from './debug/fork-options.js'
 export type { Loadable, Moment, MomentCondition, MomentVariable } from './debug/moment.js'
 export type { ProbeOptions, ProbeTable } from './debug/probe.js'
-export type { RecomputeOptions, RunProof } from './debug/recompute.js'
+export type { Machine, RecomputeOptions, RunProof } from './debug/recompute.js'
 export type { StepRows } from './debug/rows.js'
 export type {
   ArrayDistance,

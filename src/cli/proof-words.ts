@@ -1,5 +1,5 @@
 /** What computing runs again came to, in lines for people. */
-import type { RunProof } from '../debug/recompute.js'
+import type { Machine, RunProof } from '../debug/recompute.js'
 import { paint } from './paint.js'
 import { oneLine } from './table.js'
 import { countText, indented, plural, siteWords } from './words.js'
@@ -8,7 +8,7 @@ import { countText, indented, plural, siteWords } from './words.js'
 const STEPS_SHOWN = 20
 
 export function proofLines(proof: RunProof): string {
-  const { run, verdict, kernel, recordedOn, skipped, drawn } = proof
+  const { run, verdict, kernel, recordedOn, computedOn, skipped, drawn } = proof
   const head = `run ${run.id}, ${oneLine(run.name)}: ${verdictText(proof)}`
   const lines: string[] = []
   if (proof.divergence !== null) lines.push(...divergenceLines(proof.divergence))
@@ -26,7 +26,7 @@ export function proofLines(proof: RunProof): string {
           ? `kernel ${kernel.used}`
           : `kernel ${kernel.used}; the run has ${kernel.recorded}, which is not here`
     }`,
-    `recorded on ${oneLine(recordedOn.platform)}, Node ${oneLine(recordedOn.node)}, host ${oneLine(recordedOn.host)}`,
+    `recorded on ${machineText(recordedOn)}; computed on ${sameMachine(recordedOn, computedOn) ? 'the same' : machineText(computedOn)}`,
     ...skipped.map(({ what, why }) => `not looked at: ${what}: ${oneLine(why)}`),
   )
   return `${head}\n${indented(lines.join('\n'))}`
@@ -62,4 +62,12 @@ function divergenceLines({
     `recorded  ${oneLine(expected)}`,
     `computed  ${oneLine(got)}`,
   ]
+}
+
+function machineText({ platform, node, host }: Machine): string {
+  return `${oneLine(platform)}, Node ${oneLine(node)}, host ${oneLine(host)}`
+}
+
+function sameMachine(a: Machine, b: Machine): boolean {
+  return a.platform === b.platform && a.node === b.node && a.v8 === b.v8 && a.host === b.host
 }

@@ -3,6 +3,8 @@
  * A tape whose hashes were all written anew passes the chain; it does not pass this.
  */
 import { randomInt } from 'node:crypto'
+import os from 'node:os'
+import process from 'node:process'
 import { blasKernel } from '../array/blas-kernel.js'
 import { currentKernel, type Kernel, kernelCalled } from '../array/kernel.js'
 import { philox } from '../array/random.js'
@@ -35,6 +37,14 @@ export interface RecomputeOptions {
   onProgress?: (events: number, total: number) => void
 }
 
+/** A machine, as far as a run tells of it. */
+export interface Machine {
+  readonly platform: string
+  readonly node: string
+  readonly v8: string
+  readonly host: string
+}
+
 /** What computing a run again came to. */
 export interface RunProof {
   readonly run: { readonly id: number; readonly name: string }
@@ -47,13 +57,9 @@ export interface RunProof {
   readonly verdict: 'bit-exact' | 'within-ulp' | 'diverged' | 'not-checked'
   /** The id of the kernel that the run was recorded with, and of the one that computed here; null when none did. */
   readonly kernel: { readonly recorded: string; readonly used: string | null }
-  /** Where the run was recorded: platform, versions of Node and V8, host. */
-  readonly recordedOn: {
-    readonly platform: string
-    readonly node: string
-    readonly v8: string
-    readonly host: string
-  }
+  /** Where the run was recorded, by what it says itself, and where it was computed again. */
+  readonly recordedOn: Machine
+  readonly computedOn: Machine
   /** How many events were computed and compared, and how many the run has. */
   readonly events: number
   readonly eventsTotal: number
@@ -324,6 +330,12 @@ class Recomputing {
       verdict,
       kernel: { recorded: kernel, used: this.events === 0 ? null : (this.kernel?.id ?? null) },
       recordedOn: { platform, node, v8, host },
+      computedOn: {
+        platform: `${process.platform}-${process.arch}`,
+        node: process.versions.node,
+        v8: process.versions.v8,
+        host: os.hostname(),
+      },
       events: this.events,
       eventsTotal: recording.lastPosition,
       steps: this.steps.size,

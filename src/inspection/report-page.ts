@@ -211,7 +211,7 @@ function notes({ notes: list, notesLeftOut }: RunReport): string {
   )}${notesLeftOut > 0 ? `<p>And ${notesLeftOut} more.</p>` : ''}`
 }
 
-function proof({ chain, proof: computed }: RunReport): string {
+function proof({ chain, seals, proof: computed }: RunReport): string {
   const rows: [string, string][] = []
   if (chain === null) rows.push(['chain', 'not walked'])
   else {
@@ -225,6 +225,7 @@ function proof({ chain, proof: computed }: RunReport): string {
       ['head', chain.head],
     )
   }
+  for (const { key, text: words } of seals) rows.push(['seal', `${words}${key === '' ? '' : `; key ${key}`}`])
   if (computed === null) rows.push(['computed again', 'nothing'])
   else {
     rows.push([

@@ -76,6 +76,8 @@ export interface RunReport {
   readonly notesLeftOut: number
   /** Null when it was not asked for. */
   readonly chain: VerifyReport | null
+  /** For each key that has sealed the tape, whether its seals hold; none when the chain was not walked. */
+  readonly seals: readonly { readonly key: string; readonly code: string | null; readonly text: string }[]
   readonly proof: RunProof | null
 }
 
@@ -113,6 +115,7 @@ export async function runReport(
     past.id,
     NOTES_MAX + 1,
   )
+  const chain = verify ? tape.verify((done, total) => onProgress?.('verify', done, total)) : null
   return {
     tape: tape.path,
     madeAt: new Date().toISOString(),
@@ -128,7 +131,8 @@ export async function runReport(
     step: past.stepCount === 0 && options.step === undefined ? null : await stepOf(run, shown),
     notes: notes.slice(0, NOTES_MAX),
     notesLeftOut: notes.length > NOTES_MAX ? noteCount(run) - NOTES_MAX : 0,
-    chain: verify ? tape.verify((done, total) => onProgress?.('verify', done, total)) : null,
+    chain,
+    seals: chain === null ? [] : tape.sealsByKey(chain),
     proof:
       sample === 0
         ? null

@@ -5,6 +5,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { JsonRpc } from '../../src/cli/json-rpc.js'
 import { Tapes } from '../../src/cli/mcp-tools.js'
@@ -316,6 +317,34 @@ describe('whoever sends anything else', { timeout: 60_000 }, () => {
     // 256 were under way, and nobody wants the answer to one of them.
     expect(written.filter(({ result }) => result !== undefined)).toHaveLength(255)
   })
+})
+
+test('whatever bytes come, every whole request is answered once', async () => {
+  const garbage = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 40 }),
+    fc.json({ maxDepth: 2 }),
+    fc.constantFrom('{', '[]', '[[]]', '{"jsonrpc":"2.0"}', '\r', '\u2028'),
+  )
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(garbage, { maxLength: 8 }),
+      fc.integer({ min: 1, max: 9 }),
+      async (lines, piece) => {
+        const written: unknown[] = []
+        const rpc = new JsonRpc(
+          async () => ({}),
+          (line) => written.push(JSON.parse(line)),
+        )
+        const clean = lines.map((line) => line.replaceAll('\n', ' '))
+        const input = clean.flatMap((line, i) => [line, ping(`id ${i}`).trim()]).join('\n')
+        for (let at = 0; at < input.length; at += piece) rpc.read(input.slice(at, at + piece))
+        await rpc.end()
+        for (const i of lines.keys())
+          expect(written.filter((answer) => (answer as Message).id === `id ${i}`)).toHaveLength(1)
+      },
+    ),
+    { numRuns: 200 },
+  )
 })
 
 test('gradtape mcp refuses a tape that is not there, and prints its tools with --json', async () => {
