@@ -24,6 +24,8 @@ type Given = Readonly<Record<string, unknown>>
 interface Tool {
   readonly description: string
   readonly arguments: Readonly<Record<string, Argument>>
+  /** Whether it may call functions of the user, for which modules are loaded. */
+  readonly computes?: true
   /** The command and its arguments, for `gradtape`. */
   readonly command: (given: Given, tapes: Tapes) => string[]
 }
@@ -57,6 +59,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
     command: (given, tapes) => ['runs', '--json', '--', tapes.path(given.tape)],
   },
   why: {
+    computes: true,
     description:
       'Finds what went wrong in a run, and where: step, function, element, rows of the data set, place in the code. Causes stand first; "skipped" says what was not looked at. Ask this first when a run diverged, went NaN or does not learn.',
     arguments: {
@@ -84,6 +87,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
     ],
   },
   diff: {
+    computes: true,
     description:
       'In what two runs differ: the first difference that somebody made (data, first value, setting, call, order of rows), before those that follow from it.',
     arguments: {
@@ -112,6 +116,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
     ],
   },
   show: {
+    computes: true,
     description:
       'A run in one page (settings, metrics, parameters, functions); with "step" the events of that step in order; with "variable" its value, versions, gradients and how it came about.',
     arguments: {
@@ -133,6 +138,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
     ],
   },
   gradient: {
+    computes: true,
     description:
       'Gradients of a recorded variable with respect to others, computed from the tape, also those that nobody asked for at the time; each is compared with what the run recorded.',
     arguments: {
@@ -291,11 +297,14 @@ export class Tapes {
 /** Answers one call of a tool. What it cannot do stands in the result, for the agent to read; it throws nothing. */
 export class ToolRunner {
   private readonly tapes: Tapes
+  private readonly imports: readonly string[]
   private running = 0
   private readonly waiting: (() => void)[] = []
 
-  constructor(files: readonly string[]) {
+  /** `imports` are the modules that the user named; an agent cannot name any. */
+  constructor(files: readonly string[], imports: readonly string[] = []) {
     this.tapes = new Tapes(files)
+    this.imports = imports.flatMap((module) => option('import', module))
   }
 
   async call(name: string, given: unknown, signal: AbortSignal): Promise<ToolResult> {
@@ -303,7 +312,9 @@ export class ToolRunner {
     try {
       const args = checked(tool, name, given)
       if (name === 'runs' && args.tape === undefined) return await this.allRuns(tool, signal)
-      return await this.inTurn(tool.command(args, this.tapes), signal)
+      const [command = name, ...rest] = tool.command(args, this.tapes)
+      const imports = tool.computes === true ? this.imports : []
+      return await this.inTurn([command, ...imports, ...rest], signal)
     } catch (error) {
       if (!(error instanceof TapeError)) throw error
       return result(error.message, true)

@@ -151,17 +151,17 @@ class Recomputing {
     if (this.drawn !== null && this.steps.size < this.stepCount) {
       this.skip(
         `${this.stepCount - this.steps.size} of ${this.stepCount} steps`,
-        `${this.drawn.steps.length} were drawn, with seed ${this.drawn.seed}`,
+        `${this.drawn.steps.length} ${this.drawn.steps.length === 1 ? 'was' : 'were'} drawn, with seed ${this.drawn.seed}`,
       )
       if (this.begun > 0)
         this.skip(
-          `how ${this.begun} checkpoints came about`,
-          'computing began with what they say; the steps before them may not have been computed',
+          `how ${this.begun === 1 ? 'a checkpoint' : `${this.begun} checkpoints`} came about`,
+          'computing began with what is there; the steps before may not have been computed',
         )
     }
     if (this.bare > 0)
       this.skip(
-        `${this.bare} arrays themselves`,
+        `${this.bare} ${this.bare === 1 ? 'array itself' : 'arrays themselves'}`,
         'the capture keeps nothing of them; what was computed from them was compared',
       )
     // With another kernel, also where no number differs: hashes were not compared.

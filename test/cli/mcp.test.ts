@@ -9,7 +9,15 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { JsonRpc } from '../../src/cli/json-rpc.js'
 import { Tapes } from '../../src/cli/mcp-tools.js'
-import { gradtape, gradtapeJson, MAIN, temporaryFolder, writeTape } from './gradtape.js'
+import {
+  gradtape,
+  gradtapeJson,
+  MAIN,
+  temporaryFolder,
+  writeModule,
+  writeTape,
+  writeTapeOfOwnFunction,
+} from './gradtape.js'
 
 const folder = temporaryFolder()
 const file = path.join(folder, 'runs.tape')
@@ -193,6 +201,21 @@ describe('an agent', { timeout: 60_000 }, () => {
   })
 })
 
+test('functions of the user are known when the user says so', async () => {
+  const own = path.join(folder, 'own.tape')
+  await writeTapeOfOwnFunction(own)
+  const module = path.join(folder, 'twice.mjs')
+  writeModule(module, 2, 2)
+  const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'gradient', arguments: {} } }
+  const [without, withIt] = await Promise.all([
+    answersTo(JSON.stringify(call), 65_536, [own]),
+    answersTo(JSON.stringify(call), 65_536, [own, '--import', module]),
+  ])
+  expect(without.messages).toMatchObject([{ result: { isError: true } }])
+  expect(JSON.stringify(without.messages)).toContain('UNREGISTERED_FUNC')
+  expect(withIt.messages).toMatchObject([{ result: { isError: false } }])
+})
+
 interface Message {
   id?: unknown
   error?: { code: number; message: string }
@@ -203,8 +226,9 @@ interface Message {
 function answersTo(
   input: string | Buffer,
   piece = 65_536,
+  args: readonly string[] = [file],
 ): Promise<{ messages: Message[]; status: number | null }> {
-  const child = spawn(process.execPath, [MAIN, 'mcp', file], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [MAIN, 'mcp', ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
   let out = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text
