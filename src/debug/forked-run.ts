@@ -209,8 +209,6 @@ export class ForkedRun {
         this.refuse(event, 'a backward pass that ended in an exception')
         return
       case 'RunStarted':
-      case 'StepStarted':
-      case 'VariableNamed':
       case 'CheckpointTaken':
       case 'NoteAdded':
       case 'RunFinished':
