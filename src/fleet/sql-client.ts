@@ -56,7 +56,16 @@ class ServerClient implements SqlClient {
     this.place = withoutPassword(url)
   }
 
-  async query<Row>(text: string, parameters: readonly SqlParameter[] = []): Promise<Row[]> {
+  /** One after the other: a connection answers one at a time. */
+  query<Row>(text: string, parameters: readonly SqlParameter[] = []): Promise<Row[]> {
+    const answer = this.last.then(() => this.ask<Row>(text, parameters))
+    this.last = answer.catch(() => {}) // who asked is told
+    return answer
+  }
+
+  private last: Promise<unknown> = Promise.resolve()
+
+  private async ask<Row>(text: string, parameters: readonly SqlParameter[]): Promise<Row[]> {
     const client = await this.client()
     try {
       return (await client.query(text, [...parameters])).rows as Row[]
