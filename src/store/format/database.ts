@@ -22,7 +22,7 @@ import {
 
 /** 'grad' in ASCII, at byte 68 of the file. */
 export const APPLICATION_ID = 0x67726164
-const PAGE_BYTES = 16_384
+export const PAGE_BYTES = 16_384
 /** Older versions carry the WAL-reset bug, which can corrupt a file that several processes use. */
 const SQLITE_MIN_WRITING = '3.51.3'
 /**

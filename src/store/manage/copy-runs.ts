@@ -23,6 +23,7 @@ import { type CommitRow, Reader } from '../read/reader.js'
 import { StoredArray, ValueRows } from '../read/stored-array.js'
 import { type MaterializedValue, Materializer } from '../write/materializer.js'
 import { Writer } from '../write/writer.js'
+import { withNewSchema } from './new-schema.js'
 import { newTape } from './new-tape.js'
 
 /** A run of a new tape, and where it came from. */
@@ -128,17 +129,43 @@ export function salvageTape(
 ): NewTapeReport {
   const options = { salvage: true, ...(onProgress === undefined ? {} : { onProgress }) }
   const padded = paddedCopy(file, `${output}.padded`)
-  if (padded === null) return copyRuns([{ path: file }], output, options)
   try {
-    const report = copyRuns([{ path: padded }], output, options)
+    return copyOf(file, padded ?? file, output, options)
+  } catch (error) {
+    if (!(error instanceof TapeError) || !['NOT_A_TAPE', 'TAPE_CORRUPT'].includes(error.code)) throw error
+    const repaired = withNewSchema(padded ?? file, `${output}.repaired`)
+    if (repaired === null) throw error
+    try {
+      const report = copyOf(file, repaired, output, options)
+      if (report.runs.length > 0) return report
+      fs.rmSync(output)
+      throw error // no tape, but a file of the right length
+    } catch (second) {
+      if (second === error) throw error
+      if (!(second instanceof TapeError)) throw second
+      throw new TapeError(
+        error.code,
+        `${error.message.slice(error.code.length + 2)}. With the first pages of a new tape in place of its own nothing can be read of it either: ${second.message}`,
+        { cause: error },
+      )
+    } finally {
+      fs.rmSync(repaired, { force: true })
+    }
+  } finally {
+    if (padded !== null) fs.rmSync(padded, { force: true })
+  }
+}
+
+/** The runs of `copy`, which stands for `file` and is not spoken of. */
+function copyOf(file: string, copy: string, output: string, options: CopyRunsOptions): NewTapeReport {
+  try {
+    const report = copyRuns([{ path: copy }], output, options)
     for (const run of report.runs) run.from.path = file
     return report
   } catch (error) {
-    if (!(error instanceof TapeError)) throw error
-    const explanation = error.message.slice(error.code.length + 2).replaceAll(padded, file)
+    if (!(error instanceof TapeError) || copy === file) throw error
+    const explanation = error.message.slice(error.code.length + 2).replaceAll(copy, file)
     throw new TapeError(error.code, explanation, { cause: error })
-  } finally {
-    fs.rmSync(padded, { force: true })
   }
 }
 
