@@ -10,6 +10,9 @@ const UNARY = [
   ...[2.5, 3, 2, 0.5, -1].map((exponent) => ['pow', { exponent }]),
   ...['float64', 'float32', 'int32', 'bool'].map((dtype) => ['cast', { dtype }]),
   ['leakyRelu', { slope: 0.2 }],
+  ...'silu mish tan sinh cosh arcsin arccos arctan'.split(' ').map((name) => [name, {}]),
+  ['elu', { alpha: 0.7 }],
+  ['hardtanh', { min: -0.5, max: 2 }],
   ['clip', { min: -0.5, max: 2 }],
   ['clip', { min: 0.25 }],
   ['dropout', { p: 0.4, seed: 3, counter: 7 }],
@@ -66,6 +69,13 @@ function* casesOf(Type, special) {
   }
   yield ['where', {}, [bools(33), f(40, 1), f()]]
 
+  for (const shape of [[0], [33], [LARGE]]) {
+    for (const name of ['remainder', 'arctan2']) yield [name, {}, [f(...shape), f(...shape)]]
+  }
+  for (const name of ['remainder', 'arctan2']) yield [name, {}, [f(7, 1, 5), f(4, 1)]]
+  yield ['prelu', {}, [f(5, 33), f(33)]]
+  yield ['prelu', {}, [f(5, 33), f(1)]]
+
   // reductions
   for (const [name, own] of REDUCE) {
     for (const n of name === 'prod' ? [1, 33, 300] : [1, 33, 1000, LARGE]) yield [name, own, [f(n)]]
@@ -95,7 +105,27 @@ function* casesOf(Type, special) {
     }
   }
 
+  for (const ord of ['inf', '-inf', 0, 0.5, -2]) {
+    yield ['norm', { ord }, [f(300)]]
+    yield ['norm', { ord, axis: 1, keepdims: true }, [f(37, 41)]]
+  }
+  for (const attributes of [{}, { axis: 0 }, { axis: 1 }]) yield ['cumprod', attributes, [f(7, 9)]]
+  if (!special) {
+    yield ['sort', { axis: 0 }, [f(37, 41)]]
+    yield ['sort', { descending: true }, [f(5, 300)]]
+    yield ['histogram', { bins: 7 }, [f(300)]]
+    yield ['unique', {}, [integers(20, 33)]]
+  }
+  yield ['histogram', { bins: 5, min: -1, max: 2 }, [f(300)]]
+  yield ['bincount', { minLength: 12 }, [integers(10, 33)]]
+  yield ['bincount', {}, [integers(10, 33), f(33)]]
+
   // shapes, joining, indices
+  yield ['tile', { repeats: [2, 1, 3] }, [f(3, 5)]]
+  yield ['roll', { shifts: [3, -5], axis: [0, 1] }, [f(33, 40)]]
+  yield ['roll', { shifts: [7] }, [f(3, 5)]]
+  yield ['triu', { diagonal: 1 }, [f(2, 9, 7)]]
+  yield ['tril', { diagonal: -1 }, [f(2, 9, 7)]]
   yield ['reshape', { shape: [-1, 33] }, [f(3, 11, 40)]]
   yield ['transpose', {}, [f(33, 40)]]
   yield ['transpose', { axes: [1, 2, 0] }, [f(9, 10, 100)]]
@@ -189,6 +219,26 @@ function* casesOf(Type, special) {
     yield ['softmaxCrossEntropy', {}, [f(rows, classes), share(rows, classes)]]
     yield ['meanSquaredError', {}, [f(rows, classes), f(rows, classes)]]
     yield ['binaryCrossEntropy', {}, [share(rows, classes), share(rows, classes)]]
+    const weight = Array.from({ length: classes }, (_, i) => 0.5 + (i % 3))
+    yield ['crossEntropy', {}, [f(rows, classes), integers(classes, rows)]]
+    yield [
+      'crossEntropy',
+      { labelSmoothing: 0.1, ignoreIndex: 0, reduction: 'sum', weight },
+      [f(rows, classes), integers(classes, rows)],
+    ]
+    yield [
+      'crossEntropy',
+      { reduction: 'none', labelSmoothing: 0.2 },
+      [f(rows, classes), share(rows, classes)],
+    ]
+    yield ['binaryCrossEntropyWithLogits', { posWeight: 1.5 }, [f(rows, classes), share(rows, classes)]]
+    yield ['klDivergence', { reduction: 'batchMean' }, [f(rows, classes), share(rows, classes)]]
+    yield ['klDivergence', { logTarget: true }, [f(rows, classes), f(rows, classes)]]
+    for (const name of ['l1Loss', 'smoothL1Loss', 'huberLoss', 'hingeLoss'])
+      yield [name, {}, [f(rows, classes), f(rows, classes)]]
+    yield ['smoothL1Loss', { beta: 0.3, reduction: 'none' }, [f(rows, classes), f(classes)]]
+    yield ['huberLoss', { delta: 0.3, reduction: 'sum' }, [f(rows, classes), f(classes)]]
+    yield ['cosineSimilarity', {}, [f(rows, classes), f(rows, classes)]]
   }
 
   // images
@@ -219,6 +269,8 @@ function* casesOf(Type, special) {
   ]) {
     yield ['layerNorm', {}, [f(rows, columns), f(columns), f(columns)]]
     if (rows > 1) yield ['batchNorm', {}, [f(rows, columns), f(columns), f(columns)]]
+    yield ['rmsNorm', {}, [f(rows, columns), f(columns)]]
+    yield ['groupNorm', { groups: 2 }, [f(rows, 4, columns), f(4), f(4)]]
     yield ['batchNorm', { eps: 0.1 }, [f(rows, columns), f(columns), f(columns), f(columns), share(columns)]]
   }
   yield ['batchNorm', {}, [f(4, 3, 6, 5), f(3), f(3)]]

@@ -89,18 +89,30 @@ export type {
   VariableUnchained,
 } from './events/event.js'
 export {
+  Elu,
+  type EluOptions,
   Erf,
+  elu,
   erf,
   Gelu,
   gelu,
+  Hardtanh,
+  type HardtanhOptions,
+  hardtanh,
   LeakyRelu,
   type LeakyReluOptions,
   leakyRelu,
+  Mish,
+  mish,
+  Prelu,
+  prelu,
   Relu,
   relu,
   Sigmoid,
+  Silu,
   Softplus,
   sigmoid,
+  silu,
   softplus,
 } from './functions/activations.js'
 export {
@@ -113,9 +125,12 @@ export {
   Floor,
   floor,
   Mul,
+  mod,
   mul,
   Neg,
   neg,
+  Remainder,
+  remainder,
   Sign,
   Sqrt,
   Square,
@@ -126,12 +141,44 @@ export {
   sub,
 } from './functions/arithmetic.js'
 export {
+  diff,
+  outer,
+  Roll,
+  repeat,
+  repeatInterleave,
+  roll,
+  Tile,
+  type TriangleOptions,
+  Tril,
+  Triu,
+  tile,
+  trace,
+  tril,
+  triu,
+} from './functions/arranging.js'
+export {
   type AttentionOptions,
   ScaledDotProductAttention,
   scaledDotProductAttention,
 } from './functions/attention.js'
 export { Clip, type ClipOptions, clip, Maximum, Minimum, maximum, minimum } from './functions/bounds.js'
 export { Cast, cast } from './functions/casting.js'
+export {
+  Arccos,
+  Arcsin,
+  Arctan,
+  Arctan2,
+  arccos,
+  arcsin,
+  arctan,
+  arctan2,
+  Cosh,
+  cosh,
+  Sinh,
+  sinh,
+  Tan,
+  tan,
+} from './functions/circular.js'
 export {
   Equal,
   equal,
@@ -162,6 +209,46 @@ export {
   conv2d,
   convTranspose2d,
 } from './functions/convolution.js'
+export {
+  Bincount,
+  type BincountOptions,
+  bincount,
+  Histogram,
+  type HistogramOptions,
+  histogram,
+  Unique,
+  unique,
+} from './functions/counting.js'
+export {
+  BinaryCrossEntropyWithLogits,
+  type BinaryCrossEntropyWithLogitsOptions,
+  binaryCrossEntropyWithLogits,
+  CrossEntropy,
+  type CrossEntropyOptions,
+  crossEntropy,
+} from './functions/cross-entropy.js'
+export {
+  type CosineEmbeddingOptions,
+  CosineSimilarity,
+  type CosineSimilarityOptions,
+  cosineEmbeddingLoss,
+  cosineSimilarity,
+  HingeLoss,
+  type HingeOptions,
+  HuberLoss,
+  type HuberOptions,
+  hingeLoss,
+  huberLoss,
+  KlDivergence,
+  type KlDivergenceOptions,
+  klDivergence,
+  L1Loss,
+  type LossOptions,
+  l1Loss,
+  SmoothL1Loss,
+  type SmoothL1Options,
+  smoothL1Loss,
+} from './functions/distances.js'
 export { Dropout as DropoutFunc, type DropoutOptions, dropout } from './functions/dropout.js'
 export { Einsum, einsum } from './functions/einsum.js'
 export {
@@ -183,6 +270,15 @@ export {
   tanh,
 } from './functions/exponential.js'
 export { Gather, type GatherOptions, gather, ScatterAdd, scatterAdd } from './functions/gathering.js'
+export {
+  GroupNorm as GroupNormFunc,
+  type GroupNormOptions as GroupNormFuncOptions,
+  groupNorm,
+  instanceNorm,
+  RmsNorm as RmsNormFunc,
+  type RmsNormOptions as RmsNormFuncOptions,
+  rmsNorm,
+} from './functions/group-normalization.js'
 export {
   Embedding as EmbeddingFunc,
   embedding,
@@ -207,6 +303,7 @@ export {
   stack,
   type Widths,
 } from './functions/joining.js'
+export type { LossReduction } from './functions/loss-reduction.js'
 export {
   BinaryCrossEntropy,
   binaryCrossEntropy,
@@ -229,6 +326,10 @@ export {
   type ArgOptions,
   argmax,
   argmin,
+  argsort,
+  Sort,
+  type SortOptions,
+  sort,
   Topk,
   type TopkOptions,
   topk,
@@ -242,7 +343,7 @@ export {
 } from './functions/pooling.js'
 export { Linear as LinearFunc, linear, MatMul, type MatMulOptions, matmul } from './functions/products.js'
 export { Max, Mean, Min, max, mean, min, type ReduceOptions, Sum, sum } from './functions/reductions.js'
-export { CumSum, type CumSumOptions, cumsum, Prod, prod } from './functions/running.js'
+export { CumProd, CumSum, type CumSumOptions, cumprod, cumsum, Prod, prod } from './functions/running.js'
 export {
   BroadcastTo,
   broadcastTo,

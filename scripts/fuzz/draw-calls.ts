@@ -229,6 +229,17 @@ function matrices(random: Random): DrawnCall['inputs'] {
   return [values(random, left), values(random, right)]
 }
 
+/** A loss of two operands, of which one may have to be repeated. */
+function loss(more: (random: Random) => object = () => ({}), targets: typeof values = values): Draw {
+  return (random) => {
+    const shape = drawShape(random).map((one) => Math.max(1, one))
+    const x = values(random, random.oneIn(2) ? shape : narrower(random, shape))
+    // Apart from x by more than a step of differences.
+    const t = mapped(targets(random, shape), (value) => value + 1e-3)
+    return { inputs: [x, t], args: [{ ...more(random), reduction: random.pick(['mean', 'sum', 'none']) }] }
+  }
+}
+
 const DRAWS: Readonly<Record<string, Draw>> = {
   abs: unary(values),
   neg: unary(values),
@@ -246,6 +257,23 @@ const DRAWS: Readonly<Record<string, Draw>> = {
   sigmoid: unary(values),
   relu: unary(values),
   leakyRelu: unary(values, (random) => [{ slope: random.pick([0.01, 0.5, -1]) }]),
+  silu: unary(values),
+  mish: unary(values),
+  elu: unary(values, (random) => [{ alpha: random.pick([1, 0.5, 2]) }]),
+  hardtanh: unary(values, (random) => [random.pick([{}, { min: -0.05, max: 0.05 }])]),
+  prelu: (random) => {
+    const shape = drawShape(random)
+    const weight = random.pick([[], [1], shape.length > 1 ? [shape[1]!] : [1]])
+    return { inputs: [values(random, shape), share(random, weight)], args: [] }
+  },
+  tan: unary(values),
+  sinh: unary(values),
+  cosh: unary(values),
+  arcsin: unary(share),
+  arccos: unary(share),
+  arctan: unary(values),
+  arctan2: binary(values, positive),
+  remainder: (random) => ({ ...binary(rough, positive)(random), smooth: false, integers: false }),
   erf: unary(values),
   gelu: unary(values),
   softplus: unary(values),
@@ -281,7 +309,11 @@ const DRAWS: Readonly<Record<string, Draw>> = {
   prod: reduction(values),
   var: reduction(values, (random) => (random.oneIn(3) ? { ddof: 1 } : {})),
   std: reduction(values, (random) => (random.oneIn(3) ? { ddof: 1 } : {}), 'some'),
-  norm: reduction(values, (random) => ({ ord: random.pick([1, 1.25, 1.5, 2, 2.5, 3]) })),
+  norm: reduction(
+    values,
+    (random) => ({ ord: random.pick([1, 1.25, 1.5, 2, 2.5, 3, 0, 0.5, -1, 'inf', '-inf']) }),
+    'some',
+  ),
   logSumExp: reduction(values, undefined, 'some'),
   cumsum: (random) => {
     const shape = drawShape(random)
@@ -298,6 +330,29 @@ const DRAWS: Readonly<Record<string, Draw>> = {
     const k = random.integer(0, shape.at(axis)!)
     return { inputs: [values(random, shape)], args: [k, { axis, largest: random.oneIn(2) }] }
   },
+  cumprod: (random) => {
+    const shape = drawShape(random)
+    const options = random.oneIn(3) ? {} : { axis: axisOf(random, Math.max(1, shape.length)) }
+    const isRough = random.oneIn(3)
+    return { inputs: [(isRough ? rough : values)(random, shape)], args: [options] }
+  },
+  sort: (random) => {
+    const shape = drawShape(random, 1)
+    return {
+      inputs: [values(random, shape)],
+      args: [{ axis: axisOf(random, shape.length), descending: random.oneIn(2) }],
+    }
+  },
+  unique: unary(rough),
+  bincount: (random) => {
+    const n = extent(random)
+    const x = integersFrom(random, [n], 0, 3)
+    if (random.oneIn(2)) return { inputs: [x], args: [undefined, { minLength: random.integer(0, 5) }] }
+    return { inputs: [x, values(random, [n])], args: [], integers: false }
+  },
+  histogram: unary(values, (random) => [
+    { bins: random.integer(1, 4), ...(random.oneIn(2) ? { min: -0.5, max: 1 } : {}) },
+  ]),
   softmax: (random) => {
     const shape = drawShape(random, 1)
     return { inputs: [values(random, shape)], args: [{ axis: axisOf(random, shape.length) }] }
@@ -313,6 +368,24 @@ const DRAWS: Readonly<Record<string, Draw>> = {
     if (to.length > 0 && sizeOf(shape) > 0 && random.oneIn(2)) to[random.integer(0, to.length - 1)] = -1
     return { inputs: [values(random, shape)], args: [to] }
   },
+  tile: (random) => {
+    const repeats = Array.from({ length: random.integer(0, 3) }, () => random.integer(0, 2))
+    return { inputs: [values(random, drawShape(random))], args: [repeats] }
+  },
+  roll: (random) => {
+    const shape = drawShape(random)
+    const shift = random.integer(-5, 5)
+    if (shape.length === 0 || random.oneIn(2)) return { inputs: [values(random, shape)], args: [shift] }
+    return { inputs: [values(random, shape)], args: [[shift], { axis: [axisOf(random, shape.length)] }] }
+  },
+  triu: (random) => ({
+    inputs: [values(random, drawShape(random, 2))],
+    args: [{ diagonal: random.integer(-2, 2) }],
+  }),
+  tril: (random) => ({
+    inputs: [values(random, drawShape(random, 2))],
+    args: [{ diagonal: random.integer(-2, 2) }],
+  }),
   transpose: (random) => {
     const shape = drawShape(random)
     const axes = random.shuffled(shape.map((_, axis) => (random.oneIn(2) ? axis : axis - shape.length)))
@@ -449,6 +522,31 @@ const DRAWS: Readonly<Record<string, Draw>> = {
     if (random.oneIn(2)) return { inputs: [x, integersFrom(random, lead, 0, classes - 1)], args: [] }
     return { inputs: [x, share(random, [...lead, classes])], args: [], integers: false }
   },
+  crossEntropy: (random) => {
+    const lead = drawShape(random, 1, 3).map((one) => Math.max(1, one))
+    const classes = random.integer(1, 4)
+    const x = values(random, [...lead, classes])
+    const options = {
+      labelSmoothing: random.pick([0, 0.1]),
+      reduction: random.pick(['mean', 'sum', 'none']),
+      ...(random.oneIn(2) ? { weight: Array.from({ length: classes }, () => 0.2 + random.unit()) } : {}),
+    }
+    if (random.oneIn(2)) return { inputs: [x, integersFrom(random, lead, 0, classes - 1)], args: [options] }
+    return { inputs: [x, share(random, [...lead, classes])], args: [options], integers: false }
+  },
+  binaryCrossEntropyWithLogits: loss((random) => ({ posWeight: random.pick([1, 2.5]) }), share),
+  l1Loss: loss(),
+  smoothL1Loss: loss((random) => ({ beta: random.pick([0, 3]) })),
+  huberLoss: loss(() => ({ delta: 3 })),
+  hingeLoss: loss(() => ({ margin: 2 })),
+  klDivergence: loss((random) => ({ logTarget: random.oneIn(2) }), share),
+  cosineSimilarity: (random) => {
+    const shape = drawShape(random, 1).map((one) => Math.max(1, one))
+    return {
+      inputs: [values(random, shape), values(random, shape)],
+      args: [{ axis: axisOf(random, shape.length) }],
+    }
+  },
   meanSquaredError: (random) => {
     const shape = drawShape(random).map((one) => Math.max(1, one))
     const pair = [values(random, shape), values(random, random.oneIn(2) ? shape : narrower(random, shape))]
@@ -471,6 +569,18 @@ const DRAWS: Readonly<Record<string, Draw>> = {
       inputs: [values(random, shape), values(random, last), values(random, last)],
       args: [{ eps: 0.1 }],
     }
+  },
+  groupNorm: (random) => {
+    const groups = random.integer(1, 2)
+    const channels = groups * random.integer(1, 2)
+    const shape = [extent(random), channels, random.integer(2, 3), ...drawShape(random, 0, 1)]
+    const inputs = [values(random, shape), values(random, [channels]), values(random, [channels])]
+    return { inputs, args: [{ groups, eps: 0.1 }] }
+  },
+  rmsNorm: (random) => {
+    const shape = drawShape(random, 1)
+    const last = shape.slice(-random.integer(1, shape.length))
+    return { inputs: [values(random, shape), values(random, last)], args: [{ eps: 0.1 }] }
   },
   batchNorm: (random) => {
     const shape = [random.integer(2, 4), extent(random), ...drawShape(random, 0, 2)]

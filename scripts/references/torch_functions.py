@@ -272,6 +272,93 @@ case("scaledDotProductAttention", attention, normal(3, 4), normal(3, 4), normal(
      torch.tensor([[True, False, True], [True, True, False], [False, False, True]]))
 
 
+# --- what was added later, at the end, so that the numbers drawn before stay ---------------------------------------------
+for x in [normal(5), normal(2, 3), normal()]:
+    case("silu", F.silu, x)
+    case("mish", F.mish, x)
+    case("elu", F.elu, x)
+    case("elu", lambda t: F.elu(t, 0.7), x, alpha=0.7)
+    case("hardtanh", lambda t: F.hardtanh(t, -0.5, 0.4), x, min=-0.5, max=0.4)
+    case("tan", torch.tan, x)
+    case("sinh", torch.sinh, x)
+    case("cosh", torch.cosh, x)
+    case("arctan", torch.arctan, x * 3)
+    case("arcsin", torch.arcsin, torch.tanh(x))
+    case("arccos", torch.arccos, torch.tanh(x))
+case("silu", F.silu, WIDE)
+case("elu", F.elu, WIDE)
+case("sinh", torch.sinh, WIDE)
+case("cosh", torch.cosh, WIDE)
+case("tan", torch.tan, WIDE)
+case("arctan", torch.arctan, WIDE)
+case("hardtanh", F.hardtanh, torch.tensor([-2.0, -1.0, 0.5, 1.0, 3.0]))
+case("prelu", F.prelu, normal(2, 3), share(3))
+case("prelu", F.prelu, normal(2, 3, 2), share(1))
+for a, b in PAIRS:
+    case("arctan2", torch.arctan2, normal(*a), normal(*b))
+    case("remainder", torch.remainder, normal(*a) * 5, positive(*b))
+case("remainder", torch.remainder, torch.tensor([-7.0, 7.0, -7.0, 7.0]), torch.tensor([3.0, -3.0, -3.0, 3.0]))
+for name, order in [("inf", math.inf), ("-inf", -math.inf), (0, 0), (0.5, 0.5), (-1, -1), (-2.5, -2.5)]:
+    case("norm", lambda x, order=order: torch.linalg.vector_norm(x, ord=order, dim=1), normal(3, 4), axis=1, ord=name)
+    case("norm", lambda x, order=order: torch.linalg.vector_norm(x, ord=order), normal(3, 4), ord=name)
+case("cumprod", lambda x: torch.cumprod(x, 0), normal(3, 4), axis=0)
+case("cumprod", lambda x: torch.cumprod(x, -1), normal(3, 4), axis=-1)
+case("cumprod", lambda x: torch.cumprod(x, 1), torch.tensor([[1.5, 0.0, 3.0, 2.0], [0.0, 2.0, 0.0, 0.5]]), axis=1)
+case("sort", lambda x: torch.sort(x), normal(2, 5))
+case("sort", lambda x: torch.sort(x, 0, True), normal(5, 2), axis=0, descending=True)
+case("tile", lambda x: torch.tile(x, (2, 1, 3)), normal(2, 3), repeats=[2, 1, 3])
+case("tile", lambda x: torch.tile(x, (2,)), normal(2, 3), repeats=[2])
+case("roll", lambda x: torch.roll(x, (1, -2), (0, 1)), normal(3, 4), shifts=[1, -2], axis=[0, 1])
+case("roll", lambda x: torch.roll(x, 5), normal(3, 4), shifts=[5])
+case("triu", lambda x: torch.triu(x, 1), normal(2, 3, 4), diagonal=1)
+case("tril", lambda x: torch.tril(x, -1), normal(3, 3), diagonal=-1)
+case("unique", lambda x: torch.unique(x, return_inverse=True, return_counts=True), torch.tensor([[3.0, 1.0], [1.0, -2.0]]))
+case("bincount", lambda x: torch.bincount(long(x), minlength=5), ints([2, 0, 2, 1]), minLength=5)
+case("bincount", lambda x, w: torch.bincount(long(x), w.detach()), ints([2, 0, 2, 1]), normal(4))
+case("histogram", lambda x: [one.detach() for one in torch.histogram(x.detach(), 4)], normal(20), bins=4)
+case("histogram", lambda x: [one.detach() for one in torch.histogram(x.detach(), 4, range=(-1, 1))], normal(20), bins=4, min=-1, max=1)
+WEIGHT = [1.0, 0.5, 2.0, 3.0]
+for smoothing in [0.0, 0.1]:
+    for reduction in ["mean", "sum", "none"]:
+        for weight in [None, WEIGHT]:
+            held = None if weight is None else torch.tensor(weight)
+            given = {"labelSmoothing": smoothing, "reduction": reduction, **({} if weight is None else {"weight": weight})}
+            ask = lambda x, t, w=held, s=smoothing, r=reduction: F.cross_entropy(x, long(t), weight=w, label_smoothing=s, reduction=r)
+            case("crossEntropy", ask, normal(5, 4), ints([3, 0, -100, 1, 2]), **given)
+            soft = lambda x, t, w=held, s=smoothing, r=reduction: F.cross_entropy(x, t, weight=w, label_smoothing=s, reduction=r)
+            case("crossEntropy", soft, normal(5, 4), torch.softmax(normal(5, 4), 1), **given)
+case("crossEntropy", lambda x, t: F.cross_entropy(x, long(t), ignore_index=1), normal(5, 4), ints([3, 0, 1, 1, 2]), ignoreIndex=1)
+case("crossEntropy", lambda x, t: F.cross_entropy(x, long(t)), extreme, ints([0, 2, 1]))
+for reduction in ["mean", "sum", "none"]:
+    def logits(x, t, p=1.0, r=reduction):
+        losses = (1 - t) * F.softplus(x, threshold=1000) + p * t * F.softplus(-x, threshold=1000)
+        return losses if r == "none" else getattr(losses, r)()
+    both = lambda x, t, r=reduction: F.binary_cross_entropy_with_logits(x, t, reduction=r)
+    case("binaryCrossEntropyWithLogits", both, normal(4, 2), share(4, 2), reduction=reduction)
+    case("binaryCrossEntropyWithLogits", lambda x, t, g=logits: g(x, t, 2.5), normal(4, 2), share(4, 2), reduction=reduction, posWeight=2.5)
+    for name, call, more in [
+        ("l1Loss", F.l1_loss, {}), ("smoothL1Loss", F.smooth_l1_loss, {}), ("huberLoss", F.huber_loss, {}),
+        ("smoothL1Loss", lambda a, b, reduction: F.smooth_l1_loss(a, b, reduction=reduction, beta=0.3), {"beta": 0.3}),
+        ("huberLoss", lambda a, b, reduction: F.huber_loss(a, b, reduction=reduction, delta=0.3), {"delta": 0.3}),
+        ("klDivergence", lambda a, b, reduction: F.kl_div(a, b, reduction=reduction, log_target=True), {"logTarget": True}),
+    ]:
+        case(name, lambda a, b, call=call, r=reduction: call(a, b, reduction=r), normal(4, 3), normal(4, 3), reduction=reduction, **more)
+    case("klDivergence", lambda a, b, r=reduction: F.kl_div(a, b, reduction=r), normal(4, 3), share(4, 3), reduction=reduction)
+
+    def hinge(x, t, r=reduction):
+        losses = torch.relu(1 - x * t)
+        return losses if r == "none" else getattr(losses, r)()
+    case("hingeLoss", hinge, normal(4, 3), normal(4, 3), reduction=reduction)
+case("klDivergence", lambda a, b: F.kl_div(a, b, reduction="batchmean"), normal(4, 3), share(4, 3), reduction="batchMean")
+case("binaryCrossEntropyWithLogits", logits, WIDE, torch.tensor([0.0, 1.0] * 7), reduction="none")
+case("cosineSimilarity", lambda a, b: F.cosine_similarity(a, b, dim=1), normal(4, 3), normal(4, 3))
+case("cosineSimilarity", lambda a, b: F.cosine_similarity(a, b, dim=0), normal(4, 3), normal(4, 3), axis=0)
+case("groupNorm", lambda x, g, b: F.group_norm(x, 2, g, b), normal(2, 4, 3), normal(4), normal(4), groups=2)
+case("groupNorm", lambda x, g, b: F.group_norm(x, 4, g, b, 0.1), normal(2, 4, 3, 2), normal(4), normal(4), groups=4, eps=0.1)
+case("rmsNorm", lambda x, g: x / torch.sqrt((x * x).mean(-1, keepdim=True) + 0.1) * g, normal(3, 4), normal(4), eps=0.1)
+case("rmsNorm", lambda x, g: x / torch.sqrt((x * x).mean(-1, keepdim=True) + 2.220446049250313e-16) * g, normal(3, 4), normal(4))
+
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 def plain(x):
     """An array as the fixture holds it. JSON has no NaN or infinity; none may occur."""
@@ -291,7 +378,7 @@ def record(name, call, inputs, attributes):
     outputs = [made] if torch.is_tensor(made) else list(made)
     row = {"name": name, "attributes": attributes, "inputs": [plain(x) for x in inputs], "outputs": [plain(y) for y in outputs]}
     roots = [y for y in outputs if y.requires_grad]
-    if not roots or name in ("sign", "floor"):
+    if not roots or name in ("sign", "floor", "unique"):
         return row
     total = sum((y * weights(y.shape, i)).sum() for i, y in enumerate(roots))
     first = torch.autograd.grad(total, wanted, create_graph=True, allow_unused=True)

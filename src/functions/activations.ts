@@ -3,16 +3,21 @@ import * as comparison from '../array/comparison.js'
 import * as elementwise from '../array/elementwise.js'
 import { gateAboveZero, sigmoidSlope } from '../array/gates.js'
 import { zerosLike } from '../array/make-array.js'
-import { type NDArray, scalar } from '../array/ndarray.js'
+import { type NDArray, scalar, viewOf } from '../array/ndarray.js'
+import { promotedToFloat } from '../array/promotion.js'
+import { fixedShape, formatShape, type Shape } from '../array/shape.js'
+import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { mode } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
-import { add, mul, square, sub } from './arithmetic.js'
-import { numberOf } from './attributes.js'
-import { greater, where } from './comparison.js'
-import { exp } from './exponential.js'
+import { add, mul, neg, square, sub } from './arithmetic.js'
+import { numberOf, refuse } from './attributes.js'
+import { clip } from './bounds.js'
+import { greater, greaterEqual, lessEqual, logicalOr, where } from './comparison.js'
+import { exp, tanh } from './exponential.js'
+import { reshape, sumTo } from './shapes.js'
 
 /** 1/(1 + e⁻ˣ).  Backward gx = gy·y·(1 − y). */
 export class Sigmoid extends Func {
@@ -147,6 +152,155 @@ export function softplus(x: Operand): Variable {
   return new Softplus().apply1(x)
 }
 
+/** x·σ(x), σ the sigmoid; also called swish.  Backward gx = gy·σ(x)·(1 + x·σ(−x)). */
+export class Silu extends Func {
+  override forward(x: NDArray): NDArray {
+    return elementwise.mul(x, elementwise.sigmoid(x))
+  }
+
+  override backward(gy: Variable): Variable {
+    const x = this.input
+    return mul(gy, mul(sigmoid(x), add(mul(x, sigmoid(neg(x))), 1)))
+  }
+}
+
+/** x·sigmoid(x), which is also called swish. */
+export function silu(x: Operand): Variable {
+  return new Silu().apply1(x)
+}
+
+/** x·t with t = tanh(ln(1 + eˣ)).  Backward gx = gy·(t + x·(1 − t²)·sigmoid(x)). */
+export class Mish extends Func {
+  override forward(x: NDArray): NDArray {
+    return elementwise.mul(x, elementwise.tanh(elementwise.softplus(x)))
+  }
+
+  override backward(gy: Variable): Variable {
+    const x = this.input
+    const t = tanh(softplus(x))
+    return mul(gy, add(t, mul(mul(x, sub(1, square(t))), sigmoid(x))))
+  }
+}
+
+/** x·tanh(softplus(x)). */
+export function mish(x: Operand): Variable {
+  return new Mish().apply1(x)
+}
+
+export interface EluOptions {
+  /** What is approached far below 0 is −alpha. Default 1. */
+  alpha?: number | undefined
+}
+
+/** x above 0, alpha·(eˣ − 1) below.  Backward gx = gy above 0, gy·alpha·eˣ at 0 and below. */
+export class Elu extends Func {
+  private readonly alpha: number
+
+  constructor(attributes: EluOptions = {}) {
+    checkOptions(attributes, ['alpha'], 'elu')
+    const alpha = numberOf(attributes.alpha, 1, 'alpha', 'elu')
+    super({ alpha })
+    this.alpha = alpha
+  }
+
+  override forward(x: NDArray): NDArray {
+    const low = elementwise.expm1(elementwise.clip(x, undefined, 0))
+    const scaled = elementwise.mul(low, scalar(this.alpha, low.dtype))
+    return comparison.where(comparison.greater(x, zerosLike(x)), x, scaled)
+  }
+
+  override backward(gy: Variable): Variable {
+    const x = this.input
+    // The exponential of what is not above 0 alone: elsewhere it could be infinite, and infinity times 0 is NaN.
+    const low = mul(gy, mul(exp(clip(x, { max: 0 })), this.alpha))
+    return where(greater(x, 0), gy, low)
+  }
+}
+
+/** x above 0, alpha·(eˣ − 1) below. */
+export function elu(x: Operand, options: EluOptions = {}): Variable {
+  return new Elu(options).apply1(x)
+}
+
+/** x above 0, weight·x below.  Backward gx = gy above 0, gy·weight at 0 and below; gweight = Σ gy·x where x ≤ 0. */
+export class Prelu extends Func {
+  override forward(x: NDArray, weight: NDArray): NDArray {
+    const shape = slopeShape(x.shape, weight.shape)
+    const [from, slopes] = promotedToFloat([x, viewOf(weight, shape)] as const)
+    return comparison.where(comparison.greater(from, zerosLike(from)), from, elementwise.mul(from, slopes))
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    const x = this.inputAt(0)
+    const weight = this.inputAt(1)
+    const shape = slopeShape(x.shape, weight.shape)
+    const above = greater(x, 0)
+    return [
+      this.needsGradient(0) ? where(above, gy, mul(gy, reshape(weight, shape))) : null,
+      this.needsGradient(1) ? reshape(sumTo(where(above, 0, mul(gy, x)), shape), weight.shape) : null,
+    ]
+  }
+}
+
+/** One slope for all, or one a channel, which is axis 1: as a shape that broadcasts to x. */
+function slopeShape(shape: Shape, weight: Shape): Shape {
+  if (weight.length === 0) return weight
+  if (weight.length === 1 && weight[0] === 1) return fixedShape([])
+  if (weight.length === 1 && shape.length >= 2 && weight[0] === shape[1])
+    return fixedShape(shape.map((extent, axis) => (axis === 1 ? extent : 1)))
+  throw new TapeError(
+    'SHAPE_MISMATCH',
+    `prelu expected one weight, or one for each channel of x (axis 1), got x ${formatShape(shape)} and weight ${formatShape(weight)}`,
+  )
+}
+
+/**
+ * x above 0, weight·x below, where the weight is learned.
+ *
+ * Shapes   x [n, c, …], weight [], [1] or [c] → x's
+ * Throws   SHAPE_MISMATCH.
+ */
+export function prelu(x: Operand, weight: Operand): Variable {
+  return new Prelu().apply2(x, weight)
+}
+
+export interface HardtanhOptions {
+  /** The lower bound. Default −1. */
+  min?: number | undefined
+  /** The upper bound. Default 1. */
+  max?: number | undefined
+}
+
+/** x within bounds.  Backward gx = gy strictly between the bounds, 0 at them and outside; a NaN passes its gradient on. */
+export class Hardtanh extends Func {
+  private readonly least: number
+  private readonly most: number
+
+  constructor(attributes: HardtanhOptions = {}) {
+    checkOptions(attributes, ['min', 'max'], 'hardtanh')
+    const min = numberOf(attributes.min, -1, 'min', 'hardtanh')
+    const max = numberOf(attributes.max, 1, 'max', 'hardtanh')
+    if (min >= max) refuse(`hardtanh expected min below max, got min ${min} and max ${max}`)
+    super({ min, max })
+    this.least = min
+    this.most = max
+  }
+
+  override forward(x: NDArray): NDArray {
+    return elementwise.clip(x, this.least, this.most)
+  }
+
+  override backward(gy: Variable): Variable {
+    const x = this.input
+    return where(logicalOr(lessEqual(x, this.least), greaterEqual(x, this.most)), 0, gy)
+  }
+}
+
+/** min(max(x, −1), 1), or between other bounds. Unlike `clip`, its gradient at a bound is 0. Throws BAD_ARGUMENT unless min < max. */
+export function hardtanh(x: Operand, options: HardtanhOptions = {}): Variable {
+  return new Hardtanh(options).apply1(x)
+}
+
 registerFunc(Sigmoid)
 registerFunc(Relu)
 registerFunc(ReluGradient)
@@ -154,3 +308,8 @@ registerFunc(LeakyRelu)
 registerFunc(Erf)
 registerFunc(Gelu)
 registerFunc(Softplus)
+registerFunc(Silu)
+registerFunc(Mish)
+registerFunc(Elu)
+registerFunc(Prelu)
+registerFunc(Hardtanh)

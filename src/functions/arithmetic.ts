@@ -1,8 +1,12 @@
 /**
  * Arithmetic, element by element, with NumPy's broadcasting: what one operand repeats, its gradient adds up. Knows no axis.
  */
+import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
+import { mapPairs } from '../array/mapping.js'
 import type { NDArray } from '../array/ndarray.js'
+import { promoted } from '../array/promotion.js'
+import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
@@ -187,6 +191,54 @@ export function floor(x: Operand): Variable {
   return new Floor().apply1(x)
 }
 
+/** a − b·⌊a/b⌋, broadcast.  Backward ga = gy, gb = −gy·⌊a/b⌋. */
+export class Remainder extends Func {
+  override forward(a: NDArray, b: NDArray): NDArray {
+    const [left, right] = promoted([a, b] as const)
+    const whole = !isFloating(left.dtype)
+    if (left.dtype === 'bool')
+      throw new TapeError('BAD_DTYPE', 'remainder expected numbers, got bool and bool; convert with astype')
+    if (whole && right.data.includes(0))
+      throw new TapeError(
+        'BAD_VALUE',
+        'remainder expected integers other than 0 to divide integers by, got 0; convert with astype to float64 for NaN there',
+      )
+    return mapPairs(left, right, remainderOf, 'remainder')
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    const a = this.inputAt(0)
+    const b = this.inputAt(1)
+    return [
+      this.needsGradient(0) ? sumTo(gy, a.shape) : null,
+      // (a − y)/b is the quotient but for its rounding: a/b itself may be rounded up to the next integer.
+      this.needsGradient(1)
+        ? sumTo(neg(mul(gy, floor(add(div(sub(a, this.output), b), 0.5)))), b.shape)
+        : null,
+    ]
+  }
+}
+
+/** `%` is exact and has the sign of a; the remainder has the sign of b. */
+function remainderOf(a: number, b: number): number {
+  const rest = a % b
+  return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest
+}
+
+/**
+ * What is left of a after whole parts of b, with the sign of b: −1 by 3 leaves 2. `mod` is the same function.
+ *
+ * Shapes   a, b broadcast.
+ * Throws   SHAPE_MISMATCH; BAD_VALUE for integers divided by 0 (floats give NaN); BAD_DTYPE for two bools.
+ * Source   PyTorch `remainder`, NumPy `mod`.
+ */
+export function remainder(a: Operand, b: Operand): Variable {
+  return new Remainder().apply2(a, b)
+}
+
+/** `remainder` by its other name. */
+export const mod = remainder
+
 registerFunc(Add)
 registerFunc(Sub)
 registerFunc(Mul)
@@ -197,3 +249,4 @@ registerFunc(Sqrt)
 registerFunc(Abs)
 registerFunc(Sign)
 registerFunc(Floor)
+registerFunc(Remainder)

@@ -4,7 +4,7 @@ import * as elementwise from '../array/elementwise.js'
 import { allocate, type NDArray, scalar } from '../array/ndarray.js'
 import { promoted, promotedToFloat } from '../array/promotion.js'
 import * as reductions from '../array/reductions.js'
-import { broadcastShapes, fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
+import { fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import * as softmaxes from '../array/softmax.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
@@ -12,10 +12,13 @@ import { mode } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { div, mul, neg, sub } from './arithmetic.js'
+import { UNSAID } from './attributes.js'
 import { clip } from './bounds.js'
 import { cast } from './casting.js'
+import { type CrossEntropyOptions, crossEntropy } from './cross-entropy.js'
 import { log, log1p } from './exponential.js'
 import { indexOperand, oneHot, requireIndices } from './indexing.js'
+import { requirePair } from './loss-reduction.js'
 import { sum } from './reductions.js'
 import { broadcastTo, sumTo } from './shapes.js'
 import { logSoftmax, softmax } from './softmax.js'
@@ -88,12 +91,17 @@ function refuseLabel(label: number, row: number, classes: number): never {
 }
 
 /**
- * The mean cross entropy of softmax(x) with labels; stable for entries of any size.
+ * The mean cross entropy of softmax(x) with labels; stable for entries of any size. With options it is `crossEntropy`.
  *
  * Shapes   x [n, classes], labels [n] of integers, or [n, classes] of probabilities → []; leading axes may be more than one.
  * Throws   BAD_DTYPE for labels that are neither; INDEX_OUT_OF_RANGE names the row; SHAPE_MISMATCH.
  */
-export function softmaxCrossEntropy(x: Operand, labels: Operand): Variable {
+export function softmaxCrossEntropy(
+  x: Operand,
+  labels: Operand,
+  options: CrossEntropyOptions = UNSAID,
+): Variable {
+  if (options !== UNSAID) return crossEntropy(x, labels, options)
   const classed = Array.isArray(labels) && typeof labels[0] === 'number' && labels.every(Number.isInteger)
   return new SoftmaxCrossEntropy().apply2(
     x,
@@ -119,17 +127,6 @@ export class MeanSquaredError extends Func {
       this.needsGradient(1) ? sumTo(neg(slope), b.shape) : null,
     ]
   }
-}
-
-/** Predictions [n, 1] and targets [n] broadcast to [n, n]: never what was meant. */
-function requirePair(a: Shape, b: Shape, what: string): void {
-  const together = broadcastShapes(a, b, what)
-  if (sameShape(together, a) || sameShape(together, b)) return
-  throw new TapeError(
-    'SHAPE_MISMATCH',
-    `${what} expected two of one shape, got ${formatShape(a)} and ${formatShape(b)}, which would pair every element with ` +
-      `every other (${formatShape(together)}); reshape one of them`,
-  )
 }
 
 /**

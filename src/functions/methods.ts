@@ -3,11 +3,25 @@
  * variable at work is here; importing this file is what adds them.
  */
 import { type Operand, Variable } from '../graph/variable.js'
-import { erf, gelu, leakyRelu, relu, sigmoid, softplus } from './activations.js'
-import { abs, add, div, floor, mul, neg, sign, sqrt, square, sub } from './arithmetic.js'
+import {
+  elu,
+  erf,
+  gelu,
+  hardtanh,
+  leakyRelu,
+  mish,
+  prelu,
+  relu,
+  sigmoid,
+  silu,
+  softplus,
+} from './activations.js'
+import { abs, add, div, floor, mod, mul, neg, remainder, sign, sqrt, square, sub } from './arithmetic.js'
+import { diff, outer, repeat, repeatInterleave, roll, tile, trace, tril, triu } from './arranging.js'
 import { scaledDotProductAttention } from './attention.js'
 import { clip, maximum, minimum } from './bounds.js'
 import { cast } from './casting.js'
+import { arccos, arcsin, arctan, arctan2, cosh, sinh, tan } from './circular.js'
 import {
   equal,
   greater,
@@ -21,18 +35,30 @@ import {
   where,
 } from './comparison.js'
 import { conv2d, convTranspose2d } from './convolution.js'
+import { bincount, histogram, unique } from './counting.js'
+import { binaryCrossEntropyWithLogits, crossEntropy } from './cross-entropy.js'
+import {
+  cosineEmbeddingLoss,
+  cosineSimilarity,
+  hingeLoss,
+  huberLoss,
+  klDivergence,
+  l1Loss,
+  smoothL1Loss,
+} from './distances.js'
 import { dropout } from './dropout.js'
 import { cos, exp, expm1, log, log1p, pow, sin, tanh } from './exponential.js'
 import { gather, scatterAdd } from './gathering.js'
+import { groupNorm, instanceNorm, rmsNorm } from './group-normalization.js'
 import { embedding, oneHot, take } from './indexing.js'
 import { pad, slice, split } from './joining.js'
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from './losses.js'
 import { batchNorm, layerNorm } from './normalization.js'
-import { argmax, argmin, topk } from './ordering.js'
+import { argmax, argmin, argsort, sort, topk } from './ordering.js'
 import { averagePool2d, maxPool2d } from './pooling.js'
 import { linear, matmul } from './products.js'
 import { max, mean, min, sum } from './reductions.js'
-import { cumsum, prod } from './running.js'
+import { cumprod, cumsum, prod } from './running.js'
 import { broadcastTo, expandDims, flip, reshape, squeeze, sumTo, transpose } from './shapes.js'
 import { logSoftmax, softmax } from './softmax.js'
 import { logSumExp, norm, std, variance } from './statistics.js'
@@ -40,20 +66,34 @@ import { logSumExp, norm, std, variance } from './statistics.js'
 const functions = {
   abs,
   add,
+  arccos,
+  arcsin,
+  arctan,
+  arctan2,
   argmax,
   argmin,
+  argsort,
   averagePool2d,
   batchNorm,
   binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+  bincount,
   broadcastTo,
   cast,
   clip,
   conv2d,
   convTranspose2d,
   cos,
+  cosh,
+  cosineEmbeddingLoss,
+  cosineSimilarity,
+  crossEntropy,
+  cumprod,
   cumsum,
+  diff,
   div,
   dropout,
+  elu,
   embedding,
   equal,
   erf,
@@ -66,6 +106,14 @@ const functions = {
   gelu,
   greater,
   greaterEqual,
+  groupNorm,
+  hardtanh,
+  hingeLoss,
+  histogram,
+  huberLoss,
+  instanceNorm,
+  klDivergence,
+  l1Loss,
   layerNorm,
   leakyRelu,
   less,
@@ -86,25 +134,38 @@ const functions = {
   meanSquaredError,
   min,
   minimum,
+  mish,
+  mod,
   mul,
   neg,
   norm,
   notEqual,
   oneHot,
+  outer,
   pad,
   pow,
+  prelu,
   prod,
   relu,
+  remainder,
+  repeat,
+  repeatInterleave,
   reshape,
+  rmsNorm,
+  roll,
   scaledDotProductAttention,
   scatterAdd,
   sigmoid,
   sign,
+  silu,
   sin,
+  sinh,
   slice,
+  smoothL1Loss,
   softmax,
   softmaxCrossEntropy,
   softplus,
+  sort,
   split,
   sqrt,
   square,
@@ -114,9 +175,15 @@ const functions = {
   sum,
   sumTo,
   take,
+  tan,
   tanh,
+  tile,
   topk,
+  trace,
   transpose,
+  tril,
+  triu,
+  unique,
   var: variance,
   variance,
   where,

@@ -18,7 +18,7 @@ import { reshape } from './shapes.js'
 
 const EPS = 1e-5
 
-function epsOf(value: unknown, what: string): number {
+export function epsOf(value: unknown, what: string): number {
   const eps = numberOf(value, EPS, 'eps', what)
   if (eps >= 0) return eps
   return refuse(`${what} expected eps of at least 0, got ${eps}`)
@@ -47,7 +47,7 @@ function scaled(centred: NDArray, variance: NDArray, gamma: NDArray, beta: NDArr
 /**
  * x̂ = (x − mean)/s with s = √(variance + eps), and gx = (h − mean(h) − x̂·mean(h·x̂))/s for h = gy·gamma, means over the axes.
  */
-function backThrough(
+export function backThrough(
   x: Variable,
   h: Variable,
   axes: readonly number[],
@@ -102,7 +102,7 @@ export class LayerNorm extends Func {
   }
 }
 
-function lastAxes(ndim: number, count: number): number[] {
+export function lastAxes(ndim: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => ndim - count + i)
 }
 

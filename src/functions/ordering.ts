@@ -1,7 +1,7 @@
 /** Where the largest elements are, and which they are. Positions are integers and have no gradient; values do. */
 import { type NDArray, viewOf } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
-import { fixedShape } from '../array/shape.js'
+import { fixedShape, normalizeAxis } from '../array/shape.js'
 import { topk as topkOf } from '../array/sorting.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
@@ -125,6 +125,55 @@ export function topk(
   return [values!, indices!]
 }
 
+export interface SortOptions {
+  /** Default the last. */
+  axis?: number | undefined
+  /** Whether the largest comes first. Default false. */
+  descending?: boolean | undefined
+}
+
+/** All elements along an axis in order; two outputs.  Backward: the gradient of each value goes where the value was. */
+export class Sort extends Func {
+  private readonly axis: number
+  private readonly descending: boolean
+
+  constructor(attributes: SortOptions = {}) {
+    checkOptions(attributes, ['axis', 'descending'], 'sort')
+    const axis = oneAxisOf(attributes.axis, -1, 'sort')
+    const descending = flagOf(attributes.descending, false, 'descending', 'sort')
+    super({ axis, descending })
+    this.axis = axis
+    this.descending = descending
+  }
+
+  override forward(x: NDArray): NDArray[] {
+    const extent = x.shape[normalizeAxis(this.axis, x.ndim, 'sort')]!
+    return topkOf(x, extent, this.axis, this.descending)
+  }
+
+  override backward(gy: Variable): Variable {
+    const x = this.input
+    return scatterAdd(broadcastTo(asVariable(0, x), x.shape), this.outputs[1]!, gy, { axis: this.axis })
+  }
+}
+
+/**
+ * The elements along an axis in ascending order, and where they were. Equal ones stay in their order; NaN counts as the largest.
+ *
+ * Shapes   x [a…, n, b…] → values and int32 indices of that shape
+ * Throws   BAD_AXIS, also for a scalar.
+ */
+export function sort(x: Operand, options: SortOptions = {}): [values: Variable, indices: Variable] {
+  const [values, indices] = new Sort(options).applyAll(x)
+  return [values!, indices!]
+}
+
+/** Where the elements along an axis are in ascending order, as int32: the second output of `sort`. Throws BAD_AXIS. */
+export function argsort(x: Operand, options: SortOptions = {}): Variable {
+  return sort(x, options)[1]
+}
+
+registerFunc(Sort)
 registerFunc(ArgMax, { name: 'argmax' })
 registerFunc(ArgMin, { name: 'argmin' })
 registerFunc(Topk)

@@ -1,15 +1,17 @@
 /** Products of all elements along axes, and running sums. */
-import type { NDArray } from '../array/ndarray.js'
+import { allocate, type NDArray } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
-import { normalizeAxes, sizeOf } from '../array/shape.js'
+import { cumprod as cumprodOf } from '../array/running-products.js'
+import { fixedShape, normalizeAxes, normalizeAxis, sizeOf } from '../array/shape.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { add, div, mul } from './arithmetic.js'
 import { integerOf, UNSAID } from './attributes.js'
+import { where } from './comparison.js'
 import { pad, slice } from './joining.js'
-import { type ReduceOptions, Reduction } from './reductions.js'
+import { type ReduceOptions, Reduction, sum } from './reductions.js'
 import { expandDims, flip, reshape, transpose } from './shapes.js'
 
 /** Product.  Backward gxᵢ = gy·∏xⱼ over j ≠ i: gy·y/xᵢ where no factor is 0. */
@@ -159,6 +161,61 @@ export function cumsum(x: Operand, options: CumSumOptions = {}): Variable {
   return new CumSum(options).apply1(x)
 }
 
+/** Running products.  Backward gxᵢ = Σ gyⱼ·yⱼ/xᵢ over j ≥ i, without the division where a factor is 0. */
+export class CumProd extends Func {
+  private readonly axis: number | undefined
+
+  constructor(attributes: CumSumOptions = {}) {
+    checkOptions(attributes, ['axis'], 'cumprod')
+    if (attributes.axis === undefined) {
+      super()
+      return
+    }
+    const axis = integerOf(attributes.axis, undefined, -Infinity, 'axis', 'cumprod')
+    super({ axis })
+    this.axis = axis
+  }
+
+  override forward(x: NDArray): NDArray {
+    return cumprodOf(x, this.axis)
+  }
+
+  override backward(gy: Variable): Variable {
+    const { input } = this
+    const x = this.axis === undefined ? reshape(input, [-1]) : input
+    const axis = this.axis ?? 0
+    const gradient = input.data.data.includes(0)
+      ? this.withoutDivision(x, gy)
+      : div(flip(cumsum(flip(mul(gy, this.output), axis), { axis }), axis), x)
+    return reshape(gradient, input.shape)
+  }
+
+  /** Row j of a square holds the factors of yⱼ, and 1 after them: the gradient of each is the product of the others of its row. */
+  private withoutDivision(x: Variable, gy: Variable): Variable {
+    const at = normalizeAxis(this.axis ?? 0, x.ndim, 'cumprod')
+    const order = [...x.shape.keys()].filter((axis) => axis !== at).concat(at)
+    const inverse = order.map((_, axis) => order.indexOf(axis))
+    const n = x.shape[at]!
+    const within = allocate('bool', fixedShape([n, n]))
+    for (let j = 0; j < n; j++) within.buffer.fill(1, within.offset + j * n, within.offset + j * n + j + 1)
+    const square = where(within, expandDims(transpose(x, order), -2), 1)
+    const others = where(within, prodOthers(square), 0)
+    const gradient = sum(mul(others, expandDims(transpose(gy, order), -1)), { axis: -2 })
+    return transpose(gradient, inverse)
+  }
+}
+
+/**
+ * The products of all elements up to each along an axis.
+ *
+ * Shapes   x [2, 3], axis 1 → [2, 3]; without an axis → [6]
+ * Throws   BAD_AXIS.
+ */
+export function cumprod(x: Operand, options: CumSumOptions = {}): Variable {
+  return new CumProd(options).apply1(x)
+}
+
+registerFunc(CumProd, { name: 'cumprod' })
 registerFunc(Prod)
 registerFunc(ProdOthers)
 registerFunc(CumSum, { name: 'cumsum' })

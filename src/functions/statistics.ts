@@ -2,18 +2,20 @@
 
 import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
+import { zerosLike } from '../array/make-array.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
 import { normalizeAxes } from '../array/shape.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
-import type { Operand, Variable } from '../graph/variable.js'
+import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { abs, div, mul, sign, sub } from './arithmetic.js'
-import { type Axis, axisOf, flagOf, integerOf, numberOf, refuse, UNSAID } from './attributes.js'
+import { type Axis, axisOf, flagOf, integerOf, numberOf, UNSAID } from './attributes.js'
+import { cast } from './casting.js'
 import { equal, where } from './comparison.js'
 import { exp, pow } from './exponential.js'
-import { keptShape, mean, type ReduceOptions, Reduction } from './reductions.js'
+import { keptShape, mean, type ReduceOptions, Reduction, sum } from './reductions.js'
 import { reshape } from './shapes.js'
 
 export interface VarOptions extends ReduceOptions {
@@ -104,11 +106,17 @@ export function std(x: Operand, options: VarOptions = {}): Variable {
 }
 
 export interface NormOptions extends ReduceOptions {
-  /** p of (Σ|x|ᵖ)^(1/p), at least 1. Default 2. */
-  ord?: number | undefined
+  /**
+   * p of (Σ|x|ᵖ)^(1/p). Default 2. Infinity (on a tape 'inf') is the largest |x|, −Infinity ('-inf') the smallest, 0 the number of
+   * elements that are not 0.
+   */
+  ord?: number | 'inf' | '-inf' | undefined
 }
 
-/** (Σ|x|ᵖ)^(1/p).  Backward gx = gy·sign(x)·(|x|/y)ᵖ⁻¹, 0 where y = 0. */
+/**
+ * (Σ|x|ᵖ)^(1/p).  Backward gx = gy·sign(x)·(|x|/y)ᵖ⁻¹, 0 where y = 0. Of order ±∞ gy·sign(x), shared evenly among the elements
+ * that are the result; of order 0 nothing.
+ */
 export class Norm extends Func {
   readonly axis: Axis | undefined
   readonly keepdims: boolean
@@ -118,9 +126,9 @@ export class Norm extends Func {
     checkOptions(attributes, ['axis', 'keepdims', 'ord'], 'norm')
     const axis = axisOf(attributes.axis, 'norm')
     const keepdims = flagOf(attributes.keepdims, false, 'keepdims', 'norm')
-    const ord = numberOf(attributes.ord, 2, 'ord', 'norm')
-    if (ord < 1) refuse(`norm expected ord to be at least 1, got ${ord}`)
-    super(axis === undefined ? { keepdims, ord } : { axis, keepdims, ord })
+    const ord = orderOf(attributes.ord)
+    const kept = ord === Infinity ? 'inf' : ord === -Infinity ? '-inf' : ord
+    super(axis === undefined ? { keepdims, ord: kept } : { axis, keepdims, ord: kept })
     this.axis = axis
     this.keepdims = keepdims
     this.ord = ord
@@ -130,14 +138,24 @@ export class Norm extends Func {
     if (this.ord === 2) return elementwise.sqrt(reductions.sum(elementwise.square(floating(x)), this))
     const sizes = elementwise.abs(floating(x))
     if (this.ord === 1) return reductions.sum(sizes, this)
+    if (this.ord === Infinity) return reductions.max(sizes, this)
+    if (this.ord === -Infinity) return reductions.min(sizes, this)
+    // A NaN is not 0, and counts.
+    if (this.ord === 0)
+      return reductions.sum(
+        sizes.map((size) => (size === 0 ? 0 : 1)),
+        this,
+      )
     const total = reductions.sum(elementwise.pow(sizes, scalar(this.ord, sizes.dtype)), this)
     return elementwise.pow(total, scalar(1 / this.ord, total.dtype))
   }
 
   override backward(gy: Variable): Variable {
     const x = this.input
+    if (this.ord === 0) return new Variable(zerosLike(x.data), false, 'constant')
     const shape = keptShape(x.shape, this.axis)
     const g = reshape(gy, shape)
+    if (this.ord === Infinity || this.ord === -Infinity) return this.throughExtreme(x, g, shape)
     if (this.ord === 1) return mul(sign(x), g)
     const y = reshape(this.output, shape)
     const flat = equal(y, 0)
@@ -147,18 +165,30 @@ export class Norm extends Func {
     return mul(mul(sign(x), pow(div(this.sizes(x), length), this.ord - 1)), slope)
   }
 
+  private throughExtreme(x: Variable, g: Variable, shape: readonly number[]): Variable {
+    const met = equal(abs(x), reshape(this.output, shape))
+    const count = sum(cast(met, g.dtype), { axis: this.axis, keepdims: true })
+    return where(met, mul(sign(x), div(g, reshape(count, shape))), 0)
+  }
+
   /** |x|, and 1 where x = 0: sign(x) is 0 there, but a power of 0 has infinite derivatives and infinity times 0 is NaN. */
   private sizes(x: Variable): Variable {
-    const risky = !Number.isInteger(this.ord) && x.data.data.includes(0)
+    const risky = (this.ord < 1 || !Number.isInteger(this.ord)) && x.data.data.includes(0)
     return risky ? where(equal(x, 0), 1, abs(x)) : abs(x)
   }
+}
+
+function orderOf(value: unknown): number {
+  if (value === 'inf' || value === Infinity) return Infinity
+  if (value === '-inf' || value === -Infinity) return -Infinity
+  return numberOf(value, 2, 'ord', 'norm')
 }
 
 function floating(x: NDArray): NDArray {
   return isFloating(x.dtype) ? x : x.astype('float64')
 }
 
-/** The p-norm of the elements along the given axes, or of all. Throws BAD_ARGUMENT for ord below 1. */
+/** The p-norm of the elements along the given axes, or of all. Throws BAD_VALUE for order ±∞ of nothing. */
 export function norm(x: Operand, options: NormOptions = {}): Variable {
   return new Norm(options).apply1(x)
 }

@@ -2,15 +2,21 @@
 import '../../src/functions/methods.js'
 import * as activations from '../../src/functions/activations.js'
 import * as arithmetic from '../../src/functions/arithmetic.js'
+import * as arranging from '../../src/functions/arranging.js'
 import * as attention from '../../src/functions/attention.js'
 import * as bounds from '../../src/functions/bounds.js'
 import * as casting from '../../src/functions/casting.js'
+import * as circular from '../../src/functions/circular.js'
 import * as comparison from '../../src/functions/comparison.js'
 import * as convolution from '../../src/functions/convolution.js'
+import * as counting from '../../src/functions/counting.js'
+import * as crossEntropy from '../../src/functions/cross-entropy.js'
+import * as distances from '../../src/functions/distances.js'
 import * as dropout from '../../src/functions/dropout.js'
 import * as einsum from '../../src/functions/einsum.js'
 import * as exponential from '../../src/functions/exponential.js'
 import * as gathering from '../../src/functions/gathering.js'
+import * as groupNormalization from '../../src/functions/group-normalization.js'
 import * as indexing from '../../src/functions/indexing.js'
 import * as joining from '../../src/functions/joining.js'
 import * as losses from '../../src/functions/losses.js'
@@ -30,6 +36,12 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...activations,
   ...arithmetic,
   ...attention,
+  ...arranging,
+  ...circular,
+  ...counting,
+  ...crossEntropy,
+  ...distances,
+  ...groupNormalization,
   ...bounds,
   ...casting,
   ...comparison,

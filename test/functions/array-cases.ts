@@ -1,5 +1,15 @@
 /** Cases of reductions and of what moves, joins and cuts arrays. */
-import { type Cases, joined, none, noRows, reduction, spread, withBare, withOptions } from './case.js'
+import {
+  type Cases,
+  integers,
+  joined,
+  none,
+  noRows,
+  reduction,
+  spread,
+  withBare,
+  withOptions,
+} from './case.js'
 
 export const arrayCases: Cases = {
   // reductions
@@ -19,13 +29,73 @@ export const arrayCases: Cases = {
     ...reduction(spread, false).filter(({ inputs }) => inputs[0]!.ndim > 0),
     withOptions([spread([4, 2])], { axis: 0, ddof: 1 }, [2]),
   ],
-  norm: [...reduction(), ...reduction(spread, true, { ord: 1 }), ...reduction(spread, true, { ord: 3 })],
+  norm: [
+    ...['inf', '-inf'].flatMap((ord) => reduction(spread, false, { ord })),
+    ...reduction(spread, true, { ord: 0 }),
+    ...reduction(spread, true, { ord: 0.5 }),
+    ...reduction(spread, false, { ord: -2 }),
+    ...reduction(),
+    ...reduction(spread, true, { ord: 1 }),
+    ...reduction(spread, true, { ord: 3 }),
+  ],
   logSumExp: reduction(spread, false),
   cumsum: [
     withOptions([spread([2, 3])], { axis: 0 }, [2, 3]),
     withOptions([spread([2, 3])], { axis: -1 }, [2, 3]),
     withOptions([spread([2, 3])], {}, [6]),
     withOptions([noRows], { axis: 0 }, [0, 3]),
+  ],
+  cumprod: [
+    withOptions([spread([2, 3])], { axis: 0 }, [2, 3]),
+    withOptions([spread([2, 3, 2])], { axis: -2 }, [2, 3, 2]),
+    withOptions([spread([2, 3])], {}, [6]),
+    withOptions([spread([2, 4]).map((value, i) => (i % 3 === 1 ? 0 : value))], { axis: 1 }, [2, 4]),
+    withOptions([noRows], { axis: 0 }, [0, 3]),
+  ],
+  sort: [
+    withOptions([spread([2, 5])], {}, [2, 5], [2, 5]),
+    withOptions([spread([4, 2])], { axis: 0, descending: true }, [4, 2], [4, 2]),
+    withOptions([noRows], { axis: 0 }, [0, 3], [0, 3]),
+  ],
+  tile: [
+    withBare([spread([2, 3])], 'repeats', [2], [2, 6]),
+    withBare([spread([2, 3])], 'repeats', [2, 1, 2], [2, 2, 6]),
+    withBare([spread([])], 'repeats', [3], [3]),
+    withBare([spread([2])], 'repeats', [0], [0]),
+  ],
+  roll: [
+    { inputs: [spread([5])], attributes: { shifts: [2] }, args: [2], shapes: [[5]] },
+    { inputs: [spread([2, 3])], attributes: { shifts: [-4] }, args: [-4], shapes: [[2, 3]] },
+    {
+      inputs: [spread([2, 3])],
+      attributes: { shifts: [1, -1], axis: [0, 1] },
+      args: [[1, -1], { axis: [0, 1] }],
+      shapes: [[2, 3]],
+    },
+    { inputs: [noRows], attributes: { shifts: [1], axis: 0 }, args: [1, { axis: 0 }], shapes: [[0, 3]] },
+  ],
+  triu: [
+    withOptions([spread([3, 4])], {}, [3, 4]),
+    withOptions([spread([2, 3, 3])], { diagonal: 1 }, [2, 3, 3]),
+    withOptions([noRows], { diagonal: -1 }, [0, 3]),
+  ],
+  tril: [
+    withOptions([spread([3, 4])], {}, [3, 4]),
+    withOptions([spread([2, 3, 3])], { diagonal: -1 }, [2, 3, 3]),
+  ],
+  unique: [{ inputs: [spread([2, 3]).map((value) => Math.round(value))], shapes: [[3], [2, 3], [3]] }],
+  bincount: [
+    {
+      inputs: [integers([2, 0, 2])],
+      attributes: { minLength: 5 },
+      args: [undefined, { minLength: 5 }],
+      shapes: [[5]],
+    },
+    { inputs: [integers([2, 0, 2]), spread([3])], shapes: [[3]] },
+  ],
+  histogram: [
+    withOptions([spread([2, 3])], { bins: 4 }, [4], [5]),
+    withOptions([spread([7])], { bins: 2, min: -0.5, max: 0.5 }, [2], [3]),
   ],
   argmax: [
     withOptions([spread([2, 3])], {}, []),

@@ -2,6 +2,7 @@
 import { arrayCases } from './array-cases.js'
 import type { Cases } from './case.js'
 import { elementwiseCases } from './elementwise-cases.js'
+import { lossCases } from './loss-cases.js'
 import { networkCases } from './network-cases.js'
 
-export const cases: Cases = { ...elementwiseCases, ...arrayCases, ...networkCases }
+export const cases: Cases = { ...elementwiseCases, ...arrayCases, ...lossCases, ...networkCases }

@@ -120,12 +120,18 @@ test('functions refuse settings that they do not know, and settings of the wrong
     for (const key of Object.keys(one.attributes!)) {
       expectCode(() => createFunc(name, { ...one.attributes, [key]: 'no-such!' }), `${name}.${key}`)
       expectCode(() => createFunc(name, { ...one.attributes, [key]: { a: 1 } }), `${name}.${key}`)
+      // A list of such numbers is what some settings are: the weights of classes.
+      if (takesFractions(one.attributes![key])) continue
       expectCode(() => createFunc(name, { ...one.attributes, [key]: [0.5] }), `${name}.${key}`)
     }
     expectCode(() => createFunc(name, null as unknown as Attributes), `${name} null`)
     expectCode(() => createFunc(name, 3 as unknown as Attributes), `${name} 3`)
   }
 })
+
+function takesFractions(value: Attributes[string]): boolean {
+  return Array.isArray(value) && value.some((one) => !Number.isInteger(one))
+}
 
 function expectCode(call: () => unknown, what: string): void {
   try {

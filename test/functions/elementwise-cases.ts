@@ -1,5 +1,23 @@
 /** Cases of functions that work element by element, and of comparisons and choice. */
-import { binary, bools, type Cases, noRows, positive, spread, unary, withBare, withOptions } from './case.js'
+import type { NDArray } from '../../src/array/ndarray.js'
+import type { Shape } from '../../src/array/shape.js'
+import {
+  binary,
+  bools,
+  type Cases,
+  noRows,
+  positive,
+  share,
+  spread,
+  unary,
+  withBare,
+  withOptions,
+} from './case.js'
+
+/** Away from ±1, where arcsin has no derivative. */
+function halved(shape: Shape): NDArray {
+  return spread(shape).map((value) => value / 2)
+}
 
 export const elementwiseCases: Cases = {
   // arithmetic
@@ -45,6 +63,28 @@ export const elementwiseCases: Cases = {
   relu: unary(spread),
   reluGradient: [{ inputs: [spread([2, 3]), spread([2, 3], 1)], shapes: [[2, 3]] }],
   leakyRelu: [...unary(spread, [{ slope: 0.2 }], { slope: 0.2 }), withOptions([spread([3])], {}, [3])],
+  silu: unary(spread),
+  mish: unary(spread),
+  elu: [...unary(spread, [{ alpha: 0.7 }], { alpha: 0.7 }), withOptions([spread([3])], {}, [3])],
+  prelu: [
+    { inputs: [spread([2, 3]), share([3])], shapes: [[2, 3]] },
+    { inputs: [spread([2, 3, 2]), share([3])], shapes: [[2, 3, 2]] },
+    { inputs: [spread([4]), share([1])], shapes: [[4]] },
+    { inputs: [spread([]), share([])], shapes: [[]] },
+    { inputs: [noRows, share([3])], shapes: [[0, 3]] },
+  ],
+  hardtanh: [
+    ...unary(spread, [{ min: -0.3, max: 0.4 }], { min: -0.3, max: 0.4 }),
+    withOptions([spread([3])], {}, [3]),
+  ],
+  tan: unary(spread),
+  sinh: unary(spread),
+  cosh: unary(spread),
+  arcsin: unary(halved),
+  arccos: unary(halved),
+  arctan: unary(spread),
+  arctan2: binary(),
+  remainder: binary(spread, positive),
   erf: unary(spread),
   gelu: unary(spread),
   softplus: unary(spread),

@@ -1,5 +1,5 @@
 /**
- * Sine and cosine on float64, accurate for every finite argument. It knows scalars only; how an argument is brought
+ * Sine, cosine and tangent on float64, accurate for every finite argument. It knows scalars only; how an argument is brought
  * into [−π/4, π/4] when it is large stands in argument-reduction.ts.
  */
 import { reduced, reduceLarge } from './argument-reduction.js'
@@ -99,4 +99,14 @@ export function sin(x: number): number {
 export function cos(x: number): number {
   if (!(x - x === 0)) return NaN
   return sineOf(x, 1)
+}
+
+/**
+ * The tangent of x in radians: the quotient of sine and cosine, each right to 1 ulp also where it is small.
+ *
+ * Error  at most 3 ulp, for every finite x.
+ * Edges  NaN and ±∞ → NaN, ±0 → ±0, subnormal x → x.
+ */
+export function tan(x: number): number {
+  return sin(x) / cos(x)
 }

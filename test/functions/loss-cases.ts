@@ -1,0 +1,67 @@
+/** Cases of losses with settings, of likeness, and of normalisation by groups. */
+import type { Attributes } from '../../src/graph/attributes.js'
+import { type Case, type Cases, integers, noRows, positive, share, spread, withOptions } from './case.js'
+
+const labels = integers([2, 0, -100])
+
+function pairs(options: Attributes = {}): Case[] {
+  return [
+    withOptions([spread([2, 3]), spread([2, 3], 1)], options, []),
+    withOptions([spread([2, 3]), spread([3], 1)], { ...options, reduction: 'sum' }, []),
+    withOptions([spread([2, 1]), spread([2, 3], 1)], { ...options, reduction: 'none' }, [2, 3]),
+    withOptions([spread([]), spread([], 1)], options, []),
+    withOptions([noRows, noRows], { ...options, reduction: 'sum' }, []),
+  ]
+}
+
+export const lossCases: Cases = {
+  crossEntropy: [
+    withOptions([spread([3, 4]), labels], {}, []),
+    withOptions([spread([3, 4]), labels], { weight: [1, 0.5, 2, 0], labelSmoothing: 0.1 }, []),
+    withOptions([spread([3, 4]), labels], { reduction: 'none', labelSmoothing: 0.2 }, [3]),
+    withOptions([spread([3, 4]), labels], { reduction: 'sum', ignoreIndex: 2, weight: [1, 2, 3, 4] }, []),
+    withOptions([spread([2, 2, 3]), integers([2, 0, 1, 1], [2, 2])], { reduction: 'none' }, [2, 2]),
+    withOptions([spread([3, 4]), share([3, 4])], { weight: [1, 0.5, 2, 3], labelSmoothing: 0.1 }, []),
+    withOptions([spread([3, 4]), share([3, 4])], { reduction: 'none' }, [3]),
+    withOptions([noRows, integers([])], { reduction: 'sum' }, []),
+  ].map((one) =>
+    one.attributes?.ignoreIndex === 2 ? { ...one, inputs: [one.inputs[0]!, integers([2, 0, 3])] } : one,
+  ),
+  binaryCrossEntropyWithLogits: [
+    ...[{}, { posWeight: 2.5 }].flatMap((options) => [
+      withOptions([spread([2, 3]), share([2, 3])], options, []),
+      withOptions([spread([2, 3]), share([3])], { ...options, reduction: 'sum' }, []),
+      withOptions([spread([2, 1]), share([2, 3])], { ...options, reduction: 'none' }, [2, 3]),
+    ]),
+    withOptions([spread([2, 3]), share([2, 3])], { posWeight: [1, 2, 3] }, []),
+    withOptions([spread([]), share([])], {}, []),
+  ],
+  l1Loss: pairs(),
+  smoothL1Loss: [...pairs(), ...pairs({ beta: 0.4 }), ...pairs({ beta: 0 })],
+  huberLoss: [...pairs(), ...pairs({ delta: 0.4 })],
+  hingeLoss: [...pairs(), ...pairs({ margin: 0.2 })],
+  klDivergence: [
+    ...[{}, { logTarget: true }].flatMap((options) => [
+      withOptions([spread([2, 3]), positive([2, 3])], options, []),
+      withOptions([spread([2, 3]), positive([3])], { ...options, reduction: 'batchMean' }, []),
+      withOptions([spread([2, 1]), positive([2, 3])], { ...options, reduction: 'none' }, [2, 3]),
+    ]),
+    withOptions([spread([]), positive([])], { reduction: 'sum' }, []),
+  ],
+  cosineSimilarity: [
+    withOptions([spread([2, 3]), spread([2, 3], 1)], {}, [2]),
+    withOptions([spread([2, 3, 2]), spread([3, 2], 1)], { axis: 1 }, [2, 2]),
+    withOptions([spread([3]), spread([3], 1)], {}, []),
+    withOptions([noRows, noRows], {}, [0]),
+  ],
+  groupNorm: [
+    withOptions([spread([2, 4, 3]), positive([4]), spread([4], 2)], { groups: 2 }, [2, 4, 3]),
+    withOptions([spread([2, 4]), positive([4]), spread([4], 2)], { groups: 1, eps: 0.1 }, [2, 4]),
+    withOptions([spread([1, 2, 2, 2]), positive([2]), spread([2], 2)], { groups: 2 }, [1, 2, 2, 2]),
+  ],
+  rmsNorm: [
+    withOptions([spread([2, 3]), positive([3])], {}, [2, 3]),
+    withOptions([spread([2, 2, 3]), positive([2, 3])], { eps: 0.1 }, [2, 2, 3]),
+    withOptions([noRows, positive([3])], {}, [0, 3]),
+  ],
+}
