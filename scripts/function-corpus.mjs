@@ -305,6 +305,30 @@ function* casesOf(Type, special) {
       const rule = { lr: 0.01, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.01, decoupled }
       yield ['adamStep', rule, [c(shape), c(shape), c(shape), magnitudes(shape), count()]]
     }
+    const plain = { lr: 0.01, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.01 }
+    yield [
+      'amsGradStep',
+      { ...plain, decoupled: false },
+      [c(shape), c(shape), c(shape), magnitudes(shape), magnitudes(shape), count()],
+    ]
+    yield [
+      'nAdamStep',
+      { ...plain, momentumDecay: 0.004 },
+      [
+        c(shape),
+        c(shape),
+        c(shape),
+        magnitudes(shape),
+        { ...count(), valuesFrom: () => Type.of(0.5) },
+        count(),
+      ],
+    ]
+    yield ['rAdamStep', plain, [c(shape), c(shape), c(shape), magnitudes(shape), count()]]
+    yield [
+      'lionStep',
+      { lr: 0.01, beta1: 0.9, beta2: 0.99, weightDecay: 0.01 },
+      [c(shape), c(shape), c(shape)],
+    ]
     const adaptive = [c(shape), c(shape), magnitudes(shape)]
     yield ['adaGradStep', { lr: 0.1, lrDecay: 0.1, eps: 1e-8, weightDecay: 0.01 }, [...adaptive, count()]]
     yield [
@@ -385,6 +409,7 @@ export async function loadEngine(load) {
     'graph/registry',
     'graph/variable',
     'optim/adam',
+    'optim/adam-variants',
     'optim/adaptive',
     'optim/clip-grad-norm',
     'optim/sgd',

@@ -420,7 +420,18 @@ export { type Layer, MLP, type MLPOptions, Sequential } from './nn/sequential.js
 export type { StateDict } from './nn/state-dict.js'
 export { type LoadOptions, loadState, saveState } from './nn/state-file.js'
 export { type Summary, type SummaryRow, summary } from './nn/summary.js'
-export { Adam, type AdamOptions, AdamStep, AdamW } from './optim/adam.js'
+export { Adam, type AdamOptions, AdamStep, AdamW, AmsGradStep } from './optim/adam.js'
+export {
+  Lion,
+  type LionOptions,
+  LionStep,
+  NAdam,
+  type NAdamOptions,
+  NAdamStep,
+  RAdam,
+  type RAdamOptions,
+  RAdamStep,
+} from './optim/adam-variants.js'
 export {
   AdaDelta,
   type AdaDeltaOptions,
@@ -432,9 +443,11 @@ export {
   type RMSPropOptions,
   RMSPropStep,
 } from './optim/adaptive.js'
+export { ExponentialMovingAverage } from './optim/averages.js'
 export { ClipGradNorm, clipGradNorm } from './optim/clip-grad-norm.js'
 export { Optimizer, type OptimizerState } from './optim/optimizer.js'
 export { ParameterGroup, type Parameters as OptimizerParameters, type Rule } from './optim/parameter-group.js'
+export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from './optim/plateau.js'
 export {
   ChainedScheduler,
   CosineAnnealingLR,
@@ -442,6 +455,7 @@ export {
   LambdaLR,
   LinearWarmupLR,
   MultiStepLR,
+  OneCycleLR,
   Schedule,
   type Scheduled,
   SequentialLR,

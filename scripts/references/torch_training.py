@@ -218,6 +218,30 @@ def batch_norm():
     return {"outputs": outputs, "mean": flat(layer.running_mean), "variance": flat(layer.running_var)}
 
 
+class NAdam(torch.optim.NAdam):
+    """As in PyTorch 2: in 1.13 the product of momenta counts a step's momentum twice."""
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            (b1, b2), lr, eps = group["betas"], group["lr"], group["eps"]
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                state = self.state[p]
+                if not state:
+                    state.update(t=0, product=1.0, m=torch.zeros_like(p), v=torch.zeros_like(p))
+                state["t"] += 1
+                g = p.grad + group["weight_decay"] * p
+                mu, after = [b1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (state["t"], state["t"] + 1)]
+                state["product"] *= mu
+                state["m"] = b1 * state["m"] + (1 - b1) * g
+                state["v"] = b2 * state["v"] + (1 - b2) * g * g
+                root = (state["v"] / (1 - b2 ** state["t"])).sqrt() + eps
+                p -= lr * (1 - mu) / (1 - state["product"]) * g / root
+                p -= lr * after / (1 - state["product"] * after) * state["m"] / root
+
+
 OPTIMIZERS = {
     "sgd": (torch.optim.SGD, dict(lr=0.1, weight_decay=0.01)),
     "sgd momentum": (torch.optim.SGD, dict(lr=0.1, momentum=0.9, dampening=0.3, weight_decay=0.01)),
@@ -227,6 +251,11 @@ OPTIMIZERS = {
     "adagrad": (torch.optim.Adagrad, dict(lr=0.1, lr_decay=0.05, weight_decay=0.01, initial_accumulator_value=0.2)),
     "adadelta": (torch.optim.Adadelta, dict(lr=0.9, rho=0.8, weight_decay=0.01)),
     "rmsprop": (torch.optim.RMSprop, dict(lr=0.02, alpha=0.9, weight_decay=0.01)),
+    "adam amsgrad": (torch.optim.Adam, dict(lr=0.05, amsgrad=True, weight_decay=0.1)),
+    "adamw amsgrad": (torch.optim.AdamW, dict(lr=0.05, amsgrad=True)),
+    "adam maximize": (torch.optim.Adam, dict(lr=0.05, maximize=True)),
+    "nadam": (NAdam, dict(lr=0.05, weight_decay=0.1)),
+    "radam": (torch.optim.RAdam, dict(lr=0.05, weight_decay=0.1)),
     "rmsprop centered momentum": (torch.optim.RMSprop, dict(lr=0.02, alpha=0.9, momentum=0.8, centered=True)),
 }
 
@@ -267,6 +296,7 @@ def schedules():
         "exponential": lambda o: lr.ExponentialLR(o, 0.9),
         "cosine": lambda o: lr.CosineAnnealingLR(o, 6, eta_min=0.01),
         "warmup": lambda o: lr.LinearLR(o, start_factor=0.25, total_iters=4),
+        "oneCycle": lambda o: lr.OneCycleLR(o, max_lr=0.4, total_steps=10, cycle_momentum=False),
         "lambda": lambda o: lr.LambdaLR(o, lambda n: 1 / (1 + n)),
     }
     results = {}

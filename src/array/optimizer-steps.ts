@@ -57,7 +57,7 @@ export type RMSPropRule = {
 }
 
 /** All arrays of a step have one shape and dtype. */
-function check(what: string, w: NDArray, others: readonly NDArray[]): void {
+export function check(what: string, w: NDArray, others: readonly NDArray[]): void {
   for (const other of others) {
     if (sameShape(other.shape, w.shape) && other.dtype === w.dtype) continue
     throw new TapeError(

@@ -1,5 +1,6 @@
 /** Adam, and AdamW, whose weights decay apart from the gradient. */
 
+import { amsGradStep } from '../array/adam-variants.js'
 import { zerosLike } from '../array/make-array.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
 import { type AdamRule, adamStep } from '../array/optimizer-steps.js'
@@ -19,6 +20,10 @@ export interface AdamOptions {
   beta2?: number | undefined
   /** Added to the root that the step is divided by. Default 1e-8. */
   eps?: number | undefined
+  /** Whether to climb instead of descend: each gradient is taken with the other sign. For all groups. Default false. */
+  maximize?: boolean | undefined
+  /** Whether to divide by the largest of the means of squared gradients so far. For all groups. Default false. */
+  amsgrad?: boolean | undefined
   /** Adam adds weightDecay · parameter to the gradient (default 0); AdamW takes lr · weightDecay of the parameter away (default 0.01). */
   weightDecay?: number | undefined
 }
@@ -41,12 +46,21 @@ const ADAM = settings(0, false)
 const ADAM_W = settings(0.01, true)
 
 abstract class AdamLike extends Optimizer<AdamRule> {
+  constructor(
+    parameters: Parameters<AdamOptions>,
+    options: AdamOptions,
+    own: Settings<AdamRule>,
+    what: string,
+  ) {
+    super(parameters as Parameters<never>, options, own, what, ['amsgrad'])
+  }
+
   protected override keys(): readonly string[] {
-    return ['m', 'v', 't']
+    return this.flag('amsgrad') ? ['m', 'v', 'vMax', 't'] : ['m', 'v', 't']
   }
 
   protected override call(rule: AdamRule): Func {
-    return new AdamStep(rule)
+    return this.flag('amsgrad') ? new AmsGradStep(rule) : new AdamStep(rule)
   }
 
   protected override initial(key: string, parameter: Variable): NDArray {
@@ -57,24 +71,24 @@ abstract class AdamLike extends Optimizer<AdamRule> {
 /**
  * Steps of about lr in each element, from running means of gradients (m) and of their squares (v).
  *
- * Source  PyTorch `torch.optim.Adam`, without amsgrad
+ * Source  PyTorch `torch.optim.Adam`
  */
 export class Adam extends AdamLike {
   /** Throws BAD_ARGUMENT for no parameters or settings out of bounds. */
   constructor(parameters: Parameters<AdamOptions>, options: AdamOptions = {}) {
-    super(parameters as Parameters<never>, options, ADAM, 'Adam')
+    super(parameters, options, ADAM, 'Adam')
   }
 }
 
 /**
  * Adam whose weights decay by themselves.
  *
- * Source  PyTorch `torch.optim.AdamW`, without amsgrad
+ * Source  PyTorch `torch.optim.AdamW`
  */
 export class AdamW extends AdamLike {
   /** Throws BAD_ARGUMENT for no parameters or settings out of bounds. */
   constructor(parameters: Parameters<AdamOptions>, options: AdamOptions = {}) {
-    super(parameters as Parameters<never>, options, ADAM_W, 'AdamW')
+    super(parameters, options, ADAM_W, 'AdamW')
   }
 }
 
@@ -97,4 +111,25 @@ export class AdamStep extends DerivativeNotWritten {
   }
 }
 
+/** A step for one parameter: w, gradient, m, v, vMax, t → w', m', v', vMax', t'. */
+export class AmsGradStep extends DerivativeNotWritten {
+  private readonly rule: AdamRule
+
+  constructor(attributes: AdamRule) {
+    const rule = ruleFrom(attributes, ADAM, 'amsGradStep')
+    super(rule)
+    this.rule = rule
+  }
+
+  protected override get instead(): string {
+    return 'compute the step with ordinary functions to differentiate through it'
+  }
+
+  override forward(w: NDArray, ...more: NDArray[]): NDArray[] {
+    const [g, m, v, vMax, t] = more as [NDArray, NDArray, NDArray, NDArray, NDArray]
+    return amsGradStep(w, g, m, v, vMax, t, this.rule)
+  }
+}
+
 registerFunc(AdamStep, { name: 'adamStep' })
+registerFunc(AmsGradStep, { name: 'amsGradStep' })

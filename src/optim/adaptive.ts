@@ -31,6 +31,8 @@ export interface AdaGradOptions {
   initialSum?: number | undefined
   /** Added to the root that the step is divided by. Default 1e-10. */
   eps?: number | undefined
+  /** Whether to climb instead of descend: each gradient is taken with the other sign. For all groups. Default false. */
+  maximize?: boolean | undefined
   /** Adds weightDecay · parameter to the gradient. Default 0. */
   weightDecay?: number | undefined
 }
@@ -103,6 +105,8 @@ export interface AdaDeltaOptions {
   rho?: number | undefined
   /** Added under both roots. Default 1e-6. */
   eps?: number | undefined
+  /** Whether to climb instead of descend: each gradient is taken with the other sign. For all groups. Default false. */
+  maximize?: boolean | undefined
   /** Adds weightDecay · parameter to the gradient. Default 0. */
   weightDecay?: number | undefined
 }
@@ -170,6 +174,8 @@ export interface RMSPropOptions {
   momentum?: number | undefined
   /** Whether to divide by the deviation of the gradients, not by their root mean square. Default false. */
   centered?: boolean | undefined
+  /** Whether to climb instead of descend: each gradient is taken with the other sign. For all groups. Default false. */
+  maximize?: boolean | undefined
   /** Adds weightDecay · parameter to the gradient. Default 0. */
   weightDecay?: number | undefined
 }

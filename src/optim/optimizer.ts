@@ -6,7 +6,8 @@
 import { NDArray, scalar } from '../array/ndarray.js'
 import { formatShape, sameShape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
-import { refuse } from '../functions/attributes.js'
+import { neg } from '../functions/arithmetic.js'
+import { flagOf, refuse } from '../functions/attributes.js'
 import type { Func } from '../graph/func.js'
 import { constant } from '../graph/leaves.js'
 import { mode, noGrad, withScope } from '../graph/mode.js'
@@ -22,6 +23,9 @@ import {
 /** What is remembered of one parameter, by key: Variables that no graph leads to. */
 type ParameterState = Map<string, Variable>
 
+/** What is one number for a whole parameter. */
+const SCALARS = new Set(['t', 'product'])
+
 /** How an optimizer's state is saved: `<parameter>.<key>` and `groups.<i>.<setting>`. */
 export type OptimizerState = { readonly [name: string]: NDArray }
 
@@ -34,10 +38,30 @@ export abstract class Optimizer<R extends Rule> {
   readonly groups: readonly ParameterGroup<R>[]
   readonly #states = new Map<Variable, ParameterState>()
   readonly #what: string
+  #flags: ReadonlyMap<string, boolean>
 
-  protected constructor(parameters: Parameters<never>, options: object, settings: Settings<R>, what: string) {
+  /** flags  settings of the whole optimizer that are true or false, false unless said; `maximize` is one of every optimizer */
+  protected constructor(
+    parameters: Parameters<never>,
+    options: object,
+    settings: Settings<R>,
+    what: string,
+    flags: readonly string[] = [],
+  ) {
     this.#what = what
-    this.groups = groupsFrom(parameters, options, settings, what)
+    const rest: Record<string, unknown> = { ...options }
+    const given = ['maximize', ...flags].map((key) => {
+      const flag = flagOf(rest[key], false, key, what)
+      delete rest[key]
+      return [key, flag] as const
+    })
+    this.#flags = new Map(given)
+    this.groups = groupsFrom(parameters, rest, settings, what)
+  }
+
+  /** Whether a flag is set. */
+  protected flag(key: string): boolean {
+    return this.#flags.get(key) === true
   }
 
   /** What the rule remembers of each parameter, in the order of the call's inputs and outputs. */
@@ -72,7 +96,7 @@ export abstract class Optimizer<R extends Rule> {
           for (const parameter of group.parameters) {
             const gradient = parameter.grad
             if (gradient === null || !parameter.requiresGrad) continue
-            this.update(parameter, gradient, keys, group.rule)
+            this.update(parameter, this.flag('maximize') ? neg(gradient) : gradient, keys, group.rule)
             updated++
           }
         }
@@ -105,6 +129,8 @@ export abstract class Optimizer<R extends Rule> {
         ])
       }
     })
+    // What is not set is not written, so that a state says no more than it did before there were flags.
+    for (const [key, flag] of this.#flags) if (flag) entries.push([`flags.${key}`, scalar(1, 'bool')])
     for (const [label, parameter] of this.#labels()) {
       for (const [key, variable] of this.stateOf(parameter)) entries.push([`${label}.${key}`, variable.data])
     }
@@ -123,6 +149,8 @@ export abstract class Optimizer<R extends Rule> {
       if (!(array instanceof NDArray))
         refuse(`${this.#what} expected a state of NDArrays, got ${valueText(array)} for "${name}"`)
     }
+    const before = this.#flags
+    this.#flags = new Map([...before.keys()].map((key) => [key, left.delete(`flags.${key}`)]))
     const rules = this.groups.map((group, i) => this.#ruleIn(state, group, i, left, problems))
     const labels = this.#labels()
     const loaded = this.groups.flatMap((group, i) =>
@@ -136,6 +164,7 @@ export abstract class Optimizer<R extends Rule> {
     )
     if (left.size > 0) problems.push(`not in the optimizer: ${[...left].join(', ')}`)
     if (problems.length > 0) {
+      this.#flags = before
       throw new TapeError(
         'STATE_MISMATCH',
         `the state does not fit ${this.#what}; nothing was loaded; ${problems.join('; ')}`,
@@ -241,8 +270,9 @@ export abstract class Optimizer<R extends Rule> {
     }
     return found.map((key) => {
       const array = state[`${label}.${key}`]!
-      const shape = key === 't' ? [] : parameter.shape
-      const dtype = key === 't' ? 'float64' : parameter.dtype
+      const isScalar = SCALARS.has(key)
+      const shape = isScalar ? [] : parameter.shape
+      const dtype = isScalar ? 'float64' : parameter.dtype
       if (!sameShape(array.shape, shape) || array.dtype !== dtype) {
         problems.push(
           `${label}.${key} expected ${formatShape(shape)} of ${dtype}, got ${formatShape(array.shape)} of ${array.dtype}`,

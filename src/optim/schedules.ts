@@ -271,6 +271,61 @@ export class LambdaLR extends Schedule {
   }
 }
 
+/**
+ * Up from a fraction of `most` to it along half a cosine, and down to nearly nothing: one cycle for a whole training (PyTorch's `OneCycleLR`,
+ * without its cycle of momentum). The rates that the groups had do not matter. After the cycle the last rate stays.
+ */
+export class OneCycleLR extends Schedule {
+  readonly #most: number
+  readonly #steps: number
+  readonly #warmup: number
+  readonly #first: number
+  readonly #last: number
+
+  /**
+   * options  most: the highest rate; steps: of the whole cycle; warmup: which share of them goes up, 0.3 unless said;
+   *          divide: the first rate is most/divide (25); finalDivide: the last one is that/finalDivide (10,000)
+   */
+  constructor(
+    optimizer: Scheduled,
+    options: {
+      most: number
+      steps: number
+      warmup?: number | undefined
+      divide?: number | undefined
+      finalDivide?: number | undefined
+    },
+  ) {
+    super(optimizer, 'OneCycleLR')
+    checkOptions(options, ['most', 'steps', 'warmup', 'divide', 'finalDivide'], 'OneCycleLR')
+    this.#most = numberOf(options.most, undefined, 'most', 'OneCycleLR')
+    if (this.#most < 0) refuse(`OneCycleLR expected most of at least 0, got ${this.#most}`)
+    this.#steps = integerOf(options.steps, undefined, 1, 'steps', 'OneCycleLR')
+    this.#warmup = numberOf(options.warmup, 0.3, 'warmup', 'OneCycleLR')
+    if (this.#warmup < 0 || this.#warmup > 1)
+      refuse(`OneCycleLR expected warmup from 0 to 1, got ${this.#warmup}`)
+    const divide = numberOf(options.divide, 25, 'divide', 'OneCycleLR')
+    const finalDivide = numberOf(options.finalDivide, 1e4, 'finalDivide', 'OneCycleLR')
+    if (divide <= 0 || finalDivide <= 0)
+      refuse(`OneCycleLR expected divide and finalDivide above 0, got ${divide} and ${finalDivide}`)
+    this.#first = this.#most / divide
+    this.#last = this.#first / finalDivide
+    this.apply()
+  }
+
+  protected override lrAt(_base: number, count: number): number {
+    const top = this.#warmup * this.#steps - 1
+    const end = this.#steps - 1
+    const at = Math.min(count, end)
+    if (at <= top) return this.#between(this.#first, this.#most, top === 0 ? 1 : at / top)
+    return this.#between(this.#most, this.#last, end === top ? 1 : (at - top) / (end - top))
+  }
+
+  #between(from: number, to: number, share: number): number {
+    return to + ((from - to) / 2) * (cos(Math.PI * share) + 1)
+  }
+}
+
 /** Several schedules at once, each on what the ones before it say; one `step()` steps all (PyTorch's `ChainedScheduler`). */
 export class ChainedScheduler extends Schedule {
   readonly #schedules: readonly Schedule[]

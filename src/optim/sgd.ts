@@ -17,6 +17,8 @@ export interface SGDOptions {
   dampening?: number | undefined
   /** Adds weightDecay · parameter to the gradient. Default 0. */
   weightDecay?: number | undefined
+  /** Whether to climb instead of descend: each gradient is taken with the other sign. For all groups. Default false. */
+  maximize?: boolean | undefined
   /** Nesterov's momentum; needs momentum, and no dampening. Default false. */
   nesterov?: boolean | undefined
 }

@@ -52,7 +52,7 @@ test('every function, its gradients and the gradients of these replay bit for bi
   expect(report.divergence).toBeNull()
   expect(report.verdict).toBe('bit-exact')
   expect(report.events).toBeGreaterThan(20 * all.length)
-})
+}, 180_000)
 
 test('every function read from a file gives the gradients that the live one gave', async () => {
   const live: (readonly string[])[] = []
@@ -83,4 +83,4 @@ test('every function read from a file gives the gradients that the live one gave
     })
   })
   expect(compared).toBeGreaterThan(all.length)
-})
+}, 180_000)

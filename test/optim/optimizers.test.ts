@@ -10,6 +10,7 @@ import { Variable } from '../../src/graph/variable.js'
 import { Linear } from '../../src/nn/linear.js'
 import { loadState, saveState } from '../../src/nn/state-file.js'
 import { Adam, AdamW } from '../../src/optim/adam.js'
+import { Lion, NAdam, RAdam } from '../../src/optim/adam-variants.js'
 import { AdaDelta, AdaGrad, RMSProp } from '../../src/optim/adaptive.js'
 import { clipGradNorm } from '../../src/optim/clip-grad-norm.js'
 import type { OptimizerState } from '../../src/optim/optimizer.js'
@@ -32,6 +33,11 @@ const made: Readonly<Record<string, (parameters: Variable[]) => AnyOptimizer>> =
   adagrad: (p) => new AdaGrad(p, { lr: 0.1, lrDecay: 0.05, weightDecay: 0.01, initialSum: 0.2 }),
   adadelta: (p) => new AdaDelta(p, { lr: 0.9, rho: 0.8, weightDecay: 0.01 }),
   rmsprop: (p) => new RMSProp(p, { lr: 0.02, alpha: 0.9, weightDecay: 0.01 }),
+  'adam amsgrad': (p) => new Adam(p, { lr: 0.05, amsgrad: true, weightDecay: 0.1 }),
+  'adamw amsgrad': (p) => new AdamW(p, { lr: 0.05, amsgrad: true }),
+  'adam maximize': (p) => new Adam(p, { lr: 0.05, maximize: true }),
+  nadam: (p) => new NAdam(p, { lr: 0.05, weightDecay: 0.1 }),
+  radam: (p) => new RAdam(p, { lr: 0.05, weightDecay: 0.1 }),
   'rmsprop centered momentum': (p) => new RMSProp(p, { lr: 0.02, alpha: 0.9, momentum: 0.8, centered: true }),
 }
 
@@ -126,9 +132,12 @@ describe('on a tape', () => {
         path,
       )
       const calls = events.filter((event) => event.type === 'FunctionCalled')
-      expect(calls.map(({ scope }) => scope)).toEqual(['optimizer', 'optimizer'])
+      // To climb, each gradient is first taken with the other sign.
+      const each = name.includes('maximize') ? ['optimizer', 'optimizer'] : ['optimizer']
+      expect(calls.map(({ scope }) => scope)).toEqual([...each, ...each])
       const assigned = events.filter((event) => event.type === 'ValueAssigned')
-      expect(assigned.length).toBe(calls.reduce((count, { outputs }) => count + outputs.length, 0))
+      const steps = calls.filter(({ function: called }) => called !== 'neg')
+      expect(assigned.length).toBe(steps.reduce((count, { outputs }) => count + outputs.length, 0))
       expect(assigned.every(({ source, value }) => source !== null && value === null)).toBe(true)
       expect(events.length).toBe(calls.length + assigned.length + 1) // and the end of the run
       const past = openForTest(path, { readonly: true }).run('test')
@@ -330,5 +339,22 @@ describe('a mistake gets an answer:', () => {
       'BAD_ARGUMENT: Adam expected a state of NDArrays, got [1] for "a.m"',
     )
     expect(plain(b.stateDict())).toEqual(plain(before))
+  })
+})
+
+describe('Lion', () => {
+  test('goes by lr in the direction of the sign of a mean, and its weights decay apart', () => {
+    const p = parameter([1, -2, 3])
+    const lion = new Lion([p], { lr: 0.5, weightDecay: 0.1 })
+    p.grad = new Variable([2, -3, 0])
+    lion.step()
+    expect(p.data.toArray()).toEqual([0.95 - 0.5, -1.9 + 0.5, 3 * 0.95])
+    p.grad = new Variable([-0.1, 0, 1])
+    lion.step()
+    // The mean, 0.02, −0.03, 0 after the first step, times 0.9 plus a tenth of the gradient.
+    const after = p.data.data
+    expect(after[0]).toBeCloseTo(0.45 * 0.95 - 0.5, 12)
+    expect(after[1]).toBeCloseTo(-1.4 * 0.95 + 0.5, 12)
+    expect(after[2]).toBeCloseTo(2.85 * 0.95 - 0.5, 12)
   })
 })

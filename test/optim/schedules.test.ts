@@ -8,6 +8,7 @@ import {
   LambdaLR,
   LinearWarmupLR,
   MultiStepLR,
+  OneCycleLR,
   type Schedule,
   SequentialLR,
   StepLR,
@@ -24,6 +25,7 @@ const made: Readonly<Record<string, (optimizer: SGD) => Schedule>> = {
   exponential: (o) => new ExponentialLR(o, { gamma: 0.9 }),
   cosine: (o) => new CosineAnnealingLR(o, { steps: 6, least: 0.01 }),
   warmup: (o) => new LinearWarmupLR(o, { steps: 4, start: 0.25 }),
+  oneCycle: (o) => new OneCycleLR(o, { most: 0.4, steps: 10 }),
   lambda: (o) => new LambdaLR(o, (count) => 1 / (1 + count)),
 }
 

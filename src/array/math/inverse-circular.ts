@@ -75,7 +75,7 @@ export function arccos(x: number): number {
  */
 export function arctan2(y: number, x: number): number {
   if (x !== x || y !== y) return NaN
-  const [rise, run] = [y < 0 ? -y : y, x < 0 ? -x : x]
+  const [rise, run] = [Math.abs(y), Math.abs(x)]
   const both = rise === Infinity && run === Infinity
   const angle = rise === 0 ? 0 : both ? HALF_PI / 2 : arctan(rise / run)
   // Straight up or down there is no left and right.
