@@ -49,6 +49,7 @@ export type ErrorCode =
   | 'WRITE_FAILED'
   | 'TOO_MANY_FILES'
   | 'RUN_FINISHED'
+  | 'RUN_STOPPED'
   | 'RUN_RECORDING'
   | 'RUN_NOT_FOUND'
   | 'STEP_NOT_FOUND'

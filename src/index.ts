@@ -27,13 +27,6 @@ export { type SpiralOptions, spiral } from './data/spiral.js'
 export { type Batch, TensorDataset } from './data/tensor-dataset.js'
 export type { Bisection, BisectOptions } from './debug/bisect.js'
 export { diffRuns } from './debug/diff-runs.js'
-export type {
-  Finding,
-  FindingCost,
-  FindingLevel,
-  Findings,
-  StepValue,
-} from './debug/finding.js'
 export type { Fork, ForkTarget, Resumed, ResumeTargets } from './debug/fork.js'
 export type {
   Change,
@@ -59,6 +52,28 @@ export type {
 } from './debug/run-diff.js'
 export type { LargestDistance } from './debug/ulp-comparison.js'
 export type { WhyOptions } from './debug/why.js'
+export { allDetectors } from './detectors/all.js'
+export type { Detector } from './detectors/detector.js'
+export { evaluationMode } from './detectors/evaluation.js'
+export type {
+  Finding,
+  FindingCost,
+  FindingLevel,
+  Findings,
+  StepValue,
+} from './detectors/finding.js'
+export { deadUnits, explodingGradients, vanishingGradients } from './detectors/gradient-sizes.js'
+export { lossSpike, plateau } from './detectors/loss.js'
+export { nonFinite } from './detectors/non-finite.js'
+export { rowOrder } from './detectors/rows.js'
+export {
+  countedTwice,
+  noGradient,
+  notCleared,
+  noUpdate,
+  outsideAssignment,
+  settingChanged,
+} from './detectors/training.js'
 export { type ErrorCode, TapeError } from './errors.js'
 export type { CallSite } from './events/call-site.js'
 export type { Capture, CaptureLevel, CaptureMix } from './events/capture.js'
@@ -475,9 +490,10 @@ export {
 export type { VerifyReport } from './store/proof/verify.js'
 export type { MetricTable } from './store/read/metric-table.js'
 export type { SqlParameters, SqlRow, SqlValue } from './store/read/reading-statement.js'
-export type { PastRun } from './tape/past-run.js'
+export type { FollowOptions, PastRun } from './tape/past-run.js'
 export type { Run, RunOptions } from './tape/run.js'
 export { openTape, type RunInfo, type RunStatus, type Tape, type TapeOptions } from './tape/tape.js'
+export type { OwnDetector, RunWatch, WatchOptions } from './tape/watch-options.js'
 
 setKernelFromEnvironment()
 noteOwnFuncs()

@@ -1,5 +1,6 @@
 /** One event as one line that a person reads: `412  matmul(x, fc1.weight) → [50, 32]`. */
 
+import { noteWords } from '../detectors/finding-note.js'
 import { elementBytes } from '../events/dtypes.js'
 import {
   type CallOutput,
@@ -70,7 +71,7 @@ export function eventLine(
     case 'CheckpointTaken':
       return `checkpoint of ${plural(event.variables.length, 'variable')}, ${bytesText(bytesOfCheckpoint(event))}`
     case 'NoteAdded':
-      return `note: ${event.text}`
+      return `note: ${noteWords(event.text)}`
     case 'RunFinished':
       return `run ${event.status}${event.error === null ? '' : `: ${event.error}`}`
   }

@@ -25,6 +25,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [['at'], async () => (await import('./commands/at.js')).addAt],
   [['probe'], async () => (await import('./commands/probe.js')).addProbe],
   [['bisect'], async () => (await import('./commands/bisect.js')).addBisect],
+  [['watch'], async () => (await import('./commands/watch.js')).addWatch],
   [['why'], async () => (await import('./commands/why.js')).addWhy],
   [['fork'], async () => (await import('./commands/fork.js')).addFork],
   [['report'], async () => (await import('./commands/report.js')).addReport],

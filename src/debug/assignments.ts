@@ -1,7 +1,8 @@
 /** Parameters that were given a value from outside the run while it trained. */
+
+import { finding, namesText, shortNumber } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
 import type { Ref } from '../events/event.js'
-import { finding, namesText, shortNumber } from './draft.js'
-import type { Finding } from './finding.js'
 import type { RunView } from './run-view.js'
 
 interface Assigned {

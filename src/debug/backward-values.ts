@@ -1,7 +1,10 @@
 /** The gradient of everything that a pass walked through, intermediate variables included: computed from the file by the same pass. */
 import type { NDArray } from '../array/ndarray.js'
 import { type FunctionCalled, type Ref, refOf } from '../events/event.js'
-import type { Variable } from '../graph/variable.js'
+import type { Attributes } from '../graph/attributes.js'
+import { mode } from '../graph/mode.js'
+import { recreateFunc } from '../graph/registry.js'
+import { Variable } from '../graph/variable.js'
 import type { RunSteps } from './run-steps.js'
 
 export interface BackwardValues {
@@ -46,4 +49,32 @@ export function backwardValues(view: RunSteps, step: number, position?: number):
     variable.clearGrad()
   }
   return { pass: pass.position, calls, of: (ref) => gradients.get(ref) ?? null }
+}
+
+/**
+ * What one call alone gives back to its inputs: an input that several calls read has the sum of all of them in `BackwardValues`.
+ * Null where nothing arrives. Throws as the function's own rule does.
+ */
+export function givenBack(
+  call: FunctionCalled,
+  inputs: readonly NDArray[],
+  gradients: readonly (NDArray | null)[],
+): (NDArray | null)[] {
+  const { recorder, linking } = mode
+  mode.recorder = null
+  mode.linking = true
+  try {
+    const read = inputs.map((array) => new Variable(array, { requiresGrad: array.dtype.startsWith('float') }))
+    const func = recreateFunc(call.function, call.attributes as Attributes)
+    func.apply(...read)
+    for (const [slot, output] of func.outputs.entries()) {
+      const gradient = gradients[slot] ?? null
+      if (gradient !== null && output.requiresGrad)
+        output.backward({ gradient: new Variable(gradient, { requiresGrad: false }) })
+    }
+    return read.map(({ grad }) => grad?.data ?? null)
+  } finally {
+    mode.recorder = recorder
+    mode.linking = linking
+  }
 }

@@ -1,7 +1,9 @@
 /** All batches that a run took from its data sets, in order: read from the blocks, without events. */
+import type { TapeEvent } from '../events/event.js'
 import { CALL_ENTRY, LEAF_ENTRY } from '../events/record-layout.js'
 import { decodeRef, type TemplateLists } from '../store/format/template.js'
 import type { Block } from '../store/read/block-reader.js'
+import type { RunRows } from '../store/read/run-rows.js'
 import { PAGE } from '../store/read/run-rows.js'
 import { takenRows } from './rows.js'
 import type { RunView } from './run-view.js'
@@ -26,22 +28,24 @@ const BATCHES_MAX = 50_000
 /** Where a template takes rows. */
 type Spec = { call: number[]; scope: string; reads: boolean }
 
+/** What batches are read from. */
+export interface BatchSource {
+  readonly rows: RunRows
+  event(position: number): TapeEvent
+}
+
 export function batchesOf(view: RunView): Taken[] {
   const known = KEPT.get(view)
   if (known !== undefined) return known
-  const specs = new WeakMap<TemplateLists, Spec[]>()
   const found: Taken[] = []
   for (let from = 1; from <= view.lastPosition && found.length < BATCHES_MAX; from += PAGE) {
     const to = Math.min(view.lastPosition, from + PAGE - 1)
     for (const block of view.rows.blocks(from, to)) {
       // A block that begins before the page was read with the page before.
       if (block.first < from && from > 1) continue
-      let takes = specs.get(block.template)
-      if (takes === undefined) {
-        takes = takesOf(view, block)
-        specs.set(block.template, takes)
-      }
-      for (const spec of takes) addTaken(view, block, spec, found)
+      for (const one of takenIn(view, block)) found.push(one)
+      if (!view.isReplayable && specsOf(view, block).length > 0)
+        view.skipped.set('rows', "the capture 'structure' keeps no indices")
     }
   }
   if (found.length >= BATCHES_MAX)
@@ -51,37 +55,49 @@ export function batchesOf(view: RunView): Taken[] {
 }
 
 const KEPT = new WeakMap<RunView, Taken[]>()
+const SPECS = new WeakMap<TemplateLists, Spec[]>()
 
-function takesOf(view: RunView, { template }: Block): Spec[] {
-  return template.calls.flatMap((call) => {
-    const { function: name, scope } = view.rows.texts.signature(call[CALL_ENTRY.signature]!)
-    if (name !== 'take' || call.length !== CALL_ENTRY.inputs + 2) return []
-    const offset = call[CALL_ENTRY.offset]!
-    const reads = template.calls.some((other) =>
-      other
-        .slice(CALL_ENTRY.inputs)
-        .some((ref) => ref > 0 && Number.isInteger(ref) && other[CALL_ENTRY.offset]! - ref === offset),
-    )
-    return [{ call, scope, reads }]
-  })
+/** The batches that a block takes. */
+export function takenIn(source: BatchSource, block: Block): Taken[] {
+  return specsOf(source, block).flatMap((spec) => taken(source, block, spec) ?? [])
 }
 
-function addTaken(view: RunView, block: Block, { call, scope, reads }: Spec, found: Taken[]): void {
+function specsOf({ rows: { texts } }: BatchSource, { template }: Block): Spec[] {
+  let specs = SPECS.get(template)
+  if (specs === undefined) {
+    specs = template.calls.flatMap((call) => {
+      const { function: name, scope } = texts.signature(call[CALL_ENTRY.signature]!)
+      if (name !== 'take' || call.length !== CALL_ENTRY.inputs + 2) return []
+      const attributes = call[CALL_ENTRY.attributes]!
+      const { axis = 0 } = attributes === 0 ? {} : (texts.attributes(attributes) as { axis?: number })
+      if (axis !== 0) return []
+      const offset = call[CALL_ENTRY.offset]!
+      const reads = template.calls.some((other) =>
+        other
+          .slice(CALL_ENTRY.inputs)
+          .some((ref) => ref > 0 && Number.isInteger(ref) && other[CALL_ENTRY.offset]! - ref === offset),
+      )
+      return [{ call, scope, reads }]
+    })
+    SPECS.set(template, specs)
+  }
+  return specs
+}
+
+function taken(source: BatchSource, block: Block, { call, scope, reads }: Spec): Taken | null {
   const position = block.first + call[CALL_ENTRY.offset]!
   const data = decodeRef(call[CALL_ENTRY.inputs]!, position, block.base)
   const indices = decodeRef(call[CALL_ENTRY.inputs + 1]!, position, block.base)
   const { step } = block
-  const rows = inlineRows(view, block, indices) ?? rowsByEvent(view, position)
-  if (rows === null && !view.isReplayable)
-    view.skipped.set('rows', "the capture 'structure' keeps no indices")
-  if (rows !== null && isData(view, data))
-    found.push({ position, step, data, indices, scope, rows, isReadHere: reads })
+  const rows = inlineRows(source, block, indices) ?? rowsByEvent(source, position)
+  if (rows === null || !isData(source, data)) return null
+  return { position, step, data, indices, scope, rows, isReadHere: reads }
 }
 
-const IS_DATA = new WeakMap<RunView, Map<number, boolean>>()
+const IS_DATA = new WeakMap<BatchSource, Map<number, boolean>>()
 
 /** Whether a ref is a leaf that training does not change. */
-function isData(view: RunView, ref: number): boolean {
+function isData(view: BatchSource, ref: number): boolean {
   let known = IS_DATA.get(view)
   if (known === undefined) {
     known = new Map()
@@ -97,7 +113,7 @@ function isData(view: RunView, ref: number): boolean {
 }
 
 /** Indices that stand in the same block as small leaves do. */
-function inlineRows(view: RunView, { first, template, cells }: Block, position: number): number[] | null {
+function inlineRows(view: BatchSource, { first, template, cells }: Block, position: number): number[] | null {
   const leaf = template.leaves.find((one) => first + one[LEAF_ENTRY.offset]! === position)
   if (leaf === undefined || leaf[LEAF_ENTRY.cells]! < 2) return null
   const form = view.rows.texts.leafForm(leaf[LEAF_ENTRY.form]!)
@@ -106,7 +122,7 @@ function inlineRows(view: RunView, { first, template, cells }: Block, position: 
   return Array.from({ length: form.shape[0]! }, (_, i) => bytes.readInt32LE(4 * i))
 }
 
-function rowsByEvent(view: RunView, position: number): number[] | null {
+function rowsByEvent(view: BatchSource, position: number): number[] | null {
   const call = view.event(position)
   return call.type === 'FunctionCalled' ? (takenRows(view, call)?.rows ?? null) : null
 }

@@ -1,6 +1,6 @@
 /** How a run ended, where that was not by `finish()`. */
-import { finding } from './draft.js'
-import type { Finding } from './finding.js'
+import { finding } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
 import type { RunView } from './run-view.js'
 
 export function ending(view: RunView): Finding[] {

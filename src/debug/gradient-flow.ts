@@ -1,203 +1,85 @@
-/**
- * Parameters that training does not reach: no gradient, because something cuts the graph; no update, because no optimizer has them;
- * gradients of 0; gradients that vanish or explode on the way back.
- */
+/** Parameters that training does not reach: no gradient, because something cuts the graph; no update; gradients of 0. */
 import type { NDArray } from '../array/ndarray.js'
-import { type FunctionCalled, type LeafCreated, positionOf, type Ref, refOf } from '../events/event.js'
-import { callText, finding, namesText, shortNumber } from './draft.js'
-import type { Finding } from './finding.js'
+import { callText, finding, namesText, shortNumber } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
+import {
+  joinsTrained,
+  notUpdated,
+  REACH_STEPS,
+  type Reached,
+  ReachWatch,
+  withoutGradient,
+} from '../detectors/reach.js'
+import { type FunctionCalled, positionOf, type Ref, refOf } from '../events/event.js'
+import { toNDArray } from '../recorder/recorded-array.js'
 import type { RunView } from './run-view.js'
 
-interface Reached {
-  readonly ref: Ref
-  /** The step and position of the first linked call that reads it in a step with a pass. */
-  step: number
-  readAt: number
-  gradients: number
-  updates: number
-  /** The number of steps in which it could have had one. */
-  steps: number
-  assigned: boolean
+/** Fewer steps with a pass say nothing. */
+const STEPS_MIN = REACH_STEPS
+
+/** A leaf from outside that has, bit for bit, what calls on the way from these parameters made: somebody copied the numbers. */
+function copied(view: RunView, without: readonly Reached[]): Finding | null {
+  const { ref, events, readBy } = without[0]!
+  const refs = without.map((one) => one.ref)
+  const reaching = events.ancestors(events.roots, true)
+  const made = [...events.descendants(refs)].filter((position) => !reaching.has(position))
+  const leaves = events.leaves.filter(
+    ({ source, value, shape, role }) =>
+      source === null && value !== null && shape.length > 0 && role !== 'parameter',
+  )
+  if (made.length === 0 || leaves.length === 0) return null
+  const values = view.values(readBy.step)
+  if (values === null) return null
+  for (const leaf of leaves) {
+    const join = events.readers(leaf.position).find(({ position }) => reaching.has(position))
+    const maker = made.find(
+      (position) => position < leaf.position && equalArrays(values.of(position), toNDArray(leaf.value!)),
+    )
+    if (join === undefined || maker === undefined) continue
+    const names = namesText(view, refs)
+    return finding({
+      kind: 'no-gradient',
+      level: joinsTrained(view, events, join, without) ? 'cause' : 'note',
+      step: readBy.step,
+      position: join.position,
+      function: join.function,
+      scope: join.scope,
+      variable: view.label(ref),
+      text: `step ${readBy.step}: ${names} ${without.length === 1 ? 'has' : 'have'} no gradient: ${callText(join)} reads #${leaf.position}, a copy of the numbers that ${callText(events.at(maker) as FunctionCalled)} made`,
+      evidence: ['so        the way back ends at the copy'],
+    })
+  }
+  return null
 }
 
-/** Fewer steps with a pass say nothing. */
-const STEPS_MIN = 3
-
-/** What each parameter that linked calls read got in the run. */
-function parametersOf(view: RunView): Map<Ref, Reached> {
-  const found = new Map<Ref, Reached>()
-  const pending = new Map<Ref, { gradients: number; updates: number; assigned: boolean }>()
-  const isParameter = new Map<Ref, boolean>()
-  for (const { stretch, like } of view.stretches()) {
-    const count = stretch.to - stretch.from + 1
-    if (like.passes.length > 0)
-      for (const call of like.calls) {
-        if (!call.linked) continue
-        for (const ref of call.inputs) {
-          let known = isParameter.get(ref)
-          if (known === undefined) {
-            const event = like.at(positionOf(ref)) ?? view.event(positionOf(ref))
-            known = event.type === 'LeafCreated' && event.role === 'parameter' && event.requiresGrad
-            isParameter.set(ref, known)
-          }
-          if (!known) continue
-          const reached = found.get(ref)
-          if (reached === undefined)
-            found.set(ref, {
-              ref,
-              step: stretch.from,
-              readAt: call.position,
-              gradients: 0,
-              updates: 0,
-              steps: count,
-              assigned: false,
-            })
-          else if (reached.readAt !== call.position) reached.steps += count
-        }
-      }
-    const add = (ref: Ref) => {
-      let one = pending.get(ref)
-      if (one === undefined) {
-        one = { gradients: 0, updates: 0, assigned: false }
-        pending.set(ref, one)
-      }
-      return one
-    }
-    for (const { variable } of like.gradients) add(variable).gradients += count
-    for (const { variable, source } of like.assignments) {
-      if (source === null) add(variable).assigned = true
-      else add(variable).updates += count
-    }
-  }
-  for (const [ref, one] of pending) {
-    const reached = found.get(ref)
-    if (reached !== undefined) Object.assign(reached, one)
-  }
-  return found
+function equalArrays(a: NDArray | null, b: NDArray): boolean {
+  if (a === null || a.dtype !== b.dtype || a.size !== b.size || a.size < 2) return false
+  for (let i = 0; i < a.size; i++)
+    if (!Object.is(a.buffer[a.offset + i], b.buffer[b.offset + i])) return false
+  return true
 }
 
 export function noGradient(view: RunView): Finding[] {
-  const parameters = [...parametersOf(view).values()]
-  if (!parameters.some(({ updates }) => updates >= STEPS_MIN)) return []
-  const findings: Finding[] = []
-  const without = parameters.filter(
+  const watch = new ReachWatch(view)
+  for (const { stretch, like } of view.stretches()) watch.add(like, stretch.to - stretch.from + 1)
+  const { reached } = watch
+  if (!reached.some(({ updates }) => updates >= STEPS_MIN)) return []
+  const without = reached.filter(
     ({ gradients, updates, assigned, steps }) =>
       gradients === 0 && updates === 0 && !assigned && steps >= STEPS_MIN,
   )
-  const cut = detached(view, without)
-  if (cut !== null) findings.push(cut)
-  const missed = parameters.filter(
+  const missed = reached.filter(
     ({ gradients, updates, assigned, steps }) =>
       gradients >= STEPS_MIN && updates === 0 && !assigned && steps >= STEPS_MIN,
   )
-  const updated = parameters.filter(({ updates }) => updates > 0)
-  if (missed.length > 0) findings.push(notUpdated(view, missed, updated))
-  return findings
+  const cut =
+    without.length === 0
+      ? null
+      : (view.attempt('copies of what was computed', () => copied(view, without)) ??
+        withoutGradient(view, without))
+  const updated = reached.filter(({ updates }) => updates > 0)
+  return [cut, missed.length === 0 ? null : notUpdated(view, missed, updated)].filter((one) => one !== null)
 }
-
-/** Parameters of which a whole front of the model has no update are frozen on purpose, as far as a tape can tell. */
-function looksFrozen(view: RunView, missed: readonly Reached[], updated: readonly Reached[]): boolean {
-  if (missed.length < 2) return false
-  const modules = (all: readonly Reached[]) =>
-    new Set(all.map(({ ref }) => (view.nameOf(ref) ?? '').replace(/\.?[^.]*$/, '')))
-  const trained = modules(updated)
-  const firstTrained = Math.min(...updated.map(({ readAt }) => readAt))
-  return (
-    [...modules(missed)].every((one) => !trained.has(one)) &&
-    missed.every(({ readAt, step }) => step <= updated[0]!.step && readAt < firstTrained)
-  )
-}
-
-function notUpdated(view: RunView, missed: readonly Reached[], updated: readonly Reached[]): Finding {
-  const first = missed[0]!
-  const frozen = looksFrozen(view, missed, updated)
-  const names = namesText(
-    view,
-    missed.map(({ ref }) => ref),
-  )
-  const call = view.event(first.readAt) as FunctionCalled
-  return finding({
-    kind: 'no-update',
-    level: frozen ? 'note' : 'cause',
-    step: first.step,
-    position: first.readAt,
-    function: call.function,
-    scope: call.scope,
-    variable: view.label(first.ref),
-    text: `step ${first.step}: ${names}, read by ${callText(call)}, ${missed.length === 1 ? 'has' : 'have'} a gradient in ${first.gradients} steps and never an update: no optimizer has ${missed.length === 1 ? 'it' : 'them'}`,
-    evidence: [`beside    ${updated.length} other parameters are updated`],
-  })
-}
-
-/** Where the way from parameters to the loss is cut. */
-function detached(view: RunView, without: readonly Reached[]): Finding | null {
-  if (without.length === 0) return null
-  const first = without[0]!
-  const events = view.step(first.step)
-  const refs = without.map(({ ref }) => ref)
-  const after = events.descendants(refs)
-  const reaching = events.ancestors(events.roots, true)
-  const isCut = (leaf: LeafCreated) =>
-    leaf.source !== null && after.has(positionOf(leaf.source)) && !leaf.requiresGrad
-  const cutLeaf = events.leaves.find(
-    (leaf) => isCut(leaf) && events.readers(leaf.position).some(({ position }) => reaching.has(position)),
-  )
-  const names = namesText(view, refs)
-  const have = `${without.length === 1 ? 'has' : 'have'} no gradient`
-  if (cutLeaf !== undefined) {
-    const reader = events.readers(cutLeaf.position).find(({ position }) => reaching.has(position))!
-    const maker = events.makerOf(cutLeaf.source!)
-    const made = maker === null ? view.label(cutLeaf.source!) : callText(maker)
-    // With the cut away, does anything that is trained stand beside it? If not, the front is frozen on purpose.
-    const beside = [...reaching].some(
-      (position) =>
-        position < reader.position &&
-        (events.at(position) as FunctionCalled).inputs.some((ref) => isTrained(view, ref, without)),
-    )
-    return finding({
-      kind: 'no-gradient',
-      level: beside ? 'cause' : 'note',
-      step: first.step,
-      position: reader.position,
-      function: reader.function,
-      scope: reader.scope,
-      variable: view.label(first.ref),
-      text: `step ${first.step}: ${names} ${have}: what ${made} made is detached (#${cutLeaf.position}) before ${callText(reader)} reads it`,
-      evidence: [`reads     ${made} depends on ${names}; #${cutLeaf.position} has its value and no creator`],
-    })
-  }
-  const dead = [...after].filter((position) => !reaching.has(position)).sort((a, b) => a - b)
-  const lastCall = dead.length === 0 ? null : (events.at(dead.at(-1)!) as FunctionCalled)
-  const cutCall = dead.map((position) => events.at(position) as FunctionCalled).find(({ linked }) => !linked)
-  if (lastCall === null) return null
-  const where = cutCall !== undefined && reachesRoot(view, first.step, cutCall) ? cutCall : null
-  // What nothing reads is a branch that is not in the loss; a tape cannot tell whether that is meant.
-  return finding({
-    kind: 'no-gradient',
-    level: where === null ? 'note' : 'cause',
-    step: first.step,
-    position: (where ?? lastCall).position,
-    function: (where ?? lastCall).function,
-    scope: (where ?? lastCall).scope,
-    variable: view.label(first.ref),
-    text:
-      where === null
-        ? `step ${first.step}: ${names} ${have}: the way from ${callText(lastCall)} does not lead to the loss`
-        : `step ${first.step}: ${names} ${have}: ${callText(where)} was made without a creator (noGrad) and leads to the loss`,
-  })
-}
-
-function isTrained(view: RunView, ref: Ref, without: readonly Reached[]): boolean {
-  const event = view.event(positionOf(ref))
-  return event.type === 'LeafCreated' && event.role === 'parameter' && !without.some((one) => one.ref === ref)
-}
-
-function reachesRoot(view: RunView, step: number, call: FunctionCalled): boolean {
-  const events = view.step(step)
-  return events.ancestors(events.roots).has(call.position)
-}
-
-// ---- Gradients that are there and say nothing.
 
 /** What is known of the gradient of a parameter in a step. */
 interface GradientSize {
@@ -306,9 +188,29 @@ function callThatStops(view: RunView, step: number): { call: FunctionCalled; why
   for (const call of back.calls) {
     if (call.outputs.every((_, slot) => isZero(back.of(refOf(call.position, slot))))) continue
     const gxs = call.inputs.map((ref) => back.of(ref)).filter((one) => one !== null)
-    if (gxs.length > 0 && gxs.every(isZero)) return { call, why: whyZero(view, call) }
+    if (gxs.length > 0 && gxs.every(isZero)) {
+      const origin = constantOrigin(view, step, call)
+      return { call: origin, why: whyZero(view, origin) }
+    }
   }
   return null
+}
+
+/** Where what a call reads is one number everywhere, the call that made it so of numbers that were not. */
+function constantOrigin(view: RunView, step: number, call: FunctionCalled): FunctionCalled {
+  const events = view.step(step)
+  const isConstant = (ref: Ref) => {
+    const { data } = view.graph.variable(ref, call.position + 1)
+    return data.size > 1 && data.data.every((one: number) => one === data.data[0])
+  }
+  let origin = call
+  for (let depth = 0; depth < 16; depth++) {
+    const makers = origin.inputs.map((ref) => events.makerOf(ref)).filter((maker) => maker !== null)
+    const next = makers.find(({ position, linked }) => linked && isConstant(position))
+    if (next === undefined) return origin
+    origin = next
+  }
+  return origin
 }
 
 function whyZero(view: RunView, call: FunctionCalled): string {

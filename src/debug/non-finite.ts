@@ -3,11 +3,11 @@
  * which had none. An infinity that came from outside (a mask's −∞) is meant, and no birth; the call that makes NaN of it is.
  */
 import type { NDArray } from '../array/ndarray.js'
+import { callText, elementText, finding, rowsText, shortNumber, unravel } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
 import { type FunctionCalled, positionOf, type Ref, refOf } from '../events/event.js'
 import { adviceFor } from './advice.js'
-import type { BackwardValues } from './backward-values.js'
-import { callText, elementText, finding, rowsText, shortNumber, unravel } from './draft.js'
-import type { Finding } from './finding.js'
+import { type BackwardValues, givenBack } from './backward-values.js'
 import { rowsBehind, takenRows } from './rows.js'
 import type { RunView } from './run-view.js'
 import { firstNonFiniteMetric, type NonFinite, oddGradients, seriesOf } from './series.js'
@@ -114,6 +114,8 @@ function forwardBirth(view: RunView, values: StepValues, roots: readonly Ref[], 
   const meant = new Set<Ref>()
   const calls = [...batchCalls(view, events.calls, values), ...events.calls]
   let infinite: Birth | null = null
+  /** The first call that reads an infinity from data, which is meant unless the end of it all is not finite. */
+  let read: Birth | null = null
   for (const call of calls) {
     if (wanted !== null && !wanted.has(call.position) && call.step === values.step) continue
     const inputs = call.inputs.map((ref) => {
@@ -141,12 +143,18 @@ function forwardBirth(view: RunView, values: StepValues, roots: readonly Ref[], 
       }
       if (own.infinite < 0) continue
       const fromOutside = call.inputs.some((input, i) => inputs[i]!.infinite >= 0 && meant.has(input))
-      if (fromOutside) meant.add(ref)
-      else if (infinite === null && inputs.every((one) => one.infinite < 0))
+      if (fromOutside) {
+        meant.add(ref)
+        const from = call.inputs.find((_, i) => inputs[i]!.infinite >= 0)!
+        const leaf: Ref | null = read === null ? leafOrigin(view, from) : null
+        if (leaf !== null) read = { kind: 'leaf', leaf, call, slot, index: own.infinite, nan: false }
+      } else if (infinite === null && inputs.every((one) => one.infinite < 0))
         infinite = { kind: 'call', call, slot, index: own.infinite, nan: false }
     }
   }
-  return infinite
+  if (infinite !== null) return infinite
+  const ends = roots.map((ref) => flags.get(ref) ?? CLEAN)
+  return ends.some(({ nan, infinite: at }) => nan >= 0 || at >= 0) ? read : null
 }
 
 /** Calls of the step before that made what this step reads: its batch. */
@@ -421,7 +429,7 @@ function backwardBirth(
   if (back === null) return null
   for (const call of back.calls) {
     const { position } = call
-    const found = turnsBad(back, call)
+    const found = turnsBad(view, values, back, call)
     if (found === null) continue
     const input = call.inputs[found.input]!
     const array = values.read(input, call)
@@ -451,15 +459,30 @@ function backwardBirth(
   return null
 }
 
-/** Whether the gradients of what the call made are finite and that of an input is not. */
+/** Whether the gradients of what the call made are finite and what it gives back to an input is not. */
 function turnsBad(
+  view: RunView,
+  values: StepValues,
   back: BackwardValues,
   call: FunctionCalled,
 ): { input: number; index: number; value: number; before: number } | null {
   const gys = call.outputs.map((_, slot) => back.of(refOf(call.position, slot)))
   if (gys.some((gy) => gy !== null && badAt(gy) >= 0) || gys.every((gy) => gy === null)) return null
-  for (const [input, ref] of call.inputs.entries()) {
-    const gx = back.of(ref)
+  const gxs = call.inputs.map((ref) => back.of(ref))
+  if (gxs.every((gx) => gx === null || badAt(gx) < 0)) return null
+  const events = view.step(values.step)
+  const isShared = call.inputs.some((ref) => events.readers(ref).length > 1)
+  // What another call gave to the same variable is not this one's.
+  const own = !isShared
+    ? gxs
+    : (view.attempt(`what ${callText(call)} alone gives back`, () =>
+        givenBack(
+          call,
+          call.inputs.map((ref) => values.read(ref, call)),
+          gys,
+        ),
+      ) ?? gxs)
+  for (const [input, gx] of own.entries()) {
     const index = gx === null ? -1 : badAt(gx)
     if (gx === null || index < 0) continue
     const gy = gys.find((one) => one !== null)!

@@ -1,8 +1,9 @@
 /** Gradients that were not cleared between steps, and gradients that two passes of a step count twice. */
+
+import { callText, finding, namesText } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
 import { countedTwice, NotClearedWatch } from '../detectors/gradient-watch.js'
 import { positionOf, type Ref } from '../events/event.js'
-import { callText, finding, namesText } from './draft.js'
-import type { Finding } from './finding.js'
 import type { RunView } from './run-view.js'
 
 /** After this many steps of one shape nothing new comes of another. */

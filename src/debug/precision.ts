@@ -1,11 +1,11 @@
 /** One step in float32, computed again in float64: where digits are lost that its inputs still had. */
 import type { NDArray } from '../array/ndarray.js'
+import { callText, finding, shortNumber, unravel } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
 import { type FunctionCalled, type Ref, refOf } from '../events/event.js'
 import type { Attributes } from '../graph/attributes.js'
 import { unrecorded } from '../graph/mode.js'
 import { recreateFunc } from '../graph/registry.js'
-import { callText, finding, shortNumber, unravel } from './draft.js'
-import type { Finding } from './finding.js'
 import { sampleSteps } from './gradient-flow.js'
 import type { RunView } from './run-view.js'
 

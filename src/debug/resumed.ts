@@ -1,9 +1,10 @@
 /** A run that goes on where another on the tape ended, with an optimizer that begins anew. */
 import type { NDArray } from '../array/ndarray.js'
+import { callText, finding, shortNumber } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
+import { isUpdate } from '../detectors/settings-watch.js'
 import { positionOf, type Ref } from '../events/event.js'
 import { Lookup } from '../store/read/lookup.js'
-import { callText, finding, shortNumber } from './draft.js'
-import type { Finding } from './finding.js'
 import { RunView } from './run-view.js'
 
 /** A run is compared with this many runs before it. */
@@ -31,6 +32,8 @@ function begunBy(view: RunView): Begun {
 }
 
 export function resumedState(view: RunView): Finding[] {
+  const anew = begunAnew(view)
+  if (anew !== null) return [anew]
   const { reader, id } = view.recording
   if (id === 1 || view.stepCount === 0) return []
   const own = begunBy(view)
@@ -45,6 +48,65 @@ export function resumedState(view: RunView): Finding[] {
     if (found !== null && found !== undefined) return [found]
   }
   return []
+}
+
+/**
+ * An optimizer that is made anew in the middle of a run: a state of the same name comes a second time, and the first is read no more.
+ * With other settings it is another phase of training, and a note.
+ */
+function begunAnew(view: RunView): Finding | null {
+  const known = new Map<string, { ref: Ref; step: number }>()
+  for (const { stretch, like } of view.stretches()) {
+    if (!like.leaves.some(({ role }) => role !== 'parameter')) continue
+    if (!like.calls.some(isUpdate)) continue
+    const events = view.step(stretch.from)
+    for (const { position } of events.leaves) {
+      const name = view.nameOf(position)
+      if (name === null || !name.startsWith('optimizer.')) continue
+      const before = known.get(name)
+      known.set(name, { ref: position, step: stretch.from })
+      if (before === undefined || stretch.from - before.step < 2) continue
+      const found = view.attempt('optimizers that are made anew', () =>
+        anewAt(view, name, before.ref, position),
+      )
+      if (found !== null && found !== undefined) return found
+    }
+  }
+  return null
+}
+
+function anewAt(view: RunView, name: string, before: Ref, ref: Ref): Finding | null {
+  const { step: at } = view.event(ref)
+  // Another optimizer that goes on beside has states of the same names.
+  for (const step of [at, at + 1])
+    if (step <= view.stepCount && view.step(step).readers(before).length > 0) return null
+  const then = view.graph.variable(before, ref).data
+  const now = view.graph.variable(ref, ref + 1).data
+  if (isZero(then)) return null
+  const isZeroNow = isZero(now)
+  // A velocity is there from the second step on; the first goes without.
+  const step = isZeroNow ? at : at - 1
+  const call = view
+    .step(step)
+    .calls.find((one) => isUpdate(one) && (isZeroNow ? one.inputs.includes(ref) : true))
+  const last = view.step(step - 1).calls.find((one) => isUpdate(one) && one.scope === call?.scope)
+  if (call === undefined || last === undefined) return null
+  const isSame = JSON.stringify(call.attributes) === JSON.stringify(last.attributes)
+  const was = then.size === 1 ? shortNumber(then.item()) : `of norm ${shortNumber(Math.hypot(...then.data))}`
+  return finding({
+    kind: 'resumed-state',
+    level: isSame && call.function === last.function ? 'cause' : 'note',
+    step,
+    position: call.position,
+    function: call.function,
+    scope: call.scope,
+    variable: name,
+    value: 0,
+    text: `step ${step}: ${name} begins anew in ${callText(call)}, and was ${was} in the step before: the optimizer was made anew, and its state is lost`,
+    evidence: [
+      'try       one optimizer for the whole run, or optimizer.loadStateDict(…) with the state of the one before',
+    ],
+  })
 }
 
 function compared(view: RunView, own: Begun, before: RunView): Finding | null {
@@ -68,8 +130,11 @@ function compared(view: RunView, own: Begun, before: RunView): Finding | null {
   for (const name of states) {
     const ref = theirs.states.get(name)
     if (ref === undefined) continue
-    const [now, then] = [firstOf(own.states.get(name)!), theirLast(ref)]
-    if (!isZero(now) || isZero(then)) continue
+    const mine = own.states.get(name)!
+    const then = theirLast(ref)
+    // A velocity that comes in the second step only was not loaded: the first update went without.
+    const isLate = view.event(positionOf(mine)).step > 1
+    if (!(isLate || isZero(firstOf(mine))) || isZero(then)) continue
     return described(view, own, before, name, then)
   }
   return null
@@ -77,8 +142,9 @@ function compared(view: RunView, own: Begun, before: RunView): Finding | null {
 
 function described(view: RunView, own: Begun, before: RunView, name: string, then: NDArray): Finding {
   const ref = own.states.get(name)!
-  const { step } = view.event(positionOf(ref))
-  const [call] = view.step(step).readers(ref)
+  const made = view.event(positionOf(ref)).step
+  const step = Math.min(made, 1)
+  const call = made > 1 ? view.step(step).calls.find(isUpdate) : view.step(made).readers(ref)[0]
   const was = then.size === 1 ? shortNumber(then.item()) : `of norm ${shortNumber(Math.hypot(...then.data))}`
   return finding({
     kind: 'resumed-state',
@@ -89,7 +155,7 @@ function described(view: RunView, own: Begun, before: RunView, name: string, the
     scope: call?.scope ?? null,
     variable: name,
     value: 0,
-    text: `step ${step}: ${name} begins at 0${call === undefined ? '' : ` in ${callText(call)}`}, and was ${was} at the end of run ${before.recording.id}, whose parameters go on here: the optimizer's state was not loaded`,
+    text: `step ${step}: ${name} begins ${made > 1 ? 'anew' : 'at 0'}${call === undefined ? '' : ` in ${callText(call)}`}, and was ${was} at the end of run ${before.recording.id}, whose parameters go on here: the optimizer's state was not loaded`,
     evidence: [
       `equal     ${own.parameters.size} parameters are bit for bit what run ${before.recording.id} ended with`,
       'try       optimizer.loadStateDict(…) with the state of the run before',

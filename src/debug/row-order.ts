@@ -1,8 +1,9 @@
 /** Rows that are read in the wrong order, twice, beside the labels of others, or in training and in the test. */
+
+import { callText, finding, rowsText } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
 import type { FunctionCalled } from '../events/event.js'
 import { batchesOf, stepOfBatch, type Taken } from './batches.js'
-import { callText, finding, rowsText } from './draft.js'
-import type { Finding } from './finding.js'
 import type { RunView } from './run-view.js'
 
 /** Fewer batches show no pattern. */

@@ -55,7 +55,7 @@ export function rowsBehind(view: RunView, ref: Ref, index: number): DataRow[] {
 
 /** @internal The rows that a call takes along the first axis from a leaf; null when it is no such call, or the rows are not on the tape. */
 export function takenRows(
-  view: RunView,
+  view: { event(position: number): TapeEvent },
   call: FunctionCalled,
 ): { data: Ref; indices: Ref; rows: number[] } | null {
   if (call.function !== 'take' || (call.attributes.axis ?? 0) !== 0 || call.inputs.length !== 2) return null

@@ -4,10 +4,18 @@ import { StepEvents } from '../detectors/step-events.js'
 import { TapeError } from '../errors.js'
 import type { CallSite } from '../events/call-site.js'
 import { captureFrom, isReplayable } from '../events/capture.js'
-import { positionOf, type Ref, type RunStarted, slotOf, type TapeEvent } from '../events/event.js'
+import {
+  type LeafCreated,
+  positionOf,
+  type Ref,
+  type RunStarted,
+  slotOf,
+  type TapeEvent,
+} from '../events/event.js'
 import { PastGraph } from '../past/past-graph.js'
 import { toNDArray } from '../recorder/recorded-array.js'
 import type { Recording } from '../replay/replay-run.js'
+import type { Block } from '../store/read/block-reader.js'
 import { RunRows } from '../store/read/run-rows.js'
 import { SiteLookup } from '../store/read/site-lookup.js'
 import { type BackwardValues, backwardValues } from './backward-values.js'
@@ -87,6 +95,20 @@ export class RunView implements RunSteps {
 
   event(position: number): TapeEvent {
     return this.recording.reader.event(this.recording.id, position)
+  }
+
+  /** The blocks of steps `from` to `to`. */
+  blocksOf(from: number, to: number): Block[] {
+    const { lookup } = this.recording
+    const first = lookup.stepRange(from, this.lastPosition).from
+    const last = lookup.stepRange(to, this.lastPosition).to
+    return this.rows.blocks(first, last).filter(({ step }) => step >= from && step <= to)
+  }
+
+  /** The leaf that a ref is; null for anything else. */
+  leafOf(ref: Ref): LeafCreated | null {
+    const event = this.event(positionOf(ref))
+    return event.type === 'LeafCreated' ? event : null
   }
 
   /** Where in the user's code the call at a position was made; null where the tape does not say. */

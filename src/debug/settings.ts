@@ -1,38 +1,37 @@
 /** Settings that change when they should not, over all steps of a run. */
 
-import { isUpdate, type SettingChange, SettingsWatch } from '../detectors/settings-watch.js'
+import { callText, finding } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
+import { isUpdate, SettingsWatch, type UpdateGroup } from '../detectors/settings-watch.js'
+import { settingFinding } from '../detectors/training.js'
 import type { FunctionCalled } from '../events/event.js'
-import { CALL_ENTRY } from '../events/record-layout.js'
-import { callText, finding, shortNumber } from './draft.js'
-import type { Finding } from './finding.js'
+import { updatesOf, updatesVary } from './block-updates.js'
 import type { RunView } from './run-view.js'
 import { jumpsOf } from './spikes.js'
 
-/** More steps of changing settings than this are not read one by one. */
-const STEPS_MAX = 200_000
-/** A loss that jumps within this many steps of a change is its effect. */
+/** A loss that jumps so many steps after a change is its effect. */
 const EFFECT_STEPS = 10
 /** A learning rate of 0 for fewer steps is a warm-up. */
 const STILL_STEPS = 5
 
+/** Steps whose blocks are read at once. */
+const STEPS_AT_ONCE = 4_096
+
 export function settings(view: RunView, metric: string | null): Finding[] {
   const watch = new SettingsWatch()
-  let read = 0
   for (const { stretch, like } of view.stretches()) {
-    const updates = like.calls.filter(isUpdate)
-    if (updates.length === 0) continue
-    const varies = stretch.from < stretch.to && variesInside(view, like.step)
-    if (!varies && (stretch.from === like.step || !variesInside(view, like.step))) {
-      for (const call of onePerScope(updates)) watch.add(call, stretch.from, stretch.to, 'all')
-      continue
+    if (!like.calls.some(isUpdate)) continue
+    // Where settings stand with each step, one after the other is read; else one stands for all.
+    const varies = view.blocksOf(stretch.from, stretch.from).some((block) => updatesVary(view.rows, block))
+    for (let from = stretch.from; from <= stretch.to; from += STEPS_AT_ONCE) {
+      const to = Math.min(stretch.to, from + STEPS_AT_ONCE - 1)
+      const bySteps = new Map<number, UpdateGroup[]>()
+      for (const block of view.blocksOf(from, varies ? to : from))
+        bySteps.set(block.step, [...(bySteps.get(block.step) ?? []), ...updatesOf(view, block)])
+      for (const [step, groups] of bySteps) watch.add(groups, step, varies ? step : stretch.to)
+      if (!varies) break
     }
-    // The settings differ from step to step: one update of a scope stands for all.
-    for (let step = stretch.from; step <= stretch.to && read < STEPS_MAX; step++, read++)
-      for (const call of onePerScope(view.step(step).calls.filter(isUpdate)))
-        watch.add(call, step, step, 'all')
   }
-  if (read >= STEPS_MAX)
-    view.skipped.set('settings', `they change from step to step, and ${STEPS_MAX} steps were read`)
   const jumps = watch.changes.some(({ after }) => after === null) ? jumpsOf(view, metric) : null
   const told = new Set<string>()
   const still = watch.still(STILL_STEPS).map(({ from, position }) => {
@@ -56,55 +55,7 @@ export function settings(view: RunView, metric: string | null): Finding[] {
     const effect = jumps?.jumps
       .map((i) => jumps.series.steps[i]!)
       .find((step) => step >= change.step && step <= change.step + EFFECT_STEPS)
-    return change.after === null && effect === undefined ? [] : [described(view, change, effect ?? null)]
+    return change.after === null && effect === undefined ? [] : [settingFinding(change, effect ?? null)]
   })
   return [...still, ...changes]
-}
-
-function onePerScope<T extends { scope: string; function: string }>(calls: readonly T[]): T[] {
-  const seen = new Set<string>()
-  return calls.filter(
-    ({ scope, function: name }) => !seen.has(`${scope} ${name}`) && seen.add(`${scope} ${name}`),
-  )
-}
-
-/** Whether attributes of updates stand with each step, and not in its template. */
-function variesInside(view: RunView, step: number): boolean {
-  const { from, to } = view.recording.lookup.stepRange(step, view.lastPosition)
-  const positions = new Map(
-    view
-      .step(step)
-      .calls.filter(isUpdate)
-      .map((call) => [call.position, true]),
-  )
-  return view.rows
-    .blocks(from, to)
-    .some(({ first, template }) =>
-      template.calls.some(
-        (call) => call[CALL_ENTRY.attributes] === 0 && positions.has(first + call[CALL_ENTRY.offset]!),
-      ),
-    )
-}
-
-function described(view: RunView, change: SettingChange, effect: number | null): Finding {
-  const { step, setting, value, before, after, steps } = change
-  const call = view
-    .step(step)
-    .calls.find((one) => one.function === change.function && one.scope === change.scope)
-  const position = call?.position ?? change.position
-  const until =
-    after === null ? ' and stays so' : ` and ${shortNumber(after)} again from step ${step + steps} on`
-  return finding({
-    kind: 'settings',
-    level: 'cause',
-    step,
-    position,
-    function: change.function,
-    scope: change.scope,
-    variable: setting,
-    value,
-    before: [{ step: step - 1, value: before }],
-    text: `step ${step}: ${setting} of ${change.function} (#${position} in ${change.scope}) is ${shortNumber(value)}, ${shortNumber(before)} before${until}`,
-    evidence: effect === null ? [] : [`then      the loss jumps at step ${effect}`],
-  })
 }

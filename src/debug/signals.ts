@@ -1,8 +1,8 @@
 /** What flows through a network: units that are dead or saturated, gradients that vanish or explode on their way back. */
 import type { NDArray } from '../array/ndarray.js'
+import { callText, finding, namesText, shortNumber } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
-import { callText, finding, namesText, shortNumber } from './draft.js'
-import type { Finding } from './finding.js'
 import { gradientSizes, sampleSteps } from './gradient-flow.js'
 import type { RunView } from './run-view.js'
 
@@ -13,6 +13,9 @@ const SHARE = 0.5
 const DEAD_SHARE = 0.6
 /** In narrower layers this many are dead by nature. */
 const UNITS_MIN = 16
+const NARROW_SHARE = 0.8
+/** Fewer units are no layer to speak of. */
+const UNITS_LEAST = 8
 /** Beyond these the slope of tanh and sigmoid is 0 or nearly so (SageMaker Debugger's rules). */
 const SATURATES: Readonly<Record<string, readonly [number, number]>> = {
   tanh: [-9.5, 9.5],
@@ -42,9 +45,9 @@ function unitsOf(shape: readonly number[]): { count: number; unit: (index: numbe
 }
 
 export function deadUnits(view: RunView): Finding[] {
-  const steps = sampleSteps(view, STEPS_MIN)
-  if (steps.length < STEPS_MIN) return []
-  const first = view.step(steps[0]!)
+  const samples = sampleSteps(view, SAMPLES)
+  if (samples.length < STEPS_MIN) return []
+  const first = view.step(samples[0]!)
   const trained = first.ancestors(first.roots, true)
   const layers = first.calls.filter(
     (call) =>
@@ -52,24 +55,55 @@ export function deadUnits(view: RunView): Finding[] {
       trained.has(call.position) &&
       LAYERS.has(first.makerOf(call.inputs[0]!)?.function ?? ''),
   )
-  if (layers.length === 0 || !proposed(view, steps, layers)) return []
+  if (layers.length === 0) return []
+  const zeros = samples.map((step) =>
+    gradientSizes(view, step).some((one) => one.zeros >= SHARE * one.size && one.size > 1),
+  )
+  const always = zeros.filter((is) => is).length >= 0.9 * samples.length
+  const inTheEnd = samples.length >= 2 * STEPS_MIN && zeros.slice(-STEPS_MIN).every((is) => is)
   const findings: Finding[] = []
   for (const layer of layers) {
-    const found = layer.function === 'relu' ? dead(view, steps, layer) : saturated(view, steps, layer)
+    const found =
+      layer.function !== 'relu'
+        ? saturated(view, sampleSteps(view, STEPS_MIN), layer)
+        : ((always ? dead(view, sampleSteps(view, STEPS_MIN), layer) : null) ??
+          (inTheEnd ? died(view, samples.slice(-STEPS_MIN), layer) : null))
     if (found !== null) findings.push(found)
   }
   // Several in a row have one cause: the first in the graph.
   return findings.slice(0, 1)
 }
 
-/** Whether columns say that it is worth computing steps again: many zeros in a gradient, or an activation that saturates. */
-function proposed(view: RunView, steps: readonly number[], layers: readonly FunctionCalled[]): boolean {
-  if (layers.some(({ function: name }) => name !== 'relu')) return true
-  const samples = sampleSteps(view, 7)
-  const zeros = samples.filter((step) =>
-    gradientSizes(view, step).some((one) => one.zeros >= SHARE * one.size && one.size > 1),
-  )
-  return zeros.length >= 0.9 * samples.length && steps.length > 0
+/** Steps whose columns are looked at; of the last three of them, steps are computed again. */
+const SAMPLES = 7
+
+/** Whether so many units of a layer are dead that it is no accident: in narrow healthy networks half of a layer may be. */
+function isMany(off: number, count: number): boolean {
+  if (count < UNITS_LEAST) return false
+  return off >= (count < UNITS_MIN ? NARROW_SHARE : DEAD_SHARE) * count
+}
+
+/** Units that are dead in the end, and were not always: from which step on. */
+function died(view: RunView, steps: readonly number[], layer: FunctionCalled): Finding | null {
+  const offAt = (at: readonly number[]) =>
+    view.attempt('dead units', () => offUnits(view, at, layer, false, (value) => value === 0))
+  const end = offAt(steps)
+  if (end === null || !isMany(end.off.length, end.count)) return null
+  const isDead = (step: number) => {
+    const off = new Set(offAt([step])?.off ?? [])
+    return end.off.every((unit) => off.has(unit))
+  }
+  let [alive, from] = [0, steps[0]!]
+  while (from - alive > 1) {
+    const middle = (from + alive) >> 1
+    if (view.step(middle).passes.length > 0 && !isDead(middle)) alive = middle
+    else from = middle
+  }
+  const call = sameCall(view, from, layer) ?? layer
+  return deadFinding(view, from, call, end, [
+    `looked    at steps ${steps.join(', ')}, and back to step ${from}: the same units are 0 for every row from then on`,
+    ...(alive === 0 ? [] : [`before    in step ${alive} some of them were not`]),
+  ])
 }
 
 /** The call of another step that stands where `call` stands in its step. */
@@ -112,24 +146,32 @@ function offUnits(
 
 function dead(view: RunView, steps: readonly number[], layer: FunctionCalled): Finding | null {
   const found = view.attempt('dead units', () => offUnits(view, steps, layer, false, (value) => value === 0))
-  if (found === null || found.count < UNITS_MIN || found.off.length < DEAD_SHARE * found.count) return null
+  if (found === null || !isMany(found.off.length, found.count)) return null
+  return deadFinding(view, steps[0]!, layer, found, [
+    `looked    at steps ${steps.join(', ')}: the same units are 0 in all of them`,
+  ])
+}
+
+function deadFinding(
+  view: RunView,
+  step: number,
+  layer: FunctionCalled,
+  { off, count }: { off: readonly number[]; count: number },
+  evidence: readonly string[],
+): Finding {
   const bias = biasOf(view, layer)
-  const { off, count } = found
   const shown = off.length > 12 ? `${off.slice(0, 3).join(', ')}, … ${off.at(-1)}` : off.join(', ')
   return finding({
     kind: 'dead-units',
     level: 'cause',
-    step: steps[0]!,
+    step,
     position: layer.position,
     function: layer.function,
     scope: layer.scope,
     variable: bias === null ? null : view.label(bias),
     value: off.length / count,
-    text: `step ${steps[0]}: ${callText(layer)} is 0 for every row in ${off.length} of ${count} units${bias === null ? '' : `, fed by ${view.label(bias)}`}: units ${shown} are dead`,
-    evidence: [
-      `looked    at steps ${steps.join(', ')}: the same units are 0 in all of them`,
-      'so        no gradient reaches what feeds them',
-    ],
+    text: `step ${step}: ${callText(layer)} is 0 for every row in ${off.length} of ${count} units${bias === null ? '' : `, fed by ${view.label(bias)}`}: units ${shown} are dead`,
+    evidence: [...evidence, 'so        no gradient reaches what feeds them'],
   })
 }
 

@@ -2,13 +2,13 @@
 
 import type { NDArray } from '../array/ndarray.js'
 import { slice } from '../array/rearrange.js'
-import { lossJumps } from '../detectors/jumps.js'
+import { callText, finding, rowsText, shortNumber } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
+import { lossJumps, median } from '../detectors/jumps.js'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
 import type { Attributes } from '../graph/attributes.js'
 import { unrecorded } from '../graph/mode.js'
 import { recreateFunc } from '../graph/registry.js'
-import { callText, finding, rowsText, shortNumber } from './draft.js'
-import type { Finding } from './finding.js'
 import { rowsBehind, rowsOfStep } from './rows.js'
 import type { RunView } from './run-view.js'
 import { lossOf, type Series, seriesOf } from './series.js'
@@ -17,6 +17,8 @@ import { lossOf, type Series, seriesOf } from './series.js'
 const COMPARED_MAX = 32
 /** A jump by a smaller factor, in which no row stands out, is told beside: such are in many healthy runs. */
 const LARGE = 10
+/** So many values on each side of one are those around it. */
+const AROUND = 10
 /** Larger batches are not computed row by row. */
 const ROWS_MAX = 4_096
 
@@ -34,10 +36,26 @@ export function jumpsOf(view: RunView, metric: string | null): { series: Series;
   return { series, jumps: lossJumps(series.values) }
 }
 
+/** Values far above those around them, however early in the run: at least two, and not every fifth. */
+function recurringJumps(values: readonly number[]): number[] {
+  const found = values.flatMap((value, i) => {
+    const around = values.slice(Math.max(0, i - AROUND), i + AROUND + 1).filter(Number.isFinite)
+    return around.length > AROUND && value > LARGE * Math.abs(median(around)) ? [i] : []
+  })
+  return found.length >= 2 && found.length * 5 <= values.length ? found : []
+}
+
 export function spikes(view: RunView, metric: string | null): Finding[] {
   const found = jumpsOf(view, metric)
-  if (found === null || found.jumps.length === 0) return []
-  const { series, jumps } = found
+  if (found === null) return []
+  const { series } = found
+  let { jumps } = found
+  if (jumps.length === 0) {
+    // Spikes that were there from the first steps on hide each other; rows that they have in common tell them from noise.
+    jumps = recurringJumps(series.values)
+    const steps = jumps.slice(0, COMPARED_MAX).map((i) => series.steps[i]!)
+    if (jumps.length === 0 || commonRows(view, steps) === null) return []
+  }
   const at = jumps[0]!
   const step = series.steps[at]!
   const value = series.values[at]!

@@ -1,8 +1,9 @@
 /** What the graph of the first training step tells: targets that the prediction has seen, modules that stand in two places. */
+
+import { callText, finding, namesText } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
 import type { StepEvents } from '../detectors/step-events.js'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
-import { callText, finding, namesText } from './draft.js'
-import type { Finding } from './finding.js'
 import type { RunView } from './run-view.js'
 
 const LOSSES: ReadonlySet<string> = new Set(['softmaxCrossEntropy', 'meanSquaredError', 'binaryCrossEntropy'])
@@ -43,9 +44,10 @@ export function targetLeak(view: RunView): Finding[] {
         call.function === cut.function &&
         call.function !== 'take' &&
         alike(call, cut)
+      const part = call.position !== cut.position && isFeatureOf(events, call, cut)
       // An autoencoder is given its target on purpose; labels are not.
       const own = call.position === cut.position && isLabels && call.function !== 'take'
-      if (!twin && !own) continue
+      if (!twin && !own && !part) continue
       const reader = events.readers(call.position).find(({ position: by }) => seen.has(by))
       return [
         finding({
@@ -55,15 +57,43 @@ export function targetLeak(view: RunView): Finding[] {
           position: cut.position,
           function: cut.function,
           scope: cut.scope,
-          text: twin
-            ? `step ${events.step}: ${callText(cut)}, the target of ${callText(loss)}, is the same as the input ${callText(call)}${reader === undefined ? '' : ` that ${callText(reader)} reads`}: same ${cut.function}, same ${JSON.stringify(cut.attributes)}`
-            : `step ${events.step}: ${callText(cut)}, the target of ${callText(loss)}, is read by the model${reader === undefined ? '' : `, in ${callText(reader)}`}`,
+          text: part
+            ? `step ${events.step}: ${callText(cut)}, the target of ${callText(loss)}, is a column of ${callText(call)}${reader === undefined ? '' : ` that ${callText(reader)} reads`}: ${JSON.stringify(cut.attributes.ranges)} lies in ${JSON.stringify(call.attributes.ranges)}`
+            : twin
+              ? `step ${events.step}: ${callText(cut)}, the target of ${callText(loss)}, is the same as the input ${callText(call)}${reader === undefined ? '' : ` that ${callText(reader)} reads`}: same ${cut.function}, same ${JSON.stringify(cut.attributes)}`
+              : `step ${events.step}: ${callText(cut)}, the target of ${callText(loss)}, is read by the model${reader === undefined ? '' : `, in ${callText(reader)}`}`,
           evidence: ['so        the model can copy its answer'],
         }),
       ]
     }
   }
   return []
+}
+
+/** Whether a target is cut from the same table as the features, from columns that are among them; a sequence may hold what comes next. */
+function isFeatureOf(events: StepEvents, features: FunctionCalled, target: FunctionCalled): boolean {
+  if (features.function !== 'slice' || target.function !== 'slice' || features.inputs[0] !== target.inputs[0])
+    return false
+  const shape = features.outputs[0]?.shape ?? []
+  const isTable = events
+    .readers(features.position)
+    .some(({ function: name, inputs }) => /^(linear|matmul)$/.test(name) && inputs[0] === features.position)
+  if (shape.length !== 2 || !isTable) return false
+  const [wide, narrow] = [features, target].map(({ attributes }) => columnsOf(attributes.ranges)) as [
+    Cut,
+    Cut,
+  ]
+  return wide !== null && narrow !== null && narrow.from >= wide.from && narrow.to <= wide.to
+}
+
+type Cut = { from: number; to: number } | null
+
+/** The columns that a slice takes of a table; null where that is not said with a beginning and an end. */
+function columnsOf(ranges: unknown): Cut {
+  const columns = Array.isArray(ranges) && ranges.length === 2 ? (ranges[1] as unknown) : null
+  if (!Array.isArray(columns)) return null
+  const [from, to] = columns as unknown[]
+  return typeof from === 'number' && typeof to === 'number' && from >= 0 && to > from ? { from, to } : null
 }
 
 /** The call that made a target, seen through what only changes its shape. */
@@ -112,12 +142,9 @@ export function sharedWeight(view: RunView): Finding[] {
   const shared: { ref: Ref; calls: FunctionCalled[] }[] = []
   for (const [ref, calls] of uses) {
     const name = view.nameOf(ref)
-    const numbered = name === null ? null : /^(.*\.|)(\d+)\.([^.]+)$/.exec(name)
-    if (calls.length < 2 || numbered === null || calls.some((call) => call.function !== calls[0]!.function))
+    if (calls.length < 2 || name === null || calls.some((call) => call.function !== calls[0]!.function))
       continue
-    const next = `${numbered[1]}${Number(numbered[2]) + 1}.`
-    const hasNext = [...names].some((one) => one.startsWith(next))
-    if (hasNext || !isChain(view, events, calls)) continue
+    if (!isAloneInList(name, names) || !isChain(view, events, calls)) continue
     shared.push({ ref, calls })
   }
   if (shared.length === 0) return []
@@ -141,6 +168,16 @@ export function sharedWeight(view: RunView): Finding[] {
       evidence: ['if it is meant: a module under a name of its own is not told of'],
     }),
   ]
+}
+
+/** Whether a variable belongs to a module of a list (a part of its name is a number) of which there is no next one. */
+function isAloneInList(name: string, names: ReadonlySet<string>): boolean {
+  const parts = name.split('.')
+  return parts.some((part, i) => {
+    if (!/^\d+$/.test(part) || i === parts.length - 1) return false
+    const next = `${[...parts.slice(0, i), Number(part) + 1].join('.')}.`
+    return ![...names].some((one) => one.startsWith(next))
+  })
 }
 
 /** Whether each call reads what the one before made and, on the way, nothing that is neither a parameter nor known before. */

@@ -1,12 +1,12 @@
 /** Functions that are not gradtape's own: whether the same inputs give the same twice. */
 import type { NDArray } from '../array/ndarray.js'
+import { callText, elementText, finding, shortNumber, unravel } from '../detectors/draft.js'
+import type { Finding } from '../detectors/finding.js'
 import type { FunctionCalled } from '../events/event.js'
 import type { Attributes } from '../graph/attributes.js'
 import { unrecorded } from '../graph/mode.js'
 import { isOwnFunc, recreateFunc, registeredFuncs } from '../graph/registry.js'
 import { toNDArray } from '../recorder/recorded-array.js'
-import { callText, elementText, finding, shortNumber, unravel } from './draft.js'
-import type { Finding } from './finding.js'
 import type { RunView } from './run-view.js'
 
 const TRIES = 3

@@ -2,13 +2,14 @@
  * Why a run went wrong. Every detector is asked; what it proposes from columns and templates is confirmed by computing a few
  * steps again; the answers are ranked so that causes come before their effects.
  */
+
+import type { Finding, Findings } from '../detectors/finding.js'
 import { TapeError, valueText } from '../errors.js'
 import { checkOptions } from '../options.js'
 import type { Recording } from '../replay/replay-run.js'
 import { assignments } from './assignments.js'
 import { ending } from './ending.js'
 import { evaluationMode } from './evaluation.js'
-import type { Finding, Findings } from './finding.js'
 import { noGradient, zeroGradients } from './gradient-flow.js'
 import { nonFinite } from './non-finite.js'
 import { notCleared, twice } from './passes.js'

@@ -1,12 +1,13 @@
 /** Where a series of losses jumps. */
 
-/** Values that a value is compared with. */
-const WINDOW = 20
+/** Values that a value is compared with, and the factor above the highest of them from which on it jumps. */
+export const JUMP = { window: 20, factor: 3 } as const
+const WINDOW = JUMP.window
 /** Fewer values before say nothing. */
 const FIRST = 8
 
 /** One value after another, with the latest kept. */
-class JumpWatch {
+export class JumpWatch {
   private readonly window: number[] = []
 
   /**
@@ -31,7 +32,7 @@ class JumpWatch {
 function isJump(value: number, window: readonly number[]): boolean {
   let highest = Number.NEGATIVE_INFINITY
   for (const one of window) if (one > highest) highest = one
-  if (!(value > 3 * highest) || value <= 0) return false
+  if (!(value > JUMP.factor * highest) || value <= 0) return false
   const middle = median(window)
   const spread = 1.4826 * median(window.map((one) => Math.abs(one - middle)))
   return value > middle + 10 * spread

@@ -1,5 +1,5 @@
 /** Settings of calls that change when they should not: a learning rate that is another for a step and then again what it was. */
-import type { FunctionCalled, Plain } from '../events/event.js'
+import type { FunctionCalled, Plain, Ref } from '../events/event.js'
 
 /** Steps from `from` to `to` in which a setting has one value. */
 interface Stretch {
@@ -7,6 +7,9 @@ interface Stretch {
   readonly from: number
   to: number
   readonly position: number
+  readonly call: { readonly function: string; readonly scope: string }
+  /** It was told as one that is odd. */
+  isTold: boolean
 }
 
 export interface SettingChange {
@@ -28,51 +31,109 @@ const BLIP_MAX = 5
 const NEIGHBOURS = 2
 /** A blip is off by at least this factor. */
 const OFF_BY = 3
+/** A value that comes back stands for so many steps around an odd one, or it is one of a cycle. */
+const AROUND_MIN = 5
+/** Groups of one optimizer that are told apart. */
+const CLASSES_MAX = 64
 
-/** Keeps the last few values of each setting of each update, and tells of blips when they are over, and of jumps that stay. */
+/** Updates of one step that have the same settings: the first call, and the parameters of all of them. */
+export interface UpdateGroup {
+  readonly call: FunctionCalled
+  readonly parameters: readonly Ref[]
+}
+
+/** Parameters that have had the same settings all along. */
+interface Class {
+  readonly parameters: Set<Ref>
+  readonly stretches: Map<string, Stretch[]>
+}
+
+/** Keeps the last few values of each setting of each group of parameters, and tells of blips when they are over, and of jumps that stay. */
 export class SettingsWatch {
-  private readonly kept = new Map<string, Stretch[]>()
+  private readonly classes = new Map<string, Class[]>()
   readonly changes: SettingChange[] = []
 
   /** Updates whose learning rate is 0 and always was, over at least `steps` steps. */
-  still(steps: number): { from: number; position: number; name: string }[] {
-    return [...this.kept].flatMap(([name, stretches]) => {
-      const [only] = stretches
-      const is = name.endsWith(' lr') && stretches.length === 1 && only !== undefined && only.value === 0
-      return is && only.to - only.from + 1 >= steps
-        ? [{ from: only.from, position: only.position, name }]
-        : []
+  still(steps: number): Pick<Stretch, 'from' | 'position' | 'call'>[] {
+    return [...this.classes.values()].flat().flatMap(({ stretches }) => {
+      const own = stretches.get('lr') ?? []
+      const [only] = own
+      const is = own.length === 1 && only !== undefined && only.value === 0
+      return is && only.to - only.from + 1 >= steps ? [only] : []
     })
   }
 
-  /** An update of steps `from` to `to`, in all of which it has these settings. */
-  add(call: FunctionCalled, from: number, to: number, key: string): void {
+  /** The updates of steps `from` to `to`, in all of which they have these settings. */
+  add(groups: readonly UpdateGroup[], from: number, to: number): void {
+    const kinds = new Set(groups.map(({ call }) => `${call.function} ${call.scope}`))
+    for (const kind of kinds) {
+      const own = groups.filter(({ call }) => `${call.function} ${call.scope}` === kind)
+      const known = this.classes.get(kind) ?? []
+      this.classes.set(kind, known)
+      const [only] = known
+      if (own.length === 1 && known.length === 1 && only!.parameters.has(own[0]!.parameters[0]!))
+        this.addTo(only!, own[0]!.call, from, to)
+      else for (const group of own) this.addGroup(known, group, from, to)
+    }
+  }
+
+  /** Parameters of a class that are in this group go on together, and those that are not in another. */
+  private addGroup(known: Class[], { call, parameters }: UpdateGroup, from: number, to: number): void {
+    const left = new Set(parameters)
+    for (const one of [...known]) {
+      const here = [...left].filter((ref) => one.parameters.has(ref))
+      if (here.length === 0) continue
+      for (const ref of here) left.delete(ref)
+      let together = one
+      // A parameter that has no update in a step stays where it is.
+      const apart = [...one.parameters].some((ref) => !here.includes(ref))
+      if (apart && !this.agrees(one, call) && known.length < CLASSES_MAX) {
+        for (const ref of here) one.parameters.delete(ref)
+        const stretches = new Map(
+          [...one.stretches].map(([name, all]) => [name, all.map((part) => ({ ...part }))]),
+        )
+        together = { parameters: new Set(here), stretches }
+        known.push(together)
+      }
+      this.addTo(together, call, from, to)
+    }
+    if (left.size === 0 || known.length >= CLASSES_MAX) return
+    const fresh: Class = { parameters: left, stretches: new Map() }
+    known.push(fresh)
+    this.addTo(fresh, call, from, to)
+  }
+
+  private agrees({ stretches }: Class, call: FunctionCalled): boolean {
+    return Object.entries(call.attributes).every(
+      ([name, value]) => typeof value !== 'number' || Object.is(stretches.get(name)?.at(-1)?.value, value),
+    )
+  }
+
+  private addTo(known: Class, call: FunctionCalled, from: number, to: number): void {
+    const { function: called, scope, position } = call
     for (const [setting, value] of Object.entries(call.attributes)) {
       if (typeof value !== 'number') continue
-      const name = `${call.function} ${call.scope} ${key} ${setting}`
-      let stretches = this.kept.get(name)
+      let stretches = known.stretches.get(setting)
       if (stretches === undefined) {
         stretches = []
-        this.kept.set(name, stretches)
+        known.stretches.set(setting, stretches)
       }
       const last = stretches.at(-1)
-      if (last !== undefined && Object.is(last.value, value)) last.to = to
-      else {
-        stretches.push({ value, from, to, position: call.position })
+      if (last !== undefined && Object.is(last.value, value)) {
+        last.to = to
+        // Steps come one by one, or many at once.
+        if (last.to - last.from <= AROUND_MIN + 2 * BLIP_MAX || from !== to)
+          this.judgeBlip(call, setting, stretches)
+      } else {
+        stretches.push({ value, from, to, position, call: { function: called, scope }, isTold: false })
         this.judge(call, setting, stretches)
         if (stretches.length > 4) stretches.shift()
       }
     }
   }
 
-  private judge(call: FunctionCalled, setting: string, stretches: readonly Stretch[]): void {
-    const [before, odd, after] = stretches.slice(-3)
-    if (before !== undefined && odd !== undefined && after !== undefined && odd.to - odd.from < BLIP_MAX) {
-      const [a, b, c] = [before.value, odd.value, after.value] as [number, number, number]
-      const returns =
-        a === c || (near(a, c) && far(b, a) && far(b, c) && Math.sign(b - a) === Math.sign(b - c))
-      if (returns && before.to - before.from + 1 > odd.to - odd.from) this.tell(call, setting, before, odd, c)
-    }
+  private judge(call: FunctionCalled, setting: string, stretches: Stretch[]): void {
+    this.judgeBlip(call, setting, stretches)
     const [long, jump] = stretches.slice(-2)
     if (setting === 'lr' && long !== undefined && jump !== undefined && stretches.length === 2) {
       const [a, b] = [long.value, jump.value] as [number, number]
@@ -80,8 +141,34 @@ export class SettingsWatch {
     }
   }
 
+  /** Asked again while the stretch after the odd one grows: a value that comes and goes all the time is a schedule. */
+  private judgeBlip(
+    call: Pick<FunctionCalled, 'function' | 'scope'>,
+    setting: string,
+    stretches: Stretch[],
+  ): void {
+    const [earlier, before, odd, after] =
+      stretches.length < 4 ? [undefined, ...stretches] : stretches.slice(-4)
+    if (before === undefined || odd === undefined || after === undefined || odd.isTold) return
+    const length = ({ from, to }: Stretch) => to - from + 1
+    if (length(odd) > BLIP_MAX) return
+    const [a, b, c] = [before.value, odd.value, after.value] as [number, number, number]
+    const isBack = a === c && length(before) + length(after) >= Math.max(AROUND_MIN, 2 * length(odd) + 1)
+    const isSlip =
+      a !== c &&
+      near(a, c) &&
+      far(b, a) &&
+      far(b, c) &&
+      Math.sign(b - a) === Math.sign(b - c) &&
+      length(before) + length(after) > length(odd) &&
+      (earlier === undefined || near(earlier.value as number, a))
+    if (!isBack && !isSlip) return
+    odd.isTold = true
+    this.tell(call, setting, before, odd, c)
+  }
+
   private tell(
-    call: FunctionCalled,
+    call: Pick<FunctionCalled, 'function' | 'scope'>,
     setting: string,
     before: Stretch,
     odd: Stretch,
@@ -115,6 +202,19 @@ function far(a: number, b: number): boolean {
 }
 
 /** Whether a call is an optimizer's: it computes next values, in a scope of that name or by one of its functions. */
-export function isUpdate(call: FunctionCalled): boolean {
+export function isUpdate(call: Pick<FunctionCalled, 'function' | 'linked'>): boolean {
   return !call.linked && /Step$/.test(call.function)
+}
+
+/** The updates of a step, by what they do and with which settings. */
+export function updateGroups(calls: readonly FunctionCalled[]): UpdateGroup[] {
+  const found = new Map<string, { call: FunctionCalled; parameters: Ref[] }>()
+  for (const call of calls) {
+    if (!isUpdate(call)) continue
+    const key = JSON.stringify([call.function, call.scope, call.attributes])
+    const group = found.get(key)
+    if (group === undefined) found.set(key, { call, parameters: [call.inputs[0]!] })
+    else group.parameters.push(call.inputs[0]!)
+  }
+  return [...found.values()]
 }

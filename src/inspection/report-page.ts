@@ -1,5 +1,5 @@
 /** A report as one HTML page that holds all that it needs: it opens without a network and is read without a script. */
-import type { Finding } from '../debug/finding.js'
+import type { Finding } from '../detectors/finding.js'
 import { plainToText } from '../events/plain.js'
 import { markup, text } from './markup.js'
 import { numberText } from './number-text.js'

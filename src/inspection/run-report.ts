@@ -2,8 +2,9 @@
  * What a report on a run says, as data: how it was started and went, what it logged, how its gradients flowed, what `why` finds,
  * the graph and the rows of a step, and what proves it. Its size does not grow with the number of steps.
  */
-import type { Findings } from '../debug/finding.js'
+
 import type { RunProof } from '../debug/recompute.js'
+import type { Findings } from '../detectors/finding.js'
 import { computationOf } from '../drawing/computation.js'
 import { pictureOf } from '../drawing/picture.js'
 import { toSvg } from '../drawing/svg.js'

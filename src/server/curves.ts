@@ -1,4 +1,5 @@
 /** Answers for charts: runs, their metrics, curves and the heat map of gradients, out of the courses of each run. */
+import { noteWords } from '../detectors/finding-note.js'
 import { TapeError } from '../errors.js'
 import type { Course } from '../queries/course.js'
 import type { RunCourses } from '../queries/run-courses.js'
@@ -266,7 +267,7 @@ export function timelineAnswer(desk: Desk, asked: Asked): TimelineAnswer {
     id,
     MARKS_MAX,
   ))
-    marks.push({ step, kind: 'note', text })
+    marks.push({ step, kind: 'note', text: noteWords(text) })
   const bad = views.first<{ step: number | null }>(
     'SELECT first_non_finite_step AS step FROM run WHERE id = ?',
     id,

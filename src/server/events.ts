@@ -1,4 +1,5 @@
 /** Events one by one: a page of them, and one call with all that is known of it. */
+import { noteWords } from '../detectors/finding-note.js'
 import type { CallSite } from '../events/call-site.js'
 import { positionOf, type RecordedArray, type Ref, refOf, slotOf, type TapeEvent } from '../events/event.js'
 import { refsOf } from '../events/event-kinds.js'
@@ -70,7 +71,7 @@ function eventText(event: TapeEvent, say: Describer): string {
     case 'CheckpointTaken':
       return `checkpoint of ${event.variables.length} variables`
     case 'NoteAdded':
-      return event.text
+      return noteWords(event.text)
     case 'RunFinished':
       return `run ${event.status}${event.error === null ? '' : `: ${event.error}`}`
   }

@@ -1,7 +1,7 @@
 /** A recorded run, read from the file: its events, its graph, its proof. */
 import { Observable } from 'rxjs'
 import { type Bisection, type BisectOptions, bisect } from '../debug/bisect.js'
-import type { Findings } from '../debug/finding.js'
+import { Follower } from '../debug/follower.js'
 import { Fork } from '../debug/fork.js'
 import type { ForkOptions } from '../debug/fork-options.js'
 import { Moment } from '../debug/moment.js'
@@ -10,6 +10,9 @@ import { type RecomputeOptions, type RunProof, recompute } from '../debug/recomp
 import { rowsOfStep, type StepRows } from '../debug/rows.js'
 import { RunView } from '../debug/run-view.js'
 import { type WhyOptions, why } from '../debug/why.js'
+import { allDetectors } from '../detectors/all.js'
+import { checkDetectors, type Detector } from '../detectors/detector.js'
+import type { Finding, Findings } from '../detectors/finding.js'
 import { TapeError, valueText } from '../errors.js'
 import type { CallSite } from '../events/call-site.js'
 import { positionOf, type RunStarted, type TapeEvent } from '../events/event.js'
@@ -44,10 +47,12 @@ export class PastRun {
   readonly recording: Recording
   private readonly graph: PastGraph
   private sites: SiteLookup | null = null
+  private readonly isRecorded: () => boolean
 
   /** @internal Use `tape.run`. */
-  constructor(reader: Reader, id: number, name: string) {
+  constructor(reader: Reader, id: number, name: string, isRecorded: () => boolean = () => false) {
     this.id = id
+    this.isRecorded = isRecorded
     this.name = name
     this.reader = reader
     this.lastPosition = reader.lastPosition(id)
@@ -262,6 +267,45 @@ export class PastRun {
   }
 
   /**
+   * What detectors find in the run as it was when it was opened, in the order in which they found it: what `run.watch` would have
+   * told while it was recorded. `why()` says more: it computes steps again, and ranks by cause.
+   *
+   * Throws  BAD_ARGUMENT unless each is a detector of gradtape; an operator of your own reads `events$`
+   */
+  watch(detectors: readonly Detector[] = allDetectors()): Finding[] {
+    checkDetectors(detectors, 'watch()')
+    return new Follower(this.reader.db, this.id, detectors).end()
+  }
+
+  /**
+   * The same of a run that somebody is recording, in this process or another: what there is, and then what comes, until the run ends:
+   * `for await (const finding of past.follow()) …`. A finding comes when its step is written, up to half a second later.
+   *
+   * everyMs  the file is looked at so often; 250 when not given
+   * signal   ends it early
+   * Throws   BAD_ARGUMENT
+   */
+  async *follow(
+    detectors: readonly Detector[] = allDetectors(),
+    options: FollowOptions = {},
+  ): AsyncGenerator<Finding, void, undefined> {
+    checkDetectors(detectors, 'follow()')
+    checkOptions(options, ['everyMs', 'signal', 'onLook'], 'follow()')
+    const { everyMs = 250, signal, onLook } = options
+    if (!(typeof everyMs === 'number' && everyMs > 0 && everyMs < 2 ** 31))
+      throw new TapeError('BAD_ARGUMENT', `follow() expected everyMs above 0, got ${valueText(everyMs)}`)
+    const follower = new Follower(this.reader.db, this.id, detectors)
+    for (;;) {
+      // Asked first: what was written before the recorder let go is in the file then.
+      const goesOn = this.isRecorded()
+      yield* goesOn ? follower.look() : follower.end()
+      onLook?.(follower.step)
+      if (!goesOn || signal?.aborted === true) return
+      await wait(everyMs, signal)
+    }
+  }
+
+  /**
    * The rows of data sets that the batches of a step hold, in their order. A batch belongs to the step that reads it first, also
    * when the loop took it at the end of the step before.
    *
@@ -294,6 +338,27 @@ export class PastRun {
     if (range === null) return this.lastPosition + 1
     return this.lookup.firstReader(ref, range.from, range.to) ?? range.to + 1
   }
+}
+
+/** How `past.follow` looks at a run. */
+export interface FollowOptions {
+  everyMs?: number
+  signal?: AbortSignal
+  /** Told after each look of the last step that was looked at. */
+  onLook?: (step: number) => void
+}
+
+function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal?.addEventListener('abort', done)
+    if (signal?.aborted === true) done()
+  })
 }
 
 /** Which steps there are is for the tape to say. */

@@ -9,6 +9,8 @@ import { type KernelName, setKernel } from '../array/kernel-choice.js'
 import { nativeWay } from '../array/native/library.js'
 import { seedRandom } from '../array/random.js'
 import { refuseOtherCopy, runBegins, runEnds } from '../copies.js'
+import { allDetectors } from '../detectors/all.js'
+import type { Detector } from '../detectors/detector.js'
 import { TapeError, valueText } from '../errors.js'
 import { type Capture, CapturePolicy, checkCapture } from '../events/capture.js'
 import { isRecord, isStorable, storable } from '../events/checks.js'
@@ -29,7 +31,9 @@ import { RunLock } from '../store/format/run-lock.js'
 import { RunWriter } from '../store/write/run-writer.js'
 import type { WritingThread } from '../store/write/writing-thread.js'
 import { beginRecording, continueRecording, endRecording, openRecorders } from './recording-context.js'
+import { RunWatches } from './run-watch.js'
 import { ENGINE_VERSION } from './version.js'
+import type { OwnDetector, RunWatch, WatchOptions } from './watch-options.js'
 
 export interface RunOptions {
   /** How much is stored; see `Capture`. Default 'replayable': everything else follows from it by replay. */
@@ -89,6 +93,10 @@ export class Run {
   private lock: RunLock | null = null
   /** What to put back at the end, when the run chose its kernel. */
   private kernelBefore: Kernel | null = null
+  private watches: RunWatches | null = null
+  /** A metric was NaN or infinite, and detectors have been asked about it. */
+  private hasOddMetric = false
+  private oddMetricSeen = false
 
   /** @internal Use `tape.startRun`. */
   constructor(
@@ -162,6 +170,7 @@ export class Run {
       )
     }
     this.checkOpen()
+    if (this.watches !== null) this.tellFindings(this.watches)
     continueRecording(this.recorder)
     this.stream.append({ type: 'StepStarted', elapsedMs: this.elapsedMs() })
     const { step, position } = this.stream
@@ -184,10 +193,12 @@ export class Run {
     for (const [name, metric] of entries) checkMetric(name, metric)
     for (const [name, metric] of entries) {
       if (typeof metric === 'number') {
+        if (!Number.isFinite(metric)) this.hasOddMetric = true
         this.stream.append({ type: 'MetricLogged', name, value: metric, variable: null })
         continue
       }
       const value = metric.item()
+      if (!Number.isFinite(value)) this.hasOddMetric = true
       // The metric itself says that a variable of this step bears its name.
       if (metric.name === null && this.isOfThisStep(metric)) metric.setNameQuietly(name)
       else if (metric.name === null) this.during(() => (metric.name = name))
@@ -199,6 +210,42 @@ export class Run {
       })
     }
     this.throwFailure()
+  }
+
+  /**
+   * Has detectors look at the run while it is recorded, from its first event on: `run.watch([nonFinite(), lossSpike()])`. They work on
+   * the thread that writes the tape, and see a step when it is written, up to half a second later; a metric that is NaN or infinite is
+   * looked at before the next step begins. A tape in memory, and a run with `durability: 'strict'`, have no such thread: there they
+   * work on this one.
+   *
+   * Gives   what was found so far; complete when the run has ended
+   * Throws  BAD_ARGUMENT for what is no detector; RUN_FINISHED
+   */
+  watch(
+    detectors: readonly (Detector | OwnDetector)[] = allDetectors(),
+    options: WatchOptions = {},
+  ): RunWatch {
+    this.checkOpen()
+    this.watches ??= new RunWatches(this.writer, this.events$, (text) =>
+      this.stream.append({ type: 'NoteAdded', text }),
+    )
+    return this.watches.add(detectors, options)
+  }
+
+  private tellFindings(watches: RunWatches): void {
+    if (this.hasOddMetric && !this.oddMetricSeen) {
+      this.oddMetricSeen = true
+      this.writeAll()
+      this.writer.lookNow('step')
+    }
+    watches.tell()
+    watches.throwIfStopped()
+  }
+
+  /** What the end shows is told before it is on the tape: nothing can be added afterwards. */
+  private tellLastFindings(watches: RunWatches): void {
+    this.writer.lookNow('run')
+    watches.tell()
   }
 
   private isOfThisStep(variable: Variable): boolean {
@@ -290,6 +337,7 @@ export class Run {
     if (this.ended) return
     this.writeAll()
     const told = this.endTold
+    if (this.watches !== null && !told) this.tellLastFindings(this.watches)
     this.endTold = true
     this.deactivate()
     if (!told) this.stream.append({ type: 'RunFinished', status, error, elapsedMs: this.elapsedMs() })
@@ -303,6 +351,7 @@ export class Run {
     this.ended = true
     this.lock?.release()
     this.stream.complete()
+    this.watches?.close()
     this.recorder.close()
     this.onEnd(this)
   }

@@ -222,7 +222,7 @@ export class Tape {
       throw new TapeError('RUN_NOT_FOUND', `${this.path} has no run ${valueText(which)}; ${known}`)
     }
     try {
-      return new PastRun(this.reader, row.id, row.name)
+      return new PastRun(this.reader, row.id, row.name, () => this.isRecorded(row.id))
     } catch (error) {
       throw sqliteError(error, `reading run ${row.id} of ${this.path}`)
     }

@@ -1,6 +1,6 @@
 /** `gradtape why`: what went wrong in a recorded run, and where. */
 import type { Command } from 'commander'
-import type { Finding, Findings } from '../../debug/finding.js'
+import type { Finding, Findings } from '../../detectors/finding.js'
 import { type Answer, answer } from '../answer.js'
 import { openRun } from '../open.js'
 import { examples, wholeNumber, withImports, withJson } from '../options.js'

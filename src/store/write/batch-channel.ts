@@ -13,12 +13,21 @@ import { TapeError } from '../../errors.js'
 import type { RecordedArray } from '../../events/event.js'
 import type { PackedBatch, Packer } from '../../events/pack.js'
 import type { ArrayKeeper, EventStream } from '../../events/stream.js'
-import { type BatchMessage, CONTROL, type FailureMessage, type ToThread } from './hand-over.js'
+import {
+  type BatchMessage,
+  CONTROL,
+  type FailureMessage,
+  type FollowOrder,
+  type SaidMessage,
+  type Settled,
+  type ToThread,
+} from './hand-over.js'
 import { arraysOf, type SharedBatch } from './shared-batch.js'
 import { LOOK_AFTER_MS } from './thread.js'
 import type { WriterState } from './writer.js'
 
 export const BATCHES_IN_FLIGHT = 8
+const NOTHING: readonly SaidMessage[] = []
 /** Stands for an array that was copied. */
 const KEPT: RecordedArray = { dtype: 'uint8', shape: [0], size: 0, data: new Uint8Array(0) }
 
@@ -68,6 +77,10 @@ export class BatchChannel implements ArrayKeeper {
   private sent = 0
   /** Batches that were written before the present control block began to count. */
   private writtenBefore = 0
+  /** What follows the run there, and how much each has said. */
+  private readonly follows = new Map<number, { readonly order: FollowOrder; said: number }>()
+  private heard: SaidMessage[] = []
+  private saidSeen = 0
   private known: TapeError | null = null
 
   constructor(thread: FarEnd, stream: EventStream, name: string, state: WriterState) {
@@ -191,6 +204,47 @@ export class BatchChannel implements ArrayKeeper {
     for (const batch of backlog) this.send(batch)
   }
 
+  /** From now on somebody looks at what is written, and has said `skip` things already. */
+  follow(order: FollowOrder, skip: number): void {
+    this.follows.set(order.id, { order, said: skip })
+    this.thread.post({ kind: 'follow', runId: this.runId, follow: order, skip })
+  }
+
+  /** What was said since the last time; one read of shared memory when nothing was. */
+  said(): readonly SaidMessage[] {
+    const said = this.control[CONTROL.said]!
+    if (said !== this.saidSeen) {
+      this.saidSeen = said
+      this.thread.listen()
+    }
+    if (this.heard.length === 0) return NOTHING
+    const { heard } = this
+    this.heard = []
+    return heard
+  }
+
+  /** Has them look at all that is written, and waits for it. */
+  lookNow(settled: Settled): void {
+    if (this.follows.size === 0) return
+    const { control } = this
+    const before = Atomics.load(control, CONTROL.looked)
+    this.thread.post({ kind: 'look', runId: this.runId, settled })
+    for (;;) {
+      const changes = Atomics.load(control, CONTROL.changes)
+      if (Atomics.load(control, CONTROL.looked) !== before) return
+      if (this.failure !== null || this.isUnavailable || this.thread.gone || control !== this.control) return
+      if (Atomics.wait(control, CONTROL.changes, changes, LOOK_AFTER_MS) === 'timed-out') this.thread.look()
+    }
+  }
+
+  /** @internal */
+  hear(message: SaidMessage): void {
+    const follow = this.follows.get(message.follow)
+    if (follow === undefined) return
+    follow.said += message.said.length
+    this.heard.push(message)
+  }
+
   /** There is no thread, and there will be none: `takeBack` and write what it did not. */
   get isUnavailable(): boolean {
     return this.thread.isUnavailable
@@ -236,6 +290,9 @@ export class BatchChannel implements ArrayKeeper {
     this.control = newControl()
     this.known = null
     this.begin('perhaps')
+    this.saidSeen = 0
+    for (const { order, said } of this.follows.values())
+      this.thread.post({ kind: 'follow', runId: this.runId, follow: order, skip: said })
     for (const { batch } of this.unwritten) this.thread.post({ kind: 'batch', runId: this.runId, batch })
     this.tellFilling()
   }

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorCode } from '../../errors.js'
+import type { Plain } from '../../events/event.js'
 import type { PackedBatch } from '../../events/pack.js'
 import type { ArraysAt, SharedMemory } from './shared-batch.js'
 import type { WriterState } from './writer.js'
@@ -18,7 +19,10 @@ export const CONTROL = {
   failed: 2,
   /** The id of the memory that the training thread fills; 0 for none that the thread can see. */
   filling: 3,
-  length: 4,
+  /** Counts up when followers of the run have said something, and when they were asked to look and have looked. */
+  said: 4,
+  looked: 5,
+  length: 6,
 } as const
 
 /** Places in the thread's own control block. */
@@ -71,6 +75,10 @@ export type ToThread =
   | { readonly kind: 'memory'; readonly memory: SharedMemory }
   | { readonly kind: 'retry'; readonly runId: number }
   | { readonly kind: 'end'; readonly runId: number }
+  /** Somebody wants to look at what is written of the run, from then on. */
+  | { readonly kind: 'follow'; readonly runId: number; readonly follow: FollowOrder; readonly skip: number }
+  /** Followers are to look at all that is written; `looked` says when they have. */
+  | { readonly kind: 'look'; readonly runId: number; readonly settled: Settled }
   /** Whether runs are open, for which a signal must wait. */
   | { readonly kind: 'watch'; readonly isOn: boolean }
   | { readonly kind: 'close' }
@@ -83,13 +91,31 @@ export interface FailureMessage {
   readonly cause: string | null
 }
 
+/** What is over: nothing but what shows it; the step under way, of which nothing more comes that matters; the run. */
+export type Settled = 'nothing' | 'step' | 'run'
+
+/** What follows a run on the thread that writes it; see `follow.ts`. */
+export interface FollowOrder {
+  readonly id: number
+  /** The built file that has it: an export `follower`, a `MakeFollower`. */
+  readonly module: string
+  readonly data: Plain
+}
+
+/** What a follower said: plain data, in the order in which it was said. */
+export interface SaidMessage {
+  readonly runId: number
+  readonly follow: number
+  readonly said: readonly Plain[]
+}
+
 /** Wakes the training thread where it waits for events: `THREAD.signal` is set. */
 export interface SignalMessage {
   readonly signal: number
 }
 
 /** What a thread says of itself to the training thread. */
-export type FromThread = FailureMessage | SignalMessage
+export type FromThread = FailureMessage | SaidMessage | SignalMessage
 
 /** What the thread is started with. */
 export interface ThreadData {

@@ -6,12 +6,15 @@
  * RxJS hides what a subscriber throws; so a failure is kept, with the batch, and thrown to whoever calls next.
  */
 import type { TapeError } from '../../errors.js'
+import type { Plain } from '../../events/event.js'
 import type { PackedBatch } from '../../events/pack.js'
 import { type ArrayKeeper, type EventStream, type Outlet, PATIENCE } from '../../events/stream.js'
 import type { Connection } from '../format/connection.js'
 import type { SameFile } from '../format/file-identity.js'
 import type { BatchChannel } from './batch-channel.js'
 import { unwrittenOf } from './batch-part.js'
+import { Following, type MakeFollower } from './follow.js'
+import type { Settled } from './hand-over.js'
 import { Writer } from './writer.js'
 import type { WritingThread } from './writing-thread.js'
 
@@ -19,6 +22,25 @@ import type { WritingThread } from './writing-thread.js'
 const WHOLE_EVENTS = 1024
 /** A run that is older than this is not short, whatever its batches: the second thread hears signals for it, too. */
 const SHORT_MAX_MS = 50
+
+const NOTHING: readonly Said[] = []
+
+/** What one who follows the run said. */
+export interface Said {
+  readonly follow: number
+  readonly what: Plain
+}
+
+interface Follow {
+  readonly id: number
+  readonly module: string | null
+  readonly data: Plain
+  readonly make: MakeFollower
+  here: Following | null
+  isThere: boolean
+  /** How much it has said, wherever it looked. */
+  count: number
+}
 
 export class RunWriter implements Outlet {
   private readonly name: string
@@ -36,6 +58,8 @@ export class RunWriter implements Outlet {
   /** A second thread wrote the events before this position. */
   private writtenUpTo = 0
   private readonly startedAt = performance.now()
+  private readonly follows: Follow[] = []
+  private heard: Said[] = []
 
   /** Takes what `stream` hands over from now on; without a `thread` all of it is written here. */
   constructor(
@@ -57,6 +81,64 @@ export class RunWriter implements Outlet {
 
   get id(): number {
     return this.runId
+  }
+
+  /**
+   * From now on somebody looks at what is written, from the first event on: on the writing thread where there is one, and otherwise
+   * here, after each batch.
+   *
+   * module  the built file that has it; null where another thread cannot load it
+   * make    the same, for this thread
+   */
+  follow(module: string | null, data: Plain, make: MakeFollower): number {
+    const id = this.follows.length
+    this.follows.push({ id, module, data, make, here: null, isThere: false, count: 0 })
+    if (this.channel !== null) this.followThere(this.channel)
+    return id
+  }
+
+  /** What those who follow said since the last time, in their order. */
+  said(): readonly Said[] {
+    const { channel } = this
+    if (channel !== null) {
+      for (const { follow, said } of channel.said()) this.hear(this.follows[follow]!, said)
+      for (const follow of this.follows) if (follow.module === null) this.lookHere(follow, 'nothing')
+    }
+    if (this.heard.length === 0) return NOTHING
+    const { heard } = this
+    this.heard = []
+    return heard
+  }
+
+  /** Has them look at all that is written, and waits for it. */
+  lookNow(settled: Settled): void {
+    this.channel?.lookNow(settled)
+    for (const follow of this.follows)
+      if (this.channel === null || follow.module === null) this.lookHere(follow, settled)
+  }
+
+  private hear(follow: Follow, said: readonly Plain[]): void {
+    follow.count += said.length
+    for (const what of said) this.heard.push({ follow: follow.id, what })
+  }
+
+  private lookHere(follow: Follow, settled: Settled): void {
+    const { id, module, data, make, count } = follow
+    follow.here ??= new Following({ id, module: module ?? '', data }, count, () =>
+      make(this.db, this.runId, data),
+    )
+    this.hear(follow, follow.here.look(settled))
+  }
+
+  /** The thread writes from now on, so it looks, too. */
+  private followThere(channel: BatchChannel): void {
+    for (const follow of this.follows) {
+      const { id, module, data, count } = follow
+      if (module === null || follow.isThere) continue
+      follow.here = null
+      follow.isThere = true
+      channel.follow({ id, module, data }, count)
+    }
   }
 
   /** The failure that stopped writing; null while all is well. */
@@ -96,6 +178,7 @@ export class RunWriter implements Outlet {
     if (channel === null) return null
     this.channel = channel
     this.writer = null
+    this.followThere(channel)
     return channel
   }
 
@@ -183,7 +266,7 @@ export class RunWriter implements Outlet {
   /** Writes a batch that was packed for a thread that is not up yet. */
   private takeHere(channel: BatchChannel, last: PackedBatch): void {
     const { state, batch } = channel.giveBack(last)
-    this.channel = null
+    this.comeBack()
     this.writer = new Writer(this.db, this.file, this.name, state)
     this.failed = this.writeHere(batch)
     if (this.failed === null) channel.close()
@@ -198,7 +281,7 @@ export class RunWriter implements Outlet {
     const { channel } = this
     if (channel === null || !channel.isUnavailable) return
     const { state, batches } = channel.takeBack()
-    this.channel = null
+    this.comeBack()
     this.writer = new Writer(this.db, this.file, this.name, state)
     const written = this.db
       .prepare<[number], { next: number | null }>(
@@ -209,12 +292,19 @@ export class RunWriter implements Outlet {
     for (const batch of batches) this.take(batch)
   }
 
+  /** This thread writes again, so it looks, too. */
+  private comeBack(): void {
+    this.channel = null
+    for (const follow of this.follows) follow.isThere = false
+  }
+
   private writeHere(batch: PackedBatch): TapeError | null {
     const { writer } = this
     if (writer === null) return null // the run was handed over, and comes here no more
     const rest = unwrittenOf(batch, this.writtenUpTo, writer)
     const failure = rest === null ? null : writer.write([rest])
     this.runId = writer.id
+    if (failure === null) for (const follow of this.follows) this.lookHere(follow, 'nothing')
     return failure
   }
 

@@ -12,7 +12,7 @@ export function threadFile(source: () => URL): URL | null {
     // Tests import src/*.ts, and Node can start no thread from TypeScript: then the built file in dist/ is started. This is the
     // one place that knows; `npm test` builds first.
     const file = import.meta.url.endsWith('.ts')
-      ? new URL(source().href.replace(/\/src\/((?:store\/[^/]*|fleet|jobs)\/[^/]*)$/, '/dist/$1'))
+      ? new URL(source().href.replace(/\/src\/((?:store\/[^/]*|debug|fleet|jobs)\/[^/]*)$/, '/dist/$1'))
       : source()
     return fs.existsSync(fileURLToPath(file)) ? file : null
   } catch (error) {

@@ -14,11 +14,14 @@ import { SameFile } from '../format/file-identity.js'
 import { type LockWatch, RunLock } from '../format/run-lock.js'
 import { BATCHES_IN_FLIGHT } from './batch-channel.js'
 import { between, mayEnd, partUpTo, unwrittenOf } from './batch-part.js'
+import { Following, type MakeFollower } from './follow.js'
 import {
   type BatchMessage,
   CONTROL,
   ENDING,
   type FailureMessage,
+  type SaidMessage,
+  type Settled,
   type SignalMessage,
   THREAD,
   THREAD_STATE,
@@ -86,6 +89,7 @@ class RunHere {
   private writtenUpTo = 0
   /** Held by the worker that records, as long as it is there; null where nobody need look. */
   private readonly lock: LockWatch | null
+  private readonly followings: Following[] = []
 
   constructor(begin: Begin) {
     this.begin = begin
@@ -185,7 +189,10 @@ class RunHere {
       const texts = firstTextsOf(shared, to.texts)
       const values = firstArraysOf({ count: to.values, chunks, used })
       const failure = this.writer.write([between(filling, from, to, texts, values)])
-      if (failure === null) this.writtenUpTo = firstPosition + to.events
+      if (failure === null) {
+        this.writtenUpTo = firstPosition + to.events
+        this.tellFollowers('nothing')
+      }
       return failure
     } catch (error) {
       return error
@@ -194,6 +201,31 @@ class RunHere {
 
   retry(): void {
     this.failed = false
+  }
+
+  follow(following: Following): void {
+    this.followings.push(following)
+    this.tellFollowers('nothing')
+  }
+
+  /** Shows those who follow what was written. */
+  tellFollowers(settled: Settled): void {
+    const { control, state } = this.begin
+    for (const following of this.followings) {
+      const said = following.look(settled)
+      if (said.length === 0) continue
+      port.post({ runId: state.runId, follow: following.order.id, said } satisfies SaidMessage)
+      Atomics.add(control, CONTROL.said, 1)
+    }
+    if (settled === 'nothing') return
+    Atomics.add(control, CONTROL.looked, 1)
+    tellChange(control)
+  }
+
+  /** The connection, for who reads. */
+  get connection(): Connection {
+    this.writer ??= this.start()
+    return db!
   }
 
   get canWrite(): boolean {
@@ -212,6 +244,8 @@ class RunHere {
     }
     if (failure === null) {
       this.waiting.splice(0, count)
+      // Who waits until all is written finds what there is to find in it.
+      this.tellFollowers('nothing')
       Atomics.add(control, CONTROL.written, count)
     } else {
       this.fail(failure)
@@ -322,8 +356,7 @@ function work(): void {
       return
     }
     const message = inbox.shift()
-    if (message === undefined) return
-    follow(message)
+    if (message === undefined || !follow(message)) return
   }
 }
 
@@ -331,7 +364,8 @@ function pull(): void {
   for (let more = port.receive(); more !== undefined; more = port.receive()) inbox.push(more)
 }
 
-function follow(message: ToThread): void {
+/** Does what a message says; no when that must wait. */
+function follow(message: ToThread): boolean {
   switch (message.kind) {
     case 'begin':
       runs.set(message.state.runId, new RunHere(message))
@@ -346,6 +380,16 @@ function follow(message: ToThread): void {
       runs.get(message.runId)?.close()
       runs.delete(message.runId)
       break
+    case 'follow':
+      load(message)
+      break
+    case 'look':
+      if (loading > 0) {
+        inbox.unshift(message) // what is loaded looks, too
+        return false
+      }
+      runs.get(message.runId)?.tellFollowers(message.settled)
+      break
     case 'watch':
       signals.set(message.isOn)
       break
@@ -358,6 +402,30 @@ function follow(message: ToThread): void {
       port.close()
       if (hosted !== null) process.exit()
   }
+  return true
+}
+
+/** Files of followers that are being loaded. */
+let loading = 0
+
+function load({ runId, follow: order, skip }: Extract<ToThread, { kind: 'follow' }>): void {
+  loading++
+  const run = runs.get(runId)
+  import(order.module)
+    .then(
+      ({ follower }: { follower: MakeFollower }) => follower,
+      (error: unknown): MakeFollower =>
+        () => {
+          throw error
+        },
+    )
+    .then((make) => {
+      // The training thread may have taken the run back, and handed it over anew, while this was loaded.
+      if (run !== undefined && runs.get(runId) === run)
+        run.follow(new Following(order, skip, () => make(run.connection, runId, order.data)))
+      loading--
+      work()
+    })
 }
 
 /** The worker that records may be gone: then what it shared is written, and this thread ends with it. */

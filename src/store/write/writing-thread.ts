@@ -185,6 +185,7 @@ export class WritingThread implements FarEnd {
 
   private hear(message: FromThread): void {
     if ('signal' in message) this.attend()
+    else if ('said' in message) this.channels.get(message.runId)?.hear(message)
     else this.channels.get(message.runId)?.fail(message)
   }
 

@@ -279,4 +279,59 @@ export const DATA: readonly Planted[] = [
       await run.finish()
     },
   },
+  {
+    name: 'a label that stands among the features',
+    kind: 'target-leak',
+    says: [/step 1: slice/, /column/, /linear/],
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('table', { seed: 1 })
+      const model = new g.MLP([3, 8, 2])
+      const { x } = line(r)
+      const cells = Float64Array.from({ length: 80 * 4 }, (_, i) => (i % 4 === 3 ? (i >> 2) % 2 : x[i]!))
+      const table = g.constant(g.ndarray(cells, { shape: [80, 4] }))
+      const optimizer = new g.SGD(model.parameters(), { lr: 0.1 })
+      for (let i = 0; i < 12; i++) {
+        run.step()
+        const rows = g.take(
+          table,
+          g.ndarray(Int32Array.from({ length: 10 }, (_, j) => (i * 10 + j * 7) % 80)),
+        )
+        const columns = (from: number, to: number) =>
+          g.slice(rows, [
+            [null, null],
+            [from, to],
+          ])
+        const labels = g.cast(g.reshape(columns(3, 4), [10]), 'int32')
+        const loss = g.softmaxCrossEntropy(model.forward(planted ? columns(1, 4) : columns(0, 3)), labels)
+        model.clearGrads()
+        loss.backward()
+        optimizer.step()
+        run.log({ loss })
+      }
+      await run.finish()
+    },
+  },
+  {
+    name: 'one row with a label that is far off, in the first steps already',
+    kind: 'loss-spike',
+    says: [/step \d+: loss/, /data row 21/],
+    needs: 'replay',
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('early', { seed: 1 })
+      const model = new g.Linear(3, 1)
+      const { x, y } = line(r)
+      if (planted) y[21] = 3000
+      train(r, run, {
+        data: lineSet(g, x, y, 3),
+        batchSize: 12,
+        epochs: 5,
+        optimizer: new g.SGD(model.parameters(), { lr: 1e-4 }),
+        clear: () => model.clearGrads(),
+        loss: (a, t) => g.meanSquaredError(model.forward(a), t),
+      })
+      await run.finish()
+    },
+  },
 ]

@@ -348,4 +348,64 @@ export const HEALTHY: readonly Healthy[] = [
       await run.finish()
     },
   },
+  {
+    name: 'a learning rate that goes round in a circle of four steps',
+    program: async (r) => {
+      const { g } = r
+      const run = r.start('cycle', { seed: 1 })
+      const model = new g.MLP([2, 12, 3])
+      const optimizer = new g.SGD(model.parameters(), { lr: 0.1 })
+      train(r, run, {
+        data: points(r),
+        epochs: 4,
+        optimizer,
+        clear: () => model.clearGrads(),
+        before: (step) => {
+          optimizer.lr = [0.01, 0.1, 0.3, 0.1][step % 4]!
+        },
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a student and its teacher, who is not frozen and has no optimizer',
+    program: async (r) => {
+      const { g } = r
+      const run = r.start('student', { seed: 1 })
+      const [teacher, student] = [new g.MLP([2, 12, 3]), new g.MLP([2, 6, 3])]
+      train(r, run, {
+        data: points(r),
+        epochs: 2,
+        optimizer: new g.Adam(student.parameters(), { lr: 0.01 }),
+        clear: () => student.clearGrads(),
+        loss: (x, t, step) => {
+          const wanted = step % 2 === 0 ? teacher.forward(x).detach() : g.noGrad(() => teacher.forward(x))
+          const scores = student.forward(x)
+          return g.add(g.softmaxCrossEntropy(scores, t), g.meanSquaredError(scores, wanted))
+        },
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a second phase with a new optimizer and a smaller rate',
+    program: async (r) => {
+      const { g } = r
+      const run = r.start('phases', { seed: 1 })
+      const model = new g.MLP([2, 12, 3])
+      let optimizer = new g.Adam(model.parameters(), { lr: 0.01 })
+      train(r, run, {
+        data: points(r),
+        epochs: 4,
+        optimizer: { lr: 0, step: () => optimizer.step() },
+        clear: () => model.clearGrads(),
+        before: (step) => {
+          if (step === 21) optimizer = new g.Adam(model.parameters(), { lr: 0.001 })
+        },
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
 ]

@@ -213,4 +213,55 @@ export const NUMBERS: readonly Planted[] = [
       await run.finish()
     },
   },
+  {
+    name: 'a deviation of equal numbers, of which another call reads what it reads, too',
+    kind: 'non-finite-birth',
+    says: [/step \d+, backward: sqrt \(#/],
+    needs: 'replay',
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('deviation', { seed: 1 })
+      const scale = g.parameter(g.ndarray([0.5, 0.5]), { name: 'scale' })
+      const model = new g.Linear(3, 1)
+      const optimizer = new g.SGD([scale, ...model.parameters()], { lr: 0.01 })
+      const { x, y } = line(r)
+      if (planted) x.fill(0.25, 3 * 41, 3 * 42)
+      train(r, run, {
+        data: lineSet(g, x, y, 3),
+        batchSize: 12,
+        epochs: 1,
+        optimizer,
+        clear: () => optimizer.clearGrads(),
+        loss: (a, t) => {
+          const h = g.mul(a, g.sum(scale))
+          const mean = g.mean(h, { axis: 1, keepdims: true })
+          const spread = g.sqrt(g.mean(g.square(g.sub(h, mean)), { axis: 1 }))
+          return g.add(g.meanSquaredError(model.forward(h), t), g.mul(0.01, g.mean(spread)))
+        },
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'an infinite target',
+    kind: 'non-finite-data',
+    says: [/step \d+: /, /∞/, /data row 12/],
+    needs: 'replay',
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('target', { seed: 1 })
+      const model = new g.Linear(3, 1)
+      const { x, y } = line(r)
+      if (planted) y[12] = Number.POSITIVE_INFINITY
+      train(r, run, {
+        data: lineSet(g, x, y, 3),
+        batchSize: 12,
+        epochs: 1,
+        optimizer: new g.SGD(model.parameters(), { lr: 0.01 }),
+        clear: () => model.clearGrads(),
+        loss: (a, t) => g.meanSquaredError(model.forward(a), t),
+      })
+      await run.finish()
+    },
+  },
 ]

@@ -139,4 +139,27 @@ export const SIGNALS: readonly Planted[] = [
       await run.finish()
     },
   },
+  {
+    name: 'relu units that die in the middle of the run',
+    kind: 'dead-units',
+    says: [/step 2[0-2]: relu \(#/, /layers\.0\.bias/, /are dead/],
+    needs: 'replay',
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('dying', { seed: 1 })
+      const model = new g.MLP([2, 20, 3])
+      const bias = model.namedParameters().get('layers.0.bias')!
+      train(r, run, {
+        data: points(r),
+        epochs: 6,
+        optimizer: new g.SGD(model.parameters(), { lr: 0.1 }),
+        clear: () => model.clearGrads(),
+        before: (step) => {
+          if (planted && step === 21) bias.data = g.noGrad(() => g.sub(bias, 40)).data
+        },
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
 ]

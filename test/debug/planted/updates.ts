@@ -279,4 +279,169 @@ export const UPDATES: readonly Planted[] = [
       await run.finish()
     },
   },
+  {
+    name: 'a learning rate of one of two groups that is another at one step',
+    kind: 'settings',
+    says: [/step 17: lr/, /\b3\b/, /sgdStep/],
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('groups', { seed: 1 })
+      const model = new g.MLP([2, 16, 3])
+      const [w, b, ...head] = [...model.parameters()]
+      const optimizer = new g.SGD([{ parameters: [w!, b!] }, { parameters: head, lr: 0.05 }], { lr: 0.1 })
+      train(r, run, {
+        data: points(r),
+        epochs: 4,
+        optimizer,
+        clear: () => model.clearGrads(),
+        before: (step) => {
+          optimizer.groups[1]!.lr = planted && step === 17 ? 3 : 0.05
+        },
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'an optimizer that is made anew in the middle of a run',
+    kind: 'resumed-state',
+    says: [/step 21: optimizer\.layers\.0\.weight/, /adamStep/],
+    needs: 'replay',
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('anew', { seed: 1 })
+      const model = new g.MLP([2, 12, 3])
+      let optimizer = new g.Adam(model.parameters(), { lr: 0.01 })
+      const own = { lr: 0.01, step: () => optimizer.step() }
+      train(r, run, {
+        data: points(r),
+        epochs: 4,
+        optimizer: own,
+        clear: () => model.clearGrads(),
+        before: (step) => {
+          if (planted && step === 21) optimizer = new g.Adam(model.parameters(), { lr: 0.01 })
+        },
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a momentum that begins anew when the run is resumed',
+    kind: 'resumed-state',
+    says: [/step 1: optimizer\.layers\.\d\.\w+\.velocity/, /sgdStep/],
+    needs: 'replay',
+    program: async (r) => {
+      const { g, planted } = r
+      const data = line(r).set
+      const model = new g.MLP([3, 8, 1])
+      let optimizer = new g.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 })
+      for (const part of [0, 1]) {
+        const run = r.start('line', { seed: 1 })
+        if (part === 1) {
+          const state = optimizer.stateDict()
+          optimizer = new g.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 })
+          if (!planted) optimizer.loadStateDict(state)
+        }
+        train(r, run, {
+          data,
+          epochs: 3,
+          optimizer,
+          clear: () => model.clearGrads(),
+          loss: (x, t) => g.meanSquaredError(model.forward(x), t),
+        })
+        await run.finish()
+      }
+    },
+  },
+  {
+    name: 'a tower that is computed without a graph',
+    kind: 'no-gradient',
+    says: [/step 1: right\.weight/, /noGrad/],
+    program: async (r) => {
+      const { g, planted } = r
+      class Net extends g.Module {
+        left = new g.Linear(2, 8)
+        right = new g.Linear(2, 8)
+        head = new g.Linear(8, 3)
+        override forward(x: Parameters<typeof g.relu>[0]) {
+          const right = () => g.tanh(this.right.forward(x))
+          return this.head.forward(g.add(g.relu(this.left.forward(x)), planted ? g.noGrad(right) : right()))
+        }
+      }
+      const run = r.start('towers', { seed: 1 })
+      const model = new Net()
+      train(r, run, {
+        data: points(r),
+        epochs: 2,
+        optimizer: new g.Adam(model.parameters(), { lr: 0.01 }),
+        clear: () => model.clearGrads(),
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a branch whose numbers are copied',
+    kind: 'no-gradient',
+    says: [/step 1: side\.weight/, /copy/, /tanh/],
+    needs: 'replay',
+    program: async (r) => {
+      const { g, planted } = r
+      class Net extends g.Module {
+        main = new g.Linear(2, 8)
+        side = new g.Linear(2, 4)
+        head = new g.Linear(12, 3)
+        override forward(x: Parameters<typeof g.relu>[0]) {
+          const side = g.tanh(this.side.forward(x))
+          const { data, shape } = side.data
+          const joined = planted ? g.constant(g.ndarray(data.slice(), { shape: [...shape] })) : side
+          return this.head.forward(g.concat([g.relu(this.main.forward(x)), joined], { axis: 1 }))
+        }
+      }
+      const run = r.start('copied', { seed: 1 })
+      const model = new Net()
+      train(r, run, {
+        data: points(r),
+        epochs: 2,
+        optimizer: new g.Adam(model.parameters(), { lr: 0.01 }),
+        clear: () => model.clearGrads(),
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a block of several layers that stands in several places of a list',
+    kind: 'shared-weight',
+    says: [/step 1: blocks\.0\.\w+\./],
+    program: async (r) => {
+      const { g, planted } = r
+      class Block extends g.Module {
+        norm = new g.LayerNorm(8)
+        up = new g.Linear(8, 8)
+        override forward(x: Parameters<typeof g.relu>[0]) {
+          return g.add(x, g.gelu(this.up.forward(this.norm.forward(x))))
+        }
+      }
+      class Net extends g.Module {
+        first = new g.Linear(2, 8)
+        blocks: Block[] = planted ? new Array<Block>(3).fill(new Block()) : [new Block(), new Block()]
+        last = new g.Linear(8, 3)
+        override forward(x: Parameters<typeof g.relu>[0]) {
+          return this.last.forward(this.blocks.reduce((h, block) => block.forward(h), this.first.forward(x)))
+        }
+      }
+      const run = r.start('residual', { seed: 1 })
+      const model = new Net()
+      train(r, run, {
+        data: points(r),
+        epochs: 1,
+        optimizer: new g.SGD(model.parameters(), { lr: 0.05 }),
+        clear: () => model.clearGrads(),
+        loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
 ]

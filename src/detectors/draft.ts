@@ -1,7 +1,6 @@
 /** How a finding is made: what does not apply is filled in. */
 import { positionOf, type Ref } from '../events/event.js'
 import type { Finding } from './finding.js'
-import type { RunView } from './run-view.js'
 
 /** A finding before it is one; `rank` orders causes: what stands first explains what stands after it. */
 export type Draft = Pick<Finding, 'kind' | 'level' | 'step' | 'text'> & Partial<Finding>
@@ -49,7 +48,7 @@ export function unravel(index: number, shape: readonly number[]): number[] {
 }
 
 /** Names of variables for a sentence: the first two, and how many more. */
-export function namesText(view: RunView, refs: Iterable<Ref>): string {
+export function namesText(view: { label(ref: Ref): string }, refs: Iterable<Ref>): string {
   const names = [...refs].map((ref) => view.label(ref))
   if (names.length <= 3) return names.join(' and ').replace(' and ', names.length === 3 ? ', ' : ' and ')
   return `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`

@@ -1,0 +1,373 @@
+/**
+ * Follows a run in its file, while it is written or afterwards, and shows its steps to detectors: one after the other, each when it is
+ * complete, each once. Equal steps are stored once and looked into once, so a run of millions of calls is read in seconds. What it
+ * keeps does not grow with the run.
+ */
+import '../detectors/all.js'
+import { type DetectorSpec, type StepWatch, watchOf } from '../detectors/detector.js'
+import type { Finding } from '../detectors/finding.js'
+import type { UpdateGroup } from '../detectors/settings-watch.js'
+import { StepEvents } from '../detectors/step-events.js'
+import type {
+  BatchFact,
+  GradientFact,
+  LeafFacts,
+  MetricFact,
+  RunFacts,
+  StepFacts,
+} from '../detectors/step-facts.js'
+import { type Plain, positionOf, type Ref, slotOf, type TapeEvent } from '../events/event.js'
+import type { Connection } from '../store/format/connection.js'
+import { fromScalar } from '../store/format/value.js'
+import type { Block } from '../store/read/block-reader.js'
+import { Lookup } from '../store/read/lookup.js'
+import { Reader } from '../store/read/reader.js'
+import { PAGE, RunRows } from '../store/read/run-rows.js'
+import { SiteLookup } from '../store/read/site-lookup.js'
+import type { MakeFollower } from '../store/write/follow.js'
+import { threadFile } from '../store/write/thread.js'
+import { type BatchSource, takenIn } from './batches.js'
+import { updatesOf } from './block-updates.js'
+
+/** What is known of steps of one list of templates. */
+interface Shape {
+  readonly number: number
+  like: StepEvents | null
+}
+
+const SHAPES_MAX = 1024
+/** More templates than this number are told apart no further than by their place; ids are far below it. */
+const TEMPLATES_MAX = 2 ** 26
+/** Steps whose metrics and gradients are read at once. */
+const TOGETHER = 256
+const LEAVES_MAX = 65_536
+
+interface OpenStep {
+  readonly step: number
+  readonly first: number
+  /** Its last position; known when it is complete. */
+  last: number
+  readonly blocks: Block[]
+  /** Stands for the list of its templates. */
+  node: number
+}
+
+export class Follower {
+  private readonly source: FollowedRun
+  private readonly watches: readonly StepWatch[]
+  private nodes = 0
+  private readonly nextNode = new Map<number, number>()
+  private readonly shapes = new Map<number, Shape>()
+  private shapeCount = 0
+  private lastShape = -1
+  private repeats = 0
+  /** Positions before this one were read. */
+  private next = 1
+  private open: OpenStep = { step: 0, first: 1, last: 0, blocks: [], node: 0 }
+  private shown = -1
+  private isOver = false
+
+  constructor(db: Connection, runId: number, detectors: readonly DetectorSpec[]) {
+    this.source = new FollowedRun(db, runId)
+    this.watches = detectors.map(watchOf)
+  }
+
+  /** The last step that was shown. */
+  get step(): number {
+    return Math.max(0, this.shown)
+  }
+
+  /**
+   * Looks at what was written since; gives what was found. A step is complete when the next one has begun.
+   *
+   * settle  the step under way counts as complete, too; what is added to it later is not looked at
+   */
+  look(settle = false): Finding[] {
+    const last = this.source.lastPosition
+    const found: Finding[] = []
+    let complete: OpenStep[] = []
+    const show = () => {
+      found.push(...this.show(complete))
+      complete = []
+    }
+    while (this.next <= last) {
+      const to = Math.min(last, this.next + PAGE - 1)
+      for (const step of this.read(this.next, to)) complete.push(step)
+      this.next = to + 1
+      if (complete.length >= TOGETHER) show()
+    }
+    if (settle && this.open.step > this.shown && last >= this.open.first)
+      complete.push({ ...this.open, last })
+    show()
+    return found
+  }
+
+  /** What the end of the run shows; nothing follows. */
+  end(): Finding[] {
+    const found = this.look(true)
+    if (this.isOver) return found
+    this.isOver = true
+    for (const watch of this.watches) found.push(...this.source.sited(watch.end?.() ?? []))
+    return found
+  }
+
+  /** The steps that are complete when the positions were read. */
+  private read(from: number, to: number): OpenStep[] {
+    const complete: OpenStep[] = []
+    const steps = this.source.stepsBegun(from, to)
+    let s = 0
+    const begin = (until: number) => {
+      for (; s < steps.length && steps[s]!.position <= until; s++) {
+        const { step, position } = steps[s]!
+        this.open.last = position - 1
+        if (this.open.step > this.shown) complete.push(this.open)
+        this.open = { step, first: position, last: 0, blocks: [], node: 0 }
+      }
+    }
+    for (const block of this.source.rows.blocks(from, to)) {
+      if (block.first < from) continue // read with the page before
+      begin(block.first)
+      this.add(block)
+    }
+    begin(to)
+    return complete
+  }
+
+  private add(block: Block): void {
+    const { open } = this
+    open.blocks.push(block)
+    const key = open.node * TEMPLATES_MAX + block.templateId
+    let node = this.nextNode.get(key)
+    if (node === undefined) {
+      node = ++this.nodes
+      // A run whose steps never repeat must not keep them all.
+      if (this.nextNode.size >= 65_536) this.nextNode.clear()
+      this.nextNode.set(key, node)
+    }
+    open.node = node
+  }
+
+  private show(steps: readonly OpenStep[]): Finding[] {
+    if (steps.length === 0) return []
+    const [from, to] = [steps[0]!.first, steps.at(-1)!.last]
+    const metrics = this.source.metrics(from, to)
+    const gradients = this.source.gradients(from, to)
+    let [m, g] = [0, 0]
+    const found: Finding[] = []
+    for (const open of steps) {
+      const shape = this.shapeOf(open.node)
+      this.repeats = shape.number === this.lastShape ? this.repeats + 1 : 0
+      this.lastShape = shape.number
+      const [firstMetric, firstGradient] = [m, g]
+      while (m < metrics.length && metrics[m]!.position <= open.last) m++
+      while (g < gradients.length && gradients[g]!.position <= open.last) g++
+      const facts = new FollowedStep(
+        this.source,
+        open,
+        shape,
+        this.repeats,
+        metrics.slice(firstMetric, m),
+        gradients.slice(firstGradient, g),
+      )
+      this.source.now = open.last + 1
+      for (const watch of this.watches) {
+        const told = watch.step(facts)
+        if (told.length > 0) found.push(...this.source.sited(told))
+      }
+      this.shown = open.step
+    }
+    return found
+  }
+
+  private shapeOf(node: number): Shape {
+    let shape = this.shapes.get(node)
+    if (shape === undefined) {
+      shape = { number: this.shapeCount++, like: null }
+      if (this.shapes.size >= SHAPES_MAX) this.shapes.clear()
+      this.shapes.set(node, shape)
+    }
+    return shape
+  }
+}
+
+/** The run in its file, as far as it is written. */
+class FollowedRun implements RunFacts, BatchSource {
+  readonly rows: RunRows
+  /** Names are those that there were before this position. */
+  now = 1
+  private readonly reader: Reader
+  private readonly lookup: Lookup
+  private readonly sites: SiteLookup
+  private readonly leaves = new Map<Ref, LeafFacts | null>()
+
+  constructor(db: Connection, runId: number) {
+    this.rows = new RunRows(db, runId)
+    this.reader = new Reader(db)
+    this.lookup = new Lookup(db, runId)
+    this.sites = new SiteLookup(db, runId)
+  }
+
+  get lastPosition(): number {
+    return this.reader.lastPosition(this.rows.runId)
+  }
+
+  nameOf(ref: Ref): string | null {
+    return this.lookup.nameOf(ref, this.now)
+  }
+
+  label(ref: Ref): string {
+    return this.nameOf(ref) ?? `#${positionOf(ref)}${slotOf(ref) === 0 ? '' : `.${slotOf(ref)}`}`
+  }
+
+  leafOf(ref: Ref): LeafFacts | null {
+    let leaf = this.leaves.get(ref)
+    if (leaf === undefined) {
+      const event = this.event(positionOf(ref))
+      leaf = event.type === 'LeafCreated' ? event : null
+      if (this.leaves.size >= LEAVES_MAX) this.leaves.clear()
+      this.leaves.set(ref, leaf)
+    }
+    return leaf
+  }
+
+  event(position: number): TapeEvent {
+    return this.reader.event(this.rows.runId, position)
+  }
+
+  events(step: number, from: number, to: number): StepEvents {
+    return new StepEvents(step, [...this.reader.events(this.rows.runId, from, to, false)])
+  }
+
+  sited(found: readonly Finding[]): Finding[] {
+    return found.map((one) => {
+      const { position, text } = one
+      const site = position === null || one.function === null ? null : this.sites.siteOf(position)
+      if (site === null) return one
+      const place = `(#${position}`
+      return { ...one, site, text: text.replace(place, `${place}, ${site.file}:${site.line}:${site.column}`) }
+    })
+  }
+
+  stepsBegun(from: number, to: number): { step: number; position: number }[] {
+    const { rows } = this
+    return rows
+      .all<{ id: number; step: number }>(
+        'SELECT id, step FROM _step WHERE id BETWEEN ? AND ? ORDER BY id',
+        rows.base + from,
+        rows.base + to,
+      )
+      .map(({ id, step }) => ({ step, position: id - rows.base }))
+  }
+
+  metrics(from: number, to: number): MetricFact[] {
+    const { rows } = this
+    return rows
+      .all<{ id: number; name_id: number; scalar: number | string; variable: number | null }>(
+        'SELECT id, name_id, scalar, variable FROM _metric WHERE id BETWEEN ? AND ? ORDER BY id',
+        rows.base + from,
+        rows.base + to,
+      )
+      .map(({ id, name_id, scalar, variable }) => ({
+        name: rows.texts.text(name_id),
+        value: fromScalar(scalar),
+        position: id - rows.base,
+        variable: variable ?? 0,
+      }))
+  }
+
+  gradients(from: number, to: number): GradientFact[] {
+    const { rows } = this
+    return rows
+      .all<GradientRow>(
+        'SELECT g.id AS id, v.ref AS ref, g.form_id AS form, g.l2_norm AS norm, g.zero_count AS zeros, g.non_finite_count AS bad FROM _gradient g JOIN _variable v ON v.id = g.variable_id WHERE g.id BETWEEN ? AND ? ORDER BY g.id',
+        rows.base + from,
+        rows.base + to,
+      )
+      .map(({ id, ref, form, norm, zeros, bad }) => {
+        const { shape } = rows.texts.arrayForm(form)
+        const size = shape.reduce((product, one) => product * one, 1)
+        const position = id - rows.base
+        return { position, variable: ref, shape, size, norm, zeros: zeros ?? 0, nonFinite: bad ?? 0 }
+      })
+  }
+}
+
+interface GradientRow {
+  readonly id: number
+  readonly ref: number
+  readonly form: number
+  readonly norm: number | null
+  readonly zeros: number | null
+  readonly bad: number | null
+}
+
+class FollowedStep implements StepFacts {
+  readonly step: number
+  readonly shape: number
+  readonly repeats: number
+  readonly metrics: readonly MetricFact[]
+  readonly gradients: readonly GradientFact[]
+  readonly run: FollowedRun
+  private readonly open: OpenStep
+  private readonly kind: Shape
+  private knownOwn: StepEvents | null = null
+  private knownBatches: readonly BatchFact[] | null = null
+
+  constructor(
+    run: FollowedRun,
+    open: OpenStep,
+    kind: Shape,
+    repeats: number,
+    metrics: readonly MetricFact[],
+    gradients: readonly GradientFact[],
+  ) {
+    this.run = run
+    this.open = open
+    this.step = open.step
+    this.kind = kind
+    this.shape = kind.number
+    this.repeats = repeats
+    this.metrics = metrics
+    this.gradients = gradients
+  }
+
+  get own(): StepEvents {
+    this.knownOwn ??= this.run.events(this.step, this.open.first, this.open.last)
+    return this.knownOwn
+  }
+
+  get like(): StepEvents {
+    this.kind.like ??= this.own
+    return this.kind.like
+  }
+
+  get updates(): readonly UpdateGroup[] {
+    return this.open.blocks.flatMap((block) => updatesOf(this.run, block))
+  }
+
+  get batches(): readonly BatchFact[] {
+    this.knownBatches ??= this.open.blocks
+      .flatMap((block) => takenIn(this.run, block))
+      .filter(({ indices }) => indices >= this.open.first)
+      .map(({ position, step, data, indices, scope, rows, isReadHere }) => ({
+        position,
+        step: isReadHere ? step : step + 1,
+        data,
+        indices,
+        scope,
+        rows,
+      }))
+    return this.knownBatches
+  }
+}
+
+/** @internal For who follows a run while it is written: says the findings, as plain data. */
+export const follower: MakeFollower = (db, runId, data) => {
+  const own = new Follower(db, runId, data as unknown as readonly DetectorSpec[])
+  return {
+    look: (settled) => (settled === 'run' ? own.end() : own.look(settled === 'step')) as unknown as Plain[],
+  }
+}
+
+/** @internal The built file that has it, for another thread; null where that cannot be named. */
+export const FOLLOWER_FILE = threadFile(() => new URL('./follower.js', import.meta.url))?.href ?? null

@@ -1,0 +1,63 @@
+/** Evaluations that compute as in training: dropout that drops, normalisation by the batch's own statistics. */
+import type { FunctionCalled } from '../events/event.js'
+import { detectorKind, type StepWatch } from './detector.js'
+import { callText, finding } from './draft.js'
+import type { Finding } from './finding.js'
+import type { StepEvents } from './step-events.js'
+import type { StepFacts } from './step-facts.js'
+
+/** Of these the function alone tells the mode. */
+function isOfTraining(call: FunctionCalled): boolean {
+  return call.function === 'dropout' || (call.function === 'batchNorm' && call.inputs.length === 3)
+}
+
+/** The first call of an evaluation that is in the mode of training: made without a creator, and nothing that is trained comes of it. */
+export function callInTrainingMode(events: StepEvents): FunctionCalled | null {
+  for (const call of events.calls) {
+    if (call.linked || !isOfTraining(call)) continue
+    const after = events.descendants([call.position])
+    const isTrained = [...after].some((position) => (events.at(position) as FunctionCalled).linked)
+    const isAssigned = events.assignments.some(({ source }) => source !== null && after.has(source))
+    // A pass with createGraph false makes no such calls; backward of dropout is in no evaluation.
+    if (!isTrained && !isAssigned && !isOfPass(events, call)) return call
+  }
+  return null
+}
+
+/** Whether a call reads gradients: then it belongs to a pass. */
+function isOfPass(events: StepEvents, call: FunctionCalled): boolean {
+  return call.inputs.some((ref) => events.at(ref)?.type === 'GradientComputed')
+}
+
+export function trainingModeText(call: FunctionCalled): string {
+  const what =
+    call.function === 'dropout'
+      ? `drops elements (p ${String(call.attributes.p)})`
+      : 'uses the statistics of the batch'
+  return `step ${call.step}: ${callText(call)} ${what} in an evaluation (without gradient): the model is in the mode of training`
+}
+
+class EvaluationWatch implements StepWatch {
+  private first: FunctionCalled | null = null
+  private trains = false
+  private told = false
+  private readonly innocent = new Set<number>()
+
+  step({ shape, like, own }: StepFacts): Finding[] {
+    if (this.told) return []
+    this.trains ||= like.passes.length > 0
+    if (this.first === null && !this.innocent.has(shape)) {
+      this.first = callInTrainingMode(own)
+      if (this.first === null && this.innocent.size < 65_536) this.innocent.add(shape)
+    }
+    const call = this.first
+    if (call === null || !this.trains) return []
+    this.told = true
+    const { step, position, function: name, scope } = call
+    const text = trainingModeText(call)
+    return [finding({ kind: 'evaluation-mode', level: 'cause', step, position, function: name, scope, text })]
+  }
+}
+
+/** An evaluation in the mode of training: dropout drops, or batchNorm goes by the statistics of its batch. */
+export const evaluationMode = detectorKind('evaluationMode', {}, () => new EvaluationWatch())

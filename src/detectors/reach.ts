@@ -1,0 +1,217 @@
+/** Parameters that training does not reach: without a gradient, because something cuts the graph; without an update. */
+import { type FunctionCalled, type LeafCreated, positionOf, type Ref } from '../events/event.js'
+import { callText, finding, namesText } from './draft.js'
+import type { Finding } from './finding.js'
+import type { StepEvents } from './step-events.js'
+import type { RunFacts } from './step-facts.js'
+
+/** Fewer steps with a pass say nothing. */
+export const REACH_STEPS = 3
+
+/** What a parameter that linked calls read got in the run. */
+export interface Reached {
+  readonly ref: Ref
+  /** The first linked call that reads it in a step with a pass, and the events of that step. */
+  readonly readBy: FunctionCalled
+  readonly events: StepEvents
+  gradients: number
+  updates: number
+  /** The number of steps in which it could have had one. */
+  steps: number
+  assigned: boolean
+}
+
+interface Given {
+  gradients: number
+  updates: number
+  assigned: boolean
+}
+
+/** Counts, step by step, what each parameter gets. */
+export class ReachWatch {
+  private readonly run: RunFacts
+  private readonly found = new Map<Ref, Reached>()
+  private readonly given = new Map<Ref, Given>()
+  private readonly isParameter = new Map<Ref, boolean>()
+
+  constructor(run: RunFacts) {
+    this.run = run
+  }
+
+  /** `count` steps that are like this one. */
+  add(events: StepEvents, count: number): void {
+    if (events.passes.length > 0) this.addReads(events, count)
+    for (const { variable } of events.gradients) this.of(variable).gradients += count
+    for (const { variable, source } of events.assignments) {
+      if (source === null) this.of(variable).assigned = true
+      else this.of(variable).updates += count
+    }
+  }
+
+  /** The parameters, in the order in which they were read first. */
+  get reached(): Reached[] {
+    for (const [ref, reached] of this.found) Object.assign(reached, this.given.get(ref))
+    return [...this.found.values()]
+  }
+
+  private addReads(events: StepEvents, count: number): void {
+    const seen = new Set<Ref>()
+    let leading: ReadonlySet<number> | null = null
+    for (const call of events.calls) {
+      if (!call.linked) {
+        // Made without a creator, and of the loss all the same: an evaluation leads to no loss.
+        if (!call.inputs.some((ref) => this.isTrainable(ref))) continue
+        leading ??= events.ancestors(events.roots)
+        if (!leading.has(call.position)) continue
+      }
+      for (const ref of call.inputs) {
+        if (seen.has(ref) || !this.isTrainable(ref)) continue
+        seen.add(ref)
+        const reached = this.found.get(ref)
+        if (reached !== undefined) reached.steps += count
+        else
+          this.found.set(ref, {
+            ref,
+            readBy: call,
+            events,
+            gradients: 0,
+            updates: 0,
+            steps: count,
+            assigned: false,
+          })
+      }
+    }
+  }
+
+  private isTrainable(ref: Ref): boolean {
+    let known = this.isParameter.get(ref)
+    if (known === undefined) {
+      const leaf = this.run.leafOf(ref)
+      known = leaf !== null && leaf.role === 'parameter' && leaf.requiresGrad
+      // What each step makes anew is asked about once, and not kept.
+      if (known || this.isParameter.size < 65_536) this.isParameter.set(ref, known)
+    }
+    return known
+  }
+
+  private of(ref: Ref): Given {
+    let one = this.given.get(ref)
+    if (one === undefined) {
+      one = { gradients: 0, updates: 0, assigned: false }
+      if (this.found.has(ref) || this.given.size < 65_536) this.given.set(ref, one)
+    }
+    return one
+  }
+}
+
+/** Parameters of which a whole front of the model has no update are frozen on purpose, as far as a tape can tell. */
+function looksFrozen(run: RunFacts, missed: readonly Reached[], updated: readonly Reached[]): boolean {
+  if (missed.length < 2 || updated.length === 0) return false
+  const modules = (all: readonly Reached[]) =>
+    new Set(all.map(({ ref }) => (run.nameOf(ref) ?? '').replace(/\.?[^.]*$/, '')))
+  const trained = modules(updated)
+  const firstTrained = Math.min(...updated.map(({ readBy }) => readBy.position))
+  return (
+    [...modules(missed)].every((one) => !trained.has(one)) &&
+    missed.every(({ readBy }) => readBy.step <= updated[0]!.readBy.step && readBy.position < firstTrained)
+  )
+}
+
+/** Parameters that have gradients, and that no optimizer has. */
+export function notUpdated(run: RunFacts, missed: readonly Reached[], updated: readonly Reached[]): Finding {
+  const { ref, readBy: call, gradients } = missed[0]!
+  const names = namesText(
+    run,
+    missed.map((one) => one.ref),
+  )
+  const [has, it] = missed.length === 1 ? ['has', 'it'] : ['have', 'them']
+  return finding({
+    kind: 'no-update',
+    level: looksFrozen(run, missed, updated) ? 'note' : 'cause',
+    step: call.step,
+    position: call.position,
+    function: call.function,
+    scope: call.scope,
+    variable: run.label(ref),
+    text: `step ${call.step}: ${names}, read by ${callText(call)}, ${has} a gradient in ${gradients} steps and never an update: no optimizer has ${it}`,
+    evidence: [`beside    ${updated.length} other parameters are updated`],
+  })
+}
+
+/**
+ * Whether something that is trained stands beside what is cut off, where the two come together, and something that is trained behind
+ * that. If not, it looks meant: a front that is frozen, a teacher, a target that is held still.
+ */
+export function joinsTrained(
+  run: RunFacts,
+  events: StepEvents,
+  join: FunctionCalled,
+  without: readonly Reached[],
+): boolean {
+  const isTrained = (ref: Ref) =>
+    run.leafOf(ref)?.role === 'parameter' && !without.some((other) => other.ref === ref)
+  const reaching = events.ancestors(events.roots, true)
+  const behind = events.descendants([join.position])
+  const reads = (position: number) => (events.at(position) as FunctionCalled).inputs.some(isTrained)
+  return (
+    [...reaching].some((position) => position < join.position && reads(position)) &&
+    [...reaching].some((position) => behind.has(position) && reads(position))
+  )
+}
+
+/** Where the way from parameters to the loss is cut; null where nothing of the step reads what was made of them. */
+export function withoutGradient(run: RunFacts, without: readonly Reached[]): Finding | null {
+  const { ref, events, readBy } = without[0]!
+  const { step } = readBy
+  const refs = without.map((one) => one.ref)
+  const after = events.descendants(refs)
+  const reaching = events.ancestors(events.roots, true)
+  const isCut = (leaf: LeafCreated) =>
+    leaf.source !== null && after.has(positionOf(leaf.source)) && !leaf.requiresGrad
+  const cutLeaf = events.leaves.find(
+    (leaf) => isCut(leaf) && events.readers(leaf.position).some(({ position }) => reaching.has(position)),
+  )
+  const names = namesText(run, refs)
+  const have = `${without.length === 1 ? 'has' : 'have'} no gradient`
+  if (cutLeaf !== undefined) {
+    const reader = events.readers(cutLeaf.position).find(({ position }) => reaching.has(position))!
+    const maker = events.makerOf(cutLeaf.source!)
+    const made = maker === null ? run.label(cutLeaf.source!) : callText(maker)
+    const beside = joinsTrained(run, events, reader, without)
+    return finding({
+      kind: 'no-gradient',
+      level: beside ? 'cause' : 'note',
+      step,
+      position: reader.position,
+      function: reader.function,
+      scope: reader.scope,
+      variable: run.label(ref),
+      text: `step ${step}: ${names} ${have}: what ${made} made is detached (#${cutLeaf.position}) before ${callText(reader)} reads it`,
+      evidence: [`reads     ${made} depends on ${names}; #${cutLeaf.position} has its value and no creator`],
+    })
+  }
+  const dead = [...after].filter((position) => !reaching.has(position)).sort((a, b) => a - b)
+  const lastCall = dead.length === 0 ? null : (events.at(dead.at(-1)!) as FunctionCalled)
+  const cutCall = dead.map((position) => events.at(position) as FunctionCalled).find(({ linked }) => !linked)
+  if (lastCall === null) return null
+  const leads = cutCall !== undefined && events.ancestors(events.roots).has(cutCall.position)
+  const where = leads ? cutCall : lastCall
+  const join = [...reaching]
+    .sort((a, b) => a - b)
+    .map((position) => events.at(position) as FunctionCalled)
+    .find(({ inputs }) => inputs.some((one) => after.has(positionOf(one))))
+  const isMeant = join === undefined || !joinsTrained(run, events, join, without)
+  // What nothing reads is a branch that is not in the loss; a tape cannot tell whether that is meant.
+  return finding({
+    kind: 'no-gradient',
+    level: leads && !isMeant ? 'cause' : 'note',
+    step,
+    position: where.position,
+    function: where.function,
+    scope: where.scope,
+    variable: run.label(ref),
+    text: leads
+      ? `step ${step}: ${names} ${have}: ${callText(where)} was made without a creator (noGrad) and leads to the loss`
+      : `step ${step}: ${names} ${have}: the way from ${callText(where)} does not lead to the loss`,
+  })
+}

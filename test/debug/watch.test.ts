@@ -1,0 +1,110 @@
+// run.watch: detectors at work while a run is recorded; what is found is a note, a call, or the end of the run.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { map, throwError } from 'rxjs'
+import { afterAll, expect, test } from 'vitest'
+import { findingOfNote } from '../../src/detectors/finding-note.js'
+import * as g from '../../src/index.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'watch-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Small steps; the loss of step `spike` is a thousandfold, of step `nan` NaN. */
+function loop(run: g.Run, steps: number, at: { spike?: number; nan?: number } = {}): void {
+  const w = g.parameter([1, 2, 3], { name: 'w' })
+  const optimizer = new g.SGD([w], { lr: 1e-4 })
+  for (let i = 1; i <= steps; i++) {
+    const step = run.step()
+    const loss = g.sum(g.square(w)).mul(step === at.spike ? 1000 : 1)
+    w.clearGrad()
+    loss.backward()
+    optimizer.step()
+    run.log({ loss, note: step === at.nan ? Number.NaN : step })
+  }
+}
+
+test('what is found by the thread that writes is a note on the tape, and the same as afterwards', async () => {
+  const tape = g.openTape(join(folder, 'notes.tape'))
+  const run = tape.startRun('notes')
+  const watch = run.watch([g.nonFinite(), g.lossSpike()])
+  loop(run, 1200, { spike: 300, nan: 1199 })
+  await run.finish()
+  const past = tape.run('notes')
+  expect(watch.findings.map(({ kind, step }) => [kind, step])).toEqual([
+    ['loss-spike', 300],
+    ['non-finite', 1199],
+  ])
+  expect(past.watch([g.nonFinite(), g.lossSpike()])).toEqual(watch.findings)
+  const notes = tape.query('SELECT step, text FROM note ORDER BY position')
+  expect(notes.map(({ text }) => findingOfNote(String(text)))).toEqual(watch.findings)
+  // A spike is told at the latest when the run ends; NaN before the next step.
+  expect(notes[1]).toMatchObject({ step: 1199 })
+  expect(past.replay().verdict).toBe('bit-exact')
+  expect(tape.verify().intact).toBe(true)
+  tape.close()
+})
+
+test('a run is stopped by a finding: the next step throws RUN_STOPPED, and each one after it', async () => {
+  const tape = g.openTape(join(folder, 'stop.tape'))
+  const run = tape.startRun('stop')
+  run.watch([g.nonFinite()], { on: 'stop' })
+  expect(() => loop(run, 100, { nan: 40 })).toThrow(/^RUN_STOPPED: .*non-finite.*step 40: note is NaN/)
+  expect(() => run.step()).toThrow(/^RUN_STOPPED/)
+  await run.fail('stopped')
+  expect(tape.runs()[0]).toMatchObject({ steps: 40, status: 'failed' })
+  tape.close()
+})
+
+test('a function is told at the next step, and what it throws comes out there', async () => {
+  const tape = g.openTape(':memory:')
+  const run = tape.startRun('told')
+  const told: string[] = []
+  run.watch([g.nonFinite()], {
+    on: ({ text }) => {
+      told.push(text)
+      if (told.length === 2) throw new Error('enough')
+    },
+  })
+  loop(run, 5, { nan: 5 })
+  expect(told).toEqual([])
+  run.step()
+  expect(told).toEqual(['step 5: note is NaN (#57)'])
+  run.log({ other: Number.POSITIVE_INFINITY })
+  await expect(run.finish()).rejects.toThrow('enough')
+  await run.finish()
+  expect(tape.query('SELECT * FROM note')).toEqual([])
+  tape.close()
+})
+
+test('a detector of your own sees every event, and one that throws ends alone', async () => {
+  const tape = g.openTape(':memory:')
+  const run = tape.startRun('own')
+  const found = { kind: 'mine', level: 'note', text: 'step 1: mine' } as g.Finding
+  const own: g.OwnDetector = (events$) => events$.pipe(map(({ position }) => ({ ...found, position })))
+  const failing: g.OwnDetector = () => throwError(() => new Error('mine failed'))
+  const watch = run.watch([own, failing])
+  loop(run, 1)
+  const { position } = run
+  await run.finish()
+  expect(watch.findings.length).toBeGreaterThanOrEqual(position - 1)
+  expect(watch.findings[0]).toMatchObject({ kind: 'watch-ended', text: expect.stringMatching(/mine failed/) })
+  tape.close()
+})
+
+test('what is no detector, and an option that there is not, is refused', () => {
+  const tape = g.openTape(':memory:')
+  const run = tape.startRun('bad')
+  expect(() => run.watch(['nonFinite'] as never)).toThrow(
+    /BAD_ARGUMENT: run.watch\(\) expected a list of detectors/,
+  )
+  expect(() => run.watch([g.nonFinite()], { on: 'print' as never })).toThrow(/'note', 'stop' or a function/)
+  expect(() => g.plateau({ steps: 0 })).toThrow(/plateau\(\) expected steps to be a number above 0, got 0/)
+  expect(() => g.lossSpike({ metrics: 'loss' } as never)).toThrow(/did you mean "metric"/)
+  expect(() => tape.run('bad').watch([() => 1] as never)).toThrow(
+    /BAD_ARGUMENT: watch\(\) expected a list of detectors/,
+  )
+  tape.close()
+})
+void execFile
