@@ -207,6 +207,22 @@ function* casesOf(Type, special) {
     yield ['einsum', { equation }, shapes.map((shape) => f(...shape))]
   }
 
+  const dominant = (...shape) => {
+    const n = shape.at(-1)
+    const valuesFrom = (seed) => {
+      const word = words(seed)
+      return new Type(sizeOf(shape)).map(
+        (_, i) => word() / 4294967296 + (Math.floor(i / n) % n === i % n ? n : 0),
+      )
+    }
+    return { valuesFrom, shape }
+  }
+  if (!special) {
+    for (const name of ['inv', 'det', 'slogdet', 'cholesky']) yield [name, {}, [dominant(3, 5, 5)]]
+    yield ['solve', {}, [dominant(3, 5, 5), f(5, 2)]]
+  }
+  yield ['embedding', { paddingIndex: 3 }, [f(50, 4), integers(50, 8, 16)]]
+
   // losses
   for (const [rows, classes] of [
     [1, 1],

@@ -25,6 +25,7 @@ export { type DigitsOptions, digits } from './data/digits.js'
 export { type MnistFiles, mnist, readIdx } from './data/mnist.js'
 export { type SpiralOptions, spiral } from './data/spiral.js'
 export { type Batch, TensorDataset } from './data/tensor-dataset.js'
+export { WeightedSampler, type WeightedSamplerOptions } from './data/weighted-sampler.js'
 export type { Bisection, BisectOptions } from './debug/bisect.js'
 export { diffRuns } from './debug/diff-runs.js'
 export type { Fork, ForkTarget, Resumed, ResumeTargets } from './debug/fork.js'
@@ -218,11 +219,14 @@ export {
 } from './functions/comparison.js'
 export {
   Conv2d as Conv2dFunc,
+  type Convolution1dOptions,
   type ConvolutionOptions,
   ConvTranspose2d as ConvTranspose2dFunc,
   type ConvTransposeOptions,
+  conv1d,
   conv2d,
   convTranspose2d,
+  type GroupedConvolutionOptions,
 } from './functions/convolution.js'
 export {
   Bincount,
@@ -296,6 +300,7 @@ export {
 } from './functions/group-normalization.js'
 export {
   Embedding as EmbeddingFunc,
+  type EmbeddingOptions,
   embedding,
   OneHot,
   type OneHotOptions,
@@ -318,6 +323,18 @@ export {
   stack,
   type Widths,
 } from './functions/joining.js'
+export {
+  Cholesky,
+  cholesky,
+  Det,
+  det,
+  Inv,
+  inv,
+  Slogdet,
+  Solve,
+  slogdet,
+  solve,
+} from './functions/linear-algebra.js'
 export type { LossReduction } from './functions/loss-reduction.js'
 export {
   BinaryCrossEntropy,
@@ -351,6 +368,8 @@ export {
 } from './functions/ordering.js'
 export {
   AveragePool2d,
+  adaptiveAveragePool2d,
+  adaptiveMaxPool2d,
   averagePool2d,
   MaxPool2d,
   maxPool2d,
@@ -417,7 +436,7 @@ export type { ReportOptions, ReportRows, ReportStep, RunReport } from './inspect
 export type { Beside, StepEvents } from './inspection/step-events.js'
 export type { ArrayWithSummary, VariableReport } from './inspection/variable-report.js'
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './nn/attention.js'
-export { Conv2d, ConvTranspose2d } from './nn/convolution.js'
+export { Conv1d, Conv2d, ConvTranspose2d } from './nn/convolution.js'
 export { Dropout } from './nn/dropout.js'
 export { Embedding } from './nn/embedding.js'
 export type { BiasOptions, LayerOptions } from './nn/initial.js'
@@ -426,11 +445,22 @@ export { Module } from './nn/module.js'
 export {
   BatchNorm,
   type BatchNormOptions,
+  GroupNorm,
+  InstanceNorm,
   LayerNorm,
   type NormOptions,
+  RMSNorm,
   RunningStatistics,
 } from './nn/normalization.js'
-export { GRU, LSTM, type LSTMRecurrence, type Recurrence, RNN, type RNNOptions } from './nn/recurrent.js'
+export {
+  GRU,
+  LSTM,
+  type LSTMRecurrence,
+  type Recurrence,
+  type RecurrentOptions,
+  RNN,
+  type RNNOptions,
+} from './nn/recurrent.js'
 export { type Layer, MLP, type MLPOptions, Sequential } from './nn/sequential.js'
 export type { StateDict } from './nn/state-dict.js'
 export { type LoadOptions, loadState, saveState } from './nn/state-file.js'

@@ -229,6 +229,16 @@ function matrices(random: Random): DrawnCall['inputs'] {
   return [values(random, left), values(random, right)]
 }
 
+/** Square matrices whose diagonal outweighs the rest. */
+function dominant(random: Random): DrawnArray {
+  const n = random.integer(1, 4)
+  const drawn = values(random, [...drawShape(random, 0, 2), n, n])
+  return {
+    ...drawn,
+    values: drawn.values.map((value, i) => value / 5 + (Math.floor(i / n) % n === i % n ? 2 : 0)),
+  }
+}
+
 /** A loss of two operands, of which one may have to be repeated. */
 function loss(more: (random: Random) => object = () => ({}), targets: typeof values = values): Draw {
   return (random) => {
@@ -504,6 +514,14 @@ const DRAWS: Readonly<Record<string, Draw>> = {
     return { inputs: [indices], args: [{ classes }] }
   },
 
+  inv: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
+  det: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
+  slogdet: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
+  cholesky: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
+  solve: (random) => {
+    const a = dominant(random)
+    return { inputs: [a, values(random, [a.shape.at(-1)!, extent(random)])], args: [], integers: false }
+  },
   matmul: (random) => ({ inputs: matrices(random), args: [] }),
   linear: (random) => {
     const [k, n] = [extent(random), extent(random)]

@@ -359,6 +359,20 @@ case("rmsNorm", lambda x, g: x / torch.sqrt((x * x).mean(-1, keepdim=True) + 0.1
 case("rmsNorm", lambda x, g: x / torch.sqrt((x * x).mean(-1, keepdim=True) + 2.220446049250313e-16) * g, normal(3, 4), normal(4))
 
 
+
+def dominant(*shape):
+    return normal(*shape) / 4 + 3 * torch.eye(shape[-1])
+
+
+for shape in [(3, 3), (2, 4, 4)]:
+    case("inv", torch.linalg.inv, dominant(*shape))
+    case("det", torch.linalg.det, dominant(*shape))
+    case("slogdet", lambda x: [torch.linalg.slogdet(x)[0].detach(), torch.linalg.slogdet(x)[1]], dominant(*shape))
+    a = dominant(*shape)
+    case("cholesky", torch.linalg.cholesky, (a + a.mT) / 2)
+    case("solve", torch.linalg.solve, dominant(*shape), normal(shape[-1], 2))
+
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 def plain(x):
     """An array as the fixture holds it. JSON has no NaN or infinity; none may occur."""

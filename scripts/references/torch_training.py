@@ -123,6 +123,13 @@ def recurrent_parameters(layer):
     return [(True, layer.weight_ih_l0), (True, layer.weight_hh_l0), (False, layer.bias_ih_l0), (False, layer.bias_hh_l0)]
 
 
+def all_recurrent_parameters(layer, layers):
+    """Layer by layer, forward before backward."""
+    names = [f"l{i}{direction}" for i in range(layers) for direction in ("", "_reverse")]
+    kinds = [("weight_ih_", True), ("weight_hh_", True), ("bias_ih_", False), ("bias_hh_", False)]
+    return [(transposed, getattr(layer, kind + name)) for name in names for kind, transposed in kinds]
+
+
 def sine_lstm():
     wave = torch.tensor([math.sin(0.25 * i) for i in range(300)])
     lstm, last = torch.nn.LSTM(1, 12, batch_first=True), torch.nn.Linear(12, 1)
@@ -186,6 +193,18 @@ def layers():
     transposed = torch.nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1)
     conv = torch.nn.Conv2d(2, 3, (3, 2), stride=(2, 1), padding=1)
 
+    stacked = {"batch_first": True, "num_layers": 2, "bidirectional": True}
+    deep_rnn, deep_gru, deep_lstm = torch.nn.RNN(3, 4, **stacked), torch.nn.GRU(3, 4, **stacked), torch.nn.LSTM(3, 4, **stacked)
+    grouped = torch.nn.Conv2d(4, 6, (3, 2), groups=2, dilation=(2, 1), padding=1)
+    rows = torch.nn.Conv1d(4, 6, 3, groups=2, dilation=2, padding=2, stride=2)
+    group_norm = torch.nn.GroupNorm(2, 4)
+
+    def deep(layer):
+        def call(x, *states):
+            y, last = layer(x, states if len(states) > 1 else states[0])
+            return [y, *(last if isinstance(last, tuple) else [last])]
+        return call
+
     def run_lstm(x, h, c):
         y, (h, c) = lstm(x, (h[None], c[None]))
         return [y, h[0], c[0]]
@@ -204,6 +223,12 @@ def layers():
         "layerNorm": layer_case(norm, plain(norm), lambda x: [norm(x)], [[3, 4, 5]], 23),
         "convTranspose2d": layer_case(transposed, plain(transposed), lambda x: [transposed(x)], [[2, 2, 4, 5]], 24),
         "conv2d": layer_case(conv, plain(conv), lambda x: [conv(x)], [[2, 2, 7, 6]], 25),
+        "deep rnn": layer_case(deep_rnn, all_recurrent_parameters(deep_rnn, 2), deep(deep_rnn), [[2, 5, 3], [4, 2, 4]], 26),
+        "deep gru": layer_case(deep_gru, all_recurrent_parameters(deep_gru, 2), deep(deep_gru), [[2, 5, 3], [4, 2, 4]], 27),
+        "deep lstm": layer_case(deep_lstm, all_recurrent_parameters(deep_lstm, 2), deep(deep_lstm), [[2, 5, 3], [4, 2, 4], [4, 2, 4]], 28),
+        "grouped conv2d": layer_case(grouped, plain(grouped), lambda x: [grouped(x)], [[2, 4, 7, 6]], 29),
+        "conv1d": layer_case(rows, plain(rows), lambda x: [rows(x)], [[2, 4, 9]], 31),
+        "groupNorm": layer_case(group_norm, plain(group_norm), lambda x: [group_norm(x)], [[2, 4, 3]], 32),
         "attention": attention(),
     }
 

@@ -8,6 +8,7 @@ import { flagOf, integerOf, refuse } from '../functions/attributes.js'
 import type { Operand } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { type Batch, TensorDataset } from './tensor-dataset.js'
+import { WeightedSampler } from './weighted-sampler.js'
 
 export interface DataLoaderOptions {
   /** How many rows a batch has. Default 1. */
@@ -16,6 +17,8 @@ export interface DataLoaderOptions {
   shuffle?: boolean | undefined
   /** What the orders follow from. Default 0. */
   seed?: number | undefined
+  /** What draws the rows of an epoch instead of an order of all: a `WeightedSampler`. Not together with shuffle. */
+  sampler?: WeightedSampler | undefined
   /** Whether to leave out a last batch that would be smaller. Default false. */
   dropLast?: boolean | undefined
 }
@@ -34,10 +37,11 @@ export class DataLoader<T extends readonly Operand[]> {
   private readonly shuffle: boolean
   private readonly seed: number
   private readonly dropLast: boolean
+  private readonly sampler: WeightedSampler | null
 
   /** Throws BAD_ARGUMENT for the options, and for a data set that gives no batch. */
   constructor(dataset: TensorDataset<T>, options: DataLoaderOptions = {}) {
-    checkOptions(options, ['batchSize', 'shuffle', 'seed', 'dropLast'], 'DataLoader')
+    checkOptions(options, ['batchSize', 'shuffle', 'seed', 'sampler', 'dropLast'], 'DataLoader')
     if (!(dataset instanceof TensorDataset)) {
       refuse(
         `DataLoader expected a TensorDataset, got ${valueText(dataset)}; wrap arrays with new TensorDataset(x, t)`,
@@ -48,6 +52,13 @@ export class DataLoader<T extends readonly Operand[]> {
     this.shuffle = flagOf(options.shuffle, false, 'shuffle', 'DataLoader')
     this.seed = integerOf(options.seed, 0, 0, 'seed', 'DataLoader')
     this.dropLast = flagOf(options.dropLast, false, 'dropLast', 'DataLoader')
+    const { sampler } = options
+    if (sampler !== undefined && (!(sampler instanceof WeightedSampler) || sampler.rows !== dataset.length))
+      refuse(
+        `DataLoader expected a sampler of ${dataset.length} rows, as the data set has, got ${valueText(sampler)}`,
+      )
+    if (sampler !== undefined && this.shuffle) refuse('DataLoader expected a sampler or shuffle, got both')
+    this.sampler = sampler ?? null
     if (options.seed !== undefined && !this.shuffle) {
       refuse('DataLoader expected a seed only with { shuffle: true }, got one without')
     }
@@ -61,21 +72,27 @@ export class DataLoader<T extends readonly Operand[]> {
 
   /** The number of batches in an epoch. */
   get length(): number {
-    const batches = this.dataset.length / this.batchSize
+    const batches = this.rows / this.batchSize
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches)
   }
 
   /** The batches of the epoch `epoch`, which is one more afterwards. */
   *[Symbol.iterator](): Generator<Batch<T>, void, undefined> {
     const { dataset, batchSize, length } = this
+    const rows = this.rows
     const order = this.order(this.epoch++)
     for (let batch = 0; batch < length; batch++) {
       const start = batch * batchSize
-      yield dataset.take(rowsOf(order, start, Math.min(start + batchSize, dataset.length)))
+      yield dataset.take(rowsOf(order, start, Math.min(start + batchSize, rows)))
     }
   }
 
+  private get rows(): number {
+    return this.sampler?.count ?? this.dataset.length
+  }
+
   private order(epoch: number): NDArray | null {
+    if (this.sampler !== null) return this.sampler.order(epoch)
     return this.shuffle
       ? permutation(this.dataset.length, { key: { seed: this.seed, counter: epoch } })
       : null

@@ -3,14 +3,18 @@
  * holds it once; a batch is a recorded `take` of rows, and costs its indices.
  */
 
+import { take as takeRows } from '../array/indexing.js'
 import { ndarray } from '../array/make-array.js'
 import type { NDArray } from '../array/ndarray.js'
+import { permutation } from '../array/random.js'
 import { formatShape } from '../array/shape.js'
-import { TapeError } from '../errors.js'
-import { refuse } from '../functions/attributes.js'
+import { TapeError, valueText } from '../errors.js'
+import { integerOf, refuse } from '../functions/attributes.js'
 import { take } from '../functions/indexing.js'
 import { constant } from '../graph/leaves.js'
+import { noGrad } from '../graph/mode.js'
 import { type Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 
 /** A Variable for each array of the data set. */
 export type Batch<T extends readonly unknown[]> = { -readonly [K in keyof T]: Variable }
@@ -57,6 +61,55 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
         ? indices
         : constant(Array.isArray(indices) ? int32(indices) : (indices as NDArray))
     return (this.arrays as Variable[]).map((array) => take(array, rows)) as Batch<T>
+  }
+
+  /**
+   * Data sets of parts of the rows, drawn by a seed: `const [train, test] = dataset.split([0.8, 0.2], { seed: 1 })`. The same seed gives the
+   * same parts; every row is in one of them.
+   *
+   * shares   of each part, which add up to 1; or whole numbers of rows, which add up to all
+   * Throws   BAD_ARGUMENT
+   */
+  split(shares: readonly number[], options: { seed?: number | undefined } = {}): TensorDataset<T>[] {
+    checkOptions(options, ['seed'], 'TensorDataset.split')
+    const seed = integerOf(options.seed, 0, 0, 'seed', 'TensorDataset.split')
+    const isList =
+      Array.isArray(shares) && shares.length > 0 && shares.every((one) => Number.isFinite(one) && one >= 0)
+    const total = isList ? shares.reduce((a, b) => a + b, 0) : Number.NaN
+    const isCounts = isList && shares.every(Number.isInteger) && total === this.length
+    if (!isCounts && !(Math.abs(total - 1) < 1e-9))
+      refuse(
+        `TensorDataset.split expected shares that add up to 1, or numbers of rows that add up to ${this.length}, got ${valueText(shares)}`,
+      )
+    const order = permutation(this.length, { key: { seed, counter: 0 } }).data
+    let sum = 0
+    let from = 0
+    return shares.map((share, i) => {
+      sum += share
+      const to = i === shares.length - 1 ? this.length : Math.round(isCounts ? sum : sum * this.length)
+      const rows = Array.from(order.slice(from, to))
+      from = to
+      return this.of(rows)
+    })
+  }
+
+  /** A data set of the rows for whose number `keep` gives true; it copies them. */
+  filter(keep: (row: number) => boolean): TensorDataset<T> {
+    return this.of(Array.from({ length: this.length }, (_, row) => row).filter((row) => keep(row)))
+  }
+
+  /** A data set of what `change` makes of the whole arrays: `dataset.map((x, t) => [x.div(255), t])`. Throws as the constructor. */
+  map<U extends readonly Operand[]>(change: (...arrays: Batch<T>) => readonly [...U]): TensorDataset<U> {
+    const made = noGrad(() => change(...this.arrays))
+    if (!Array.isArray(made)) refuse(`TensorDataset.map expected a list of arrays, got ${valueText(made)}`)
+    const arrays = (made as readonly Operand[]).map((one) => (one instanceof Variable ? one.data : one))
+    return new TensorDataset(...(arrays as unknown as U))
+  }
+
+  private of(rows: readonly number[]): TensorDataset<T> {
+    const places = ndarray(Int32Array.from(rows))
+    const parts = (this.arrays as Variable[]).map(({ data }) => takeRows(data, places, 0))
+    return new TensorDataset(...(parts as unknown as T))
   }
 
   /** A data set of the rows from start to before stop, which it copies; negative places count from the end. */

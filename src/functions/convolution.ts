@@ -10,16 +10,27 @@ import { formatShape, type Shape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
-import type { Operand, Variable } from '../graph/variable.js'
+import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
-import { isIntegers, refuse } from './attributes.js'
+import { add } from './arithmetic.js'
+import { integerOf, isIntegers, refuse } from './attributes.js'
+import { concat, scatterSlice, split } from './joining.js'
 import { sum } from './reductions.js'
+import { expandDims, reshape, squeeze } from './shapes.js'
 
 export interface ConvolutionOptions {
   /** Step between windows: one number, or [rows, columns]. Default 1. */
   stride?: number | Pair | undefined
   /** Zeros around the image: one number, or [rows, columns]. Default 0. */
   padding?: number | Pair | undefined
+}
+
+/** Settings of conv2d, and of conv1d with numbers alone. */
+export interface GroupedConvolutionOptions extends ConvolutionOptions {
+  /** Distance of the places that a window reads: one number, or [rows, columns]. Default 1. */
+  dilation?: number | Pair | undefined
+  /** Into how many groups the channels of x and of the result are cut; each group sees its own only. Default 1. */
+  groups?: number | undefined
 }
 
 /** A number for both axes, or one for each; integers of at least `least`. */
@@ -122,14 +133,99 @@ function sizeOfKernel(w: Shape): Pair {
 /**
  * Cross-correlation of images with learned windows.
  *
- * Shapes   x [n, c, h, w] · w [out, c, kh, kw] + b [out] → [n, out, ⌊(h + 2·padding − kh)/stride⌋ + 1, …]
+ * Shapes   x [n, c, h, w] · w [out, c/groups, kh, kw] + b [out] → [n, out, ⌊(h + 2·padding − dilation·(kh − 1) − 1)/stride⌋ + 1, …]
  * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options.
  * Source   PyTorch `conv2d`.
  */
-export function conv2d(x: Operand, w: Operand, b?: Operand, options: ConvolutionOptions = {}): Variable {
+export function conv2d(
+  x: Operand,
+  w: Operand,
+  b?: Operand,
+  options: GroupedConvolutionOptions = {},
+): Variable {
   requireBias(b, 'conv2d')
+  if (options.dilation !== undefined || options.groups !== undefined) return grouped(x, w, b, options)
   const call = new Conv2d(options)
   return b === undefined || b === null ? call.apply2(x, w) : call.apply(x, w, b)
+}
+
+/** A dilated window is one with zeros between; groups are convolutions side by side. The tape records these parts. */
+function grouped(
+  x: Operand,
+  w: Operand,
+  b: Operand | undefined,
+  options: GroupedConvolutionOptions,
+): Variable {
+  const { dilation, groups, ...windows } = options
+  const count = integerOf(groups, 1, 1, 'groups', 'conv2d')
+  const image = asVariable(x)
+  const kernel = dilated(asVariable(w, image), pairOf(dilation, ONES, 1, 'dilation', 'conv2d'))
+  if (count === 1) return conv2d(image, kernel, b, windows)
+  const channels = image.shape[1]
+  const outs = kernel.shape[0]!
+  if (image.ndim !== 4 || kernel.shape[1]! * count !== channels || outs % count !== 0)
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `conv2d of ${count} groups expected x [n, c, h, w] and w [out, c/${count}, kh, kw] with out in equal groups, got x ` +
+        `${formatShape(image.shape)} and w ${formatShape(kernel.shape)}`,
+    )
+  const kernels = split(kernel, count)
+  const parts = split(image, count, { axis: 1 }).map((part, i) =>
+    new Conv2d(windows).apply2(part, kernels[i]!),
+  )
+  const y = concat(parts, { axis: 1 })
+  return b === undefined || b === null ? y : add(y, reshape(asVariable(b, y), [1, outs, 1, 1]))
+}
+
+function dilated(w: Variable, [rows, columns]: Pair): Variable {
+  if ((rows === 1 && columns === 1) || w.ndim !== 4) return w
+  const [outs, channels, h, width] = w.shape as [number, number, number, number]
+  const shape = [outs, channels, (h - 1) * rows + 1, (width - 1) * columns + 1]
+  return scatterSlice(w, [null, null, [null, null, rows], [null, null, columns]], shape)
+}
+
+/** Settings of conv1d. */
+export interface Convolution1dOptions {
+  /** Step between windows. Default 1. */
+  stride?: number | undefined
+  /** Zeros at both ends. Default 0. */
+  padding?: number | undefined
+  /** Distance of the places that a window reads. Default 1. */
+  dilation?: number | undefined
+  /** As in conv2d. Default 1. */
+  groups?: number | undefined
+}
+
+/**
+ * Cross-correlation of rows with learned windows: conv2d of images of one row.
+ *
+ * Shapes   x [n, c, l] · w [out, c/groups, k] + b [out] → [n, out, ⌊(l + 2·padding − dilation·(k − 1) − 1)/stride⌋ + 1]
+ * Throws   as conv2d.
+ * Source   PyTorch `conv1d`.
+ */
+export function conv1d(x: Operand, w: Operand, b?: Operand, options: Convolution1dOptions = {}): Variable {
+  requireBias(b, 'conv1d')
+  checkOptions(options, ['stride', 'padding', 'dilation', 'groups'], 'conv1d')
+  const row = asVariable(x)
+  const windows = asVariable(w, row)
+  for (const one of [row, windows])
+    if (one.ndim !== 3)
+      throw new TapeError(
+        'SHAPE_MISMATCH',
+        `conv1d expected x [n, c, l] and w [out, c, k], got ${formatShape(row.shape)} and ${formatShape(windows.shape)}`,
+      )
+  const wide = (value: number | undefined, otherwise: number, key: string): Pair => [
+    key === 'padding' ? 0 : 1,
+    integerOf(value, otherwise, otherwise, key, 'conv1d'),
+  ]
+  const { dilation, groups } = options
+  const y = conv2d(expandDims(row, 2), expandDims(windows, 2), b, {
+    stride: wide(options.stride, 1, 'stride'),
+    padding: wide(options.padding, 0, 'padding'),
+    ...(dilation === undefined ? {} : { dilation: wide(dilation, 1, 'dilation') }),
+    ...(groups === undefined ? {} : { groups }),
+  })
+  return squeeze(y, 2)
 }
 
 export interface ConvTransposeOptions extends ConvolutionOptions {

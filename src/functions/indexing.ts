@@ -11,8 +11,10 @@ import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
-import { integerOf, oneAxisOf } from './attributes.js'
+import { integerOf, oneAxisOf, UNSAID } from './attributes.js'
+import { equal, where } from './comparison.js'
 import { NotDifferentiable } from './not-differentiable.js'
+import { reshape } from './shapes.js'
 
 /** Indices as an operand: numbers and lists of numbers as int32, all else as it is. */
 export function indexOperand(indices: Operand): Operand {
@@ -113,8 +115,27 @@ export function scatterTake(values: Operand, indices: Operand, axis: number, siz
   return new ScatterTake({ axis, size }).apply2(values, indexOperand(indices))
 }
 
-/** Rows of a table.  Backward as take. */
+/** Settings of embedding. */
+export interface EmbeddingOptions {
+  /** The id of padding, whose row gets no gradient. None unless said. */
+  paddingIndex?: number | undefined
+}
+
+/** Rows of a table.  Backward as take; the row of padding gets none. */
 export class Embedding extends Func {
+  private readonly paddingIndex: number | undefined
+
+  constructor(attributes: EmbeddingOptions = UNSAID) {
+    checkOptions(attributes, ['paddingIndex'], 'embedding')
+    if (attributes.paddingIndex === undefined) {
+      super()
+      return
+    }
+    const paddingIndex = integerOf(attributes.paddingIndex, undefined, 0, 'paddingIndex', 'embedding')
+    super({ paddingIndex })
+    this.paddingIndex = paddingIndex
+  }
+
   override forward(w: NDArray, ids: NDArray): NDArray {
     if (w.ndim !== 2) {
       throw new TapeError(
@@ -127,7 +148,11 @@ export class Embedding extends Func {
   }
 
   override backward(gy: Variable): (Variable | null)[] {
-    return [scatterTake(gy, this.inputAt(1), 0, this.inputAt(0).shape[0]!), null]
+    const ids = this.inputAt(1)
+    const count = this.inputAt(0).shape[0]!
+    if (this.paddingIndex === undefined) return [scatterTake(gy, ids, 0, count), null]
+    const padding = reshape(equal(ids, this.paddingIndex), [...ids.shape, 1])
+    return [scatterTake(where(padding, 0, gy), ids, 0, count), null]
   }
 }
 
@@ -137,8 +162,8 @@ export class Embedding extends Func {
  * Shapes   w [count, width], ids [i…] → [i…, width]
  * Throws   INDEX_OUT_OF_RANGE; BAD_DTYPE unless ids are integers.
  */
-export function embedding(w: Operand, ids: Operand): Variable {
-  return new Embedding().apply2(w, indexOperand(ids))
+export function embedding(w: Operand, ids: Operand, options: EmbeddingOptions = UNSAID): Variable {
+  return new Embedding(options).apply2(w, indexOperand(ids))
 }
 
 export interface OneHotOptions {

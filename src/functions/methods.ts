@@ -34,7 +34,7 @@ import {
   notEqual,
   where,
 } from './comparison.js'
-import { conv2d, convTranspose2d } from './convolution.js'
+import { conv1d, conv2d, convTranspose2d } from './convolution.js'
 import { bincount, histogram, unique } from './counting.js'
 import { binaryCrossEntropyWithLogits, crossEntropy } from './cross-entropy.js'
 import {
@@ -52,10 +52,11 @@ import { gather, scatterAdd } from './gathering.js'
 import { groupNorm, instanceNorm, rmsNorm } from './group-normalization.js'
 import { embedding, oneHot, take } from './indexing.js'
 import { pad, slice, split } from './joining.js'
+import { cholesky, det, inv, slogdet, solve } from './linear-algebra.js'
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from './losses.js'
 import { batchNorm, layerNorm } from './normalization.js'
 import { argmax, argmin, argsort, sort, topk } from './ordering.js'
-import { averagePool2d, maxPool2d } from './pooling.js'
+import { adaptiveAveragePool2d, adaptiveMaxPool2d, averagePool2d, maxPool2d } from './pooling.js'
 import { linear, matmul } from './products.js'
 import { max, mean, min, sum } from './reductions.js'
 import { cumprod, cumsum, prod } from './running.js'
@@ -64,6 +65,14 @@ import { logSoftmax, softmax } from './softmax.js'
 import { logSumExp, norm, std, variance } from './statistics.js'
 
 const functions = {
+  solve,
+  slogdet,
+  inv,
+  det,
+  conv1d,
+  cholesky,
+  adaptiveMaxPool2d,
+  adaptiveAveragePool2d,
   abs,
   add,
   arccos,

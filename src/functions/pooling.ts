@@ -1,12 +1,21 @@
 /** Images reduced window by window, and the adjoints that carry gradients back through the windows. */
 import type { Pair } from '../array/convolution.js'
+import { full, ndarray } from '../array/make-array.js'
 import type { NDArray } from '../array/ndarray.js'
 import * as pooling from '../array/pooling.js'
+import { formatShape } from '../array/shape.js'
+import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
-import type { Operand, Variable } from '../graph/variable.js'
+import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
+import { div } from './arithmetic.js'
+import { flagOf } from './attributes.js'
 import { pairOf } from './convolution.js'
+import { slice, stack } from './joining.js'
+import { matmul } from './products.js'
+import { max } from './reductions.js'
+import { reshape } from './shapes.js'
 
 export interface PoolingOptions {
   /** The size of a window: one number, or [rows, columns]. */
@@ -133,14 +142,79 @@ export class AveragePool2d extends Pooled {
 }
 
 /**
- * The mean of every window; padding counts as zeros.
+ * The mean of every window; padding counts as zeros, or with `countPadding: false` not at all.
  *
  * Shapes   x [n, c, h, w] → [n, c, ⌊(h + 2·padding − kernel)/stride⌋ + 1, …]
  * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options.
  * Source   PyTorch `avg_pool2d`.
  */
-export function averagePool2d(x: Operand, options: PoolingOptions): Variable {
-  return new AveragePool2d(options).apply1(x)
+export function averagePool2d(
+  x: Operand,
+  options: PoolingOptions & { countPadding?: boolean | undefined },
+): Variable {
+  if (typeof options !== 'object' || options === null || options.countPadding === undefined)
+    return new AveragePool2d(options).apply1(x)
+  const { countPadding, ...windows } = options
+  const image = asVariable(x)
+  const y = new AveragePool2d(windows).apply1(image)
+  if (flagOf(countPadding, true, 'countPadding', 'averagePool2d')) return y
+  // The share of each window that is image: what was divided by the whole window shall be divided by that.
+  const ones = full([1, 1, image.shape[2]!, image.shape[3]!], 1, y.dtype)
+  return div(y, new AveragePool2d(windows).apply1(ones))
+}
+
+/**
+ * The mean of windows that divide the image into `size` rows and columns, whatever its size; windows may overlap by one.
+ *
+ * Shapes   x [n, c, h, w], [3, 2] → [n, c, 3, 2]
+ * Throws   SHAPE_MISMATCH; BAD_ARGUMENT.
+ * Source   PyTorch `adaptive_avg_pool2d`: window i is from ⌊i·h/size⌋ to ⌈(i + 1)·h/size⌉.
+ */
+export function adaptiveAveragePool2d(x: Operand, size: number | Pair): Variable {
+  const image = imageOf(x, 'adaptiveAveragePool2d')
+  const [rows, columns] = pairOf(size, undefined, 1, 'size', 'adaptiveAveragePool2d')
+  const means = (count: number, extent: number) => {
+    const shares = new Float64Array(count * extent)
+    for (let i = 0; i < count; i++) {
+      const [from, to] = windowAt(i, count, extent)
+      shares.fill(1 / (to - from), i * extent + from, i * extent + to)
+    }
+    const matrix = ndarray(shares, { shape: [count, extent] })
+    return image.dtype === 'float32' ? matrix.astype('float32') : matrix
+  }
+  const tall = matmul(means(rows, image.shape[2]!), image)
+  return matmul(tall, means(columns, image.shape[3]!), { transposeB: true })
+}
+
+/**
+ * The maximum of windows that divide the image into `size` rows and columns, whatever its size; windows may overlap by one.
+ *
+ * Shapes   x [n, c, h, w], [3, 2] → [n, c, 3, 2]
+ * Throws   SHAPE_MISMATCH; BAD_ARGUMENT.
+ * Source   PyTorch `adaptive_max_pool2d`, but for the sharing of gradients.
+ */
+export function adaptiveMaxPool2d(x: Operand, size: number | Pair): Variable {
+  const image = imageOf(x, 'adaptiveMaxPool2d')
+  const [rows, columns] = pairOf(size, undefined, 1, 'size', 'adaptiveMaxPool2d')
+  const cells = Array.from({ length: rows * columns }, (_, i) => {
+    const row = windowAt(Math.floor(i / columns), rows, image.shape[2]!)
+    const column = windowAt(i % columns, columns, image.shape[3]!)
+    return max(slice(image, [null, null, row, column]), { axis: [2, 3] })
+  })
+  return reshape(stack(cells, { axis: 2 }), [image.shape[0]!, image.shape[1]!, rows, columns])
+}
+
+function windowAt(i: number, count: number, extent: number): [from: number, to: number] {
+  return [Math.floor((i * extent) / count), Math.ceil(((i + 1) * extent) / count)]
+}
+
+function imageOf(x: Operand, what: string): Variable {
+  const image = asVariable(x)
+  if (image.ndim === 4 && image.shape[2]! > 0 && image.shape[3]! > 0) return image
+  throw new TapeError(
+    'SHAPE_MISMATCH',
+    `${what} expected images [n, c, h, w], got ${formatShape(image.shape)}`,
+  )
 }
 
 /** The adjoint of averagePool2d.  Backward gx = averagePool2d(gy). */

@@ -1,11 +1,13 @@
 /** Layers that move a window over images. */
 import type { Pair } from '../array/convolution.js'
-import { flagOf } from '../functions/attributes.js'
+import { flagOf, integerOf, refuse } from '../functions/attributes.js'
 import {
-  type ConvolutionOptions,
+  type Convolution1dOptions,
   type ConvTransposeOptions,
+  conv1d,
   conv2d,
   convTranspose2d,
+  type GroupedConvolutionOptions,
   pairOf,
 } from '../functions/convolution.js'
 import type { Operand, Variable } from '../graph/variable.js'
@@ -17,39 +19,86 @@ import { Module } from './module.js'
  * Convolution with learned windows.
  *
  * kernel   the size of a window: one number, or [rows, columns]
- * Shapes   x [n, inputs, h, w] → [n, outputs, …] as `conv2d`; weight [outputs, inputs, kh, kw], bias [outputs]
+ * Shapes   x [n, inputs, h, w] → [n, outputs, …] as `conv2d`; weight [outputs, inputs/groups, kh, kw], bias [outputs]
  * Begins   both uniform in ±1/√(inputs·kh·kw), as PyTorch's
  */
 export class Conv2d extends Module {
   readonly weight: Variable
   readonly bias: Variable | null
-  readonly #windows: ConvolutionOptions
+  readonly #windows: GroupedConvolutionOptions
 
   constructor(
     inputs: number,
     outputs: number,
     kernel: number | Pair,
-    options: ConvolutionOptions & BiasOptions = {},
+    options: GroupedConvolutionOptions & BiasOptions = {},
   ) {
     super()
-    checkOptions(options, ['stride', 'padding', 'bias', 'dtype'], 'Conv2d')
+    checkOptions(options, ['stride', 'padding', 'dilation', 'groups', 'bias', 'dtype'], 'Conv2d')
     sizeOption(inputs, 'inputs', 'Conv2d')
     sizeOption(outputs, 'outputs', 'Conv2d')
     const [rows, columns] = pairOf(kernel, undefined, 1, 'kernel', 'Conv2d')
     const dtype = floatDtype(options.dtype, 'Conv2d')
-    const fanIn = inputs * rows * columns
-    this.weight = uniformParameter([outputs, inputs, rows, columns], fanIn, dtype)
+    const groups = groupsOf(options.groups, inputs, outputs, 'Conv2d')
+    const fanIn = (inputs / groups) * rows * columns
+    this.weight = uniformParameter([outputs, inputs / groups, rows, columns], fanIn, dtype)
     this.bias = flagOf(options.bias, true, 'bias', 'Conv2d')
       ? uniformParameter([outputs], fanIn, dtype)
       : null
     this.#windows = {
       stride: pairOf(options.stride, [1, 1], 1, 'stride', 'Conv2d'),
       padding: pairOf(options.padding, [0, 0], 0, 'padding', 'Conv2d'),
+      ...(options.dilation === undefined ? {} : { dilation: options.dilation }),
+      ...(groups === 1 ? {} : { groups }),
     }
   }
 
   override forward(x: Operand): Variable {
     return conv2d(x, this.weight, this.bias ?? undefined, this.#windows)
+  }
+}
+
+function groupsOf(value: unknown, inputs: number, outputs: number, what: string): number {
+  const groups = integerOf(value, 1, 1, 'groups', what)
+  if (inputs % groups === 0 && outputs % groups === 0) return groups
+  return refuse(
+    `${what} expected groups that divide inputs and outputs, got ${groups} for ${inputs} and ${outputs}`,
+  )
+}
+
+/**
+ * Convolution of rows with learned windows of `kernel` places.
+ *
+ * Shapes   x [n, inputs, l] → [n, outputs, …] as `conv1d`; weight [outputs, inputs/groups, kernel], bias [outputs]
+ * Begins   both uniform in ±1/√(inputs/groups·kernel), as PyTorch's
+ */
+export class Conv1d extends Module {
+  readonly weight: Variable
+  readonly bias: Variable | null
+  readonly #windows: Convolution1dOptions
+
+  constructor(
+    inputs: number,
+    outputs: number,
+    kernel: number,
+    options: Convolution1dOptions & BiasOptions = {},
+  ) {
+    super()
+    const { bias, dtype: given, ...windows } = options
+    checkOptions(windows, ['stride', 'padding', 'dilation', 'groups', 'bias', 'dtype'], 'Conv1d')
+    sizeOption(inputs, 'inputs', 'Conv1d')
+    sizeOption(outputs, 'outputs', 'Conv1d')
+    sizeOption(kernel, 'kernel', 'Conv1d')
+    const dtype = floatDtype(given, 'Conv1d')
+    const groups = groupsOf(windows.groups, inputs, outputs, 'Conv1d')
+    const fanIn = (inputs / groups) * kernel
+    this.weight = uniformParameter([outputs, inputs / groups, kernel], fanIn, dtype)
+    this.bias = flagOf(bias, true, 'bias', 'Conv1d') ? uniformParameter([outputs], fanIn, dtype) : null
+    this.#windows = windows
+  }
+
+  override forward(x: Operand): Variable {
+    return conv1d(x, this.weight, this.bias ?? undefined, this.#windows)
   }
 }
 

@@ -1,6 +1,7 @@
 /** A learned table of vectors, read by integers. */
 
-import { embedding } from '../functions/indexing.js'
+import { integerOf, refuse } from '../functions/attributes.js'
+import { type EmbeddingOptions, embedding } from '../functions/indexing.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { floatDtype, type LayerOptions, normalParameter, sizeOption } from './initial.js'
@@ -15,14 +16,28 @@ import { Module } from './module.js'
 export class Embedding extends Module {
   readonly weight: Variable
 
-  constructor(count: number, width: number, options: LayerOptions = {}) {
+  readonly #paddingIndex: number | undefined
+
+  /** options  paddingIndex: the id of padding; its row begins as zeros and gets no gradient */
+  constructor(count: number, width: number, options: LayerOptions & EmbeddingOptions = {}) {
     super()
-    checkOptions(options, ['dtype'], 'Embedding')
+    checkOptions(options, ['dtype', 'paddingIndex'], 'Embedding')
     const shape = [sizeOption(count, 'count', 'Embedding'), sizeOption(width, 'width', 'Embedding')]
     this.weight = normalParameter(shape, floatDtype(options.dtype, 'Embedding'))
+    const { paddingIndex } = options
+    if (paddingIndex === undefined) return
+    if (integerOf(paddingIndex, undefined, 0, 'paddingIndex', 'Embedding') >= count)
+      refuse(`Embedding expected paddingIndex below ${count}, got ${paddingIndex}`)
+    this.#paddingIndex = paddingIndex
+    this.weight.data = this.weight.data.map((value, i) =>
+      Math.floor(i / width) === paddingIndex ? 0 : value,
+    )
   }
 
   override forward(ids: Operand): Variable {
-    return embedding(this.weight, ids)
+    const paddingIndex = this.#paddingIndex
+    return paddingIndex === undefined
+      ? embedding(this.weight, ids)
+      : embedding(this.weight, ids, { paddingIndex })
   }
 }

@@ -5,6 +5,7 @@ import { type NDArray, scalar } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
 import type { Shape } from '../array/shape.js'
 import { numberOf, refuse, shapeOf } from '../functions/attributes.js'
+import { groupNorm, instanceNorm, rmsNorm } from '../functions/group-normalization.js'
 import { batchNorm, layerNorm } from '../functions/normalization.js'
 import { DerivativeNotWritten } from '../functions/not-differentiable.js'
 import { noGrad } from '../graph/mode.js'
@@ -47,8 +48,8 @@ export class LayerNorm extends Module {
 
 /** Settings of the layer BatchNorm. */
 export interface BatchNormOptions extends NormOptions {
-  /** How much of the running statistics each batch replaces, from 0 to 1. Default 0.1. */
-  momentum?: number | undefined
+  /** How much of the running statistics each batch replaces, from 0 to 1; null for the mean of all batches. Default 0.1. */
+  momentum?: number | null | undefined
 }
 
 /**
@@ -64,8 +65,10 @@ export class BatchNorm extends Module {
   readonly bias: Variable
   readonly runningMean: Variable
   readonly runningVariance: Variable
+  /** How many batches the running statistics are of, where momentum is null. */
+  readonly batches: Variable | null
   readonly #eps: number
-  readonly #momentum: number
+  readonly #momentum: number | null
 
   constructor(channels: number, options: BatchNormOptions = {}) {
     super()
@@ -77,7 +80,8 @@ export class BatchNorm extends Module {
     this.runningMean = this.buffer(full(shape, 0, dtype))
     this.runningVariance = this.buffer(full(shape, 1, dtype))
     this.#eps = numberOf(options.eps, 1e-5, 'eps', 'BatchNorm')
-    this.#momentum = momentumOf(options.momentum, 'BatchNorm')
+    this.#momentum = options.momentum === null ? null : momentumOf(options.momentum, 'BatchNorm')
+    this.batches = this.#momentum === null ? this.buffer(scalar(0, 'float64')) : null
   }
 
   override forward(x: Operand): Variable {
@@ -87,8 +91,11 @@ export class BatchNorm extends Module {
       return batchNorm(x, weight, bias, { eps, training: false, runningMean, runningVariance })
     const input = asVariable(x)
     const y = batchNorm(input, weight, bias, { eps })
+    const { batches } = this
+    if (batches !== null) batches.data = scalar(batches.item() + 1, 'float64')
+    const momentum = this.#momentum ?? 1 / batches!.item()
     const [mean, variance] = noGrad(() =>
-      new RunningStatistics({ momentum: this.#momentum }).applyAll(input, runningMean, runningVariance),
+      new RunningStatistics({ momentum }).applyAll(input, runningMean, runningVariance),
     )
     runningMean.data = mean!.data
     runningVariance.data = variance!.data
@@ -130,6 +137,89 @@ export class RunningStatistics extends DerivativeNotWritten {
     const share = (value: number) => scalar(value, running.dtype)
     const kept = elementwise.mul(running, share(1 - this.momentum))
     return elementwise.add(kept, elementwise.mul(batch.astype(running.dtype), share(this.momentum)))
+  }
+}
+
+/**
+ * Each group of channels of each row with mean 0 and variance 1, times weight, plus bias.
+ *
+ * Shapes   x [n, channels, …] → the same; weight and bias [channels]
+ */
+export class GroupNorm extends Module {
+  readonly weight: Variable
+  readonly bias: Variable
+  readonly groups: number
+  readonly #eps: number
+
+  /** Throws BAD_ARGUMENT unless the groups divide the channels. */
+  constructor(groups: number, channels: number, options: NormOptions = {}) {
+    super()
+    checkOptions(options, ['eps', 'dtype'], 'GroupNorm')
+    this.groups = sizeOption(groups, 'groups', 'GroupNorm')
+    const shape = [sizeOption(channels, 'channels', 'GroupNorm')]
+    if (channels % groups !== 0)
+      refuse(
+        `GroupNorm expected groups that divide the channels, got ${groups} groups and ${channels} channels`,
+      )
+    const dtype = floatDtype(options.dtype, 'GroupNorm')
+    this.weight = filledParameter(shape, 1, dtype)
+    this.bias = filledParameter(shape, 0, dtype)
+    this.#eps = numberOf(options.eps, 1e-5, 'eps', 'GroupNorm')
+  }
+
+  override forward(x: Operand): Variable {
+    return groupNorm(x, this.weight, this.bias, { groups: this.groups, eps: this.#eps })
+  }
+}
+
+/**
+ * Each channel of each row with mean 0 and variance 1, times weight, plus bias.
+ *
+ * Shapes   x [n, channels, …] → the same; weight and bias [channels]
+ * Throws   BAD_SHAPE when a channel has one value only
+ * Source   PyTorch `InstanceNorm2d` with `affine`, without running statistics
+ */
+export class InstanceNorm extends Module {
+  readonly weight: Variable
+  readonly bias: Variable
+  readonly #eps: number
+
+  constructor(channels: number, options: NormOptions = {}) {
+    super()
+    checkOptions(options, ['eps', 'dtype'], 'InstanceNorm')
+    const shape = [sizeOption(channels, 'channels', 'InstanceNorm')]
+    const dtype = floatDtype(options.dtype, 'InstanceNorm')
+    this.weight = filledParameter(shape, 1, dtype)
+    this.bias = filledParameter(shape, 0, dtype)
+    this.#eps = numberOf(options.eps, 1e-5, 'eps', 'InstanceNorm')
+  }
+
+  override forward(x: Operand): Variable {
+    return instanceNorm(x, this.weight, this.bias, { eps: this.#eps })
+  }
+}
+
+/**
+ * Each row divided by the root of its mean square, times weight.
+ *
+ * shape    the last axes of x, over which to normalise: their extents, or one number for the last axis
+ * Shapes   x [..., shape] → the same; weight has the shape
+ */
+export class RMSNorm extends Module {
+  readonly weight: Variable
+  readonly #eps: number | undefined
+
+  /** options  eps: added to the mean square; unless said, the distance from 1 to the next number of the dtype */
+  constructor(shape: number | Shape, options: NormOptions = {}) {
+    super()
+    checkOptions(options, ['eps', 'dtype'], 'RMSNorm')
+    const extents = shapeOf(typeof shape === 'number' ? [shape] : shape, 1, 'RMSNorm')
+    this.weight = filledParameter(extents, 1, floatDtype(options.dtype, 'RMSNorm'))
+    this.#eps = options.eps === undefined ? undefined : numberOf(options.eps, undefined, 'eps', 'RMSNorm')
+  }
+
+  override forward(x: Operand): Variable {
+    return rmsNorm(x, this.weight, { eps: this.#eps })
   }
 }
 

@@ -7,18 +7,32 @@ import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { relu, sigmoid } from '../functions/activations.js'
 import { add, mul, sub } from '../functions/arithmetic.js'
-import { refuse } from '../functions/attributes.js'
+import { flagOf, integerOf, refuse } from '../functions/attributes.js'
 import { tanh } from '../functions/exponential.js'
-import { split, stack } from '../functions/joining.js'
+import { concat, split, stack } from '../functions/joining.js'
 import { linear } from '../functions/products.js'
-import { squeeze } from '../functions/shapes.js'
+import { flip, squeeze } from '../functions/shapes.js'
 import { constant } from '../graph/leaves.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { type FloatDType, floatDtype, type LayerOptions, sizeOption, uniformParameter } from './initial.js'
 import { Module } from './module.js'
 
-/** What a recurrent layer gives. */
+/** Settings that all recurrent layers have. */
+export interface RecurrentOptions extends LayerOptions {
+  /** How many layers, each reading the outputs of the one before. Default 1. */
+  layers?: number | undefined
+  /** Whether each layer also reads the sequences from their end; the outputs of both directions are side by side. Default false. */
+  bidirectional?: boolean | undefined
+}
+
+/** What one layer gives in one direction. */
+interface Once {
+  readonly outputs: Variable
+  readonly states: readonly Variable[]
+}
+
+/** What a recurrent layer gives. With several layers or directions its states are [layers·directions, n, size], as PyTorch orders them. */
 export interface Recurrence {
   /** The hidden state after each time, [n, times, size]. */
   readonly outputs: Variable
@@ -42,13 +56,25 @@ abstract class Recurrent extends Module {
   readonly hiddenWeight: Variable
   readonly inputBias: Variable
   readonly hiddenBias: Variable
+  /** The other layers and directions, layer by layer, forward before backward; none for one layer in one direction. */
+  readonly others: readonly Recurrent[]
   protected readonly size: number
   readonly #dtype: FloatDType
   // One constant of zeros, so that it is one leaf of a run and not one a call.
   #zeros: Variable | null = null
 
-  constructor(inputs: number, size: number, gates: number, dtype: FloatDType | undefined, what: string) {
+  readonly #bidirectional: boolean
+
+  constructor(
+    inputs: number,
+    size: number,
+    gates: number,
+    options: RecurrentOptions,
+    what: string,
+    another: (inputs: number) => Recurrent,
+  ) {
     super()
+    const { dtype } = options
     sizeOption(inputs, 'inputs', what)
     this.size = sizeOption(size, 'size', what)
     this.#dtype = floatDtype(dtype, what)
@@ -56,6 +82,50 @@ abstract class Recurrent extends Module {
     this.hiddenWeight = uniformParameter([size, gates * size], size, this.#dtype)
     this.inputBias = uniformParameter([gates * size], size, this.#dtype)
     this.hiddenBias = uniformParameter([gates * size], size, this.#dtype)
+    const layers = integerOf(options.layers, 1, 1, 'layers', what)
+    this.#bidirectional = flagOf(options.bidirectional, false, 'bidirectional', what)
+    const directions = this.#bidirectional ? 2 : 1
+    this.others = Array.from({ length: layers * directions - 1 }, (_, i) =>
+      another(i + 1 < directions ? inputs : size * directions),
+    )
+  }
+
+  /** One layer in one direction: the outputs, and the states after the last time. */
+  protected abstract once(x: Operand, states: readonly (Operand | undefined)[]): Once
+
+  /** All layers and directions. Each reads what all directions of the one before gave, side by side. */
+  protected whole(x: Operand, states: readonly (Operand | undefined)[]): Once {
+    if (this.others.length === 0) return this.once(x, states)
+    const all: readonly Recurrent[] = [this, ...this.others]
+    const directions = this.#bidirectional ? 2 : 1
+    const given = states.map((state) => (state === undefined ? undefined : this.#apart(state, all.length)))
+    const last: Variable[][] = states.map(() => [])
+    let input = asVariable(x)
+    for (let layer = 0; layer < all.length; layer += directions) {
+      const outputs = Array.from({ length: directions }, (_, direction) => {
+        const at = layer + direction
+        const part = all[at]!.once(
+          direction === 0 ? input : flip(input, 1),
+          given.map((list) => list?.[at]),
+        )
+        part.states.forEach((state, i) => {
+          last[i]!.push(state)
+        })
+        return direction === 0 ? part.outputs : flip(part.outputs, 1)
+      })
+      input = outputs.length === 1 ? outputs[0]! : concat(outputs, { axis: 2 })
+    }
+    return { outputs: input, states: last.map((list) => stack(list)) }
+  }
+
+  /** A state for each layer and direction. */
+  #apart(given: Operand, count: number): Variable[] {
+    const state = asVariable(given)
+    if (state.ndim === 3 && state.shape[0] === count) return split(state, count).map((one) => squeeze(one, 0))
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `${this.constructor.name} expected states [${count}, n, ${this.size}], one for each layer and direction, got ${formatShape(state.shape)}`,
+    )
   }
 
   /** What the inputs contribute at each time: a list of [n, gates·size]. */
@@ -92,7 +162,7 @@ abstract class Recurrent extends Module {
   }
 }
 
-export interface RNNOptions extends LayerOptions {
+export interface RNNOptions extends RecurrentOptions {
   /** Default 'tanh'. */
   activation?: 'tanh' | 'relu' | undefined
 }
@@ -107,22 +177,27 @@ export class RNN extends Recurrent {
   readonly #activation: (x: Operand) => Variable
 
   constructor(inputs: number, size: number, options: RNNOptions = {}) {
-    checkOptions(options, ['activation', 'dtype'], 'RNN')
-    super(inputs, size, 1, options.dtype, 'RNN')
-    const { activation = 'tanh' } = options
+    checkOptions(options, ['activation', 'dtype', 'layers', 'bidirectional'], 'RNN')
+    const { activation = 'tanh', dtype } = options
+    super(inputs, size, 1, options, 'RNN', (width) => new RNN(width, size, { activation, dtype }))
     if (activation !== 'tanh' && activation !== 'relu')
       refuse(`RNN expected activation 'tanh' or 'relu', got ${valueText(activation)}`)
     this.#activation = activation === 'tanh' ? tanh : relu
   }
 
   override forward(x: Operand, state: { hidden?: Operand | undefined } = {}): Recurrence {
+    const { outputs, states } = this.whole(x, [state.hidden])
+    return { outputs, hidden: states[0]! }
+  }
+
+  protected override once(x: Operand, [given]: readonly (Operand | undefined)[]): Once {
     const times = this.fromInputs(x)
-    let hidden = this.begin(state.hidden, times[0]!.shape[0]!, 'hidden')
+    let hidden = this.begin(given, times[0]!.shape[0]!, 'hidden')
     const outputs = times.map((fromInput) => {
       hidden = this.#activation(add(fromInput, this.fromHidden(hidden)))
       return hidden
     })
-    return { outputs: stack(outputs, { axis: 1 }), hidden }
+    return { outputs: stack(outputs, { axis: 1 }), states: [hidden] }
   }
 }
 
@@ -134,19 +209,25 @@ export class RNN extends Recurrent {
  * Source   PyTorch `LSTM` with `batch_first`, weights transposed
  */
 export class LSTM extends Recurrent {
-  constructor(inputs: number, size: number, options: LayerOptions = {}) {
-    checkOptions(options, ['dtype'], 'LSTM')
-    super(inputs, size, 4, options.dtype, 'LSTM')
+  constructor(inputs: number, size: number, options: RecurrentOptions = {}) {
+    checkOptions(options, ['dtype', 'layers', 'bidirectional'], 'LSTM')
+    const { dtype } = options
+    super(inputs, size, 4, options, 'LSTM', (width) => new LSTM(width, size, { dtype }))
   }
 
   override forward(
     x: Operand,
     state: { hidden?: Operand | undefined; cell?: Operand | undefined } = {},
   ): LSTMRecurrence {
+    const { outputs, states } = this.whole(x, [state.hidden, state.cell])
+    return { outputs, hidden: states[0]!, cell: states[1]! }
+  }
+
+  protected override once(x: Operand, given: readonly (Operand | undefined)[]): Once {
     const times = this.fromInputs(x)
     const n = times[0]!.shape[0]!
-    let hidden = this.begin(state.hidden, n, 'hidden')
-    let cell = this.begin(state.cell, n, 'cell')
+    let hidden = this.begin(given[0], n, 'hidden')
+    let cell = this.begin(given[1], n, 'cell')
     const outputs = times.map((fromInput) => {
       const [i, f, g, o] = split(add(fromInput, this.fromHidden(hidden)), 4, { axis: 1 }) as [
         Variable,
@@ -158,7 +239,7 @@ export class LSTM extends Recurrent {
       hidden = mul(sigmoid(o), tanh(cell))
       return hidden
     })
-    return { outputs: stack(outputs, { axis: 1 }), hidden, cell }
+    return { outputs: stack(outputs, { axis: 1 }), states: [hidden, cell] }
   }
 }
 
@@ -170,14 +251,20 @@ export class LSTM extends Recurrent {
  * Source   PyTorch `GRU` with `batch_first`, weights transposed
  */
 export class GRU extends Recurrent {
-  constructor(inputs: number, size: number, options: LayerOptions = {}) {
-    checkOptions(options, ['dtype'], 'GRU')
-    super(inputs, size, 3, options.dtype, 'GRU')
+  constructor(inputs: number, size: number, options: RecurrentOptions = {}) {
+    checkOptions(options, ['dtype', 'layers', 'bidirectional'], 'GRU')
+    const { dtype } = options
+    super(inputs, size, 3, options, 'GRU', (width) => new GRU(width, size, { dtype }))
   }
 
   override forward(x: Operand, state: { hidden?: Operand | undefined } = {}): Recurrence {
+    const { outputs, states } = this.whole(x, [state.hidden])
+    return { outputs, hidden: states[0]! }
+  }
+
+  protected override once(x: Operand, [given]: readonly (Operand | undefined)[]): Once {
     const times = this.fromInputs(x)
-    let hidden = this.begin(state.hidden, times[0]!.shape[0]!, 'hidden')
+    let hidden = this.begin(given, times[0]!.shape[0]!, 'hidden')
     const { size } = this
     const outputs = times.map((fromInput) => {
       const [gatesX, candidateX] = split(fromInput, [2 * size], { axis: 1 }) as [Variable, Variable]
@@ -190,6 +277,6 @@ export class GRU extends Recurrent {
       hidden = add(candidate, mul(update, sub(hidden, candidate))) // (1 − z)·candidate + z·h
       return hidden
     })
-    return { outputs: stack(outputs, { axis: 1 }), hidden }
+    return { outputs: stack(outputs, { axis: 1 }), states: [hidden] }
   }
 }

@@ -1,9 +1,11 @@
 /** Data sets and loaders: batches, orders, and what they are on a tape. */
 import { describe, expect, test } from 'vitest'
+import '../../src/functions/methods.js'
 import '../../src/graph/backward.js'
 import { arange, ndarray, zeros } from '../../src/array/make-array.js'
 import { DataLoader } from '../../src/data/data-loader.js'
 import { TensorDataset } from '../../src/data/tensor-dataset.js'
+import { WeightedSampler } from '../../src/data/weighted-sampler.js'
 import type { TapeEvent } from '../../src/events/event.js'
 import { newTapePath, openForTest, recordedTape } from '../tape/temporary-tape.js'
 
@@ -150,4 +152,48 @@ test('on a tape a data set stands once, and a batch costs its indices', async ()
   const shapes = leaves.map(({ dtype, shape }) => `${dtype} ${shape.join('×')}`)
   expect(shapes).toEqual(['float64 10×2', 'int32 5', 'int32 10', 'int32 5', 'int32 5', 'int32 5'])
   expect(openForTest(path, { readonly: true }).run('test').replay().verdict).toBe('bit-exact')
+})
+
+describe('parts, changes and draws', () => {
+  const labels = (dataset: { arrays: readonly { data: { data: ArrayLike<number> } }[] }) =>
+    Array.from(dataset.arrays[1]!.data.data)
+
+  test('a split by seed gives each row to one part, the same ones again', () => {
+    const [train, held] = tenRows().split([0.7, 0.3], { seed: 4 })
+    expect([train!.length, held!.length]).toEqual([7, 3])
+    expect([...labels(train!), ...labels(held!)].sort((a, b) => a - b)).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+    ])
+    expect(labels(tenRows().split([0.7, 0.3], { seed: 4 })[0]!)).toEqual(labels(train!))
+    expect(labels(tenRows().split([7, 3], { seed: 5 })[0]!)).not.toEqual(labels(train!))
+    expect(() => tenRows().split([0.7, 0.2])).toThrow(/^BAD_ARGUMENT/)
+  })
+
+  test('filter keeps rows, map changes whole arrays', () => {
+    expect(labels(tenRows().filter((row) => row % 4 === 1))).toEqual([1, 5, 9])
+    const halves = tenRows().map((x, t) => [x.mul(0.5), t])
+    expect(halves.take([3])[0]!.data.toArray()).toEqual([[3, 3.5]])
+    expect(halves.arrays[0]!.requiresGrad).toBe(false)
+  })
+
+  test('a weighted sampler draws by weight, anew each epoch, the same from the same seed', () => {
+    const weights = Array.from({ length: 10 }, (_, i) => (i === 2 ? 9 : i === 5 ? 1 : 0))
+    const sampler = new WeightedSampler(weights, { count: 1000, seed: 3 })
+    const drawn = Array.from(sampler.order(0).data)
+    expect(new Set(drawn)).toEqual(new Set([2, 5]))
+    expect(Math.abs(drawn.filter((row) => row === 2).length - 900)).toBeLessThan(40)
+    expect(Array.from(sampler.order(0).data)).toEqual(drawn)
+    expect(Array.from(sampler.order(1).data)).not.toEqual(drawn)
+    const loader = new DataLoader(tenRows(), { batchSize: 400, sampler })
+    expect(rowsIn(loader).map(({ length }) => length)).toEqual([400, 400, 200])
+    expect(loader.length).toBe(3)
+  })
+
+  test('without replacement a row comes once, and more than there are is refused', () => {
+    const sampler = new WeightedSampler([1, 2, 0, 4], { replacement: false, count: 3 })
+    expect(Array.from(sampler.order(0).data).sort()).toEqual([0, 1, 3])
+    expect(() => new WeightedSampler([1, 0], { replacement: false })).toThrow(/^BAD_ARGUMENT/)
+    expect(() => new WeightedSampler([0, 0])).toThrow(/^BAD_ARGUMENT/)
+    expect(() => new DataLoader(tenRows(), { sampler })).toThrow(/^BAD_ARGUMENT/)
+  })
 })

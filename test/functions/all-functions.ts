@@ -19,6 +19,7 @@ import * as gathering from '../../src/functions/gathering.js'
 import * as groupNormalization from '../../src/functions/group-normalization.js'
 import * as indexing from '../../src/functions/indexing.js'
 import * as joining from '../../src/functions/joining.js'
+import * as linearAlgebra from '../../src/functions/linear-algebra.js'
 import * as losses from '../../src/functions/losses.js'
 import * as normalization from '../../src/functions/normalization.js'
 import * as ordering from '../../src/functions/ordering.js'
@@ -52,6 +53,7 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...gathering,
   ...indexing,
   ...joining,
+  ...linearAlgebra,
   ...losses,
   ...normalization,
   ...ordering,

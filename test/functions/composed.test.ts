@@ -6,24 +6,34 @@ import { cosh, sinh } from '../../src/array/math/hyperbolic.js'
 import { arccos, arcsin, arctan, arctan2 } from '../../src/array/math/inverse-circular.js'
 import { tan } from '../../src/array/math/trigonometry.js'
 import {
+  adaptiveAveragePool2d,
+  adaptiveMaxPool2d,
   argsort,
+  averagePool2d,
   binaryCrossEntropyWithLogits,
   bincount,
   checkGradients,
+  cholesky,
+  conv1d,
+  conv2d,
   cosineEmbeddingLoss,
   crossEntropy,
   cumprod,
+  det,
   diff,
   grad,
   histogram,
   instanceNorm,
+  inv,
   klDivergence,
   mod,
   norm,
   outer,
   repeat,
   repeatInterleave,
+  slogdet,
   softmaxCrossEntropy,
+  solve,
   sort,
   sum,
   tile,
@@ -94,6 +104,74 @@ describe('made of others', () => {
       expect(part.reduce((a, b) => a + b * b, 0) / 5).toBeCloseTo(1, 3)
     }
     expect(() => instanceNorm(spread([2, 3]), [1, 1, 1], [0, 0, 0])).toThrow(/^BAD_SHAPE/)
+  })
+})
+
+describe('windows', () => {
+  const image = ndarray([1, 2, 3, 4, 5, 6, 7, 8, 9], { shape: [1, 1, 3, 3] })
+  test('averagePool2d without padding in its count divides by what of the window is image', () => {
+    const options = { kernel: 2, stride: 2, padding: 1 }
+    const y = averagePool2d(image, { ...options, countPadding: false })
+    expect(Array.from(y.data.data)).toEqual([1, 2.5, 5.5, 7])
+    expect(averagePool2d(image, { ...options, countPadding: true }).data.toArray()).toEqual(
+      averagePool2d(image, options).data.toArray(),
+    )
+  })
+  test('adaptive pooling divides an image of any size into that many windows, with gradients', () => {
+    expect(Array.from(adaptiveMaxPool2d(image, 2).data.data)).toEqual([5, 6, 8, 9])
+    const bands = adaptiveAveragePool2d(image, [1, 3]).data.data
+    for (const [i, value] of [4, 5, 6].entries()) expect(bands[i]).toBeCloseTo(value, 14)
+    expect(Array.from(adaptiveAveragePool2d(image, 2).data.data)).toEqual([3, 4, 6, 7])
+    checkGradients((x) => adaptiveAveragePool2d(x, [2, 3]), [spread([1, 2, 4, 5])])
+    checkGradients((x) => adaptiveMaxPool2d(x, [2, 3]), [spread([1, 2, 4, 5])])
+    expect(adaptiveAveragePool2d(image.astype('float32'), 2).dtype).toBe('float32')
+  })
+  test('groups and dilation are refused where they do not fit', () => {
+    expect(() => conv2d(spread([1, 3, 4, 4]), spread([2, 1, 2, 2]), undefined, { groups: 2 })).toThrow(
+      /^SHAPE_MISMATCH/,
+    )
+    expect(() => conv2d(image, spread([1, 1, 2, 2]), undefined, { dilation: 0 })).toThrow(/^BAD_ARGUMENT/)
+    expect(() => conv1d(image, spread([1, 1, 2]))).toThrow(/^SHAPE_MISMATCH/)
+  })
+})
+
+describe('linear algebra', () => {
+  test('a singular matrix has the determinant 0 with its cofactors as slopes, and neither inverse nor solution', () => {
+    const m = [
+      [1, 2],
+      [2, 4],
+    ]
+    const x = new Variable(m)
+    const y = det(x)
+    expect(y.item()).toBe(0)
+    expect(grad(y, [x])[0]!.data.toArray()).toEqual([
+      [4, -2],
+      [-2, 1],
+    ])
+    expect(slogdet(m).map((one) => one.item())).toEqual([0, -Infinity])
+    expect(() => inv(m)).toThrow(/^BAD_VALUE.*singular/)
+    expect(() => solve(m, [1, 2])).toThrow(/^BAD_VALUE.*singular/)
+    expect(() => cholesky(m.map((row) => row.map((one) => -one)))).toThrow(/^BAD_VALUE.*positive definite/)
+    expect(() => inv([[1, 2]])).toThrow(/^BAD_SHAPE/)
+  })
+  test('an ill-conditioned system is solved to what its condition allows', () => {
+    // Hilbert's matrix of 8 has the condition 1.5e10, so five digits are certain.
+    const hilbert = Array.from({ length: 8 }, (_, i) => Array.from({ length: 8 }, (_, j) => 1 / (i + j + 1)))
+    const ones = hilbert.map((row) => row.reduce((a, b) => a + b, 0))
+    for (const value of solve(hilbert, ones).data.data) expect(Math.abs(value - 1)).toBeLessThan(1e-5)
+    const l = cholesky(hilbert)
+    const back = l.matmul(l, { transposeB: true }).data.data
+    hilbert.flat().forEach((value, i) => {
+      expect(Math.abs(back[i]! - value)).toBeLessThan(1e-15)
+    })
+  })
+  test('rows are exchanged where a pivot is 0', () => {
+    const m = [
+      [0, 1],
+      [2, 0],
+    ]
+    expect(solve(m, [3, 4]).data.toArray()).toEqual([2, 3])
+    expect(det(m).item()).toBe(-2)
   })
 })
 

@@ -1,8 +1,16 @@
 /** Cases of losses with settings, of likeness, and of normalisation by groups. */
+import type { NDArray } from '../../src/array/ndarray.js'
+import type { Shape } from '../../src/array/shape.js'
 import type { Attributes } from '../../src/graph/attributes.js'
 import { type Case, type Cases, integers, noRows, positive, share, spread, withOptions } from './case.js'
 
 const labels = integers([2, 0, -100])
+
+/** Matrices whose diagonal outweighs the rest: invertible, and with a positive definite symmetric part. */
+function dominant(shape: Shape): NDArray {
+  const n = shape.at(-1)!
+  return spread(shape).map((value, i) => value / 2 + (Math.floor(i / n) % n === i % n ? 2 : 0))
+}
 
 function pairs(options: Attributes = {}): Case[] {
   return [
@@ -53,6 +61,24 @@ export const lossCases: Cases = {
     withOptions([spread([2, 3, 2]), spread([3, 2], 1)], { axis: 1 }, [2, 2]),
     withOptions([spread([3]), spread([3], 1)], {}, []),
     withOptions([noRows, noRows], {}, [0]),
+  ],
+  inv: [dominant([3, 3]), dominant([2, 2, 2]), dominant([1, 1]), dominant([0, 2, 2])].map((x) => ({
+    inputs: [x],
+    shapes: [x.shape],
+  })),
+  det: [dominant([3, 3]), dominant([2, 2, 2]), dominant([1, 1])].map((x) => ({
+    inputs: [x],
+    shapes: [x.shape.slice(0, -2)],
+  })),
+  slogdet: [dominant([3, 3]), dominant([2, 2, 2])].map((x) => ({
+    inputs: [x],
+    shapes: [x.shape.slice(0, -2), x.shape.slice(0, -2)],
+  })),
+  cholesky: [dominant([3, 3]), dominant([2, 2, 2])].map((x) => ({ inputs: [x], shapes: [x.shape] })),
+  solve: [
+    { inputs: [dominant([3, 3]), spread([3, 2])], shapes: [[3, 2]] },
+    { inputs: [dominant([2, 2]), spread([3, 2, 1])], shapes: [[3, 2, 1]] },
+    { inputs: [dominant([2, 2, 2]), spread([2, 1])], shapes: [[2, 2, 1]] },
   ],
   groupNorm: [
     withOptions([spread([2, 4, 3]), positive([4]), spread([4], 2)], { groups: 2 }, [2, 4, 3]),

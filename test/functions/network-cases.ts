@@ -47,6 +47,7 @@ export const networkCases: Cases = {
   embedding: [
     { inputs: [spread([4, 3]), integers([2, 0, 2, 3], [2, 2])], shapes: [[2, 2, 3]] },
     { inputs: [spread([4, 3]), integers([])], shapes: [[0, 3]] },
+    withOptions([spread([4, 3]), integers([2, 0, 2, 3], [2, 2])], {}, [2, 2, 3]),
   ],
   oneHot: [
     { inputs: [integers([2, 0, 1])], attributes: { classes: 3 }, args: [{ classes: 3 }], shapes: [[3, 3]] },

@@ -11,12 +11,12 @@ import '../../src/graph/backward.js'
 import { constant } from '../../src/graph/leaves.js'
 import { Variable } from '../../src/graph/variable.js'
 import { MultiHeadAttention } from '../../src/nn/attention.js'
-import { Conv2d, ConvTranspose2d } from '../../src/nn/convolution.js'
+import { Conv1d, Conv2d, ConvTranspose2d } from '../../src/nn/convolution.js'
 import { Dropout } from '../../src/nn/dropout.js'
 import { Embedding } from '../../src/nn/embedding.js'
 import { Linear } from '../../src/nn/linear.js'
 import type { Module } from '../../src/nn/module.js'
-import { BatchNorm, LayerNorm } from '../../src/nn/normalization.js'
+import { BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm } from '../../src/nn/normalization.js'
 import { GRU, LSTM, RNN } from '../../src/nn/recurrent.js'
 import { MLP, Sequential } from '../../src/nn/sequential.js'
 import { Congruential, fill, reference, relativeError } from './torch-reference.js'
@@ -35,6 +35,11 @@ function layerCases(): Record<string, LayerCase> {
   const norm = new LayerNorm([4, 5])
   const transposed = new ConvTranspose2d(2, 3, 3, { stride: 2, padding: 1, extra: 1 })
   const conv = new Conv2d(2, 3, [3, 2], { stride: [2, 1], padding: 1 })
+  const deep = { layers: 2, bidirectional: true }
+  const [deepRnn, deepGru, deepLstm] = [new RNN(3, 4, deep), new GRU(3, 4, deep), new LSTM(3, 4, deep)]
+  const grouped = new Conv2d(4, 6, [3, 2], { groups: 2, dilation: [2, 1], padding: 1 })
+  const rows = new Conv1d(4, 6, 3, { groups: 2, dilation: 2, padding: 2, stride: 2 })
+  const groups = new GroupNorm(2, 4)
   const attention = new MultiHeadAttention(6, 2)
   return {
     rnn: {
@@ -72,6 +77,42 @@ function layerCases(): Record<string, LayerCase> {
       inputs: [[2, 2, 4, 5]],
       seed: 24,
     },
+    'deep rnn': {
+      model: deepRnn,
+      call: (x, hidden) => Object.values(deepRnn.forward(x, { hidden })),
+      inputs: [
+        [2, 5, 3],
+        [4, 2, 4],
+      ],
+      seed: 26,
+    },
+    'deep gru': {
+      model: deepGru,
+      call: (x, hidden) => Object.values(deepGru.forward(x, { hidden })),
+      inputs: [
+        [2, 5, 3],
+        [4, 2, 4],
+      ],
+      seed: 27,
+    },
+    'deep lstm': {
+      model: deepLstm,
+      call: (x, hidden, cell) => Object.values(deepLstm.forward(x, { hidden, cell })),
+      inputs: [
+        [2, 5, 3],
+        [4, 2, 4],
+        [4, 2, 4],
+      ],
+      seed: 28,
+    },
+    'grouped conv2d': {
+      model: grouped,
+      call: (x) => [grouped.forward(x)],
+      inputs: [[2, 4, 7, 6]],
+      seed: 29,
+    },
+    conv1d: { model: rows, call: (x) => [rows.forward(x)], inputs: [[2, 4, 9]], seed: 31 },
+    groupNorm: { model: groups, call: (x) => [groups.forward(x)], inputs: [[2, 4, 3]], seed: 32 },
     conv2d: { model: conv, call: (x) => [conv.forward(x)], inputs: [[2, 2, 7, 6]], seed: 25 },
     attention: {
       model: attention,
@@ -159,6 +200,40 @@ describe('a layer', () => {
       [0, 0],
       [1, 1],
     ])
+  })
+
+  test('Embedding has zeros for padding, which no training changes', () => {
+    const table = new Embedding(3, 2, { paddingIndex: 1 })
+    expect((table.weight.data.toArray() as number[][])[1]).toEqual([0, 0])
+    sum(table.forward([1, 1, 2])).backward()
+    expect(table.weight.grad!.data.toArray()).toEqual([
+      [0, 0],
+      [0, 0],
+      [1, 1],
+    ])
+    expect(() => new Embedding(3, 2, { paddingIndex: 3 })).toThrow(/^BAD_ARGUMENT/)
+  })
+
+  test('BatchNorm with the momentum null keeps the mean of all batches', () => {
+    const layer = new BatchNorm(1, { momentum: null })
+    for (const x of [
+      [0, 2],
+      [4, 8],
+    ])
+      layer.forward(constant(x.map((one) => [one])))
+    expect(layer.runningMean.data.toArray()).toEqual([(1 + 6) / 2])
+    expect(layer.runningVariance.data.toArray()).toEqual([(2 + 8) / 2])
+    expect(Object.keys(layer.stateDict())).toContain('batches')
+    expect(Object.keys(new BatchNorm(1).stateDict())).not.toContain('batches')
+  })
+
+  test('InstanceNorm and RMSNorm give rows of variance 1 and of mean square 1', () => {
+    const x = new Congruential(3).array([2, 3, 5])
+    const y = Array.from(new InstanceNorm(3, { eps: 0 }).forward(x).data.data.slice(0, 5))
+    expect(y.reduce((a, b) => a + b * b, 0) / 5).toBeCloseTo(1, 12)
+    const z = Array.from(new RMSNorm(5).forward(x).data.data.slice(5, 10))
+    expect(z.reduce((a, b) => a + b * b, 0) / 5).toBeCloseTo(1, 12)
+    expect(() => new GroupNorm(2, 3)).toThrow(/^BAD_ARGUMENT/)
   })
 
   test('Dropout drops in training and gives x itself after eval()', () => {

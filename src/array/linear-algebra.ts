@@ -1,0 +1,167 @@
+/**
+ * Square matrices on arrays: factors, inverses, determinants. Plain loops in a fixed order, computed in float64 and rounded once to the dtype.
+ * Pivots are the largest of their column, the first of equal ones.
+ */
+import { TapeError } from '../errors.js'
+import { log } from './math/log.js'
+import { allocate, type NDArray } from './ndarray.js'
+import { broadcastTo } from './rearrange.js'
+import { broadcastShapes, fixedShape, formatShape, type Shape, sameShape, sizeOf } from './shape.js'
+
+/** The extent of square matrices over the last two axes, and how many there are. Throws BAD_SHAPE. */
+export function squareOf(x: NDArray, what: string): { n: number; count: number } {
+  const n = x.shape.at(-1)
+  if (x.ndim < 2 || n === undefined || x.shape.at(-2) !== n)
+    throw new TapeError(
+      'BAD_SHAPE',
+      `${what} expected square matrices [..., n, n], got ${formatShape(x.shape)}`,
+    )
+  return { n, count: sizeOf(x.shape.slice(0, -2)) }
+}
+
+function singular(what: string, index: number): never {
+  throw new TapeError(
+    'BAD_VALUE',
+    `${what} expected matrices that can be inverted, got a singular one (number ${index}); its rows depend on each other`,
+  )
+}
+
+function matrixAt(x: NDArray, index: number, n: number): Float64Array {
+  const start = x.offset + index * n * n
+  return Float64Array.from(x.buffer.subarray(start, start + n * n))
+}
+
+/** L and U in the place of `a`, whose rows are exchanged as `rows` says; the sign is that of the exchanges. */
+function factor(a: Float64Array, n: number): { rows: Int32Array; sign: number } {
+  const rows = Int32Array.from({ length: n }, (_, i) => i)
+  let sign = 1
+  for (let k = 0; k < n; k++) {
+    let pivot = k
+    for (let i = k + 1; i < n; i++) if (Math.abs(a[i * n + k]!) > Math.abs(a[pivot * n + k]!)) pivot = i
+    if (pivot !== k) {
+      sign = -sign
+      ;[rows[k], rows[pivot]] = [rows[pivot]!, rows[k]!]
+      for (let j = 0; j < n; j++) [a[k * n + j], a[pivot * n + j]] = [a[pivot * n + j]!, a[k * n + j]!]
+    }
+    const diagonal = a[k * n + k]!
+    if (diagonal === 0) continue
+    for (let i = k + 1; i < n; i++) {
+      const share = a[i * n + k]! / diagonal
+      a[i * n + k] = share
+      for (let j = k + 1; j < n; j++) a[i * n + j] = a[i * n + j]! - share * a[k * n + j]!
+    }
+  }
+  return { rows, sign }
+}
+
+/** x of a·x = b for matrices a [..., n, n] and b [..., n, k], leading axes broadcast. Throws BAD_SHAPE, SHAPE_MISMATCH, BAD_VALUE. */
+export function solve(a: NDArray, b: NDArray): NDArray {
+  const { n } = squareOf(a, 'solve')
+  if (b.ndim < 2 || b.shape.at(-2) !== n)
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `solve expected b [${n}] or [..., ${n}, k] for a ${formatShape(a.shape)}, got ${formatShape(b.shape)}`,
+    )
+  const lead = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2), 'solve')
+  const columns = b.shape.at(-1)!
+  const left = widened(a, [...lead, n, n])
+  const right = widened(b, [...lead, n, columns])
+  const out = allocate(a.dtype, fixedShape([...lead, n, columns]))
+  for (let index = 0; index < sizeOf(lead); index++) {
+    const lu = matrixAt(left, index, n)
+    const { rows } = factor(lu, n)
+    for (let i = 0; i < n; i++) if (lu[i * n + i] === 0) singular('solve', index)
+    const x = new Float64Array(n)
+    for (let c = 0; c < columns; c++) {
+      for (let i = 0; i < n; i++) {
+        let value = right.buffer[right.offset + (index * n + rows[i]!) * columns + c]!
+        for (let j = 0; j < i; j++) value -= lu[i * n + j]! * x[j]!
+        x[i] = value
+      }
+      for (let i = n - 1; i >= 0; i--) {
+        let value = x[i]!
+        for (let j = i + 1; j < n; j++) value -= lu[i * n + j]! * x[j]!
+        value /= lu[i * n + i]!
+        x[i] = value === value ? value : NaN
+      }
+      for (let i = 0; i < n; i++) out.buffer[out.offset + (index * n + i) * columns + c] = x[i]!
+    }
+  }
+  return out
+}
+
+function widened(x: NDArray, shape: Shape): NDArray {
+  return sameShape(x.shape, shape) ? x : broadcastTo(x, fixedShape(shape))
+}
+
+/** The inverses. Throws BAD_SHAPE; BAD_VALUE for a singular matrix. */
+export function inv(x: NDArray): NDArray {
+  const { n } = squareOf(x, 'inv')
+  const one = allocate(x.dtype, fixedShape([n, n]))
+  for (let i = 0; i < n; i++) one.buffer[one.offset + i * n + i] = 1
+  return solve(x, one)
+}
+
+/** The determinants. Throws BAD_SHAPE. */
+export function det(x: NDArray): NDArray {
+  const { n, count } = squareOf(x, 'det')
+  const out = allocate(x.dtype, fixedShape(x.shape.slice(0, -2)), count)
+  for (let index = 0; index < count; index++) {
+    const lu = matrixAt(x, index, n)
+    let value = factor(lu, n).sign
+    for (let i = 0; i < n; i++) value *= lu[i * n + i]!
+    // A determinant of 0 has no sign.
+    out.buffer[out.offset + index] = value === 0 ? 0 : value === value ? value : NaN
+  }
+  return out
+}
+
+/** The signs of the determinants, and the logarithms of their sizes: −∞ for a singular matrix. Throws BAD_SHAPE. */
+export function slogdet(x: NDArray): [signs: NDArray, logs: NDArray] {
+  const { n, count } = squareOf(x, 'slogdet')
+  const shape = fixedShape(x.shape.slice(0, -2))
+  const signs = allocate(x.dtype, shape, count)
+  const logs = allocate(x.dtype, shape, count)
+  for (let index = 0; index < count; index++) {
+    const lu = matrixAt(x, index, n)
+    let { sign } = factor(lu, n)
+    let size = 0
+    for (let i = 0; i < n; i++) {
+      const pivot = lu[i * n + i]!
+      sign = pivot < 0 ? -sign : pivot > 0 ? sign : sign * pivot
+      size += log(Math.abs(pivot))
+    }
+    signs.buffer[signs.offset + index] = sign === 0 ? 0 : sign === sign ? sign : NaN
+    logs.buffer[logs.offset + index] = size === size ? size : NaN
+  }
+  return [signs, logs]
+}
+
+/** L of a = L·Lᵀ, lower, for the symmetric parts (x + xᵀ)/2. Throws BAD_SHAPE; BAD_VALUE unless they are positive definite. */
+export function cholesky(x: NDArray): NDArray {
+  const { n, count } = squareOf(x, 'cholesky')
+  const out = allocate(x.dtype, x.shape, x.size)
+  for (let index = 0; index < count; index++) {
+    const a = matrixAt(x, index, n)
+    const l = new Float64Array(n * n)
+    for (let j = 0; j < n; j++) {
+      for (let i = j; i < n; i++) {
+        let value = (a[i * n + j]! + a[j * n + i]!) / 2
+        for (let k = 0; k < j; k++) value -= l[i * n + k]! * l[j * n + k]!
+        if (i === j) {
+          if (value <= 0)
+            throw new TapeError(
+              'BAD_VALUE',
+              `cholesky expected positive definite matrices, got one that is not (number ${index}, at row ${j}); add a little to its diagonal`,
+            )
+          l[j * n + j] = Math.sqrt(value)
+        } else {
+          value /= l[j * n + j]!
+          l[i * n + j] = value === value ? value : NaN
+        }
+      }
+    }
+    out.buffer.set(l, out.offset + index * n * n)
+  }
+  return out
+}
