@@ -344,7 +344,7 @@ ${GRANTS}`)
     if (sqlState(error) !== '42501') throw error
     throw new TapeError(
       'STORE_FAILED',
-      `${client.place} has ${now === 0 ? 'no store yet' : `schema ${now} and needs ${latest}`}, and this role may not make it: let the owner of the database run gradtape fleet URL --setup (${(error as Error).message})`,
+      `${client.place} has ${now === 0 ? 'no store yet' : `schema ${now} and needs ${latest}`}, and this role may not make it: let the owner of the database run gradtape fleet URL (${(error as Error).message})`,
       { cause: error },
     )
   }

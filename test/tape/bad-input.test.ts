@@ -148,7 +148,7 @@ describe('arguments that are wrong', () => {
     const tape = openForTest(newTapePath())
     expect(() => tape.startRun('')).toThrow(/^BAD_ARGUMENT: startRun expected a name, got ""/)
     expect(() => tape.startRun('r', { capture: 'some' as never })).toThrow(
-      /^BAD_ARGUMENT: capture expected 'full', 'replayable', 'structure' or \{ values, gradients, everySteps, sites \}, got "some"/,
+      /^BAD_ARGUMENT: capture expected 'full', 'replayable', 'structure' or \{ values, gradients, everySteps, sites, assignments \}, got "some"/,
     )
     expect(() => tape.startRun('r', { seed: 1.5 })).toThrow(
       /^BAD_ARGUMENT: seed expected an integer from 0, got 1\.5/,

@@ -650,11 +650,11 @@ GROUP BY u.run_id, s.function, s.scope`,
 
   batch: `CREATE VIEW batch AS -- One row of a data set in a batch, which is a call of take with indices that no call made. Key: run_id, position, place.
 WITH taken AS MATERIALIZED (
-  SELECT b.run_id AS run_id, b.step AS taken_step, b.id AS block_id, ${EVENT_ID} AS id, ${position(INPUT(0))} AS data_position, ${position(INPUT(1))} AS index_position
+  -- Of several calls with the same indices the first: SQLite takes the other columns from the row of the minimum.
+  SELECT b.run_id AS run_id, b.step AS taken_step, b.id AS block_id, min(${EVENT_ID}) AS id, ${position(INPUT(0))} AS data_position, ${position(INPUT(1))} AS index_position
   FROM ${CALLS}
-  WHERE s.function = 'take' AND json_array_length(e.value) = ${CALL_ENTRY.inputs + 2} AND NOT EXISTS (
-    SELECT 1 FROM json_each(t.calls) w JOIN _signature z ON z.id = w.value ->> ${CALL_ENTRY.signature} WHERE z.function = 'take' AND w.value ->> ${CALL_ENTRY.offset} < ${field(CALL_ENTRY.offset)}
-    AND w.value ->> ${CALL_ENTRY.inputs + 1} = CASE WHEN ${INPUT(1)} < 0 THEN ${INPUT(1)} ELSE (${INPUT(1)}) - (${field(CALL_ENTRY.offset)}) + (w.value ->> ${CALL_ENTRY.offset}) END)
+  WHERE s.function = 'take' AND json_array_length(e.value) = ${CALL_ENTRY.inputs + 2}
+  GROUP BY b.run_id, ${position(INPUT(1))}
 ), used AS MATERIALIZED (
   SELECT x.*,
     (SELECT f.dtype || ' ' || (f.role = 'constant') FROM ${leafAt('x.data_position')}) AS data_form,
