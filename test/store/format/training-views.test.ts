@@ -31,7 +31,11 @@ async function recorded(
   const file = newTapePath()
   const tape = openTape(file)
   // Small batches: a block ends anywhere, also between the two calls that take the rows of one batch.
-  const run = tape.startRun('train', { seed: 1, capture, batch: { eventsMax: 150 } })
+  const run = tape.startRun('train', {
+    seed: 1,
+    capture,
+    batch: { eventsMax: 150, bytesMax: 2 ** 20, ageMaxMs: 1_000 },
+  })
   const count = 100
   const inputs = Array.from({ length: count }, (_, i) => [i, 1, 2])
   const dataset = new TensorDataset(constant(inputs), normal([count, 2]))
