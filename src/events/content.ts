@@ -156,7 +156,10 @@ export function distanceOf(a: RecordedArray, b: RecordedArray): number | null {
       s2 += d2 * d2
       s3 += d3 * d3
     }
-    for (; i < end; i++) s0 += (x[p + i]! - y[q + i]!) ** 2
+    for (; i < end; i++) {
+      const d = x[p + i]! - y[q + i]!
+      s0 += d * d
+    }
     squares += s0 + s1 + (s2 + s3)
   }
   return Number.isFinite(squares) ? Math.sqrt(squares) : scaledDistance(x, p, y, q, n)
@@ -168,7 +171,10 @@ function scaledDistance(x: ElementArray, p: number, y: ElementArray, q: number, 
   for (let i = 0; i < n; i++) scale = Math.max(scale, Math.abs(x[p + i]!), Math.abs(y[q + i]!))
   if (!Number.isFinite(scale)) return null
   let squares = 0
-  for (let i = 0; i < n; i++) squares += (x[p + i]! / scale - y[q + i]! / scale) ** 2
+  for (let i = 0; i < n; i++) {
+    const d = x[p + i]! / scale - y[q + i]! / scale
+    squares += d * d
+  }
   const norm = scale * Math.sqrt(squares)
   return Number.isFinite(norm) ? norm : null
 }

@@ -9,7 +9,7 @@
  */
 import { kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
-import { warmSums } from '../array/warm-sums.js'
+import { warmSquaredDistance, warmSums } from '../array/warm-sums.js'
 import { TapeError } from '../errors.js'
 import { CAPTURE_NOTHING, CAPTURE_SUMMARY, type CapturePolicy } from '../events/capture.js'
 import { distanceOf, summaryOfSums } from '../events/content.js'
@@ -154,7 +154,7 @@ export class StreamRecorder implements Recorder {
           ref,
           source,
           form,
-          policy.ofAssigned(array) === CAPTURE_NOTHING ? null : distanceOf(array, before),
+          policy.ofAssigned(array) === CAPTURE_NOTHING ? null : updateNorm(array, before),
           outside ?? summarized(array),
           source === null ? policy.ofOutside(array) : policy.ofAssigned(array),
         )
@@ -451,4 +451,10 @@ function summarized(array: NDArray): RecordedArray {
   const sums = array.size < SUMMARIZED_MIN ? null : warmSums(array)
   const summary = sums === null ? null : summaryOfSums(sums, array.size)
   return summary === null ? array : new SummarizedArray(array.dtype, array.shape, { ...summary, hash: null })
+}
+
+/** How far an assignment moved a value: by native code where it may be, else by the loop that says what it is. */
+function updateNorm(after: NDArray, before: NDArray): number | null {
+  const squares = warmSquaredDistance(after, before)
+  return squares !== null && Number.isFinite(squares) ? Math.sqrt(squares) : distanceOf(after, before)
 }

@@ -19,6 +19,7 @@ export interface NativeLibrary {
   momentumStep(w: Floats, g: Floats, v: Floats, outW: Floats, outV: Floats): void
   adamStep(w: Floats, g: Floats, m: Floats, v: Floats, outW: Floats, outM: Floats, outV: Floats): void
   summarize(x: Floats): void
+  distance(x: Floats, y: Floats): void
 }
 
 export interface Native {

@@ -288,3 +288,19 @@ export function sumsNatively({ library, numbers }: Native, x: Floats, at: number
     zeroCount: numbers[4]!,
   }
 }
+
+/** The sum of the squares of x[i] − y[i], in the order of `distanceOf` in `src/events/content.ts`. */
+export function distanceNatively(
+  { library, numbers }: Native,
+  x: Floats,
+  xo: number,
+  y: Floats,
+  yo: number,
+  count: number,
+): number {
+  numbers[0] = xo
+  numbers[1] = yo
+  numbers[2] = count
+  library.distance(x, y)
+  return numbers[0]!
+}

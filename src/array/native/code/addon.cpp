@@ -278,6 +278,17 @@ napi_value summarize(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** Leaves the sum of squares in the first place. */
+napi_value distance(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const std::size_t n = call.count(2);
+  const void *x = call.run(0, call.count(0), n), *y = call.run(1, call.count(1), n);
+  if (!call.isFine) return call.refuse();
+  call.instance->numbers[0] = call.instance->way->distance(call.isNarrow, x, y, n);
+  return nullptr;
+}
+
 /** Computes by the way of this name from now on in this thread; returns whether this processor has it. */
 napi_value use(napi_env env, napi_callback_info info) {
   std::size_t count = 1, length = 0;
@@ -354,6 +365,7 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "momentumStep", momentumStep);
   set(env, exports, "adamStep", adamStep);
   set(env, exports, "summarize", summarize);
+  set(env, exports, "distance", distance);
   return exports;
 }
 

@@ -231,4 +231,47 @@ template <class T> void summarize(const T *x, std::size_t n, double *numbers) {
   numbers[4] = (double)zeros;
 }
 
+/**
+ * The squares of x − y: four sums in each chunk of 1024 elements, what is left of the chunk onto the first, then (0+1)+(2+3), and the
+ * chunks in order: `distanceOf` in src/events/content.ts. Four chunks side by side, as one alone waits for its additions.
+ */
+template <class T> double distance(const T *x, const T *y, std::size_t n) {
+  constexpr std::size_t CHUNK = 1024;
+  typedef double V __attribute__((vector_size(32)));
+  typedef T Four __attribute__((vector_size(4 * sizeof(T))));
+  const auto squares = [](const T *a, const T *b) {
+    const V d = __builtin_convertvector(load<Four>(a), V) - __builtin_convertvector(load<Four>(b), V);
+    return d * d;
+  };
+  const auto whole = [](V s) { return (s[0] + s[1]) + (s[2] + s[3]); };
+  double total = 0;
+  std::size_t at = 0;
+  for (; at + 4 * CHUNK <= n; at += 4 * CHUNK) {
+    V a = {}, b = {}, d = {}, e = {};
+    for (std::size_t i = at; i < at + CHUNK; i += 4) {
+      a += squares(x + i, y + i);
+      b += squares(x + i + CHUNK, y + i + CHUNK);
+      d += squares(x + i + 2 * CHUNK, y + i + 2 * CHUNK);
+      e += squares(x + i + 3 * CHUNK, y + i + 3 * CHUNK);
+    }
+    total += whole(a);
+    total += whole(b);
+    total += whole(d);
+    total += whole(e);
+  }
+  for (; at < n; at += CHUNK) {
+    const std::size_t end = n - at < CHUNK ? n : at + CHUNK;
+    V s = {};
+    std::size_t i = at;
+    for (; i + 4 <= end; i += 4) s += squares(x + i, y + i);
+    double first = s[0];
+    for (; i < end; i++) {
+      const double d = (double)x[i] - (double)y[i];
+      first += d * d;
+    }
+    total += (first + s[1]) + (s[2] + s[3]);
+  }
+  return total;
+}
+
 } // namespace

@@ -78,9 +78,14 @@ void summarizeOf(bool isNarrow, const void *x, std::size_t n, double *numbers) {
   else summarize((D)x, n, numbers);
 }
 
+double distanceOf(bool isNarrow, const void *x, const void *y, std::size_t n) {
+  return isNarrow ? distance((F)x, (F)y, n) : distance((D)x, (D)y, n);
+}
+
 } // namespace
 
 extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     TEXT_OF(WAY), unaryOf,        binaryOf,  clipOf,         matmulOf,   reduceRowsOf,
     accumulateRowsOf, softmaxRowsOf, sgdStepOf, momentumStepOf, adamStepOf, summarizeOf,
+    distanceOf,
 };

@@ -20,4 +20,5 @@ struct Way {
   void (*adamStep)(bool isNarrow, const void *w, const void *g, const void *m, const void *v, void *outW, void *outM, void *outV,
                    std::size_t n, const double *numbers);
   void (*summarize)(bool isNarrow, const void *x, std::size_t n, double *numbers);
+  double (*distance)(bool isNarrow, const void *x, const void *y, std::size_t n);
 };
