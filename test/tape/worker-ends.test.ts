@@ -41,6 +41,7 @@ const MAIN = (end: string) => `
 import { Worker } from 'node:worker_threads'
 const steps = new Int32Array(new SharedArrayBuffer(8))
 const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(arg.record)), { workerData: { ...arg, steps } })
+const exited = new Promise((resolve) => worker.on('exit', resolve)) // it may be over before somebody waits for it
 await new Promise((resolve) => { const timer = setInterval(() => { if (Atomics.load(steps, 1) > 0) { clearInterval(timer); resolve() } }, 10) })
 await new Promise((resolve) => setTimeout(resolve, 50 + 400 * Math.random()))
 const told = () => say(Atomics.load(steps, 0))
@@ -97,7 +98,7 @@ for (let i = 0; i < 300; i++) step()
 await run.finish()
 `
   const { stdout, stderr } = await runChild(
-    MAIN(`await new Promise((resolve) => worker.on('exit', resolve)); told()`),
+    MAIN(`await exited; told()`),
     { file, record: withoutInspector, way: '' },
   )
   expect(stderr).toBe('')

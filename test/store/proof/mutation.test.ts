@@ -16,7 +16,7 @@ import { columns, privateTables, type Row, rowsOf, whereRow } from '../schema.js
 const BATCH = { eventsMax: 20, bytesMax: 2 ** 25, ageMaxMs: 1e6 }
 
 /** Of the cells of a row that is not the first of its table, this many edits are tried. */
-const OTHERS_DRAWN = 3
+const OTHERS_DRAWN = 1
 
 const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
 process.stderr.write(`edited cells: GRADTAPE_SEED=${seed}\n`)
