@@ -100,14 +100,23 @@ function findingsOf(source: Observable<TapeEvent>, watch: StepWatch): Observable
     const tell = (step: StepFacts | null) => {
       if (step !== null) for (const one of watch.step(step)) subscriber.next(one)
     }
+    // What cannot be read (a tape that was closed) is the observer's to hear, as any failure of the source is.
+    const orFail = (work: () => void) => {
+      try {
+        work()
+      } catch (error) {
+        subscriber.error(error)
+      }
+    }
     return source.subscribe({
-      next: (event) => tell(facts.add(event)),
+      next: (event) => orFail(() => tell(facts.add(event))),
       error: (error) => subscriber.error(error),
-      complete: () => {
-        tell(facts.complete())
-        for (const one of watch.end?.() ?? []) subscriber.next(one)
-        subscriber.complete()
-      },
+      complete: () =>
+        orFail(() => {
+          tell(facts.complete())
+          for (const one of watch.end?.() ?? []) subscriber.next(one)
+          subscriber.complete()
+        }),
     })
   })
 }

@@ -97,10 +97,11 @@ ${RECORD.slice(0, RECORD.indexOf("if (way === 'computes for long')"))}
 for (let i = 0; i < 300; i++) step()
 await run.finish()
 `
-  const { stdout, stderr } = await runChild(
-    MAIN(`await exited; told()`),
-    { file, record: withoutInspector, way: '' },
-  )
+  const { stdout, stderr } = await runChild(MAIN(`await exited; told()`), {
+    file,
+    record: withoutInspector,
+    way: '',
+  })
   expect(stderr).toBe('')
   const tape = openForTest(file, { readonly: true })
   expect(tape.runs()).toMatchObject([{ status: 'finished', steps: Number(stdout) }])
