@@ -1,7 +1,7 @@
 // `gradtape dump`: what it prints is what the tables and the hash chain hold.
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { PACKED_BACKWARD, PACKED_SITED_CALL } from '../../src/events/event.js'
+import { PACKED_BACKWARD, PACKED_MEASURED_ASSIGNMENT, PACKED_SITED_CALL } from '../../src/events/event.js'
 import { typeOfKind } from '../../src/events/event-kinds.js'
 import { inputsOfCallWord, isCallWord } from '../../src/events/record-layout.js'
 import { mul, openTape, square, Variable } from '../../src/index.js'
@@ -72,6 +72,7 @@ describe('gradtape dump', () => {
           short++
           expect([type, words.length]).toEqual(['FunctionCalled', 1 + inputsOfCallWord(words[0]!)])
         } else if (words[0] === PACKED_SITED_CALL) expect(type).toBe('FunctionCalled')
+        else if (words[0] === PACKED_MEASURED_ASSIGNMENT) expect(type).toBe('ValueAssigned')
         else expect(words[0] === PACKED_BACKWARD ? 'BackwardStarted' : typeOfKind(words[0]!)).toBe(type)
       }
     }

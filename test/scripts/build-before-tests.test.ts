@@ -24,7 +24,7 @@ const COPIED = [
     'run',
   ].map((name) => `scripts/${name}.mjs`),
   ...['package.json', 'tsconfig.json', 'tsconfig.build.json'],
-  ...['src/array/wasm', 'src/ui', 'src/server/api.ts'],
+  ...['src/array/wasm', 'src/formats/csv-text.ts', 'src/ui', 'src/server/api.ts'],
   // What embed-files.mjs reads, and what it writes.
   ...['migrations', 'src/data/digits.csv.gz', 'src/data/digits-bytes.ts'],
   ...['src/store/format/migration-texts.ts', 'src/tape/version.ts'],
