@@ -35,7 +35,7 @@ export class WeightedSampler {
   /** Throws BAD_ARGUMENT for weights that are not finite or below 0, and when there are not enough to draw without replacement. */
   constructor(weights: ArrayLike<number>, options: WeightedSamplerOptions = {}) {
     checkOptions(options, ['count', 'replacement', 'seed'], 'WeightedSampler')
-    const list = Float64Array.from(weights)
+    const list = Float64Array.from((weights as ArrayLike<number> | null | undefined) ?? [])
     const some = list.filter((weight) => weight > 0).length
     if (some === 0 || !list.every((weight) => Number.isFinite(weight) && weight >= 0))
       refuse(`WeightedSampler expected finite weights of at least 0, some above 0, got ${valueText(weights)}`)

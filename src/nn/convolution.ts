@@ -48,7 +48,9 @@ export class Conv2d extends Module {
     this.#windows = {
       stride: pairOf(options.stride, [1, 1], 1, 'stride', 'Conv2d'),
       padding: pairOf(options.padding, [0, 0], 0, 'padding', 'Conv2d'),
-      ...(options.dilation === undefined ? {} : { dilation: options.dilation }),
+      ...(options.dilation === undefined
+        ? {}
+        : { dilation: pairOf(options.dilation, undefined, 1, 'dilation', 'Conv2d') }),
       ...(groups === 1 ? {} : { groups }),
     }
   }
@@ -84,8 +86,11 @@ export class Conv1d extends Module {
     options: Convolution1dOptions & BiasOptions = {},
   ) {
     super()
+    checkOptions(options, ['stride', 'padding', 'dilation', 'groups', 'bias', 'dtype'], 'Conv1d')
     const { bias, dtype: given, ...windows } = options
-    checkOptions(windows, ['stride', 'padding', 'dilation', 'groups', 'bias', 'dtype'], 'Conv1d')
+    integerOf(windows.stride, 1, 1, 'stride', 'Conv1d')
+    integerOf(windows.padding, 0, 0, 'padding', 'Conv1d')
+    integerOf(windows.dilation, 1, 1, 'dilation', 'Conv1d')
     sizeOption(inputs, 'inputs', 'Conv1d')
     sizeOption(outputs, 'outputs', 'Conv1d')
     sizeOption(kernel, 'kernel', 'Conv1d')

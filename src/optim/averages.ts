@@ -29,9 +29,12 @@ export class ExponentialMovingAverage {
   /** Throws BAD_ARGUMENT for no parameters, and unless decay is from 0 to 1. */
   constructor(parameters: Iterable<Variable>, options: { decay?: number | undefined } = {}) {
     checkOptions(options, ['decay'], 'ExponentialMovingAverage')
-    const list = [...parameters]
+    const isList = typeof parameters === 'object' && parameters !== null && Symbol.iterator in parameters
+    const list = isList ? [...parameters] : []
     if (list.length === 0 || !list.every((one) => one instanceof Variable))
-      refuse(`ExponentialMovingAverage expected parameters, got ${valueText(list)}; pass model.parameters()`)
+      refuse(
+        `ExponentialMovingAverage expected parameters, got ${valueText(parameters)}; pass model.parameters()`,
+      )
     this.#decay = numberOf(options.decay, 0.999, 'decay', 'ExponentialMovingAverage')
     if (this.#decay < 0 || this.#decay > 1)
       refuse(`ExponentialMovingAverage expected decay from 0 to 1, got ${this.#decay}`)

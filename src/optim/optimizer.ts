@@ -12,6 +12,7 @@ import type { Func } from '../graph/func.js'
 import { constant } from '../graph/leaves.js'
 import { mode, noGrad, withScope } from '../graph/mode.js'
 import type { Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import {
   groupsFrom,
   type ParameterGroup,
@@ -49,6 +50,7 @@ export abstract class Optimizer<R extends Rule> {
     flags: readonly string[] = [],
   ) {
     this.#what = what
+    checkOptions(options, [...Object.keys(settings), 'maximize', ...flags], what)
     const rest: Record<string, unknown> = { ...options }
     const given = ['maximize', ...flags].map((key) => {
       const flag = flagOf(rest[key], false, key, what)

@@ -213,6 +213,12 @@ describe('a layer', () => {
     ])
     expect(() => new Embedding(3, 2, { paddingIndex: 3 })).toThrow(/^BAD_ARGUMENT/)
   })
+  test('windows that cannot be are refused when the layer is made', () => {
+    for (const key of ['stride', 'dilation', 'groups'])
+      expect(() => new Conv1d(1, 1, 1, { [key]: 0 }), key).toThrow(/^BAD_ARGUMENT: Conv1d/)
+    expect(() => new Conv1d(1, 1, 1, null as never)).toThrow(/^BAD_ARGUMENT: Conv1d/)
+    expect(() => new Conv2d(1, 1, 1, { dilation: 0 })).toThrow(/^BAD_ARGUMENT: Conv2d/)
+  })
 
   test('BatchNorm with the momentum null keeps the mean of all batches', () => {
     const layer = new BatchNorm(1, { momentum: null })

@@ -234,6 +234,11 @@ describe('a mistake gets an answer:', () => {
   const cases: [string, () => unknown, string][] = [
     ['no parameters', () => new SGD([], { lr: 1 }), 'BAD_ARGUMENT: SGD expected parameters, got none'],
     [
+      'a rate in the place of the options',
+      () => new Adam([new Variable([1])], 0.1 as never),
+      'BAD_ARGUMENT: Adam expected its options as an object, { lr, ',
+    ],
+    [
       'a group without parameters',
       () => new Adam([{ parameters: [] }]),
       'BAD_ARGUMENT: Adam expected parameters, got none',
