@@ -63,12 +63,14 @@ export async function buildNative(root, say) {
   for (const file of readdirSync(code).sort()) hash.update(file).update(readFileSync(join(code, file)))
   const stamp = `${hash.digest('hex')}\n`
   const stampPath = join(out, '.stamp')
-  if (existsSync(stampPath) && readFileSync(stampPath, 'utf8') === stamp) return false
+  const made = join(out, 'gradtape.node')
+  if (existsSync(made) && existsSync(stampPath) && readFileSync(stampPath, 'utf8') === stamp) return false
 
   const compiler = compilerHere()
-  if (compiler === null) return skip('no C++ compiler is here')
+  if (compiler === null)
+    return skip(process.env.CXX ? `CXX='${process.env.CXX}' cannot be run` : 'no C++ compiler is here')
   mkdirSync(out, { recursive: true })
-  const failed = await compileNative(root, { compiler, headers, ways, out: join(out, 'gradtape.node') })
+  const failed = await compileNative(root, { compiler, headers, ways, out: made })
   if (failed !== null) return skip(failed)
   writeFileSync(stampPath, stamp)
   return true

@@ -41,7 +41,7 @@ function find(): Native | null {
   if (!library.use(way)) {
     warn(
       node,
-      `GRADTAPE_NATIVE expected 0, 1, ${library.ways.join(' or ')}, got '${way}'; native code is not used`,
+      `GRADTAPE_NATIVE expected one of 0, 1, ${library.ways.join(', ')}, got '${way}'; native code is not used`,
     )
     return null
   }
@@ -61,9 +61,17 @@ function load(node: NodeProcess): NativeLibrary | null {
   for (const place of places) {
     try {
       const open = node.getBuiltinModule!('module').createRequire(import.meta.url)
-      return open(`../../../${place}`) as NativeLibrary
-    } catch {
-      // Not there, or not for this system: the next place, and then WebAssembly.
+      const library = open(`../../../${place}`) as Partial<NativeLibrary>
+      if (Array.isArray(library.ways)) return library as NativeLibrary
+    } catch (error) {
+      // As a rule it is not there: then the next place, and then WebAssembly.
+      const { code, message } = error as { code?: string; message: string }
+      if (code !== 'ERR_DLOPEN_FAILED') continue
+      // It may come from another system, as when a folder of packages was copied.
+      warn(
+        node,
+        `${place} cannot be loaded, so it is not used (${message.split('\n')[0]}); npm rebuild gradtape compiles it for this system`,
+      )
     }
   }
   return null

@@ -1,4 +1,17 @@
-import { readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { afterAll, describe, expect, test } from 'vitest'
 import { differences, expectedHashes, type Golden, kernelHashes } from '../../../scripts/kernel-corpus.mjs'
@@ -176,4 +189,34 @@ test('a thread of its own computes natively too', async () => {
     1000,
   )
   expect(out).toEqual(expected)
+})
+
+test.each([
+  ['that is damaged', (file: string) => writeFileSync(file, 'no code')],
+  [
+    'of another package',
+    (file: string) =>
+      copyFileSync(
+        createRequire(import.meta.url).resolve('better-sqlite3/build/Release/better_sqlite3.node'),
+        file,
+      ),
+  ],
+])('a file %s is not used, and computing goes on', (what, put) => {
+  const root = mkdtempSync(join(tmpdir(), 'gradtape-native-'))
+  try {
+    mkdirSync(join(root, 'build/Release'), { recursive: true })
+    symlinkSync(fileURLToPath(new URL('../../../dist', import.meta.url)), join(root, 'dist'))
+    put(join(root, 'build/Release/gradtape.node'))
+    const program = `import(${JSON.stringify(pathToFileURL(join(root, 'dist/array/native/library.js')).href)})
+      .then(({ nativeWay }) => console.log(nativeWay()))`
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--preserve-symlinks', '-e', program], {
+      encoding: 'utf8',
+      env: { ...process.env, GRADTAPE_NATIVE: '' },
+    })
+    expect(stdout, stderr).toBe('null\n')
+    expect(status).toBe(0)
+    if (what === 'that is damaged') expect(stderr).toMatch(/cannot be loaded.*npm rebuild gradtape/)
+  } finally {
+    rmSync(root, { recursive: true })
+  }
 })
