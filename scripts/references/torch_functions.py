@@ -373,6 +373,39 @@ for shape in [(3, 3), (2, 4, 4)]:
     case("solve", torch.linalg.solve, dominant(*shape), normal(shape[-1], 2))
 
 
+# --- what is made of registered functions: called by its own name, with these arguments behind the operands ---------------
+COMPOSED = []
+
+
+def composed(name, call, *inputs, args=()):
+    COMPOSED.append((name, call, inputs, list(args)))
+
+
+composed("argsort", torch.argsort, normal(2, 5))
+composed("argsort", lambda x: torch.argsort(x, 0, True), normal(5, 2), args=[{"axis": 0, "descending": True}])
+composed("repeat", lambda x: x.repeat(2, 1, 3), normal(2, 3), args=[[2, 1, 3]])
+composed("repeatInterleave", lambda x: torch.repeat_interleave(x, 2), normal(2, 3), args=[2])
+composed("repeatInterleave", lambda x: torch.repeat_interleave(x, torch.tensor([2, 0, 1]), 1), normal(2, 3), args=[[2, 0, 1], {"axis": 1}])
+composed("diff", torch.diff, normal(2, 5))
+composed("diff", lambda x: torch.diff(x, 2, 0), normal(4, 2), args=[{"n": 2, "axis": 0}])
+composed("outer", torch.outer, normal(3), normal(4))
+composed("trace", torch.trace, normal(3, 3))
+composed("trace", torch.trace, normal(2, 4))
+composed("mod", torch.remainder, normal(5) * 5, positive(5))
+composed("instanceNorm", lambda x, g, b: F.instance_norm(x, weight=g, bias=b), normal(2, 3, 4), normal(3), normal(3))
+composed("instanceNorm", lambda x, g, b: F.instance_norm(x, weight=g, bias=b, eps=0.1), normal(2, 3, 2, 3), normal(3), normal(3), args=[{"eps": 0.1}])
+for reduction in ["mean", "sum", "none"]:
+    near = lambda a, b, t, r=reduction: F.cosine_embedding_loss(a, b, t, margin=0.2, reduction=r)
+    composed("cosineEmbeddingLoss", near, normal(5, 3), normal(5, 3), ints([1, -1, -1, 1, -1]), args=[{"margin": 0.2, "reduction": reduction}])
+composed("averagePool2d", lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), normal(2, 2, 5, 6), args=[{"kernel": 3, "stride": 2, "padding": 1, "countPadding": False}])
+for size in [1, [2, 3], [5, 2]]:
+    composed("adaptiveAveragePool2d", lambda x, s=size: F.adaptive_avg_pool2d(x, s), normal(2, 2, 5, 6), args=[size])
+    composed("adaptiveMaxPool2d", lambda x, s=size: F.adaptive_max_pool2d(x, s), normal(2, 2, 5, 6), args=[size])
+composed("conv1d", lambda x, w, b: F.conv1d(x, w, b, 2, 1, 2), normal(2, 3, 8), normal(4, 3, 2), normal(4), args=[{"stride": 2, "padding": 1, "dilation": 2}])
+composed("conv2d", lambda x, w, b: F.conv2d(x, w, b, 1, 1, 2, 2), normal(2, 4, 6, 5), normal(6, 2, 2, 2), normal(6), args=[{"padding": 1, "dilation": 2, "groups": 2}])
+composed("embedding", lambda w, i: F.embedding(long(i), w, 1), normal(4, 3), ints([2, 1, 1, 0, 2]), args=[{"paddingIndex": 1}])
+
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 def plain(x):
     """An array as the fixture holds it. JSON has no NaN or infinity; none may occur."""
@@ -385,12 +418,12 @@ def plain(x):
     return {"dtype": kinds[x.dtype], "shape": list(x.shape), "values": [float(v) if x.is_floating_point() else int(v) for v in values]}
 
 
-def record(name, call, inputs, attributes):
+def record(name, call, inputs, attributes, key="attributes"):
     leaves = [x.clone().requires_grad_(True) if x.is_floating_point() else x for x in inputs]
     wanted = [x for x in leaves if x.is_floating_point()]
     made = call(*leaves)
     outputs = [made] if torch.is_tensor(made) else list(made)
-    row = {"name": name, "attributes": attributes, "inputs": [plain(x) for x in inputs], "outputs": [plain(y) for y in outputs]}
+    row = {"name": name, key: attributes, "inputs": [plain(x) for x in inputs], "outputs": [plain(y) for y in outputs]}
     roots = [y for y in outputs if y.requires_grad]
     if not roots or name in ("sign", "floor", "unique"):
         return row
@@ -409,8 +442,11 @@ def record(name, call, inputs, attributes):
 here = os.path.dirname(os.path.abspath(__file__))
 target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")
 rows = [record(*one) for one in CASES]
+made = [record(*one, key="args") for one in COMPOSED]
 with open(target, "w", encoding="utf-8") as file:
     file.write('{"source":"PyTorch %s, float64","cases":[\n' % torch.__version__)
     file.write(",\n".join(json.dumps(row, separators=(",", ":")) for row in rows))
+    file.write('\n],"composed":[\n')
+    file.write(",\n".join(json.dumps(row, separators=(",", ":")) for row in made))
     file.write("\n]}\n")
-print(f"{len(rows)} cases of {len({row['name'] for row in rows})} functions, {os.path.getsize(target)} bytes")
+print(f"{len(rows)} cases of {len({row['name'] for row in rows})} functions, {len(made)} of what is made of them, {os.path.getsize(target)} bytes")

@@ -32,9 +32,15 @@ interface Reference {
 const TOLERANCE = 1e-12
 const SECOND_TOLERANCE = 1e-9
 
-const { source, cases } = JSON.parse(
+/** Called by its own name, as users call it: it is made of registered functions. */
+interface Composed extends Omit<Reference, 'attributes'> {
+  /** What stands behind the operands. */
+  args: unknown[]
+}
+
+const { source, cases, composed } = JSON.parse(
   readFileSync(new URL('../fixtures/torch-functions.json', import.meta.url), 'utf8'),
-) as { source: string; cases: Reference[] }
+) as { source: string; cases: Reference[]; composed: Composed[] }
 
 /** Functions that PyTorch has no counterpart of, or that the others' derivatives test; the contract checks them all. */
 const WITHOUT_REFERENCE = new Set([
@@ -59,7 +65,8 @@ function at() {
 afterAll(() => {
   const show = ({ error, where }: { error: number; where: string }) => `${error.toExponential(1)} (${where})`
   process.stdout.write(
-    `${source}: ${cases.length} cases of ${new Set(cases.map(({ name }) => name)).size} functions; worst relative error: ` +
+    `${source}: ${cases.length} cases of ${new Set(cases.map(({ name }) => name)).size} functions, ${composed.length} of what is made of them; ` +
+      'worst relative error: ' +
       `values ${show(worst.value)}, gradients ${show(worst.gradient)}, second derivatives ${show(worst.second)}\n`,
   )
 })
@@ -115,37 +122,51 @@ for (const name of new Set(cases.map((one) => one.name))) {
   describe(name, () => {
     const list = cases.filter((one) => one.name === name)
     test.each(list.map((one) => [describeCase(one), one] as const))('%s', (label, one) => {
-      const where = `${name} ${label}`
-      const xs = one.inputs.map((input) => new Variable(stored(input)))
-      const outputs = createFunc(name, one.attributes).applyAll(...xs)
-      outputs.forEach((output, i) => {
-        compare(output.data, one.outputs[i]!, TOLERANCE, worst.value, `${where} output ${i}`)
-      })
-      if (one.gradients === undefined) {
-        expect(outputs.some(({ requiresGrad }) => requiresGrad)).toBe(false)
-        return
-      }
-      const wanted = xs.filter((x) => x.requiresGrad)
-      const roots = outputs.filter((output) => output.requiresGrad)
-      const gradients = grad(roots, wanted, {
-        gradients: roots.map(({ shape }, i) => weights(shape, i)),
-        createGraph: true,
-      })
-      gradients.forEach((gradient, i) => {
-        compare(gradient.data, one.gradients![i]!, TOLERANCE, worst.gradient, `${where} gradient ${i}`)
-      })
-      const slope = weightedSum(gradients, 1)
-      const seconds = slope.requiresGrad
-        ? grad([slope], wanted).map(({ data }) => data)
-        : wanted.map(({ shape }) => weights(shape, 0).map(() => 0))
-      seconds.forEach((second, i) => {
-        compare(second, one.seconds![i]!, SECOND_TOLERANCE, worst.second, `${where} second ${i}`)
-      })
+      checkCase(one, `${name} ${label}`, (xs) => createFunc(name, one.attributes).applyAll(...xs))
     })
   })
 }
 
-function describeCase(one: Reference): string {
+describe('made of registered functions', () => {
+  test.each(composed.map((one) => [`${one.name} ${describeCase(one)}`, one] as const))('%s', (label, one) => {
+    checkCase(one, label, (xs) => [functions[one.name]!(...xs, ...one.args) as Variable].flat())
+  })
+})
+
+function checkCase(
+  one: Omit<Reference, 'attributes'>,
+  where: string,
+  call: (xs: Variable[]) => readonly Variable[],
+): void {
+  const xs = one.inputs.map((input) => new Variable(stored(input)))
+  const outputs = call(xs)
+  outputs.forEach((output, i) => {
+    compare(output.data, one.outputs[i]!, TOLERANCE, worst.value, `${where} output ${i}`)
+  })
+  if (one.gradients === undefined) {
+    expect(outputs.some(({ requiresGrad }) => requiresGrad)).toBe(false)
+    return
+  }
+  const wanted = xs.filter((x) => x.requiresGrad)
+  const roots = outputs.filter((output) => output.requiresGrad)
+  const gradients = grad(roots, wanted, {
+    gradients: roots.map(({ shape }, i) => weights(shape, i)),
+    createGraph: true,
+  })
+  gradients.forEach((gradient, i) => {
+    compare(gradient.data, one.gradients![i]!, TOLERANCE, worst.gradient, `${where} gradient ${i}`)
+  })
+  const slope = weightedSum(gradients, 1)
+  const seconds = slope.requiresGrad
+    ? grad([slope], wanted).map(({ data }) => data)
+    : wanted.map(({ shape }) => weights(shape, 0).map(() => 0))
+  seconds.forEach((second, i) => {
+    compare(second, one.seconds![i]!, SECOND_TOLERANCE, worst.second, `${where} second ${i}`)
+  })
+}
+
+function describeCase(one: Reference | Composed): string {
   const shapes = one.inputs.map(({ shape }) => `[${shape.join(', ')}]`).join(' ')
-  return Object.keys(one.attributes).length === 0 ? shapes : `${shapes} ${JSON.stringify(one.attributes)}`
+  const more = 'args' in one ? one.args : one.attributes
+  return Object.keys(more).length === 0 ? shapes : `${shapes} ${JSON.stringify(more)}`
 }
