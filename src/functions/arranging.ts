@@ -1,7 +1,7 @@
 /** Arrays repeated, rolled, cut to a triangle, and what is made of neighbours and pairs. */
 import { allocate, type NDArray, viewOf } from '../array/ndarray.js'
 import * as rearrange from '../array/rearrange.js'
-import { fixedShape, formatShape, normalizeAxis, type Shape } from '../array/shape.js'
+import { fixedShape, formatShape, normalizeAxis, requireShape, type Shape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
@@ -88,7 +88,7 @@ export function repeat(x: Operand, repeats: number | readonly number[]): Variabl
  * Each element, or each slice along an axis, so many times in a row: one number for all, or one for each.
  *
  * Shapes   x [2, 3], 2, axis 1 → [2, 6]; without an axis of all elements as one row → [12]
- * Throws   BAD_ARGUMENT, BAD_AXIS.
+ * Throws   BAD_ARGUMENT, BAD_AXIS; BAD_SHAPE for more elements than an array can have.
  * Source   PyTorch `repeat_interleave`, NumPy `repeat`.
  */
 export function repeatInterleave(
@@ -102,10 +102,17 @@ export function repeatInterleave(
   const axis = normalizeAxis(oneAxisOf(options.axis, 0, 'repeatInterleave'), from.ndim, 'repeatInterleave')
   const extent = from.shape[axis]!
   const list = repeatsOf(repeats, 'repeatInterleave')
-  const counts = typeof repeats === 'number' ? new Array<number>(extent).fill(list[0]!) : list
-  if (counts.length !== extent)
-    refuse(`repeatInterleave expected one number for each of ${extent} places, got ${counts.length}`)
-  const places = counts.flatMap((count, place) => new Array<number>(count).fill(place))
+  const isOne = typeof repeats === 'number'
+  if (!isOne && list.length !== extent)
+    refuse(`repeatInterleave expected one number for each of ${extent} places, got ${list.length}`)
+  const count = isOne ? list[0]! * extent : list.reduce((a, b) => a + b, 0)
+  requireShape([count], 'repeatInterleave')
+  const places = new Int32Array(count)
+  for (let place = 0, at = 0; place < extent; place++) {
+    const from = at
+    at += isOne ? list[0]! : list[place]!
+    places.fill(place, from, at)
+  }
   return take(from, places, { axis })
 }
 

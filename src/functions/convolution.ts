@@ -65,10 +65,13 @@ function withBias(
   if (b === undefined) return convolved(x, w)
   const [image, window, bias] = promoted([x, w, b] as const)
   const y = convolved(image, window)
-  if (b.ndim !== 1 || b.shape[0] !== y.shape[1]) {
-    throw new TapeError('SHAPE_MISMATCH', `${what} expected b [${y.shape[1]}], got ${formatShape(b.shape)}`)
-  }
+  requireBiasShape(b.shape, y.shape[1]!, what)
   return elementwise.add(y, viewOf(bias, Object.freeze([1, b.size, 1, 1])))
+}
+
+function requireBiasShape(shape: Shape, outs: number, what: string): void {
+  if (shape.length === 1 && shape[0] === outs) return
+  throw new TapeError('SHAPE_MISMATCH', `${what} expected b [${outs}], got ${formatShape(shape)}`)
 }
 
 /** Options in the place of the bias are a mistake that is easily made. */
@@ -144,7 +147,8 @@ export function conv2d(
   options: GroupedConvolutionOptions = {},
 ): Variable {
   requireBias(b, 'conv2d')
-  if (options.dilation !== undefined || options.groups !== undefined) return grouped(x, w, b, options)
+  const isPlain = options?.dilation === undefined && options?.groups === undefined
+  if (!isPlain) return grouped(x, w, b, options)
   const call = new Conv2d(options)
   return b === undefined || b === null ? call.apply2(x, w) : call.apply(x, w, b)
 }
@@ -174,7 +178,10 @@ function grouped(
     new Conv2d(windows).apply2(part, kernels[i]!),
   )
   const y = concat(parts, { axis: 1 })
-  return b === undefined || b === null ? y : add(y, reshape(asVariable(b, y), [1, outs, 1, 1]))
+  if (b === undefined || b === null) return y
+  const bias = asVariable(b, y)
+  requireBiasShape(bias.shape, outs, 'conv2d')
+  return add(y, reshape(bias, [1, outs, 1, 1]))
 }
 
 function dilated(w: Variable, [rows, columns]: Pair): Variable {

@@ -2,7 +2,7 @@
 import { isFloating } from '../array/dtype.js'
 import { ndarray } from '../array/make-array.js'
 import { allocate, type NDArray, viewOf } from '../array/ndarray.js'
-import { fixedShape, formatShape, sameShape } from '../array/shape.js'
+import { fixedShape, formatShape, requireShape, sameShape } from '../array/shape.js'
 import { topk } from '../array/sorting.js'
 import { TapeError } from '../errors.js'
 import { registerFunc } from '../graph/registry.js'
@@ -93,7 +93,7 @@ export class Bincount extends NotDifferentiable {
       length = Math.max(length, bin + 1)
     }
     const summed = weights === undefined || isFloating(weights.dtype) ? weights : weights.astype('float64')
-    const out = allocate(summed?.dtype ?? 'int32', fixedShape([length]))
+    const out = allocate(summed?.dtype ?? 'int32', requireShape(Object.freeze([length]), 'bincount'))
     for (let i = 0; i < x.size; i++) {
       const at = out.offset + x.buffer[x.offset + i]!
       out.buffer[at] = out.buffer[at]! + (summed === undefined ? 1 : summed.buffer[summed.offset + i]!)
@@ -155,16 +155,21 @@ export class Histogram extends NotDifferentiable {
     const { bins } = this
     let [least, most] = this.range ?? extremes(from)
     if (least === most) [least, most] = [least - 0.5, most + 0.5]
-    const edges = allocate(from.dtype, fixedShape([bins + 1]))
-    for (let i = 0; i <= bins; i++)
-      edges.buffer[edges.offset + i] = i === bins ? most : least + ((most - least) * i) / bins
+    const edges = allocate(from.dtype, requireShape(Object.freeze([bins + 1]), 'histogram'))
+    // Bounds may be farther apart than a number can say.
+    const isWide = !Number.isFinite((most - least) * bins)
+    for (let i = 0; i < bins; i++)
+      edges.buffer[edges.offset + i] = isWide
+        ? least * (1 - i / bins) + most * (i / bins)
+        : least + ((most - least) * i) / bins
+    edges.buffer[edges.offset + bins] = most
     const counts = allocate('int32', fixedShape([bins]))
     const edge = (i: number): number => edges.buffer[edges.offset + i]!
     for (let i = 0; i < from.size; i++) {
       const value = from.buffer[from.offset + i]!
       if (!(value >= edge(0) && value <= edge(bins))) continue
-      let bin = Math.min(bins - 1, Math.floor(((value - least) / (most - least)) * bins))
-      // The quotient was rounded; the edges decide.
+      // The quotient is rounded, and NaN where the bounds are one number or too far apart; the edges decide.
+      let bin = Math.min(bins - 1, Math.floor(((value - least) / (most - least)) * bins) || 0)
       while (bin > 0 && value < edge(bin)) bin--
       while (bin < bins - 1 && value >= edge(bin + 1)) bin++
       counts.buffer[counts.offset + bin]!++

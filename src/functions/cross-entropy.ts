@@ -5,7 +5,7 @@ import { ndarray } from '../array/make-array.js'
 import { allocate, NDArray, scalar } from '../array/ndarray.js'
 import { promoted, promotedToFloat } from '../array/promotion.js'
 import * as reductions from '../array/reductions.js'
-import { fixedShape, formatShape, type Shape, sameShape } from '../array/shape.js'
+import { fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import * as softmaxes from '../array/softmax.js'
 import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
@@ -16,8 +16,9 @@ import { sigmoid, softplus } from './activations.js'
 import { add, div, mul, neg, sub } from './arithmetic.js'
 import { integerOf, numberOf, refuse } from './attributes.js'
 import { cast } from './casting.js'
-import { indexOperand, requireIndices } from './indexing.js'
-import { type LossReduction, reductionOf, requirePair } from './loss-reduction.js'
+import { notEqual, where } from './comparison.js'
+import { requireIndices } from './indexing.js'
+import { ElementLoss, type LossReduction, labelOperand, reductionOf, requirePair } from './loss-reduction.js'
 import { sum } from './reductions.js'
 import { expandDims, sumTo } from './shapes.js'
 import { logSoftmax, softmax } from './softmax.js'
@@ -67,8 +68,7 @@ export class CrossEntropy extends Func {
     const [wide, given] = isFloating(labels.dtype) ? promoted([x, labels] as const) : [x, labels]
     const logs = softmaxes.logSoftmax(wide, -1)
     const { shares, divisor } = this.sharesOf(given, classes, logs.dtype)
-    const count = logs.size / classes
-    const rows = allocate(logs.dtype, fixedShape(x.shape.slice(0, -1)), classes === 0 ? 0 : count)
+    const rows = allocate(logs.dtype, fixedShape(x.shape.slice(0, -1)))
     for (let row = 0; row < rows.size; row++) {
       let total = 0
       for (let c = row * classes; c < (row + 1) * classes; c++) {
@@ -93,7 +93,9 @@ export class CrossEntropy extends Func {
     if (!isFloating(labels.dtype)) {
       const mass = new Variable(reductions.sum(shares, { axis: -1, keepdims: true }), false, 'constant')
       const targets = new Variable(shares, false, 'constant')
-      return [mul(sub(mul(softmax(x), mass), targets), each), null]
+      // Scores of a row that does not count may be infinite or NaN, as masked ones are; they shall not reach its slope.
+      const scores = mass.data.data.includes(0) ? where(notEqual(mass, 0), x, 0) : x
+      return [mul(sub(mul(softmax(scores), mass), targets), each), null]
     }
     const weights = this.weight === undefined ? 1 : ndarray([...this.weight]).astype(gy.dtype)
     const smooth = add(mul(cast(labels, gy.dtype), 1 - this.smoothing), this.smoothing / classes)
@@ -118,7 +120,7 @@ export class CrossEntropy extends Func {
       const shares = labels
         .astype(dtype)
         .map((share, i) => (share * (1 - smoothing) + spread) * weightAt(i % classes))
-      return { shares, divisor: classes === 0 ? 0 : labels.size / classes }
+      return { shares, divisor: sizeOf(labels.shape.slice(0, -1)) }
     }
     const shares = allocate(dtype, fixedShape([...labels.shape, classes]))
     let divisor = 0
@@ -179,11 +181,7 @@ function weightOf(value: unknown, key: string, what: string): readonly number[] 
  * Source   PyTorch `cross_entropy`, but the classes are the last axis. The mean over no row that counts is NaN.
  */
 export function crossEntropy(x: Operand, labels: Operand, options: CrossEntropyOptions = {}): Variable {
-  const classed = Array.isArray(labels) && typeof labels[0] === 'number' && labels.every(Number.isInteger)
-  return new CrossEntropy(options).apply2(
-    x,
-    classed || typeof labels === 'number' ? indexOperand(labels) : labels,
-  )
+  return new CrossEntropy(options).apply2(x, labelOperand(labels))
 }
 
 export interface BinaryCrossEntropyWithLogitsOptions {
@@ -197,9 +195,8 @@ export interface BinaryCrossEntropyWithLogitsOptions {
  * (1 − t)·ln(1 + eˣ) + p·t·ln(1 + e⁻ˣ), p the weight of positive targets: no part cancels another, however large x is.
  * Backward gx = gy·((1 − t)·σ(x) − p·t·σ(−x)), gt = gy·(p·ln(1 + e⁻ˣ) − ln(1 + eˣ)).
  */
-export class BinaryCrossEntropyWithLogits extends Func {
+export class BinaryCrossEntropyWithLogits extends ElementLoss {
   private readonly posWeight: number | readonly number[]
-  private readonly reduction: LossReduction
 
   constructor(attributes: BinaryCrossEntropyWithLogitsOptions = {}) {
     checkOptions(attributes, ['posWeight', 'reduction'], 'binaryCrossEntropyWithLogits')
@@ -208,10 +205,8 @@ export class BinaryCrossEntropyWithLogits extends Func {
     const posWeight = Array.isArray(given)
       ? weightOf(given, 'posWeight', what)!
       : numberOf(given, 1, 'posWeight', what)
-    const reduction = reductionOf(attributes.reduction, what)
-    super({ posWeight, reduction })
+    super(reductionOf(attributes.reduction, what), { posWeight })
     this.posWeight = posWeight
-    this.reduction = reduction
   }
 
   override forward(x: NDArray, t: NDArray): NDArray {
@@ -223,17 +218,14 @@ export class BinaryCrossEntropyWithLogits extends Func {
       elementwise.mul(to, this.positive(to.dtype)),
       elementwise.softplus(elementwise.neg(from)),
     )
-    const losses = elementwise.add(miss, hit)
-    if (this.reduction === 'none') return losses
-    return this.reduction === 'sum' ? reductions.sum(losses) : reductions.mean(losses)
+    return this.reduced(elementwise.add(miss, hit))
   }
 
   override backward(gy: Variable): (Variable | null)[] {
     const x = cast(this.inputAt(0), gy.dtype)
     const t = cast(this.inputAt(1), gy.dtype)
     const p = this.positive(gy.dtype)
-    const count = Math.max(x.size, t.size)
-    const share = this.reduction === 'mean' ? div(gy, count) : gy
+    const share = this.share(gy, Math.max(x.size, t.size))
     const slope = () => sub(mul(sub(1, t), sigmoid(x)), mul(mul(t, p), sigmoid(neg(x))))
     const odds = () => sub(mul(softplus(neg(x)), p), softplus(x))
     // The share is one number, or has the shape of the losses; times a slope of that shape.

@@ -144,6 +144,11 @@ export class Embedding extends Func {
       )
     }
     requireIndices(ids, 'embedding: ids')
+    if (this.paddingIndex !== undefined && this.paddingIndex >= w.shape[0]!)
+      throw new TapeError(
+        'INDEX_OUT_OF_RANGE',
+        `embedding expected paddingIndex below ${w.shape[0]}, the rows of w, got ${this.paddingIndex}`,
+      )
     return indexing.take(w, ids, 0)
   }
 

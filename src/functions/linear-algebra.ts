@@ -87,7 +87,9 @@ export class Det extends Func {
     const x = this.input
     const y = this.output
     const each = (one: Variable) => reshape(one, [...one.shape, 1, 1])
-    if (y.data.data.includes(0)) return mul(each(gy), cofactors(x))
+    // Of a large matrix the determinant may be too small for a number: that is none of a singular one.
+    const isSingular = y.data.data.includes(0) && algebra.slogdet(floating(x.data))[0].data.includes(0)
+    if (isSingular) return mul(each(gy), cofactors(x))
     return mul(each(mul(gy, y)), flipped(inv(x)))
   }
 }

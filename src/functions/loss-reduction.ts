@@ -5,9 +5,10 @@ import { broadcastShapes, formatShape, type Shape, sameShape } from '../array/sh
 import { TapeError, valueText } from '../errors.js'
 import type { Attributes } from '../graph/attributes.js'
 import { Func } from '../graph/func.js'
-import type { Variable } from '../graph/variable.js'
+import type { Operand, Variable } from '../graph/variable.js'
 import { div } from './arithmetic.js'
 import { refuse } from './attributes.js'
+import { indexOperand } from './indexing.js'
 
 /** 'mean' over all elements, their 'sum', or 'none': a loss for each. */
 export type LossReduction = 'mean' | 'sum' | 'none'
@@ -16,6 +17,12 @@ export function reductionOf(value: unknown, what: string): LossReduction {
   if (value === undefined) return 'mean'
   if (value === 'mean' || value === 'sum' || value === 'none') return value
   return refuse(`${what} expected reduction to be 'mean', 'sum' or 'none', got ${valueText(value)}`)
+}
+
+/** Labels of classes as an operand: one number, or a list of whole numbers, as int32; all else, as probabilities are, as it is. */
+export function labelOperand(labels: Operand): Operand {
+  const isList = Array.isArray(labels) && typeof labels[0] === 'number' && labels.every(Number.isInteger)
+  return isList || typeof labels === 'number' ? indexOperand(labels) : labels
 }
 
 /** A loss of elements: it is reduced as asked, and its gradient shared as that says. */

@@ -17,8 +17,8 @@ import { clip } from './bounds.js'
 import { cast } from './casting.js'
 import { type CrossEntropyOptions, crossEntropy } from './cross-entropy.js'
 import { log, log1p } from './exponential.js'
-import { indexOperand, oneHot, requireIndices } from './indexing.js'
-import { requirePair } from './loss-reduction.js'
+import { oneHot, requireIndices } from './indexing.js'
+import { labelOperand, requirePair } from './loss-reduction.js'
 import { sum } from './reductions.js'
 import { broadcastTo, sumTo } from './shapes.js'
 import { logSoftmax, softmax } from './softmax.js'
@@ -102,11 +102,7 @@ export function softmaxCrossEntropy(
   options: CrossEntropyOptions = UNSAID,
 ): Variable {
   if (options !== UNSAID) return crossEntropy(x, labels, options)
-  const classed = Array.isArray(labels) && typeof labels[0] === 'number' && labels.every(Number.isInteger)
-  return new SoftmaxCrossEntropy().apply2(
-    x,
-    classed || typeof labels === 'number' ? indexOperand(labels) : labels,
-  )
+  return new SoftmaxCrossEntropy().apply2(x, labelOperand(labels))
 }
 
 /** mean((a − b)²).  Backward ga = gy·2(a − b)/n, gb = −ga, each summed back to its input's shape. */

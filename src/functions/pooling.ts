@@ -1,6 +1,6 @@
 /** Images reduced window by window, and the adjoints that carry gradients back through the windows. */
 import type { Pair } from '../array/convolution.js'
-import { full, ndarray } from '../array/make-array.js'
+import { full } from '../array/make-array.js'
 import type { NDArray } from '../array/ndarray.js'
 import * as pooling from '../array/pooling.js'
 import { formatShape } from '../array/shape.js'
@@ -12,9 +12,8 @@ import { checkOptions } from '../options.js'
 import { div } from './arithmetic.js'
 import { flagOf } from './attributes.js'
 import { pairOf } from './convolution.js'
-import { slice, stack } from './joining.js'
-import { matmul } from './products.js'
-import { max } from './reductions.js'
+import { concat, slice, stack } from './joining.js'
+import { max, mean } from './reductions.js'
 import { reshape } from './shapes.js'
 
 export interface PoolingOptions {
@@ -173,17 +172,16 @@ export function averagePool2d(
 export function adaptiveAveragePool2d(x: Operand, size: number | Pair): Variable {
   const image = imageOf(x, 'adaptiveAveragePool2d')
   const [rows, columns] = pairOf(size, undefined, 1, 'size', 'adaptiveAveragePool2d')
-  const means = (count: number, extent: number) => {
-    const shares = new Float64Array(count * extent)
-    for (let i = 0; i < count; i++) {
-      const [from, to] = windowAt(i, count, extent)
-      shares.fill(1 / (to - from), i * extent + from, i * extent + to)
-    }
-    const matrix = ndarray(shares, { shape: [count, extent] })
-    return image.dtype === 'float32' ? matrix.astype('float32') : matrix
+  const [h, w] = [image.shape[2]!, image.shape[3]!]
+  // Windows of one size, as a rule: one call. Else the means of bands of rows, and of these those of bands of columns.
+  if (h % rows === 0 && w % columns === 0) return averagePool2d(image, { kernel: [h / rows, w / columns] })
+  const bands = (of: Variable, axis: 2 | 3, count: number): Variable => {
+    const before = new Array<null>(axis).fill(null)
+    const band = (_: unknown, i: number) =>
+      mean(slice(of, [...before, windowAt(i, count, of.shape[axis]!)]), { axis, keepdims: true })
+    return concat(Array.from({ length: count }, band), { axis })
   }
-  const tall = matmul(means(rows, image.shape[2]!), image)
-  return matmul(tall, means(columns, image.shape[3]!), { transposeB: true })
+  return bands(bands(image, 2, rows), 3, columns)
 }
 
 /**

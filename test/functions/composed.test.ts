@@ -21,6 +21,7 @@ import {
   cumprod,
   det,
   diff,
+  embedding,
   grad,
   histogram,
   instanceNorm,
@@ -126,12 +127,21 @@ describe('windows', () => {
     checkGradients((x) => adaptiveMaxPool2d(x, [2, 3]), [spread([1, 2, 4, 5])])
     expect(adaptiveAveragePool2d(image.astype('float32'), 2).dtype).toBe('float32')
   })
+  test('what is infinite or NaN in an image is in the means of its own windows alone', () => {
+    const odd = ndarray([Infinity, 2, 3, 4, 5, 6, 7, 8, NaN], { shape: [1, 1, 3, 3] })
+    expect(Array.from(adaptiveAveragePool2d(odd, 2).data.data)).toEqual([Infinity, 4, 6, NaN])
+    expect(Array.from(adaptiveAveragePool2d(odd, 3).data.data)).toEqual(Array.from(odd.data))
+  })
   test('groups and dilation are refused where they do not fit', () => {
     expect(() => conv2d(spread([1, 3, 4, 4]), spread([2, 1, 2, 2]), undefined, { groups: 2 })).toThrow(
       /^SHAPE_MISMATCH/,
     )
     expect(() => conv2d(image, spread([1, 1, 2, 2]), undefined, { dilation: 0 })).toThrow(/^BAD_ARGUMENT/)
     expect(() => conv1d(image, spread([1, 1, 2]))).toThrow(/^SHAPE_MISMATCH/)
+    const pair = [spread([1, 4, 4, 4]), spread([4, 2, 2, 2])] as const
+    expect(() => conv2d(...pair, [1, 2], { groups: 2 })).toThrow(/^SHAPE_MISMATCH: conv2d expected b \[4\]/)
+    expect(() => conv2d(...pair, undefined, null as never)).toThrow(/^BAD_ARGUMENT/)
+    expect(() => embedding(spread([2, 3]), [0], { paddingIndex: 2 })).toThrow(/^INDEX_OUT_OF_RANGE.*below 2/)
   })
 })
 
@@ -153,6 +163,17 @@ describe('linear algebra', () => {
     expect(() => solve(m, [1, 2])).toThrow(/^BAD_VALUE.*singular/)
     expect(() => cholesky(m.map((row) => row.map((one) => -one)))).toThrow(/^BAD_VALUE.*positive definite/)
     expect(() => inv([[1, 2]])).toThrow(/^BAD_SHAPE/)
+  })
+  test('a matrix whose determinant is too small for a number is not a singular one', () => {
+    const tiny = new Variable(
+      Array.from({ length: 40 }, (_, i) => Array.from({ length: 40 }, (_, j) => (i === j ? 1e-9 : 0))),
+    )
+    const y = det(tiny)
+    expect(y.item()).toBe(0)
+    // By cofactors that would be 1,600 determinants.
+    const [gx] = grad(y, [tiny])
+    expect(gx!.creator).toBeNull()
+    expect(gx!.data.data.every((value) => value === 0)).toBe(true)
   })
   test('an ill-conditioned system is solved to what its condition allows', () => {
     // Hilbert's matrix of 8 has the condition 1.5e10, so five digits are certain.
@@ -216,7 +237,15 @@ describe('losses', () => {
     const loss = crossEntropy(x, [1, -100])
     const [gx] = grad(loss, [x])
     expect(Array.from(gx!.data.data.slice(3))).toEqual([0, 0, 0])
+    const masked = new Variable([
+      [-Infinity, -Infinity],
+      [NaN, 1],
+      [0, 0],
+    ])
+    const [slopes] = grad(crossEntropy(masked, [-100, -100, 1]), [masked])
+    expect(Array.from(slopes!.data.data)).toEqual([0, 0, 0, 0, 0.5, -0.5])
     expect(crossEntropy(spread([1, 3]), [-100]).item()).toBeNaN()
+    expect(crossEntropy(spread([2, 0]), [-100, -100], { reduction: 'none' }).data.toArray()).toEqual([0, 0])
     expect(() => crossEntropy(x, [1, 3])).toThrow(/INDEX_OUT_OF_RANGE.*row 1/)
     expect(() => crossEntropy(x, [1, 0], { weight: [1, 2] })).toThrow(/^BAD_ARGUMENT/)
     expect(() => crossEntropy(x, [1, 0], { labelSmoothing: 2 })).toThrow(/^BAD_ARGUMENT/)
@@ -261,6 +290,20 @@ describe('edges', () => {
     expect(edges.data.toArray()).toEqual([0, 1, 2])
     expect(() => histogram([1, Infinity])).toThrow(/^BAD_VALUE/)
     expect(histogram([3, 3]).map(({ data }) => data.data.length)).toEqual([10, 11])
+  })
+  test('a histogram counts every finite number, however large or near to each other they are', () => {
+    const counts = (x: number[]) => histogram(x, { bins: 2 })[0].data.toArray()
+    expect(counts([-1.7e308, -1, 1, 1.7e308])).toEqual([2, 2])
+    expect(counts([1e20, 1e20])).toEqual([0, 2])
+    expect(counts([1, 1 + 2 ** -51])).toEqual([1, 1])
+  })
+  test('more elements than an array can have are refused by a code', () => {
+    for (const call of [
+      () => histogram([1], { bins: 1e10 }),
+      () => repeatInterleave(1, 1e12),
+      () => bincount([1], undefined, { minLength: 1e10 }),
+    ])
+      expect(call).toThrow(/^BAD_SHAPE.*2\^32/)
   })
 })
 
