@@ -2,7 +2,7 @@
 // it WebAssembly and JavaScript compute the same bits, slower. So this never fails an installation; it says in a word why it did
 // nothing. Run by npm after an installation (`install` in package.json), and by every npm script of a clone when the code changed.
 //   GRADTAPE_NATIVE=0   compiles nothing
-//   CXX                 the compiler; else c++, g++ or clang++
+//   CXX                 the compiler, as make takes it ('ccache g++'); else c++, g++ or clang++
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -102,15 +102,15 @@ export async function compileNative(root, { compiler, headers, ways, out, flags 
     const objects = [...ways.map(([name]) => `${name}.o`), 'addon.o'].map((name) => join(work, name))
     const shared = process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared']
     const made = join(work, 'gradtape.node')
-    const outcomes = await Promise.all(jobs.map((args) => run(compiler, args, { cwd: root, quiet: true })))
+    const [program, ...words] = compiler
+    const compile = (args) => run(program, [...words, ...args], { cwd: root, quiet: true })
+    const outcomes = await Promise.all(jobs.map(compile))
     if (outcomes.every(({ status }) => status === 0)) {
-      outcomes.push(
-        await run(compiler, [...shared, ...flags, ...objects, '-o', made], { cwd: root, quiet: true }),
-      )
+      outcomes.push(await compile([...shared, ...flags, ...objects, '-o', made]))
     }
     const failed = outcomes.find(({ status }) => status !== 0)
     if (failed !== undefined)
-      return `${compiler} failed: ${failed.output.trim().split('\n').slice(0, 3).join(' | ')}`
+      return `${compiler.join(' ')} failed: ${failed.output.trim().split('\n').slice(0, 3).join(' | ')}`
     // By a rename: a process that has the former file loaded keeps it.
     renameSync(made, out)
     return null
@@ -128,10 +128,13 @@ export function headersFrom(root) {
   }
 }
 
+/** The program and the words that always follow it, or null. */
 export function compilerHere() {
-  const wanted = process.env.CXX
-  const names = wanted !== undefined && wanted !== '' ? [wanted] : ['c++', 'g++', 'clang++']
-  return names.find((name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0) ?? null
+  const wanted = process.env.CXX?.trim()
+  const all = wanted ? [wanted.split(/\s+/)] : [['c++'], ['g++'], ['clang++']]
+  const runs = ([program, ...words]) =>
+    spawnSync(program, [...words, '--version'], { stdio: 'ignore' }).status === 0
+  return all.find(runs) ?? null
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -64,7 +64,10 @@ function opened(file) {
 async function sanitized() {
   const [compiler, headers, ways] = [compilerHere(), headersFrom(ROOT), WAYS[process.arch]]
   const preload =
-    compiler && spawnSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).stdout.trim()
+    compiler &&
+    spawnSync(compiler[0], [...compiler.slice(1), '-print-file-name=libasan.so'], {
+      encoding: 'utf8',
+    }).stdout.trim()
   if (!compiler || !headers || !ways || process.platform !== 'linux' || !preload?.startsWith('/')) {
     console.log('skipped: this needs gcc with libasan, on Linux')
     return 2

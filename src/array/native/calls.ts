@@ -9,7 +9,7 @@ import type { Native } from './addon.js'
 type Floats = Float64Array | Float32Array
 
 /** The numbers of operations in code/elementwise.hpp and code/reductions.hpp. */
-const UNARY: { readonly [op in UnaryOp]?: number } = {
+export const UNARY: { readonly [op in UnaryOp]?: number } = {
   neg: 0,
   square: 1,
   abs: 2,
@@ -28,7 +28,7 @@ const UNARY: { readonly [op in UnaryOp]?: number } = {
   expm1: 15,
   log1p: 16,
 }
-const BINARY: { readonly [op in BinaryOp | `${SlopeOp}Slope`]: number } = {
+export const BINARY: { readonly [op in BinaryOp | `${SlopeOp}Slope`]: number } = {
   add: 0,
   sub: 1,
   mul: 2,
@@ -40,7 +40,7 @@ const BINARY: { readonly [op in BinaryOp | `${SlopeOp}Slope`]: number } = {
   sigmoidSlope: 8,
   tanhSlope: 9,
 }
-const REDUCE: { readonly [op in ReduceOp]: number } = { sum: 0, prod: 1, max: 2, min: 3 }
+export const REDUCE: { readonly [op in ReduceOp]: number } = { sum: 0, prod: 1, max: 2, min: 3 }
 
 /** The number of an operation with one operand, or undefined when native code does not have it. */
 export function unaryNumber(op: UnaryOp): number | undefined {

@@ -10,12 +10,11 @@ import * as calls from './calls.js'
 type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
 
-const UNARY: readonly UnaryOp[] = [
-  ...(['neg', 'square', 'abs', 'relu', 'sqrt', 'reciprocal', 'exp', 'log', 'sin', 'cos', 'tanh'] as const),
-  ...(['sigmoid', 'erf', 'gelu', 'softplus', 'expm1', 'log1p'] as const),
-]
-const BINARY: readonly BinaryOp[] = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'pow']
-const REDUCE: readonly ReduceOp[] = ['sum', 'prod', 'max', 'min']
+/** All that native code knows. */
+const UNARY = Object.keys(calls.UNARY) as UnaryOp[]
+const SLOPES = ['relu', 'sigmoid', 'tanh'] as const
+const BINARY = Object.keys(calls.BINARY).filter((op) => !op.endsWith('Slope')) as BinaryOp[]
+const REDUCE = Object.keys(calls.REDUCE) as ReduceOp[]
 
 /** Odd ones, then ordinary ones; no sine of any needs another reduction of its argument. */
 const ODD = [
@@ -76,7 +75,7 @@ function agreesIn(native: Native, Type: Type): boolean {
     calls.binaryNatively(native, op, 3, 49, x, 0, 49, 1, y, 0, 0, 1, b, 0)
     if (!equal(a, b)) return false
   }
-  for (const op of ['relu', 'sigmoid', 'tanh'] as const) {
+  for (const op of SLOPES) {
     plainKernel.slope(op, x, 0, y, 0, a, 0, n)
     calls.binaryNatively(native, `${op}Slope`, 1, n, x, 0, n, 1, y, 0, n, 1, b, 0)
     if (!equal(a, b)) return false
