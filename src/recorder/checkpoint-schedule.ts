@@ -22,7 +22,7 @@ export class CheckpointSchedule {
   private costNs = CHECKPOINT_NS
   private readonly everySteps: number | null
 
-  /** With `everySteps` one is due every this many steps, whatever the work. */
+  /** With `everySteps` one is due after that number of steps, whatever the work. */
   constructor(everySteps: number | null = null) {
     this.everySteps = everySteps
   }

@@ -61,7 +61,7 @@ export interface RunOptions {
   parent?: RunStarted['parent']
   /** @internal How many events and bytes make a batch. */
   batch?: BatchLimits
-  /** @internal A checkpoint every this many steps, instead of when time has come. */
+  /** @internal A checkpoint after each such number of steps, instead of when time has come. */
   checkpointEvery?: number
 }
 

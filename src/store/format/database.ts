@@ -14,10 +14,12 @@ import {
   BUSY_TIMEOUT_MS,
   enterLog,
   isBusy,
+  isInLogMode,
   type LogState,
   leavesNothing,
   leavesOneFile,
   logState,
+  watchForWriter,
 } from './write-ahead-log.js'
 
 /** 'grad' in ASCII, at byte 68 of the file. */
@@ -61,8 +63,10 @@ export function openDatabase(path: string, options: OpenOptions): Connection {
     const log = logState(path)
     try {
       db = sqlite().open(path, { readonly: options.readonly, timeoutMs: BUSY_TIMEOUT_MS })
-      if (options.readonly) leavesNothing(db, path, log)
+      let wasWriterThere = () => log === 'filled'
+      if (options.readonly) leavesNothing(db, path, () => wasWriterThere())
       prepareConnection(db, path, options, log)
+      if (options.readonly) wasWriterThere = watchForWriter(db, log)
       if (!options.readonly) leavesOneFile(db, path)
       if (!isReplaced()) return db
       db.close()
@@ -127,7 +131,7 @@ function prepareConnection(db: Connection, path: string, options: OpenOptions, l
 
 /** A file that holds nothing may become a tape; unless what it held stands in a log that is not there. */
 function checkEmptiness(db: Connection, path: string, readonly: boolean, log: LogState): void {
-  if (log === 'none' && db.pragma('journal_mode', { simple: true }) === 'wal')
+  if (log === 'none' && isInLogMode(db))
     throw new TapeError(
       'TAPE_INCOMPLETE',
       `${path} is a copy without its log: it is in WAL mode and holds nothing, and there is no ${path}-wal beside it. A tape that is being recorded is two files: copy both, or use \`gradtape copy\`; it was not touched`,

@@ -34,9 +34,13 @@ export function foldLog(db: Connection): void {
   withoutWaiting(db, () => db.pragma('wal_checkpoint(TRUNCATE)'))
 }
 
+export function isInLogMode(db: Connection): boolean {
+  return db.pragma('journal_mode', { simple: true }) === 'wal'
+}
+
 /** Leaves WAL mode, unless another connection has the tape open; then that one does it when it is closed. */
 function leaveLog(db: Connection): void {
-  if (db.inTransaction || db.pragma('journal_mode', { simple: true }) !== 'wal') return
+  if (db.inTransaction || !isInLogMode(db)) return
   foldLog(db) // a reader that is still there finds an empty log when it closes, and takes it away
   withoutWaiting(db, () => db.pragma('journal_mode = DELETE'))
 }
@@ -67,15 +71,39 @@ export function leavesOneFile(db: Connection, path: string): void {
   }
 }
 
-/** From now on closing `db`, which only reads, also takes away what reading put beside the file. */
-export function leavesNothing(db: Connection, path: string, before: LogState): void {
+/**
+ * From now on closing `db`, which only reads, also takes away what reading put beside the file. When a writer was there in the
+ * meantime, the tape also leaves WAL mode, as that writer would have done.
+ */
+export function leavesNothing(db: Connection, path: string, wasWriterThere: () => boolean): void {
   const close = db.close.bind(db)
   db.close = () => {
     if (!db.open) return db
+    const leaves = wasWriterThere()
     close()
-    takeAwayEmptyLog(path, before)
+    takeAwayEmptyLog(path, leaves)
     return db
   }
+}
+
+/** What a reader can tell later: whether somebody else had the tape open for writing, when it was opened or since. */
+export function watchForWriter(db: Connection, before: LogState): () => boolean {
+  // A tape in WAL mode that has no log was closed so by its writer, and stays so as long as nobody writes to it.
+  if (before !== 'none' || !isInLogMode(db)) return () => true
+  const version = dataVersion(db)
+  return () => {
+    try {
+      return dataVersion(db) !== version
+    } catch (error) {
+      if (!isFromSqlite(error)) throw error
+      return false // a file that was damaged since is left as it is
+    }
+  }
+}
+
+/** Changes when another connection commits. */
+function dataVersion(db: Connection): unknown {
+  return db.pragma('data_version', { simple: true })
 }
 
 /**
@@ -83,13 +111,13 @@ export function leavesNothing(db: Connection, path: string, before: LogState): v
  * tape before its readers. So a reader that leaves an empty log opens the file once more, to close it as a writer does. A log
  * that holds something is left alone: whoever only looks brings nothing from it into the file.
  */
-function takeAwayEmptyLog(path: string, before: LogState): void {
+function takeAwayEmptyLog(path: string, leaves: boolean): void {
   if (logState(path) !== 'empty' || !fs.existsSync(path)) return // opening would make a file that is gone
   let db: Connection | null = null
   try {
     db = sqlite().open(path, { readonly: false, timeoutMs: 0 })
     db.prepare('SELECT count(*) FROM sqlite_schema').get()
-    if (before === 'filled') leaveLog(db)
+    if (leaves) leaveLog(db)
   } catch (error) {
     if (!isFromSqlite(error)) throw error // no permission to write, or somebody else is at it
   } finally {

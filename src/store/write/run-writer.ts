@@ -221,9 +221,16 @@ export class RunWriter implements Outlet {
     if (this.failure === null) this.file?.check()
   }
 
-  /** A program that waits for the file waits for a thread that starts, too: what it records from then on is written there. */
+  /**
+   * A program that waits for the file waits for a thread that starts, too: what it records from then on is written there. Where
+   * the main thread may end this one at any moment, it stands in shared memory from the first event on.
+   */
   waitForThread(): void {
-    if (this.channel === null && !this.abandoned) this.thread?.waitUntilUp()
+    const { thread } = this
+    if (thread === null || this.abandoned) return
+    if (thread.outlivesThis && this.channel === null) thread.prepare()
+    thread.waitUntilUp()
+    if (thread.outlivesThis && this.channel === null && thread.isUp) this.show(thread)
   }
 
   /** The run has ended and is in the file: the writing thread forgets it. */

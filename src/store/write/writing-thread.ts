@@ -89,6 +89,11 @@ export class WritingThread implements FarEnd {
     if (this.started === null && !this.unavailable) this.start()
   }
 
+  /** Whether it goes on when this thread is ended by the program's main thread. */
+  get outlivesThis(): boolean {
+    return this.asksMain
+  }
+
   /** Whether it runs. */
   get isUp(): boolean {
     this.started?.link.greet()

@@ -9,6 +9,7 @@ import { expect, test, vi } from 'vitest'
 import { mul } from '../../../src/functions/arithmetic.js'
 import { Variable } from '../../../src/graph/variable.js'
 import { openDatabase } from '../../../src/store/format/database.js'
+import { logState } from '../../../src/store/format/write-ahead-log.js'
 import type { Run } from '../../../src/tape/run.js'
 import { startChild } from '../../tape/child-process.js'
 import { newTapePath, openForTest, recordedTape, temporaryFolder } from '../../tape/temporary-tape.js'
@@ -141,6 +142,29 @@ test('who closes last leaves one file: a writer beside a reader, and two process
   reader.close()
   // The child says that it is done before its process has ended, so on a busy machine it may be the one who closes last.
   await vi.waitFor(() => expect([beside(file), versions(file)]).toEqual([['test.tape'], [1, 1]]), 10_000)
+})
+
+test.each([
+  ['an open tape with an empty log', 'empty'],
+  ['a tape that is being recorded', 'filled'],
+  ['a closed tape to which somebody writes afterwards', 'none'],
+])('the last reader of %s leaves one file, out of WAL mode', async (_what, log) => {
+  const file = await recordedTape((run) => steps(run))
+  const early = log === 'none' ? null : openForTest(file)
+  const begun = log === 'filled' ? early!.startRun('begun') : null
+  begun?.flush()
+  expect(logState(file)).toBe(log)
+  const reader = openForTest(file, { readonly: true })
+  expect(reader.runs()).toHaveLength(begun === null ? 1 : 2)
+  const writer = early ?? openForTest(file)
+  const run = begun ?? writer.startRun('begun')
+  steps(run)
+  await run.finish()
+  expect(reader.runs()).toMatchObject([{ steps: 3 }, { steps: 3 }])
+  writer.close()
+  reader.close()
+  expect(beside(file)).toEqual(['test.tape'])
+  expect(versions(file)).toEqual([1, 1])
 })
 
 test('a reader of a tape that an older gradtape closed in WAL mode leaves nothing beside it, and the file as it was', () => {
