@@ -72,10 +72,7 @@ describe('the examples of the README and the guide', () => {
   let folder: string
 
   beforeAll(() => {
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-docs-'))
-    fs.writeFileSync(path.join(folder, 'package.json'), '{ "private": true }\n')
-    fs.mkdirSync(path.join(folder, 'node_modules'))
-    fs.symlinkSync(ROOT, path.join(folder, 'node_modules', 'gradtape'), 'junction')
+    folder = newProject()
   })
 
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
@@ -104,6 +101,54 @@ describe('the examples of the README and the guide', () => {
     await expect(drawn).toMatchFileSnapshot('../docs/step-412.svg')
     expect(README).toContain('(docs/step-412.svg)')
   })
+})
+
+/**
+ * Guides of many small programs. Loading the library takes longer than all of them together, so one process imports them one after
+ * the other and notes what each prints.
+ */
+describe.each(['docs/from-dezero.md', 'docs/from-pytorch.md'])('the programs of %s', (page) => {
+  const examples = examplesOf(blocksOf(read(page)))
+  let folder: string
+  let printed: Record<string, string>
+
+  beforeAll(async () => {
+    folder = newProject()
+    for (const { file } of examples) fs.writeFileSync(path.join(folder, file!.name), file!.text)
+    const runner = `
+      import { format } from 'node:util'
+      const printed = {}
+      let name = ''
+      console.log = (...values) => { printed[name] += format(...values) + '\\n' }
+      for (name of ${JSON.stringify(examples.map(({ title }) => title))}) {
+        printed[name] = ''
+        await import('./' + name).catch((error) => console.log(error.stack))
+      }
+      process.stdout.write(JSON.stringify(printed))
+    `
+    fs.writeFileSync(path.join(folder, 'all.mjs'), runner)
+    const { stdout, stderr, code } = await runNode(['all.mjs'], folder)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    printed = JSON.parse(stdout) as Record<string, string>
+  })
+
+  afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+  test.each(examples)('$title prints what stands below it', (example) => {
+    expect(printed[example.title]).toBe(example.printed)
+  })
+
+  test('have names of their own', () => {
+    expect(new Set(examples.map(({ title }) => title)).size).toBe(examples.length)
+  })
+})
+
+test('the guide for those who come from DeZero names all sixty steps of the book', () => {
+  const named = [...read('docs/from-dezero.md').matchAll(/^### Steps? (\d+)(?: (to|and) (\d+))?:/gm)]
+  const steps = named.flatMap(([, first, , last]) =>
+    Array.from({ length: Number(last ?? first) - Number(first) + 1 }, (_, i) => Number(first) + i),
+  )
+  expect(steps).toEqual(Array.from({ length: 60 }, (_, i) => i + 1))
 })
 
 describe('the tables of the documents', () => {
@@ -251,6 +296,15 @@ test('the changelog has a section for the version of the package', () => {
   }
   expect(fs.readFileSync(path.join(ROOT, 'CHANGELOG.md'), 'utf8')).toContain(`## [${version}]`)
 })
+
+/** A folder whose programs find the package as those of users do. */
+function newProject(): string {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-docs-'))
+  fs.writeFileSync(path.join(folder, 'package.json'), '{ "private": true }\n')
+  fs.mkdirSync(path.join(folder, 'node_modules'))
+  fs.symlinkSync(ROOT, path.join(folder, 'node_modules', 'gradtape'), 'junction')
+  return folder
+}
 
 function blocksOf(markdown: string): Block[] {
   return [...markdown.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({
