@@ -1,0 +1,214 @@
+// A tape is a SQLite database like any other: programs that know nothing of gradtape read every cell of every view as we do.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import initSqlJs from 'sql.js'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openTape } from '../../../src/index.js'
+import { plainDatabase } from '../../plain-database.js'
+import { recordEverything } from '../rich-run.js'
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-readers-'))
+const file = path.join(folder, 'readers.tape')
+let views: { name: string; sql: string; columns: string[] }[]
+/** By view: how many rows, and a hash over all cells. */
+let ours: string[]
+
+/** A cell as a text that says its type and all its bits. */
+function cell(x: unknown): string {
+  if (x === null || x === undefined) return 'n'
+  if (typeof x === 'bigint') return `i${x}`
+  if (typeof x === 'string') return `t${x}`
+  if (typeof x !== 'number') return `b${Buffer.from(x as Uint8Array).toString('hex')}`
+  const double = Buffer.alloc(8)
+  double.writeDoubleBE(x)
+  return `r${double.toString('hex')}`
+}
+
+function line(view: string, rows: readonly (readonly string[])[]): string {
+  const texts = rows.map((row) => row.join('|')).sort()
+  return `${view} ${texts.length} ${createHash('sha256').update(texts.join('\n')).digest('hex')}`
+}
+
+beforeAll(() => {
+  const tape = openTape(file)
+  for (const capture of ['full', 'replayable', 'structure'] as const) {
+    const run = tape.startRun(`rich ${capture}`, {
+      capture,
+      checkpointEvery: 2,
+      config: { lr: Number.NaN, a: [1] },
+    })
+    recordEverything(run)
+    run.log({ bad: Number.NaN, large: Number.NEGATIVE_INFINITY, small: 5e-324, zero: -0 })
+    run.end('finished', null)
+  }
+  tape.close()
+  const db = plainDatabase(file, { readonly: true })
+  const named = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'view' ORDER BY name").all() as {
+    name: string
+    sql: string
+  }[]
+  views = named.map(({ name, sql }) => ({
+    name,
+    sql,
+    columns: (db.pragma(`table_info(${name})`) as { name: string }[]).map((column) => column.name),
+  }))
+  ours = views.map(({ name }) => {
+    const rows = db.prepare(`SELECT * FROM "${name}"`).raw().safeIntegers().all() as unknown[][]
+    return line(
+      name,
+      rows.map((row) => row.map(cell)),
+    )
+  })
+  db.close()
+}, 60_000)
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+test('nearly every view has rows to compare', () => {
+  expect(views.length).toBeGreaterThan(30)
+  expect(ours.filter((text) => / 0 /.test(text)).map((text) => text.split(' ')[0])).toEqual([
+    ...['batch', 'chunk', 'optimizer_step'],
+  ])
+})
+
+const has = (program: string, args: string[]) => spawnSync(program, args).status === 0
+
+/** A test that needs a program which is not everywhere; where it is missing, the test's name says so. */
+function testWith(needed: string, isHere: boolean, title: string, body: () => void): void {
+  test.skipIf(!isHere)(isHere ? title : `${title} (skipped: no ${needed} here)`, body)
+}
+
+const PYTHON = [
+  'import sqlite3, sys, hashlib, struct',
+  'db = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True)',
+  'def cell(x):',
+  '    if isinstance(x, float): return "r" + struct.pack(">d", x).hex()',
+  '    if isinstance(x, bytes): return "b" + x.hex()',
+  '    return "n" if x is None else ("i" + str(x) if isinstance(x, int) else "t" + x)',
+  'for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = \'view\' ORDER BY name").fetchall():',
+  '    rows = sorted("|".join(cell(x) for x in row) for row in db.execute("SELECT * FROM " + name))',
+  '    print(name, len(rows), hashlib.sha256("\\n".join(rows).encode()).hexdigest())',
+].join('\n')
+
+describe('every cell of every view is the same in', () => {
+  testWith('python3', has('python3', ['-c', 'import sqlite3']), "Python's sqlite3", () => {
+    const said = execFileSync('python3', ['-c', PYTHON, file], { encoding: 'utf8' })
+    expect(said.trim().split('\n')).toEqual(ours)
+  })
+
+  const hasShell = has('sqlite3', [':memory:', 'SELECT hex(ieee754_to_blob(1.5))'])
+  testWith('sqlite3 with ieee754_to_blob', hasShell, 'the sqlite3 shell', () => {
+    const script = views.map(({ name, columns }) => {
+      const cells = columns.map(
+        (column) =>
+          `CASE typeof("${column}") WHEN 'real' THEN 'r' || lower(hex(ieee754_to_blob("${column}"))) WHEN 'integer' THEN 'i' || "${column}" WHEN 'text' THEN 't' || "${column}" WHEN 'blob' THEN 'b' || lower(hex("${column}")) ELSE 'n' END`,
+      )
+      return `SELECT '${name}', hex(${cells.join(" || '|' || ")}) FROM "${name}";`
+    })
+    const said = execFileSync('sqlite3', ['-readonly', file], {
+      input: script.join('\n'),
+      encoding: 'utf8',
+      maxBuffer: 2 ** 28,
+    })
+    const rows = new Map(views.map(({ name }) => [name, [] as string[][]]))
+    for (const text of said.trim().split('\n')) {
+      const [name, hex] = text.split('|') as [string, string]
+      rows.get(name)!.push([Buffer.from(hex, 'hex').toString('utf8')])
+    }
+    expect(views.map(({ name }) => line(name, rows.get(name)!))).toEqual(ours)
+  })
+
+  test('sql.js, which has the file in memory, as browsers do', async () => {
+    // Its types do not know the option, without which it brings functions of its own and warns of each.
+    const { Database } = await initSqlJs({ useOldExtensionFunctions: false } as object)
+    const db = new Database(fs.readFileSync(file))
+    const found = views.map(({ name, columns }) => {
+      // An INTEGER and a REAL are both numbers there: their types are asked for.
+      const statement = db.prepare(
+        `SELECT ${columns.map((column) => `"${column}", typeof("${column}")`).join(', ')} FROM "${name}"`,
+      )
+      const rows: string[][] = []
+      while (statement.step()) {
+        // Its types do not know the second parameter, without which large integers lose digits.
+        const read = statement as unknown as { get(values: null, options: object): unknown[] }
+        const row = read.get(null, { useBigInt: true })
+        rows.push(
+          columns.map((_, i) => {
+            const [value, type] = [row[2 * i], row[2 * i + 1]]
+            return cell(type === 'integer' ? BigInt(value as bigint) : value)
+          }),
+        )
+      }
+      statement.free()
+      return line(name, rows)
+    })
+    db.close()
+    expect(found).toEqual(ours)
+  })
+
+  const nodeSqlite = process.getBuiltinModule?.('node:sqlite' as 'node:fs') as unknown as
+    | NodeSqlite
+    | undefined
+  testWith('node:sqlite, which Node 22 has,', nodeSqlite !== undefined, 'node:sqlite', () => {
+    const db = new nodeSqlite!.DatabaseSync(file, { readOnly: true })
+    const found = views.map(({ name, columns }) => {
+      const statement = db.prepare(`SELECT * FROM "${name}"`)
+      statement.setReadBigInts(true)
+      const rows = statement.all() as Record<string, unknown>[]
+      return line(
+        name,
+        rows.map((row) => columns.map((column) => cell(row[column]))),
+      )
+    })
+    db.close()
+    expect(found).toEqual(ours)
+  })
+})
+
+/** What is used of node:sqlite, which Node 20 has not. */
+interface NodeSqlite {
+  DatabaseSync: new (
+    file: string,
+    options: { readOnly: boolean },
+  ) => {
+    prepare(sql: string): { setReadBigInts(on: boolean): void; all(): unknown[] }
+    close(): void
+  }
+}
+
+const NUMPY = [
+  'import sqlite3, sys, hashlib, json, numpy as np',
+  'db = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True)',
+  'kinds = dict(float64="<f8", float32="<f4", int32="<i4", uint8="u1", bool="?")',
+  'count = 0',
+  'for dtype, size, bytes, hash, zeros, low, high in db.execute("SELECT dtype, size, bytes, hash, zero_count, min, max FROM value WHERE bytes IS NOT NULL"):',
+  '    a = np.frombuffer(bytes, kinds[dtype])',
+  '    assert a.size == size and (a == 0).sum() == zeros',
+  '    assert hashlib.sha256(dtype.encode() + b"\\0" + bytes).hexdigest() == hash',
+  '    assert low is None or (a.min() == low and a.max() == high)',
+  '    count += 1',
+  'for view in ("leaf", "output", "gradient"):',
+  '    for dtype, shape, bytes in db.execute(f"SELECT dtype, shape, bytes FROM {view} WHERE bytes IS NOT NULL"):',
+  '        np.frombuffer(bytes, kinds[dtype]).reshape(json.loads(shape))',
+  '        count += 1',
+  'print(count)',
+].join('\n')
+
+const hasNumPy = has('python3', ['-c', 'import numpy'])
+testWith('NumPy', hasNumPy, 'NumPy decodes every array, and they have their hashes', () => {
+  const said = execFileSync('python3', ['-c', NUMPY, file], { encoding: 'utf8' })
+  expect(Number(said)).toBeGreaterThan(100)
+})
+
+test("DuckDB's parser takes the CREATE VIEW of each", async () => {
+  const connection = await (await DuckDBInstance.create(':memory:')).connect()
+  for (const { name, sql } of views) {
+    const { count } = await connection.extractStatements(sql)
+    expect(count, name).toBe(1)
+  }
+  await expect(connection.extractStatements('CREATE VIEW x AS SELECT FROM JOIN')).rejects.toThrow()
+  connection.closeSync()
+})
