@@ -16,13 +16,13 @@ export interface InspectedRun {
 }
 
 /**
- * A run by its id or name, the newest when not said; a text of digits is an id, or, when there is no such id, a name.
+ * A run with its views, found as `runNamed` does.
  * It reads through the connection of the tape, and is over when that is closed.
  *
  * Throws  RUN_NOT_FOUND, and what opening the views throws
  */
 export function inspectedRun(tape: Tape, which?: number | string): InspectedRun {
-  const past = runOf(tape, which)
+  const past = runNamed(tape, which)
   const info = tape.runs().find((run) => run.id === past.id)
   if (info === undefined) throw new TapeError('TAPE_CORRUPT', `${tape.path} lists no run ${past.id}`)
   const views = new Views(tape.path, tape.connection)
@@ -30,7 +30,12 @@ export function inspectedRun(tape: Tape, which?: number | string): InspectedRun 
   return { tape, past, info, views, lookup, say: new Describer(past, lookup) }
 }
 
-function runOf(tape: Tape, which: number | string | undefined): PastRun {
+/**
+ * A run by its id or name, the newest when not said; a text of digits is an id, or, when there is no such id, a name.
+ *
+ * Throws  RUN_NOT_FOUND
+ */
+export function runNamed(tape: Tape, which?: number | string): PastRun {
   const runs = tape.runs()
   if (which === undefined) {
     const newest = runs.at(-1)

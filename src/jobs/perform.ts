@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { diffRuns } from '../debug/diff-runs.js'
 import { exportViews } from '../inspection/export-views.js'
+import { runNamed } from '../inspection/inspected-run.js'
 import { Views } from '../queries/views.js'
 import type { PastRun } from '../tape/past-run.js'
 import { openTape, type Tape } from '../tape/tape.js'
@@ -57,9 +58,9 @@ export function perform(
       case 'verify':
         return verify(tape, hand)
       case 'replay':
-        return replay(runOf(tape, request.run), request, hand)
+        return replay(runNamed(tape, request.run ?? undefined), request, hand)
       case 'why':
-        return why(runOf(tape, request.run), hand)
+        return why(runNamed(tape, request.run ?? undefined), hand)
       case 'columns':
         return columns(files.tape, hand)
       case 'seal':
@@ -67,7 +68,11 @@ export function perform(
       case 'diff': {
         const other = files.other === files.tape ? tape : openTape(files.other!, { readonly: true })
         try {
-          return diff(runOf(tape, request.run), runOf(other, request.other!.run), request)
+          return diff(
+            runNamed(tape, request.run ?? undefined),
+            runNamed(other, request.other!.run ?? undefined),
+            request,
+          )
         } finally {
           other.close()
         }
@@ -81,14 +86,6 @@ export function perform(
 function result(given: Partial<JobResult> & Pick<JobResult, 'verdict'>): JobResult {
   const none = { isBad: false, run: null, kernel: null, fromStep: null, toStep: null, firstDivergence: null }
   return { ...none, details: {}, ...given }
-}
-
-function runOf(tape: Tape, run: string | null): PastRun {
-  if (run === null) {
-    const last = tape.runs().at(-1)
-    return tape.run(last?.id ?? 1)
-  }
-  return tape.run(/^\d+$/.test(run) ? Number(run) : run)
 }
 
 function verify(tape: Tape, hand: (output: JobOutput) => void): JobResult {

@@ -39,7 +39,7 @@ async function record(file: string, names: readonly string[]): Promise<void> {
 }
 
 beforeAll(async () => {
-  await record(three, ['first', 'second', '3'])
+  await record(three, ['first', 'second', '2026'])
   await record(other, ['elsewhere'])
 })
 
@@ -109,14 +109,17 @@ test('split takes runs by number and name, in commas or again; prune leaves the 
     [2, 'second'],
   ])
   await gradtape('prune', three, '--drop-runs', '1', '--drop-runs', 'second', '-o', rest)
-  expect(await namesIn(rest)).toEqual([[1, '3']])
+  expect(await namesIn(rest)).toEqual([[1, '2026']])
   const { runs } = await gradtapeJson<Made>('merge', rest, some, other, '-o', all)
   expect(runs.map(({ id, name }) => [id, name])).toEqual([
-    [1, '3'],
+    [1, '2026'],
     [2, 'first'],
     [3, 'second'],
     [4, 'elsewhere'],
   ])
+  // Digits that are no number of a run are a name.
+  const named = await gradtapeJson<Made>('split', three, '--run', '2026', '-o', fresh())
+  expect(named.runs.map(({ name }) => name)).toEqual(['2026'])
   const before = await gradtapeJson<Made>('split', three, '--run', '1', '-o', fresh())
   expect(runs[1]!.fingerprint).toBe(before.runs[0]!.fingerprint)
 })

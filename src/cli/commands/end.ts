@@ -1,6 +1,6 @@
 /** `gradtape end`: writes the end of a run that nobody records any more. */
 import type { Command } from 'commander'
-import { TapeError } from '../../errors.js'
+import { runNamed } from '../../inspection/inspected-run.js'
 import { answer } from '../answer.js'
 import { openForWriting } from '../open.js'
 import { examples, withJson } from '../options.js'
@@ -30,7 +30,7 @@ ${examples('gradtape end runs.tape:digits --interrupted', 'gradtape end runs.tap
     .action((file: string, options: Options) =>
       answer(options, async (later) => {
         const tape = await openForWriting(file, later)
-        const run = tape.interruptRun(chosen(options.run, tape.runs().at(-1)?.id, file))
+        const run = tape.interruptRun(runNamed(tape, options.run).id)
         return {
           json: () => ({ file, run }),
           text: () =>
@@ -38,11 +38,4 @@ ${examples('gradtape end runs.tape:digits --interrupted', 'gradtape end runs.tap
         }
       }),
     )
-}
-
-/** Digits are a number of a run; the newest when not said. */
-function chosen(run: string | undefined, newest: number | undefined, file: string): number | string {
-  if (run !== undefined) return /^\d+$/.test(run) ? Number(run) : run
-  if (newest === undefined) throw new TapeError('RUN_NOT_FOUND', `${file} holds no runs`)
-  return newest
 }

@@ -1,6 +1,8 @@
 /** `gradtape copy`, `split`, `prune`, `merge` and `salvage`: new tapes from others, which stay as they are. */
 import type { Command } from 'commander'
+import { runNamed } from '../../inspection/inspected-run.js'
 import type { NewTapeReport } from '../../store/manage/copy-runs.js'
+import type { Tape } from '../../tape/tape.js'
 import { type Answer, answer } from '../answer.js'
 import { openForReading } from '../open.js'
 import { examples, withJson } from '../options.js'
@@ -45,7 +47,7 @@ export function addManage(program: Command): void {
     .action((file: string, options: Options) =>
       answer(options, async (later) => {
         const tape = await openForReading(file, later)
-        return told(options.output, tape.split(which(options.run), options.output, progressOf()))
+        return told(options.output, tape.split(numbersOf(tape, options.run), options.output, progressOf()))
       }),
     )
 
@@ -58,7 +60,10 @@ export function addManage(program: Command): void {
     .action((file: string, options: Options) =>
       answer(options, async (later) => {
         const tape = await openForReading(file, later)
-        return told(options.output, tape.prune(which(options.dropRuns), options.output, progressOf()))
+        return told(
+          options.output,
+          tape.prune(numbersOf(tape, options.dropRuns), options.output, progressOf()),
+        )
       }),
     )
 
@@ -87,9 +92,8 @@ export function addManage(program: Command): void {
     )
 }
 
-/** Digits are a number of a run. */
-function which(runs: readonly string[] = []): (number | string)[] {
-  return runs.map((run) => (/^\d+$/.test(run) ? Number(run) : run))
+function numbersOf(tape: Tape, runs: readonly string[] = []): number[] {
+  return runs.map((run) => runNamed(tape, run).id)
 }
 
 function progressOf(): (events: number) => void {
