@@ -28,8 +28,7 @@ export function headerBytes({ hash, payload, ...rest }: LoggedBatch): Buffer {
 /** The way back. Throws TAPE_CORRUPT, naming `where`, for bytes that say nothing of the kind. */
 export function headerFrom(bytes: Buffer, where: string): Omit<LoggedBatch, 'hash' | 'payload'> {
   try {
-    const { hash: _, payloadBytes: __, ...rest } = JSON.parse(bytes.toString('utf8')) as Header
-    if (!Array.isArray(rest.arrays)) throw new Error('it names no arrays')
+    const { hash: _, payloadBytes: __, ...rest } = parsedHeader(bytes)
     return rest
   } catch (error) {
     throw new TapeError('TAPE_CORRUPT', `${where} cannot be read (${(error as Error).message})`, {
@@ -56,10 +55,9 @@ export function fromFrames(bytes: Buffer, where: string): LoggedBatch[] {
     for (let at = 0; at < all.length; ) {
       const headerAt = at + LENGTH_BYTES
       const payloadAt = headerAt + all.readUInt32LE(at)
-      const { hash, payloadBytes, ...rest } = JSON.parse(all.toString('utf8', headerAt, payloadAt)) as Header
+      const { hash, payloadBytes, ...rest } = parsedHeader(all.subarray(headerAt, payloadAt))
       at = payloadAt + payloadBytes
-      if (!(at > payloadAt - 1 && at <= all.length) || !Array.isArray(rest.arrays))
-        throw new Error('it ends early')
+      if (!(at >= payloadAt && at <= all.length)) throw new Error('it ends early')
       batches.push({ ...rest, hash: Buffer.from(hash, 'hex'), payload: all.subarray(payloadAt, at) })
     }
     if (batches.length === 0) throw new Error('it is empty')
@@ -73,4 +71,10 @@ export function fromFrames(bytes: Buffer, where: string): LoggedBatch[] {
       },
     )
   }
+}
+
+function parsedHeader(bytes: Buffer): Header {
+  const header = JSON.parse(bytes.toString('utf8')) as Header | null
+  if (!Array.isArray(header?.arrays)) throw new Error('it names no arrays')
+  return header
 }

@@ -52,7 +52,7 @@ export function checkTapeName(name: string): void {
   if (isTapeName(name)) return
   throw new TapeError(
     'BAD_ARGUMENT',
-    `the name of a tape in a store expected 1 to 100 letters, digits and _ . - that begin with a letter or digit, got ${valueText(name)}; give another with --name`,
+    `the name of a tape in a store expected 1 to 100 letters, digits and _ . - that begin with none of . and -, and do not end with a dot, got ${valueText(name)}; give another with --name`,
   )
 }
 

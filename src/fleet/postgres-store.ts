@@ -19,7 +19,7 @@ import {
 } from './batch-store.js'
 import { FolderStore } from './folder-store.js'
 import { prepareSchema } from './schema.js'
-import { type SqlClient, sqlClient, sqlState } from './sql-client.js'
+import { ROLES_WORDS, type SqlClient, sqlClient, sqlState, storedText } from './sql-client.js'
 import type { StoreAddress } from './store-address.js'
 
 /** How long a writer that says nothing keeps a tape, when the server cannot see that it is gone. */
@@ -77,7 +77,7 @@ export class PostgresStore implements BatchStore {
   async tapesWithRun(run: string): Promise<string[]> {
     const rows = await this.ask<{ tape: string }>(
       'SELECT DISTINCT tape FROM gradtape.run WHERE name = $1 ORDER BY 1',
-      [run.replaceAll('\0', '\uFFFD')],
+      [storedText(run)],
     )
     return rows.map(({ tape }) => tape)
   }
@@ -296,9 +296,9 @@ export function failed(place: string, error: unknown, tape = ''): TapeError {
   }
   const advice =
     state === '42501'
-      ? 'GRANT gradtape_recorder (to push), gradtape_reader (to pull) or gradtape_worker TO the role'
-      : state?.startsWith('GT')
-        ? 'see gradtape.setting for limits'
+      ? ROLES_WORDS
+      : message.includes('that one may have')
+        ? 'its owner sets limits in gradtape.setting'
         : 'what the store acknowledged is there; try again when it can be reached and has room'
   return new TapeError('STORE_FAILED', `${place}: ${message || String(error)}; ${advice}`, { cause: error })
 }

@@ -31,8 +31,9 @@ export interface PullReport {
 }
 
 /**
- * Brings a tape from a store into a file. `name` is that of a tape, or of a run that only one of its tapes has, where the store knows runs. When there is a file that holds the beginning of it, only what is missing comes from the store; so
- * it does after a pull that was interrupted. The file gets its name when all of it is there and verified.
+ * Brings a tape from a store into a file. `name` is that of a tape, or of a run that only one of its tapes has, where the store
+ * knows runs. When there is a file that holds the beginning of the tape, only what is missing comes from the store; so it does after
+ * a pull that was interrupted. The file gets its name when all of it is there and verified.
  *
  * Throws  STORE_CONFLICT when the file is another tape; STORE_FAILED when the store cannot be reached; TAPE_CORRUPT when what came
  *         does not have its hashes; TAPE_NOT_FOUND for a name that the store does not have

@@ -1,9 +1,9 @@
 /** One tape on its way to one store: compares the two, sends what is missing, and goes on where an answer was lost. */
 import type { TapeError } from '../errors.js'
-import { dtypeCode, ELEMENT_BYTES } from '../events/dtypes.js'
 import type { Connection } from '../store/format/connection.js'
-import { contentsOf, type LoggedBatch, TapeLog } from '../store/manage/batch-log.js'
+import { type LoggedBatch, TapeLog } from '../store/manage/batch-log.js'
 import { type BatchStore, conflict } from './batch-store.js'
+import { bringContents } from './bring-contents.js'
 import { NO_RECEIPT, type Receipt } from './receipt.js'
 
 /** Batches, and contents, are sent together up to this many bytes. */
@@ -83,32 +83,13 @@ export class PushSession {
   async send(): Promise<void> {
     const last = this.waiting.at(-1)
     if (last === undefined) return
-    const named = new Map(
-      this.waiting.flatMap(contentsOf).map((content) => [content.hash.toString('hex'), content]),
+    this.contents += await bringContents(this.store, this.waiting, this.sentBytes, (contents) =>
+      contents.map((content) => this.log.content(content)),
     )
-    const absent = await this.store.missing([...named.values()])
-    const bytesOf = ({ size, dtype }: (typeof absent)[number]) => size * ELEMENT_BYTES[dtypeCode(dtype)]!
-    for (const some of this.together(absent, bytesOf)) {
-      await this.store.putContents(some.map((content) => ({ content, bytes: this.log.content(content) })))
-      this.contents += some.length
-    }
     await this.store.append(this.name, this.waiting, Buffer.from(this.stored.head, 'hex'))
     this.stored = { batches: last.n, head: last.hash.toString('hex') }
     this.sent += this.waiting.length
     this.waiting = []
-  }
-
-  /** Entries in order, in lists that are sent together. */
-  private *together<T>(entries: readonly T[], bytesOf: (entry: T) => number): Generator<T[]> {
-    let [list, bytes]: [T[], number] = [[], 0]
-    for (const entry of entries) {
-      list.push(entry)
-      bytes += bytesOf(entry)
-      if (bytes < this.sentBytes) continue
-      yield list
-      ;[list, bytes] = [[], 0]
-    }
-    if (list.length > 0) yield list
   }
 
   private forked(theirs: number, ours: number): TapeError {

@@ -38,9 +38,9 @@ export async function pushTape(file: string, url: string, options: PushOptions =
   const address = storeAddress(url)
   const name = chosenTape(address, options.name) ?? path.basename(file).replace(/\.[^.]*$/, '')
   checkTapeName(name)
-  const store = await openStore(address)
+  const db = openDatabase(file, { readonly: true }) // no store is made for a file that is no tape
   try {
-    const db = openDatabase(file, { readonly: true })
+    const store = await openStore(address)
     try {
       db.exec('BEGIN') // as of one moment
       const session = new PushSession(db, store, name)
@@ -57,9 +57,9 @@ export async function pushTape(file: string, url: string, options: PushOptions =
       }
       return { name, batches: session.sent, contents: session.contents, stored: { ...session.stored } }
     } finally {
-      db.close()
+      await store.close()
     }
   } finally {
-    await store.close()
+    db.close()
   }
 }

@@ -229,3 +229,21 @@ BEGIN
   RETURN dropped;
 END $$;
 `
+
+/** How many of what is not finite is NaN, as a tape's view says it. Columns of before are written again. */
+export const NAN_COUNTS = /* sql */ `
+ALTER TABLE gradtape.gradient_column ADD COLUMN nan_counts bigint[] NOT NULL DEFAULT '{}';
+UPDATE gradtape.tape SET columns_batches = 0;
+DROP VIEW gradtape.gradient;
+CREATE VIEW gradtape.gradient AS
+SELECT ${RUN_ID('c')} AS run_id, u.position, u.step, u.pass_position, u.variable_position, u.variable_slot, c.variable_name, c.variable_role,
+  c.dtype, c.shape,
+  CASE WHEN u.v NOT IN ('NaN', 'Infinity', '-Infinity') THEN u.v END AS value,
+  CASE WHEN u.v IN ('NaN', 'Infinity', '-Infinity') THEN u.v::text END AS non_finite,
+  u.l2_norm, u.mean, u.min, u.max, u.zero_count, u.non_finite_count, u.nan_count,
+  u.non_finite_count - u.nan_count AS infinite_count, c.kept, c.held
+FROM gradtape.gradient_column c JOIN gradtape.run_row r ON r.tape_id = c.tape_id AND r.run = c.run AND r.generation = c.generation
+CROSS JOIN LATERAL unnest(c.positions, c.steps, c.pass_positions, c.variable_positions, c.variable_slots, c.vs, c.l2_norms, c.means,
+  c.mins, c.maxs, c.zero_counts, c.non_finite_counts, c.nan_counts)
+  AS u (position, step, pass_position, variable_position, variable_slot, v, l2_norm, mean, min, max, zero_count, non_finite_count, nan_count);
+`

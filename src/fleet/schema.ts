@@ -5,8 +5,8 @@
  * What recorders may do they do by functions, which hold every batch to the chain: a recorder's role may touch no table.
  */
 import { TapeError } from '../errors.js'
-import { COLUMNS } from './schema-columns.js'
-import { type SqlClient, sqlState } from './sql-client.js'
+import { COLUMNS, NAN_COUNTS } from './schema-columns.js'
+import { ROLES_WORDS, type SqlClient, sqlState } from './sql-client.js'
 
 interface Migration {
   readonly n: number
@@ -268,6 +268,7 @@ END $$;
 const MIGRATIONS: readonly Migration[] = [
   { n: 1, name: 'tables and append', sql: TABLES_AND_APPEND },
   { n: 2, name: 'columns and verdicts', sql: COLUMNS },
+  { n: 3, name: 'NaN counts', sql: NAN_COUNTS },
 ]
 
 /** What each role may do; asked for again after every migration. */
@@ -359,10 +360,8 @@ async function version(client: SqlClient): Promise<number> {
     if (sqlState(error) === '3F000' || sqlState(error) === '42P01') return 0
     // A schema that one may not use is there.
     if (sqlState(error) !== '42501') throw error
-    throw new TapeError(
-      'STORE_FAILED',
-      `${client.place} lets this role not use the store: GRANT gradtape_recorder (to push), gradtape_reader (to pull) or gradtape_worker TO it`,
-      { cause: error },
-    )
+    throw new TapeError('STORE_FAILED', `${client.place} lets this role not use the store: ${ROLES_WORDS}`, {
+      cause: error,
+    })
   }
 }

@@ -1,9 +1,9 @@
 /** Brings a tape from one store to another, batch by batch: what lies there in the end has the same chain. */
 import { TapeError } from '../errors.js'
-import { dtypeCode, ELEMENT_BYTES } from '../events/dtypes.js'
 import { chained, GENESIS } from '../store/format/chain.js'
-import { contentsOf, type LoggedBatch, type NamedContent } from '../store/manage/batch-log.js'
+import type { LoggedBatch } from '../store/manage/batch-log.js'
 import type { BatchStore, StoredTape } from './batch-store.js'
+import { bringContents } from './bring-contents.js'
 
 /** A file of a folder has batches of so many bytes, about, before it is deflated. */
 const SEGMENT_BYTES = 64 * 2 ** 20
@@ -28,7 +28,7 @@ export async function copyToStore(
   const send = async () => {
     const last = waiting.at(-1)
     if (last === undefined) return
-    await copyContents(from, to, waiting)
+    await bringContents(to, waiting, CONTENT_BYTES, (contents) => from.contents(contents))
     await to.append(name, waiting, head)
     onProgress(last.n)
     head = Buffer.from(last.hash)
@@ -41,27 +41,6 @@ export async function copyToStore(
   }
   await send()
   return readAgain(to, name)
-}
-
-async function copyContents(
-  from: BatchStore,
-  to: BatchStore,
-  batches: readonly LoggedBatch[],
-): Promise<void> {
-  const named = new Map(batches.flatMap(contentsOf).map((content) => [content.hash.toString('hex'), content]))
-  let some: NamedContent[] = []
-  let bytes = 0
-  const send = async () => {
-    const got = await from.contents(some)
-    await to.putContents(some.map((content, i) => ({ content, bytes: got[i]! })))
-    ;[some, bytes] = [[], 0]
-  }
-  for (const content of await to.missing([...named.values()])) {
-    some.push(content)
-    bytes += content.size * ELEMENT_BYTES[dtypeCode(content.dtype)]!
-    if (bytes >= CONTENT_BYTES) await send()
-  }
-  if (some.length > 0) await send()
 }
 
 async function readAgain(store: BatchStore, name: string): Promise<StoredTape> {

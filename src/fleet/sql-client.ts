@@ -18,7 +18,7 @@ export interface SqlClient {
   /** Another number after each new connection: what the server knew of the one before is gone. */
   readonly session: number
   query<Row = Record<string, unknown>>(text: string, parameters?: readonly SqlParameter[]): Promise<Row[]>
-  /** Several statements, without parameters, in one transaction. */
+  /** Several statements, without parameters, sent as one query: PostgreSQL does all of them in one transaction, or none. */
   script(text: string): Promise<void>
   close(): Promise<void>
 }
@@ -77,7 +77,7 @@ class ServerClient implements SqlClient {
   }
 
   async script(text: string): Promise<void> {
-    await this.query(`BEGIN;\n${text}\nCOMMIT;`)
+    await this.query(text)
   }
 
   async close(): Promise<void> {
@@ -172,7 +172,7 @@ async function openPglite(folder: string): Promise<SqlClient> {
         return rows.map((row) => withBuffers(row as Record<string, unknown>)) as Row[]
       },
       script: async (text) => {
-        await pglite.exec(`BEGIN;\n${text}\nCOMMIT;`)
+        await pglite.exec(text)
       },
       close,
     }
@@ -210,6 +210,15 @@ function withBuffers(row: Record<string, unknown>): Record<string, unknown> {
     if (value instanceof Uint8Array && !Buffer.isBuffer(value))
       row[key] = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   return row
+}
+
+/** What a role that lacks rights needs. */
+export const ROLES_WORDS =
+  'GRANT gradtape_recorder (to push), gradtape_reader (to look and pull) or gradtape_worker (to work and ask for work) TO the role'
+
+/** PostgreSQL's texts have no NUL and no half of a pair; what has one gets a mark in its place. */
+export function storedText(text: string): string {
+  return text.replace(/\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD')
 }
 
 /** A package that is not installed with gradtape. Throws STORE_FAILED, with what to install. */

@@ -25,7 +25,7 @@ type Point = readonly (number | null)[]
 export function runRows(views: Views): RunColumns[] {
   return views
     .all<Record<string, unknown> & { id: number }>('SELECT * FROM run ORDER BY id')
-    .map(({ id, ...row }) => ({ run: id, row: cleaned(row) }))
+    .map(({ id, ...row }) => ({ run: id, row }))
 }
 
 /** All columns of one run, in pieces of a size that travels well. */
@@ -33,12 +33,12 @@ export function* columnsOf(views: Views, run: number): Generator<ColumnRows> {
   yield* chunked(
     'step_column',
     ['steps', 'positions', 'elapsed', 'durations'],
-    [
-      ...views.eachList(
-        'SELECT step, position, elapsed_ms, duration_ms FROM step WHERE run_id = ? ORDER BY position',
-        run,
-      ),
-    ].map((row) => ({ key: {}, point: row as Point })),
+    points(
+      views,
+      'SELECT step, position, elapsed_ms, duration_ms FROM step WHERE run_id = ? ORDER BY position',
+      run,
+      [],
+    ),
   )
   yield* chunked(
     'metric_column',
@@ -54,12 +54,12 @@ export function* columnsOf(views: Views, run: number): Generator<ColumnRows> {
     'gradient_column',
     [
       ...['positions', 'steps', 'pass_positions', 'variable_positions', 'variable_slots', 'vs', 'l2_norms'],
-      ...['means', 'mins', 'maxs', 'zero_counts', 'non_finite_counts'],
+      ...['means', 'mins', 'maxs', 'zero_counts', 'non_finite_counts', 'nan_counts'],
     ],
     points(
       views,
       `SELECT variable_name, variable_role, dtype, shape, kept, held, position, step, pass_position, variable_position, variable_slot,
-         coalesce(non_finite, value), l2_norm, mean, min, max, zero_count, non_finite_count
+         coalesce(non_finite, value), l2_norm, mean, min, max, zero_count, non_finite_count, nan_count
        FROM gradient WHERE run_id = ? ORDER BY position`,
       run,
       ['variable_name', 'variable_role', 'dtype', 'shape', 'kept', 'held'],
@@ -72,7 +72,7 @@ export function* columnsOf(views: Views, run: number): Generator<ColumnRows> {
       'SELECT position, step, variable_count, byte_count FROM checkpoint WHERE run_id = ? ORDER BY position',
     ],
   ] as const) {
-    const rows = views.all<Record<string, unknown>>(sql, run).map(cleaned)
+    const rows = views.all<Record<string, unknown>>(sql, run)
     for (let at = 0; at < rows.length; at += CHUNK) yield { table, rows: rows.slice(at, at + CHUNK) }
   }
 }
@@ -85,7 +85,7 @@ interface KeyedPoint {
 /** Rows of a view, the first cells of which say to which series the others belong. */
 function* points(views: Views, sql: string, run: number, keys: readonly string[]): Generator<KeyedPoint> {
   for (const row of views.eachList(sql, run)) {
-    const key = Object.fromEntries(keys.map((name, i) => [name, cleanText(row[i])]))
+    const key = Object.fromEntries(keys.map((name, i) => [name, row[i]]))
     yield { key, point: row.slice(keys.length) as Point }
   }
 }
@@ -126,17 +126,4 @@ function* chunked(
 /** Numbers as PostgreSQL writes a list of them: every float64 comes back as it was, NaN, infinities and -0 too. */
 function arrayText(list: readonly (number | string | null)[]): string {
   return `{${list.map((cell) => (cell === null ? 'NULL' : Object.is(cell, -0) ? '-0' : String(cell))).join(',')}}`
-}
-
-function cleaned(row: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, cleanText(cell)]))
-}
-
-function cleanText(cell: unknown): unknown {
-  return typeof cell === 'string' ? storedText(cell) : cell
-}
-
-/** PostgreSQL's texts have no NUL and no half of a pair; what has one gets a mark in its place. */
-export function storedText(text: string): string {
-  return text.replace(/\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD')
 }

@@ -56,11 +56,11 @@ export interface FleetReport {
   readonly tapes: FleetTape[]
   readonly runs: FleetRun[]
   readonly verdicts: FleetVerdict[]
-  /** Of each kind, how many wait, are done at the moment, failed for good, and are done. */
+  /** Of each kind how many wait, are being worked on, failed for good, and are done. */
   readonly jobs: Readonly<
     Record<string, { waiting: number; active: number; failed: number; completed: number }>
   >
-  /** Those that wait, are done, or ended lately. */
+  /** At most 20: first those that have not ended, then those that ended last. */
   readonly latest: Job[]
   readonly bytes: {
     readonly database: number
@@ -77,26 +77,25 @@ export interface FleetReport {
  */
 export async function fleetReport(url: string): Promise<FleetReport> {
   const queue = await JobQueue.open(url)
-  const { client } = queue
   try {
-    const tapes = await client.query<FleetTape>(`
+    const tapes = await queue.query<FleetTape>(`
       SELECT name, owner, batches, events::float8 AS events, payload_bytes::float8 AS bytes, encode(head, 'hex') AS head,
         to_char(appended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "appendedAt",
         extract(epoch FROM clock_timestamp() - appended_at)::float8 AS "silentSeconds",
         batches - columns_batches AS "columnsBehind", sealed, sealed_to AS "sealedTo"
       FROM gradtape.tape WHERE batches > 0 ORDER BY name COLLATE "C"`)
-    const runs = await client.query<FleetRun>(`
+    const runs = await queue.query<FleetRun>(`
       SELECT id::float8 AS id, tape, tape_run_id AS run, name, status, started_at AS "startedAt", step_count::float8 AS steps,
         event_count::float8 AS events, first_non_finite_step::float8 AS "firstNonFiniteStep", error
       FROM gradtape.run ORDER BY tape COLLATE "C", tape_run_id`)
-    const verdicts = await client.query<FleetVerdict>(`
+    const verdicts = await queue.query<FleetVerdict>(`
       SELECT t.name AS tape, v.run, v.kind, v.verdict, coalesce((v.details->>'isBad')::boolean, false) AS "isBad",
         v.from_step::float8 AS "fromStep", v.to_step::float8 AS "toStep", v.first_divergence AS "firstDivergence",
         t.batches - v.batches AS "batchesSince", to_char(v.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at
       FROM (SELECT DISTINCT ON (tape_id, run, kind, from_step, to_step, details->>'other') * FROM gradtape.verdict_row
             ORDER BY tape_id, run, kind, from_step, to_step, details->>'other', id DESC) v
       JOIN gradtape.tape t ON t.id = v.tape_id ORDER BY v.id`)
-    const counts = await client.query<{ name: string; state: string; n: number }>(
+    const counts = await queue.query<{ name: string; state: string; n: number }>(
       'SELECT name, state::text AS state, count(*)::float8 AS n FROM gradtape_jobs.job GROUP BY 1, 2 ORDER BY 1, 2',
     )
     const jobs: Record<string, { waiting: number; active: number; failed: number; completed: number }> = {}
@@ -107,7 +106,7 @@ export async function fleetReport(url: string): Promise<FleetReport> {
       if (word === 'waiting' || word === 'active' || word === 'failed' || word === 'completed')
         jobs[name][word] += n
     }
-    const [bytes] = await client.query<FleetReport['bytes']>(`
+    const [bytes] = await queue.query<FleetReport['bytes']>(`
       SELECT pg_database_size(current_database())::float8 AS database, pg_total_relation_size('gradtape.batch')::float8 AS batches,
         (pg_total_relation_size('gradtape.value') + pg_total_relation_size('gradtape.value_ref'))::float8 AS contents,
         (SELECT sum(pg_total_relation_size(format('gradtape.%I', x)::regclass)) FROM unnest(ARRAY['run_row', 'metric_column',

@@ -17,7 +17,7 @@ export interface JobRequest {
   readonly tape: string
   /** Of replay, why and diff; the newest run when null. */
   readonly run: string | null
-  /** Of replay: from the checkpoint before this step, to the end of that one. */
+  /** Of replay: from the last checkpoint before step `from`, to the end of step `to`. */
   readonly from: number | null
   readonly to: number | null
   /** Of diff: the run it is compared with. */
@@ -93,7 +93,7 @@ export function jobRequest(
   if ((kind === 'seal') !== (options.folder !== undefined))
     throw new TapeError(
       'BAD_ARGUMENT',
-      kind === 'seal' ? 'seal expected a folder to seal to (--to FOLDER)' : `${kind} expected no folder`,
+      kind === 'seal' ? 'seal expected a folder to seal to (--folder FOLDER)' : `${kind} expected no folder`,
     )
   const first = runInStore(subjects[0]!)
   return {

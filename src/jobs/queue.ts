@@ -13,13 +13,16 @@ export const SILENT_MAX_SECONDS = 6
 const RETRIES = 5
 
 export class JobQueue {
-  readonly client: SqlClient
+  /** For messages. */
+  readonly place: string
   readonly address: StoreAddress
+  private readonly client: SqlClient
   private readonly boss: PgBoss
 
   private constructor(address: StoreAddress, client: SqlClient, boss: PgBoss) {
     this.address = address
     this.client = client
+    this.place = client.place
     this.boss = boss
   }
 
@@ -70,16 +73,24 @@ export class JobQueue {
     }
   }
 
+  /** Asks the database. Throws STORE_FAILED when it does not answer, and in our words what it refuses. */
+  query<Row = Record<string, unknown>>(
+    text: string,
+    parameters: Parameters<SqlClient['query']>[1] = [],
+  ): Promise<Row[]> {
+    return this.trying(() => this.client.query<Row>(text, parameters))
+  }
+
   /** Puts a job into the queue; one that waits already is not put there twice. Returns its number. */
   async ask(request: JobRequest): Promise<string> {
     return this.trying(async () => {
-      const [waiting] = await this.client.query<{ id: string }>(
+      const [waiting] = await this.query<{ id: string }>(
         `SELECT id::text FROM ${SCHEMA}.job WHERE name = $1 AND data = $2::text::jsonb AND state < 'active' LIMIT 1`,
         [request.kind, JSON.stringify(request)],
       )
       if (waiting !== undefined) return waiting.id
       const id = await this.boss.send(request.kind, request)
-      if (id === null) throw new TapeError('STORE_FAILED', `${this.client.place} took no job`)
+      if (id === null) throw new TapeError('STORE_FAILED', `${this.place} took no job`)
       return id
     })
   }
@@ -97,7 +108,7 @@ export class JobQueue {
 
   /** Says that the worker of a job lives. pg-boss 10 has no word for it, but counts from when the job was begun. */
   async alive(kind: JobKind, id: string): Promise<void> {
-    await this.client.query(
+    await this.query(
       `UPDATE ${SCHEMA}.job SET started_on = now() WHERE name = $1 AND id = $2::text::uuid AND state = 'active'`,
       [kind, id],
     )
@@ -110,7 +121,7 @@ export class JobQueue {
   /** Gives a job back, to be begun again; `isFinal` when that would be of no use. */
   async fail(kind: JobKind, id: string, error: TapeError, isFinal: boolean): Promise<void> {
     if (isFinal)
-      await this.client.query(
+      await this.query(
         `UPDATE ${SCHEMA}.job SET retry_limit = retry_count WHERE name = $1 AND id = $2::text::uuid`,
         [kind, id],
       )
@@ -125,23 +136,21 @@ export class JobQueue {
   /** Forgets jobs that ended long ago. */
   async tidy(): Promise<void> {
     await this.trying(() => (this.boss as unknown as { maintain(): Promise<unknown> }).maintain())
-    await this.client.query("SELECT gradtape.forget_progress(interval '30 days')")
+    await this.query("SELECT gradtape.forget_progress(interval '30 days')")
   }
 
-  /** Jobs, the newest first; those that ended within a day, when not all are asked for. */
+  /** Jobs: first those that have not ended, then the others; the newest first. */
   async jobs(options: { ids?: readonly string[]; limit?: number } = {}): Promise<Job[]> {
-    const rows = await this.trying(() =>
-      this.client.query<JobRow>(
-        `SELECT j.id::text, j.data::text, j.state::text, j.retry_count, p.done, p.total, p.worker, j.output::text, j.created_on::text, j.completed_on::text
+    const rows = await this.query<JobRow>(
+      `SELECT j.id::text, j.data::text, j.state::text, j.retry_count, p.done, p.total, p.worker, j.output::text, j.created_on::text, j.completed_on::text
          FROM ${SCHEMA}.job j LEFT JOIN gradtape.job_progress p ON p.job = j.id::text
          WHERE j.name = ANY ($1::text::text[]) AND ($2::text IS NULL OR j.id = ANY ($2::text::uuid[]))
          ORDER BY j.state IN ('completed', 'failed', 'cancelled'), j.created_on DESC LIMIT $3`,
-        [
-          `{${JOB_KINDS.join(',')}}`,
-          options.ids === undefined ? null : `{${options.ids.join(',')}}`,
-          options.limit ?? 100,
-        ],
-      ),
+      [
+        `{${JOB_KINDS.join(',')}}`,
+        options.ids === undefined ? null : `{${options.ids.join(',')}}`,
+        options.limit ?? 100,
+      ],
     )
     return rows.map(toJob)
   }
@@ -155,7 +164,7 @@ export class JobQueue {
     try {
       return await act()
     } catch (error) {
-      throw failed(this.client.place, error)
+      throw failed(this.place, error)
     }
   }
 }

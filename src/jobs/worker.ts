@@ -10,14 +10,13 @@ import process from 'node:process'
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, TapeError } from '../errors.js'
 import { FolderStore } from '../fleet/folder-store.js'
-import { PostgresStore } from '../fleet/postgres-store.js'
+import { failed, PostgresStore } from '../fleet/postgres-store.js'
 import { pullTape } from '../fleet/pull.js'
 import { copyToStore } from '../fleet/seal.js'
 import { threadFile } from '../store/write/thread.js'
-import { storedText } from './columns.js'
+import { JobSink } from './job-sink.js'
 import type { FromJobThread, JobThreadData } from './job-thread.js'
 import { JOB_KINDS, type JobKind, type JobRequest, type JobResult, jobRequest } from './kinds.js'
-import type { JobOutput } from './perform.js'
 import { JobQueue } from './queue.js'
 
 const MAIN = threadFile(() => new URL('./job-thread-main.js', import.meta.url))
@@ -111,8 +110,8 @@ class FleetWorker {
   private readonly threads: Worker[] = []
   private lastReclaim = 0
   private lastTidy = Date.now()
-  /** Tapes that are being worked on: two jobs of one tape share its file, one after the other. */
-  private readonly busy = new Map<string, Promise<unknown>>()
+  /** The last pull of each tape: two at a time would write one file. A job that reads the file keeps what it has opened. */
+  private readonly pulls = new Map<string, Promise<unknown>>()
 
   constructor(
     url: string,
@@ -173,7 +172,7 @@ class FleetWorker {
   }
 
   private async follow(): Promise<void> {
-    const rows = await this.queue.client.query<{ name: string }>(
+    const rows = await this.queue.query<{ name: string }>(
       `SELECT name FROM gradtape.tape WHERE batches > columns_batches
        AND (appended_at < clock_timestamp() - make_interval(secs => $1::float8)
          OR coalesce(columns_at, created_at) < clock_timestamp() - make_interval(secs => $2::float8))
@@ -192,7 +191,7 @@ class FleetWorker {
     const sayAlive = () =>
       Promise.all([
         this.queue.alive(request.kind, id),
-        this.queue.client.query('SELECT gradtape.note_progress($1, $2, $3, $4, $5, $6)', [
+        this.queue.query('SELECT gradtape.note_progress($1, $2, $3, $4, $5, $6)', [
           ...[id, request.kind, request.tape, progress.done, progress.total, this.name],
         ]),
       ]).catch(() => {}) // who cannot say so is taken for dead, and that is right
@@ -205,13 +204,8 @@ class FleetWorker {
       await this.queue.complete(request.kind, id, result)
       this.report.done++
     } catch (thrown) {
-      error =
-        thrown instanceof TapeError
-          ? thrown
-          : new TapeError('STORE_FAILED', `${request.kind} of ${request.tape}: ${String(thrown)}`, {
-              cause: thrown,
-            })
-      this.report.failed++
+      error = failed(this.queue.place, thrown)
+      if (!this.isStopped) this.report.failed++ // what was given back did not fail
       await this.queue.fail(request.kind, id, error, !PASSING.has(error.code)).catch(() => {}) // then it is taken again when this one is silent
     } finally {
       clearInterval(beat)
@@ -232,42 +226,44 @@ class FleetWorker {
     const output = new JobSink(this.queue, id, request, progress)
     const result = await this.onThread(request, tape.path, other?.path ?? null, output)
     if (request.kind === 'columns') {
-      await this.queue.client.query('SELECT gradtape.finish_columns($1, $2)', [request.tape, batches])
+      await this.queue.query('SELECT gradtape.finish_columns($1, $2)', [request.tape, batches])
       return result
     }
-    const verdict = {
-      ...{ run: result.run, kind: request.kind, from_step: result.fromStep, to_step: result.toStep },
-      ...{ kernel: result.kernel, verdict: result.verdict, first_divergence: result.firstDivergence },
-      ...{ batches, details: { ...result.details, isBad: result.isBad }, worker: this.name, job: id },
-    }
-    await this.queue.client.query('SELECT gradtape.put_verdict($1, $2::text::jsonb)', [
-      request.tape,
-      json(verdict),
-    ])
+    await output.end(result, batches, this.name)
     return result
   }
 
   /** The tape as a file here; what came before is not fetched again. */
   private async pulled(tape: string): Promise<{ path: string; batches: number }> {
-    const before = this.busy.get(tape) ?? Promise.resolve()
+    const before = this.pulls.get(tape) ?? Promise.resolve()
     const file = path.join(this.folder, `${tape}.tape`)
     const pull = before.catch(() => {}).then(() => pullTape(this.url, file, { name: tape }))
-    this.busy.set(tape, pull)
+    this.pulls.set(tape, pull)
     const { batches } = await pull
     return { path: file, batches }
   }
 
   private async seal({ tape, folder }: JobRequest, progress: { done: number; total: number }): Promise<void> {
+    const place = path.resolve(folder!)
+    const [before] = await this.queue.query<{ to: string }>(
+      'SELECT sealed_to AS to FROM gradtape.tape WHERE name = $1 AND sealed > 0',
+      [tape],
+    )
+    if (before !== undefined && before.to !== place)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `batches of "${tape}" are sealed in ${before.to} already, got ${place}; seal the others there, too`,
+      )
     const store = await PostgresStore.open(this.queue.address)
     try {
       progress.total = (await store.tape(tape))?.batches ?? 0
-      const there = await copyToStore(store, new FolderStore(folder!), tape, (done) => {
+      const there = await copyToStore(store, new FolderStore(place), tape, (done) => {
         progress.done = done
       })
-      await this.queue.client.query('SELECT gradtape.seal($1, $2, $3, $4)', [
-        ...[tape, there.batches, Buffer.from(there.head, 'hex'), path.resolve(folder!)],
+      await this.queue.query('SELECT gradtape.seal($1, $2, $3, $4)', [
+        ...[tape, there.batches, Buffer.from(there.head, 'hex'), place],
       ])
-      await this.queue.client.query("SELECT gradtape.sweep(interval '1 day')")
+      await this.queue.query("SELECT gradtape.sweep(interval '1 day')")
     } finally {
       await store.close()
     }
@@ -339,64 +335,4 @@ class FleetWorker {
       signal?.addEventListener('abort', done)
     })
   }
-}
-
-/** Writes to the store what the thread of a job hands on. */
-class JobSink {
-  private readonly queue: JobQueue
-  private readonly request: JobRequest
-  private readonly progress: { done: number; total: number }
-  private readonly generation: string
-  /** Rows of columns that were written for each run. */
-  private readonly rows = new Map<number, number>()
-
-  constructor(queue: JobQueue, id: string, request: JobRequest, progress: { done: number; total: number }) {
-    this.queue = queue
-    this.request = request
-    this.progress = progress
-    this.generation = `${id} ${randomBytes(6).toString('hex')}`
-  }
-
-  async take(output: JobOutput): Promise<void> {
-    const { client } = this.queue
-    const { tape } = this.request
-    switch (output.kind) {
-      case 'progress':
-        Object.assign(this.progress, { done: output.done, total: output.total })
-        break
-      case 'columns': {
-        const { table, rows } = output.columns
-        this.rows.set(output.run, (this.rows.get(output.run) ?? 0) + rows.length)
-        await client.query('SELECT gradtape.put_columns($1, $2, $3, $4, $5::text::jsonb)', [
-          ...[tape, output.run, this.generation, table, json(rows)],
-        ])
-        break
-      }
-      case 'run':
-        await client.query('SELECT gradtape.finish_run($1, $2, $3, $4, $5::text::jsonb)', [
-          ...[tape, output.run, this.generation, this.rows.get(output.run) ?? 0, json(output.row)],
-        ])
-        break
-      case 'findings':
-        await client.query('SELECT gradtape.put_findings($1, $2, $3::text::jsonb)', [
-          ...[tape, output.run, json(output.findings)],
-        ])
-        break
-      case 'split':
-        for (const [from, to] of output.ranges)
-          await this.queue.ask(jobRequest('replay', [`${tape}:${output.run}`], { from, to }))
-        break
-    }
-  }
-}
-
-/** JSON that PostgreSQL takes. */
-function json(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    typeof each === 'string'
-      ? storedText(each)
-      : typeof each === 'number' && !Number.isFinite(each)
-        ? String(each)
-        : each,
-  )
 }

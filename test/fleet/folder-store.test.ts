@@ -233,6 +233,8 @@ test('names and addresses that make no sense are refused before anything is writ
     )
   await expect(pushTape(file, 'ftp://somewhere/')).rejects.toThrow(/^BAD_ARGUMENT: expected a store/)
   await expect(pushTape(file, ' ')).rejects.toThrow(/^BAD_ARGUMENT: expected a store/)
+  await expect(pushTape(`${file}-none`, store)).rejects.toThrow(/^TAPE_NOT_FOUND/)
+  await expect(pushTape(`${file}-none`, `pglite:${store}`, { name: 'a' })).rejects.toThrow(/^TAPE_NOT_FOUND/)
   await expect(pullTape(store, `${file}2`)).rejects.toThrow(/^TAPE_NOT_FOUND: .*has no tapes/)
   expect(fs.existsSync(store)).toBe(false)
 })

@@ -82,7 +82,7 @@ describeWithPostgres('a recorder', (server) => {
     ])
       await expect(query(statement), statement).rejects.toMatchObject({ code: '42501' })
     await expect(pullTape(server().url(database, alice), newTapePath(), { name: 'honest' })).rejects.toThrow(
-      /^STORE_FAILED: .*GRANT gradtape_recorder \(to push\), gradtape_reader \(to pull\)/,
+      /^STORE_FAILED: .*GRANT gradtape_recorder \(to push\), gradtape_reader \(to look and pull\)/,
     )
     const back = newTapePath()
     expect((await pullTape(server().url(database, reader), back, { name: 'honest' })).head).toBe(

@@ -7,6 +7,8 @@ import type { BatchStore } from '../../src/fleet/batch-store.js'
 import { openStore } from '../../src/fleet/open-store.js'
 import { pullTape } from '../../src/fleet/pull.js'
 import { pushTape } from '../../src/fleet/push.js'
+import { sqlClient } from '../../src/fleet/sql-client.js'
+import { storeAddress } from '../../src/fleet/store-address.js'
 import { openDatabase } from '../../src/store/format/database.js'
 import { contentsOf, type LoggedBatch, type NamedContent, TapeLog } from '../../src/store/manage/batch-log.js'
 import { newTapePath, openForTest, temporaryFolder } from '../tape/temporary-tape.js'
@@ -54,7 +56,7 @@ const KINDS: Kind[] = [
   },
 ]
 
-describe.each(KINDS.filter(({ isHere }) => isHere))('a store that is $name', ({ begin, end }) => {
+describe.each(KINDS.filter(({ isHere }) => isHere))('a store that is $name', ({ name, begin, end }) => {
   let url: string
   let open: BatchStore
   /** Four runs of several captures, recorded once for all tests. */
@@ -212,6 +214,20 @@ describe.each(KINDS.filter(({ isHere }) => isHere))('a store that is $name', ({ 
       /^TAPE_NOT_FOUND: .*"nobody"/,
     )
   })
+
+  if (name !== 'a folder')
+    test('does a script as a whole or not at all, and goes on after one that failed', async () => {
+      const client = await sqlClient(storeAddress(url))
+      try {
+        await client.script('CREATE TABLE whole (x int)')
+        await expect(client.script('INSERT INTO whole VALUES (1); SELECT 1/0')).rejects.toThrow(
+          /division by zero/,
+        )
+        expect(await client.query('SELECT * FROM whole')).toEqual([])
+      } finally {
+        await client.close()
+      }
+    })
 
   test('refuses names that are none', async () => {
     for (const name of [

@@ -79,19 +79,19 @@ test('the questions of the documents have equal answers on SQLite, PostgreSQL an
     onTestFinished(() => queue.close())
     if (url === urls[0]) await queue.ask(jobRequest('seal', ['many'], { folder: `${folder}/sealed` }))
     expect((await runWorker(url, { once: true })).failed).toBe(0)
-    await queue.client.query('SET search_path = gradtape, public')
+    await queue.query('SET search_path = gradtape, public')
     const marked = (rows: Record<string, unknown>[]) =>
       JSON.parse(JSON.stringify(comparable(rows)).replaceAll('\\u0000', '�').replaceAll('\\ud800', '�'))
     for (const sql of QUESTIONS) {
       const expected = marked(local(sql))
       expect(expected.length, sql).toBeGreaterThan(0)
       const order = (rows: unknown[]) => rows.map((row) => JSON.stringify(row)).sort()
-      expect(order(marked(await queue.client.query(sql))), sql).toEqual(order(expected))
+      expect(order(marked(await queue.query(sql))), sql).toEqual(order(expected))
     }
     // Every row of every view, in the columns that both have.
     for (const view of VIEWS) {
       const columns = (
-        await queue.client.query<{ name: string; type: string }>(
+        await queue.query<{ name: string; type: string }>(
           `SELECT column_name AS name, data_type AS type FROM information_schema.columns WHERE table_schema = 'gradtape' AND table_name = $1 ORDER BY ordinal_position`,
           [view],
         )
@@ -102,9 +102,17 @@ test('the questions of the documents have equal answers on SQLite, PostgreSQL an
           ? `SELECT ${list} FROM run x ORDER BY x.id`
           : `SELECT ${id} AS run, ${list} FROM ${view} x ORDER BY 1, x.position`
       const expected = marked(local(sql('x.run_id')))
-      expect(marked(await queue.client.query(sql('x.run_id % 1000000'))), view).toEqual(expected)
+      expect(marked(await queue.query(sql('x.run_id % 1000000'))), view).toEqual(expected)
       const types = new Map(
         local(`SELECT name, type FROM pragma_table_info('${view}')`).map(({ name, type }) => [name, type]),
+      )
+      // What a store does not have is only what the page says.
+      const isSaid = (name: string) =>
+        ['bytes', 'value_id', 'hash', 'block_id', 'is_materialized'].includes(name) ||
+        /^accumulated_/.test(name)
+      const known = new Set([...columns.map(({ name }) => name), 'id', 'run_id', 'parent_run_id'])
+      expect([...types.keys()].filter((name) => !known.has(String(name)) && !isSaid(String(name)))).toEqual(
+        [],
       )
       for (const { name, type } of columns) {
         const expectedType =

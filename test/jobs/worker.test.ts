@@ -1,4 +1,5 @@
 /** Workers of a store: what they are asked they answer, and a job of one that was killed is another's within seconds. */
+import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { pullTape, pullTapes } from '../../src/fleet/pull.js'
@@ -93,6 +94,8 @@ test('workers verify, replay, explain, compare, write columns and seal, on PGlit
     state: 'failed',
     error: expect.stringMatching(/^RUN_NOT_FOUND/),
   })
+  // What the database refuses comes in our words, and the connection goes on.
+  await expect(queue.query('SELECT 1/0')).rejects.toThrow(/^STORE_FAILED: pglite:.*division by zero/)
 
   // By the name of a run that one tape has, and all tapes of the store.
   const byRun = path.join(temporaryFolder(), 'by-run.tape')
@@ -104,7 +107,7 @@ test('workers verify, replay, explain, compare, write columns and seal, on PGlit
   const sealed = await queue.ask(jobRequest('seal', ['a'], { folder: `${folder}/sealed` }))
   await runWorker(url, { once: true })
   expect((await queue.jobs({ ids: [sealed] }))[0]?.result?.verdict).toBe('sealed')
-  expect(await queue.client.query('SELECT count(*)::int AS n FROM gradtape.batch')).toEqual([{ n: 0 }])
+  expect(await queue.query('SELECT count(*)::int AS n FROM gradtape.batch')).toEqual([{ n: 0 }])
   const tape = openForTest(file)
   await recordRun(tape, 'later', 5)
   tape.close()
@@ -112,6 +115,14 @@ test('workers verify, replay, explain, compare, write columns and seal, on PGlit
   expect(more.batches).toBe(more.stored.batches - pushed.stored.batches)
   const out = path.join(temporaryFolder(), 'back.tape')
   expect((await pullTape(url, out, { name: 'a' })).head).toBe(more.stored.head)
+  // To another folder than before: refused once, and nothing is written there.
+  const elsewhere = await queue.ask(jobRequest('seal', ['a'], { folder: `${folder}/elsewhere` }))
+  expect(await runWorker(url, { kinds: ['seal'], once: true })).toEqual({ done: 0, failed: 1 })
+  expect((await queue.jobs({ ids: [elsewhere] }))[0]).toMatchObject({
+    ...{ state: 'failed', retries: 0 },
+    error: expect.stringMatching(/^BAD_ARGUMENT: .*sealed in .*sealed already/),
+  })
+  expect(fs.existsSync(`${folder}/elsewhere`)).toBe(false)
   // Again, with what is new; and a folder that was changed is not trusted.
   await queue.ask(jobRequest('seal', ['a'], { folder: `${folder}/sealed` }))
   expect(await runWorker(url, { once: true })).toEqual({ done: 2, failed: 0 }) // and the columns of what is new
@@ -128,6 +139,20 @@ test('workers verify, replay, explain, compare, write columns and seal, on PGlit
     expect.arrayContaining(['verify', 'replay', 'why', 'diff', 'seal']),
   )
   expect(standing.bytes.database).toBeGreaterThan(1e6)
+  // A store of an older gradtape: whoever opens it brings it up to date, and columns are written with what they lacked.
+  for (const sql of [
+    'DROP VIEW gradtape.gradient',
+    'ALTER TABLE gradtape.gradient_column DROP COLUMN nan_counts',
+    'CREATE VIEW gradtape.gradient AS SELECT 1 AS run_id',
+    'DELETE FROM gradtape.migration WHERE n > 2',
+  ])
+    await queue.query(sql)
+  expect(await runWorker(url, { kinds: ['columns'], once: true })).toEqual({ done: 1, failed: 0 })
+  const [counted] = await queue.query<{ all: number; known: number }>(
+    'SELECT count(*)::int AS all, count(nan_count)::int AS known FROM gradtape.gradient',
+  )
+  expect(counted!.all).toBeGreaterThan(0)
+  expect(counted!.known).toBe(counted!.all)
 }, 240_000)
 
 describeWithPostgres('with a server', (server) => {

@@ -37,8 +37,11 @@ export function addFleet(program: Command): void {
     )
     .argument(...STORE)
     .option('--kinds <kinds>', `only these, with commas between: ${JOB_KINDS.join(', ')}`)
-    .option('--jobs <n>', 'so many at a time (default: 1)', wholeNumber(1))
-    .option('--folder <folder>', 'where tapes lie meanwhile (default: a temporary folder)')
+    .option('--jobs <n>', 'how many jobs at a time (default: 1)', wholeNumber(1))
+    .option(
+      '--folder <folder>',
+      'where tapes lie meanwhile, all that it worked on (default: a temporary folder, removed at the end)',
+    )
     .option('--once', 'end when no job waits')
     .addHelpText(
       'after',
@@ -150,14 +153,14 @@ async function asked(url: string, kind: string, tapes: string[], flags: FleetFla
 
 /** What is misspelled should not wait for a worker. Throws TAPE_NOT_FOUND. */
 async function expectTape(queue: JobQueue, tape: string): Promise<void> {
-  const rows = await queue.client.query<{ batches: number }>(
+  const rows = await queue.query<{ batches: number }>(
     'SELECT now_batches AS batches FROM gradtape.state($1)',
     [tape],
   )
   if (rows.length === 0)
     throw new TapeError(
       'TAPE_NOT_FOUND',
-      `expected a tape "${tape}" in ${queue.client.place}; gradtape fleet URL lists them`,
+      `expected a tape "${tape}" in ${queue.place}; gradtape fleet URL lists them`,
     )
 }
 
