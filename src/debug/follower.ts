@@ -5,6 +5,7 @@
  */
 import '../detectors/all.js'
 import { type DetectorSpec, type StepWatch, watchOf } from '../detectors/detector.js'
+import { sited } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
 import type { UpdateGroup } from '../detectors/settings-watch.js'
 import { StepEvents } from '../detectors/step-events.js'
@@ -150,25 +151,14 @@ export class Follower {
   private show(steps: readonly OpenStep[]): Finding[] {
     if (steps.length === 0) return []
     const [from, to] = [steps[0]!.first, steps.at(-1)!.last]
-    const metrics = this.source.metrics(from, to)
-    const gradients = this.source.gradients(from, to)
-    let [m, g] = [0, 0]
+    const metrics = new Positioned(() => this.source.metrics(from, to))
+    const gradients = new Positioned(() => this.source.gradients(from, to))
     const found: Finding[] = []
     for (const open of steps) {
       const shape = this.shapeOf(open.node)
       this.repeats = shape.number === this.lastShape ? this.repeats + 1 : 0
       this.lastShape = shape.number
-      const [firstMetric, firstGradient] = [m, g]
-      while (m < metrics.length && metrics[m]!.position <= open.last) m++
-      while (g < gradients.length && gradients[g]!.position <= open.last) g++
-      const facts = new FollowedStep(
-        this.source,
-        open,
-        shape,
-        this.repeats,
-        metrics.slice(firstMetric, m),
-        gradients.slice(firstGradient, g),
-      )
+      const facts = new FollowedStep(this.source, open, shape, this.repeats, metrics, gradients)
       this.source.now = open.last + 1
       for (const watch of this.watches) {
         const told = watch.step(facts)
@@ -187,6 +177,26 @@ export class Follower {
       this.shapes.set(node, shape)
     }
     return shape
+  }
+}
+
+/** Rows of many steps, read at once when the first is asked for, and handed out step by step, in order. */
+class Positioned<T extends { readonly position: number }> {
+  private readonly read: () => readonly T[]
+  private all: readonly T[] | null = null
+  private next = 0
+
+  constructor(read: () => readonly T[]) {
+    this.read = read
+  }
+
+  /** Those from `first` to `last`; steps come in their order. */
+  of({ first, last }: Pick<OpenStep, 'first' | 'last'>): T[] {
+    this.all ??= this.read()
+    while (this.next < this.all.length && this.all[this.next]!.position < first) this.next++
+    const from = this.next
+    while (this.next < this.all.length && this.all[this.next]!.position <= last) this.next++
+    return this.all.slice(from, this.next)
   }
 }
 
@@ -239,13 +249,7 @@ class FollowedRun implements RunFacts, BatchSource {
   }
 
   sited(found: readonly Finding[]): Finding[] {
-    return found.map((one) => {
-      const { position, text } = one
-      const site = position === null || one.function === null ? null : this.sites.siteOf(position)
-      if (site === null) return one
-      const place = `(#${position}`
-      return { ...one, site, text: text.replace(place, `${place}, ${site.file}:${site.line}:${site.column}`) }
-    })
+    return found.map((one) => sited(one, (position) => this.sites.siteOf(position)))
   }
 
   stepsBegun(from: number, to: number): { step: number; position: number }[] {
@@ -305,9 +309,11 @@ class FollowedStep implements StepFacts {
   readonly step: number
   readonly shape: number
   readonly repeats: number
-  readonly metrics: readonly MetricFact[]
-  readonly gradients: readonly GradientFact[]
   readonly run: FollowedRun
+  private readonly metricRows: Positioned<MetricFact>
+  private readonly gradientRows: Positioned<GradientFact>
+  private knownMetrics: readonly MetricFact[] | null = null
+  private knownGradients: readonly GradientFact[] | null = null
   private readonly open: OpenStep
   private readonly kind: Shape
   private knownOwn: StepEvents | null = null
@@ -318,8 +324,8 @@ class FollowedStep implements StepFacts {
     open: OpenStep,
     kind: Shape,
     repeats: number,
-    metrics: readonly MetricFact[],
-    gradients: readonly GradientFact[],
+    metrics: Positioned<MetricFact>,
+    gradients: Positioned<GradientFact>,
   ) {
     this.run = run
     this.open = open
@@ -327,17 +333,27 @@ class FollowedStep implements StepFacts {
     this.kind = kind
     this.shape = kind.number
     this.repeats = repeats
-    this.metrics = metrics
-    this.gradients = gradients
+    this.metricRows = metrics
+    this.gradientRows = gradients
   }
 
-  get own(): StepEvents {
+  get metrics(): readonly MetricFact[] {
+    this.knownMetrics ??= this.metricRows.of(this.open)
+    return this.knownMetrics
+  }
+
+  get gradients(): readonly GradientFact[] {
+    this.knownGradients ??= this.gradientRows.of(this.open)
+    return this.knownGradients
+  }
+
+  readonly own = (): StepEvents => {
     this.knownOwn ??= this.run.events(this.step, this.open.first, this.open.last)
     return this.knownOwn
   }
 
   get like(): StepEvents {
-    this.kind.like ??= this.own
+    this.kind.like ??= this.own()
     return this.kind.like
   }
 

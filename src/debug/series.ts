@@ -1,4 +1,5 @@
 /** What a run logged and what is known of its gradients, as numbers over steps, read by SQL and never event by event. */
+import { SOUNDS_LIKE_LOSS } from '../detectors/loss.js'
 import type { Ref } from '../events/event.js'
 import { fromScalar } from '../store/format/value.js'
 import type { RunView } from './run-view.js'
@@ -130,5 +131,5 @@ export function lossOf(view: RunView, asked: string | null): string | null {
     for (const event of view.step(step).events)
       if (event.type === 'MetricLogged' && event.variable !== null && roots.has(event.variable))
         return event.name
-  return names.find((name) => /loss|nll|error|cost|objective|perplexity|mse/i.test(name)) ?? null
+  return names.find((name) => SOUNDS_LIKE_LOSS.test(name)) ?? null
 }

@@ -3,16 +3,11 @@
 import { callText, finding } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
 import { isUpdate, SettingsWatch, type UpdateGroup } from '../detectors/settings-watch.js'
-import { settingFinding } from '../detectors/training.js'
+import { EFFECT_STEPS, STILL_STEPS, settingFinding } from '../detectors/training.js'
 import type { FunctionCalled } from '../events/event.js'
 import { updatesOf, updatesVary } from './block-updates.js'
 import type { RunView } from './run-view.js'
 import { jumpsOf } from './spikes.js'
-
-/** A loss that jumps so many steps after a change is its effect. */
-const EFFECT_STEPS = 10
-/** A learning rate of 0 for fewer steps is a warm-up. */
-const STILL_STEPS = 5
 
 /** Steps whose blocks are read at once. */
 const STEPS_AT_ONCE = 4_096

@@ -2,9 +2,11 @@
 import type { NDArray } from '../array/ndarray.js'
 import { callText, finding, namesText, shortNumber } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
+import { firstReaders, vanishingWeight } from '../detectors/gradient-sizes.js'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
 import { gradientSizes, sampleSteps } from './gradient-flow.js'
 import type { RunView } from './run-view.js'
+import { SATURATES, sameCall, UnitLooks } from './unit-activity.js'
 
 const STEPS_MIN = 3
 /** The share of elements that must be zero or saturated. */
@@ -16,11 +18,6 @@ const UNITS_MIN = 16
 const NARROW_SHARE = 0.8
 /** Fewer units are no layer to speak of. */
 const UNITS_LEAST = 8
-/** Beyond these the slope of tanh and sigmoid is 0 or nearly so (SageMaker Debugger's rules). */
-const SATURATES: Readonly<Record<string, readonly [number, number]>> = {
-  tanh: [-9.5, 9.5],
-  sigmoid: [-23, 17],
-}
 /** What makes what an activation reads. */
 const LAYERS: ReadonlySet<string> = new Set([
   'linear',
@@ -32,17 +29,6 @@ const LAYERS: ReadonlySet<string> = new Set([
   'mul',
   'einsum',
 ])
-
-/** Units of an activation: the last axis, or the channels of an image. */
-function unitsOf(shape: readonly number[]): { count: number; unit: (index: number) => number } | null {
-  if (shape.length < 2) return null
-  if (shape.length === 4) {
-    const inside = shape[2]! * shape[3]!
-    return { count: shape[1]!, unit: (index) => Math.floor(index / inside) % shape[1]! }
-  }
-  const count = shape.at(-1)!
-  return { count, unit: (index) => index % count }
-}
 
 export function deadUnits(view: RunView): Finding[] {
   const samples = sampleSteps(view, SAMPLES)
@@ -61,17 +47,18 @@ export function deadUnits(view: RunView): Finding[] {
   )
   const always = zeros.filter((is) => is).length >= 0.9 * samples.length
   const inTheEnd = samples.length >= 2 * STEPS_MIN && zeros.slice(-STEPS_MIN).every((is) => is)
-  const findings: Finding[] = []
+  // Several in a row have one cause: the first in the graph.
+  const looks = new UnitLooks(view, layers)
+  const few = sampleSteps(view, STEPS_MIN)
   for (const layer of layers) {
     const found =
       layer.function !== 'relu'
-        ? saturated(view, sampleSteps(view, STEPS_MIN), layer)
-        : ((always ? dead(view, sampleSteps(view, STEPS_MIN), layer) : null) ??
-          (inTheEnd ? died(view, samples.slice(-STEPS_MIN), layer) : null))
-    if (found !== null) findings.push(found)
+        ? saturated(view, few, layer, looks)
+        : ((always ? dead(view, few, layer, looks) : null) ??
+          (inTheEnd ? died(view, samples.slice(-STEPS_MIN), layer, looks) : null))
+    if (found !== null) return [found]
   }
-  // Several in a row have one cause: the first in the graph.
-  return findings.slice(0, 1)
+  return []
 }
 
 /** Steps whose columns are looked at; of the last three of them, steps are computed again. */
@@ -84,13 +71,16 @@ function isMany(off: number, count: number): boolean {
 }
 
 /** Units that are dead in the end, and were not always: from which step on. */
-function died(view: RunView, steps: readonly number[], layer: FunctionCalled): Finding | null {
-  const offAt = (at: readonly number[]) =>
-    view.attempt('dead units', () => offUnits(view, at, layer, false, (value) => value === 0))
-  const end = offAt(steps)
+function died(
+  view: RunView,
+  steps: readonly number[],
+  layer: FunctionCalled,
+  looks: UnitLooks,
+): Finding | null {
+  const end = looks.dead(layer, steps)
   if (end === null || !isMany(end.off.length, end.count)) return null
   const isDead = (step: number) => {
-    const off = new Set(offAt([step])?.off ?? [])
+    const off = new Set(looks.dead(layer, [step])?.off ?? [])
     return end.off.every((unit) => off.has(unit))
   }
   let [alive, from] = [0, steps[0]!]
@@ -106,46 +96,13 @@ function died(view: RunView, steps: readonly number[], layer: FunctionCalled): F
   ])
 }
 
-/** The call of another step that stands where `call` stands in its step. */
-function sameCall(view: RunView, step: number, call: FunctionCalled): FunctionCalled | null {
-  const place = view
-    .step(call.step)
-    .calls.filter(({ function: name, scope }) => name === call.function && scope === call.scope)
-    .findIndex(({ position }) => position === call.position)
-  return (
-    view
-      .step(step)
-      .calls.filter(({ function: name, scope }) => name === call.function && scope === call.scope)[place] ??
-    null
-  )
-}
-
-/** Counts, over steps, units for which `isOff` holds of every row; null when values are not to be had. */
-function offUnits(
+function dead(
   view: RunView,
   steps: readonly number[],
   layer: FunctionCalled,
-  ofInput: boolean,
-  isOff: (value: number) => boolean,
-): { off: number[]; count: number } | null {
-  let alive: boolean[] | null = null
-  for (const step of steps) {
-    const call = sameCall(view, step, layer)
-    const values = call === null ? null : view.values(step)
-    if (call === null || values === null) return null
-    const array: NDArray | null = ofInput ? values.read(call.inputs[0]!, call) : values.of(call.position)
-    const units = array === null ? null : unitsOf(array.shape)
-    if (array === null || units === null) return null
-    alive ??= new Array<boolean>(units.count).fill(false)
-    for (let i = 0; i < array.size; i++)
-      if (!isOff(array.buffer[array.offset + i]!)) alive[units.unit(i)] = true
-  }
-  if (alive === null) return null
-  return { off: alive.flatMap((is, unit) => (is ? [] : [unit])), count: alive.length }
-}
-
-function dead(view: RunView, steps: readonly number[], layer: FunctionCalled): Finding | null {
-  const found = view.attempt('dead units', () => offUnits(view, steps, layer, false, (value) => value === 0))
+  looks: UnitLooks,
+): Finding | null {
+  const found = looks.dead(layer, steps)
   if (found === null || !isMany(found.off.length, found.count)) return null
   return deadFinding(view, steps[0]!, layer, found, [
     `looked    at steps ${steps.join(', ')}: the same units are 0 in all of them`,
@@ -185,7 +142,12 @@ function biasOf(view: RunView, layer: FunctionCalled): Ref | null {
   return parameters.at(-1) ?? null
 }
 
-function saturated(view: RunView, steps: readonly number[], layer: FunctionCalled): Finding | null {
+function saturated(
+  view: RunView,
+  steps: readonly number[],
+  layer: FunctionCalled,
+  looks: UnitLooks,
+): Finding | null {
   const [low, high] = SATURATES[layer.function]!
   // What a loss reads last may be sure of itself.
   const events = view.step(layer.step)
@@ -199,16 +161,10 @@ function saturated(view: RunView, steps: readonly number[], layer: FunctionCalle
   let outside = 0
   let all = 0
   for (const step of steps) {
-    const call = sameCall(view, step, layer)
-    const values = call === null ? null : view.values(step)
-    if (call === null || values === null) return null
-    const array = view.attempt('saturated units', () => values.read(call.inputs[0]!, call))
-    if (array === null) return null
-    for (let i = 0; i < array.size; i++) {
-      const value = array.buffer[array.offset + i]!
-      if (value < low || value > high) outside++
-    }
-    all += array.size
+    const activity = looks.of(layer, step)
+    if (activity === null) return null
+    outside += activity.outside
+    all += activity.all
     if (outside < SHARE * all) return null
   }
   const source = biasOf(view, layer)
@@ -226,32 +182,13 @@ function saturated(view: RunView, steps: readonly number[], layer: FunctionCalle
   })
 }
 
-/** Rms of a weight's gradient below this share of the largest is vanishing (AUTOTRAINER's ratio). */
-const VANISHES = 1e-3
-
 export function vanishing(view: RunView): Finding[] {
   const steps = sampleSteps(view, 7)
   const [step] = steps
   if (step === undefined || steps.length < STEPS_MIN) return []
   const events = view.step(step)
-  const order = new Map<Ref, FunctionCalled>()
-  for (const call of events.calls)
-    for (const ref of call.inputs) if (call.linked && !order.has(ref)) order.set(ref, call)
-  const ratioIn = (at: number) => {
-    // Rows of a table that a batch does not name are 0: only what was reached counts.
-    const weights = gradientSizes(view, at)
-      .filter(
-        ({ shape, ref, zeros, size }) =>
-          shape.length >= 2 && order.has(ref) && order.get(ref)!.function !== 'embedding' && zeros < size,
-      )
-      .map((one) => ({ ...one, rms: one.norm / Math.sqrt(one.size - one.zeros) }))
-      .sort((a, b) => order.get(a.ref)!.position - order.get(b.ref)!.position)
-    if (weights.length < 3) return null
-    const least = weights.reduce((a, b) => (b.rms < a.rms ? b : a))
-    const most = weights.reduce((a, b) => (b.rms > a.rms ? b : a))
-    const isFront = weights.indexOf(least) < weights.length / 3 && weights.indexOf(most) >= weights.length / 2
-    return isFront && least.rms < VANISHES * most.rms ? { least, most, between: weights.length } : null
-  }
+  const order = firstReaders(events)
+  const ratioIn = (at: number) => vanishingWeight(gradientSizes(view, at), order)
   const found = ratioIn(step)
   if (found === null || steps.slice(1, 3).some((at) => ratioIn(at) === null)) return []
   const { least, most, between } = found

@@ -1,10 +1,11 @@
-/** A loss that jumps: the step, and the row whose share of it is largest. */
+/** A loss that jumps: the step, and what made it jump: an update that was far too large, or the row whose share of it is largest. */
 
 import type { NDArray } from '../array/ndarray.js'
 import { slice } from '../array/rearrange.js'
 import { callText, finding, rowsText, shortNumber } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
 import { lossJumps, median } from '../detectors/jumps.js'
+import { LARGE_JUMP } from '../detectors/loss.js'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
 import type { Attributes } from '../graph/attributes.js'
 import { unrecorded } from '../graph/mode.js'
@@ -12,11 +13,10 @@ import { recreateFunc } from '../graph/registry.js'
 import { rowsBehind, rowsOfStep } from './rows.js'
 import type { RunView } from './run-view.js'
 import { lossOf, type Series, seriesOf } from './series.js'
+import { type UpdateJump, updateJump } from './update-jump.js'
 
 /** The rows of this many spikes are compared. */
 const COMPARED_MAX = 32
-/** A jump by a smaller factor, in which no row stands out, is told beside: such are in many healthy runs. */
-const LARGE = 10
 /** So many values on each side of one are those around it. */
 const AROUND = 10
 /** Larger batches are not computed row by row. */
@@ -40,7 +40,7 @@ export function jumpsOf(view: RunView, metric: string | null): { series: Series;
 function recurringJumps(values: readonly number[]): number[] {
   const found = values.flatMap((value, i) => {
     const around = values.slice(Math.max(0, i - AROUND), i + AROUND + 1).filter(Number.isFinite)
-    return around.length > AROUND && value > LARGE * Math.abs(median(around)) ? [i] : []
+    return around.length > AROUND && value > LARGE_JUMP * Math.abs(median(around)) ? [i] : []
   })
   return found.length >= 2 && found.length * 5 <= values.length ? found : []
 }
@@ -64,25 +64,28 @@ export function spikes(view: RunView, metric: string | null): Finding[] {
     view,
     jumps.slice(0, COMPARED_MAX).map((i) => series.steps[i]!),
   )
+  // Rows that all spikes have in common are the cause; of a single spike the update before it is asked first.
+  const isCommon = common !== null && jumps.length > 1
+  const update = isCommon ? null : updateJump(view, step)
   const share =
-    view.attempt('the rows of a spike', () => heaviestRow(view, step, series.variables[at]!)) ?? null
+    update === null
+      ? (view.attempt('the rows of a spike', () => heaviestRow(view, step, series.variables[at]!)) ?? null)
+      : null
   const rows = share?.rows ?? common
   const steps = jumps.map((i) => series.steps[i]!)
   const row = rowsText(rows)
-  const call = share?.call ?? null
+  const call = update?.call ?? share?.call ?? null
   const isOutlier = share !== null && share.share > 0.5
-  const shareText =
-    share === null
-      ? ''
-      : `: ${(100 * share.share).toFixed(0)} % of it from row ${share.index} of the batch in ${callText(share.call)}`
   const highest = Math.max(...series.values.slice(Math.max(0, at - 20), at))
+  const because =
+    update !== null ? `: ${updateText(view, update)}` : share !== null ? `: ${shareText(share)}` : ''
   return [
     finding({
       kind: 'loss-spike',
       level:
-        isOutlier || (common !== null && steps.length > 1)
+        isOutlier || isCommon || update !== null
           ? 'cause'
-          : value > LARGE * highest
+          : value > LARGE_JUMP * highest
             ? 'symptom'
             : 'note',
       step,
@@ -93,9 +96,14 @@ export function spikes(view: RunView, metric: string | null): Finding[] {
       rows,
       value,
       before: before.map((one, i) => ({ step: series.steps[at - before.length + i]!, value: one })),
-      text: `step ${step}: ${series.name} jumps to ${shortNumber(value)} from ${shortNumber(before.at(-1) ?? value)}${shareText}${row === null ? '' : `; ${row}`}`,
+      text: `step ${step}: ${series.name} jumps to ${shortNumber(value)} from ${shortNumber(before.at(-1) ?? value)}${because}${row === null ? '' : `; ${row}`}`,
       evidence: [
         `before    ${series.name} ${before.map(shortNumber).join(', ')}`,
+        ...(update === null
+          ? []
+          : [
+              `updates   of norm ${update.before.slice(-5).map(shortNumber).join(', ')}, then ${shortNumber(update.norm)} in step ${update.step}`,
+            ]),
         ...(steps.length > 1
           ? [
               `spikes    ${steps.length}, at steps ${steps.slice(0, 12).join(', ')}${steps.length > 12 ? ', …' : ''}`,
@@ -105,6 +113,15 @@ export function spikes(view: RunView, metric: string | null): Finding[] {
       ],
     }),
   ]
+}
+
+function updateText(view: RunView, { step, norm, usual, variable, moved, call }: UpdateJump): string {
+  const by = call === null ? 'a value from outside' : callText(call)
+  return `the update of step ${step} is ${shortNumber(Math.round(norm / usual))} times as large as usual; ${by} moves ${view.label(variable)} by ${shortNumber(moved)}`
+}
+
+function shareText({ share, index, call }: Share): string {
+  return `${(100 * share).toFixed(0)} % of it from row ${index} of the batch in ${callText(call)}`
 }
 
 /** The rows that the batches of all steps have in common, at most eight; null for none. */

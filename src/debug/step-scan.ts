@@ -4,7 +4,7 @@
  * look-up. A batch that is taken before `run.step()` belongs to the step that reads it.
  */
 import { hashOf } from '../events/content.js'
-import { positionOf, type Ref } from '../events/event.js'
+import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
 import { ASSIGNMENT_ENTRY, CALL_ENTRY, CLEAR_ENTRY, LEAF_ENTRY, PASS_ENTRY } from '../events/record-layout.js'
 import type { Recording } from '../replay/replay-run.js'
 import { decodeRef } from '../store/format/template.js'
@@ -172,14 +172,18 @@ export class StepScanner {
     return known
   }
 
-  /** Of a batch that was taken long before, which rows it has. */
-  private rowsOf(ref: Ref): string {
+  /** The name of what was made long before: a batch is known by its rows, too. */
+  private farIdentity(ref: Ref): string {
+    const known = this.identity(ref)
+    // Most of it are parameters, read by each call of each form.
+    if (!known.startsWith('of take ')) return known
     const { reader, id } = this.recording
-    const event = reader.event(id, positionOf(ref))
-    if (event.type !== 'FunctionCalled' || event.function !== 'take') return ''
-    const indices = reader.event(id, positionOf(event.inputs[1]!))
-    if (indices.type !== 'LeafCreated') return ''
-    return ` ${indices.value?.data.join() ?? indices.summary?.hash ?? ''}`
+    const indices = reader.event(
+      id,
+      positionOf((reader.event(id, positionOf(ref)) as FunctionCalled).inputs[1]!),
+    )
+    if (indices.type !== 'LeafCreated') return known
+    return `${known} ${indices.value?.data.join() ?? indices.summary?.hash ?? ''}`
   }
 
   private identify(ref: Ref): string {
@@ -258,7 +262,7 @@ export class StepScanner {
       inputs.map((ref) => {
         const index = indexOf.get(positionOf(ref))
         if (index !== undefined) return `^${index}.${ref - positionOf(ref)}`
-        return far.has(ref) ? `${this.identity(ref)}${this.rowsOf(ref)}` : this.identity(ref)
+        return far.has(ref) ? this.farIdentity(ref) : this.identity(ref)
       }),
     )
     const number = (what: string, parts: readonly unknown[]) =>

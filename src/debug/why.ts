@@ -3,6 +3,7 @@
  * steps again; the answers are ranked so that causes come before their effects.
  */
 
+import { sited } from '../detectors/draft.js'
 import type { Finding, Findings } from '../detectors/finding.js'
 import { TapeError, valueText } from '../errors.js'
 import { checkOptions } from '../options.js'
@@ -84,22 +85,13 @@ export function why(recording: Recording, options: WhyOptions = {}): Findings {
     }
     for (const one of findings)
       if (only === undefined || only.includes(one.kind))
-        found.push({ finding: { ...sited(view, one), cost }, rank })
+        found.push({ finding: { ...sited(one, (position) => view.siteOf(position)), cost }, rank })
   }
   return {
     findings: found.sort(inOrder).map(({ finding }) => finding),
     looked: lookedText(view, performance.now() - began),
     skipped: [...view.skipped].map(([what, reason]) => ({ what, why: reason })),
   }
-}
-
-/** With the place in the user's code, where the tape has it, also in the sentence. */
-function sited(view: RunView, one: Finding): Finding {
-  const { position, text } = one
-  const site = position === null || one.function === null ? null : view.siteOf(position)
-  if (site === null) return one
-  const place = `(#${position}`
-  return { ...one, site, text: text.replace(place, `${place}, ${site.file}:${site.line}:${site.column}`) }
 }
 
 const LEVELS = { cause: 0, symptom: 1, note: 2 }

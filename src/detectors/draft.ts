@@ -1,9 +1,9 @@
 /** How a finding is made: what does not apply is filled in. */
-import { positionOf, type Ref } from '../events/event.js'
+import type { CallSite } from '../events/call-site.js'
+import type { Ref } from '../events/event.js'
 import type { Finding } from './finding.js'
 
-/** A finding before it is one; `rank` orders causes: what stands first explains what stands after it. */
-export type Draft = Pick<Finding, 'kind' | 'level' | 'step' | 'text'> & Partial<Finding>
+type Draft = Pick<Finding, 'kind' | 'level' | 'step' | 'text'> & Partial<Finding>
 
 const NO_COST = { stepsReplayed: 0, milliseconds: 0 }
 
@@ -24,13 +24,22 @@ export function finding(draft: Draft): Finding {
   }
 }
 
-/** `log (#17480, in head)`. */
+/** `log (#17480 in head)`. */
 export function callText(call: {
   readonly function: string
   readonly position: number
   readonly scope: string
 }): string {
   return `${call.function} (#${call.position}${call.scope === '' ? '' : ` in ${call.scope}`})`
+}
+
+/** With the place in the user's code, where the tape has it, also in the sentence. */
+export function sited(one: Finding, siteOf: (position: number) => CallSite | null): Finding {
+  const { position, text } = one
+  const site = position === null || one.function === null ? null : siteOf(position)
+  if (site === null) return one
+  const place = `(#${position}`
+  return { ...one, site, text: text.replace(place, `${place}, ${site.file}:${site.line}:${site.column}`) }
 }
 
 export function elementText(index: readonly number[]): string {
@@ -69,8 +78,4 @@ export function shortNumber(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞'
   if (Number.isInteger(value) && Math.abs(value) < 1e7) return String(value)
   return String(Number(value.toPrecision(4))).replace(/^-/, '−')
-}
-
-export function positionText(ref: Ref): string {
-  return `#${positionOf(ref)}`
 }

@@ -47,7 +47,7 @@ class EvaluationWatch implements StepWatch {
     if (this.told) return []
     this.trains ||= like.passes.length > 0
     if (this.first === null && !this.innocent.has(shape)) {
-      this.first = callInTrainingMode(own)
+      this.first = callInTrainingMode(own())
       if (this.first === null && this.innocent.size < 65_536) this.innocent.add(shape)
     }
     const call = this.first

@@ -51,7 +51,7 @@ export class EventFacts implements RunFacts {
       shape: this.steps++,
       repeats: 0,
       like: own,
-      own,
+      own: () => own,
       metrics: metricsOf(events),
       gradients: own.gradients.map(gradientFact),
       updates: updateGroups(own.calls),

@@ -76,10 +76,10 @@ export const explodingGradients = detectorKind(
 )
 
 /** Rms of a weight's gradient below this share of the largest is vanishing (AUTOTRAINER's ratio). */
-export const VANISHES = 1e-3
+const VANISHES = 1e-3
 
 /** A weight with the rms of its gradient, of the elements that are not 0. */
-export interface SizedWeight {
+interface SizedWeight {
   readonly ref: Ref
   readonly rms: number
 }

@@ -33,7 +33,7 @@ export class LossMetric {
 function named({ metrics, like, own }: StepFacts): string | null {
   if (metrics.some(({ name }) => name === 'loss')) return 'loss'
   if (like.passes.length > 0) {
-    const roots = new Set(own.roots)
+    const roots = new Set(own().roots)
     const root = metrics.find(({ variable }) => variable !== 0 && roots.has(variable))
     if (root !== undefined) return root.name
   }

@@ -3,7 +3,7 @@ import { type FunctionCalled, type LeafCreated, positionOf, type Ref } from '../
 import { callText, finding, namesText } from './draft.js'
 import type { Finding } from './finding.js'
 import type { StepEvents } from './step-events.js'
-import type { RunFacts } from './step-facts.js'
+import type { LeafFacts, RunFacts } from './step-facts.js'
 
 /** Fewer steps with a pass say nothing. */
 export const REACH_STEPS = 3
@@ -60,12 +60,12 @@ export class ReachWatch {
     for (const call of events.calls) {
       if (!call.linked) {
         // Made without a creator, and of the loss all the same: an evaluation leads to no loss.
-        if (!call.inputs.some((ref) => this.isTrainable(ref))) continue
+        if (!call.inputs.some((ref) => this.isTrainable(ref, events))) continue
         leading ??= events.ancestors(events.roots)
         if (!leading.has(call.position)) continue
       }
       for (const ref of call.inputs) {
-        if (seen.has(ref) || !this.isTrainable(ref)) continue
+        if (seen.has(ref) || !this.isTrainable(ref, events)) continue
         seen.add(ref)
         const reached = this.found.get(ref)
         if (reached !== undefined) reached.steps += count
@@ -83,12 +83,13 @@ export class ReachWatch {
     }
   }
 
-  private isTrainable(ref: Ref): boolean {
+  private isTrainable(ref: Ref, events: StepEvents): boolean {
+    // What the step itself made is before us; only what lies further back is asked for, and kept.
+    const made = events.at(positionOf(ref))
+    if (made !== null) return isTrainableLeaf(made.type === 'LeafCreated' ? made : null)
     let known = this.isParameter.get(ref)
     if (known === undefined) {
-      const leaf = this.run.leafOf(ref)
-      known = leaf !== null && leaf.role === 'parameter' && leaf.requiresGrad
-      // What each step makes anew is asked about once, and not kept.
+      known = isTrainableLeaf(this.run.leafOf(ref))
       if (known || this.isParameter.size < 65_536) this.isParameter.set(ref, known)
     }
     return known
@@ -102,6 +103,10 @@ export class ReachWatch {
     }
     return one
   }
+}
+
+function isTrainableLeaf(leaf: LeafFacts | null): boolean {
+  return leaf !== null && leaf.role === 'parameter' && leaf.requiresGrad
 }
 
 /** Parameters of which a whole front of the model has no update are frozen on purpose, as far as a tape can tell. */

@@ -54,8 +54,8 @@ export interface StepFacts {
   readonly repeats: number
   /** The events of a step of this shape, not always of this one: numbers, positions and settings may be another's. */
   readonly like: StepEvents
-  /** The events of this step. */
-  readonly own: StepEvents
+  /** The events of this step. Of a file they are read when this is called: a detector that goes by `like` never pays for them. */
+  readonly own: () => StepEvents
   readonly metrics: readonly MetricFact[]
   readonly gradients: readonly GradientFact[]
   /** Calls of optimizers, with the settings of this step. */

@@ -17,9 +17,10 @@ class ClearedWatch implements StepWatch {
   private readonly watch = new NotClearedWatch()
   private told = false
 
-  step({ repeats, like, own, step, run }: StepFacts): Finding[] {
+  step({ repeats, like, own: events, step, run }: StepFacts): Finding[] {
     if (this.told || repeats >= REPEATS) return []
     if (like.gradients.length === 0 && like.assignments.length === 0) return []
+    const own = events()
     const found = this.watch.step(own)
     if (found === null) return []
     this.told = true
@@ -49,8 +50,9 @@ class TwiceWatch implements StepWatch {
   private readonly innocent = new Set<number>()
   private told = false
 
-  step({ shape, like, own, step, run }: StepFacts): Finding[] {
+  step({ shape, like, own: events, step, run }: StepFacts): Finding[] {
     if (this.told || like.passes.length < 2 || this.innocent.has(shape)) return []
+    const own = events()
     const found = twiceIn(own)
     if (found === null) {
       if (this.innocent.size < 65_536) this.innocent.add(shape)
@@ -88,9 +90,10 @@ class OutsideWatch implements StepWatch {
   step({ step, like, own, run }: StepFacts): Finding[] {
     const outside = step > 0 && like.assignments.some(({ source }) => source === null)
     const found: { variable: Ref; position: number; norm: number | null }[] = []
-    for (const { variable, source, position, value } of outside ? own.assignments : like.assignments) {
+    const events = outside ? own() : like
+    for (const { variable, source, position, value } of events.assignments) {
       if (source !== null) {
-        if (like.makerOf(source)?.linked === false || own.makerOf(source)?.linked === false)
+        if (events.makerOf(source)?.linked === false)
           this.updates.set(variable, (this.updates.get(variable) ?? 0) + 1)
         continue
       }
@@ -133,9 +136,9 @@ function normOf(data: ArrayLike<number>): number {
 export const outsideAssignment = detectorKind('outsideAssignment', {}, () => new OutsideWatch())
 
 /** A loss that jumps so many steps after a change is its effect. */
-const EFFECT_STEPS = 10
+export const EFFECT_STEPS = 10
 /** A learning rate of 0 for fewer steps is a warm-up. */
-const STILL_STEPS = 5
+export const STILL_STEPS = 5
 
 class SettingWatch implements StepWatch {
   private readonly watch = new SettingsWatch()
@@ -235,10 +238,10 @@ abstract class Unreached implements StepWatch {
 
   step(facts: StepFacts): Finding[] {
     if (this.told) return []
-    const { like, own, run } = facts
+    const { like, run } = facts
     this.watch ??= new ReachWatch(run)
     // Steps with a pass count; what precedes them gives assignments.
-    this.watch.add(facts.repeats === 0 ? own : like, 1)
+    this.watch.add(like, 1)
     if (like.passes.length === 0 || ++this.seen < this.steps) return []
     // Looked at once, and again each time the run is twice as long: parameters may come later.
     if ((this.seen / this.steps) % 1 !== 0 || Math.log2(this.seen / this.steps) % 1 !== 0) return []

@@ -158,13 +158,14 @@ export class BlockReader {
       const position = place(call)
       if (position >= 0) found[position - from] = this.call(call, position, step, base, cells)
     }
-    const kept =
-      template.gradients.length === 0
-        ? null
-        : this.gradients.between(
-            eventId(runId, first + template.gradients[0]![GRADIENT_ENTRY.offset]!),
-            eventId(runId, first + template.gradients.at(-1)![GRADIENT_ENTRY.offset]!),
-          )
+    // Who asks for one event of a block does not pay for the rows of the others.
+    const rows = <R>(entries: readonly (readonly number[])[], of: { between(a: number, b: number): R }) => {
+      if (entries.length === 0) return null
+      const begin = Math.max(from, first + entries[0]![CALL_ENTRY.offset]!)
+      const end = Math.min(to, first + entries.at(-1)![CALL_ENTRY.offset]!)
+      return begin > end ? null : of.between(eventId(runId, begin), eventId(runId, end))
+    }
+    const kept = rows(template.gradients, this.gradients)
     for (const gradient of template.gradients) {
       const position = place(gradient)
       if (position < 0 || kept === null) continue
@@ -189,13 +190,7 @@ export class BlockReader {
         accumulatedSummary: accumulated.summary,
       })
     }
-    const measuredIds =
-      template.assignments.length === 0
-        ? null
-        : this.measured.between(
-            eventId(runId, first + template.assignments[0]![ASSIGNMENT_ENTRY.offset]!),
-            eventId(runId, first + template.assignments.at(-1)![ASSIGNMENT_ENTRY.offset]!),
-          )
+    const measuredIds = rows(template.assignments, this.measured)
     for (const assignment of template.assignments) {
       const position = place(assignment)
       if (position < 0) continue

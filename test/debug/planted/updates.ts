@@ -1,4 +1,5 @@
 // Programs in which an update, a gradient or a setting is not what it should be.
+import type { Variable } from '../../../src/index.js'
 import { line, type Planted, points, train } from './planted.js'
 
 export const UPDATES: readonly Planted[] = [
@@ -20,6 +21,46 @@ export const UPDATES: readonly Planted[] = [
           optimizer.lr = planted && step === 23 ? 20 : 0.2
         },
         loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
+      })
+      await run.finish()
+    },
+  },
+  {
+    name: 'a rate that is far too large from a step on, in an update written with functions',
+    kind: 'loss-spike',
+    says: [
+      /step 32: loss jumps/,
+      /the update of step 31 is \d+ times as large as usual/,
+      /sub \(#\d+/,
+      /moves fc\d\.weight/,
+    ],
+    // What is not measured at structure is the size of the update.
+    needs: 'replay',
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('by hand', { seed: 1 })
+      const w = [g.normal([3, 8], { deviation: 0.5 }), g.normal([8, 1], { deviation: 0.5 })].map((value, i) =>
+        g.parameter(value, { name: `fc${i + 1}.weight` }),
+      ) as [Variable, Variable]
+      let rate = 0.02
+      train(r, run, {
+        data: line(r).set,
+        batchSize: 12,
+        epochs: 4,
+        optimizer: {
+          lr: 0,
+          step: () =>
+            g.noGrad(() => {
+              for (const p of w) p.data = g.sub(p, g.mul(p.grad!, rate)).data
+            }),
+        },
+        clear: () => {
+          for (const p of w) p.clearGrad()
+        },
+        before: (step) => {
+          if (planted && step === 31) rate *= 300
+        },
+        loss: (x, t) => g.meanSquaredError(g.matmul(g.tanh(g.matmul(x, w[0])), w[1]), t),
       })
       await run.finish()
     },
