@@ -131,7 +131,11 @@ def row_words(id):  # of an event that has a row of its own
 
 
 for id, run_id, first, count, at, want in db.execute("SELECT id, run_id, first_position, event_count, committed_at, hash FROM _commit ORDER BY id"):
-    if count == 0:  # values that were computed again: see "The chain"; taken as they are here
+    if count == 0:  # names and tags; or values that were computed again (see "The chain"), which are taken as they are here
+        labels = db.execute("SELECT kind, text FROM _label WHERE commit_id = ? ORDER BY id", (id,)).fetchall()
+        covered = json.dumps(["labels", run_id, at, [list(label) for label in labels]], ensure_ascii=False, separators=(",", ":"))
+        if labels and hashlib.sha256(head + covered.encode()).digest() != want:
+            sys.exit(f"commit {id} (name and tags of run {run_id}) does not have its hash")
         head = want
         continue
     run, texts, digests, words, base = runs[run_id], [], [], [], run_id << 32

@@ -39,6 +39,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
     ['copy', 'split', 'prune', 'merge', 'salvage'],
     async () => (await import('./commands/manage.js')).addManage,
   ],
+  [['rename', 'tag'], async () => (await import('./commands/label.js')).addLabel],
   [['end'], async () => (await import('./commands/end.js')).addEnd],
   [['push', 'pull'], async () => (await import('./commands/push.js')).addPush],
   [['worker', 'fleet'], async () => (await import('./commands/fleet.js')).addFleet],

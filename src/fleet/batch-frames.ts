@@ -7,7 +7,7 @@ import type { LoggedBatch } from '../store/manage/batch-log.js'
 interface Header {
   n: number
   hash: string
-  kind: 'events' | 'values'
+  kind: LoggedBatch['kind']
   committedAt: string
   runName: string | null
   wordsBytes: number

@@ -247,3 +247,15 @@ CROSS JOIN LATERAL unnest(c.positions, c.steps, c.pass_positions, c.variable_pos
   c.mins, c.maxs, c.zero_counts, c.non_finite_counts, c.nan_counts)
   AS u (position, step, pass_position, variable_position, variable_slot, v, l2_norm, mean, min, max, zero_count, non_finite_count, nan_count);
 `
+
+/** What runs are called now, and their tags. Columns of before are written again. */
+export const NAMES_AND_TAGS = /* sql */ `
+ALTER TABLE gradtape.run_row ADD COLUMN first_name text, ADD COLUMN tags text;
+UPDATE gradtape.tape SET columns_batches = 0;
+DROP VIEW gradtape.run;
+CREATE VIEW gradtape.run AS
+SELECT ${RUN_ID('r')} AS id, t.name AS tape, r.run AS tape_run_id, r.name, r.status, r.started_at, r.elapsed_ms, r.step_count, r.event_count,
+  r.call_count, r.first_non_finite_step, r.error, r.seed, r.config, r.capture, r.kernel, r.engine, r.node, r.v8, r.platform, r.host, r.pid,
+  r.tape_id::bigint * 1000000 + r.parent_run_id AS parent_run_id, r.parent_step, r.first_name, r.tags
+FROM gradtape.run_row r JOIN gradtape.tape t ON t.id = r.tape_id;
+`

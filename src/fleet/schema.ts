@@ -5,7 +5,7 @@
  * What recorders may do they do by functions, which hold every batch to the chain: a recorder's role may touch no table.
  */
 import { TapeError } from '../errors.js'
-import { COLUMNS, NAN_COUNTS } from './schema-columns.js'
+import { COLUMNS, NAMES_AND_TAGS, NAN_COUNTS } from './schema-columns.js'
 import { ROLES_WORDS, type SqlClient, sqlState } from './sql-client.js'
 
 interface Migration {
@@ -269,6 +269,7 @@ const MIGRATIONS: readonly Migration[] = [
   { n: 1, name: 'tables and append', sql: TABLES_AND_APPEND },
   { n: 2, name: 'columns and verdicts', sql: COLUMNS },
   { n: 3, name: 'NaN counts', sql: NAN_COUNTS },
+  { n: 4, name: 'names and tags', sql: NAMES_AND_TAGS },
 ]
 
 /** What each role may do; asked for again after every migration. */

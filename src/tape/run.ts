@@ -107,7 +107,7 @@ export class Run {
     options: RunOptions,
     onEnd: (run: Run) => void,
   ) {
-    this.name = checkedName(name)
+    this.name = checkedName(name, 'startRun')
     this.onEnd = onEnd
     checkRunOptions(options)
     if (options.kernel !== undefined) this.kernelBefore = setKernel(options.kernel)
@@ -455,9 +455,10 @@ function checkMetric(name: string, metric: unknown): void {
     )
 }
 
-function checkedName(name: string): string {
+/** Throws  BAD_ARGUMENT for what no run can be called */
+export function checkedName(name: string, who: string): string {
   if (typeof name !== 'string' || name === '' || !isStorable(name))
-    throw new TapeError('BAD_ARGUMENT', `startRun expected a name, got ${valueText(name)}`)
+    throw new TapeError('BAD_ARGUMENT', `${who} expected a name, got ${valueText(name)}`)
   return name
 }
 

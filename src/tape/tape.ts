@@ -19,11 +19,12 @@ import { keyName, type SealReport, type SealStatement } from '../store/proof/sea
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Reader } from '../store/read/reader.js'
 import { readRows, type SqlParameters, type SqlRow } from '../store/read/reading-statement.js'
+import { checkTags, type Labels, labelRun } from '../store/write/label-writer.js'
 import { settleWritingThreads } from '../store/write/main-thread.js'
 import { WritingThread } from '../store/write/writing-thread.js'
 import { closeAtExit, closedBeforeExit, endAtExit, endBySignal, endedBeforeExit } from './exit.js'
 import { PastRun } from './past-run.js'
-import { Run, type RunOptions } from './run.js'
+import { checkedName, Run, type RunOptions } from './run.js'
 import { sealReport, sealsByKey, sealTape } from './sealing.js'
 
 export interface TapeOptions {
@@ -55,7 +56,10 @@ export type RunStatus = 'recording' | 'finished' | 'failed' | 'interrupted'
 /** A row of `tape.runs()`. */
 export interface RunInfo {
   id: number
+  /** The last one that it was given. */
   name: string
+  /** Sorted. */
+  tags: string[]
   /** `recording` while somebody holds its lock; a run without an end that nobody records any more is `interrupted`. */
   status: RunStatus
   /** ISO 8601, UTC. */
@@ -190,13 +194,23 @@ export class Tape {
     return run
   }
 
-  /** All runs, oldest first. */
-  runs(): RunInfo[] {
+  /**
+   * The runs, oldest first.
+   *
+   * tags    only those that have all of these
+   * Throws  BAD_ARGUMENT
+   */
+  runs(options: { tags?: readonly string[] } = {}): RunInfo[] {
+    checkOptions(options, ['tags'], 'runs()')
+    const { tags = [] } = options
+    if (options.tags !== undefined) checkTags(tags, 'runs()')
     this.checkReadable()
-    return this.settledRows('').map((row) => ({
-      ...toInfo(row, row.status === 'recording' && this.isRecorded(row.id)),
-      parent: row.parent_run_id === null ? null : (this.reader.event(row.id, 1) as RunStarted).parent,
-    }))
+    return this.settledRows('')
+      .map((row) => ({
+        ...toInfo(row, row.status === 'recording' && this.isRecorded(row.id)),
+        parent: row.parent_run_id === null ? null : (this.reader.event(row.id, 1) as RunStarted).parent,
+      }))
+      .filter((run) => tags.every((tag) => run.tags.includes(tag)))
   }
 
   /**
@@ -219,6 +233,15 @@ export class Tape {
     if (row === undefined) {
       const names = [...new Set(this.runs().map((run) => `"${run.name}" (${run.id})`))]
       const known = names.length === 0 ? 'it holds no runs' : `it has ${names.slice(-10).join(', ')}`
+      const [before] = this.settledRows(
+        `WHERE first_name = ? OR id IN (SELECT run_id FROM label WHERE kind = 'named' AND text = ?) ORDER BY id DESC LIMIT 1`,
+        ...[String(which), String(which)],
+      )
+      if (before !== undefined)
+        throw new TapeError(
+          'RUN_NOT_FOUND',
+          `${this.path} has no run ${valueText(which)} any more: run ${before.id}, which was called so, is called ${valueText(before.name)} now; ${known}`,
+        )
       throw new TapeError('RUN_NOT_FOUND', `${this.path} has no run ${valueText(which)}; ${known}`)
     }
     try {
@@ -248,6 +271,41 @@ export class Tape {
         `run ${id} ("${name}") of ${this.path} is being recorded; end it there, or end that process first`,
       )
     endInterrupted(this.db, this.file, { id, name })
+    return this.runs().find((run) => run.id === id)!
+  }
+
+  /**
+   * Gives a run another name, by which it is found from now on. What it recorded does not change: the name is a row of its own, which
+   * the hash chain covers, and the former one stays on the tape (`run.first_name`, the view `label`). Whoever records the run goes on.
+   *
+   * which   its number or its name (the newest of that name)
+   * Throws  BAD_ARGUMENT for what is no name; RUN_NOT_FOUND, TAPE_READONLY, TAPE_NOT_FOUND, WRITE_FAILED
+   */
+  renameRun(which: number | string, name: string): RunInfo {
+    return this.label(which, { name: checkedName(name, 'renameRun') })
+  }
+
+  /** Gives a run tags, besides those that it has: see `renameRun`. `tape.runs({ tags })` gives the runs that have some. */
+  tagRun(which: number | string, tags: readonly string[]): RunInfo {
+    checkTags(tags, 'tagRun')
+    return this.label(which, { tags })
+  }
+
+  /** Takes tags away from a run; those that it has not are passed over. */
+  untagRun(which: number | string, tags: readonly string[]): RunInfo {
+    checkTags(tags, 'untagRun')
+    return this.label(which, { untag: tags })
+  }
+
+  private label(which: number | string, labels: Labels): RunInfo {
+    const { id } = this.run(which)
+    if (this.readonly)
+      throw new TapeError(
+        'TAPE_READONLY',
+        `${this.path} was opened with { readonly: true }; open it without to write names and tags`,
+      )
+    this.file?.check()
+    labelRun(this.db, id, labels)
     return this.runs().find((run) => run.id === id)!
   }
 
@@ -469,6 +527,8 @@ function sameFile(file: string): SameFile | null {
 interface RunRow {
   id: number
   name: string
+  /** JSON */
+  tags: string
   status: RunStatus
   started_at: string
   elapsed_ms: number | null
@@ -482,6 +542,7 @@ function toInfo(row: RunRow, isRecorded: boolean): Omit<RunInfo, 'parent'> {
   return {
     id: row.id,
     name: row.name,
+    tags: JSON.parse(row.tags) as string[],
     status: row.status === 'recording' && !isRecorded ? 'interrupted' : row.status,
     startedAt: row.started_at,
     elapsedMs: row.elapsed_ms,

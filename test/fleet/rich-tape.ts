@@ -41,5 +41,8 @@ export async function richTape(file = newTapePath()): Promise<string> {
   await recordRun(tape, 'structure', 25, { capture: 'structure' })
   tape.run('lean').materialize(3, 5)
   await recordRun(tape, 'mixed', 30, { capture: { values: 'structure', gradients: 'full', everySteps: 2 } })
+  tape.renameRun('mixed', 'mixed \u202e"')
+  tape.tagRun('full', ['kept', 'ü'])
+  tape.untagRun('full', ['kept'])
   return file
 }

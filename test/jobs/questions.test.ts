@@ -59,6 +59,8 @@ const manyRuns = async (): Promise<string> => {
   }
   failing.fail(new Error('no more'))
   tape.startRun('empty')
+  tape.renameRun('one', 'first \0')
+  tape.tagRun('two', ['a', 'ü\0'])
   tape.close()
   return file
 }

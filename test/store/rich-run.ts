@@ -60,6 +60,8 @@ export async function richTape(steps = 3, options: RunOptions = {}, file = newTa
   await recordedTape((run) => recordEverything(run, steps), { checkpointEvery: 1, ...options }, file)
   const tape = openForTest(file)
   tape.run('test').materialize(1, 2)
+  const { id } = tape.run('test')
+  tape.tagRun(id, ['rich', 'of tests'])
   tape.close()
   return file
 }

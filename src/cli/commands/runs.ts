@@ -2,26 +2,33 @@
 import type { Command } from 'commander'
 import { type Answer, answer, type Later } from '../answer.js'
 import { openForReading } from '../open.js'
-import { examples, withJson } from '../options.js'
+import { collected, examples, withJson } from '../options.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
 import { countText, durationText, momentText, parentText } from '../words.js'
+
+interface Options {
+  tag: string[]
+  json?: boolean
+}
 
 export function addRuns(program: Command): void {
   withJson(program.command('runs'))
     .description('list the runs of a tape, oldest first')
     .argument('<file>', 'the tape')
-    .addHelpText('after', examples('gradtape runs runs.tape'))
-    .action((file: string, options: { json?: boolean }) => answer(options, (later) => listRuns(file, later)))
+    .option('--tag <tag>', 'only runs that have this tag; may be repeated', collected, [])
+    .addHelpText('after', examples('gradtape runs runs.tape', 'gradtape runs runs.tape --tag baseline'))
+    .action((file: string, options: Options) => answer(options, (later) => listRuns(file, options, later)))
 }
 
-async function listRuns(file: string, later: Later): Promise<Answer> {
-  const runs = (await openForReading(file, later)).runs()
+async function listRuns(file: string, { tag }: Options, later: Later): Promise<Answer> {
+  const runs = (await openForReading(file, later)).runs(tag.length === 0 ? {} : { tags: tag })
   return {
     json: () => ({ runs }),
     text: () => {
       if (runs.length === 0) return 'no runs'
       const right = 'right' as const
+      const isTagged = runs.some(({ tags }) => tags.length > 0)
       const headings = [
         { title: 'id', align: right },
         { title: 'name' },
@@ -30,6 +37,7 @@ async function listRuns(file: string, later: Later): Promise<Answer> {
         { title: 'events', align: right },
         { title: 'started' },
         { title: 'duration', align: right },
+        ...(isTagged ? [{ title: 'tags' }] : []),
       ]
       const rows = runs.map((run) => [
         String(run.id),
@@ -39,6 +47,7 @@ async function listRuns(file: string, later: Later): Promise<Answer> {
         countText(run.events),
         momentText(run.startedAt),
         durationText(run.elapsedMs),
+        ...(isTagged ? [run.tags.map(oneLine).join(', ')] : []),
       ])
       const errors = runs.flatMap((run) =>
         run.error === null ? [] : [paint('red', `run ${run.id}: ${oneLine(run.error)}`)],

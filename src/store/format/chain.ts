@@ -38,6 +38,18 @@ export function materializedHash(
   return chained(before, materializedPayload(runId, committedAt, rows))
 }
 
+/** A change of a run's name or tags. */
+export interface LabelChange {
+  readonly kind: 'named' | 'tagged' | 'untagged'
+  readonly text: string
+}
+
+/** What the hash of a commit that holds labels covers besides the hash before. Its first word keeps it apart from one of values. */
+export function labelsPayload(runId: number, committedAt: string, changes: readonly LabelChange[]): Buffer {
+  const list = changes.map(({ kind, text }) => [kind, text])
+  return Buffer.from(JSON.stringify(['labels', runId, committedAt, list]))
+}
+
 /** SHA-256 over the hash before and a payload, given in one part or several. */
 export function chained(before: Buffer, ...payload: readonly Uint8Array[]): Buffer {
   const hash = crypto.createHash('sha256').update(before)

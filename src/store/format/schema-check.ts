@@ -18,6 +18,7 @@ export const SCHEMA_DIGESTS: Readonly<Record<number, string>> = {
   3: 'aa884b34ddb07e7e86e09a5718bca7cbab46a96c95c9b0060af1fd9133995ecc',
   4: '68b013e18c09b35703ac81a50163b07fa82868f4810095186b404f6cfc5f9e79',
   5: '74fa1eba6c5696afde4a56504e9c6d786f9f2b090f6d819367943a12fbf68211',
+  6: 'ad657f8f0309c7ad6fc465f2131e426715da6d16687273b963bf19551cc4f958',
 }
 
 /** What SQLite itself makes when somebody runs ANALYZE on a tape: numbers for its planner, which no view shows. */

@@ -21,15 +21,24 @@ import { SUMMARY_SIZE } from '../../events/record-layout.js'
 import { ScalarValue } from '../../events/scalar-value.js'
 import { SummarizedArray } from '../../events/summarized-array.js'
 import { summaryFrom } from '../../events/summary.js'
-import { chained, GENESIS, type MaterializedRow, materializedPayload, payloadParts } from '../format/chain.js'
+import {
+  chained,
+  GENESIS,
+  type LabelChange,
+  labelsPayload,
+  type MaterializedRow,
+  materializedPayload,
+  payloadParts,
+} from '../format/chain.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { Digests } from '../format/digests.js'
 import { positionOfId } from '../format/ids.js'
 import { arrayFromBytes, fromScalar } from '../format/value.js'
 import { packAgain } from '../proof/pack-again.js'
 import { addDigest } from '../proof/verify.js'
-import { type CommitRow, Reader } from '../read/reader.js'
+import { type CommitRow, type LabelRow, Reader } from '../read/reader.js'
 import { ValueRows } from '../read/stored-array.js'
+import { copyLabels } from '../write/label-writer.js'
 import { type MaterializedValue, Materializer } from '../write/materializer.js'
 import { Writer } from '../write/writer.js'
 
@@ -40,13 +49,13 @@ export interface LoggedBatch {
   /** SHA-256 over the hash before and the payload. */
   readonly hash: Buffer
   readonly payload: Buffer
-  /** Events of a run, or values that were computed again after it. */
-  readonly kind: 'events' | 'values'
+  /** Events of a run, values that were computed again after it, or changes of its name and tags. */
+  readonly kind: 'events' | 'values' | 'labels'
   /** When it was written, as the payload has it. */
   readonly committedAt: string
   /** The run's name, where the run begins in this batch; else null. */
   readonly runName: string | null
-  /** Bytes of the packed events and of the texts in the payload; 0 and 0 for values. */
+  /** Bytes of the packed events and of the texts in the payload; 0 and 0 for others. */
   readonly wordsBytes: number
   readonly textsBytes: number
   /** Of each array that the payload covers: what is kept of it, its dtype's code and its size, one after the other. */
@@ -111,7 +120,7 @@ export class TapeLog {
    */
   *batches(after = 0): Generator<LoggedBatch> {
     for (const commit of this.reader.commitsAfter(this.place.n)) {
-      const batch = commit.event_count === 0 ? this.valuesBatch(commit) : this.eventsBatch(commit)
+      const batch = this.batch(commit)
       if (batch.n !== this.place.n + 1 || !chained(this.place.hash, batch.payload).equals(commit.hash))
         throw new TapeError(
           'TAPE_CORRUPT',
@@ -131,6 +140,22 @@ export class TapeLog {
       'TAPE_CORRUPT',
       `the content ${hash.toString('hex')} (${size} ${dtype}) is named by a batch and not on the tape`,
     )
+  }
+
+  private batch(commit: CommitRow): LoggedBatch {
+    if (commit.event_count > 0) return this.eventsBatch(commit)
+    const labels = this.reader.labelsBy(commit.id)
+    return labels.length > 0 ? this.labelsBatch(commit, labels) : this.valuesBatch(commit)
+  }
+
+  private labelsBatch(commit: CommitRow, changes: readonly LabelRow[]): LoggedBatch {
+    const { id: n, run_id: run, committed_at: at, hash } = commit
+    const payload = labelsPayload(run, at, changes)
+    return {
+      ...{ n, hash, payload, kind: 'labels', committedAt: at, runName: null, arrays: [] },
+      wordsBytes: 0,
+      textsBytes: 0,
+    }
   }
 
   private eventsBatch(commit: CommitRow): LoggedBatch {
@@ -181,6 +206,7 @@ export function contentsOf(batch: LoggedBatch): NamedContent[] {
   const found = new Map<string, NamedContent>()
   const note = (hash: Buffer, dtype: string, size: number) =>
     found.set(hash.toString('hex'), { hash, dtype, size })
+  if (batch.kind === 'labels') return []
   if (batch.kind === 'values') {
     rowsOf(batch).named.forEach(({ hash }, i) => {
       const { dtype, size } = arrayAt(batch, i)
@@ -215,8 +241,22 @@ export class TapeFromLog {
     if (batch.n !== this.batches + 1)
       throw new TapeError('TAPE_CORRUPT', `expected batch ${this.batches + 1}, got batch ${batch.n}`)
     try {
-      if (batch.kind === 'events') this.addEvents(batch, contents)
-      else this.addValues(batch, contents)
+      switch (batch.kind) {
+        case 'events':
+          this.addEvents(batch, contents)
+          break
+        case 'values':
+          this.addValues(batch, contents)
+          break
+        case 'labels':
+          this.addLabels(batch)
+          break
+        default:
+          throw new TapeError(
+            'TAPE_CORRUPT',
+            `batch ${(batch as LoggedBatch).n} is of a kind that this gradtape does not know (${String((batch as LoggedBatch).kind)}); a newer one may`,
+          )
+      }
     } catch (error) {
       if (error instanceof TapeError) throw error
       throw new TapeError(
@@ -271,6 +311,19 @@ export class TapeFromLog {
     const writer = new Writer(this.db, null, batch.runName, state)
     this.writers.set(run, writer)
     return writer
+  }
+
+  private addLabels(batch: LoggedBatch): void {
+    const [word, run, at, list] = JSON.parse(batch.payload.toString('utf8')) as [
+      string,
+      number,
+      string,
+      [LabelChange['kind'], string][],
+    ]
+    if (word !== 'labels' || at !== batch.committedAt || !this.writers.has(run))
+      throw new TapeError('TAPE_CORRUPT', `batch ${batch.n} does not hold the labels of a run before it`)
+    const changes = list.map(([kind, text]) => ({ kind, text }))
+    copyLabels(this.db, run, changes, at)
   }
 
   private addValues(batch: LoggedBatch, contents: ReadonlyMap<string, Buffer>): void {

@@ -10,7 +10,7 @@ import fs from 'node:fs'
 import { TapeError } from '../../errors.js'
 import { type PackedBatch, Packer } from '../../events/pack.js'
 import { ScalarValue } from '../../events/scalar-value.js'
-import { chainHash, GENESIS, materializedHash } from '../format/chain.js'
+import { chained, chainHash, GENESIS, labelsPayload, materializedHash } from '../format/chain.js'
 import type { Connection } from '../format/connection.js'
 import { openDatabase, sqliteError } from '../format/database.js'
 import { Digests } from '../format/digests.js'
@@ -19,8 +19,9 @@ import { fromScalar } from '../format/value.js'
 import { logState } from '../format/write-ahead-log.js'
 import { packAgain } from '../proof/pack-again.js'
 import { addDigest } from '../proof/verify.js'
-import { type CommitRow, Reader } from '../read/reader.js'
+import { type CommitRow, type LabelRow, Reader } from '../read/reader.js'
 import { StoredArray, ValueRows } from '../read/stored-array.js'
+import { copyLabels } from '../write/label-writer.js'
 import { type MaterializedValue, Materializer } from '../write/materializer.js'
 import { Writer } from '../write/writer.js'
 import { withNewSchema } from './new-schema.js'
@@ -252,7 +253,7 @@ class RunsCopy {
     } catch (thrown) {
       const error = sqliteError(thrown, `reading ${this.source.path}`)
       if (!(error instanceof TapeError)) throw error
-      if (commit.event_count === 0) return // values that can be computed again
+      if (commit.event_count === 0) return // values that can be computed again, or a name: the one before holds
       const lost = { fromPosition: commit.first_position, why: error.message }
       if (known !== undefined) known.run.lost = lost
       else this.unread.set(id, this.copiedRun(0, id, '', lost))
@@ -266,7 +267,9 @@ class RunsCopy {
 
   /** Reads a commit and proves it; gives what writes it. */
   private reading(commit: CommitRow, before: Buffer): () => void {
-    return commit.event_count === 0 ? this.readValues(commit, before) : this.readEvents(commit, before)
+    if (commit.event_count > 0) return this.readEvents(commit, before)
+    const labels = this.reader.labelsBy(commit.id)
+    return labels.length > 0 ? this.readLabels(commit, labels, before) : this.readValues(commit, before)
   }
 
   private readEvents(commit: CommitRow, before: Buffer): () => void {
@@ -304,6 +307,21 @@ class RunsCopy {
     this.digests.clear()
     for (const value of batch.values) addDigest(this.digests, value)
     return chainHash(before, runId, at, batch, this.digests)
+  }
+
+  private readLabels(commit: CommitRow, changes: readonly LabelRow[], before: Buffer): () => void {
+    const { id: commitId, run_id: id, committed_at: at } = commit
+    if (!chained(before, labelsPayload(id, at, changes)).equals(commit.hash))
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `batch ${commitId} (name and tags of run ${id}) does not have the hash it was written with`,
+      )
+    return () => {
+      const state = this.runs.get(id)
+      if (state === undefined) return
+      copyLabels(this.target, state.run.id, changes, at)
+      state.run.name = changes.findLast(({ kind }) => kind === 'named')?.text ?? state.run.name
+    }
   }
 
   private readValues(commit: CommitRow, before: Buffer): () => void {

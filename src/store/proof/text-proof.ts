@@ -103,7 +103,7 @@ export function checkRunNames(db: Connection): void {
 }
 
 /** JavaScript reads bytes that are no UTF-8 as U+FFFD: then the text is not what the file has. */
-function checkBytes(db: Connection, table: string, column: string, id: number, text: string): void {
+export function checkBytes(db: Connection, table: string, column: string, id: number, text: string): void {
   if (!text.includes('\ufffd')) return
   const bytes = db
     .prepare(`SELECT CAST(${column} AS BLOB) FROM ${table} WHERE rowid = ?`)

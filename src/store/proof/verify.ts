@@ -16,6 +16,7 @@ import { TextReader } from '../read/text-reader.js'
 import { BlockProof, Cuts } from './block-proof.js'
 import { GradientProof } from './gradient-proof.js'
 import { checkFile, checkNothingOutside } from './integrity.js'
+import { LabelProof } from './label-proof.js'
 import { NameProof } from './name-proof.js'
 import { NamedValues } from './named-values.js'
 import { packAgain } from './pack-again.js'
@@ -90,6 +91,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
   )
   const sites = new SiteProof(db, used)
   const names = new NameProof(db)
+  const labels = new LabelProof(db, reader)
   const materialized = new MaterializedProof(db, texts, values)
   const cuts = new Map<number, Cuts>()
   const digests = new Digests()
@@ -112,6 +114,13 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
     if (commit.id !== report.batches + 1)
       throw new TapeError('TAPE_CORRUPT', `${where} expected to be batch ${report.batches + 1}`)
     if (commit.event_count === 0) {
+      const labelled = labels.batch(commit, before, packer.position > 0)
+      if (labelled !== null) {
+        before = labelled
+        report.batches++
+        report.head = labelled.toString('hex')
+        continue
+      }
       const rows = reader.materializedBy(commit.id, commit.run_id)
       const hash = materializedHash(before, commit.run_id, commit.committed_at, rows)
       if (rows.length === 0 || commit.first_position !== 0 || !hash.equals(commit.hash))
@@ -170,6 +179,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
   gradients.finish()
   names.finish()
   materialized.finish()
+  labels.finish()
   report.values = checkValues(db, values)
   checkTexts(db, used, texts)
   checkGenerated(db)

@@ -15,7 +15,7 @@ import { typeOfKind } from '../../events/event-kinds.js'
 import { textToPlain } from '../../events/plain.js'
 import { ScalarValue } from '../../events/scalar-value.js'
 import { checkedEvent, frozenEvent } from '../../events/validate.js'
-import type { MaterializedRow } from '../format/chain.js'
+import type { LabelChange, MaterializedRow } from '../format/chain.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
 import { eventId, eventText } from '../format/ids.js'
@@ -37,6 +37,12 @@ export interface CommitRow {
   event_count: number
   committed_at: string
   hash: Buffer
+}
+
+/** A row of _label. */
+export interface LabelRow extends LabelChange {
+  readonly id: number
+  readonly runId: number
 }
 
 /** The rows that are events by themselves. */
@@ -206,6 +212,17 @@ export class Reader {
              WHERE m.commit_id = ? AND m.id >> 32 = ? ORDER BY m.id, m.part`,
           )
           .all(commitId, runId) as MaterializedRow[],
+    )
+  }
+
+  /** The changes of names and tags that a commit without events holds, in order; none when it holds values. */
+  labelsBy(commitId: number): LabelRow[] {
+    return this.reading(
+      'names and tags of runs',
+      () =>
+        this.db
+          .prepare('SELECT id, run_id AS runId, kind, text FROM _label WHERE commit_id = ? ORDER BY id')
+          .all(commitId) as LabelRow[],
     )
   }
 

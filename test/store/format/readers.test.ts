@@ -48,6 +48,8 @@ beforeAll(() => {
     run.log({ bad: Number.NaN, large: Number.NEGATIVE_INFINITY, small: 5e-324, zero: -0 })
     run.end('finished', null)
   }
+  tape.renameRun(1, 'renamed \u202e')
+  tape.tagRun(2, ['a', 'ü'])
   tape.close()
   const db = plainDatabase(file, { readonly: true })
   const named = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'view' ORDER BY name").all() as {

@@ -281,6 +281,9 @@ const PASS_DETAIL = `json_object('roots', ${refList(`key >= ${ROOTS} AND key < $
 const EVENT_DETAIL = `CASE d.value WHEN ${EVENT_KINDS.LeafCreated.kind} THEN (SELECT f.content FROM _leaf_form f WHERE f.id = ${field(LEAF_ENTRY.form)}) WHEN ${EVENT_KINDS.FunctionCalled.kind} THEN ${ofSignature('function')}
     WHEN ${EVENT_KINDS.MetricLogged.kind} THEN (SELECT x.content FROM _metric m JOIN _text x ON x.id = m.name_id WHERE m.id = ${EVENT_ID}) WHEN ${EVENT_KINDS.BackwardStarted.kind} THEN CASE t.passes WHEN '[]' THEN ${FACT_PAYLOAD} ELSE ${PASS_DETAIL} END ELSE ${FACT_PAYLOAD} END`
 
+/** Of a row of _label: it says that the run has the tag, and no later one says otherwise. */
+const IS_TAG = `l.kind = 'tagged' AND NOT EXISTS (SELECT 1 FROM _label u WHERE u.run_id = l.run_id AND u.kind <> 'named' AND u.text = l.text AND u.id > l.id)`
+
 /** The SQL of each view, as SQLite keeps it. */
 export const VIEWS = {
   tape: `CREATE VIEW tape AS -- The tape itself: one row.
@@ -294,7 +297,7 @@ FROM (SELECT 1) one`,
   run: `CREATE VIEW run AS -- One recorded computation. Key: id.
 SELECT
   r.id AS id, -- number of the run in this tape
-  r.name AS name, -- the name it was started with; several runs may share one
+  ${typed('TEXT', `coalesce((SELECT l.text FROM _label l WHERE l.run_id = r.id AND l.kind = 'named' ORDER BY l.id DESC LIMIT 1), r.name)`)} AS name, -- the last name it was given, or that it was started with; several runs may share one
   ${typed('TEXT', "coalesce(json_extract(finished.payload, '$.status'), 'recording')")} AS status, -- finished, failed, interrupted; recording: no end is recorded, so it is still going on or its process was killed
   ${typed('TEXT', "json_extract(started.payload, '$.startedAt')")} AS started_at, -- UTC, ISO 8601
   ${typed('REAL', "json_extract(finished.payload, '$.elapsedMs')")} AS elapsed_ms, -- from start to end; null while no end is recorded
@@ -314,10 +317,30 @@ SELECT
   ${typed('TEXT', "json_extract(started.payload, '$.host')")} AS host, -- name of the machine
   ${typed('INTEGER', "json_extract(started.payload, '$.pid')")} AS pid, -- process that recorded it
   ${typed('INTEGER', "json_extract(started.payload, '$.parent.run')")} AS parent_run_id, -- joins run.id, for a fork: the run it began from; null for any other
-  ${typed('INTEGER', "json_extract(started.payload, '$.parent.step')")} AS parent_step -- for a fork: the step it began from; null for any other
+  ${typed('INTEGER', "json_extract(started.payload, '$.parent.step')")} AS parent_step, -- for a fork: the step it began from; null for any other
+  r.name AS first_name, -- the name it was started with
+  ${typed('TEXT', `(SELECT json_group_array(t.text) FROM (SELECT l.text FROM _label l WHERE ${IS_TAG} AND l.run_id = r.id ORDER BY l.text) t)`)} AS tags -- JSON: the tags that it has, sorted; see tag
 FROM _run r
 JOIN _fact started ON started.id = ${idOf('r.id', '1')}
 LEFT JOIN _fact finished ON finished.id >> 32 = +r.id AND finished.kind = ${EVENT_KINDS.RunFinished.kind}`,
+
+  tag: `CREATE VIEW tag AS -- One tag that a run has. Key: run_id, name.
+SELECT
+  l.run_id AS run_id, -- joins run.id
+  l.text AS name, -- the tag
+  c.committed_at AS tagged_at -- UTC, ISO 8601
+FROM _label l JOIN _commit c ON c.id = l.commit_id
+WHERE ${IS_TAG}`,
+
+  label: `CREATE VIEW label AS -- One change of a run's name or tags. Key: id.
+SELECT
+  l.id AS id, -- in the order in which they were made, over all runs of the tape
+  l.run_id AS run_id, -- joins run.id
+  l.kind AS kind, -- named, tagged, untagged
+  l.text AS text, -- the name, or the tag
+  l.commit_id AS commit_id, -- joins tape_commit.id
+  c.committed_at AS labelled_at -- UTC, ISO 8601
+FROM _label l JOIN _commit c ON c.id = l.commit_id`,
 
   run_config: `CREATE VIEW run_config AS -- One entry of a run's config, nested ones by their path. Key: run_id, path.
 SELECT
@@ -765,11 +788,11 @@ SELECT
   b.template_id AS template_id -- equal for blocks of one graph: what they have in common is stored once; see template_call
 FROM _block b JOIN _template t ON t.id = b.template_id`,
 
-  tape_commit: `CREATE VIEW tape_commit AS -- One batch of events, closed by a hash. Key: id.
+  tape_commit: `CREATE VIEW tape_commit AS -- One batch: events, values that were materialized, or labels, closed by a hash. Key: id.
 SELECT
   id AS id, -- in the order in which they were written, over all runs of the tape
   run_id AS run_id, -- joins run.id
-  first_position AS first_position, -- of its events in the run; 0 for values that were materialized
+  first_position AS first_position, -- of its events in the run; 0 for values that were materialized and for labels
   event_count AS event_count, -- how many events
   committed_at AS committed_at, -- UTC, ISO 8601
   ${typed('TEXT', 'lower(hex(hash))')} AS hash -- SHA-256 over the hash before it and all that the batch holds
