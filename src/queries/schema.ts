@@ -20,12 +20,16 @@ export interface ViewDoc {
   sql: string
 }
 
-/** The public views, in the order in which the migrations make them. */
+/** What one asks first; a migration that makes a view anew puts it behind the others. */
+const FIRST = ['tape', 'run', 'run_config', 'tag', 'label', 'step', 'step_summary']
+
+/** The public views: those first, then the others in the order in which the migrations made them. */
 export function viewDocs(views: Views): ViewDoc[] {
   return views
     .all<{ name: string; sql: string }>(
       "SELECT name, sql FROM sqlite_schema WHERE type = 'view' AND name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY rowid",
     )
+    .sort((a, b) => place(a.name) - place(b.name))
     .map(({ name, sql }) => {
       const { doc, columns } = commentsOf(sql)
       // The columns are those SQLite sees; the text only says what they mean.
@@ -37,6 +41,11 @@ export function viewDocs(views: Views): ViewDoc[] {
         sql,
       }
     })
+}
+
+function place(view: string): number {
+  const at = FIRST.indexOf(view)
+  return at < 0 ? FIRST.length : at
 }
 
 /** One view. Throws VIEW_NOT_FOUND with the nearest name. */

@@ -22,6 +22,7 @@ describe('gradtape runs', () => {
     expect(head.trim().split(/ {2,}/)).toEqual([
       'id',
       'name',
+      'tags',
       'status',
       'steps',
       'events',
