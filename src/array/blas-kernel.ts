@@ -45,6 +45,8 @@ export function blasKernelWith(library: BlasLibrary): Kernel {
   return Object.freeze<Kernel>({
     ...nativeKernel,
     id: `blas-1+${nativeKernel.id} ${library.id}`,
+    // The products of a convolution are this kernel's own.
+    fused: { ...nativeKernel.fused!, convolve: () => false },
 
     matmul(m, k, n, a, ao, ar, ac, b, bo, br, bc, out, oo) {
       if (m * k * n < BLAS_PRODUCT_MIN || !(a instanceof Float64Array || a instanceof Float32Array)) {

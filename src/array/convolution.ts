@@ -12,13 +12,34 @@ import {
   promoteTypes,
   type TypedArray,
 } from './dtype.js'
-import { addTo, sumParts } from './halves.js'
+import { addTo, cutOf, sumParts } from './halves.js'
 import { kernel } from './kernel.js'
 import { allocate, allocateUnset, type NDArray } from './ndarray.js'
 import { formatShape } from './shape.js'
 
 /** Rows and columns. */
 export type Pair = readonly [rows: number, columns: number]
+
+/** Convolution and its adjoints in one call of the kernel: whether it did it. */
+function atOnce(
+  wanted: 'maps' | 'images' | 'weights',
+  images: number,
+  plan: Plan,
+  maps: number,
+  a: NDArray,
+  b: NDArray,
+  out: NDArray,
+): boolean {
+  if (kernel.fused === undefined) return false
+  const { channels, rows, columns, kernelRows, kernelColumns, stride, padding, outRows, outColumns } = plan
+  const size: Pair = [kernelRows, kernelColumns]
+  const shape = { images, channels, rows, columns, kernel: size, stride, padding, outRows, outColumns }
+  const cut = cutOf(kernel, 'parts')
+  const [x, y] = [a.buffer, b.buffer]
+  return kernel.fused.convolve(
+    ...([wanted, shape, maps, cut, x, a.offset, y, b.offset, out.buffer, out.offset] as const),
+  )
+}
 
 export type Windowing = { readonly stride: Pair; readonly padding: Pair }
 
@@ -154,6 +175,7 @@ export function convolve(x: NDArray, w: NDArray, windowing: Windowing): NDArray 
   const taps = plan.channels * plan.kernelRows * plan.kernelColumns
   const places = plan.outRows * plan.outColumns
   const out = allocateUnset(dtype, Object.freeze([n, outs, plan.outRows, plan.outColumns]))
+  if (atOnce('maps', n, plan, outs, images, weights, out)) return out
   const windows = newUnsetStorage(dtype, taps * places)
   const image = plan.channels * plan.rows * plan.columns
   for (let i = 0; i < n; i++) {
@@ -209,6 +231,7 @@ export function convolveTransposed(y: NDArray, w: NDArray, windowing: Windowing,
   const taps = channels * size[0] * size[1]
   const places = plan.outRows * plan.outColumns
   const out = allocate(dtype, Object.freeze([n, channels, plan.rows, plan.columns]))
+  if (atOnce('images', n, plan, maps1, maps, weights, out)) return out
   const windows = newUnsetStorage(dtype, taps * places)
   const image = channels * plan.rows * plan.columns
   for (let i = 0; i < n; i++) {
@@ -260,6 +283,7 @@ export function convolveWeights(x: NDArray, gy: NDArray, size: Pair, windowing: 
   const taps = plan.channels * size[0] * size[1]
   const places = plan.outRows * plan.outColumns
   const out = allocate(dtype, Object.freeze([outs, plan.channels, size[0], size[1]]))
+  if (atOnce('weights', x.shape[0]!, plan, outs, images, maps, out)) return out
   const windows = newUnsetStorage(dtype, taps * places)
   const part = newStorage(dtype, outs * taps)
   const image = plan.channels * plan.rows * plan.columns

@@ -33,6 +33,16 @@ export function tanhSlope(g: NDArray, y: NDArray): NDArray {
   return slope('tanh', g, y)
 }
 
+/** gy·(Φ(x) + x·φ(x)), the gradient of gelu at x; null where it is to be computed in steps. Throws SHAPE_MISMATCH. */
+export function geluSlope(gy: NDArray, x: NDArray): NDArray | null {
+  const { fused } = kernel
+  if (fused === undefined || gy.dtype !== x.dtype || !isFloating(x.dtype)) return null
+  requireOneShape(gy, x)
+  const out = allocateUnset(x.dtype, x.shape, x.size)
+  const { buffer, offset, size } = out
+  return fused.geluSlope(gy.buffer, gy.offset, x.buffer, x.offset, buffer, offset, size) ? out : null
+}
+
 function slope(op: SlopeOp, g: NDArray, x: NDArray): NDArray {
   requireOneShape(g, x)
   const out = allocateUnset(g.dtype, g.shape, g.size)

@@ -9,7 +9,7 @@
  * whole. docs/kernels.md says the order so that somebody else can compute it.
  */
 import type { TypedArray } from './dtype.js'
-import type { Kernel } from './primitives.js'
+import type { Cut, Kernel } from './primitives.js'
 
 /** Products of at most this many terms an element are one block. */
 const PRODUCT_BLOCK = 1024
@@ -24,6 +24,15 @@ const ROWS_STEP = 256
 const PARTS_BLOCK = 128
 /** A first half of parts holds a multiple of this many. */
 const PARTS_STEP = 8
+
+const UNCUT: Cut = Object.freeze({ most: Number.POSITIVE_INFINITY, step: 1 })
+const ROWS_CUT: Cut = Object.freeze({ most: ROWS_BLOCK, step: ROWS_STEP })
+const PARTS_CUT: Cut = Object.freeze({ most: PARTS_BLOCK, step: PARTS_STEP })
+
+/** How a kernel cuts sums over rows, or over parts. */
+export function cutOf(kernel: Kernel, of: 'rows' | 'parts'): Cut {
+  return !kernel.sumsByHalves ? UNCUT : of === 'rows' ? ROWS_CUT : PARTS_CUT
+}
 
 /** Elements of a result that are computed at once: their halves stay in the second cache. */
 const TILE = 2 ** 17

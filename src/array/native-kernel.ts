@@ -19,6 +19,7 @@ import {
   unaryNumber,
 } from './native/calls.js'
 import { native as nativeHere } from './native/library.js'
+import { fusedOver } from './native-fused.js'
 import { portableKernel } from './portable-kernel.js'
 import type { Kernel } from './primitives.js'
 
@@ -41,6 +42,7 @@ function isFloats(x: TypedArray): x is Floats {
 export function nativeKernelOver(native: () => Native | null): Kernel {
   return Object.freeze<Kernel>({
     ...portableKernel,
+    fused: fusedOver(native),
 
     unary(op, x, xo, out, oo, n) {
       const code = n >= ELEMENTS_MIN && isFloats(x) ? native() : null

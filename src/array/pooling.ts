@@ -5,7 +5,9 @@
 import { TapeError } from '../errors.js'
 import { type Pair, type Windowing, windowCount } from './convolution.js'
 import { isFloating, type TypedArray } from './dtype.js'
-import { allocate, type NDArray } from './ndarray.js'
+import { kernel } from './kernel.js'
+import { allocate, allocateUnset, type NDArray } from './ndarray.js'
+import type { WindowShape } from './primitives.js'
 import { formatShape, type Shape, sameShape } from './shape.js'
 
 type Pooling = Windowing & { readonly kernel: Pair }
@@ -42,6 +44,20 @@ function planOf(image: Shape, { kernel, stride, padding }: Pooling, shape: Shape
   }
 }
 
+function windowsOf(image: Shape, pooling: Pooling, shape: Shape): WindowShape {
+  return {
+    images: image[0]!,
+    channels: image[1]!,
+    rows: image[2]!,
+    columns: image[3]!,
+    kernel: pooling.kernel,
+    stride: pooling.stride,
+    padding: pooling.padding,
+    outRows: shape[2]!,
+    outColumns: shape[3]!,
+  }
+}
+
 function pooledShape(image: Shape, pooling: Pooling, what: string): [number, number, number, number] {
   const { kernel, stride, padding } = pooling
   if (image.length !== 4) {
@@ -72,7 +88,9 @@ function pooledShape(image: Shape, pooling: Pooling, what: string): [number, num
  */
 export function maxPool(x: NDArray, pooling: Pooling): NDArray {
   const shape = pooledShape(x.shape, pooling, 'maxPool2d')
-  const out = allocate(x.dtype, Object.freeze(shape))
+  const out = allocateUnset(x.dtype, Object.freeze(shape))
+  if (kernel.fused?.maxPool(windowsOf(x.shape, pooling, shape), x.buffer, x.offset, out.buffer, out.offset))
+    return out
   const { layers, area, columns, down, across } = planOf(x.shape, pooling, shape)
   const { buffer: from } = x
   const { buffer: to } = out
@@ -115,6 +133,9 @@ export function maxPoolScatter(gy: NDArray, x: NDArray, pooling: Pooling): NDArr
   const out = allocate(gy.dtype, x.shape)
   const { buffer: from, offset: start } = gy
   const { buffer: to, offset: first } = out
+  const isOne = gy.dtype === x.dtype
+  const windows = windowsOf(x.shape, pooling, shape)
+  if (isOne && kernel.fused?.maxPoolScatter(windows, from, start, x.buffer, x.offset, to, first)) return out
   const maxima = maximaOf(x, pooling, shape)
   for (let place = 0; place < maxima.only.length; place++) {
     const only = maxima.only[place]!

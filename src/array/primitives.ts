@@ -45,6 +45,8 @@ export interface Kernel {
    * image upon image, follows it.
    */
   readonly sumsByHalves: boolean
+  /** What the kernel computes in fewer calls than its steps take; absent when it does all in steps. */
+  readonly fused?: FusedKernel
 
   /** out[i] = op(x[i]) for i < count. */
   unary(op: UnaryOp, x: TypedArray, xOffset: number, out: TypedArray, outOffset: number, count: number): void
@@ -240,6 +242,127 @@ export interface Kernel {
     count: number,
     numbers: AdamNumbers,
   ): void
+}
+
+/**
+ * Steps that some kernels compute in one go, with the bits of the steps. Each is a function of src/array or a gradient of
+ * src/functions, where the steps stand; all operands are of one floating dtype. False says that it was not done: the arrays are
+ * small, or there is no code for it.
+ */
+export interface FusedKernel {
+  /** (x − mean)/√(variance + eps)·gamma + beta. */
+  normalize(
+    shape: NormShape,
+    x: TypedArray,
+    xOffset: number,
+    gamma: TypedArray,
+    gammaOffset: number,
+    beta: TypedArray,
+    betaOffset: number,
+    out: TypedArray,
+    outOffset: number,
+  ): boolean
+
+  /** Its gradient in x, and in `sums` those of gamma and beta, one behind the other. */
+  normalizeSlopes(
+    shape: NormShape,
+    gy: TypedArray,
+    gyOffset: number,
+    x: TypedArray,
+    xOffset: number,
+    gamma: TypedArray,
+    gammaOffset: number,
+    gx: TypedArray,
+    gxOffset: number,
+    sums: TypedArray,
+    sumsOffset: number,
+  ): boolean
+
+  /** y·(gy − Σ gy·y) for each row. */
+  softmaxSlope(
+    gy: TypedArray,
+    gyOffset: number,
+    y: TypedArray,
+    yOffset: number,
+    rows: number,
+    columns: number,
+    out: TypedArray,
+    outOffset: number,
+  ): boolean
+
+  /** gy·(Φ(x) + x·φ(x)). */
+  geluSlope(
+    gy: TypedArray,
+    gyOffset: number,
+    x: TypedArray,
+    xOffset: number,
+    out: TypedArray,
+    outOffset: number,
+    count: number,
+  ): boolean
+
+  maxPool(shape: WindowShape, x: TypedArray, xOffset: number, out: TypedArray, outOffset: number): boolean
+
+  /** `gx` is zeros before. */
+  maxPoolScatter(
+    shape: WindowShape,
+    gy: TypedArray,
+    gyOffset: number,
+    x: TypedArray,
+    xOffset: number,
+    gx: TypedArray,
+    gxOffset: number,
+  ): boolean
+
+  /**
+   * From two of images, weights and maps to the third: 'maps' from images and weights, 'images' (zeros before) from maps and
+   * weights, 'weights' from images and maps.
+   */
+  convolve(
+    wanted: 'maps' | 'images' | 'weights',
+    shape: WindowShape,
+    maps: number,
+    cut: Cut,
+    a: TypedArray,
+    aOffset: number,
+    b: TypedArray,
+    bOffset: number,
+    out: TypedArray,
+    outOffset: number,
+  ): boolean
+}
+
+/** A sum of more than `most` parts is that of two halves; the first has half of them, rounded down to a multiple of `step`. */
+export interface Cut {
+  readonly most: number
+  readonly step: number
+}
+
+/**
+ * What is normalised: `images` times `channels` times `inner` elements, each channel by its own statistics; or, not by channel,
+ * `images` rows of `channels` elements, each row by its own.
+ */
+export interface NormShape {
+  readonly isByChannel: boolean
+  readonly images: number
+  readonly channels: number
+  readonly inner: number
+  /** Of sums over images, or over rows. */
+  readonly cut: Cut
+  readonly eps: number
+}
+
+/** How windows lie on images of [images, channels, rows, columns]. */
+export interface WindowShape {
+  readonly images: number
+  readonly channels: number
+  readonly rows: number
+  readonly columns: number
+  readonly kernel: readonly [rows: number, columns: number]
+  readonly stride: readonly [rows: number, columns: number]
+  readonly padding: readonly [rows: number, columns: number]
+  readonly outRows: number
+  readonly outColumns: number
 }
 
 /** What a step with momentum knows before it sees an element. */

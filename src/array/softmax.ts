@@ -6,7 +6,7 @@ import { isFloating } from './dtype.js'
 import { kernel } from './kernel.js'
 import { allocateUnset, type NDArray } from './ndarray.js'
 import { transpose } from './rearrange.js'
-import { normalizeAxis } from './shape.js'
+import { normalizeAxis, sameShape } from './shape.js'
 
 /**
  * eˣ / Σ eˣ along an axis, the last unless said; NaN where all entries are -Infinity.
@@ -49,6 +49,28 @@ export function crossEntropyGradient(x: NDArray, labels: NDArray, share: NDArray
   }
   kernel.binary('mul', 1, size, buffer, offset, 0, 1, share.buffer, share.offset, 0, 0, buffer, offset)
   return out
+}
+
+/** y·(gy − Σ gy·y), sums along the last axis, the gradient of softmax; null where it is to be computed in steps. */
+export function softmaxGradient(gy: NDArray, y: NDArray): NDArray | null {
+  const { fused } = kernel
+  const columns = y.shape[y.ndim - 1] ?? 0
+  if (fused === undefined || columns < 2 || gy.dtype !== y.dtype || !isFloating(y.dtype)) return null
+  if (!sameShape(gy.shape, y.shape)) return null
+  const out = allocateUnset(y.dtype, y.shape, y.size)
+  const isDone = fused.softmaxSlope(
+    ...([
+      gy.buffer,
+      gy.offset,
+      y.buffer,
+      y.offset,
+      y.size / columns,
+      columns,
+      out.buffer,
+      out.offset,
+    ] as const),
+  )
+  return isDone ? out : null
 }
 
 function alongRows(x: NDArray, axis: number, what: 'softmax' | 'logSoftmax'): NDArray {

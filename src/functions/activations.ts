@@ -1,7 +1,7 @@
 /** Activations, element by element. Knows no layer. */
 import * as comparison from '../array/comparison.js'
 import * as elementwise from '../array/elementwise.js'
-import { gateAboveZero, sigmoidSlope } from '../array/gates.js'
+import { gateAboveZero, geluSlope, sigmoidSlope } from '../array/gates.js'
 import { zerosLike } from '../array/make-array.js'
 import { type NDArray, scalar, viewOf } from '../array/ndarray.js'
 import { promotedToFloat } from '../array/promotion.js'
@@ -125,6 +125,8 @@ export class Gelu extends Func {
 
   override backward(gy: Variable): Variable {
     const x = this.input
+    const gx = mode.linking ? null : geluSlope(gy.data, x.data)
+    if (gx !== null) return new Variable(gx, false, 'variable')
     const distribution = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5)
     const density = mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
     return mul(gy, add(distribution, mul(x, density)))

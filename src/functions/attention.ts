@@ -7,11 +7,12 @@ import { matmul as matmulOf } from '../array/products.js'
 import { promotedToFloat } from '../array/promotion.js'
 import * as reductions from '../array/reductions.js'
 import { formatShape } from '../array/shape.js'
-import { softmax as softmaxOf } from '../array/softmax.js'
+import { softmaxGradient, softmax as softmaxOf } from '../array/softmax.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
+import { mode } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
-import type { Operand, Variable } from '../graph/variable.js'
+import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { add, mul, sub } from './arithmetic.js'
 import { flagOf } from './attributes.js'
@@ -67,7 +68,11 @@ export class ScaledDotProductAttention extends Func {
     const scale = 1 / Math.sqrt(q.shape[q.ndim - 1]!)
     const weights = this.weights(q, k, mask, scale, gy)
     const gp = matmul(gy, v, { transposeB: true })
-    const gs = mul(weights, sub(gp, sum(mul(gp, weights), { axis: -1, keepdims: true })))
+    const made = mode.linking ? null : softmaxGradient(gp.data, weights.data)
+    const gs =
+      made !== null
+        ? new Variable(made, false, 'variable')
+        : mul(weights, sub(gp, sum(mul(gp, weights), { axis: -1, keepdims: true })))
     const gradients = [
       this.needsGradient(0) ? sumTo(mul(matmul(gs, k), scale), q.shape) : null,
       this.needsGradient(1) ? sumTo(mul(matmul(gs, q, { transposeA: true }), scale), k.shape) : null,

@@ -2,13 +2,16 @@
 
 import * as elementwise from '../array/elementwise.js'
 import { type NDArray, scalar, viewOf } from '../array/ndarray.js'
+import { channelsOf, normalize, normalizeSlopes, rowsFrom } from '../array/normalization.js'
+import type { NormShape } from '../array/primitives.js'
 import { promotedToFloat } from '../array/promotion.js'
 import * as reductions from '../array/reductions.js'
 import { fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
+import { mode } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
-import type { Operand, Variable } from '../graph/variable.js'
+import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { add, div, mul, sqrt, square, sub } from './arithmetic.js'
 import { flagOf, numberOf, refuse } from './attributes.js'
@@ -24,15 +27,23 @@ export function epsOf(value: unknown, what: string): number {
   return refuse(`${what} expected eps of at least 0, got ${eps}`)
 }
 
-/** (x − mean)/√(variance + eps)·gamma + beta over some axes, on arrays; gamma and beta broadcast to x. */
+/**
+ * (x − mean)/√(variance + eps)·gamma + beta over some axes, on arrays; gamma and beta, in the shape `spread`, broadcast to x.
+ * `atOnce` is how a kernel may do it in one.
+ */
 function normalized(
   x: NDArray,
   gamma: NDArray,
   beta: NDArray,
   axes: readonly number[],
   eps: number,
+  spread: Shape,
+  atOnce: NormShape | null,
 ): NDArray {
-  const [from, scale, shift] = promotedToFloat([x, gamma, beta] as const)
+  const [from, ...both] = promotedToFloat([x, gamma, beta] as const)
+  const y = normalize(atOnce, from, ...both)
+  if (y !== null) return y
+  const [scale, shift] = [viewOf(both[0], spread), viewOf(both[1], spread)]
   const over = { axis: axes, keepdims: true }
   const centred = elementwise.sub(from, reductions.mean(from, over))
   const variance = reductions.mean(elementwise.square(centred), over)
@@ -61,6 +72,19 @@ export function backThrough(
   return { xHat, gx }
 }
 
+/**
+ * The gradients of x, gamma and beta where nobody will differentiate them, so that they need no graph: the bits of the steps in one
+ * call, if the kernel can do that.
+ */
+function gradientsAtOnce(call: Func, gy: Variable, shape: NormShape | null): (Variable | null)[] | null {
+  if (mode.linking) return null
+  const made = normalizeSlopes(shape, gy.data, call.inputAt(0).data, call.inputAt(1).data)
+  if (made === null) return null
+  return made.map((array, slot) =>
+    slot === 0 || call.needsGradient(slot) ? new Variable(array, false, 'variable') : null,
+  )
+}
+
 /** Normalisation of each row.  Backward ggamma = Σ gy·x̂, gbeta = Σ gy; gx as in backThrough. */
 export class LayerNorm extends Func {
   private readonly eps: number
@@ -86,10 +110,14 @@ export class LayerNorm extends Func {
           `gamma ${formatShape(gamma.shape)}, beta ${formatShape(beta.shape)}`,
       )
     }
-    return normalized(x, gamma, beta, lastAxes(x.ndim, gamma.ndim), this.eps)
+    const rows = rowsFrom(x.ndim - gamma.ndim, x.shape, this.eps)
+    return normalized(x, gamma, beta, lastAxes(x.ndim, gamma.ndim), this.eps, gamma.shape, rows)
   }
 
   override backward(gy: Variable): (Variable | null)[] {
+    const rows = rowsFrom(gy.ndim - this.inputAt(1).ndim, gy.shape, this.eps)
+    const made = gradientsAtOnce(this, gy, rows)
+    if (made !== null) return made
     const x = cast(this.inputAt(0), gy.dtype)
     const gamma = this.inputAt(1)
     const lead = Array.from({ length: x.ndim - gamma.ndim }, (_, axis) => axis)
@@ -156,7 +184,9 @@ export class BatchNorm extends Func {
     const shape = channelShape(x.shape)
     if (center === undefined || variance === undefined) {
       requireRows(x.shape)
-      return normalized(x, viewOf(gamma, shape), viewOf(beta, shape), batchAxes(x.ndim), this.eps)
+      return normalized(
+        ...([x, gamma, beta, batchAxes(x.ndim), this.eps, shape, channelsOf(x.shape, this.eps)] as const),
+      )
     }
     const [from, scale, shift, mean, spread] = promotedToFloat([x, gamma, beta, center, variance] as const)
     const centred = elementwise.sub(from, viewOf(mean, shape))
@@ -168,6 +198,8 @@ export class BatchNorm extends Func {
   }
 
   private backThroughBatch(gy: Variable): (Variable | null)[] {
+    const made = gradientsAtOnce(this, gy, channelsOf(gy.shape, this.eps))
+    if (made !== null) return made
     const x = cast(this.inputAt(0), gy.dtype)
     const axis = batchAxes(x.ndim)
     const gamma = reshape(this.inputAt(1), channelShape(x.shape))

@@ -20,6 +20,15 @@ export interface NativeLibrary {
   adamStep(w: Floats, g: Floats, m: Floats, v: Floats, outW: Floats, outM: Floats, outV: Floats): void
   summarize(x: Floats): void
   distance(x: Floats, y: Floats): void
+  normalize(x: Floats, gamma: Floats, beta: Floats, out: Floats): void
+  normalizeSlopes(gy: Floats, x: Floats, gamma: Floats, gx: Floats, sums: Floats): void
+  softmaxSlope(gy: Floats, y: Floats, out: Floats): void
+  geluSlope(gy: Floats, x: Floats, out: Floats): void
+  maxPool(x: Floats, out: Floats): void
+  maxPoolScatter(gy: Floats, x: Floats, gx: Floats): void
+  convolve(x: Floats, w: Floats, out: Floats): void
+  convolveTransposed(y: Floats, w: Floats, out: Floats): void
+  convolveWeights(x: Floats, gy: Floats, out: Floats): void
 }
 
 export interface Native {

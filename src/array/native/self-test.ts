@@ -6,6 +6,7 @@ import { plainKernel } from '../plain-kernel.js'
 import type { AdamNumbers, BinaryOp, MomentumNumbers, ReduceOp, UnaryOp } from '../primitives.js'
 import type { Native } from './addon.js'
 import * as calls from './calls.js'
+import { agreesAtOnce } from './fused-self-test.js'
 
 type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
@@ -124,7 +125,7 @@ function agreesIn(native: Native, Type: Type): boolean {
   plainKernel.adamStep(x, 0, y, 0, z, 0, x, 0, a, 0, c, 0, e, 0, n, ADAM)
   calls.adamNatively(native, x, 0, y, 0, z, 0, x, 0, b, 0, d, 0, f, 0, n, ADAM)
   if (!equal(a, b) || !equal(c, d) || !equal(e, f)) return false
-  return agreesInSums(native, y, z)
+  return agreesInSums(native, y, z) && agreesAtOnce(native, Type, (count, seed) => numbers(Type, seed, count))
 }
 
 /** What recorders keep of arrays; of less than a chunk, as a chunk begins anew. */
@@ -151,10 +152,10 @@ function agreesInSums(native: Native, y: Floats, z: Floats): boolean {
 }
 
 /** Numbers of many sizes from one recurrence, the odd ones first in the first array. */
-function numbers(Type: Type, seed: number): Floats {
-  const out = new Type(COUNT)
+function numbers(Type: Type, seed: number, count = COUNT): Floats {
+  const out = new Type(count)
   let state = seed
-  for (let i = 0; i < COUNT; i++) {
+  for (let i = 0; i < count; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
     const unit = state / 4294967296 - 0.5
     out[i] = seed === 1 && i < ODD.length ? ODD[i]! : unit * [1, 4, 30, 0.001][(state >>> 9) & 3]!

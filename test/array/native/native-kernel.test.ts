@@ -146,10 +146,16 @@ describe.runIf(ways.length > 0)('what native code refuses', () => {
   })
 })
 
+const CHECKED = [
+  ...(['unary', 'matmul', 'adamStep', 'normalize', 'normalizeSlopes', 'softmaxSlope', 'geluSlope'] as const),
+  ...(['maxPool', 'maxPoolScatter', 'convolve', 'convolveTransposed', 'convolveWeights'] as const),
+] as const
+type Checked = (typeof CHECKED)[number]
+
 test('a code that gives one other bit is found by the self-test', () => {
   const made = native()
   if (made === null) return
-  const wrong = (name: 'unary' | 'matmul' | 'adamStep') => ({
+  const wrong = (name: Checked) => ({
     ...made,
     library: {
       ...made.library,
@@ -161,7 +167,7 @@ test('a code that gives one other bit is found by the self-test', () => {
     },
   })
   expect(agrees(made)).toBe(true)
-  for (const name of ['unary', 'matmul', 'adamStep'] as const) expect(agrees(wrong(name))).toBe(false)
+  for (const name of CHECKED) expect(agrees(wrong(name)), name).toBe(false)
 })
 
 test('a thread of its own computes natively too', async () => {

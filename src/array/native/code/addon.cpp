@@ -289,6 +289,172 @@ napi_value distance(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** Memory for one call, on the stack where it is little. */
+class Spare {
+public:
+  explicit Spare(std::size_t bytes) : at(bytes <= sizeof near ? near : std::malloc(bytes)) {}
+  ~Spare() {
+    if (at != near) std::free(at);
+  }
+  Spare(const Spare &) = delete;
+  Spare &operator=(const Spare &) = delete;
+
+private:
+  alignas(64) char near[16384];
+
+public:
+  void *const at;
+};
+
+/** The first seven numbers. False where one of them is too large, or spare memory of so many elements would be. */
+bool readNormShape(Call &call, NormShape &z, std::size_t *places, std::size_t *spare, bool isSlope) {
+  z = {call.count(0) != 0, call.count(1), call.count(2), call.count(3), call.count(4), call.count(5), call.instance->numbers[6]};
+  constexpr std::size_t MOST = (std::size_t)1 << 31;
+  const std::size_t depth = z.step > 0 && z.most >= 2 * z.step ? depthOf(z.images, z.most, z.step) : 0;
+  if (!call.isFine || z.images == 0 || z.channels == 0 || z.inner == 0 || z.images > MOST || z.channels > MOST || z.inner > MOST ||
+      z.step == 0 || z.most < 2 * z.step || (!z.isByChannel && z.inner != 1))
+    return false;
+  *places = call.product(call.product(z.images, z.channels), z.inner);
+  if (!call.isFine) return false;
+  // What normalization.hpp asks for, and never less.
+  *spare = isSlope ? (6 + 4 * depth) * z.channels + 4 * z.inner : (2 + depth) * z.channels + z.inner;
+  return true;
+}
+
+napi_value normalize(napi_env env, napi_callback_info info) {
+  Call call(env, info, 4);
+  if (!call.isFine) return call.refuse();
+  NormShape z;
+  std::size_t n = 0, elements = 0;
+  if (!readNormShape(call, z, &n, &elements, false)) return call.refuse();
+  const void *x = call.run(0, call.count(7), n), *gamma = call.run(1, call.count(8), z.channels);
+  const void *beta = call.run(2, call.count(9), z.channels);
+  void *out = call.run(3, call.count(10), n);
+  if (!call.isFine) return call.refuse();
+  const Spare spare(elements * (call.isNarrow ? 4 : 8));
+  if (spare.at == nullptr) return call.refuse();
+  call.instance->way->normalize(call.isNarrow, z, x, gamma, beta, out, spare.at);
+  return nullptr;
+}
+
+napi_value normalizeSlopes(napi_env env, napi_callback_info info) {
+  Call call(env, info, 5);
+  if (!call.isFine) return call.refuse();
+  NormShape z;
+  std::size_t n = 0, elements = 0;
+  if (!readNormShape(call, z, &n, &elements, true)) return call.refuse();
+  const void *gy = call.run(0, call.count(7), n), *x = call.run(1, call.count(8), n), *gamma = call.run(2, call.count(9), z.channels);
+  void *gx = call.run(3, call.count(10), n), *sums = call.run(4, call.count(11), 2 * z.channels);
+  if (!call.isFine) return call.refuse();
+  const Spare spare(elements * (call.isNarrow ? 4 : 8));
+  if (spare.at == nullptr) return call.refuse();
+  call.instance->way->normalizeSlopes(call.isNarrow, z, gy, x, gamma, gx, sums, spare.at);
+  return nullptr;
+}
+
+napi_value softmaxSlope(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine) return call.refuse();
+  const std::size_t rows = call.count(0), columns = call.count(1), n = call.product(rows, columns);
+  const void *gy = call.run(0, call.count(2), n), *y = call.run(1, call.count(3), n);
+  void *out = call.run(2, call.count(4), n);
+  if (!call.isFine) return call.refuse();
+  const Spare spare(rows == 0 ? 0 : columns * sizeof(double));
+  if (spare.at == nullptr) return call.refuse();
+  call.instance->way->softmaxSlope(call.isNarrow, gy, y, rows, columns, out, spare.at);
+  return nullptr;
+}
+
+napi_value geluSlope(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine) return call.refuse();
+  const std::size_t n = call.count(3);
+  const void *gy = call.run(0, call.count(0), n), *x = call.run(1, call.count(1), n);
+  void *out = call.run(2, call.count(2), n);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->geluSlope(call.isNarrow, gy, x, out, n);
+  return nullptr;
+}
+
+/** The first twelve numbers, and what they come to. */
+struct Windows {
+  WindowShape z;
+  /** Elements of all images, of one unfolded image, and of all places of one map. */
+  std::size_t images, unfolded, places;
+
+  explicit Windows(Call &call) {
+    std::size_t numbers[12];
+    constexpr std::size_t MOST = (std::size_t)1 << 31;
+    for (std::size_t i = 0; i < 12; i++) {
+      numbers[i] = call.count(i);
+      // Padding may be none; whatever else is 0 leaves nothing to do, and is not asked for.
+      if (numbers[i] > MOST || (numbers[i] == 0 && i != 8 && i != 9)) call.isFine = false;
+    }
+    std::memcpy(&z, numbers, sizeof z);
+    images = call.product(call.product(z.images, z.channels), call.product(z.rows, z.columns));
+    places = call.product(z.outRows, z.outColumns);
+    unfolded = call.product(call.product(z.channels, call.product(z.kernelRows, z.kernelColumns)), places);
+  }
+};
+
+napi_value maxPool(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const Windows w(call);
+  const void *x = call.run(0, call.count(12), w.images);
+  void *out = call.run(1, call.count(13), call.product(call.product(w.z.images, w.z.channels), w.places));
+  if (!call.isFine) return call.refuse();
+  const Spare spare(w.z.columns * sizeof(double));
+  if (spare.at == nullptr) return call.refuse();
+  call.instance->way->maxPool(call.isNarrow, w.z, x, out, spare.at);
+  return nullptr;
+}
+
+napi_value maxPoolScatter(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine) return call.refuse();
+  const Windows w(call);
+  const void *gy = call.run(0, call.count(12), call.product(call.product(w.z.images, w.z.channels), w.places));
+  const void *x = call.run(1, call.count(13), w.images);
+  void *gx = call.run(2, call.count(14), w.images);
+  if (!call.isFine) return call.refuse();
+  const Spare spare(w.z.columns * sizeof(double));
+  if (spare.at == nullptr) return call.refuse();
+  call.instance->way->maxPoolScatter(call.isNarrow, w.z, gy, x, gx, spare.at);
+  return nullptr;
+}
+
+/** Convolution and its adjoints, of images, weights and maps: the last of the arrays is written. */
+enum class Part { maps, images, weights };
+
+napi_value convolution(napi_env env, napi_callback_info info, Part wanted) {
+  Call call(env, info, 3);
+  if (!call.isFine) return call.refuse();
+  const Windows w(call);
+  const std::size_t outs = call.count(12), most = call.count(16), step = call.count(17);
+  const std::size_t maps = call.product(call.product(w.z.images, outs), w.places);
+  const std::size_t taps = call.product(w.z.channels, call.product(w.z.kernelRows, w.z.kernelColumns)), weights = call.product(outs, taps);
+  const std::size_t first = wanted == Part::images ? maps : w.images, second = wanted == Part::weights ? maps : weights;
+  const void *a = call.run(0, call.count(13), first), *b = call.run(1, call.count(14), second);
+  void *out = call.run(2, call.count(15), wanted == Part::maps ? maps : wanted == Part::images ? w.images : weights);
+  if (!call.isFine || outs == 0 || step == 0 || most < 2 * step) return call.refuse();
+  const std::size_t more = wanted == Part::weights ? call.product(weights, 1 + depthOf(w.z.images, most, step)) : 0;
+  std::size_t elements;
+  if (__builtin_add_overflow(w.unfolded, more, &elements)) return call.refuse();
+  const std::size_t bytes = call.product(elements, call.isNarrow ? 4 : 8);
+  if (!call.isFine) return call.refuse();
+  const Spare spare(bytes);
+  if (spare.at == nullptr) return call.refuse();
+  const Way *way = call.instance->way;
+  if (wanted == Part::maps) way->convolve(call.isNarrow, w.z, outs, a, b, out, spare.at);
+  else if (wanted == Part::images) way->convolveTransposed(call.isNarrow, w.z, outs, a, b, out, spare.at);
+  else way->convolveWeights(call.isNarrow, w.z, outs, most, step, a, b, out, spare.at);
+  return nullptr;
+}
+napi_value convolve(napi_env env, napi_callback_info info) { return convolution(env, info, Part::maps); }
+napi_value convolveTransposed(napi_env env, napi_callback_info info) { return convolution(env, info, Part::images); }
+napi_value convolveWeights(napi_env env, napi_callback_info info) { return convolution(env, info, Part::weights); }
+
 /** Computes by the way of this name from now on in this thread; returns whether this processor has it. */
 napi_value use(napi_env env, napi_callback_info info) {
   std::size_t count = 1, length = 0;
@@ -366,6 +532,15 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "adamStep", adamStep);
   set(env, exports, "summarize", summarize);
   set(env, exports, "distance", distance);
+  set(env, exports, "normalize", normalize);
+  set(env, exports, "normalizeSlopes", normalizeSlopes);
+  set(env, exports, "softmaxSlope", softmaxSlope);
+  set(env, exports, "geluSlope", geluSlope);
+  set(env, exports, "maxPool", maxPool);
+  set(env, exports, "maxPoolScatter", maxPoolScatter);
+  set(env, exports, "convolve", convolve);
+  set(env, exports, "convolveTransposed", convolveTransposed);
+  set(env, exports, "convolveWeights", convolveWeights);
   return exports;
 }
 

@@ -5,6 +5,7 @@
 #include "products.hpp"
 #include "reductions.hpp"
 #include "way.hpp"
+#include "windows.hpp"
 
 #define JOIN(a, b) a##b
 #define NAME_OF(way) JOIN(gradtape_, way)
@@ -82,10 +83,72 @@ double distanceOf(bool isNarrow, const void *x, const void *y, std::size_t n) {
   return isNarrow ? distance((F)x, (F)y, n) : distance((D)x, (D)y, n);
 }
 
+template <class T> void normalizeAs(const NormShape &z, const void *x, const void *gamma, const void *beta, void *out, void *spare) {
+  const T *from = (const T *)x, *scale = (const T *)gamma, *shift = (const T *)beta;
+  if (z.isByChannel)
+    normalizeChannels<T>(from, scale, shift, (T)z.eps, {z.most, z.step}, {z.images, z.channels, z.inner}, (T *)out, (T *)spare);
+  else normalizeRows<T>(from, scale, shift, (T)z.eps, z.images, z.channels, (T *)out, (T *)spare);
+}
+void normalizeOf(bool isNarrow, const NormShape &z, const void *x, const void *gamma, const void *beta, void *out, void *spare) {
+  if (isNarrow) normalizeAs<float>(z, x, gamma, beta, out, spare);
+  else normalizeAs<double>(z, x, gamma, beta, out, spare);
+}
+
+template <class T>
+void normalizeSlopesAs(const NormShape &z, const void *gy, const void *x, const void *gamma, void *gx, void *sums, void *spare) {
+  const T *g = (const T *)gy, *from = (const T *)x, *scale = (const T *)gamma;
+  const Cut cut = {z.most, z.step};
+  if (z.isByChannel)
+    normalizeChannelsSlopes<T>(g, from, scale, (T)z.eps, cut, {z.images, z.channels, z.inner}, (T *)gx, (T *)sums, (T *)spare);
+  else normalizeRowsSlopes<T>(g, from, scale, (T)z.eps, cut, z.images, z.channels, (T *)gx, (T *)sums, (T *)spare);
+}
+void normalizeSlopesOf(bool isNarrow, const NormShape &z, const void *gy, const void *x, const void *gamma, void *gx, void *sums,
+                       void *spare) {
+  if (isNarrow) normalizeSlopesAs<float>(z, gy, x, gamma, gx, sums, spare);
+  else normalizeSlopesAs<double>(z, gy, x, gamma, gx, sums, spare);
+}
+
+void softmaxSlopeOf(bool isNarrow, const void *gy, const void *y, std::size_t rows, std::size_t columns, void *out, void *spare) {
+  if (isNarrow) softmaxSlope((F)gy, (F)y, rows, columns, (float *)out, (float *)spare);
+  else softmaxSlope((D)gy, (D)y, rows, columns, (double *)out, (double *)spare);
+}
+
+void geluSlopeOf(bool isNarrow, const void *gy, const void *x, void *out, std::size_t n) {
+  if (isNarrow) geluSlope((F)gy, (F)x, (float *)out, n);
+  else geluSlope((D)gy, (D)x, (double *)out, n);
+}
+
+void maxPoolOf(bool isNarrow, const WindowShape &z, const void *x, void *out, void *spare) {
+  if (isNarrow) maxPool(z, (F)x, (float *)out, (float *)spare);
+  else maxPool(z, (D)x, (double *)out, (double *)spare);
+}
+
+void maxPoolScatterOf(bool isNarrow, const WindowShape &z, const void *gy, const void *x, void *gx, void *spare) {
+  if (isNarrow) maxPoolScatter(z, (F)gy, (F)x, (float *)gx, (float *)spare);
+  else maxPoolScatter(z, (D)gy, (D)x, (double *)gx, (double *)spare);
+}
+
+void convolveOf(bool isNarrow, const WindowShape &z, std::size_t outs, const void *x, const void *w, void *out, void *spare) {
+  if (isNarrow) convolve(z, outs, (F)x, (F)w, (float *)out, (float *)spare);
+  else convolve(z, outs, (D)x, (D)w, (double *)out, (double *)spare);
+}
+
+void convolveTransposedOf(bool isNarrow, const WindowShape &z, std::size_t maps, const void *y, const void *w, void *out, void *spare) {
+  if (isNarrow) convolveTransposed(z, maps, (F)y, (F)w, (float *)out, (float *)spare);
+  else convolveTransposed(z, maps, (D)y, (D)w, (double *)out, (double *)spare);
+}
+
+void convolveWeightsOf(bool isNarrow, const WindowShape &z, std::size_t outs, std::size_t most, std::size_t step, const void *x,
+                       const void *gy, void *out, void *spare) {
+  if (isNarrow) convolveWeights(z, outs, {most, step}, (F)x, (F)gy, (float *)out, (float *)spare);
+  else convolveWeights(z, outs, {most, step}, (D)x, (D)gy, (double *)out, (double *)spare);
+}
+
 } // namespace
 
 extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     TEXT_OF(WAY), unaryOf,        binaryOf,  clipOf,         matmulOf,   reduceRowsOf,
     accumulateRowsOf, softmaxRowsOf, sgdStepOf, momentumStepOf, adamStepOf, summarizeOf,
-    distanceOf,
+    distanceOf,   normalizeOf,    normalizeSlopesOf, softmaxSlopeOf, geluSlopeOf, maxPoolOf,
+    maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf,
 };

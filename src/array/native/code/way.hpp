@@ -2,6 +2,34 @@
 #pragma once
 #include <cstddef>
 
+/** How windows lie on images: numbers of images, channels and elements, and where windows begin. */
+struct WindowShape {
+  std::size_t images, channels, rows, columns, kernelRows, kernelColumns, strideRows, strideColumns, paddingRows, paddingColumns, outRows,
+      outColumns;
+  std::size_t taps() const { return channels * kernelRows * kernelColumns; }
+  std::size_t places() const { return outRows * outColumns; }
+};
+
+/**
+ * What is normalised: `images` times `channels` times `inner` elements. By rows, inner is 1, an image is a row and its channels are the
+ * elements. Where sums are not cut, `most` is endless.
+ */
+struct NormShape {
+  bool isByChannel;
+  std::size_t images, channels, inner, most, step;
+  double eps;
+};
+
+/** How often at most a sum of `count` parts is cut in two, one cut within the other. */
+inline std::size_t depthOf(std::size_t count, std::size_t most, std::size_t step) {
+  std::size_t depth = 0;
+  for (; count > most; depth++) {
+    const std::size_t half = count / 2;
+    count -= half - half % step;
+  }
+  return depth;
+}
+
 /** Operands as the addon has checked them. `isNarrow` says float32, else float64. */
 struct Way {
   const char *name;
@@ -21,4 +49,16 @@ struct Way {
                    std::size_t n, const double *numbers);
   void (*summarize)(bool isNarrow, const void *x, std::size_t n, double *numbers);
   double (*distance)(bool isNarrow, const void *x, const void *y, std::size_t n);
+  // From here on, `spare` is memory of the call's own: as many elements as the code that is called says.
+  void (*normalize)(bool isNarrow, const NormShape &z, const void *x, const void *gamma, const void *beta, void *out, void *spare);
+  void (*normalizeSlopes)(bool isNarrow, const NormShape &z, const void *gy, const void *x, const void *gamma, void *gx, void *sums,
+                          void *spare);
+  void (*softmaxSlope)(bool isNarrow, const void *gy, const void *y, std::size_t rows, std::size_t columns, void *out, void *spare);
+  void (*geluSlope)(bool isNarrow, const void *gy, const void *x, void *out, std::size_t n);
+  void (*maxPool)(bool isNarrow, const WindowShape &z, const void *x, void *out, void *spare);
+  void (*maxPoolScatter)(bool isNarrow, const WindowShape &z, const void *gy, const void *x, void *gx, void *spare);
+  void (*convolve)(bool isNarrow, const WindowShape &z, std::size_t outs, const void *x, const void *w, void *out, void *spare);
+  void (*convolveTransposed)(bool isNarrow, const WindowShape &z, std::size_t maps, const void *y, const void *w, void *out, void *spare);
+  void (*convolveWeights)(bool isNarrow, const WindowShape &z, std::size_t outs, std::size_t most, std::size_t step, const void *x,
+                          const void *gy, void *out, void *spare);
 };

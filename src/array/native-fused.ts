@@ -1,0 +1,155 @@
+/**
+ * What native code computes in one call where plain code takes several steps, with the same bits: fewer passes over memory, and no
+ * arrays between the steps. Below the sizes here the steps are as fast.
+ */
+import type { TypedArray } from './dtype.js'
+import type { Native } from './native/addon.js'
+import type { Cut, FusedKernel, NormShape, WindowShape } from './primitives.js'
+
+type Floats = Float64Array | Float32Array
+
+const ELEMENTS_MIN = 64
+/** Multiplications of all products of a convolution. */
+const PRODUCTS_MIN = 2048
+/** Extents from which native code does not count. */
+const EXTENT_MAX = 2 ** 31
+/** Terms up to which a product is one block (array/halves.ts). */
+const PRODUCT_BLOCK = 1024
+
+/** Over native code that `native` gives at each call; null where there is none. */
+export function fusedOver(native: () => Native | null): FusedKernel {
+  /** The code, when there are enough elements for it. */
+  const codeFor = (x: TypedArray, count: number, least: number): Native | null =>
+    count >= least && (x instanceof Float64Array || x instanceof Float32Array) ? native() : null
+
+  return Object.freeze<FusedKernel>({
+    normalize(z, x, xo, gamma, go, beta, bo, out, oo) {
+      const code = codeFor(x, z.images * z.channels * z.inner, ELEMENTS_MIN)
+      if (code === null || !fitsNorm(z)) return false
+      writeNorm(code.numbers, z, xo, go, bo, oo)
+      code.library.normalize(x as Floats, gamma as Floats, beta as Floats, out as Floats)
+      return true
+    },
+
+    normalizeSlopes(z, gy, gyo, x, xo, gamma, go, gx, gxo, sums, so) {
+      const code = codeFor(x, z.images * z.channels * z.inner, ELEMENTS_MIN)
+      if (code === null || !fitsNorm(z)) return false
+      writeNorm(code.numbers, z, gyo, xo, go, gxo)
+      code.numbers[11] = so
+      code.library.normalizeSlopes(
+        ...([gy as Floats, x as Floats, gamma as Floats, gx as Floats, sums as Floats] as const),
+      )
+      return true
+    },
+
+    softmaxSlope(gy, gyo, y, yo, rows, columns, out, oo) {
+      const code = codeFor(y, rows * columns, ELEMENTS_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = rows
+      numbers[1] = columns
+      numbers[2] = gyo
+      numbers[3] = yo
+      numbers[4] = oo
+      code.library.softmaxSlope(gy as Floats, y as Floats, out as Floats)
+      return true
+    },
+
+    geluSlope(gy, gyo, x, xo, out, oo, count) {
+      const code = codeFor(x, count, ELEMENTS_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = gyo
+      numbers[1] = xo
+      numbers[2] = oo
+      numbers[3] = count
+      code.library.geluSlope(gy as Floats, x as Floats, out as Floats)
+      return true
+    },
+
+    maxPool(z, x, xo, out, oo) {
+      const code = codeFor(x, z.images * z.channels * z.rows * z.columns, ELEMENTS_MIN)
+      if (code === null || !fitsWindows(z)) return false
+      writeWindows(code.numbers, z)
+      code.numbers[12] = xo
+      code.numbers[13] = oo
+      code.library.maxPool(x as Floats, out as Floats)
+      return true
+    },
+
+    maxPoolScatter(z, gy, gyo, x, xo, gx, gxo) {
+      const code = codeFor(x, z.images * z.channels * z.rows * z.columns, ELEMENTS_MIN)
+      if (code === null || !fitsWindows(z)) return false
+      writeWindows(code.numbers, z)
+      code.numbers[12] = gyo
+      code.numbers[13] = xo
+      code.numbers[14] = gxo
+      code.library.maxPoolScatter(gy as Floats, x as Floats, gx as Floats)
+      return true
+    },
+
+    convolve(wanted, z, maps, cut, a, ao, b, bo, out, oo) {
+      const [taps, places] = [z.channels * z.kernel[0] * z.kernel[1], z.outRows * z.outColumns]
+      const code = codeFor(a, z.images * maps * taps * places, PRODUCTS_MIN)
+      // Longer sums are not one block, and cut elsewhere.
+      const terms = wanted === 'maps' ? taps : wanted === 'images' ? maps : places
+      if (code === null || terms > PRODUCT_BLOCK || !fitsWindows(z)) return false
+      const { library, numbers } = code
+      writeWindows(numbers, z)
+      numbers[12] = maps
+      numbers[13] = ao
+      numbers[14] = bo
+      numbers[15] = oo
+      writeCut(numbers, 16, cut)
+      const [x, y, to] = [a as Floats, b as Floats, out as Floats]
+      if (wanted === 'maps') library.convolve(x, y, to)
+      else if (wanted === 'images') library.convolveTransposed(x, y, to)
+      else library.convolveWeights(x, y, to)
+      return true
+    },
+  })
+}
+
+function fitsNorm({ images, channels, inner }: NormShape): boolean {
+  return Math.max(images, channels, inner) < EXTENT_MAX
+}
+
+/** In the order in which native/code/addon.cpp reads it. */
+function writeNorm(numbers: Float64Array, z: NormShape, a: number, b: number, c: number, d: number): void {
+  numbers[0] = z.isByChannel ? 1 : 0
+  numbers[1] = z.images
+  numbers[2] = z.channels
+  numbers[3] = z.inner
+  writeCut(numbers, 4, z.cut)
+  numbers[6] = z.eps
+  numbers[7] = a
+  numbers[8] = b
+  numbers[9] = c
+  numbers[10] = d
+}
+
+function writeCut(numbers: Float64Array, at: number, { most, step }: Cut): void {
+  numbers[at] = Math.min(most, Number.MAX_SAFE_INTEGER)
+  numbers[at + 1] = step
+}
+
+function fitsWindows(z: WindowShape): boolean {
+  const least = Math.min(z.images, z.channels, z.rows, z.columns, z.outRows, z.outColumns)
+  const sizes = Math.max(z.images, z.channels, z.rows, z.columns, z.outRows, z.outColumns)
+  return least > 0 && Math.max(sizes, ...z.kernel, ...z.stride, ...z.padding) < EXTENT_MAX
+}
+
+function writeWindows(numbers: Float64Array, z: WindowShape): void {
+  numbers[0] = z.images
+  numbers[1] = z.channels
+  numbers[2] = z.rows
+  numbers[3] = z.columns
+  numbers[4] = z.kernel[0]
+  numbers[5] = z.kernel[1]
+  numbers[6] = z.stride[0]
+  numbers[7] = z.stride[1]
+  numbers[8] = z.padding[0]
+  numbers[9] = z.padding[1]
+  numbers[10] = z.outRows
+  numbers[11] = z.outColumns
+}

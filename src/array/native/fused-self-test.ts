@@ -1,0 +1,66 @@
+/**
+ * The self-test of what native code computes in one call: its steps stand in rooms that this one must not import, so the bits are
+ * compared with a hash of theirs. test/array/native/fused.test.ts holds native code to the steps themselves.
+ */
+import { fusedOver } from '../native-fused.js'
+import type { Native } from './addon.js'
+
+type Floats = Float64Array | Float32Array
+type Type = Float64ArrayConstructor | Float32ArrayConstructor
+
+const HASHES: { readonly [name: string]: number } = {
+  Float64Array: -1556317065,
+  Float32Array: -377793569,
+}
+
+/** Whether all results of native code are those of the steps. `numbers` gives as many ordinary ones. */
+export function agreesAtOnce(
+  native: Native,
+  Type: Type,
+  numbers: (count: number, seed: number) => Floats,
+): boolean {
+  return hashAtOnce(native, Type, numbers) === HASHES[Type.name]
+}
+
+function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: number) => Floats): number {
+  const fused = fusedOver(() => native)
+  const [x, gy, w] = [numbers(400, 4), numbers(400, 5), numbers(100, 6)]
+  const out = new Type(400) as Floats
+  const sums = new Type(100) as Floats
+  let hash = 0x811c9dc5
+  const note = (done: boolean, ...arrays: Floats[]) => {
+    if (!done) hash = Math.imul(hash ^ 1, 0x01000193)
+    for (const array of arrays) {
+      for (const byte of new Uint8Array(array.buffer)) hash = Math.imul(hash ^ byte, 0x01000193)
+      array.fill(0)
+    }
+  }
+  const cut = { most: 4, step: 2 }
+  for (const [isByChannel, images, channels, inner] of [
+    [false, 7, 21, 1],
+    [true, 7, 21, 1],
+    [true, 7, 2, 19],
+  ] as const) {
+    const shape = { isByChannel, images, channels, inner, cut, eps: 0.01 }
+    note(fused.normalize(shape, x, 3, w, 1, gy, 2, out, 0), out)
+    note(fused.normalizeSlopes(shape, gy, 1, x, 3, w, 1, out, 0, sums, 0), out, sums)
+  }
+  note(fused.softmaxSlope(gy, 1, x, 2, 7, 21, out, 0), out)
+  note(fused.geluSlope(gy, 1, x, 2, out, 0, 147), out)
+  const image = {
+    images: 6,
+    channels: 2,
+    rows: 5,
+    columns: 6,
+    kernel: [3, 2],
+    stride: [2, 1],
+    padding: [1, 1],
+  } as const
+  const windows = { ...image, outRows: 3, outColumns: 7 }
+  note(fused.maxPool(windows, x, 1, out, 0), out)
+  note(fused.maxPoolScatter(windows, gy, 2, x, 1, out, 0), out)
+  note(fused.convolve('maps', windows, 3, cut, x, 1, w, 2, out, 0), out)
+  note(fused.convolve('images', windows, 3, cut, gy, 1, w, 2, out, 0), out)
+  note(fused.convolve('weights', windows, 3, cut, x, 1, gy, 2, out, 0), out)
+  return hash
+}

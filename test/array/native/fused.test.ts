@@ -1,0 +1,199 @@
+/** What native code computes in one call has the bits of the steps that plain code takes, forward and back, with a graph and without. */
+import fc from 'fast-check'
+import { afterAll, describe, expect, test } from 'vitest'
+import { numbers } from '../../../scripts/kernel-corpus.mjs'
+import { plainKernel2, portableKernel2, useKernel } from '../../../src/array/kernel.js'
+import { ndarray } from '../../../src/array/make-array.js'
+import { native } from '../../../src/array/native/library.js'
+import { nativeKernel } from '../../../src/array/native-kernel.js'
+import { plainKernel } from '../../../src/array/plain-kernel.js'
+import type { Kernel } from '../../../src/array/primitives.js'
+import { gelu } from '../../../src/functions/activations.js'
+import { mul } from '../../../src/functions/arithmetic.js'
+import { scaledDotProductAttention } from '../../../src/functions/attention.js'
+import { conv2d, convTranspose2d } from '../../../src/functions/convolution.js'
+import { batchNorm, layerNorm } from '../../../src/functions/normalization.js'
+import { maxPool2d } from '../../../src/functions/pooling.js'
+import { softmax } from '../../../src/functions/softmax.js'
+import { grad } from '../../../src/graph/backward.js'
+import { Variable } from '../../../src/graph/variable.js'
+import { expectSameBits } from '../wasm/same-bits.js'
+
+type Floats = Float64Array | Float32Array
+type Call = (...xs: Variable[]) => Variable
+
+const before = useKernel(portableKernel2)
+const ways = native()?.library.ways ?? []
+afterAll(() => {
+  native()?.library.use(ways[0]!)
+  useKernel(before)
+})
+
+function drawn(
+  Type: typeof Float64Array | typeof Float32Array,
+  size: number,
+  seed: number,
+  special: boolean,
+) {
+  return Type === Float64Array
+    ? numbers(Float64Array, size, seed, special)
+    : numbers(Float32Array, size, seed, special)
+}
+
+/** The result and the gradients, each where `out` says what they are. */
+function computed(kernel: Kernel, xs: readonly Variable[], call: Call, createGraph: boolean): Floats[] {
+  useKernel(kernel)
+  const y = call(...xs)
+  const gy = drawn(y.dtype === 'float32' ? Float32Array : Float64Array, y.data.size, 9, false)
+  const gradients = grad([y], [...xs], { gradients: [ndarray(gy, { shape: y.shape })], createGraph })
+  return [y, ...gradients].map(({ data }) => data.data as Floats)
+}
+
+function check(shapes: readonly (readonly number[])[], call: Call, what: string, seed: number): void {
+  for (const Type of [Float64Array, Float32Array]) {
+    for (const special of [false, true]) {
+      const xs = shapes.map((shape, i) => {
+        const size = shape.reduce((product, extent) => product * extent, 1)
+        return new Variable(ndarray(drawn(Type, size, seed + i, special), { shape: [...shape] }))
+      })
+      for (const [plain, tested] of [
+        [plainKernel, nativeKernel],
+        [plainKernel2, portableKernel2],
+      ] as const) {
+        const expected = computed(plain, xs, call, true)
+        for (const way of ways) {
+          native()!.library.use(way)
+          computed(tested, xs, call, false).forEach((got, i) => {
+            const name = `${what} ${JSON.stringify(shapes)} ${Type.name} ${tested.id} ${way}, part ${i}`
+            expectSameBits(got, expected[i]!, name)
+          })
+        }
+      }
+    }
+  }
+}
+
+const few = fc.integer({ min: 1, max: 5 })
+const some = fc.integer({ min: 1, max: 40 })
+const runs = { numRuns: 4 }
+
+describe.runIf(ways.length > 0)('one call of native code has the bits of the steps:', () => {
+  test('layerNorm, with rows beyond a block too', () => {
+    const call: Call = (x, gamma, beta) => layerNorm(x, gamma, beta, { eps: 0.01 })
+    fc.assert(
+      fc.property(few, some, some, fc.nat(), (a, b, c, seed) => {
+        check([[a, b, c], [c], [c]], call, 'layerNorm', seed)
+        check(
+          [
+            [a, b, c],
+            [b, c],
+            [b, c],
+          ],
+          call,
+          'layerNorm',
+          seed,
+        )
+      }),
+      runs,
+    )
+    check([[1100, 3], [3], [3]], call, 'layerNorm', 1)
+  })
+
+  test('batchNorm, of rows, of images and of a single channel, beyond a block too', () => {
+    const call: Call = (x, gamma, beta) => batchNorm(x, gamma, beta)
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 9 }), some, few, few, fc.nat(), (n, c, h, w, seed) => {
+        check([[n, c, h, w], [c], [c]], call, 'batchNorm', seed)
+        check([[n, c], [c], [c]], call, 'batchNorm', seed)
+        check([[n, 1, h, 9], [1], [1]], call, 'batchNorm', seed)
+        check([[1, c, h, 9], [c], [c]], call, 'batchNorm', seed)
+      }),
+      runs,
+    )
+    check([[1100, 3], [3], [3]], call, 'batchNorm', 1)
+    check([[270, 3, 5], [3], [3]], call, 'batchNorm', 1)
+  })
+
+  test('softmax, gelu and attention', () => {
+    fc.assert(
+      fc.property(few, some, some, fc.nat(), (a, b, c, seed) => {
+        check([[a, b, c]], (x) => softmax(x), 'softmax', seed)
+        check([[a, b, c]], (x) => gelu(x), 'gelu', seed)
+        const heads = [
+          [a, b, 8],
+          [a, c, 8],
+          [a, c, 3],
+        ]
+        check(heads, (q, k, v) => scaledDotProductAttention(q, k, v), 'attention', seed)
+      }),
+      runs,
+    )
+  })
+
+  test('maxPool2d, whatever the windows', () => {
+    const sizes = fc.record({
+      kernel: fc.tuple(few, few),
+      stride: fc.tuple(few, few),
+      pads: fc.tuple(fc.nat(2), fc.nat(2)),
+    })
+    fc.assert(
+      fc.property(few, few, some, some, sizes, fc.nat(), (n, c, h, w, { kernel, stride, pads }, seed) => {
+        const fitting = [Math.min(kernel[0], h), Math.min(kernel[1], w)] as const
+        const padding = [Math.min(pads[0], fitting[0] >> 1), Math.min(pads[1], fitting[1] >> 1)] as const
+        check([[n, c, h, w]], (x) => maxPool2d(x, { kernel: fitting, stride, padding }), 'maxPool2d', seed)
+        // Equal numbers share.
+        const flat: Call = (x) => maxPool2d(mul(x, 0), { kernel: fitting, stride, padding })
+        check([[n, c, h, w]], flat, 'maxPool2d of zeros', seed)
+      }),
+      runs,
+    )
+  })
+
+  test('conv2d and convTranspose2d, whatever the windows, of more images than a block and of longer sums', () => {
+    const at = { stride: fc.tuple(few, few), padding: fc.tuple(fc.nat(3), fc.nat(3)) }
+    fc.assert(
+      fc.property(few, few, few, few, few, fc.record(at), fc.nat(), (n, c, o, kh, kw, windows, seed) => {
+        const image = [n, c, kh + 6, kw + 9]
+        const call: Call = (x, w) => conv2d(x, w, undefined, windows)
+        check([image, [o, c, kh, kw]], call, `conv2d ${JSON.stringify(windows)}`, seed)
+        const padding = [Math.min(windows.padding[0], 2), Math.min(windows.padding[1], 2)] as const
+        const back: Call = (x, w) => convTranspose2d(x, w, undefined, { ...windows, padding })
+        check([image, [c, o, kh, kw]], back, `convTranspose2d ${JSON.stringify(windows)}`, seed)
+      }),
+      runs,
+    )
+    const call: Call = (x, w) => conv2d(x, w)
+    check(
+      [
+        [270, 1, 4, 5],
+        [2, 1, 2, 2],
+      ],
+      call,
+      'conv2d',
+      1,
+    )
+    check(
+      [
+        [1, 33, 6, 6],
+        [2, 33, 6, 6],
+      ],
+      call,
+      'conv2d',
+      1,
+    )
+    check(
+      [
+        [2, 1, 34, 34],
+        [2, 1, 2, 2],
+      ],
+      call,
+      'conv2d',
+      1,
+    )
+  })
+})
+
+test('kernels without such calls take the steps', () => {
+  expect(plainKernel.fused).toBeUndefined()
+  expect(plainKernel2.fused).toBeUndefined()
+})
