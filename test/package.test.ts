@@ -135,8 +135,11 @@ describe('the packed package', () => {
 
   test('is installed without a compiler, in a word, and with one that fails', () => {
     for (const [compiler, word] of [
-      ['/no/such/compiler', /not built \(no C\+\+ compiler is here\); WebAssembly computes the same results/],
-      ['false', /not built \(no C\+\+ compiler is here\)/],
+      [
+        '/no/such/compiler',
+        /not built \(CXX='\/no\/such\/compiler' cannot be run\); WebAssembly computes the same/,
+      ],
+      ['false', /not built \(CXX='false' cannot be run\)/],
       [process.execPath, /not built \(.* failed: .*\); WebAssembly computes the same results/],
     ] as const) {
       const env = { ...process.env, CXX: compiler, GRADTAPE_NATIVE: '' }
