@@ -84,6 +84,7 @@ export type {
   BackwardStarted,
   CallOutput,
   CheckpointTaken,
+  EpochStarted,
   EventType,
   FunctionCalled,
   GradientAssigned,

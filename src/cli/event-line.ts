@@ -13,6 +13,7 @@ import {
   type ValueAssigned,
 } from '../events/event.js'
 import { type Describer, positionText } from '../inspection/describer.js'
+import { epochWords } from '../inspection/epoch-words.js'
 import { numberText } from '../inspection/number-text.js'
 import type { Beside } from '../inspection/step-events.js'
 import { paint } from './paint.js'
@@ -72,6 +73,8 @@ export function eventLine(
       return `checkpoint of ${plural(event.variables.length, 'variable')}, ${bytesText(bytesOfCheckpoint(event))}`
     case 'NoteAdded':
       return `note: ${noteWords(event.text)}`
+    case 'EpochStarted':
+      return epochWords(event)
     case 'RunFinished':
       return `run ${event.status}${event.error === null ? '' : `: ${event.error}`}`
   }

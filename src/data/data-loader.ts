@@ -5,6 +5,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { permutation } from '../array/random.js'
 import { valueText } from '../errors.js'
 import { flagOf, integerOf, refuse } from '../functions/attributes.js'
+import { closeEpoch, givesBatch } from '../graph/open-epochs.js'
 import type { Operand } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { type Batch, TensorDataset } from './tensor-dataset.js'
@@ -80,10 +81,27 @@ export class DataLoader<T extends readonly Operand[]> {
   *[Symbol.iterator](): Generator<Batch<T>, void, undefined> {
     const { dataset, batchSize, length } = this
     const rows = this.rows
-    const order = this.order(this.epoch++)
-    for (let batch = 0; batch < length; batch++) {
-      const start = batch * batchSize
-      yield dataset.take(rowsOf(order, start, Math.min(start + batchSize, rows)))
+    const epoch = this.epoch++
+    const order = this.order(epoch)
+    const { name, part } = dataset
+    const place = {
+      epoch,
+      batches: length,
+      batchSize,
+      data: dataset.arrays[0]!,
+      dataset: name,
+      part,
+      batch: 0,
+    }
+    try {
+      for (let batch = 0; batch < length; batch++) {
+        const start = batch * batchSize
+        const taken = dataset.take(rowsOf(order, start, Math.min(start + batchSize, rows)))
+        givesBatch(place, batch)
+        yield taken
+      }
+    } finally {
+      closeEpoch(place)
     }
   }
 

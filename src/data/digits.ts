@@ -45,5 +45,6 @@ export function digits(options: DigitsOptions = {}): TensorDataset<[NDArray, NDA
     for (let i = 0; i < PIXELS; i++) pixels[row * PIXELS + i] = Number(counts[i]) / PIXEL_MAX
     labels[row] = Number(counts[PIXELS])
   })
-  return new TensorDataset(ndarray(pixels, { shape: [chosen.length, PIXELS], dtype }), ndarray(labels))
+  const images = ndarray(pixels, { shape: [chosen.length, PIXELS], dtype })
+  return new TensorDataset(images, ndarray(labels)).named('digits', { part: part === 'all' ? null : part })
 }

@@ -54,11 +54,11 @@ export function mnist(files: MnistFiles): TensorDataset<[NDArray, NDArray]> {
     )
   }
   const shape = [images.shape[0]!, images.shape[1]! * images.shape[2]!]
-  if (dtype === 'uint8') return new TensorDataset(ndarray(images, { shape }), labels)
+  if (dtype === 'uint8') return new TensorDataset(ndarray(images, { shape }), labels).named('mnist')
   const pixels = dtype === 'float64' ? new Float64Array(images.size) : new Float32Array(images.size)
   const { data } = images
   for (let i = 0; i < data.length; i++) pixels[i] = data[i]! / PIXEL_MAX
-  return new TensorDataset(ndarray(pixels, { shape }), labels)
+  return new TensorDataset(ndarray(pixels, { shape }), labels).named('mnist')
 }
 
 /**

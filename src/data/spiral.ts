@@ -44,5 +44,5 @@ export function spiral(options: SpiralOptions = {}): TensorDataset<[NDArray, NDA
     points[row * 2 + 1] = radius * cos(angle)
     labels[row] = arm
   }
-  return new TensorDataset(ndarray(points, { shape: [count, 2] }), ndarray(labels))
+  return new TensorDataset(ndarray(points, { shape: [count, 2] }), ndarray(labels)).named('spiral')
 }

@@ -13,7 +13,7 @@ import { integerOf, refuse } from '../functions/attributes.js'
 import { take } from '../functions/indexing.js'
 import { constant } from '../graph/leaves.js'
 import { noGrad } from '../graph/mode.js'
-import { type Operand, Variable } from '../graph/variable.js'
+import { checkedName, type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 
 /** A Variable for each array of the data set. */
@@ -25,6 +25,10 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
   readonly arrays: Batch<T>
   /** The number of rows. */
   readonly length: number
+  /** What the data set is called on tapes; null until `named`. */
+  name: string | null = null
+  /** Which part of it this is: 'train', 'test'; null where it is the whole, or nobody said. */
+  part: string | null = null
 
   /**
    * arrays   inputs, targets, and what else has a row for each example: `new TensorDataset(x, t)`
@@ -64,14 +68,47 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
   }
 
   /**
+   * Gives the data set its name, which tapes show with each epoch and batch: `new TensorDataset(x, t).named('faces', { part: 'train' })`.
+   * Its arrays get the name too, where they have none: `faces.train[0]`. What is made of it (split, filter, slice, map) is called the same.
+   *
+   * Returns  the data set itself
+   * Throws   BAD_ARGUMENT unless name and part are texts of whole characters, and not empty
+   */
+  named(name: string, options: { part?: string | null | undefined } = {}): this {
+    checkOptions(options, ['part'], 'TensorDataset.named')
+    const part = options.part ?? null
+    checkedName(name)
+    if (part !== null) checkedName(part)
+    this.name = name
+    this.part = part
+    ;(this.arrays as Variable[]).forEach((array, i) => {
+      if (array.name === null) array.name = `${name}${part === null ? '' : `.${part}`}[${i}]`
+    })
+    return this
+  }
+
+  /** The same name for what is made of this data set. */
+  private passOnName<U extends readonly Operand[]>(
+    made: TensorDataset<U>,
+    part: string | null = this.part,
+  ): TensorDataset<U> {
+    return this.name === null ? made : made.named(this.name, { part })
+  }
+
+  /**
    * Data sets of parts of the rows, drawn by a seed: `const [train, test] = dataset.split([0.8, 0.2], { seed: 1 })`. The same seed gives the
    * same parts; every row is in one of them.
    *
    * shares   of each part, which add up to 1; or whole numbers of rows, which add up to all
+   * parts    what each is called on tapes, when the data set has a name: ['train', 'test']
    * Throws   BAD_ARGUMENT
    */
-  split(shares: readonly number[], options: { seed?: number | undefined } = {}): TensorDataset<T>[] {
-    checkOptions(options, ['seed'], 'TensorDataset.split')
+  split(
+    shares: readonly number[],
+    options: { seed?: number | undefined; parts?: readonly string[] | undefined } = {},
+  ): TensorDataset<T>[] {
+    checkOptions(options, ['seed', 'parts'], 'TensorDataset.split')
+    const { parts } = options
     const seed = integerOf(options.seed, 0, 0, 'seed', 'TensorDataset.split')
     const isList =
       Array.isArray(shares) && shares.length > 0 && shares.every((one) => Number.isFinite(one) && one >= 0)
@@ -81,6 +118,9 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
       refuse(
         `TensorDataset.split expected shares that add up to 1, or numbers of rows that add up to ${this.length}, got ${valueText(shares)}`,
       )
+    if (parts !== undefined && (!Array.isArray(parts) || parts.length !== shares.length))
+      refuse(`TensorDataset.split expected ${shares.length} names of parts, got ${valueText(parts)}`)
+    for (const part of parts ?? []) checkedName(part)
     const order = permutation(this.length, { key: { seed, counter: 0 } }).data
     let sum = 0
     let from = 0
@@ -89,13 +129,15 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
       const to = i === shares.length - 1 ? this.length : Math.round(isCounts ? sum : sum * this.length)
       const rows = Array.from(order.slice(from, to))
       from = to
-      return this.of(rows)
+      return this.passOnName(this.of(rows), parts?.[i] ?? this.part)
     })
   }
 
   /** A data set of the rows for whose number `keep` gives true; it copies them. */
   filter(keep: (row: number) => boolean): TensorDataset<T> {
-    return this.of(Array.from({ length: this.length }, (_, row) => row).filter((row) => keep(row)))
+    return this.passOnName(
+      this.of(Array.from({ length: this.length }, (_, row) => row).filter((row) => keep(row))),
+    )
   }
 
   /** A data set of what `change` makes of the whole arrays: `dataset.map((x, t) => [x.div(255), t])`. Throws as the constructor. */
@@ -103,7 +145,7 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
     const made = noGrad(() => change(...this.arrays))
     if (!Array.isArray(made)) refuse(`TensorDataset.map expected a list of arrays, got ${valueText(made)}`)
     const arrays = (made as readonly Operand[]).map((one) => (one instanceof Variable ? one.data : one))
-    return new TensorDataset(...(arrays as unknown as U))
+    return this.passOnName(new TensorDataset(...(arrays as unknown as U)))
   }
 
   private of(rows: readonly number[]): TensorDataset<T> {
@@ -123,7 +165,7 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
         dtype,
       })
     })
-    return new TensorDataset(...(parts as unknown as T))
+    return this.passOnName(new TensorDataset(...(parts as unknown as T)))
   }
 }
 

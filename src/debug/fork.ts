@@ -203,12 +203,19 @@ export class Fork {
       model.loadStateDict(state)
     }
     if (optimizer !== undefined) this.loadOptimizer(optimizer)
-    const done = step - 1
-    const epoch = loader === undefined ? null : Math.floor(done / loader.length)
-    if (loader !== undefined) loader.epoch = epoch!
+    const place = loader === undefined ? null : this.placeOf(loader)
+    if (loader !== undefined) loader.epoch = place!.epoch
     const random = this.random()
     if (random !== null) setRandomState(random)
-    return { step, epoch, batch: loader === undefined ? null : done % loader.length, random }
+    return { step, epoch: place?.epoch ?? null, batch: place?.batch ?? null, random }
+  }
+
+  /** Where the loader stood at the beginning of the step: as the run says, or else as if each step had used one batch from the first on. */
+  private placeOf(loader: { readonly length: number }): { epoch: number; batch: number } {
+    const { step } = this.options
+    const told = this.recording.lookup.epochBy(step)
+    const batches = told === null ? step - 1 : told.batch + (step - told.step)
+    return { epoch: (told?.epoch ?? 0) + Math.floor(batches / loader.length), batch: batches % loader.length }
   }
 
   private valueOf(name: string): NDArray {

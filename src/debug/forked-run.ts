@@ -211,6 +211,7 @@ export class ForkedRun {
       case 'RunStarted':
       case 'CheckpointTaken':
       case 'NoteAdded':
+      case 'EpochStarted':
       case 'RunFinished':
         return
       default:

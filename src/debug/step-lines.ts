@@ -59,6 +59,7 @@ const IS_LINE = {
   MetricLogged: false,
   CheckpointTaken: false,
   NoteAdded: false,
+  EpochStarted: false,
   RunFinished: false,
 } as const satisfies Record<EventType, boolean>
 

@@ -75,6 +75,7 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
     case 'VariableNamed':
     case 'VariableUnchained':
     case 'NoteAdded':
+    case 'EpochStarted':
     case 'RunFinished':
       return packer.appendText(payload)
     default:

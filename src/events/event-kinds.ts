@@ -245,6 +245,20 @@ export const EVENT_KINDS = {
     packed: 'words',
     stored: '_fact',
   },
+  EpochStarted: {
+    ...AS_FACT,
+    kind: EVENT_KIND.EpochStarted,
+    fields: {
+      epoch: isCount,
+      batch: isCount,
+      batches: isCount,
+      batchSize: isCount,
+      data: orNull(isCount),
+      dataset: orNull(isText),
+      part: orNull(isText),
+    },
+    refs: [],
+  },
   NoteAdded: { ...AS_FACT, kind: EVENT_KIND.NoteAdded, fields: { text: isText }, refs: [] },
   RunFinished: {
     ...AS_FACT,

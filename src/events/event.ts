@@ -104,6 +104,24 @@ export interface StepStarted extends Fact {
   readonly elapsedMs: number
 }
 
+/** The first step that uses a batch of an epoch of a `DataLoader`. Steps without a loader belong to the epoch before them. */
+export interface EpochStarted extends Fact {
+  readonly type: 'EpochStarted'
+  /** From 0, as the loader counts. */
+  readonly epoch: number
+  /** Which batch of the epoch this step uses, from 0; more than 0 where the run began in the middle of an epoch. */
+  readonly batch: number
+  /** How many batches an epoch has. */
+  readonly batches: number
+  /** How many rows a batch has; the last may have fewer. */
+  readonly batchSize: number
+  /** The position of the data set's first array; null when the run has not met it. */
+  readonly data: number | null
+  /** The name of the data set, and of which part of it this is; null when nobody said. */
+  readonly dataset: string | null
+  readonly part: string | null
+}
+
 export interface LeafCreated extends Fact {
   readonly type: 'LeafCreated'
   readonly role: 'variable' | 'parameter' | 'constant'
@@ -272,6 +290,7 @@ export type TapeEvent =
   | MetricLogged
   | CheckpointTaken
   | NoteAdded
+  | EpochStarted
   | RunFinished
 
 export type EventType = TapeEvent['type']
@@ -295,6 +314,7 @@ export const EVENT_KIND = {
   VariableUnchained: 15,
   GradientReplaced: 16,
   BackwardAborted: 17,
+  EpochStarted: 21,
 } as const satisfies Record<EventType, number>
 
 /** A BackwardStarted of version 2, in packed words and templates. */

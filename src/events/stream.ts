@@ -6,8 +6,7 @@
  * call that made them returns. Objects cost more than the calls they tell of, so they are made only while somebody
  * listens.
  */
-import { Observable } from 'rxjs/internal/Observable'
-import { Subject } from 'rxjs/internal/Subject'
+import { Observable, Subject } from 'rxjs'
 import { appendEvent } from './append.js'
 import type { Payload, RecordedArray, TapeEvent } from './event.js'
 import { type PackedBatch, Packer } from './pack.js'

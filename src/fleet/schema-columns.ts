@@ -35,7 +35,8 @@ CREATE TABLE gradtape.gradient_column (
 );
 CREATE TABLE gradtape.step_column (
   tape_id integer NOT NULL, run integer NOT NULL, generation text NOT NULL, chunk integer NOT NULL,
-  steps bigint[] NOT NULL, positions bigint[] NOT NULL, elapsed double precision[] NOT NULL, durations double precision[] NOT NULL
+  steps bigint[] NOT NULL, positions bigint[] NOT NULL, elapsed double precision[] NOT NULL, durations double precision[] NOT NULL,
+  epochs bigint[] NOT NULL
 );
 CREATE TABLE gradtape.note_row (
   tape_id integer NOT NULL, run integer NOT NULL, generation text NOT NULL, position bigint NOT NULL, step bigint, text text
@@ -100,9 +101,10 @@ CROSS JOIN LATERAL unnest(c.positions, c.steps, c.pass_positions, c.variable_pos
   AS u (position, step, pass_position, variable_position, variable_slot, v, l2_norm, mean, min, max, zero_count, non_finite_count);
 
 CREATE VIEW gradtape.step AS
-SELECT ${RUN_ID('c')} AS run_id, u.step, u.position, u.elapsed_ms, u.duration_ms
+SELECT ${RUN_ID('c')} AS run_id, u.step, u.position, u.elapsed_ms, u.duration_ms, u.epoch
 FROM gradtape.step_column c JOIN gradtape.run_row r ON r.tape_id = c.tape_id AND r.run = c.run AND r.generation = c.generation
-CROSS JOIN LATERAL unnest(c.steps, c.positions, c.elapsed, c.durations) AS u (step, position, elapsed_ms, duration_ms);
+CROSS JOIN LATERAL unnest(c.steps, c.positions, c.elapsed, c.durations, c.epochs)
+  AS u (step, position, elapsed_ms, duration_ms, epoch);
 
 CREATE VIEW gradtape.note AS
 SELECT ${RUN_ID('c')} AS run_id, c.position, c.step, c.text

@@ -32,10 +32,10 @@ export function runRows(views: Views): RunColumns[] {
 export function* columnsOf(views: Views, run: number): Generator<ColumnRows> {
   yield* chunked(
     'step_column',
-    ['steps', 'positions', 'elapsed', 'durations'],
+    ['steps', 'positions', 'elapsed', 'durations', 'epochs'],
     points(
       views,
-      'SELECT step, position, elapsed_ms, duration_ms FROM step WHERE run_id = ? ORDER BY position',
+      'SELECT step, position, elapsed_ms, duration_ms, epoch FROM step WHERE run_id = ? ORDER BY position',
       run,
       [],
     ),

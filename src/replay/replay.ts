@@ -269,6 +269,7 @@ class Replay {
       case 'RunStarted':
       case 'StepStarted':
       case 'NoteAdded':
+      case 'EpochStarted':
       case 'RunFinished':
         this.stream.append(payloadOf(event))
         return

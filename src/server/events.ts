@@ -4,6 +4,7 @@ import type { CallSite } from '../events/call-site.js'
 import { positionOf, type RecordedArray, type Ref, refOf, slotOf, type TapeEvent } from '../events/event.js'
 import { refsOf } from '../events/event-kinds.js'
 import type { Describer } from '../inspection/describer.js'
+import { epochWords } from '../inspection/epoch-words.js'
 import { numberText } from '../inspection/number-text.js'
 import { gradientsOfVariable } from '../queries/gradients.js'
 import type { CallAnswer, EventRow, EventsAnswer, Operand } from './api.js'
@@ -72,6 +73,8 @@ function eventText(event: TapeEvent, say: Describer): string {
       return `checkpoint of ${event.variables.length} variables`
     case 'NoteAdded':
       return noteWords(event.text)
+    case 'EpochStarted':
+      return epochWords(event)
     case 'RunFinished':
       return `run ${event.status}${event.error === null ? '' : `: ${event.error}`}`
   }

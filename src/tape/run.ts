@@ -19,6 +19,7 @@ import { PACKING } from '../events/packing.js'
 import { type BatchLimits, EventStream, STRICT_LIMITS } from '../events/stream.js'
 import { checkText } from '../events/validate.js'
 import { mode, withScope } from '../graph/mode.js'
+import { epochUnderWay, type OpenEpoch } from '../graph/open-epochs.js'
 import { finished, refuseLaterWork } from '../graph/unfinished.js'
 import { Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
@@ -95,6 +96,8 @@ export class Run {
   private kernelBefore: Kernel | null = null
   private watches: RunWatches | null = null
   /** A metric was NaN or infinite, and detectors have been asked about it. */
+  /** The epoch that the tape was told of last. */
+  private epochTold: OpenEpoch | null = null
   private hasOddMetric = false
   private oddMetricSeen = false
 
@@ -175,10 +178,22 @@ export class Run {
     this.stream.append({ type: 'StepStarted', elapsedMs: this.elapsedMs() })
     const { step, position } = this.stream
     this.stepPosition = position
+    this.tellEpoch()
     if (this.keepsCheckpoints && this.checkpoints.isDue(step, position, this.recorder.elementsComputed))
       this.takeCheckpoint()
     this.throwFailure()
     return step
+  }
+
+  /** Tells the tape of an epoch in the first step that uses a batch of it. */
+  private tellEpoch(): void {
+    const place = epochUnderWay()
+    if (place === null || place === this.epochTold) return
+    this.epochTold = place
+    const { data, epoch, batch, batches, batchSize, dataset, part } = place
+    const position = positionOf(this.recorder.knownRef(data)) || null
+    const told = { epoch, batch, batches, batchSize, data: position, dataset, part }
+    this.stream.append({ type: 'EpochStarted', ...told })
   }
 
   /**

@@ -186,6 +186,15 @@ export function payload(type: EventType, position: number): fc.Arbitrary<Payload
       .array(fc.tuple(ref, form.chain(array)), { maxLength: 4 })
       .map((held) => ({ variables: held.map(([at]) => at), values: held.map(([, value]) => value) })),
     NoteAdded: fc.record({ text }),
+    EpochStarted: fc.record({
+      epoch: fc.nat(),
+      batch: fc.nat(),
+      batches: fc.nat(),
+      batchSize: fc.nat(),
+      data: fc.option(fc.nat()),
+      dataset: fc.option(text),
+      part: fc.option(text),
+    }),
     RunFinished: fc.record({
       status: fc.constantFrom('finished', 'failed', 'interrupted'),
       error: fc.option(text),

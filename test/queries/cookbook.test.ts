@@ -67,6 +67,8 @@ describe('the live program knows the answer', () => {
     near(column('smoothed-curve', 'smoothed'), smoothed)
     const epochs = [0, 1, 2, 3].map((epoch) => loss.slice(epoch * 3, epoch * 3 + 3))
     near(column('mean-by-epoch', 'mean'), epochs.map(average))
+    expect(column('mean-by-epoch', 'epoch')).toEqual([0, 1, 2, 3])
+    near(column('mean-by-logged-epoch', 'mean'), epochs.map(average))
     near(
       column('mean-by-steps', 'mean'),
       [0, 4, 8].map((from) => average(loss.slice(from, from + 4))),

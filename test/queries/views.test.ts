@@ -155,7 +155,7 @@ test('a hint names the nearest view, or the nearest column of the views that the
   )
   expect(hintFor('no such table: gradients', '', docs)).toMatch(/^; did you mean "gradient"\?/)
   expect(hintFor('no such column: runid', 'SELECT runid FROM step', docs)).toBe(
-    '; did you mean "run_id"? step has run_id, step, position, elapsed_ms, duration_ms',
+    '; did you mean "run_id"? step has run_id, step, position, elapsed_ms, duration_ms, epoch',
   )
   expect(hintFor('no such column: x', 'SELECT x', docs)).toBe('')
 })

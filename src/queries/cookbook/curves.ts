@@ -23,7 +23,17 @@ ORDER BY position`,
   {
     name: 'mean-by-epoch',
     question: 'What was the mean of the loss in each epoch?',
-    note: 'For a program that logs its epoch. For one that does not, see mean-by-steps.',
+    note: 'For a program that reads a DataLoader. For others see mean-by-logged-epoch and mean-by-steps.',
+    sql: `SELECT s.epoch, avg(m.value) AS mean, count(*) AS steps
+FROM metric m
+JOIN step s ON s.run_id = m.run_id AND s.step = m.step
+WHERE m.run_id = :run AND m.name = :metric
+GROUP BY s.epoch`,
+    defaults: { metric: "'loss'" },
+  },
+  {
+    name: 'mean-by-logged-epoch',
+    question: 'The same for a program that logs its epoch?',
     sql: `SELECT CAST(e.value AS INTEGER) AS epoch, avg(m.value) AS mean, count(*) AS steps
 FROM metric m
 JOIN metric e ON e.run_id = m.run_id AND e.name = :epoch AND e.step = m.step

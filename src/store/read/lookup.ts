@@ -192,6 +192,17 @@ export class Lookup {
       .map((row) => row.id - this.rows.base)
   }
 
+  /** The last epoch that had begun by step `step`: its number, the step that used a batch of it first, and which; null when none had. */
+  epochBy(step: number): { epoch: number; step: number; batch: number } | null {
+    const row = this.rows.get<{ epoch: number; step: number; batch: number }>(
+      `SELECT json_extract(payload, '$.epoch') AS epoch, step, json_extract(payload, '$.batch') AS batch FROM _fact
+       WHERE id >> 32 = ? AND kind = ${EVENT_KIND.EpochStarted} AND step <= ? ORDER BY id DESC LIMIT 1`,
+      this.rows.runId,
+      step,
+    )
+    return row ?? null
+  }
+
   /** A value that was computed again after the run and written down; null when it was not. */
   materialized(position: number, part: number): RecordedArray | null {
     const row = this.rows.get<{ value_id: number | null; scalar: number | string | null }>(

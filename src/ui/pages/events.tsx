@@ -76,6 +76,7 @@ const TYPES = [
   'MetricLogged',
   'CheckpointTaken',
   'NoteAdded',
+  'EpochStarted',
 ]
 
 function Line({ event, position, marked }: { event: EventRow | null; position: number; marked: string }) {

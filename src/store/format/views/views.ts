@@ -226,6 +226,7 @@ const EVENT_PLACES = {
   MetricLogged: '_metric',
   CheckpointTaken: '_fact',
   NoteAdded: '_fact',
+  EpochStarted: '_fact',
   RunFinished: '_fact',
 } as const satisfies Record<EventType, string>
 
@@ -283,6 +284,9 @@ const EVENT_DETAIL = `CASE d.value WHEN ${EVENT_KINDS.LeafCreated.kind} THEN (SE
 
 /** Of a row of _label: it says that the run has the tag, and no later one says otherwise. */
 const IS_TAG = `l.kind = 'tagged' AND NOT EXISTS (SELECT 1 FROM _label u WHERE u.run_id = l.run_id AND u.kind <> 'named' AND u.text = l.text AND u.id > l.id)`
+
+/** The epoch that step `s` belongs to. The event follows that of the step at once, and has no subject: the index finds it. */
+const EPOCH_OF_STEP = `(SELECT json_extract(f.payload, '$.epoch') FROM _fact f WHERE f.id >> 32 = s.id >> 32 AND f.kind = ${EVENT_KINDS.EpochStarted.kind} AND f.subject IS NULL AND f.id <= s.id + 1 ORDER BY f.id DESC LIMIT 1)`
 
 /** The SQL of each view, as SQLite keeps it. */
 export const VIEWS = {
@@ -357,13 +361,30 @@ SELECT
   s.step AS step, -- counts from 1
   ${typed('INTEGER', positionOf('s.id'))} AS position, -- of the event that began it
   s.elapsed_ms AS elapsed_ms, -- since the run started
-  ${typed('REAL', `coalesce((SELECT n.elapsed_ms FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), (SELECT json_extract(r.payload, '$.elapsedMs') FROM _fact r WHERE r.id >> 32 = s.id >> 32 AND r.kind = ${EVENT_KINDS.RunFinished.kind})) - s.elapsed_ms`)} AS duration_ms -- until the next step, or the end of the run; null for the last of a run without an end
+  ${typed('REAL', `coalesce((SELECT n.elapsed_ms FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), (SELECT json_extract(r.payload, '$.elapsedMs') FROM _fact r WHERE r.id >> 32 = s.id >> 32 AND r.kind = ${EVENT_KINDS.RunFinished.kind})) - s.elapsed_ms`)} AS duration_ms, -- until the next step, or the end of the run; null for the last of a run without an end
+  ${typed('INTEGER', EPOCH_OF_STEP)} AS epoch -- of the DataLoader whose batches the steps used last, from 0; null before any did
 FROM _step s`,
+
+  epoch: `CREATE VIEW epoch AS -- One epoch of a DataLoader whose batches steps used. Key: run_id, position.
+SELECT
+  ${typed('INTEGER', runOf('f.id'))} AS run_id, -- joins run.id
+  ${typed('INTEGER', positionOf('f.id'))} AS position, -- of the event that says so
+  ${typed('INTEGER', "json_extract(f.payload, '$.epoch')")} AS epoch, -- from 0, as the loader counts; joins step.epoch
+  f.step AS first_step, -- the first step that used a batch of it
+  ${typed('INTEGER', `coalesce((SELECT n.step - 1 FROM _fact n WHERE n.id >> 32 = f.id >> 32 AND n.kind = f.kind AND n.subject IS NULL AND n.id > f.id ORDER BY n.id LIMIT 1), (SELECT max(s.step) FROM _step s WHERE CAST(s.id >> 32 AS INTEGER) = f.id >> 32))`)} AS last_step, -- the last step before the next epoch, or of the run
+  ${typed('INTEGER', "json_extract(f.payload, '$.batch')")} AS first_batch, -- the batch that the first step used, from 0; more than 0 where the run began in the middle of an epoch
+  ${typed('INTEGER', "json_extract(f.payload, '$.batches')")} AS batch_count, -- of a whole epoch
+  ${typed('INTEGER', "json_extract(f.payload, '$.batchSize')")} AS batch_size, -- rows of a batch; the last may have fewer
+  ${typed('INTEGER', "json_extract(f.payload, '$.data')")} AS data_position, -- the data set's first array: joins leaf.position, batch.data_position; null when the run had not met it
+  ${typed('TEXT', "json_extract(f.payload, '$.dataset')")} AS data_set, -- the name of the data set; null when nobody said
+  ${typed('TEXT', "json_extract(f.payload, '$.part')")} AS part -- which part of it: train, test, …; null when nobody said
+FROM _fact f WHERE f.kind = ${EVENT_KINDS.EpochStarted.kind}`,
 
   step_summary: `CREATE VIEW step_summary AS -- A step in a few numbers. Key: run_id, step.
 SELECT
   ${typed('INTEGER', runOf('s.id'))} AS run_id, -- joins run.id
   s.step AS step, -- joins step.step
+  ${typed('INTEGER', EPOCH_OF_STEP)} AS epoch, -- as step.epoch
   ${typed('INTEGER', `(SELECT sum(json_array_length(t.calls)) FROM _block b JOIN _template t ON t.id = b.template_id WHERE b.id >= s.id AND b.id < ${stepEnd('s.id')})`)} AS call_count, -- calls of functions
   ${typed('INTEGER', `(SELECT count(*) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')} AND g.held <> 0)`)} AS gradient_count, -- gradients that variables held after their pass
   ${typed('REAL', `(SELECT sqrt(sum(g.l2_norm * g.l2_norm)) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')} AND g.held <> 0)`)} AS gradient_norm, -- Euclidean norm of all these together, those left out that are not finite; null when there are none
