@@ -135,10 +135,7 @@ describe('the packed package', () => {
 
   test('is installed without a compiler, in a word, and with one that fails', () => {
     for (const [compiler, word] of [
-      [
-        '/no/such/compiler',
-        /not built \(CXX='\/no\/such\/compiler' cannot be run\); WebAssembly computes the same/,
-      ],
+      ['/no/such/compiler', /not built \(CXX='.*' cannot be run\); WebAssembly computes the same results/],
       ['false', /not built \(CXX='false' cannot be run\)/],
       [process.execPath, /not built \(.* failed: .*\); WebAssembly computes the same results/],
     ] as const) {
