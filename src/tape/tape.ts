@@ -9,6 +9,7 @@ import { checkOptions } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
 import { fileIdentity, SameFile } from '../store/format/file-identity.js'
+import { contentMark } from '../store/format/own-content.js'
 import { RunLock } from '../store/format/run-lock.js'
 import { schemaDamage } from '../store/format/schema-check.js'
 import { foldLog } from '../store/format/write-ahead-log.js'
@@ -161,7 +162,7 @@ export class Tape {
       this.db.close()
       throw sqliteError(error, `opening ${path}`)
     }
-    this.file = sameFile(path)
+    this.file = sameFile(path, this.db)
     if (!readonly && this.file !== null) RunLock.tidy(this.file.path)
     this.thread = readonly || this.file === null ? null : WritingThread.for(this.file, endBySignal)
     if (!readonly) closeAtExit(this)
@@ -518,10 +519,10 @@ export class Tape {
 }
 
 /** The file as it is now; null for a tape in memory. */
-function sameFile(file: string): SameFile | null {
+function sameFile(file: string, db: Connection): SameFile | null {
   const absolute = path.resolve(file)
   const identity = file === ':memory:' ? null : fileIdentity(absolute)
-  return identity === null ? null : new SameFile(absolute, identity)
+  return identity === null ? null : new SameFile(absolute, identity, contentMark(db))
 }
 
 interface RunRow {

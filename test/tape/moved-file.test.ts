@@ -3,10 +3,12 @@
 import fs from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import '../../src/index.js'
+import { openTape } from '../../src/tape/tape.js'
 import { runChild } from './child-process.js'
 import { newTapePath, openForTest, recordedTape } from './temporary-tape.js'
 
 const RECORD = `
+import { execFileSync } from 'node:child_process'
 const tape = gradtape.openTape(arg.file)
 const run = tape.startRun('r', arg.options)
 const w = gradtape.parameter(1, { name: 'w' })
@@ -32,11 +34,25 @@ describe.each([
     ['replaced by another tape', 'fs.renameSync(arg.other, arg.file)'],
     ['replaced by a text', `fs.rmSync(arg.file); fs.writeFileSync(arg.file, 'mine')`],
     ['emptied', 'fs.truncateSync(arg.file)'],
+    ['overwritten by another tape', `execFileSync('cp', [arg.other, arg.file])`],
+    ...('batch' in options
+      ? [
+          ['overwritten by a text', `execFileSync('cp', [arg.text, arg.file])`],
+          ['overwritten by what it was', `execFileSync('cp', [arg.before, arg.file])`],
+        ]
+      : []),
   ])(
     'the file is %s: the next call that needs it says so, and no other file is touched',
     async (what, doing) => {
-      const file = newTapePath()
+      const file = await recordedTape((run) => run.note('of before'))
       const other = await recordedTape((run) => run.note('of the other'))
+      const before = `${file}.before`
+      fs.copyFileSync(file, before)
+      using tape = openTape(file)
+      await tape.startRun('since').finish()
+      tape.close()
+      const text = `${file}.text`
+      fs.writeFileSync(text, 'mine')
       const { stdout, stderr } = await runChild(
         `${RECORD.replace('3000', String(steps))}
        ${doing}
@@ -44,13 +60,18 @@ describe.each([
        run.abandon()
        tape.close()
        say(JSON.stringify(said))`,
-        { file, other, options },
+        { file, other, before, text, options },
       )
       expect(stderr).toBe('')
       const said = JSON.parse(stdout)
       expect(said.slice(1)).toEqual(['TAPE_NOT_FOUND', 'TAPE_NOT_FOUND'])
       expect(['ok', 'TAPE_NOT_FOUND']).toContain(said[0])
-      if (what === 'replaced by a text') expect(fs.readFileSync(file, 'utf8')).toBe('mine')
+      const content = { 'another tape': other, 'what it was': before }[what.replace('overwritten by ', '')]
+      if (content !== undefined) expect(fs.readFileSync(file).equals(fs.readFileSync(content))).toBe(true)
+      if (what === 'emptied') expect(fs.readFileSync(file).length).toBe(0)
+      if (/^overwritten|^emptied/.test(what))
+        for (const end of ['-wal', '-shm', '-journal']) expect(fs.existsSync(file + end), end).toBe(false)
+      if (what.endsWith('by a text')) expect(fs.readFileSync(file, 'utf8')).toBe('mine')
       if (what === 'replaced by another tape') {
         const tape = openForTest(file, { readonly: true })
         expect(tape.runs().map(({ name, events }) => [name, events])).toEqual([['test', 3]])

@@ -8,6 +8,7 @@ import { TapeError } from '../../errors.js'
 import type { Connection } from './connection.js'
 import { fileIdentity } from './file-identity.js'
 import { migrate, SCHEMA_VERSION } from './migrations.js'
+import { watchContent } from './own-content.js'
 import { checkSchema } from './schema-check.js'
 import { sqlite } from './sqlite.js'
 import {
@@ -67,7 +68,10 @@ export function openDatabase(path: string, options: OpenOptions): Connection {
       if (options.readonly) leavesNothing(db, path, () => wasWriterThere())
       prepareConnection(db, path, options, log)
       if (options.readonly) wasWriterThere = watchForWriter(db, log)
-      if (!options.readonly) leavesOneFile(db, path)
+      if (!options.readonly) {
+        watchContent(db, path, log !== 'filled')
+        leavesOneFile(db, path)
+      }
       if (!isReplaced()) return db
       db.close()
     } catch (error) {

@@ -8,19 +8,35 @@ export function fileIdentity(path: string): string | null {
   return stat === undefined ? null : identityOf(stat)
 }
 
-function identityOf({ dev, ino }: fs.BigIntStats): string {
+export function identityOf({ dev, ino }: fs.BigIntStats): string {
   return `${dev}:${ino}`
+}
+
+/** By what the content of a tape's file is known. */
+export interface ContentMark {
+  /** The moments of its migrations. */
+  readonly made: string
+  /** The file, and the log beside it. */
+  readonly file: string | null
+  readonly log: string | null
+  /** Size and time of the file when it was looked at last, or written to here; null when it was not under its name. */
+  stamp: string | null
+  /** How many batches the file itself had then, without its log. */
+  batches: number
 }
 
 /** Sees to it that what is written goes to the file that was opened, and to none that took its name since. */
 export class SameFile {
   readonly path: string
   readonly identity: string
+  /** By what its content is known (own-content.ts); null where nobody says. */
+  readonly content: ContentMark | null
 
   /** `path` absolute: the program may change its folder. */
-  constructor(path: string, identity: string) {
+  constructor(path: string, identity: string, content: ContentMark | null) {
     this.path = path
     this.identity = identity
+    this.content = content
   }
 
   get isUnderItsName(): boolean {

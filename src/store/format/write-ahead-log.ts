@@ -7,6 +7,7 @@
  */
 import fs from 'node:fs'
 import type { Connection } from './connection.js'
+import { mayFold, noteOwnWrite } from './own-content.js'
 import { sqlite } from './sqlite.js'
 
 /** How long a connection waits for another one, as a rule. */
@@ -31,7 +32,9 @@ export function enterLog(db: Connection): void {
  * nobody, and loses nothing where it cannot: what is in the log is on the disk already.
  */
 export function foldLog(db: Connection): void {
+  if (!mayFold(db)) return
   withoutWaiting(db, () => db.pragma('wal_checkpoint(TRUNCATE)'))
+  noteOwnWrite(db)
 }
 
 export function isInLogMode(db: Connection): boolean {
@@ -63,7 +66,7 @@ export function leavesOneFile(db: Connection, path: string): void {
   const close = db.close.bind(db)
   db.close = () => {
     try {
-      if (db.open) leaveLog(db)
+      if (db.open && mayFold(db)) leaveLog(db)
     } catch (error) {
       if (!isFromSqlite(error)) throw error // a damaged file is closed as it is
     }

@@ -2,10 +2,12 @@
  * What the training thread and the writing thread say to each other. Messages go by a port, in order; how far writing
  * has come stands in shared memory, because a training loop that never comes back to its event loop gets no messages.
  */
+
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorCode } from '../../errors.js'
 import type { Plain } from '../../events/event.js'
 import type { PackedBatch } from '../../events/pack.js'
+import type { ContentMark } from '../format/file-identity.js'
 import type { ArraysAt, SharedMemory } from './shared-batch.js'
 import type { WriterState } from './writer.js'
 
@@ -122,6 +124,8 @@ export interface ThreadData {
   readonly path: string
   /** Names the file, wherever it is: another one under the same path is not written to. */
   readonly file: string
+  /** By what the content of the file is known. */
+  readonly content: ContentMark | null
   readonly port: MessagePort
   /** Held, and nothing else: that it closes tells the training thread that this one is gone. */
   readonly life: MessagePort

@@ -7,6 +7,7 @@ import { isStorable } from '../../events/checks.js'
 import { chained, GENESIS, type LabelChange, labelsPayload } from '../format/chain.js'
 import type { Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
+import { checkContent } from '../format/own-content.js'
 
 /** What a run is to be called, and which tags it is to have or not; what is so already is not written again. */
 export interface Labels {
@@ -55,6 +56,7 @@ export function checkTags(given: unknown, who: string): asserts given is readonl
 }
 
 function writing<T>(db: Connection, runId: number, write: () => T): T {
+  checkContent(db)
   try {
     return db.transaction(write).immediate()
   } catch (error) {

@@ -7,6 +7,7 @@ import { GENESIS, type MaterializedRow, materializedHash } from '../format/chain
 import type { Connection, Statement } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
 import { eventId } from '../format/ids.js'
+import { checkContent } from '../format/own-content.js'
 import { toScalar } from '../format/value.js'
 import { ValueStore } from './value-store.js'
 
@@ -44,6 +45,7 @@ export class Materializer {
     values: readonly MaterializedValue[],
     committedAt = new Date().toISOString(),
   ): Materialized {
+    checkContent(this.db)
     try {
       return this.db.transaction(() => this.writeAll(runId, values, committedAt)).immediate()
     } catch (error) {

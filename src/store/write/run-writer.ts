@@ -11,6 +11,7 @@ import type { PackedBatch } from '../../events/pack.js'
 import { type ArrayKeeper, type EventStream, type Outlet, PATIENCE } from '../../events/stream.js'
 import type { Connection } from '../format/connection.js'
 import type { SameFile } from '../format/file-identity.js'
+import { checkContent } from '../format/own-content.js'
 import type { BatchChannel } from './batch-channel.js'
 import { unwrittenOf } from './batch-part.js'
 import { Following, type MakeFollower } from './follow.js'
@@ -218,7 +219,9 @@ export class RunWriter implements Outlet {
   drain(): void {
     this.channel?.drain()
     this.goOnHere()
-    if (this.failure === null) this.file?.check()
+    if (this.failure !== null) return
+    this.file?.check()
+    checkContent(this.db)
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Connection, Statement } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
 import { Digests } from '../format/digests.js'
 import type { SameFile } from '../format/file-identity.js'
+import { checkContent } from '../format/own-content.js'
 import { BlockCutter, type Repetitions } from './block-cutter.js'
 import { ROW_COLUMNS, type Rows } from './event-rows.js'
 import { NameStore } from './name-store.js'
@@ -130,8 +131,9 @@ export class Writer {
   private checkFile(): void {
     try {
       this.file?.check()
+      checkContent(this.db)
     } catch (error) {
-      if (this.file!.isUnderItsName) throw error // emptied: the WAL is all there is
+      if (this.file === null || this.file.isUnderItsName) throw error // its content is gone: see own-content.ts
       const timeoutMs = this.db.pragma('busy_timeout', { simple: true }) as number
       this.db.pragma('busy_timeout = 0')
       try {

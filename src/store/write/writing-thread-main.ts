@@ -7,6 +7,7 @@ import { workerData } from 'node:worker_threads'
 import type { Connection } from '../format/connection.js'
 import { openDatabase } from '../format/database.js'
 import { SameFile } from '../format/file-identity.js'
+import { checkMarked } from '../format/own-content.js'
 import { type LockWatch, RunLock } from '../format/run-lock.js'
 import { Following, type MakeFollower } from './follow.js'
 import {
@@ -26,10 +27,10 @@ import { answer, fromMainThread, fromWorker } from './thread-port.js'
 
 const hosted = 'channel' in workerData ? (workerData as HostedData) : null
 const {
-  data: { path, file, control: threadControl, listeners },
+  data: { path, file, content, control: threadControl, listeners },
   port,
 } = hosted === null ? fromWorker(workerData as ThreadData) : await fromMainThread(hosted)
-const same = new SameFile(path, file)
+const same = new SameFile(path, file, content)
 const HELD_MAX_MS = 60_000
 
 // The training thread may have stopped waiting for this one, and writes by itself: then there is nothing to do.
@@ -64,6 +65,7 @@ const host: WritingHost = {
   connection() {
     if (db === null) {
       same.check()
+      if (same.content !== null) checkMarked(same.path, same.content)
       db = openDatabase(same.path, { readonly: false })
     }
     return db

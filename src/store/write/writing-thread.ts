@@ -271,8 +271,8 @@ export class WritingThread implements FarEnd {
   private start(): void {
     this.introduced.clear()
     const control = new Int32Array(new SharedArrayBuffer(THREAD.length * 4))
-    const { path, identity } = this.file
-    const data = { path, file: identity, control, listeners: listenerCounts() }
+    const { path, identity, content } = this.file
+    const data = { path, file: identity, content, control, listeners: listenerCounts() }
     let link: ThreadLink | null = null
     const heard = (message: FromThread) => this.hear(message)
     if (this.asksMain) link = threadOfMain(MAIN!, data, heard)
