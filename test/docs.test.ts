@@ -107,15 +107,17 @@ describe('the examples of the README and the guide', () => {
  * Guides of many small programs. Loading the library takes longer than all of them together, so one process imports them one after
  * the other and notes what each prints.
  */
-describe.each(['docs/from-dezero.md', 'docs/from-pytorch.md'])('the programs of %s', (page) => {
-  const examples = examplesOf(blocksOf(read(page)))
-  let folder: string
-  let printed: Record<string, string>
+describe.each(['docs/from-dezero.md', 'docs/from-pytorch.md', 'docs/transforms.md'])(
+  'the programs of %s',
+  (page) => {
+    const examples = examplesOf(blocksOf(read(page)))
+    let folder: string
+    let printed: Record<string, string>
 
-  beforeAll(async () => {
-    folder = newProject()
-    for (const { file } of examples) fs.writeFileSync(path.join(folder, file!.name), file!.text)
-    const runner = `
+    beforeAll(async () => {
+      folder = newProject()
+      for (const { file } of examples) fs.writeFileSync(path.join(folder, file!.name), file!.text)
+      const runner = `
       import { format } from 'node:util'
       const printed = {}
       let name = ''
@@ -126,22 +128,23 @@ describe.each(['docs/from-dezero.md', 'docs/from-pytorch.md'])('the programs of 
       }
       process.stdout.write(JSON.stringify(printed))
     `
-    fs.writeFileSync(path.join(folder, 'all.mjs'), runner)
-    const { stdout, stderr, code } = await runNode(['all.mjs'], folder)
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    printed = JSON.parse(stdout) as Record<string, string>
-  })
+      fs.writeFileSync(path.join(folder, 'all.mjs'), runner)
+      const { stdout, stderr, code } = await runNode(['all.mjs'], folder)
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      printed = JSON.parse(stdout) as Record<string, string>
+    })
 
-  afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+    afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
-  test.each(examples)('$title prints what stands below it', (example) => {
-    expect(printed[example.title]).toBe(example.printed)
-  })
+    test.each(examples)('$title prints what stands below it', (example) => {
+      expect(printed[example.title]).toBe(example.printed)
+    })
 
-  test('have names of their own', () => {
-    expect(new Set(examples.map(({ title }) => title)).size).toBe(examples.length)
-  })
-})
+    test('have names of their own', () => {
+      expect(new Set(examples.map(({ title }) => title)).size).toBe(examples.length)
+    })
+  },
+)
 
 test('the guide for those who come from DeZero names all sixty steps of the book', () => {
   const named = [...read('docs/from-dezero.md').matchAll(/^### Steps? (\d+)(?: (to|and) (\d+))?:/gm)]

@@ -8,7 +8,7 @@ import { promotedToFloat } from '../array/promotion.js'
 import { fixedShape, formatShape, type Shape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
-import { mode } from '../graph/mode.js'
+import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
@@ -28,7 +28,7 @@ export class Sigmoid extends Func {
   override backward(gy: Variable): Variable {
     const y = this.output
     // Where nobody will differentiate the gradient it needs no graph: the same bits in one pass.
-    if (!mode.linking) return new Variable(sigmoidSlope(gy.data, y.data), false, 'variable')
+    if (!needsCalls(gy, y)) return new Variable(sigmoidSlope(gy.data, y.data), false, 'variable')
     return mul(mul(gy, y), sub(1, y))
   }
 }
@@ -125,7 +125,7 @@ export class Gelu extends Func {
 
   override backward(gy: Variable): Variable {
     const x = this.input
-    const gx = mode.linking ? null : geluSlope(gy.data, x.data)
+    const gx = needsCalls(gy, x) ? null : geluSlope(gy.data, x.data)
     if (gx !== null) return new Variable(gx, false, 'variable')
     const distribution = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5)
     const density = mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI))

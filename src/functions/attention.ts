@@ -6,11 +6,11 @@ import { allocate, type NDArray, scalar } from '../array/ndarray.js'
 import { matmul as matmulOf } from '../array/products.js'
 import { promotedToFloat } from '../array/promotion.js'
 import * as reductions from '../array/reductions.js'
-import { formatShape } from '../array/shape.js'
+import { formatShape, type Shape } from '../array/shape.js'
 import { softmaxGradient, softmax as softmaxOf } from '../array/softmax.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
-import { mode } from '../graph/mode.js'
+import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
@@ -56,7 +56,7 @@ export class ScaledDotProductAttention extends Func {
     if (mask !== undefined) {
       scores = isFloating(mask.dtype) ? elementwise.add(scores, mask) : comparison.where(mask, scores, never)
     }
-    if (this.causal) scores = comparison.where(visibleOf(scores), scores, never)
+    if (this.causal) scores = comparison.where(visibleOf(scores.shape), scores, never)
     return matmulOf(softmaxOf(scores, -1), v)
   }
 
@@ -68,7 +68,7 @@ export class ScaledDotProductAttention extends Func {
     const scale = 1 / Math.sqrt(q.shape[q.ndim - 1]!)
     const weights = this.weights(q, k, mask, scale, gy)
     const gp = matmul(gy, v, { transposeB: true })
-    const made = mode.linking ? null : softmaxGradient(gp.data, weights.data)
+    const made = needsCalls(gp, weights) ? null : softmaxGradient(gp.data, weights.data)
     const gs =
       made !== null
         ? new Variable(made, false, 'variable')
@@ -85,7 +85,7 @@ export class ScaledDotProductAttention extends Func {
   private weights(q: Variable, k: Variable, mask: Variable | null, scale: number, gy: Variable): Variable {
     let scores = mul(matmul(q, k, { transposeB: true }), scale)
     if (mask !== null) scores = isFloating(mask.dtype) ? add(scores, mask) : where(mask, scores, -Infinity)
-    if (this.causal) scores = where(visibleOf(scores.data), scores, -Infinity)
+    if (this.causal) scores = where(visibleOf(scores.shape), scores, -Infinity)
     if (mask === null) return softmax(scores)
     // A query that sees no key has weights NaN. Where nobody used what it gave, they must not reach keys and values.
     const unused = unusedRows(scores.data, gy.data)
@@ -104,9 +104,9 @@ function unusedRows(scores: NDArray, gy: NDArray): NDArray | null {
 }
 
 /** Which keys each query sees: those not after it. */
-function visibleOf(scores: NDArray): NDArray {
-  const rows = scores.shape[scores.ndim - 2]!
-  const columns = scores.shape[scores.ndim - 1]!
+function visibleOf(scores: Shape): NDArray {
+  const rows = scores.at(-2)!
+  const columns = scores.at(-1)!
   const visible = allocate('bool', Object.freeze([rows, columns]))
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j <= Math.min(i, columns - 1); j++) visible.buffer[visible.offset + i * columns + j] = 1

@@ -3,10 +3,10 @@
 import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
 import { tanhSlope } from '../array/gates.js'
-import { zerosLike } from '../array/make-array.js'
+import { zeros } from '../array/make-array.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
 import { Func } from '../graph/func.js'
-import { mode } from '../graph/mode.js'
+import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
@@ -115,7 +115,7 @@ export class Pow extends Func {
     const x = this.inputAt(0)
     const c = this.exponent
     if (c !== undefined) {
-      if (c === 0) return new Variable(zerosLike(x.data), false, 'constant')
+      if (c === 0) return new Variable(zeros(x.shape, x.dtype), false, 'constant')
       return mul(gy, mul(pow(x, c - 1), c))
     }
     const e = this.inputAt(1)
@@ -185,7 +185,7 @@ export class Tanh extends Func {
   override backward(gy: Variable): Variable {
     const y = this.output
     // Where nobody will differentiate the gradient it needs no graph: the same bits in one pass.
-    if (!mode.linking) return new Variable(tanhSlope(gy.data, y.data), false, 'variable')
+    if (!needsCalls(gy, y)) return new Variable(tanhSlope(gy.data, y.data), false, 'variable')
     return mul(gy, sub(1, square(y)))
   }
 }

@@ -8,7 +8,7 @@ import { fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array
 import * as softmaxes from '../array/softmax.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
-import { mode } from '../graph/mode.js'
+import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { div, mul, neg, sub } from './arithmetic.js'
@@ -53,7 +53,7 @@ export class SoftmaxCrossEntropy extends Func {
     const classes = x.shape[x.ndim - 1]!
     const share = div(gy, x.size / classes)
     if (!isFloating(labels.dtype)) {
-      if (!mode.linking && share.dtype === x.dtype) {
+      if (share.dtype === x.dtype && labels.mapped === null && !needsCalls(share, x)) {
         // Nobody will differentiate this gradient, so it needs no graph: the same bits in one array.
         const gradient = softmaxes.crossEntropyGradient(x.data, labels.data, share.data)
         return [new Variable(gradient, false, 'variable'), null]

@@ -9,7 +9,7 @@ import * as reductions from '../array/reductions.js'
 import { fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
-import { mode } from '../graph/mode.js'
+import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
@@ -77,7 +77,7 @@ export function backThrough(
  * call, if the kernel can do that.
  */
 function gradientsAtOnce(call: Func, gy: Variable, shape: NormShape | null): (Variable | null)[] | null {
-  if (mode.linking) return null
+  if (needsCalls(gy, call.inputAt(0)) || call.inputAt(1).mapped !== null) return null
   const made = normalizeSlopes(shape, gy.data, call.inputAt(0).data, call.inputAt(1).data)
   if (made === null) return null
   return made.map((array, slot) =>

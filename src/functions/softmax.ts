@@ -2,7 +2,7 @@
 import type { NDArray } from '../array/ndarray.js'
 import * as softmaxes from '../array/softmax.js'
 import { Func } from '../graph/func.js'
-import { mode } from '../graph/mode.js'
+import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
@@ -35,7 +35,7 @@ export class Softmax extends Func {
     const y = this.output
     // Where nobody will differentiate the gradient it needs no graph: the same bits in one call.
     const isLast = this.axis === -1 || this.axis === y.ndim - 1
-    const gx = mode.linking || !isLast ? null : softmaxes.softmaxGradient(gy.data, y.data)
+    const gx = !isLast || needsCalls(gy, y) ? null : softmaxes.softmaxGradient(gy.data, y.data)
     if (gx !== null) return new Variable(gx, false, 'variable')
     return mul(y, sub(gy, sum(mul(gy, y), { axis: this.axis, keepdims: true })))
   }

@@ -2,7 +2,7 @@
 
 import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
-import { zerosLike } from '../array/make-array.js'
+import { zeros } from '../array/make-array.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
 import { normalizeAxes } from '../array/shape.js'
@@ -152,7 +152,7 @@ export class Norm extends Func {
 
   override backward(gy: Variable): Variable {
     const x = this.input
-    if (this.ord === 0) return new Variable(zerosLike(x.data), false, 'constant')
+    if (this.ord === 0) return new Variable(zeros(x.shape, x.dtype), false, 'constant')
     const shape = keptShape(x.shape, this.axis)
     const g = reshape(gy, shape)
     if (this.ord === Infinity || this.ord === -Infinity) return this.throughExtreme(x, g, shape)

@@ -1,6 +1,6 @@
 /** Backward and its kin, as users call them: what they ask of a pass, and where it begins. */
 
-import { onesLike, zerosLike } from '../array/make-array.js'
+import { full, zeros } from '../array/make-array.js'
 import { formatShape } from '../array/shape.js'
 import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
@@ -96,12 +96,13 @@ export function gradientsOf(
   const taken = new Set<Variable>()
   return targets.map((target) => {
     const gradient = found?.get(target)
-    if (gradient === undefined) return new Variable(zerosLike(target.data), false, 'constant')
+    if (gradient === undefined) return new Variable(zeros(target.shape, target.dtype), false, 'constant')
     if (createGraph || !taken.has(gradient)) {
       taken.add(gradient)
       return gradient
     }
-    return new Variable(gradient.data, false, 'variable') // the input was named twice
+    // The input was named twice.
+    return gradient.mapped !== null ? gradient.detach() : new Variable(gradient.data, false, 'variable')
   })
 }
 
@@ -118,7 +119,7 @@ function checkTarget(target: Variable, i: number): void {
 }
 
 function defaultSeed(root: Variable): Variable {
-  return new Variable(onesLike(root.data), false, 'constant')
+  return new Variable(full(root.shape, 1, root.dtype), false, 'constant')
 }
 
 function givenSeed(root: Variable, given: Operand | undefined): Variable | null {

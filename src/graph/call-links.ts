@@ -121,17 +121,17 @@ export class CallLinks {
   setInputs(inputs: readonly Variable[]): void {
     this.input0 = inputs[0] ?? null
     this.input1 = inputs[1] ?? null
-    this.array0 = inputs[0]?.data ?? null
-    this.array1 = inputs[1]?.data ?? null
+    this.array0 = inputs[0]?.noted ?? null
+    this.array1 = inputs[1]?.noted ?? null
     if (inputs.length <= 2) return
     const more = this.withMore()
     more.input2 = inputs[2]!
-    more.array2 = inputs[2]!.data
+    more.array2 = inputs[2]!.noted
     more.inputs = inputs.slice(3)
-    more.arrays = more.inputs.map((variable) => variable.data)
+    more.arrays = more.inputs.map((variable) => variable.noted)
   }
 
-  setOutputs(outputs: readonly Variable[], made: readonly NDArray[]): void {
+  setOutputs(outputs: readonly Variable[], made: readonly (NDArray | null)[]): void {
     this.output0 = outputs[0]!
     this.made0 = made[0]!
     if (outputs.length <= 1) return

@@ -12,6 +12,7 @@ import { CallLinks } from './call-links.js'
 import { asArrays, type ForwardResult } from './forward-result.js'
 import { nameOfFunc } from './func-names.js'
 import { canBeMadeAgain } from './made-again.js'
+import { mapping } from './mapped.js'
 import { mode } from './mode.js'
 import { keepSampleOf } from './samples.js'
 import { asVariable, type Operand, OUTPUTS_MAX, Variable } from './variable.js'
@@ -191,6 +192,7 @@ export abstract class Func {
     const links = this.begin()
     const partner = operands.find((operand) => operand instanceof Variable) ?? null
     const inputs = operands.map((operand) => asVariable(operand, partner as Variable | null))
+    for (const input of inputs) if (input.mapped !== null) return mapping.call(this, inputs)
     links.setInputs(inputs)
     const made = this.forwardList(inputs.map((input) => input.data))
     return this.finish(links, asArrays(this, made))
@@ -202,7 +204,8 @@ export abstract class Func {
   apply1(operand: Operand): Variable {
     const links = this.begin()
     const x = operand instanceof Variable ? operand : asVariable(operand)
-    const array = x.data
+    const array = x.noted
+    if (array === null) return mapping.call(this, [x])[0]!
     links.input0 = x
     links.array0 = array
     const made = this.forward(array)
@@ -216,8 +219,9 @@ export abstract class Func {
     const links = this.begin()
     const a = left instanceof Variable ? left : asVariable(left, right instanceof Variable ? right : null)
     const b = right instanceof Variable ? right : asVariable(right, a)
-    const array0 = a.data
-    const array1 = b.data
+    const array0 = a.noted
+    const array1 = b.noted
+    if (array0 === null || array1 === null) return mapping.call(this, [a, b])[0]!
     links.input0 = a
     links.input1 = b
     links.array0 = array0
@@ -235,14 +239,18 @@ export abstract class Func {
     const a = asVariable(first, partner)
     const b = asVariable(second, partner)
     const c = asVariable(third, partner)
+    const array0 = a.noted
+    const array1 = b.noted
+    const array2 = c.noted
+    if (array0 === null || array1 === null || array2 === null) return mapping.call(this, [a, b, c])[0]!
     const more = links.withMore()
     links.input0 = a
     links.input1 = b
     more.input2 = c
-    links.array0 = a.data
-    links.array1 = b.data
-    more.array2 = c.data
-    const made = this.forward(a.data, b.data, c.data)
+    links.array0 = array0
+    links.array1 = array1
+    more.array2 = array2
+    const made = this.forward(array0, array1, array2)
     return made instanceof NDArray
       ? this.finish1(links, made, a.requiresGrad || b.requiresGrad || c.requiresGrad)
       : this.finish(links, asArrays(this, made))[0]!

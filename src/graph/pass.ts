@@ -7,10 +7,11 @@
  * (within one call: in ascending order of slots), which fixes every bit of the sum.
  */
 
+import type { DType } from '../array/dtype.js'
 import { add } from '../array/elementwise.js'
 import { currentKernel, useKernel } from '../array/kernel.js'
-import { zerosLike } from '../array/make-array.js'
-import { formatShape, sameShape } from '../array/shape.js'
+import { zeros } from '../array/make-array.js'
+import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
 import { CallHeap } from './call-heap.js'
@@ -82,11 +83,14 @@ class Pass {
     this.found = targets === null ? null : new Map()
     this.floor = targets === null ? 0 : oldestStandIn(targets)
     this.startedAt = mode.clock
-    this.recorder = recorder
-    if (recorder !== null) this.recordedPass = recorder.backwardStarted(request)
+    const isMapped = request.roots.some(isExample) || request.seeds.some(isExample)
+    if (isMapped && targets === null) refuseMapped()
+    this.recorder = isMapped ? null : recorder
+    if (this.recorder !== null) this.recordedPass = this.recorder.backwardStarted(request)
     if (this.recordedPass === 0) this.recorder = null
-    // Without createGraph the arithmetic of a pass is not on the tape, which can recompute it.
-    if (!this.createGraph) mode.recorder = null
+    // Without createGraph the arithmetic of a pass is not on the tape, which can recompute it. A pass between the examples of a vmap
+    // is not on the tape, which knows no examples: its arithmetic is.
+    if (!this.createGraph && !isMapped) mode.recorder = null
     mode.linking = this.createGraph
     try {
       try {
@@ -179,7 +183,7 @@ class Pass {
     return call.func.outputs.map((output, slot) => {
       const pending = slot === 0 ? first : (rest?.[slot - 1] ?? null)
       return pending === null
-        ? new Variable(zerosLike(output.data), false, 'constant')
+        ? new Variable(zeros(output.shape, output.dtype), false, 'constant')
         : this.finish(output, pending)
     })
   }
@@ -212,7 +216,7 @@ class Pass {
     if (!(gradient instanceof Variable)) refuseOtherCopy(gradient, call.func.name)
     if (!(gradient instanceof Variable))
       this.refuse(call, `a ${typeof gradient} for input ${slot}; return Variables`)
-    const wanted = input.data
+    const wanted: { readonly shape: Shape; readonly dtype: DType } = input.loadedData ?? input
     if (!sameShape(gradient.shape, wanted.shape)) {
       this.refuse(
         call,
@@ -370,17 +374,19 @@ class Pass {
     }
     const shared = this.recorder?.sharedGradient?.(variable) ?? null
     if (shared !== null) return shared
+    // What is between examples is not a value that could be kept by itself: a call gives it a name of its own.
+    if (gradient.mapped !== null) return new StandIn().apply1(gradient)
     if (!this.createGraph || !gradient.requiresGrad) return new Variable(gradient.data, false, 'variable')
     return new StandIn().apply1(gradient)
   }
 
   private sum(a: Variable, b: Variable): Variable {
-    if (this.createGraph) return createFunc('add').apply2(a, b)
+    if (this.createGraph || a.mapped !== null || b.mapped !== null) return createFunc('add').apply2(a, b)
     return new Variable(add(a.data, b.data), false, 'variable')
   }
 
   private cast(gradient: Variable, dtype: Variable['dtype']): Variable {
-    if (this.createGraph) return createFunc('cast', { dtype }).apply1(gradient)
+    if (this.createGraph || gradient.mapped !== null) return createFunc('cast', { dtype }).apply1(gradient)
     return new Variable(gradient.data.astype(dtype), false, 'variable')
   }
 
@@ -397,6 +403,17 @@ class Pass {
       `${call.func.name}.backward expected one gradient per input, each of its input's shape; got ${got}`,
     )
   }
+}
+
+function isExample({ mapped }: Variable): boolean {
+  return mapped !== null
+}
+
+function refuseMapped(): never {
+  throw new TapeError(
+    'BAD_ARGUMENT',
+    'inside vmap backward() would leave the gradients of all examples in one .grad; take them with grad(loss, inputs) and return them',
+  )
 }
 
 /** Puts a call's notes back to what they were before a pass came. */

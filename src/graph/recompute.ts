@@ -13,6 +13,7 @@ import type { Attributes } from './attributes.js'
 import { type CallLinks, formerVersion, type Unfolding } from './call-links.js'
 import { runForward } from './forward-result.js'
 import { Func } from './func.js'
+import { mapping } from './mapped.js'
 import { mode, withLinking } from './mode.js'
 import { type Program, type ProgramCall, programOf } from './program.js'
 import { Trace } from './program-trace.js'
@@ -27,6 +28,7 @@ import { asVariable, type Operand, type Variable } from './variable.js'
  * fn       gives one Variable or a list of them. It may use `noGrad`, `detach()`, random masks and layers with running
  *          statistics (these move once)
  * Returns  what fn returns; a result that fn was given comes back as it is
+ * In vmap  it is fn(...inputs), and keeps what lies between
  * Throws   BAD_ARGUMENT when fn does what could not be done again: it runs a pass, hooks or unchains, changes a gradient, or
  *          assigns to a variable that requires a gradient; nothing has reached the graph or the tape then.
  *          BAD_ARGUMENT for an async fn.
@@ -38,6 +40,8 @@ export function recompute<R extends Variable | readonly Variable[]>(
 ): R {
   refuseLaterWork(fn, 'recompute')
   const given = inputs.map((input) => asVariable(input))
+  // A trace knows calls that can be made again; calls between the examples of a vmap cannot.
+  if (mapping.depth > 0) return finished(fn(...given), 'recompute')
   const trace = new Trace(given)
   let isList = false
   const results = trace.run(() => {

@@ -6,6 +6,7 @@
 import type { Kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
 import type { CallLinks } from './call-links.js'
+import type { Mapped } from './mapped.js'
 import type { Variable } from './variable.js'
 
 declare module './mode.js' {
@@ -26,6 +27,8 @@ export interface Owner {
   readonly loader: ValueLoader | null
   /** What only a past run answers; null for any other owner. */
   readonly past: PastOwner | null
+  /** What stands for an example inside of `vmap` knows this in the place of an array. */
+  readonly mapped?: Mapped
 }
 
 /** Reads values when somebody asks for them. */

@@ -7,7 +7,7 @@ import type { CallLinks } from './call-links.js'
 import { Func } from './func.js'
 import { withLinking } from './mode.js'
 import { registerFunc } from './registry.js'
-import { Variable } from './variable.js'
+import { exampleLike, Variable } from './variable.js'
 
 /** The same value again.  Backward: gx = gy. */
 export class StandIn extends Func {
@@ -27,7 +27,13 @@ registerFunc(StandIn)
  * can be differentiated further outside; for a constant it is a leaf.
  */
 export function standInFor(variable: Variable, linked: boolean): Variable {
-  const original = linked && variable.requiresGrad ? variable : new Variable(variable.data, true, 'variable')
+  const { mapped } = variable
+  const original =
+    linked && variable.requiresGrad
+      ? variable
+      : mapped !== null
+        ? exampleLike(mapped, true)
+        : new Variable(variable.data, true, 'variable')
   return withLinking(true, () => new StandIn().apply1(original))
 }
 

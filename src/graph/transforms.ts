@@ -7,7 +7,7 @@
  */
 
 import { isFloating } from '../array/dtype.js'
-import { ndarray, zerosLike } from '../array/make-array.js'
+import { full as fill, ndarray } from '../array/make-array.js'
 import { NDArray } from '../array/ndarray.js'
 import { formatShape } from '../array/shape.js'
 import { refuseOtherCopy } from '../copies.js'
@@ -72,7 +72,7 @@ export function jvp(
   const directions = given.map((direction, i) => gradientLike(direction, points[i]!, 'direction'))
   const value = evaluate(fn, points, 'jvp')
   if (!value.requiresGrad) return { value, tangent: zeros(value) }
-  const seed = standInFor(new Variable(zerosLike(value.data), true, 'variable'), true)
+  const seed = standInFor(new Variable(arrayOfZeros(value), true, 'variable'), true)
   const products = withLinking(true, () => gradientsOf([value], points, [seed], true))
   const [tangent] = gradientsOf(products, [seed], directions, isAgain(options))
   return { value, tangent: tangent! }
@@ -165,8 +165,12 @@ function rowsOf(y: Variable, points: readonly Variable[], options: TransformOpti
   })
 }
 
+function arrayOfZeros({ shape, dtype }: Variable): NDArray {
+  return fill(shape, 0, dtype)
+}
+
 function zeros(like: Variable): Variable {
-  return new Variable(zerosLike(like.data), false, 'constant')
+  return new Variable(arrayOfZeros(like), false, 'constant')
 }
 
 /** The value of fn where derivatives are to be taken. */

@@ -12,6 +12,7 @@ import { TapeError, valueText } from '../errors.js'
 import { checkOptions } from '../options.js'
 import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
+import { Mapped, mapping } from './mapped.js'
 import { mode } from './mode.js'
 import { NumberConstants } from './number-constants.js'
 import type { Owner } from './recorder.js'
@@ -239,6 +240,16 @@ export class Variable {
     if (mode.recorder !== null) mode.recorder.valueAssigned(this, current)
   }
 
+  /** @internal What it knows where it stands for an example inside of `vmap`; else null. */
+  get mapped(): Mapped | null {
+    return this.array === null ? (this.owner?.mapped ?? null) : null
+  }
+
+  /** @internal The array as a call notes it; null inside of `vmap`. */
+  get noted(): NDArray | null {
+    return this.array ?? (this.mapped === null ? this.load() : null)
+  }
+
   /** @internal */
   get loadedData(): NDArray | null {
     return this.array
@@ -251,22 +262,22 @@ export class Variable {
 
   /** The extent of each axis; empty for a single number. */
   get shape(): Shape {
-    return this.data.shape
+    return (this.array ?? this.sized()).shape
   }
 
   /** float64, float32, int32, uint8 or bool. */
   get dtype(): DType {
-    return this.data.dtype
+    return (this.array ?? this.sized()).dtype
   }
 
   /** How many axes there are. */
   get ndim(): number {
-    return this.data.shape.length
+    return (this.array ?? this.sized()).shape.length
   }
 
   /** How many elements there are. */
   get size(): number {
-    return this.data.size
+    return (this.array ?? this.sized()).size
   }
 
   /** The number in a variable of one element. Throws NOT_SCALAR when there are more, or none. */
@@ -353,6 +364,8 @@ export class Variable {
 
   /** A constant with the same array: the graph ends here. */
   detach(): Variable {
+    const { mapped } = this
+    if (mapped !== null) return exampleLike(mapped, false)
     return new Variable(this.data, false, 'constant')
   }
 
@@ -390,12 +403,20 @@ export class Variable {
 
   /** The array as NumPy prints it, in `variable(…)`. */
   toString(): string {
+    const { mapped } = this
+    if (mapped !== null)
+      return `variable(one of ${mapped.level.rows} examples, ${mapped.dtype} ${formatShape(mapped.shape)})`
     return `variable(${this.data.toString().replaceAll('\n', '\n         ')})`
   }
 
   private withExtras(): Extras {
     this.extras ??= new Extras()
     return this.extras
+  }
+
+  /** What knows shape and dtype. */
+  private sized(): NDArray | Mapped {
+    return this.owner?.mapped ?? this.load()
   }
 
   private load(): NDArray {
@@ -407,6 +428,13 @@ export class Variable {
 const sample = new Variable(null, false, 'variable')
 sample.ref = null as never // as in call-links.ts: no box for a ref
 keepSamples(sample, new Extras())
+
+/** @internal The same example by itself: it hangs on nothing. */
+export function exampleLike({ level, whole }: Mapped, requiresGrad: boolean): Variable {
+  const example = new Variable(null, requiresGrad, 'variable')
+  example.owner = new Mapped(level, whole.detach())
+  return example
+}
 
 /** Sees a gradient; what it returns, if anything, takes its place. */
 type GradientHook = (gradient: Variable) => Variable | null | undefined | void
@@ -427,7 +455,7 @@ export function asVariable(value: Operand, partner: Variable | null = null): Var
 
 /** `value` as a gradient of `variable`: same shape (a number fills it), same dtype. */
 export function gradientLike(value: Operand, variable: Variable, what: string): Variable {
-  const { shape, dtype } = variable.data
+  const { shape, dtype } = variable
   // Of its own, also for one element: the constant of a number is shared by the process, and would make what is recorded depend
   // on what was recorded before.
   if (typeof value === 'number') return new Variable(full(shape, value, dtype), false, 'constant')
@@ -438,7 +466,9 @@ export function gradientLike(value: Operand, variable: Variable, what: string): 
       `${what} of ${variable.describe()} expected shape ${formatShape(shape)}, got ${formatShape(gradient.shape)}`,
     )
   }
-  return gradient.dtype === dtype ? gradient : new Variable(gradient.data.astype(dtype), false, 'constant')
+  if (gradient.dtype === dtype) return gradient
+  if (gradient.mapped !== null) return mapping.cast(gradient, dtype)
+  return new Variable(gradient.data.astype(dtype), false, 'constant')
 }
 
 /** The array of a new leaf. */
