@@ -66,10 +66,16 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...statistics,
 }
 
-/** What the contract and the references hold: every registered function but those that the graph itself makes. */
+/** What the graph itself makes, and the steps of optimizers and layers: the compiled library may load them together with the functions. */
+const ELSEWHERE = new Set([
+  ...['standIn', 'recompute', 'checkpoint', 'runningStatistics', 'clipGradNorm'],
+  ...['sgdStep', 'adamStep', 'amsGradStep', 'nAdamStep', 'rAdamStep', 'lionStep'],
+  ...['adaGradStep', 'adaDeltaStep', 'rmsPropStep'],
+])
+
+/** What the contract and the references hold: every registered function but those that are made elsewhere. */
 export function registeredHere(): string[] {
-  const ofTheGraph = new Set(['standIn'])
-  return registeredFuncs().filter((name) => !ofTheGraph.has(name))
+  return registeredFuncs().filter((name) => !ELSEWHERE.has(name))
 }
 
 export const functions = exported as Functions

@@ -121,8 +121,8 @@ function check(name: string, one: Case, isMapped: readonly boolean[], orders: nu
     expectClose(gradient, b![k]!, `${what}: gradient ${k} from outside`)
 }
 
-/** Draws for each example what a loop would draw once; assigns nothing that could be compared. */
-const APART = new Set(['dropout', 'recompute', 'checkpoint'])
+/** Draws for each example what a loop would draw once. */
+const APART = new Set(['dropout'])
 const names = registeredHere().filter((name) => !APART.has(name))
 
 test.each(names)('%s inside vmap is the function of each example', (name) => {
