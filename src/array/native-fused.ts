@@ -11,6 +11,9 @@ type Floats = Float64Array | Float32Array
 const ELEMENTS_MIN = 64
 /** Multiplications of all products of a convolution. */
 const PRODUCTS_MIN = 2048
+/** Elements to copy, and axes to copy them along. */
+const COPIES_MIN = 256
+const AXES_MAX = 8
 /** Extents from which native code does not count. */
 const EXTENT_MAX = 2 ** 31
 /** Terms up to which a product is one block (array/halves.ts). */
@@ -105,6 +108,24 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       if (wanted === 'maps') library.convolve(x, y, to)
       else if (wanted === 'images') library.convolveTransposed(x, y, to)
       else library.convolveWeights(x, y, to)
+      return true
+    },
+
+    copy(x, xo, extents, strides, out, oo) {
+      const axes = extents.length
+      let count = 1
+      for (let i = 0; i < axes; i++) count *= extents[i]!
+      const code = axes > 0 && axes <= AXES_MAX ? codeFor(x, count, COPIES_MIN) : null
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = axes
+      numbers[1] = xo
+      numbers[2] = oo
+      for (let i = 0; i < axes; i++) {
+        numbers[3 + i] = extents[i]!
+        numbers[3 + axes + i] = strides[i]!
+      }
+      code.library.copy(x as Floats, out as Floats)
       return true
     },
   })

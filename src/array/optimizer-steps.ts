@@ -11,7 +11,7 @@ import { TapeError } from '../errors.js'
 import type { TypedArray } from './dtype.js'
 import { kernel } from './kernel.js'
 import { pow } from './math/pow.js'
-import { allocateUnset, type NDArray, scalar } from './ndarray.js'
+import { allocateUnset, type NDArray, scalar, viewOf } from './ndarray.js'
 import { commonDtype } from './promotion.js'
 import { formatShape, sameShape } from './shape.js'
 
@@ -67,6 +67,11 @@ export function check(what: string, w: NDArray, others: readonly NDArray[]): voi
   }
 }
 
+/** An array for a new state: that of the old one where the call may write over it. */
+function stateLike(old: NDArray, overwrites: boolean): NDArray {
+  return overwrites ? viewOf(old, old.shape) : like(old)
+}
+
 function like(w: NDArray): NDArray {
   return allocateUnset(w.dtype, w.shape, w.size)
 }
@@ -83,12 +88,19 @@ export function sgdStep(w: NDArray, g: NDArray, rule: SGDRule): NDArray {
 /**
  * v' = momentum·v + (1 − dampening)·d, and v' = d the first time;  w' = w − lr·v', with nesterov w − lr·(d + momentum·v').
  *
- * v   null the first time
+ * v           null the first time
+ * overwrites  whether v' may stand where v does
  */
-export function momentumStep(w: NDArray, g: NDArray, v: NDArray | null, rule: SGDRule): NDArray[] {
+export function momentumStep(
+  w: NDArray,
+  g: NDArray,
+  v: NDArray | null,
+  rule: SGDRule,
+  overwrites: boolean,
+): NDArray[] {
   check('sgdStep', w, v === null ? [g] : [g, v])
   const outW = like(w)
-  const outV = like(w)
+  const outV = stateLike(v ?? w, overwrites && v !== null)
   const { lr, momentum, weightDecay, nesterov } = rule
   if (v !== null) {
     const numbers = { lr, momentum, fresh: 1 - rule.dampening, weightDecay, nesterov }
@@ -114,6 +126,8 @@ export function momentumStep(w: NDArray, g: NDArray, v: NDArray | null, rule: SG
 /**
  * m' = beta1·m + (1 − beta1)·d, v' = beta2·v + (1 − beta2)·d², t' = t + 1,
  * w' = w − lr/(1 − beta1^t')·m' / (√v'/√(1 − beta2^t') + eps).
+ *
+ * overwrites  whether m' and v' may stand where m and v do
  */
 export function adamStep(
   w: NDArray,
@@ -122,9 +136,10 @@ export function adamStep(
   v: NDArray,
   t: NDArray,
   rule: AdamRule,
+  overwrites: boolean,
 ): NDArray[] {
   check('adamStep', w, [g, m, v])
-  const [outW, outM, outV] = [like(w), like(w), like(w)]
+  const [outW, outM, outV] = [like(w), stateLike(m, overwrites), stateLike(v, overwrites)]
   const { lr, beta1, beta2, eps, weightDecay, decoupled } = rule
   const steps = t.item() + 1
   kernel.adamStep(

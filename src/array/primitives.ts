@@ -315,7 +315,7 @@ export interface FusedKernel {
   ): boolean
 
   /**
-   * From two of images, weights and maps to the third: 'maps' from images and weights, 'images' (zeros before) from maps and
+   * From two of images, weights and maps to the third: 'maps' from images and weights, 'images' from maps and
    * weights, 'weights' from images and maps.
    */
   convolve(
@@ -327,6 +327,16 @@ export interface FusedKernel {
     aOffset: number,
     b: TypedArray,
     bOffset: number,
+    out: TypedArray,
+    outOffset: number,
+  ): boolean
+
+  /** out[i…] = x[xOffset + Σ i·stride], out contiguous. */
+  copy(
+    x: TypedArray,
+    xOffset: number,
+    extents: readonly number[],
+    strides: readonly number[],
     out: TypedArray,
     outOffset: number,
   ): boolean

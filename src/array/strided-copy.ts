@@ -4,6 +4,7 @@
  */
 import { forEachBlock, mergeAxes } from './broadcast.js'
 import type { TypedArray } from './dtype.js'
+import { kernel } from './kernel.js'
 import type { Shape } from './shape.js'
 
 /** out[i…] = x[xOffset + Σ i·stride], out contiguous; strides may be 0 or negative. */
@@ -16,6 +17,7 @@ export function copyFrom(
   outOffset: number,
 ): void {
   const walk = mergeAxes(shape, [strides as number[]])
+  if (kernel.fused?.copy(x, xOffset, walk.extents, walk.strides[0]!, out, outOffset)) return
   const last = walk.extents.length - 1
   const columns = walk.extents[last] ?? 1
   const rows = walk.extents[last - 1] ?? 1

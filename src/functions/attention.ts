@@ -56,7 +56,7 @@ export class ScaledDotProductAttention extends Func {
     if (mask !== undefined) {
       scores = isFloating(mask.dtype) ? elementwise.add(scores, mask) : comparison.where(mask, scores, never)
     }
-    if (this.causal) scores = comparison.where(visibleOf(scores.shape), scores, never)
+    if (this.causal) hideLater(scores)
     return matmulOf(softmaxOf(scores, -1), v)
   }
 
@@ -84,6 +84,10 @@ export class ScaledDotProductAttention extends Func {
 
   private weights(q: Variable, k: Variable, mask: Variable | null, scale: number, gy: Variable): Variable {
     let scores = mul(matmul(q, k, { transposeB: true }), scale)
+    if (mask === null && !needsCalls(q, k)) {
+      if (this.causal) hideLater(scores.data)
+      return new Variable(softmaxOf(scores.data, -1), false, 'variable')
+    }
     if (mask !== null) scores = isFloating(mask.dtype) ? add(scores, mask) : where(mask, scores, -Infinity)
     if (this.causal) scores = where(visibleOf(scores.shape), scores, -Infinity)
     if (mask === null) return softmax(scores)
@@ -101,6 +105,14 @@ function unusedRows(scores: NDArray, gy: NDArray): NDArray | null {
   const used = reductions.any(comparison.notEqual(gy, scalar(0, gy.dtype)), over)
   const unused = comparison.logicalNot(comparison.logicalOr(seen, used))
   return unused.data.includes(1) ? unused : null
+}
+
+/** Hides from each query the keys after it, in scores that nobody else has. */
+function hideLater({ buffer, offset, size, shape }: NDArray): void {
+  const [rows, columns] = [shape[shape.length - 2]!, shape[shape.length - 1]!]
+  if (size === 0) return
+  for (let i = 0, row = offset; row < offset + size; i = i + 1 === rows ? 0 : i + 1, row += columns)
+    buffer.fill(-Infinity, row + Math.min(i + 1, columns), row + columns)
 }
 
 /** Which keys each query sees: those not after it. */

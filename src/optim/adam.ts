@@ -59,8 +59,11 @@ abstract class AdamLike extends Optimizer<AdamRule> {
     return this.flag('amsgrad') ? ['m', 'v', 'vMax', 't'] : ['m', 'v', 't']
   }
 
-  protected override call(rule: AdamRule): Func {
-    return this.flag('amsgrad') ? new AmsGradStep(rule) : new AdamStep(rule)
+  protected override call(rule: AdamRule, overwrites: boolean): Func {
+    if (this.flag('amsgrad')) return new AmsGradStep(rule)
+    const step = new AdamStep(rule)
+    step.overwrites = overwrites
+    return step
   }
 
   protected override initial(key: string, parameter: Variable): NDArray {
@@ -95,6 +98,8 @@ export class AdamW extends AdamLike {
 /** A step for one parameter: w, gradient, m, v, t → w', m', v', t'. */
 export class AdamStep extends DerivativeNotWritten {
   private readonly rule: AdamRule
+  /** @internal Whether m' and v' may stand where m and v do. */
+  overwrites = false
 
   constructor(attributes: AdamRule) {
     const rule = ruleFrom(attributes, ADAM, 'adamStep')
@@ -107,7 +112,7 @@ export class AdamStep extends DerivativeNotWritten {
   }
 
   override forward(w: NDArray, g: NDArray, m: NDArray, v: NDArray, t: NDArray): NDArray[] {
-    return adamStep(w, g, m, v, t, this.rule)
+    return adamStep(w, g, m, v, t, this.rule, this.overwrites)
   }
 }
 

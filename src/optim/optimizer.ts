@@ -27,6 +27,9 @@ type ParameterState = Map<string, Variable>
 /** What is one number for a whole parameter. */
 const SCALARS = new Set(['t', 'product'])
 
+/** Elements of a parameter from which its states are written over: arrays of fewer cost little to collect. */
+const LARGE = 4096
+
 /** How an optimizer's state is saved: `<parameter>.<key>` and `groups.<i>.<setting>`. */
 export type OptimizerState = { readonly [name: string]: NDArray }
 
@@ -61,6 +64,13 @@ export abstract class Optimizer<R extends Rule> {
     this.groups = groupsFrom(parameters, rest, settings, what)
   }
 
+  /**
+   * Arrays of states that this optimizer made unrecorded and has shown to nobody: the next step may write over them. A step of a large
+   * model otherwise leaves so much memory behind that collecting it takes longer than the step.
+   */
+  #unseen = new WeakSet<NDArray>()
+  #isShown = false
+
   /** Whether a flag is set. */
   protected flag(key: string): boolean {
     return this.#flags.get(key) === true
@@ -69,8 +79,8 @@ export abstract class Optimizer<R extends Rule> {
   /** What the rule remembers of each parameter, in the order of the call's inputs and outputs. */
   protected abstract keys(rule: R): readonly string[]
 
-  /** The call that updates one parameter. */
-  protected abstract call(rule: R): Func
+  /** The call that updates one parameter; with `overwrites` it may write the new state where the old one stands. */
+  protected abstract call(rule: R, overwrites: boolean): Func
 
   /** A state before the first step; null when the first call makes it. */
   protected abstract initial(key: string, parameter: Variable): NDArray | null
@@ -117,6 +127,7 @@ export abstract class Optimizer<R extends Rule> {
 
   /** What is remembered of a parameter, by key (`m`, `v`, `t` …); empty before its first step. */
   stateOf(parameter: Variable): ReadonlyMap<string, Variable> {
+    this.#isShown = true // whoever has the variables may look at them at any time
     return this.#states.get(parameter) ?? new Map()
   }
 
@@ -134,8 +145,10 @@ export abstract class Optimizer<R extends Rule> {
     // What is not set is not written, so that a state says no more than it did before there were flags.
     for (const [key, flag] of this.#flags) if (flag) entries.push([`flags.${key}`, scalar(1, 'bool')])
     for (const [label, parameter] of this.#labels()) {
-      for (const [key, variable] of this.stateOf(parameter)) entries.push([`${label}.${key}`, variable.data])
+      const state = this.#states.get(parameter) ?? new Map<string, Variable>()
+      for (const [key, variable] of state) entries.push([`${label}.${key}`, variable.data])
     }
+    this.#unseen = new WeakSet()
     return Object.fromEntries(entries)
   }
 
@@ -182,9 +195,8 @@ export abstract class Optimizer<R extends Rule> {
   }
 
   private update(parameter: Variable, gradient: Variable, keys: readonly string[], rule: R): void {
-    const call = this.call(rule)
     if (keys.length === 0) {
-      parameter.data = call.apply2(parameter, gradient).data
+      parameter.data = this.call(rule, false).apply2(parameter, gradient).data
       return
     }
     const inputs = [parameter, gradient]
@@ -192,9 +204,17 @@ export abstract class Optimizer<R extends Rule> {
       const variable = this.#states.get(parameter)?.get(key) ?? this.#begin(parameter, key)
       if (variable !== null) inputs.push(variable)
     }
-    const outputs = call.applyAll(...inputs)
+    // What is recorded is read later, by another thread.
+    const isUnseen = parameter.data.size >= LARGE && mode.recorder === null && !this.#isShown
+    const overwrites =
+      isUnseen && inputs.every(({ data }, i) => i < 2 || data.size === 1 || this.#unseen.has(data))
+    const outputs = this.call(rule, overwrites).applyAll(...inputs)
     parameter.data = outputs[0]!.data
-    for (let i = 0; i < keys.length; i++) this.#keep(parameter, keys[i]!, outputs[i + 1]!.data)
+    for (let i = 0; i < keys.length; i++) {
+      const array = outputs[i + 1]!.data
+      if (isUnseen) this.#unseen.add(array)
+      this.#keep(parameter, keys[i]!, array)
+    }
   }
 
   #begin(parameter: Variable, key: string): Variable | null {

@@ -54,8 +54,10 @@ export class SGD extends Optimizer<SGDRule> {
     return rule.momentum === 0 ? [] : ['velocity']
   }
 
-  protected override call(rule: SGDRule): Func {
-    return new SGDStep(rule)
+  protected override call(rule: SGDRule, overwrites: boolean): Func {
+    const step = new SGDStep(rule)
+    step.overwrites = overwrites
+    return step
   }
 
   protected override initial(): null {
@@ -66,6 +68,8 @@ export class SGD extends Optimizer<SGDRule> {
 /** A step for one parameter: w, gradient and, after the first step, velocity → w' and, with momentum, velocity'. */
 export class SGDStep extends DerivativeNotWritten {
   private readonly rule: SGDRule
+  /** @internal Whether the new velocity may stand where the old one does. */
+  overwrites = false
 
   constructor(attributes: SGDRule) {
     const rule = ruleFrom(attributes, SETTINGS, 'sgdStep')
@@ -78,7 +82,8 @@ export class SGDStep extends DerivativeNotWritten {
   }
 
   override forward(w: NDArray, g: NDArray, v?: NDArray): NDArray | NDArray[] {
-    return this.rule.momentum === 0 ? sgdStep(w, g, this.rule) : momentumStep(w, g, v ?? null, this.rule)
+    if (this.rule.momentum === 0) return sgdStep(w, g, this.rule)
+    return momentumStep(w, g, v ?? null, this.rule, this.overwrites)
   }
 }
 

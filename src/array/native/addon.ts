@@ -29,6 +29,7 @@ export interface NativeLibrary {
   convolve(x: Floats, w: Floats, out: Floats): void
   convolveTransposed(y: Floats, w: Floats, out: Floats): void
   convolveWeights(x: Floats, gy: Floats, out: Floats): void
+  copy(x: Floats, out: Floats): void
 }
 
 export interface Native {

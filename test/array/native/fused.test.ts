@@ -74,8 +74,8 @@ function check(shapes: readonly (readonly number[])[], call: Call, what: string,
 }
 
 const few = fc.integer({ min: 1, max: 5 })
-const some = fc.integer({ min: 1, max: 40 })
-const runs = { numRuns: 4 }
+const some = fc.integer({ min: 1, max: 30 })
+const runs = { numRuns: 3 }
 
 describe.runIf(ways.length > 0)('one call of native code has the bits of the steps:', () => {
   test('layerNorm, with rows beyond a block too', () => {

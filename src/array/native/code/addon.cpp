@@ -404,9 +404,7 @@ napi_value maxPool(napi_env env, napi_callback_info info) {
   const void *x = call.run(0, call.count(12), w.images);
   void *out = call.run(1, call.count(13), call.product(call.product(w.z.images, w.z.channels), w.places));
   if (!call.isFine) return call.refuse();
-  const Spare spare(w.z.columns * sizeof(double));
-  if (spare.at == nullptr) return call.refuse();
-  call.instance->way->maxPool(call.isNarrow, w.z, x, out, spare.at);
+  call.instance->way->maxPool(call.isNarrow, w.z, x, out);
   return nullptr;
 }
 
@@ -418,9 +416,7 @@ napi_value maxPoolScatter(napi_env env, napi_callback_info info) {
   const void *x = call.run(1, call.count(13), w.images);
   void *gx = call.run(2, call.count(14), w.images);
   if (!call.isFine) return call.refuse();
-  const Spare spare(w.z.columns * sizeof(double));
-  if (spare.at == nullptr) return call.refuse();
-  call.instance->way->maxPoolScatter(call.isNarrow, w.z, gy, x, gx, spare.at);
+  call.instance->way->maxPoolScatter(call.isNarrow, w.z, gy, x, gx);
   return nullptr;
 }
 
@@ -439,8 +435,15 @@ napi_value convolution(napi_env env, napi_callback_info info, Part wanted) {
   void *out = call.run(2, call.count(15), wanted == Part::maps ? maps : wanted == Part::images ? w.images : weights);
   if (!call.isFine || outs == 0 || step == 0 || most < 2 * step) return call.refuse();
   const std::size_t more = wanted == Part::weights ? call.product(weights, 1 + depthOf(w.z.images, most, step)) : 0;
+  const std::size_t padded = call.product(w.z.channels, call.product(w.z.rows + 2 * w.z.paddingRows, w.z.columns + 2 * w.z.paddingColumns));
+  // Windows of zero padding: all of them lie within the padded image, as what is read there is not asked about again.
+  const std::size_t down = call.product(w.z.outRows - 1, w.z.strideRows), across = call.product(w.z.outColumns - 1, w.z.strideColumns);
+  if (!call.isFine || down + w.z.kernelRows > w.z.rows + 2 * w.z.paddingRows ||
+      across + w.z.kernelColumns > w.z.columns + 2 * w.z.paddingColumns)
+    return call.refuse();
   std::size_t elements;
-  if (__builtin_add_overflow(w.unfolded, more, &elements)) return call.refuse();
+  // Two vectors more: windows.hpp says why.
+  if (__builtin_add_overflow(w.unfolded, more, &elements) || __builtin_add_overflow(elements, padded + 32, &elements)) return call.refuse();
   const std::size_t bytes = call.product(elements, call.isNarrow ? 4 : 8);
   if (!call.isFine) return call.refuse();
   const Spare spare(bytes);
@@ -454,6 +457,36 @@ napi_value convolution(napi_env env, napi_callback_info info, Part wanted) {
 napi_value convolve(napi_env env, napi_callback_info info) { return convolution(env, info, Part::maps); }
 napi_value convolveTransposed(napi_env env, napi_callback_info info) { return convolution(env, info, Part::images); }
 napi_value convolveWeights(napi_env env, napi_callback_info info) { return convolution(env, info, Part::weights); }
+
+constexpr int MOST_AXES = 8;
+
+/** Elements that lie apart, copied side by side: axes, places, then extents, then steps. */
+napi_value copy(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const std::size_t axes = call.count(0), from = call.count(1), to = call.count(2);
+  if (!call.isFine || axes == 0 || axes > (std::size_t)MOST_AXES) return call.refuse();
+  std::size_t extents[MOST_AXES], n = 1;
+  std::ptrdiff_t steps[MOST_AXES], least = 0, most = 0;
+  for (std::size_t i = 0; i < axes; i++) {
+    extents[i] = call.count(3 + i);
+    steps[i] = call.step(3 + axes + i);
+    n = call.product(n, extents[i]);
+    std::ptrdiff_t across;
+    if (!call.isFine || extents[i] == 0 || __builtin_mul_overflow((std::ptrdiff_t)(extents[i] - 1), steps[i], &across) ||
+        __builtin_add_overflow(across < 0 ? least : most, across, across < 0 ? &least : &most))
+      return call.refuse();
+  }
+  // The farthest elements on either side: all others lie between them.
+  if (least < -(std::ptrdiff_t)from) return call.refuse();
+  const std::size_t span = (std::size_t)(most - least) + 1;
+  const void *first = call.run(0, from - (std::size_t)-least, span);
+  void *out = call.run(1, to, n);
+  if (!call.isFine) return call.refuse();
+  const void *x = (const char *)first + (std::size_t)-least * (call.isNarrow ? 4 : 8);
+  call.instance->way->copy(call.isNarrow, (int)axes, extents, steps, x, out);
+  return nullptr;
+}
 
 /** Computes by the way of this name from now on in this thread; returns whether this processor has it. */
 napi_value use(napi_env env, napi_callback_info info) {
@@ -541,6 +574,7 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "convolve", convolve);
   set(env, exports, "convolveTransposed", convolveTransposed);
   set(env, exports, "convolveWeights", convolveWeights);
+  set(env, exports, "copy", copy);
   return exports;
 }
 

@@ -285,4 +285,22 @@ void adamStep(const T *w, const T *g, const T *m, const T *v, T *outW, T *outM, 
   }
 }
 
+// Elements that lie apart, copied side by side.
+
+/** Returns where the next element goes. */
+template <class T> T *copyAxes(int axes, const std::size_t *extents, const std::ptrdiff_t *strides, const T *x, T *out) {
+  const std::size_t n = extents[0];
+  const std::ptrdiff_t step = strides[0];
+  if (axes > 1) {
+    for (std::size_t i = 0; i < n; i++) out = copyAxes(axes - 1, extents + 1, strides + 1, x + (std::ptrdiff_t)i * step, out);
+    return out;
+  }
+  typedef typename Lanes<T>::V V;
+  constexpr std::size_t L = Lanes<T>::count;
+  std::size_t i = 0;
+  if (step == 1) for (; i + L <= n; i += L) store(out + i, load<V>(x + i));
+  for (; i < n; i++) out[i] = x[(std::ptrdiff_t)i * step];
+  return out + n;
+}
+
 } // namespace

@@ -104,6 +104,13 @@ void panelProduct(std::size_t m, std::size_t k, const Matrix<T> &a, const T *b, 
 
 /** panel[t, j] = b[t, j] for j < width, 0 beyond. */
 template <class T> void pack(const Matrix<T> &b, std::size_t k, int width, int across, T *panel) {
+  typedef typename Lanes<T>::V V;
+  constexpr int L = Lanes<T>::count;
+  if (b.column == 1 && width == across) {
+    for (std::size_t t = 0; t < k; t++)
+      for (int j = 0; j < across; j += L) store(panel + t * across + j, load<V>(b.at + (std::ptrdiff_t)t * b.row + j));
+    return;
+  }
   if (b.column == 1) {
     for (std::size_t t = 0; t < k; t++) {
       std::memcpy(panel + t * across, b.at + (std::ptrdiff_t)t * b.row, width * sizeof(T));
@@ -123,8 +130,8 @@ template <class T, int VECTORS>
 inline void panelOf(std::size_t m, std::size_t k, const Matrix<T> &a, const Matrix<T> &b, const Result<T> &out, int width) {
   constexpr int ACROSS = VECTORS * Lanes<T>::count;
   alignas(64) T panel[PANEL_K * ACROSS];
-  // With few rows a copy is read once; then the operand itself may as well be read.
-  const bool isDirect = b.column == 1 && width == ACROSS && m <= TILE_ROWS;
+  // With few rows a copy is read once; then the operand itself may as well be read, and also where a copy would be equal to it.
+  const bool isDirect = b.column == 1 && width == ACROSS && (m <= TILE_ROWS || b.row == ACROSS);
   std::size_t from = 0;
   do {
     const std::size_t some = k - from < PANEL_K ? k - from : PANEL_K;

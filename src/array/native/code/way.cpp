@@ -118,14 +118,19 @@ void geluSlopeOf(bool isNarrow, const void *gy, const void *x, void *out, std::s
   else geluSlope((D)gy, (D)x, (double *)out, n);
 }
 
-void maxPoolOf(bool isNarrow, const WindowShape &z, const void *x, void *out, void *spare) {
-  if (isNarrow) maxPool(z, (F)x, (float *)out, (float *)spare);
-  else maxPool(z, (D)x, (double *)out, (double *)spare);
+void maxPoolOf(bool isNarrow, const WindowShape &z, const void *x, void *out) {
+  if (isNarrow) maxPool(z, (F)x, (float *)out);
+  else maxPool(z, (D)x, (double *)out);
 }
 
-void maxPoolScatterOf(bool isNarrow, const WindowShape &z, const void *gy, const void *x, void *gx, void *spare) {
-  if (isNarrow) maxPoolScatter(z, (F)gy, (F)x, (float *)gx, (float *)spare);
-  else maxPoolScatter(z, (D)gy, (D)x, (double *)gx, (double *)spare);
+void maxPoolScatterOf(bool isNarrow, const WindowShape &z, const void *gy, const void *x, void *gx) {
+  if (isNarrow) maxPoolScatter(z, (F)gy, (F)x, (float *)gx);
+  else maxPoolScatter(z, (D)gy, (D)x, (double *)gx);
+}
+
+void copyOf(bool isNarrow, int axes, const std::size_t *extents, const std::ptrdiff_t *strides, const void *x, void *out) {
+  if (isNarrow) copyAxes<float>(axes, extents, strides, (F)x, (float *)out);
+  else copyAxes<double>(axes, extents, strides, (D)x, (double *)out);
 }
 
 void convolveOf(bool isNarrow, const WindowShape &z, std::size_t outs, const void *x, const void *w, void *out, void *spare) {
@@ -150,5 +155,5 @@ extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     TEXT_OF(WAY), unaryOf,        binaryOf,  clipOf,         matmulOf,   reduceRowsOf,
     accumulateRowsOf, softmaxRowsOf, sgdStepOf, momentumStepOf, adamStepOf, summarizeOf,
     distanceOf,   normalizeOf,    normalizeSlopesOf, softmaxSlopeOf, geluSlopeOf, maxPoolOf,
-    maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf,
+    maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf, copyOf,
 };

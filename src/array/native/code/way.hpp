@@ -8,6 +8,8 @@ struct WindowShape {
       outColumns;
   std::size_t taps() const { return channels * kernelRows * kernelColumns; }
   std::size_t places() const { return outRows * outColumns; }
+  /** Elements of an image with zeros around it. */
+  std::size_t paddedSize() const { return channels * (rows + 2 * paddingRows) * (columns + 2 * paddingColumns); }
 };
 
 /**
@@ -55,10 +57,12 @@ struct Way {
                           void *spare);
   void (*softmaxSlope)(bool isNarrow, const void *gy, const void *y, std::size_t rows, std::size_t columns, void *out, void *spare);
   void (*geluSlope)(bool isNarrow, const void *gy, const void *x, void *out, std::size_t n);
-  void (*maxPool)(bool isNarrow, const WindowShape &z, const void *x, void *out, void *spare);
-  void (*maxPoolScatter)(bool isNarrow, const WindowShape &z, const void *gy, const void *x, void *gx, void *spare);
+  void (*maxPool)(bool isNarrow, const WindowShape &z, const void *x, void *out);
+  void (*maxPoolScatter)(bool isNarrow, const WindowShape &z, const void *gy, const void *x, void *gx);
   void (*convolve)(bool isNarrow, const WindowShape &z, std::size_t outs, const void *x, const void *w, void *out, void *spare);
   void (*convolveTransposed)(bool isNarrow, const WindowShape &z, std::size_t maps, const void *y, const void *w, void *out, void *spare);
   void (*convolveWeights)(bool isNarrow, const WindowShape &z, std::size_t outs, std::size_t most, std::size_t step, const void *x,
                           const void *gy, void *out, void *spare);
+  /** out[i…] = x[Σ i·stride], out contiguous, of at least one axis and one element. */
+  void (*copy)(bool isNarrow, int axes, const std::size_t *extents, const std::ptrdiff_t *strides, const void *x, void *out);
 };

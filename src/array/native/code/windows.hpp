@@ -23,129 +23,188 @@ inline Span columnsOf(const WindowShape &z, std::size_t s) {
   return Span((std::ptrdiff_t)(s * z.strideColumns) - (std::ptrdiff_t)z.paddingColumns, z.kernelColumns, z.columns);
 }
 
-inline vd larger(Whole, vd a, vd b) { return Larger<double>::of(a, b); }
-inline vf larger(Whole, vf a, vf b) { return Larger<float>::of(a, b); }
-template <class T> inline T larger(Single, T a, T b) { return Larger<T>::one(a, b); }
+/** The elements of a window: `tall` times `wide` from `first` on, in rows of `columns`. */
+struct Window {
+  std::ptrdiff_t first, tall, wide, columns;
+};
 
-/** f(place, rows, columns, maximum) for the windows of one layer; `line` holds a row: a maximum does not depend on the order. */
-template <class T, class F> inline void eachMaximum(const WindowShape &z, const T *x, T *line, F f) {
-  for (std::size_t r = 0, place = 0; r < z.outRows; r++) {
-    const Span down = rowsOf(z, r);
-    sweep<T>(z.columns, [&](auto tag, std::size_t i) {
-      auto most = like(tag, (T)-INF);
-      for (std::ptrdiff_t row = down.from; row < down.to; row++) most = larger(tag, most, at(tag, x + row * (std::ptrdiff_t)z.columns + i));
-      put(tag, line + i, most);
-    });
-    for (std::size_t s = 0; s < z.outColumns; s++, place++) {
-      const Span across = columnsOf(z, s);
-      T most = (T)-INF;
-      for (std::ptrdiff_t i = across.from; i < across.to; i++) most = Larger<T>::one(most, line[i]);
-      f(place, down, across, most);
-    }
-  }
-}
-
-/** `line` holds a row, here and below. */
-template <class T> void maxPool(const WindowShape &z, const T *x, T *out, T *line) {
-  const std::size_t area = z.rows * z.columns, places = z.outRows * z.outColumns;
-  for (std::size_t layer = 0; layer < z.images * z.channels; layer++, x += area, out += places)
-    eachMaximum(z, x, line, [&](std::size_t place, const Span &, const Span &, T most) { out[place] = most; });
-}
-
-/** gx, zeros before, gets each element of gy where its window has the maximum, shared evenly. */
-template <class T> void maxPoolScatter(const WindowShape &z, const T *gy, const T *x, T *gx, T *line) {
-  const std::size_t area = z.rows * z.columns, places = z.outRows * z.outColumns;
-  for (std::size_t layer = 0; layer < z.images * z.channels; layer++, x += area, gx += area, gy += places)
-    eachMaximum(z, x, line, [&](std::size_t place, const Span &down, const Span &across, T most) {
-      std::ptrdiff_t count = 0, last = 0;
-      for (std::ptrdiff_t row = down.from * (std::ptrdiff_t)z.columns; row < down.to * (std::ptrdiff_t)z.columns; row += z.columns)
-        for (std::ptrdiff_t i = row + across.from; i < row + across.to; i++) {
-          const bool isMet = (x[i] == most) | (x[i] != x[i]);
-          count += isMet;
-          last = isMet ? i : last;
+/** f(place, where its layer begins, window) for all windows; `KERNEL` is their height and width where that is known here. */
+template <int KERNEL, class F> inline void eachWindow(const WindowShape &z, F f) {
+  const std::ptrdiff_t columns = z.columns, area = z.rows * z.columns;
+  std::ptrdiff_t base = 0;
+  std::size_t place = 0;
+  for (std::size_t layer = 0; layer < z.images * z.channels; layer++, base += area)
+    for (std::size_t r = 0; r < z.outRows; r++) {
+      if constexpr (KERNEL > 0) {
+        std::ptrdiff_t first = (std::ptrdiff_t)(r * z.strideRows) * columns;
+        for (std::size_t s = 0; s < z.outColumns; s++, place++, first += z.strideColumns) f(place, base, Window{first, KERNEL, KERNEL, columns});
+      } else {
+        const Span down = rowsOf(z, r);
+        for (std::size_t s = 0; s < z.outColumns; s++, place++) {
+          const Span across = columnsOf(z, s);
+          f(place, base, Window{down.from * columns + across.from, down.to - down.from, across.to - across.from, columns});
         }
-      if (count == 1) {
-        gx[last] = gx[last] + gy[place];
-        return;
       }
-      const double share = (double)gy[place] / (double)count;
-      for (std::ptrdiff_t row = down.from * (std::ptrdiff_t)z.columns; row < down.to * (std::ptrdiff_t)z.columns; row += z.columns)
-        for (std::ptrdiff_t i = row + across.from; i < row + across.to; i++)
-          if ((x[i] == most) | (x[i] != x[i])) gx[i] = (T)((double)gx[i] + share);
-    });
+    }
 }
 
-/** f(line of `windows`, line of the image, first and last column that lie in it) for each line of an unfolded image. */
-template <class F> inline void eachLine(const WindowShape &z, F f) {
-  std::size_t line = 0;
+template <class F> inline void eachElement(const Window &w, F f) {
+  for (std::ptrdiff_t r = 0; r < w.tall; r++)
+    for (std::ptrdiff_t i = 0; i < w.wide; i++) f(w.first + r * w.columns + i);
+}
+
+/** JavaScript's Math.max of a window: nearly always by plain comparisons, which leave NaN out and take −0 for 0. */
+template <class T> inline T maximumOf(const Window &w, const T *x) {
+  T most = (T)-INF;
+  bool isOdd = false;
+  eachElement(w, [&](std::ptrdiff_t i) {
+    most = x[i] > most ? x[i] : most;
+    isOdd |= x[i] != x[i];
+  });
+  if (!isOdd && (most != 0 || !__builtin_signbit(most))) return most;
+  eachElement(w, [&](std::ptrdiff_t i) { most = Larger<T>::one(most, x[i]); });
+  return most;
+}
+
+/** Whether all windows are 2 by 2 and lie in the image, as they nearly always do. */
+inline bool isByTwo(const WindowShape &z) {
+  return z.kernelRows == 2 && z.kernelColumns == 2 && z.paddingRows == 0 && z.paddingColumns == 0 &&
+         (z.outRows - 1) * z.strideRows + 2 <= z.rows && (z.outColumns - 1) * z.strideColumns + 2 <= z.columns;
+}
+
+template <int KERNEL, class T> void maxPoolBy(const WindowShape &z, const T *x, T *out) {
+  eachWindow<KERNEL>(z, [&](std::size_t place, std::ptrdiff_t base, const Window &w) { out[place] = maximumOf(w, x + base); });
+}
+template <class T> void maxPool(const WindowShape &z, const T *x, T *out) {
+  if (isByTwo(z)) maxPoolBy<2>(z, x, out);
+  else maxPoolBy<0>(z, x, out);
+}
+
+template <int KERNEL, class T> void maxPoolScatterBy(const WindowShape &z, const T *gy, const T *x, T *gx) {
+  eachWindow<KERNEL>(z, [&](std::size_t place, std::ptrdiff_t base, const Window &w) {
+    const T *from = x + base;
+    T *to = gx + base;
+    const T most = maximumOf(w, from);
+    const auto isMet = [&](std::ptrdiff_t i) { return (from[i] == most) | (from[i] != from[i]); };
+    int count = 0;
+    eachElement(w, [&](std::ptrdiff_t i) { count += isMet(i); });
+    // No element is −0, which a sum that began at 0 never is: so to add 0 changes none.
+    // Read from a table, as nobody can foretell which it is.
+    const double shares[2] = {0, (double)gy[place] / (double)count};
+    eachElement(w, [&](std::ptrdiff_t i) { to[i] = (T)((double)to[i] + shares[isMet(i)]); });
+  });
+}
+/** gx, zeros before, gets each element of gy where its window has the maximum, shared evenly. */
+template <class T> void maxPoolScatter(const WindowShape &z, const T *gy, const T *x, T *gx) {
+  if (isByTwo(z)) maxPoolScatterBy<2>(z, gy, x, gx);
+  else maxPoolScatterBy<0>(z, gy, x, gx);
+}
+
+/** Elements of an image with zeros around it: a run may be read, and written, a vector beyond its end. */
+template <class T> inline std::size_t paddedSize(const WindowShape &z) { return z.paddedSize() + Lanes<T>::count; }
+
+/** The image into the middle of `padded`, whose rim stays. */
+template <class T> inline void padImage(const WindowShape &z, const T *image, T *padded) {
+  const std::size_t tall = z.rows + 2 * z.paddingRows, wide = z.columns + 2 * z.paddingColumns;
+  for (std::size_t c = 0; c < z.channels; c++)
+    for (std::size_t r = 0; r < z.rows; r++) {
+      T *to = padded + (c * tall + r + z.paddingRows) * wide + z.paddingColumns;
+      for (std::size_t i = 0; i < z.columns; i++) to[i] = image[(c * z.rows + r) * z.columns + i];
+    }
+}
+
+/** windows[(c, i, j), (r, s)] = image[c, r·stride + i − padding, …]; 0 outside. A vector beyond the end is written too. */
+template <class T> void unfold(const WindowShape &z, const T *image, T *windows, T *padded) {
+  typedef typename Lanes<T>::V V;
+  constexpr std::size_t L = Lanes<T>::count;
+  const std::size_t tall = z.rows + 2 * z.paddingRows, wide = z.columns + 2 * z.paddingColumns, outs = z.outColumns;
+  padImage(z, image, padded);
+  T *to = windows;
   for (std::size_t c = 0; c < z.channels; c++)
     for (std::size_t i = 0; i < z.kernelRows; i++)
-      for (std::size_t j = 0; j < z.kernelColumns; j++) {
-        const std::ptrdiff_t stride = z.strideColumns, outs = z.outColumns, column = (std::ptrdiff_t)j - (std::ptrdiff_t)z.paddingColumns;
-        const std::ptrdiff_t room = (std::ptrdiff_t)z.columns - 1 - column;
-        std::ptrdiff_t first = column < 0 ? (-column + stride - 1) / stride : 0, last = room < 0 ? 0 : room / stride + 1;
-        first = first < outs ? first : outs;
-        last = last < outs ? last : outs;
-        last = last < first ? first : last;
-        std::ptrdiff_t y = (std::ptrdiff_t)i - (std::ptrdiff_t)z.paddingRows;
-        for (std::size_t r = 0; r < z.outRows; r++, y += z.strideRows, line += z.outColumns) {
-          const bool isInside = y >= 0 && y < (std::ptrdiff_t)z.rows;
-          const std::ptrdiff_t from = ((std::ptrdiff_t)(c * z.rows) + y) * (std::ptrdiff_t)z.columns + column;
-          f(line, from, isInside ? first : outs, isInside ? last : outs);
+      for (std::size_t j = 0; j < z.kernelColumns; j++)
+        for (std::size_t r = 0; r < z.outRows; r++, to += outs) {
+          const T *from = padded + (c * tall + i + r * z.strideRows) * wide + j;
+          if (z.strideColumns == 1) for (std::size_t s = 0; s < outs; s += L) store(to + s, load<V>(from + s));
+          else for (std::size_t s = 0; s < outs; s++) to[s] = from[s * z.strideColumns];
         }
-      }
 }
 
-/** windows[(c, i, j), (r, s)] = image[c, r·stride + i − padding, …]; 0 outside. */
-template <class T> void unfold(const WindowShape &z, const T *image, T *windows) {
-  const std::ptrdiff_t outs = z.outColumns, stride = z.strideColumns;
-  eachLine(z, [&](std::size_t line, std::ptrdiff_t from, std::ptrdiff_t first, std::ptrdiff_t last) {
-    T *to = windows + line;
-    std::ptrdiff_t s = 0;
-    for (; s < first; s++) to[s] = 0;
-    if (stride == 1) for (; s < last; s++) to[s] = image[from + s];
-    else for (; s < last; s++) to[s] = image[from + s * stride];
-    for (; s < outs; s++) to[s] = 0;
-  });
+/** The same turned around: windows[(r, s), (c, i, j)]. */
+template <class T> void unfoldTurned(const WindowShape &z, const T *image, T *windows, T *padded) {
+  typedef T Some __attribute__((vector_size(16)));
+  constexpr std::size_t L = 16 / sizeof(T);
+  const std::size_t tall = z.rows + 2 * z.paddingRows, wide = z.columns + 2 * z.paddingColumns;
+  padImage(z, image, padded);
+  T *to = windows;
+  for (std::size_t r = 0; r < z.outRows; r++)
+    for (std::size_t s = 0; s < z.outColumns; s++) {
+      const T *corner = padded + r * z.strideRows * wide + s * z.strideColumns;
+      for (std::size_t c = 0; c < z.channels; c++)
+        for (std::size_t i = 0; i < z.kernelRows; i++, to += z.kernelColumns) {
+          const T *from = corner + (c * tall + i) * wide;
+          for (std::size_t j = 0; j < z.kernelColumns; j += L) store(to + j, load<Some>(from + j));
+        }
+    }
 }
 
-/** The adjoint: adds every element of `windows` to where it was read. */
-template <class T> void fold(const WindowShape &z, const T *windows, T *image) {
-  const std::ptrdiff_t stride = z.strideColumns;
-  eachLine(z, [&](std::size_t line, std::ptrdiff_t from, std::ptrdiff_t first, std::ptrdiff_t last) {
-    const T *x = windows + line;
-    if (stride == 1) for (std::ptrdiff_t s = first; s < last; s++) image[from + s] = image[from + s] + x[s];
-    else for (std::ptrdiff_t s = first; s < last; s++) image[from + s * stride] = image[from + s * stride] + x[s];
-  });
+/** The adjoint: image, overwritten, gets every element of `windows` added to where it was read. */
+template <class T> void fold(const WindowShape &z, const T *windows, T *image, T *padded) {
+  typedef T Some __attribute__((vector_size(16)));
+  constexpr std::size_t L = 16 / sizeof(T);
+  const std::size_t tall = z.rows + 2 * z.paddingRows, wide = z.columns + 2 * z.paddingColumns, outs = z.outColumns;
+  std::memset(padded, 0, z.paddedSize() * sizeof(T));
+  const T *from = windows;
+  for (std::size_t c = 0; c < z.channels; c++)
+    for (std::size_t i = 0; i < z.kernelRows; i++)
+      for (std::size_t j = 0; j < z.kernelColumns; j++)
+        for (std::size_t r = 0; r < z.outRows; r++, from += outs) {
+          T *to = padded + (c * tall + i + r * z.strideRows) * wide + j;
+          std::size_t s = 0;
+          if (z.strideColumns == 1) {
+            for (; s + L <= outs; s += L) store(to + s, load<Some>(to + s) + load<Some>(from + s));
+            for (; s < outs; s++) to[s] = to[s] + from[s];
+          } else
+            for (; s < outs; s++) to[s * z.strideColumns] = to[s * z.strideColumns] + from[s];
+        }
+  for (std::size_t c = 0; c < z.channels; c++)
+    for (std::size_t r = 0; r < z.rows; r++) {
+      const T *line = padded + (c * tall + r + z.paddingRows) * wide + z.paddingColumns;
+      for (std::size_t i = 0; i < z.columns; i++) image[(c * z.rows + r) * z.columns + i] = line[i];
+    }
 }
 
-/** `spare` holds an unfolded image, here and below. */
+/** `spare` holds an unfolded image and a padded one, and a vector behind each. */
 template <class T> void convolve(const WindowShape &z, std::size_t outs, const T *x, const T *w, T *out, T *spare) {
   const std::size_t area = z.channels * z.rows * z.columns, taps = z.taps(), places = z.places();
+  T *windows = spare + paddedSize<T>(z);
+  std::memset(spare, 0, paddedSize<T>(z) * sizeof(T));
   for (std::size_t i = 0; i < z.images; i++, x += area, out += outs * places) {
-    unfold(z, x, spare);
-    matmul<T>(outs, taps, places, {w, (std::ptrdiff_t)taps, 1}, {spare, (std::ptrdiff_t)places, 1}, out);
+    unfold(z, x, windows, spare);
+    matmul<T>(outs, taps, places, {w, (std::ptrdiff_t)taps, 1}, {windows, (std::ptrdiff_t)places, 1}, out);
   }
 }
 
-/** `out`, images of zeros before, gets the windows that each element of y stands for. */
+/** `spare` holds what it does for `convolve`. `out` gets the windows that each element of y stands for. */
 template <class T> void convolveTransposed(const WindowShape &z, std::size_t maps, const T *y, const T *w, T *out, T *spare) {
   const std::size_t area = z.channels * z.rows * z.columns, taps = z.taps(), places = z.places();
+  T *windows = spare + paddedSize<T>(z);
   for (std::size_t i = 0; i < z.images; i++, y += maps * places, out += area) {
-    matmul<T>(taps, maps, places, {w, 1, (std::ptrdiff_t)taps}, {y, (std::ptrdiff_t)places, 1}, spare);
-    fold(z, spare, out);
+    matmul<T>(taps, maps, places, {w, 1, (std::ptrdiff_t)taps}, {y, (std::ptrdiff_t)places, 1}, windows);
+    fold(z, windows, out, spare);
   }
 }
 
-/** `spare` holds also a result, and one for each depth of halving. */
+/** `spare` holds what it does for `convolve`, a result, and one for each depth of halving. */
 template <class T>
 void convolveWeights(const WindowShape &z, std::size_t outs, Cut cut, const T *x, const T *gy, T *out, T *spare) {
   const std::size_t area = z.channels * z.rows * z.columns, taps = z.taps(), places = z.places(), size = outs * taps;
-  T *part = spare + taps * places;
+  T *windows = spare + paddedSize<T>(z), *part = windows + taps * places + Lanes<T>::count;
+  std::memset(spare, 0, paddedSize<T>(z) * sizeof(T));
   halved<T>(cut, 0, z.images, size, out, part + size, [&](std::size_t from, std::size_t count, T *sum) {
     for (std::size_t i = from; i < from + count; i++) {
-      unfold(z, x + i * area, spare);
-      matmul<T>(outs, places, taps, {gy + i * outs * places, (std::ptrdiff_t)places, 1}, {spare, 1, (std::ptrdiff_t)places}, part);
+      unfoldTurned(z, x + i * area, windows, spare);
+      matmul<T>(outs, places, taps, {gy + i * outs * places, (std::ptrdiff_t)places, 1}, {windows, (std::ptrdiff_t)taps, 1}, part);
       sweep<T>(size, [&](auto tag, std::size_t j) { put(tag, sum + j, at(tag, sum + j) + at(tag, part + j)); });
     }
   });
