@@ -158,12 +158,12 @@ export class Tape {
     this.db = openDatabase(path, { readonly, schemaUnchecked: readonly })
     try {
       this.damage = readonly ? schemaDamage(this.db) : null
+      this.file = sameFile(path, this.db)
+      if (!readonly && this.file !== null) RunLock.tidy(this.file.path)
     } catch (error) {
       this.db.close()
       throw sqliteError(error, `opening ${path}`)
     }
-    this.file = sameFile(path, this.db)
-    if (!readonly && this.file !== null) RunLock.tidy(this.file.path)
     this.thread = readonly || this.file === null ? null : WritingThread.for(this.file, endBySignal)
     if (!readonly) closeAtExit(this)
     this.drainMs = spooling?.drainMs ?? 0

@@ -7,9 +7,11 @@ import type { Connection, Driver, OpenOptions } from './connection.js'
 const WRITE_VERSION_AT = 18
 const READ_VERSION_AT = 19
 
-/** Throws what loading the compiled part throws: a constructor that loads is not enough, so one database is opened. */
+/** Throws what loading the compiled part throws: a constructor that loads is not enough, so one database is opened and asked. */
 export function betterSqlite3(Sqlite: typeof Database): Driver {
-  new Sqlite(':memory:').close()
+  const first = new Sqlite(':memory:')
+  first.prepare('SELECT 1').get()
+  first.close()
   return {
     name: 'better-sqlite3',
     update: 'update better-sqlite3',

@@ -77,6 +77,7 @@ export function openDatabase(path: string, options: OpenOptions): Connection {
     } catch (error) {
       db?.close()
       if (isReplaced()) continue
+      if (isCannotOpen(error) && isOutOfHandles()) throw openingError(error, path)
       if (options.readonly && isLocked(error)) return openLocked(path, options, log, error)
       // Where waiting could deadlock (two processes that both turn a new file to WAL), SQLite answers BUSY at once and
       // asks nobody to wait: whoever lost lets go of everything and comes again.
@@ -180,6 +181,12 @@ export function sqliteError(error: unknown, doing: string): unknown {
       cause: error,
     })
   const code = (error as { code?: unknown }).code
+  if (code === 'EMFILE' || code === 'ENFILE' || (isCannotOpen(error) && isOutOfHandles()))
+    return new TapeError(
+      'TOO_MANY_FILES',
+      `${doing}: this process has as many files open as it may; close some, or raise the limit (ulimit -n), and try again`,
+      { cause: error },
+    )
   if (typeof code !== 'string' || !code.startsWith('SQLITE')) {
     return code === undefined
       ? error
@@ -208,12 +215,6 @@ export function sqliteError(error: unknown, doing: string): unknown {
       `${doing}: the disk is full; make room and call flush() again, nothing is lost until the process ends`,
       { cause: error },
     )
-  if (code.startsWith('SQLITE_CANTOPEN') && isOutOfHandles())
-    return new TapeError(
-      'TOO_MANY_FILES',
-      `${doing}: this process has as many files open as it may; close some, or raise the limit (ulimit -n), and try again`,
-      { cause: error },
-    )
   if (code === 'SQLITE_CANTOPEN')
     return new TapeError('TAPE_NOT_FOUND', `${doing}: ${error.message}; is its folder there and writable?`, {
       cause: error,
@@ -221,14 +222,25 @@ export function sqliteError(error: unknown, doing: string): unknown {
   return new TapeError('WRITE_FAILED', `${doing}: ${error.message} (${code})`, { cause: error })
 }
 
-/** Whether this process may open no further file: SQLite says only that it could not. */
+function isCannotOpen(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && code.startsWith('SQLITE_CANTOPEN')
+}
+
+/** SQLite says only that it could not open a file. A tape needs itself, its log, the log's index and its folder. */
+const HANDLES = 4
+
+/** Whether this process may not open as many files as a tape needs. What failed has closed by now what it had. */
 function isOutOfHandles(): boolean {
+  const handles: number[] = []
   try {
-    fs.closeSync(fs.openSync(os.devNull, 'r'))
+    for (let i = 0; i < HANDLES; i++) handles.push(fs.openSync(os.devNull, 'r'))
     return false
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     return code === 'EMFILE' || code === 'ENFILE'
+  } finally {
+    for (const handle of handles) fs.closeSync(handle)
   }
 }
 

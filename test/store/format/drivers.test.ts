@@ -206,10 +206,15 @@ describe('the choice of a driver', () => {
     "The module 'x.node'\nwas compiled against a different Node.js version using\nNODE_MODULE_VERSION 93. This version of Node.js requires\nNODE_MODULE_VERSION 115. Please try re-compiling",
     'ERR_DLOPEN_FAILED',
   )
+  const shim = (modules: string) => {
+    fs.mkdirSync(path.join(modules, 'better-sqlite3'), { recursive: true })
+    fs.writeFileSync(path.join(modules, 'better-sqlite3/index.js'), 'module.exports = class { close() {} }')
+  }
   const notBuilt = failing('Could not locate the bindings file. Tried:\n → a\n → b', 'ERR')
 
   test.each([
     ['is not installed', () => {}, /better-sqlite3 is not installed.*npm install better-sqlite3/],
+    ['is a shim of a bundler', shim, /better-sqlite3 cannot be loaded \(.*npm rebuild/],
     ['was not built', notBuilt, /compiled part is not there.*npm rebuild better-sqlite3/],
     [
       'was built for another Node',
