@@ -16,7 +16,7 @@ import { openDatabase } from '../store/format/database.js'
 import { checkReading } from '../store/read/reading-statement.js'
 import { attachTapes } from './attach-tapes.js'
 import { isFunctionHost } from './functions/host.js'
-import { registerFunctions } from './functions/register-functions.js'
+import { registerStoredFunctions } from './functions/stored-functions.js'
 import type { Question, SentParameter } from './sql-process.js'
 import { placeOf } from './sql-text.js'
 
@@ -57,22 +57,28 @@ function flush(): void {
   }
 }
 
-function query(question: Question): void {
+async function query(question: Question): Promise<void> {
   const { path, sql } = question
   checkReading(sql)
+  // Only this function needs the engine, which takes longer to load than most questions to answer.
+  const engine = /\bvalue_of\b/i.test(sql) ? await import('../index.js') : null
   const db = openDatabase(path, { readonly: true })
   try {
-    ask(db, question)
+    ask(db, question, engine?.registerFunctions ?? registerStoredFunctions)
   } finally {
     db.close()
   }
 }
 
-function ask(db: Connection, { path, attached, sql, parameters }: Question): void {
+function ask(
+  db: Connection,
+  { path, attached, sql, parameters }: Question,
+  register: typeof registerStoredFunctions,
+): void {
   db.pragma('query_only = ON')
   db.pragma(`hard_heap_limit = ${HEAP_LIMIT_BYTES}`)
   attachTapes(db, attached)
-  if (isFunctionHost(db)) registerFunctions(db, { path, isOnlyTape: attached.length === 0 })
+  if (isFunctionHost(db)) register(db, { path, isOnlyTape: attached.length === 0 })
   const checked = prepared(db, sql)
   if (!checked.reader || !checked.readonly)
     throw new TapeError('SQL_FAILED', 'expected a statement that only reads')
@@ -164,7 +170,7 @@ function readLine(): string {
 try {
   const asked = JSON.parse(readLine()) as Question
   new Worker(new URL('./sql-watch.js', import.meta.url), { name: 'gradtape watch', execArgv: [], env: {} })
-  query(asked)
+  await query(asked)
 } catch (error) {
   say({ error: toError(error) })
 }

@@ -48,7 +48,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
     'debug',
     'fleet',
   ],
-  queries: STORE,
+  queries: [...STORE, 'tape', 'index'],
   inspection: [
     'array',
     'formats',

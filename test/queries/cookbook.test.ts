@@ -66,6 +66,7 @@ describe('the live program knows the answer', () => {
     for (const value of loss) smoothed.push(0.3 * value + 0.7 * (smoothed.at(-1) ?? value))
     near(column('smoothed-curve', 'smoothed'), smoothed)
     const epochs = [0, 1, 2, 3].map((epoch) => loss.slice(epoch * 3, epoch * 3 + 3))
+    near(column('value-not-stored', 'value'), loss)
     near(column('mean-by-epoch', 'mean'), epochs.map(average))
     expect(column('mean-by-epoch', 'epoch')).toEqual([0, 1, 2, 3])
     near(column('mean-by-logged-epoch', 'mean'), epochs.map(average))

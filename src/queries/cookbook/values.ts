@@ -144,6 +144,16 @@ ORDER BY o.position, o.slot`,
     defaults: { step: LAST_STEP },
   },
   {
+    name: 'value-not-stored',
+    question: 'What was a value that nobody stored?',
+    note: 'Each step is computed again from the last checkpoint before it.',
+    sql: `SELECT s.step, value_of(s.run_id, s.step, :name) AS value
+FROM step s
+WHERE s.run_id = :run
+ORDER BY s.step`,
+    defaults: { name: "'loss'" },
+  },
+  {
     name: 'largest-values',
     question: 'Which arrays take the most room?',
     sql: `SELECT id, dtype, size, byte_count, chunk_count

@@ -323,3 +323,64 @@ describe('the graph', () => {
     ])
   })
 })
+
+describe('value_of', () => {
+  const valuesFile = path.join(folder, 'values.tape')
+  let values: Database.Database
+  const losses: number[] = []
+  beforeAll(async () => {
+    const opened = openTape(valuesFile)
+    const run = opened.startRun('values') // replayable: no result of a call is stored
+    const w = parameter(weights, { name: 'w' })
+    for (let i = 1; i <= 40; i++) {
+      run.step()
+      const hidden = mul(w, w)
+      hidden.name = 'hidden'
+      const loss = sum(hidden)
+      run.log({ loss })
+      losses.push(loss.item())
+      w.data = mul(w, 0.5).data
+    }
+    await run.finish()
+    const bare = opened.startRun('bare', { capture: 'structure' })
+    bare.step()
+    bare.log({ loss: sum(mul(w, w)) })
+    await bare.finish()
+    opened.close()
+    values = new Database(valuesFile, { readonly: true })
+    registerFunctions(values)
+  })
+  afterAll(() => values.close())
+  const rows = (sql: string) => values.prepare(sql).raw().all() as unknown[][]
+
+  test('gives what was not stored, computed again, of each step', () => {
+    expect(rows("SELECT value_of(run_id, step, 'loss') FROM step WHERE run_id = 1 ORDER BY step")).toEqual(
+      losses.map((loss) => [loss]),
+    )
+    expect(
+      rows("SELECT dtype, shape, value, tensor_text(bytes, dtype, shape) FROM value_of(1, 2, 'hidden')"),
+    ).toEqual([
+      [
+        'float64',
+        '[2,3]',
+        null,
+        rows("SELECT tensor_text(value_of(1, 2, 'hidden'), 'float64', '[2,3]')")[0]![0],
+      ],
+    ])
+    expect(rows("SELECT tensor_norm(value_of(1, 3, 'w'), 'float64')")).toEqual([
+      [Math.sqrt(weights.flat().reduce((total, x) => total + (x / 4) ** 2, 0))],
+    ])
+  })
+
+  test('is null, and no row, where nothing is known, and refuses what is no run, step or name', () => {
+    expect(rows("SELECT value_of(1, 1, 'nobody'), value_of(NULL, 1, 'w'), value_of(2, 1, 'loss')")).toEqual([
+      [null, null, expect.toSatisfy((value: unknown) => value === null || typeof value === 'number')],
+    ])
+    expect(rows("SELECT * FROM value_of(1, 1, 'nobody')")).toEqual([])
+    expect(() => rows("SELECT value_of(9, 1, 'w')")).toThrow(/^RUN_NOT_FOUND/)
+    expect(() => rows("SELECT value_of('a', 1, 'w')")).toThrow(
+      /^BAD_ARGUMENT: value_of\(\) expected the number of a run/,
+    )
+    expect(() => rows('SELECT value_of(1, 1, 2)')).toThrow(/^BAD_ARGUMENT: value_of\(\) expected the name/)
+  })
+})

@@ -1,0 +1,54 @@
+/** SQL functions that need what a tape holds and nothing else: no engine is loaded for them. */
+import { openDatabase } from '../../store/format/database.js'
+import { registerGraphFunctions } from './graph-functions.js'
+import type { FunctionHost } from './host.js'
+import { registerStatistics } from './statistics.js'
+import { refuse, type StoredValues } from './tensor.js'
+import { registerTensorFunctions } from './tensor-functions.js'
+
+/** Which tape a connection is to. */
+export interface FunctionOptions {
+  /** Of the tape, when the connection does not know it. */
+  path?: string
+  /** False when other tapes are attached: then an array is bytes and dtype, because an id does not say of which tape. */
+  isOnlyTape?: boolean
+}
+
+/** All of `registerFunctions` but `value_of`. */
+export function registerStoredFunctions(
+  db: FunctionHost,
+  { path = db.name, isOnlyTape = true }: FunctionOptions = {},
+): void {
+  registerTensorFunctions(db, isOnlyTape ? storedValuesOf(path) : refuseIds)
+  registerStatistics(db)
+  registerGraphFunctions(db, () => {
+    if (isOnlyTape) return openDatabase(path, { readonly: true })
+    return refuse('a function on the graph', 'one tape: with several a run is not named by its number', path)
+  })
+}
+
+function refuseIds(id: number): never {
+  return refuse('a tensor function', 'bytes and dtype: with several tapes an id does not say of which', id)
+}
+
+/** A connection is busy while it calls a function, so values are looked up by a connection of their own. */
+function storedValuesOf(path: string): StoredValues {
+  let find: ((id: number) => { dtype: string; bytes: Uint8Array } | null) | null = null
+  return (id) => {
+    find ??= openFinder(path)
+    return find(id)
+  }
+}
+
+function openFinder(path: string): (id: number) => { dtype: string; bytes: Uint8Array } | null {
+  const db = openDatabase(path, { readonly: true })
+  const row = db.prepare('SELECT dtype, bytes FROM _value WHERE id = ?')
+  const chunks = db.prepare('SELECT bytes FROM _chunk WHERE value_id = ? ORDER BY ordinal').pluck()
+  return (id) => {
+    const value = row.get(id) as { dtype: string; bytes: Uint8Array | null } | undefined
+    if (value === undefined) return null
+    if (value.bytes !== null) return { dtype: value.dtype, bytes: value.bytes }
+    const parts = chunks.all(id) as Uint8Array[]
+    return parts.length === 0 ? null : { dtype: value.dtype, bytes: Buffer.concat(parts) }
+  }
+}
