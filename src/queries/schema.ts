@@ -21,7 +21,7 @@ export interface ViewDoc {
 }
 
 /** What one asks first; a migration that makes a view anew puts it behind the others. */
-const FIRST = ['tape', 'run', 'run_config', 'tag', 'label', 'step', 'step_summary']
+const FIRST = ['tape', 'run', 'run_config', 'step', 'step_summary', 'epoch', 'tag', 'label']
 
 /** The public views: those first, then the others in the order in which the migrations made them. */
 export function viewDocs(views: Views): ViewDoc[] {
