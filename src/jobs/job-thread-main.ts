@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads'
 import { TapeError } from '../errors.js'
 // Registers the functions that gradtape brings.
 import '../index.js'
+import { loadUserModule } from '../inspection/user-modules.js'
 import type { FromJobThread, JobThreadData } from './job-thread.js'
 import { type JobOutput, perform } from './perform.js'
 
@@ -11,7 +12,7 @@ const PIECES_MAX = 8
 
 const say = (message: FromJobThread) => parentPort!.postMessage(message)
 
-parentPort!.on('message', ({ request, tape, other, pieces }: JobThreadData) => {
+parentPort!.on('message', async ({ request, tape, other, modules, pieces }: JobThreadData) => {
   const hand = (output: JobOutput) => {
     say(output)
     if (output.kind !== 'columns') return
@@ -23,6 +24,7 @@ parentPort!.on('message', ({ request, tape, other, pieces }: JobThreadData) => {
     }
   }
   try {
+    for (const url of modules) await loadUserModule(url)
     say({ kind: 'result', result: perform(request, { tape, other }, hand) })
   } catch (error) {
     say({

@@ -8,6 +8,8 @@ export interface JobThreadData {
   readonly request: JobRequest
   readonly tape: string
   readonly other: string | null
+  /** Users' modules, by their URLs. */
+  readonly modules: readonly string[]
   /** How many pieces of columns were handed on, and how many of them the store has. */
   readonly pieces: Int32Array
 }

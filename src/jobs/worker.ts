@@ -13,6 +13,7 @@ import { FolderStore } from '../fleet/folder-store.js'
 import { failed, PostgresStore } from '../fleet/postgres-store.js'
 import { pullTape } from '../fleet/pull.js'
 import { copyToStore } from '../fleet/seal.js'
+import { loadUserModule } from '../inspection/user-modules.js'
 import { threadFile } from '../store/write/thread.js'
 import { JobSink } from './job-sink.js'
 import type { FromJobThread, JobThreadData } from './job-thread.js'
@@ -43,6 +44,11 @@ export interface WorkerOptions {
   jobs?: number
   /** Where tapes lie while they are worked on; a temporary folder when not said. */
   folder?: string
+  /**
+   * Modules that register functions of your own, which the runs call: paths, URLs or names of packages. They are loaded here, and on
+   * the threads that replay, explain and compare.
+   */
+  modules?: readonly string[]
   /** Ends when no job waits. */
   once?: boolean
   /** Brings columns up to date without being asked. True when not said. */
@@ -72,7 +78,7 @@ export interface WorkerReport {
  * Works for a store until it is told to end.
  *
  * url     postgres://host/DATABASE or pglite:FOLDER
- * Throws  STORE_FAILED when the store cannot be reached at first; later it is tried again. BAD_ARGUMENT
+ * Throws  STORE_FAILED when the store cannot be reached at first; later it is tried again. MODULE_FAILED, BAD_ARGUMENT
  */
 export async function runWorker(url: string, options: WorkerOptions = {}): Promise<WorkerReport> {
   const { jobs = 1, kinds = JOB_KINDS } = options
@@ -86,10 +92,13 @@ export async function runWorker(url: string, options: WorkerOptions = {}): Promi
       'STORE_FAILED',
       'a worker needs the files of the package; this program is bundled into one',
     )
+  const modules: string[] = []
+  for (const name of options.modules ?? [])
+    modules.push(await loadUserModule(name, `runWorker's module ${name}`))
   const queue = await JobQueue.open(url)
   const folder = options.folder ?? fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-worker-'))
   fs.mkdirSync(folder, { recursive: true })
-  const worker = new FleetWorker(url, queue, folder, kinds, options)
+  const worker = new FleetWorker(url, queue, folder, kinds, modules, options)
   try {
     return await worker.run(jobs)
   } finally {
@@ -104,6 +113,7 @@ class FleetWorker {
   private readonly queue: JobQueue
   private readonly folder: string
   private readonly kinds: readonly JobKind[]
+  private readonly modules: readonly string[]
   private readonly options: WorkerOptions
   private readonly report = { done: 0, failed: 0 }
   /** Threads that have done a job and wait for another. */
@@ -118,12 +128,14 @@ class FleetWorker {
     queue: JobQueue,
     folder: string,
     kinds: readonly JobKind[],
+    modules: readonly string[],
     options: WorkerOptions,
   ) {
     this.url = url
     this.queue = queue
     this.folder = folder
     this.kinds = kinds
+    this.modules = modules
     this.options = options
   }
 
@@ -277,7 +289,7 @@ class FleetWorker {
     sink: JobSink,
   ): Promise<JobResult> {
     const pieces = new Int32Array(new SharedArrayBuffer(8))
-    const data: JobThreadData = { request, tape, other, pieces }
+    const data: JobThreadData = { request, tape, other, modules: this.modules, pieces }
     const { signal } = this.options
     const thread = this.threads.pop() ?? new Worker(MAIN!, { name: 'gradtape job', execArgv: [] })
     return new Promise<JobResult>((resolve, reject) => {

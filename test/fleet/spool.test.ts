@@ -225,15 +225,17 @@ describeWithPostgres('a tape at a PostgreSQL store', (server) => {
     expect((await pullTape(url, out)).head).toBe(after.head)
   })
 
-  test('loses nothing that was acknowledged when recorder and server are killed at random moments', async () => {
-    const kills = Number(process.env.GRADTAPE_FLEET_KILLS ?? 4)
-    const database = await server().database()
-    const spool = temporaryFolder()
-    const url = server().url(`${database}/hit`)
-    let acknowledged = 0
-    for (let i = 0; i < kills; i++) {
-      const child = startChild(
-        `const tape = gradtape.openTape(arg.url, { spool: arg.spool })
+  const kills = Number(process.env.GRADTAPE_FLEET_KILLS ?? 4)
+  test(
+    'loses nothing that was acknowledged when recorder and server are killed at random moments',
+    async () => {
+      const database = await server().database()
+      const spool = temporaryFolder()
+      const url = server().url(`${database}/hit`)
+      let acknowledged = 0
+      for (let i = 0; i < kills; i++) {
+        const child = startChild(
+          `const tape = gradtape.openTape(arg.url, { spool: arg.spool })
          const run = tape.startRun('r')
          const w = gradtape.parameter([1, 2, 3], { name: 'w' })
          say('up')
@@ -243,33 +245,35 @@ describeWithPostgres('a tape at a PostgreSQL store', (server) => {
            const { batches } = tape.store.acknowledged
            if (batches > 0) say('acknowledged ' + batches)
          }, 10)`,
-        { url, spool },
-      )
-      await child.said('acknowledged')
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 700))
-      if (i % 2 === 1) {
-        await server().kill()
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 300))
-        await server().up()
-        await new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 800))
+          { url, spool },
+        )
+        await child.said('acknowledged')
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 700))
+        if (i % 2 === 1) {
+          await server().kill()
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * 300))
+          await server().up()
+          await new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 800))
+        }
+        child.process.kill('SIGKILL')
+        const { stdout, stderr } = await child.ended
+        expect(stderr).toBe('')
+        for (const [, n] of stdout.matchAll(/acknowledged (\d+)/g))
+          acknowledged = Math.max(acknowledged, Number(n))
+        const [row] = await server()
+          .sql(database, `SELECT coalesce(max(n), 0) AS last, count(*)::int AS n FROM gradtape.batch`)
+          .catch(() => [{ last: 0, n: 0 }])
+        expect(row!.last).toBeGreaterThanOrEqual(acknowledged)
+        expect(row!.n).toBe(row!.last)
       }
-      child.process.kill('SIGKILL')
-      const { stdout, stderr } = await child.ended
-      expect(stderr).toBe('')
-      for (const [, n] of stdout.matchAll(/acknowledged (\d+)/g))
-        acknowledged = Math.max(acknowledged, Number(n))
-      const [row] = await server()
-        .sql(database, `SELECT coalesce(max(n), 0) AS last, count(*)::int AS n FROM gradtape.batch`)
-        .catch(() => [{ last: 0, n: 0 }])
-      expect(row!.last).toBeGreaterThanOrEqual(acknowledged)
-      expect(row!.n).toBe(row!.last)
-    }
-    expect(acknowledged).toBeGreaterThan(0)
-    const tape = opened(url, { spool })
-    const receipt = await tape.store!.settled(30_000)
-    expect(receipt.head).toBe(headOf(tape.path))
-    expect(receipt.batches).toBeGreaterThanOrEqual(acknowledged)
-    const out = path.join(temporaryFolder(), 'back.tape')
-    expect((await pullTape(url, out)).head).toBe(receipt.head)
-  }, 240_000)
+      expect(acknowledged).toBeGreaterThan(0)
+      const tape = opened(url, { spool })
+      const receipt = await tape.store!.settled(30_000)
+      expect(receipt.head).toBe(headOf(tape.path))
+      expect(receipt.batches).toBeGreaterThanOrEqual(acknowledged)
+      const out = path.join(temporaryFolder(), 'back.tape')
+      expect((await pullTape(url, out)).head).toBe(receipt.head)
+    },
+    120_000 + 30_000 * kills,
+  )
 })

@@ -8,7 +8,7 @@ import { fleetReport } from '../../src/jobs/fleet-report.js'
 import { jobRequest } from '../../src/jobs/kinds.js'
 import { JobQueue } from '../../src/jobs/queue.js'
 import { runWorker } from '../../src/jobs/worker.js'
-import { gradtape } from '../cli/gradtape.js'
+import { gradtape, writeModule, writeTapeOfOwnFunction } from '../cli/gradtape.js'
 import { describeWithPostgres } from '../fleet/postgres-server.js'
 import { recordRun } from '../fleet/rich-tape.js'
 import { startChild } from '../tape/child-process.js'
@@ -156,55 +156,62 @@ test('workers verify, replay, explain, compare, write columns and seal, on PGlit
 }, 240_000)
 
 describeWithPostgres('with a server', (server) => {
-  test('the job of a worker that was killed is taken again within seconds, and nothing of it counts twice', async () => {
-    const kills = Number(process.env.GRADTAPE_FLEET_KILLS ?? 2)
-    const url = server().url(await server().database())
-    await pushTape(await twoRuns(), url, { name: 'a' })
-    const queue = await queueOf(url)
-    for (let i = 0; i < kills; i++) {
-      const id = await queue.ask(jobRequest('columns', ['a']))
-      const child = startChild(
-        `void gradtape.runWorker(arg.url, { follow: false })
+  const kills = Number(process.env.GRADTAPE_FLEET_KILLS ?? 2)
+  test(
+    'the job of a worker that was killed is taken again within seconds, and nothing of it counts twice',
+    async () => {
+      const url = server().url(await server().database())
+      await pushTape(await twoRuns(), url, { name: 'a' })
+      const queue = await queueOf(url)
+      for (let i = 0; i < kills; i++) {
+        const id = await queue.ask(jobRequest('columns', ['a']))
+        const child = startChild(
+          `void gradtape.runWorker(arg.url, { follow: false })
          say('up')`,
-        { url },
-      )
-      await child.said('up')
-      const stateIs = (state: string) =>
-        expect
-          .poll(async () => (await queue.jobs({ ids: [id] }))[0]?.state, { interval: 5, timeout: 60_000 })
-          .toBe(state)
-      await stateIs('active')
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 200))
-      child.process.kill('SIGKILL')
-      await child.ended
-      const [killed] = await queue.jobs({ ids: [id] })
-      const died = Date.now()
-      const stop = new AbortController()
-      const ended: string[] = []
-      const worker = runWorker(url, {
-        follow: false,
-        signal: stop.signal,
-        onJob: (job) => ended.push(job.id),
-      })
-      if (killed?.state === 'active') {
-        // Silent for six seconds, seen within one: a busy machine may take longer.
-        await expect
-          .poll(async () => (await queue.jobs({ ids: [id] }))[0]?.retries, { interval: 50, timeout: 40_000 })
-          .toBe(1)
-        expect(Date.now() - died).toBeLessThan(25_000)
+          { url },
+        )
+        await child.said('up')
+        const stateIs = (state: string) =>
+          expect
+            .poll(async () => (await queue.jobs({ ids: [id] }))[0]?.state, { interval: 5, timeout: 60_000 })
+            .toBe(state)
+        await stateIs('active')
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 200))
+        child.process.kill('SIGKILL')
+        await child.ended
+        const [killed] = await queue.jobs({ ids: [id] })
+        const died = Date.now()
+        const stop = new AbortController()
+        const ended: string[] = []
+        const worker = runWorker(url, {
+          follow: false,
+          signal: stop.signal,
+          onJob: (job) => ended.push(job.id),
+        })
+        if (killed?.state === 'active') {
+          // Silent for six seconds, seen within one: a busy machine may take longer.
+          await expect
+            .poll(async () => (await queue.jobs({ ids: [id] }))[0]?.retries, {
+              interval: 50,
+              timeout: 40_000,
+            })
+            .toBe(1)
+          expect(Date.now() - died).toBeLessThan(25_000)
+        }
+        await stateIs('completed')
+        stop.abort()
+        await worker
+        // It may have been done just before it was killed.
+        if (killed?.state === 'active') expect(ended).toEqual([id])
       }
-      await stateIs('completed')
-      stop.abort()
-      await worker
-      // It may have been done just before it was killed.
-      if (killed?.state === 'active') expect(ended).toEqual([id])
-    }
-    const [row] = await server().sql(
-      queue.address.place.split('/').at(-1)!,
-      'SELECT (SELECT count(*)::int FROM gradtape.metric) AS metrics, (SELECT count(*)::int FROM gradtape.step) AS steps',
-    )
-    expect(row).toEqual({ metrics: 4 * 41, steps: 41 })
-  }, 240_000)
+      const [row] = await server().sql(
+        queue.address.place.split('/').at(-1)!,
+        'SELECT (SELECT count(*)::int FROM gradtape.metric) AS metrics, (SELECT count(*)::int FROM gradtape.step) AS steps',
+      )
+      expect(row).toEqual({ metrics: 4 * 41, steps: 41 })
+    },
+    120_000 + 60_000 * kills,
+  )
 
   test('by the command line, and by roles: a worker works, a reader looks, a recorder may neither', async () => {
     const database = await server().database()
@@ -228,6 +235,27 @@ describeWithPostgres('with a server', (server) => {
     expect(looking.stdout).toMatch(/a +verify +intact/)
     expect(JSON.parse((await gradtape('fleet', reader!, '--json')).stdout).jobs.verify.completed).toBe(1)
     expect((await gradtape('worker', reader!, '--once')).stderr).toMatch(/^STORE_FAILED/)
+    // Runs that call functions of a user: by workers that have them.
+    const [own, twice] = [newTapePath(), path.join(temporaryFolder(), 'twice.mjs')]
+    await writeTapeOfOwnFunction(own)
+    writeModule(twice, 2, 2)
+    await pushTape(own, owner, { name: 'own' })
+    const queue = await queueOf(owner)
+    await queue.ask(jobRequest('replay', ['own']))
+    const lacking = await gradtape('worker', worker!, '--once', '--kinds', 'replay')
+    expect(lacking).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(/^replay own: UNREGISTERED_FUNC/),
+    })
+    const missing = await gradtape('worker', worker!, '--once', '--import', './none.mjs')
+    expect(missing.stderr).toMatch(/^MODULE_FAILED: --import \.\/none\.mjs/)
+    await queue.ask(jobRequest('replay', ['own']))
+    const having = await gradtape('worker', worker!, '--once', '--kinds', 'replay', '--import', twice)
+    expect(having).toMatchObject({
+      status: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^replay own: bit-exact/),
+    })
     const refused = await gradtape('fleet', recorder!)
     expect(refused.status).toBe(1)
     expect(refused.stderr).toMatch(/^STORE_FAILED: .*GRANT/)

@@ -112,6 +112,8 @@ export const OPEN_ROOMS = new Set(['errors', 'copies', 'nearest', 'options'])
 
 /** Loads what follows a run on its thread; `debug/follower.ts` names its file, and that room may import this one. */
 const LOADS_FOLLOWERS = 'store/write/writing-thread-main.ts'
+/** Loads what users name (`--import MODULE`, `runWorker`'s modules). */
+const LOADS_USERS = 'inspection/user-modules.ts'
 
 /** Packages that only some rooms may import. */
 const ALONE: Readonly<Record<string, readonly string[]>> = {
@@ -180,8 +182,8 @@ export function checkLayers(sources: ReadonlyMap<string, string>, dependencies: 
       if (found.kind === 'export-all')
         breaches.push(`${where} exports * from '${found.specifier}'; name what is exported`)
       if (found.specifier === null) {
-        if (room === 'cli') continue // `--import MODULE` loads what the user names
-        if (LOADS_FOLLOWERS === path) continue
+        if (room === 'cli') continue // `bisect --test FILE` loads what the user names
+        if (path === LOADS_FOLLOWERS || path === LOADS_USERS) continue
         breaches.push(`${where} imports a computed name; nobody can tell which room it is in`)
       } else if (found.specifier.startsWith('.')) {
         const target = resolve(path, found.specifier, sources)

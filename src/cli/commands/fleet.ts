@@ -6,7 +6,8 @@ import { JOB_KINDS, type Job, type JobKind, jobRequest } from '../../jobs/kinds.
 import { JobQueue } from '../../jobs/queue.js'
 import { type EndedJob, runWorker } from '../../jobs/worker.js'
 import { type Answer, answer, print } from '../answer.js'
-import { examples, wholeNumber, withJson } from '../options.js'
+import { importModules } from '../imports.js'
+import { examples, wholeNumber, withImports, withJson } from '../options.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
 import { bytesText, countText, durationText, plural } from '../words.js'
@@ -19,6 +20,7 @@ interface WorkerFlags {
   jobs?: number
   folder?: string
   once?: boolean
+  import: string[]
   json?: boolean
 }
 
@@ -31,7 +33,7 @@ interface FleetFlags {
 }
 
 export function addFleet(program: Command): void {
-  withJson(program.command('worker'))
+  withImports(withJson(program.command('worker')))
     .description(
       'work for a store: verify, replay, why, diff, columns, seal, as they are asked for; ends by Ctrl-C',
     )
@@ -45,7 +47,10 @@ export function addFleet(program: Command): void {
     .option('--once', 'end when no job waits')
     .addHelpText(
       'after',
-      examples('gradtape worker postgres://worker@db.example/fleet', 'gradtape worker pglite:store --once'),
+      examples(
+        'gradtape worker postgres://worker@db.example/fleet',
+        'gradtape worker pglite:store --once --import ./my-functions.mjs',
+      ),
     )
     .action((url: string, flags: WorkerFlags) => answer(flags, () => worked(url, flags)))
 
@@ -75,6 +80,7 @@ export function addFleet(program: Command): void {
 }
 
 async function worked(url: string, flags: WorkerFlags): Promise<Answer> {
+  await importModules(flags.import)
   const stop = new AbortController()
   const onSignal = () => stop.abort()
   process.once('SIGINT', onSignal)
@@ -87,6 +93,7 @@ async function worked(url: string, flags: WorkerFlags): Promise<Answer> {
         : { kinds: flags.kinds.split(',').map((kind) => kind.trim()) as JobKind[] }),
       ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
       ...(flags.folder === undefined ? {} : { folder: flags.folder }),
+      modules: flags.import,
       once: flags.once === true,
       signal: stop.signal,
       onJob: (job) => {
