@@ -28,7 +28,8 @@ import { SiteLookup } from '../store/read/site-lookup.js'
 import type { MakeFollower } from '../store/write/follow.js'
 import { threadFile } from '../store/write/thread.js'
 import { type BatchSource, takenIn } from './batches.js'
-import { updatesOf } from './block-updates.js'
+import { updatesOfAll } from './block-updates.js'
+import { stepKey } from './step-key.js'
 
 /** What is known of steps of one list of templates. */
 interface Shape {
@@ -37,6 +38,7 @@ interface Shape {
 }
 
 const SHAPES_MAX = 1024
+const NODES_MAX = 16_384
 /** More templates than this number are told apart no further than by their place; ids are far below it. */
 const TEMPLATES_MAX = 2 ** 26
 /** Steps whose metrics and gradients are read at once. */
@@ -59,6 +61,7 @@ export class Follower {
   private nodes = 0
   private readonly nextNode = new Map<number, number>()
   private readonly shapes = new Map<number, Shape>()
+  private readonly shapeOfKey = new Map<string, Shape>()
   private shapeCount = 0
   private lastShape = -1
   private repeats = 0
@@ -155,7 +158,7 @@ export class Follower {
     const gradients = new Positioned(() => this.source.gradients(from, to))
     const found: Finding[] = []
     for (const open of steps) {
-      const shape = this.shapeOf(open.node)
+      const shape = this.shapeOf(open)
       this.repeats = shape.number === this.lastShape ? this.repeats + 1 : 0
       this.lastShape = shape.number
       const facts = new FollowedStep(this.source, open, shape, this.repeats, metrics, gradients)
@@ -169,11 +172,18 @@ export class Follower {
     return found
   }
 
-  private shapeOf(node: number): Shape {
+  private shapeOf({ node, blocks }: OpenStep): Shape {
     let shape = this.shapes.get(node)
     if (shape === undefined) {
-      shape = { number: this.shapeCount++, like: null }
-      if (this.shapes.size >= SHAPES_MAX) this.shapes.clear()
+      // The same step, cut in another place, is of the same shape.
+      const key = blocks.length === 0 ? '' : stepKey(blocks, this.source.rows.texts)
+      shape = this.shapeOfKey.get(key)
+      if (shape === undefined) {
+        shape = { number: this.shapeCount++, like: null }
+        if (this.shapeOfKey.size >= SHAPES_MAX) this.shapeOfKey.clear()
+        this.shapeOfKey.set(key, shape)
+      }
+      if (this.shapes.size >= NODES_MAX) this.shapes.clear()
       this.shapes.set(node, shape)
     }
     return shape
@@ -358,7 +368,7 @@ class FollowedStep implements StepFacts {
   }
 
   get updates(): readonly UpdateGroup[] {
-    return this.open.blocks.flatMap((block) => updatesOf(this.run, block))
+    return updatesOfAll(this.run, this.open.blocks)
   }
 
   get batches(): readonly BatchFact[] {

@@ -10,7 +10,7 @@ import { adviceFor } from './advice.js'
 import { type BackwardValues, givenBack } from './backward-values.js'
 import { rowsBehind, takenRows } from './rows.js'
 import type { RunView } from './run-view.js'
-import { firstNonFiniteMetric, type NonFinite, oddGradients, seriesOf } from './series.js'
+import { firstNonFiniteMetric, type NonFinite, oddGradients, Series } from './series.js'
 import type { StepValues } from './step-values.js'
 
 /** The first NaN and the first infinity of an array; −1 for none. */
@@ -331,7 +331,7 @@ function thenText(view: RunView, symptom: NonFinite): string[] {
       : `${symptom.metric} is ${shortNumber(symptom.value)}`
   const lines = [`then      ${at} (step ${symptom.step})`]
   if (symptom.metric !== null) {
-    const { steps, values } = seriesOf(view, symptom.metric)
+    const { steps, values } = new Series(view, symptom.metric)
     const first = steps.indexOf(symptom.step)
     const before = values.slice(Math.max(0, first - 5), first)
     if (before.length > 0) lines.push(`before    ${symptom.metric} ${before.map(shortNumber).join(', ')}`)

@@ -55,9 +55,13 @@ function mismatched(view: RunView, batches: readonly Taken[]): Finding | null {
   let equal = 0
   let first: { a: Taken; b: Taken } | null = null
   let count = 0
+  const known = new Map<number, number | undefined>()
   const rowsIn = (data: number) => {
-    const event = view.event(data)
-    return event.type === 'LeafCreated' ? event.shape[0] : -1
+    if (!known.has(data)) {
+      const event = view.event(data)
+      known.set(data, event.type === 'LeafCreated' ? event.shape[0] : -1)
+    }
+    return known.get(data)
   }
   for (const all of bySteps.values()) {
     const [a, b] = all

@@ -4,14 +4,51 @@ import type { Ref } from '../events/event.js'
 import { fromScalar } from '../store/format/value.js'
 import type { RunView } from './run-view.js'
 
-/** One metric of a run: a value for each time it was logged. */
-export interface Series {
+/** One metric of a run: a value for each time it was logged. Each column is read when it is asked for: of a million values that is much. */
+export class Series {
   readonly name: string
-  readonly steps: readonly number[]
-  readonly values: readonly number[]
-  readonly positions: readonly number[]
+  private readonly view: RunView
+  private readonly read = new Map<string, unknown[]>()
+
+  constructor(view: RunView, name: string) {
+    this.view = view
+    this.name = name
+  }
+
+  get values(): readonly number[] {
+    return this.column('scalar', (scalar: number | string) => fromScalar(scalar))
+  }
+
+  get steps(): readonly number[] {
+    return this.column('step', (step: number) => step)
+  }
+
+  get positions(): readonly number[] {
+    return this.column('id', (id: number) => id - this.view.rows.base)
+  }
+
   /** The variable each value was read from; 0 for a plain number. */
-  readonly variables: readonly Ref[]
+  get variables(): readonly Ref[] {
+    return this.column('variable', (variable: Ref | null) => variable ?? 0)
+  }
+
+  private column<T, R>(name: string, of: (value: T) => R): readonly R[] {
+    const known = this.read.get(name) as R[] | undefined
+    if (known !== undefined) return known
+    const { rows, lastPosition } = this.view
+    const all = rows.reading(
+      () =>
+        rows.db
+          .prepare(
+            `SELECT ${name} FROM _metric WHERE ${RANGE} AND name_id = (SELECT id FROM _text WHERE content = ?) ORDER BY id`,
+          )
+          .pluck()
+          .all(rows.base, rows.base + lastPosition, this.name) as T[],
+    )
+    const found = all.map(of)
+    this.read.set(name, found)
+    return found
+  }
 }
 
 /** A first time that something was not finite. */
@@ -28,35 +65,20 @@ export interface NonFinite {
 const NAME = '(SELECT content FROM _text t WHERE t.id = m.name_id)'
 const RANGE = 'id > ? AND id <= ?'
 
-export function metricNames(view: RunView): { name: string; count: number; plain: boolean }[] {
+/** The names of what a run logged, in the order in which they came first. */
+export function metricNames(view: RunView): string[] {
   const { rows } = view
+  // From name to name by the index: of millions of values, a few are read.
   return rows
-    .all<{ name: string; count: number; plain: number }>(
-      `SELECT t.content AS name, g.count AS count, g.plain AS plain FROM (SELECT name_id, count(*) AS count, max(variable IS NULL) AS plain, min(id) AS first FROM _metric WHERE ${RANGE} GROUP BY name_id) g JOIN _text t ON t.id = g.name_id ORDER BY g.first`,
-      rows.base,
-      rows.base + view.lastPosition,
+    .all<{ name: string }>(
+      `WITH RECURSIVE named (id) AS (
+         SELECT min(name_id) FROM _metric WHERE CAST(id >> 32 AS INTEGER) = ?1
+         UNION ALL SELECT (SELECT min(m.name_id) FROM _metric m WHERE CAST(m.id >> 32 AS INTEGER) = ?1 AND m.name_id > named.id) FROM named WHERE named.id IS NOT NULL)
+       SELECT t.content AS name FROM named JOIN _text t ON t.id = named.id
+       ORDER BY (SELECT m.step FROM _metric m WHERE CAST(m.id >> 32 AS INTEGER) = ?1 AND m.name_id = named.id ORDER BY m.step LIMIT 1), named.id`,
+      rows.runId,
     )
-    .map(({ name, count, plain }) => ({ name, count, plain: plain === 1 }))
-}
-
-export function seriesOf(view: RunView, name: string): Series {
-  const { rows } = view
-  const steps: number[] = []
-  const values: number[] = []
-  const positions: number[] = []
-  const variables: number[] = []
-  for (const row of rows.all<{ id: number; step: number; scalar: number | string; variable: number | null }>(
-    `SELECT id, step, scalar, variable FROM _metric WHERE ${RANGE} AND name_id = (SELECT id FROM _text WHERE content = ?) ORDER BY id`,
-    rows.base,
-    rows.base + view.lastPosition,
-    name,
-  )) {
-    steps.push(row.step)
-    values.push(fromScalar(row.scalar))
-    positions.push(row.id - rows.base)
-    variables.push(row.variable ?? 0)
-  }
-  return { name, steps, values, positions, variables }
+    .map(({ name }) => name)
 }
 
 /** The first metric that is not finite: of variables before plain numbers of the same step. */
@@ -69,7 +91,7 @@ export function firstNonFiniteMetric(view: RunView, plain: boolean): NonFinite |
     scalar: number | string
     variable: number | null
   }>(
-    `SELECT m.id AS id, m.step AS step, ${NAME} AS name, m.scalar AS scalar, m.variable AS variable FROM _metric m WHERE m.${RANGE.replace('AND id', 'AND m.id')} AND (typeof(m.scalar) = 'text' OR abs(m.scalar) > 1.7976931348623157e308) AND m.variable IS ${plain ? '' : 'NOT'} NULL ORDER BY m.id LIMIT 1`,
+    `SELECT m.id AS id, m.step AS step, ${NAME} AS name, m.scalar AS scalar, m.variable AS variable FROM _metric m WHERE m.${RANGE.replace('AND id', 'AND m.id')} AND ((typeof(m.scalar) = 'text' AND m.scalar <> '-0') OR abs(m.scalar) > 1.7976931348623157e308) AND m.variable IS ${plain ? '' : 'NOT'} NULL ORDER BY m.id LIMIT 1`,
     rows.base,
     rows.base + view.lastPosition,
   )
@@ -121,11 +143,23 @@ export function stepAt(view: RunView, position: number): number {
   )
 }
 
+function isLogged(view: RunView, name: string): boolean {
+  const { rows } = view
+  return (
+    rows.get(
+      'SELECT 1 FROM _metric WHERE CAST(id >> 32 AS INTEGER) = ? AND name_id = (SELECT id FROM _text WHERE content = ?) AND id <= ? LIMIT 1',
+      rows.runId,
+      name,
+      rows.base + view.lastPosition,
+    ) !== undefined
+  )
+}
+
 /** The metric that training makes smaller: the one asked for, one called loss, one that a pass began from, one that sounds like it. */
 export function lossOf(view: RunView, asked: string | null): string | null {
-  const names = metricNames(view).map(({ name }) => name)
-  if (asked !== null) return names.includes(asked) ? asked : null
-  if (names.includes('loss')) return 'loss'
+  if (asked !== null) return isLogged(view, asked) ? asked : null
+  if (isLogged(view, 'loss')) return 'loss'
+  const names = metricNames(view)
   const roots = new Set(view.shapes.firsts.slice(0, 8).flatMap((step) => view.step(step).roots))
   for (const step of view.shapes.firsts.slice(0, 8))
     for (const event of view.step(step).events)

@@ -2,31 +2,17 @@
 
 import { callText, finding } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
-import { isUpdate, SettingsWatch, type UpdateGroup } from '../detectors/settings-watch.js'
+import { SettingsWatch } from '../detectors/settings-watch.js'
 import { EFFECT_STEPS, STILL_STEPS, settingFinding } from '../detectors/training.js'
 import type { FunctionCalled } from '../events/event.js'
-import { updatesOf, updatesVary } from './block-updates.js'
 import type { RunView } from './run-view.js'
 import { jumpsOf } from './spikes.js'
-
-/** Steps whose blocks are read at once. */
-const STEPS_AT_ONCE = 4_096
+import { UpdateScan } from './update-scan.js'
 
 export function settings(view: RunView, metric: string | null): Finding[] {
   const watch = new SettingsWatch()
-  for (const { stretch, like } of view.stretches()) {
-    if (!like.calls.some(isUpdate)) continue
-    // Where settings stand with each step, one after the other is read; else one stands for all.
-    const varies = view.blocksOf(stretch.from, stretch.from).some((block) => updatesVary(view.rows, block))
-    for (let from = stretch.from; from <= stretch.to; from += STEPS_AT_ONCE) {
-      const to = Math.min(stretch.to, from + STEPS_AT_ONCE - 1)
-      const bySteps = new Map<number, UpdateGroup[]>()
-      for (const block of view.blocksOf(from, varies ? to : from))
-        bySteps.set(block.step, [...(bySteps.get(block.step) ?? []), ...updatesOf(view, block)])
-      for (const [step, groups] of bySteps) watch.add(groups, step, varies ? step : stretch.to)
-      if (!varies) break
-    }
-  }
+  for (const { groups, from, to } of new UpdateScan(view.rows, view.lastPosition).steps())
+    watch.add(groups, from, to)
   const jumps = watch.changes.some(({ after }) => after === null) ? jumpsOf(view, metric) : null
   const told = new Set<string>()
   const still = watch.still(STILL_STEPS).map(({ from, position }) => {

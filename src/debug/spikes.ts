@@ -12,13 +12,16 @@ import { unrecorded } from '../graph/mode.js'
 import { recreateFunc } from '../graph/registry.js'
 import { rowsBehind, rowsOfStep } from './rows.js'
 import type { RunView } from './run-view.js'
-import { lossOf, type Series, seriesOf } from './series.js'
+import { lossOf, Series } from './series.js'
 import { type UpdateJump, updateJump } from './update-jump.js'
 
 /** The rows of this many spikes are compared. */
 const COMPARED_MAX = 32
 /** So many values on each side of one are those around it. */
 const AROUND = 10
+/** The first values of a run, and a factor of their median: up to that a loss comes back to where it began. */
+const FIRST = 8
+const RETURNS = 2
 /** Larger batches are not computed row by row. */
 const ROWS_MAX = 4_096
 
@@ -32,7 +35,7 @@ export function jumpsOf(view: RunView, metric: string | null): { series: Series;
     )
     return null
   }
-  const series = seriesOf(view, name)
+  const series = new Series(view, name)
   return { series, jumps: lossJumps(series.values) }
 }
 
@@ -76,14 +79,21 @@ export function spikes(view: RunView, metric: string | null): Finding[] {
   const row = rowsText(rows)
   const call = update?.call ?? share?.call ?? null
   const isOutlier = share !== null && share.share > 0.5
+  // Where the loss jumps again and again, other rows each time, and no higher than it began, some rows are hard: no defect.
+  const isUsual =
+    update === null &&
+    !isCommon &&
+    jumps.length > 1 &&
+    value <= RETURNS * median(series.values.slice(0, FIRST))
   const highest = Math.max(...series.values.slice(Math.max(0, at - 20), at))
   const because =
     update !== null ? `: ${updateText(view, update)}` : share !== null ? `: ${shareText(share)}` : ''
   return [
     finding({
       kind: 'loss-spike',
-      level:
-        isOutlier || isCommon || update !== null
+      level: isUsual
+        ? 'note'
+        : isOutlier || isCommon || update !== null
           ? 'cause'
           : value > LARGE_JUMP * highest
             ? 'symptom'

@@ -1,13 +1,17 @@
 /**
- * Which steps of a run are alike: a step is a list of templates, and most steps of a loop have the same list. What holds for one of
- * them (functions, references, settings) holds for all, so a question about structure reads one of each kind.
+ * Which steps of a run are alike: a step is a list of templates, and most steps of a loop have the same list, or one that does the
+ * same in other pieces. What holds for one of them (functions, references, settings) holds for all, so a question about structure
+ * reads one of each kind.
  */
 import type { RunRows } from '../store/read/run-rows.js'
+import { stepKey } from './step-key.js'
 
 /** Blocks read at once. */
-const PAGE = 65_536
+const PAGE = 4_096
 /** Template ids are far below this number. */
 const TEMPLATES_MAX = 2 ** 26
+/** Lists of templates that are put together and compared; a run whose steps never repeat has as many as it has steps. */
+const COMPARED_MAX = 16_384
 
 /** Steps from `from` to `to` that are alike. */
 export interface Stretch {
@@ -16,58 +20,75 @@ export interface Stretch {
   readonly to: number
 }
 
+type Row = [id: number, step: number, template: number]
+
 export class StepShapes {
   /** Neighbouring steps of one shape, in order. Step 0 is what precedes the first. */
   readonly stretches: readonly Stretch[]
   /** How many steps each shape has. */
   readonly counts: readonly number[]
-  /** Blocks read. */
-  readonly blockCount: number
 
   constructor(rows: RunRows, lastPosition: number) {
     const next = new Map<number, number>()
     const shapeOfNode = new Map<number, number>()
+    const shapeOfKey = new Map<string, number>()
     const stretches: { shape: number; from: number; to: number }[] = []
     const counts: number[] = []
-    let [step, node, nodes, blocks] = [-1, 0, 0, 0]
+    let [step, first, last, node, nodes] = [-1, 0, 0, 0, 0]
+    const fresh = () => {
+      if (shapeOfNode.size >= COMPARED_MAX) return counts.length
+      const key = stepKey(
+        rows.blocks(first, last).filter((block) => block.step === step),
+        rows.texts,
+      )
+      const known = shapeOfKey.get(key) ?? counts.length
+      shapeOfKey.set(key, known)
+      return known
+    }
     const close = () => {
       if (step < 0) return
       let shape = shapeOfNode.get(node)
       if (shape === undefined) {
-        shape = counts.length
-        counts.push(0)
+        shape = fresh()
+        if (shape === counts.length) counts.push(0)
         shapeOfNode.set(node, shape)
       }
       counts[shape]!++
-      const last = stretches.at(-1)
-      if (last !== undefined && last.shape === shape && last.to === step - 1) last.to = step
+      const before = stretches.at(-1)
+      if (before !== undefined && before.shape === shape && before.to === step - 1) before.to = step
       else stretches.push({ shape, from: step, to: step })
     }
-    for (let after = rows.base, more = true; more; ) {
-      const page = rows.all<{ id: number; step: number; template: number }>(
-        `SELECT id, step, template_id AS template FROM _block WHERE id > ? AND id <= ? ORDER BY id LIMIT ${PAGE}`,
-        after,
-        rows.base + lastPosition,
-      )
-      for (const block of page) {
-        if (block.step !== step) {
-          close()
-          step = block.step
-          node = 0
+    rows.reading(() => {
+      const page = rows.db
+        .prepare(
+          `SELECT id, step, template_id FROM _block WHERE id > ? AND id <= ? ORDER BY id LIMIT ${PAGE}`,
+        )
+        .raw()
+      for (let after = rows.base, more = true; more; ) {
+        const blocks = page.all(after, rows.base + lastPosition) as Row[]
+        for (const [id, of, template] of blocks) {
+          if (of !== step) {
+            close()
+            step = of
+            first = id - rows.base
+            node = 0
+          }
+          last = id - rows.base
+          const key = node * TEMPLATES_MAX + template
+          let known = next.get(key)
+          if (known === undefined) {
+            known = ++nodes
+            next.set(key, known)
+          }
+          node = known
         }
-        const key = node * TEMPLATES_MAX + block.template
-        const known = next.get(key)
-        node = known ?? ++nodes
-        if (known === undefined) next.set(key, node)
-        after = block.id
+        after = blocks.at(-1)?.[0] ?? after
+        more = blocks.length === PAGE
       }
-      blocks += page.length
-      more = page.length === PAGE
-    }
-    close()
+      close()
+    })
     this.stretches = stretches
     this.counts = counts
-    this.blockCount = blocks
   }
 
   /** The first step of each shape, in order. */

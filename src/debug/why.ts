@@ -112,7 +112,7 @@ function lookedText(view: RunView, milliseconds: number): string {
 }
 
 function checkMetric(view: RunView, metric: string): void {
-  const names = metricNames(view).map(({ name }) => name)
+  const names = metricNames(view)
   if (!names.includes(metric))
     throw new TapeError(
       'BAD_ARGUMENT',

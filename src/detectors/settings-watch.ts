@@ -36,9 +36,12 @@ const AROUND_MIN = 5
 /** Groups of one optimizer that are told apart. */
 const CLASSES_MAX = 64
 
+/** What is looked at of a call that updates. */
+type UpdateCall = Pick<FunctionCalled, 'function' | 'scope' | 'position' | 'attributes'>
+
 /** Updates of one step that have the same settings: the first call, and the parameters of all of them. */
 export interface UpdateGroup {
-  readonly call: FunctionCalled
+  readonly call: UpdateCall
   readonly parameters: readonly Ref[]
 }
 
@@ -65,9 +68,18 @@ export class SettingsWatch {
 
   /** The updates of steps `from` to `to`, in all of which they have these settings. */
   add(groups: readonly UpdateGroup[], from: number, to: number): void {
-    const kinds = new Set(groups.map(({ call }) => `${call.function} ${call.scope}`))
+    if (groups.length === 1) {
+      const { call, parameters } = groups[0]!
+      const known = this.classes.get(kindOf(call))
+      // One optimizer with one group: nearly every step of nearly every run.
+      if (known?.length === 1 && known[0]!.parameters.has(parameters[0]!)) {
+        this.addTo(known[0]!, call, from, to)
+        return
+      }
+    }
+    const kinds = new Set(groups.map(({ call }) => kindOf(call)))
     for (const kind of kinds) {
-      const own = groups.filter(({ call }) => `${call.function} ${call.scope}` === kind)
+      const own = groups.filter(({ call }) => kindOf(call) === kind)
       const known = this.classes.get(kind) ?? []
       this.classes.set(kind, known)
       const [only] = known
@@ -103,15 +115,16 @@ export class SettingsWatch {
     this.addTo(fresh, call, from, to)
   }
 
-  private agrees({ stretches }: Class, call: FunctionCalled): boolean {
+  private agrees({ stretches }: Class, call: UpdateCall): boolean {
     return Object.entries(call.attributes).every(
       ([name, value]) => typeof value !== 'number' || Object.is(stretches.get(name)?.at(-1)?.value, value),
     )
   }
 
-  private addTo(known: Class, call: FunctionCalled, from: number, to: number): void {
+  private addTo(known: Class, call: UpdateCall, from: number, to: number): void {
     const { function: called, scope, position } = call
-    for (const [setting, value] of Object.entries(call.attributes)) {
+    for (const setting in call.attributes) {
+      const value = call.attributes[setting]
       if (typeof value !== 'number') continue
       let stretches = known.stretches.get(setting)
       if (stretches === undefined) {
@@ -132,7 +145,7 @@ export class SettingsWatch {
     }
   }
 
-  private judge(call: FunctionCalled, setting: string, stretches: Stretch[]): void {
+  private judge(call: UpdateCall, setting: string, stretches: Stretch[]): void {
     this.judgeBlip(call, setting, stretches)
     const [long, jump] = stretches.slice(-2)
     if (setting === 'lr' && long !== undefined && jump !== undefined && stretches.length === 2) {
@@ -191,6 +204,10 @@ export class SettingsWatch {
       steps: odd.to - odd.from + 1,
     })
   }
+}
+
+function kindOf(call: UpdateCall): string {
+  return `${call.function} ${call.scope}`
 }
 
 function near(a: number, b: number): boolean {

@@ -6,6 +6,8 @@ import type { RunRows } from './run-rows.js'
 
 /** Positions read at once: a gradient is near as a rule. */
 const PAGE = 1024
+/** So many pages are read before the rows of all gradients are asked. */
+const NEAR_PAGES = 16
 
 export class GradientLookup {
   private readonly rows: RunRows
@@ -40,7 +42,17 @@ export class GradientLookup {
   /** The last gradient of a range, and the first that cleared it after; 0 for none. */
   private within(ref: Ref, first: number, last: number): { position: number; cleared: number } {
     let cleared = 0
-    for (let to = last; to >= first; to -= PAGE) {
+    for (let to = last, pages = 1; to >= first; to -= PAGE, pages++) {
+      if (pages % NEAR_PAGES === 0) {
+        // It is not near: the rows say whether there is one at all, and how far back.
+        const far = this.lastRow(ref, first, to)
+        if (far === 0) return { position: 0, cleared }
+        if (far <= to - PAGE) {
+          const between = this.firstClear(ref, far + 1, to)
+          if (between > 0) cleared = between
+          to = far
+        }
+      }
       const from = Math.max(first, to - PAGE + 1)
       const found: { at: number; pass: number }[] = []
       const clears: number[] = []
@@ -77,6 +89,44 @@ export class GradientLookup {
       if (position > 0) return { position, cleared }
     }
     return { position: 0, cleared }
+  }
+
+  /** The last gradient of the variable in a range, kept or assigned, also one that was a pass's answer; 0 for none. */
+  private lastRow(ref: Ref, first: number, last: number): number {
+    const { rows } = this
+    const [from, to] = [rows.base + first, rows.base + last]
+    const computed = rows.get<{ id: number }>(
+      'SELECT g.id AS id FROM _variable v JOIN _gradient g ON g.variable_id = v.id WHERE v.run_id = ? AND v.ref = ? AND g.held <> 0 AND g.id BETWEEN ? AND ? ORDER BY g.id DESC LIMIT 1',
+      rows.runId,
+      ref,
+      from,
+      to,
+    )?.id
+    const assigned = rows.get<{ id: number | null }>(
+      `SELECT max(id) AS id FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.GradientAssigned} AND subject = ? AND id BETWEEN ? AND ?`,
+      rows.runId,
+      ref,
+      from,
+      to,
+    )?.id
+    return Math.max(0, (computed ?? rows.base) - rows.base, (assigned ?? rows.base) - rows.base)
+  }
+
+  /** The first clear of the variable in a range; 0 for none. */
+  private firstClear(ref: Ref, first: number, last: number): number {
+    for (let from = first; from <= last; from += PAGE) {
+      const to = Math.min(last, from + PAGE - 1)
+      const clears = this.rows.blocks(from, to).flatMap((block) =>
+        block.template.clears.flatMap((clear) => {
+          const at = block.first + clear[CLEAR_ENTRY.offset]!
+          return at >= from && at <= to && decodeRef(clear[CLEAR_ENTRY.variable]!, at, block.base) === ref
+            ? [at]
+            : []
+        }),
+      )
+      if (clears.length > 0) return Math.min(...clears)
+    }
+    return 0
   }
 
   private hasTargets(pass: number): boolean {

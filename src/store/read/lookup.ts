@@ -106,7 +106,7 @@ export class Lookup {
   /** All names that variables of the run bear, for the message that says which there are. */
   names(): string[] {
     const rows = this.rows.all<{ name: string }>(
-      `SELECT DISTINCT m.key AS name FROM _mark m WHERE m.kind = 'leaf' AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.id BETWEEN ?1 AND ?2)
+      `SELECT DISTINCT m.key AS name FROM _mark m WHERE m.kind = 'leaf' AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.run_id = ?3 AND b.id BETWEEN ?1 AND ?2)
        UNION SELECT DISTINCT json_extract(payload, '$.name') FROM _fact WHERE id >> 32 = ?3 AND kind = ${EVENT_KIND.VariableNamed}
        UNION SELECT DISTINCT t.content FROM _metric m JOIN _text t ON t.id = m.name_id WHERE m.id BETWEEN ?1 AND ?2 AND m.variable IS NOT NULL`,
       this.rows.base + 1,
@@ -236,8 +236,9 @@ export class Lookup {
     for (const templateId of this.rows.tagged('leaf', name)) {
       // The range may begin or end inside a block, so look at the last two.
       const ids = this.rows.all<{ id: number }>(
-        'SELECT id FROM _block WHERE template_id = ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT 2',
+        'SELECT id FROM _block WHERE template_id = ? AND run_id = ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT 2',
         templateId,
+        this.rows.runId,
         this.rows.base + Math.max(1, from - PAGE),
         this.rows.base + to,
       )

@@ -17,6 +17,9 @@ interface VersionRow {
   until: number
 }
 
+/** Positions that are read before templates are asked. */
+const NEAR = 1_024
+
 export class VersionLookup {
   private readonly rows: RunRows
   private versionedRefs: Set<Ref> | null = null
@@ -76,7 +79,7 @@ export class VersionLookup {
   private findVersioned(): Set<Ref> {
     const rows = this.rows.all<{ ref: number }>(
       `SELECT DISTINCT subject AS ref FROM _fact WHERE id >> 32 = ?1 AND kind = ${EVENT_KIND.VariableUnchained}
-       UNION SELECT key FROM _mark m WHERE kind = 'assigns' AND key > 0 AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.id BETWEEN ?2 AND ?3)`,
+       UNION SELECT key FROM _mark m WHERE kind = 'assigns' AND key > 0 AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.run_id = ?1 AND b.id BETWEEN ?2 AND ?3)`,
       this.rows.runId,
       this.rows.base + 1,
       this.rows.base + POSITION_MAX,
@@ -99,6 +102,8 @@ export class VersionLookup {
 
   /** Position of the last assignment to `ref` before `position`, or of the first at or after it. */
   private assignment(ref: Ref, which: 'before' | 'from', position: number): number | null {
+    const near = this.assignmentNear(ref, which, position)
+    if (near !== null) return near
     let best: number | null = null
     for (const templateId of [...this.rows.tagged('assigns', ref), ...this.rows.tagged('assigns', 0)]) {
       const found: number | null =
@@ -110,17 +115,29 @@ export class VersionLookup {
     return best
   }
 
+  /** The same, if it is so near that the blocks beside tell: most of what is assigned is assigned in every step. */
+  private assignmentNear(ref: Ref, which: 'before' | 'from', position: number): number | null {
+    const found =
+      which === 'before'
+        ? this.assignmentsIn(Math.max(1, position - NEAR), position - 1, ref)
+        : this.assignmentsIn(position, position + NEAR, ref)
+    return found.length === 0 ? null : which === 'before' ? Math.max(...found) : Math.min(...found)
+  }
+
   private assignmentBefore(templateId: number, ref: Ref, position: number, after: number): number | null {
     for (let below = this.rows.base + position; ; ) {
       const id = this.rows.get<{ id: number | null }>(
-        'SELECT max(id) AS id FROM _block WHERE template_id = ? AND id >= ? AND id < ?',
+        'SELECT max(id) AS id FROM _block WHERE template_id = ? AND run_id = ? AND id >= ? AND id < ?',
         templateId,
+        this.rows.runId,
         this.rows.base + Math.max(1, after - PAGE),
         below,
       )?.id
       if (id == null) return null
       checkProgress(id < below, templateId)
-      const found = this.assignmentsIn(id - this.rows.base, ref).filter((at) => at < position && at > after)
+      const found = this.assignmentsInBlock(id - this.rows.base, ref).filter(
+        (at) => at < position && at > after,
+      )
       if (found.length > 0) return Math.max(...found)
       below = id
     }
@@ -129,22 +146,33 @@ export class VersionLookup {
   private assignmentFrom(templateId: number, ref: Ref, position: number, before: number): number | null {
     for (let above = this.rows.base + Math.max(1, position - PAGE) - 1; ; ) {
       const id = this.rows.get<{ id: number | null }>(
-        'SELECT min(id) AS id FROM _block WHERE template_id = ? AND id > ? AND id <= ?',
+        'SELECT min(id) AS id FROM _block WHERE template_id = ? AND run_id = ? AND id > ? AND id <= ?',
         templateId,
+        this.rows.runId,
         above,
         this.rows.base + before,
       )?.id
       if (id == null) return null
       checkProgress(id > above, templateId)
-      const found = this.assignmentsIn(id - this.rows.base, ref).filter((at) => at >= position && at < before)
+      const found = this.assignmentsInBlock(id - this.rows.base, ref).filter(
+        (at) => at >= position && at < before,
+      )
       if (found.length > 0) return Math.min(...found)
       above = id
     }
   }
 
-  private assignmentsIn(position: number, ref: Ref): number[] {
+  private assignmentsInBlock(first: number, ref: Ref): number[] {
+    return this.assignmentsOf(this.rows.blocks(first, first), ref)
+  }
+
+  private assignmentsIn(from: number, to: number, ref: Ref): number[] {
+    return this.assignmentsOf(this.rows.blocks(from, to), ref).filter((at) => at >= from && at <= to)
+  }
+
+  private assignmentsOf(blocks: readonly Block[], ref: Ref): number[] {
     const found: number[] = []
-    for (const { first, base, template } of this.rows.blocks(position, position)) {
+    for (const { first, base, template } of blocks) {
       for (const assignment of template.assignments) {
         const at = first + assignment[ASSIGNMENT_ENTRY.offset]!
         if (decodeRef(assignment[ASSIGNMENT_ENTRY.variable]!, at, base) === ref) found.push(at)
@@ -167,8 +195,9 @@ export class VersionLookup {
   private *blocksOf(kind: string, key: string | number): Generator<Block> {
     for (const templateId of this.rows.tagged(kind, key)) {
       const ids = this.rows.all<{ id: number }>(
-        'SELECT id FROM _block WHERE template_id = ? AND id BETWEEN ? AND ?',
+        'SELECT id FROM _block WHERE template_id = ? AND run_id = ? AND id BETWEEN ? AND ?',
         templateId,
+        this.rows.runId,
         this.rows.base + 1,
         this.rows.base + POSITION_MAX,
       )

@@ -1,5 +1,5 @@
 // Programs in which nothing is wrong, though some of it looks odd: what is silent on them is silent in practice.
-import { type Engine, line, type Planted, points, train } from './planted.js'
+import { type Engine, learn, line, type Planted, points, train } from './planted.js'
 
 type X = Parameters<Engine['relu']>[0]
 type Healthy = Pick<Planted, 'name' | 'program'>
@@ -345,6 +345,22 @@ export const HEALTHY: readonly Healthy[] = [
       const { g } = r
       const run = r.start('sums', { seed: 1 })
       g.add(g.constant(1), 2)
+      await run.finish()
+    },
+  },
+  {
+    name: 'numbers that are −0, and a rate that follows a slow schedule',
+    program: async (r) => {
+      const { g } = r
+      const run = r.start('nothing left', { seed: 1 })
+      const w = g.parameter([0.5], { name: 'w' })
+      const optimizer = new g.Adam([w], { lr: 0.001 })
+      for (let i = 0; i < 60; i++) {
+        const step = run.step()
+        optimizer.lr = 0.001 * 0.97 ** step
+        learn(run, { clearGrads: () => w.clearGrad() }, optimizer, g.sum(g.square(w)))
+        run.log({ below: g.neg(g.sum(g.relu(g.mul(w, -1)))), gap: -0 })
+      }
       await run.finish()
     },
   },
