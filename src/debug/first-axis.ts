@@ -1,7 +1,9 @@
 /**
- * Which functions keep the first axis: row i of what they make comes from row i of what they read. So an element of an array leads
- * back to a row of the batch. A function that is not listed does not say, and then the row is unknown.
+ * Which functions keep the first axis, so that row i of what they make comes from row i of what they read, and which move its rows. So
+ * an element of an array leads back to a row of the batch. A function that is not listed does not say, and then the row is unknown.
  */
+import { ndarray } from '../array/make-array.js'
+import { type Range, slice } from '../array/rearrange.js'
 import type { FunctionCalled, Plain } from '../events/event.js'
 
 type Shape = readonly number[]
@@ -64,7 +66,11 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     'take',
     (inputs, output, attributes) => ((attributes.axis ?? 0) === 0 ? [] : FIRST(inputs, output, attributes)),
   ],
-  ['slice', FIRST],
+  [
+    'slice',
+    (inputs, output, attributes) =>
+      slicedRows(attributes, inputs[0] ?? []) === null ? FIRST(inputs, output, attributes) : [],
+  ],
   ['pad', FIRST],
   [
     'expandDims',
@@ -82,13 +88,83 @@ function BROADCAST_ANY(inputs: readonly Shape[], output: Shape): number[] {
   return inputs.flatMap((shape, i) => (shape[0] === output[0] ? [i] : []))
 }
 
-/** The inputs of a call of which row i became row i of its output; none when the function does not say so. */
-export function inputsThatKeepRows(
+/** A row of an input. */
+interface SourceRow {
+  readonly input: number
+  readonly row: number
+}
+
+/** Functions that move rows: which one of their input became row `row`. None where the axis is not moved, or where it cannot be said. */
+const MOVED: ReadonlyMap<
+  string,
+  (call: FunctionCalled, inputs: readonly Shape[], row: number) => SourceRow[]
+> = new Map([
+  [
+    'slice',
+    ({ attributes }: FunctionCalled, [shape = []]: readonly Shape[], row: number) => {
+      const rows = slicedRows(attributes, shape)
+      return rows === null || row >= rows.length ? [] : [{ input: 0, row: rows[row]! }]
+    },
+  ],
+  [
+    'concat',
+    ({ attributes }: FunctionCalled, inputs: readonly Shape[], row: number) => {
+      if (!isFirstAxis(attributes.axis ?? 0, inputs[0] ?? [])) return []
+      let start = 0
+      for (const [input, shape] of inputs.entries()) {
+        if (row < start + shape[0]!) return [{ input, row: row - start }]
+        start += shape[0]!
+      }
+      return []
+    },
+  ],
+  [
+    'flip',
+    ({ attributes }: FunctionCalled, [shape = []]: readonly Shape[], row: number) => {
+      const axes = [attributes.axis ?? shape.map((_, axis) => axis)].flat()
+      return axes.some((axis) => isFirstAxis(axis, shape)) ? [{ input: 0, row: shape[0]! - 1 - row }] : []
+    },
+  ],
+  [
+    // [batch, time, …] read as [batch · time, …].
+    'reshape',
+    ({ outputs }: FunctionCalled, [shape = []]: readonly Shape[], row: number) => {
+      const [from = 0, to = 0] = [shape[0], outputs[0]?.shape[0]]
+      return from > 0 && to > from && to % from === 0
+        ? [{ input: 0, row: Math.floor((row * from) / to) }]
+        : []
+    },
+  ],
+])
+
+function isFirstAxis(axis: Plain, shape: Shape): boolean {
+  return axis === 0 || axis === -shape.length
+}
+
+/** The rows of an array that a slice takes along the first axis; null where it takes them all in their order. */
+export function slicedRows(
+  attributes: { readonly [key: string]: Plain },
+  [extent = 0]: Shape,
+): ArrayLike<number> | null {
+  const range = (attributes.ranges as unknown as (Range | null)[])[0] ?? null
+  if (range === null) return null
+  const { data } = slice(ndarray(Int32Array.from({ length: extent }, (_, row) => row)), [range])
+  return data.length === extent && (extent < 2 || data[0] === 0) ? null : data
+}
+
+/** The rows of its inputs from which a call made row `row` of an output; none when the function does not say so. */
+export function rowsFrom(
   call: FunctionCalled,
   inputShapes: readonly Shape[],
   slot: number,
-): number[] {
+  row: number,
+): SourceRow[] {
   const output = call.outputs[slot]?.shape ?? []
   if (output.length === 0) return []
-  return RULES.get(call.function)?.(inputShapes, output, call.attributes) ?? []
+  const moved = MOVED.get(call.function)?.(call, inputShapes, row) ?? []
+  if (moved.length > 0) return moved
+  return (RULES.get(call.function)?.(inputShapes, output, call.attributes) ?? []).map((input) => ({
+    input,
+    row,
+  }))
 }

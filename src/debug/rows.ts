@@ -1,6 +1,6 @@
-/** From an element of an array back to a row of the data set, through the calls that keep the first axis and the `take` of a batch. */
+/** From an element of an array back to a row of the data set, through the calls that keep or move the first axis, to the `take` or `slice` of a batch. */
 import { type FunctionCalled, positionOf, type Ref, slotOf, type TapeEvent } from '../events/event.js'
-import { inputsThatKeepRows } from './first-axis.js'
+import { rowsFrom, slicedRows } from './first-axis.js'
 import type { RunView } from './run-view.js'
 
 /** A row of a data set. */
@@ -32,23 +32,25 @@ const CALLS_MAX = 4_096
 /** @internal The rows of data sets from which row `index` of `ref` was computed; empty when the calls between do not say. */
 export function rowsBehind(view: RunView, ref: Ref, index: number): DataRow[] {
   const found = new Map<string, DataRow>()
-  const seen = new Set<Ref>()
-  const waiting: Ref[] = [ref]
-  for (let at = waiting.pop(); at !== undefined && seen.size < CALLS_MAX; at = waiting.pop()) {
-    if (seen.has(at)) continue
-    seen.add(at)
+  const seen = new Set<string>()
+  const waiting: [Ref, number][] = [[ref, index]]
+  for (let next = waiting.pop(); next !== undefined && seen.size < CALLS_MAX; next = waiting.pop()) {
+    const [at, place] = next
+    const key = `${at} ${place}`
+    if (seen.has(key)) continue
+    seen.add(key)
     const event = view.event(positionOf(at))
-    if (event.type === 'LeafCreated' && event.source !== null) waiting.push(event.source)
+    if (event.type === 'LeafCreated' && event.source !== null) waiting.push([event.source, place])
     if (event.type !== 'FunctionCalled') continue
-    const rows = takenRows(view, event)
+    const rows = takenRows(view, event) ?? slicedFromLeaf(view, event)
     if (rows !== null) {
-      const row = rows.rows[index]
+      const row = rows.rows[place]
       if (row !== undefined) found.set(`${rows.data} ${row}`, { data: rows.data, row, take: event.position })
       continue
     }
     const shapes = event.inputs.map((input) => shapeOf(view, input))
-    for (const input of inputsThatKeepRows(event, shapes, slotOf(at)))
-      waiting.push(event.inputs[input] as Ref)
+    for (const { input, row } of rowsFrom(event, shapes, slotOf(at), place))
+      waiting.push([event.inputs[input] as Ref, row])
   }
   return [...found.values()]
 }
@@ -66,6 +68,16 @@ export function takenRows(
   if (from.type !== 'LeafCreated' || by.type !== 'LeafCreated') return null
   if (from.requiresGrad || by.value === null || by.shape.length !== 1) return null
   return { data, indices, rows: [...by.value.data] }
+}
+
+/** The rows that a slice takes along the first axis from a data set, as a program does that cuts its own batches; null for any other call. */
+function slicedFromLeaf(view: RunView, call: FunctionCalled): { data: Ref; rows: ArrayLike<number> } | null {
+  const data = call.function === 'slice' ? call.inputs[0]! : 0
+  if (data === 0 || slotOf(data) !== 0) return null
+  const from = view.event(positionOf(data))
+  if (from.type !== 'LeafCreated' || from.requiresGrad || from.source !== null) return null
+  const rows = slicedRows(call.attributes, from.shape)
+  return rows === null ? null : { data, rows }
 }
 
 /** @internal */

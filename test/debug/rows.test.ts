@@ -1,5 +1,9 @@
 // A batch belongs to the step that reads it first, also when the loop took it at the end of the step before.
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { rowsBehind } from '../../src/debug/rows.js'
+import { RunView } from '../../src/debug/run-view.js'
+import { refOf } from '../../src/events/event.js'
 import * as g from '../../src/index.js'
 
 test('rowsOf gives the rows of the batch that a step reads', async () => {
@@ -44,4 +48,56 @@ test('why() answers on a run without steps, and refuses a kind that there is not
     expect.objectContaining({ code: 'BAD_ARGUMENT' }),
   )
   tape.close()
+})
+
+test('an element leads back to its row through slices, flips, joins and reshapes, and to no other row', async () => {
+  const rows = 24
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.tuple(
+          fc.constantFrom('slice', 'flip', 'concat', 'reshape', 'mul'),
+          fc.nat(7),
+          fc.constantFrom(1, 2, -1),
+        ),
+        {
+          minLength: 1,
+          maxLength: 6,
+        },
+      ),
+      fc.boolean(),
+      async (moves, isTaken) => {
+        const tape = g.openTape(':memory:')
+        const run = tape.startRun('moved')
+        const data = g.constant(
+          g.ndarray(
+            Float64Array.from({ length: rows * 4 }, (_, i) => Math.floor(i / 4)),
+            { shape: [rows, 4] },
+          ),
+        )
+        run.step()
+        let x = isTaken
+          ? g.take(data, g.ndarray(Int32Array.from({ length: 12 }, (_, i) => (i * 7) % rows)), { axis: 0 })
+          : g.slice(data, [[3, 20, 1]])
+        for (const [move, start, step] of moves) {
+          const count = x.shape[0]!
+          if (move === 'slice' && count > start + 1)
+            x = g.slice(x, [step > 0 ? [start, null, step] : [null, null, -1], null])
+          if (move === 'flip') x = g.flip(x, 0)
+          if (move === 'concat' && x.shape[1] === 4)
+            x = g.concat([x, g.slice(data, [[start, start + 2, 1]])], { axis: 0 })
+          if (move === 'reshape' && x.shape[1]! > 1) x = g.reshape(x, [count * 2, x.shape[1]! / 2])
+          if (move === 'mul') x = g.mul(x, 1)
+        }
+        const values = x.data.toArray() as number[][]
+        await run.finish()
+        const view = new RunView(tape.run('moved').recording)
+        const ref = refOf(x.position!, 0)
+        for (const [place, [row]] of values.entries())
+          expect(rowsBehind(view, ref, place).map(({ row }) => row)).toEqual([row])
+        tape.close()
+      },
+    ),
+    { numRuns: 40 },
+  )
 })
