@@ -220,6 +220,15 @@ function* casesOf(Type, special) {
   if (!special) {
     for (const name of ['inv', 'det', 'slogdet', 'cholesky']) yield [name, {}, [dominant(3, 5, 5)]]
     yield ['solve', {}, [dominant(3, 5, 5), f(5, 2)]]
+    for (const shape of [
+      [2, 5, 5],
+      [6, 3],
+      [3, 6],
+    ]) {
+      yield ['qr', {}, [f(...shape)]]
+      yield ['svd', {}, [f(...shape)]]
+    }
+    yield ['eigh', {}, [f(2, 6, 6)]]
   }
   yield ['embedding', { paddingIndex: 3 }, [f(50, 4), integers(50, 8, 16)]]
 

@@ -248,6 +248,7 @@ export {
   type CrossEntropyOptions,
   crossEntropy,
 } from './functions/cross-entropy.js'
+export { Eigh, eigh, Qr, qr, Svd, svd } from './functions/decompositions.js'
 export {
   type CosineEmbeddingOptions,
   CosineSimilarity,

@@ -517,6 +517,17 @@ const DRAWS: Readonly<Record<string, Draw>> = {
   inv: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
   det: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
   slogdet: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
+  qr: (random) => ({
+    inputs: [values(random, [...drawShape(random, 0, 1), extent(random), extent(random)])],
+    args: [],
+    integers: false,
+  }),
+  eigh: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
+  svd: (random) => ({
+    inputs: [values(random, [...drawShape(random, 0, 1), extent(random), extent(random)])],
+    args: [],
+    integers: false,
+  }),
   cholesky: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
   solve: (random) => {
     const a = dominant(random)

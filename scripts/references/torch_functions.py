@@ -439,6 +439,31 @@ def record(name, call, inputs, attributes, key="attributes"):
     return row
 
 
+# --- matrices taken apart: last, so that what is drawn above stays as it was ----------------------------------------------
+def signed(u, *others):
+    """Signs are free. Ours make the largest element of a column of the first positive; rows of `others` turn with it."""
+    at = u.abs().argmax(-2, keepdim=True)
+    signs = torch.sign(u.gather(-1 - 1, at)).detach()
+    return [u * signs] + [other * signs.mT for other in others]
+
+
+def eigh_of(x):
+    values, vectors = torch.linalg.eigh((x + x.mT) / 2)
+    return [values] + signed(vectors)
+
+
+def svd_of(x):
+    u, s, vt = torch.linalg.svd(x, full_matrices=False)
+    u, vt = signed(u, vt)
+    return [u, s, vt]
+
+
+for shape in [(3, 3), (2, 4, 4), (5, 3), (2, 4)]:
+    case("qr", lambda x: list(torch.linalg.qr(x)), normal(*shape))
+    case("svd", svd_of, normal(*shape))
+for shape in [(3, 3), (2, 4, 4)]:
+    case("eigh", eigh_of, normal(*shape))
+
 here = os.path.dirname(os.path.abspath(__file__))
 target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")
 rows = [record(*one) for one in CASES]

@@ -17,8 +17,8 @@ function floating(x: NDArray): NDArray {
   return isFloating(x.dtype) ? x : x.astype('float64')
 }
 
-/** The last two axes exchanged. */
-function flipped(x: Variable): Variable {
+/** @internal The last two axes exchanged. */
+export function flipped(x: Variable): Variable {
   const axes = x.shape.map((_, axis) => axis)
   const [rows, columns] = [axes.length - 2, axes.length - 1]
   return transpose(x, [...axes.slice(0, -2), columns, rows])

@@ -18,6 +18,7 @@ import { Clip, LargerShare, Maximum, Minimum } from './bounds.js'
 import { Cast } from './casting.js'
 import * as circular from './circular.js'
 import * as comparison from './comparison.js'
+import { Eigh, Qr, Svd } from './decompositions.js'
 import { Dropout } from './dropout.js'
 import * as exponential from './exponential.js'
 import { Concat, Pad, ScatterSlice, Slice, Split, Stack } from './joining.js'
@@ -165,7 +166,7 @@ all(extreme, ArgMax, ArgMin)
 all(alongAxis, Softmax, LogSoftmax, Sort, Topk)
 all(alongAxisOrAll, CumSum, CumProd)
 all(overLastAxes(1), ProdOthers)
-all(overLastAxes(2), Tril, Triu, Cholesky, Det, Inv, Slogdet)
+all(overLastAxes(2), Tril, Triu, Cholesky, Det, Inv, Slogdet, Qr, Eigh, Svd)
 all(joining(0), Concat)
 all(joining(1), Stack)
 

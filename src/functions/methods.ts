@@ -37,6 +37,7 @@ import {
 import { conv1d, conv2d, convTranspose2d } from './convolution.js'
 import { bincount, histogram, unique } from './counting.js'
 import { binaryCrossEntropyWithLogits, crossEntropy } from './cross-entropy.js'
+import { eigh, qr, svd } from './decompositions.js'
 import {
   cosineEmbeddingLoss,
   cosineSimilarity,
@@ -65,6 +66,9 @@ import { logSoftmax, softmax } from './softmax.js'
 import { logSumExp, norm, std, variance } from './statistics.js'
 
 const functions = {
+  svd,
+  qr,
+  eigh,
   abs,
   adaptiveAveragePool2d,
   adaptiveMaxPool2d,

@@ -11,6 +11,7 @@ import * as comparison from '../../src/functions/comparison.js'
 import * as convolution from '../../src/functions/convolution.js'
 import * as counting from '../../src/functions/counting.js'
 import * as crossEntropy from '../../src/functions/cross-entropy.js'
+import * as decompositions from '../../src/functions/decompositions.js'
 import * as distances from '../../src/functions/distances.js'
 import * as dropout from '../../src/functions/dropout.js'
 import * as einsum from '../../src/functions/einsum.js'
@@ -41,6 +42,7 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...circular,
   ...counting,
   ...crossEntropy,
+  ...decompositions,
   ...distances,
   ...groupNormalization,
   ...bounds,

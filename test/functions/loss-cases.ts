@@ -75,6 +75,39 @@ export const lossCases: Cases = {
     shapes: [x.shape.slice(0, -2), x.shape.slice(0, -2)],
   })),
   cholesky: [dominant([3, 3]), dominant([2, 2, 2])].map((x) => ({ inputs: [x], shapes: [x.shape] })),
+  qr: [dominant([3, 3]), spread([4, 2], 1), spread([2, 4], 1), dominant([2, 2, 2]), spread([1, 1])].map(
+    (x) => {
+      const [m, n] = x.shape.slice(-2) as [number, number]
+      const lead = x.shape.slice(0, -2)
+      const k = Math.min(m, n)
+      return {
+        inputs: [x],
+        shapes: [
+          [...lead, m, k],
+          [...lead, k, n],
+        ],
+      }
+    },
+  ),
+  eigh: [spread([3, 3], 2), dominant([2, 2, 2]), spread([1, 1])].map((x) => ({
+    inputs: [x],
+    shapes: [x.shape.slice(0, -1), x.shape],
+  })),
+  svd: [spread([3, 3], 2), spread([4, 2], 1), spread([2, 3], 1), spread([2, 3, 2], 1), spread([1, 1])].map(
+    (x) => {
+      const [m, n] = x.shape.slice(-2) as [number, number]
+      const lead = x.shape.slice(0, -2)
+      const k = Math.min(m, n)
+      return {
+        inputs: [x],
+        shapes: [
+          [...lead, m, k],
+          [...lead, k],
+          [...lead, k, n],
+        ],
+      }
+    },
+  ),
   solve: [
     { inputs: [dominant([3, 3]), spread([3, 2])], shapes: [[3, 2]] },
     { inputs: [dominant([2, 2]), spread([3, 2, 1])], shapes: [[3, 2, 1]] },

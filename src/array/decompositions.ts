@@ -1,0 +1,320 @@
+/**
+ * Matrices taken apart, on arrays: QR by reflections, eigenvalues of symmetric matrices and singular values by Jacobi's rotations. Plain
+ * loops in a fixed order, computed in float64 with nothing but +, −, ·, / and √, and rounded once to the dtype; so the bits are the same
+ * everywhere. Jacobi's method is slower than others by a small factor and as exact as any.
+ */
+import { TapeError } from '../errors.js'
+import { squareOf } from './linear-algebra.js'
+import { allocate, type NDArray } from './ndarray.js'
+import { fixedShape, formatShape, sizeOf } from './shape.js'
+
+const SWEEPS_MAX = 60
+/** Two columns count as orthogonal below this share of their lengths. */
+const ORTHOGONAL = 2 ** -52
+/** An element off the diagonal counts as 0 below this share of the length of the matrix. */
+const NOTHING = 2 ** -58
+
+function matricesOf(x: NDArray, what: string): { m: number; n: number; count: number } {
+  if (x.ndim < 2)
+    throw new TapeError('BAD_SHAPE', `${what} expected matrices [..., m, n], got ${formatShape(x.shape)}`)
+  return { m: x.shape.at(-2)!, n: x.shape.at(-1)!, count: sizeOf(x.shape.slice(0, -2)) }
+}
+
+function partOf(x: NDArray, index: number, size: number): Float64Array {
+  const start = x.offset + index * size
+  return Float64Array.from(x.buffer.subarray(start, start + size))
+}
+
+function isBounded(a: Float64Array): boolean {
+  return a.every(Number.isFinite)
+}
+
+/** The power of two just above the largest element: dividing by it is exact, and no square overflows or vanishes after it. 1 for zeros. */
+function scaleOf(a: Float64Array): number {
+  let largest = 0
+  for (const value of a) largest = Math.max(largest, Math.abs(value))
+  if (largest === 0) return 1
+  let scale = 1
+  while (scale < largest && scale < 2 ** 1023) scale *= 2
+  while (scale / 2 >= largest && scale > 2 ** -1022) scale /= 2
+  return scale
+}
+
+/**
+ * Q and R of x = Q·R for matrices [..., m, n], k = min(m, n): Q [..., m, k] with orthonormal columns, R [..., k, n] with zeros below its
+ * diagonal. The signs are those of LAPACK: R has a negative element where the column began with a positive one, as a rule. Throws BAD_SHAPE.
+ */
+export function qr(x: NDArray): [q: NDArray, r: NDArray] {
+  const { m, n, count } = matricesOf(x, 'qr')
+  const k = Math.min(m, n)
+  const lead = x.shape.slice(0, -2)
+  const q = allocate(x.dtype, fixedShape([...lead, m, k]))
+  const r = allocate(x.dtype, fixedShape([...lead, k, n]))
+  for (let index = 0; index < count; index++) {
+    const a = partOf(x, index, m * n)
+    const reflections = reflect(a, m, n)
+    for (let i = 0; i < k; i++)
+      for (let j = i; j < n; j++) r.buffer[r.offset + (index * k + i) * n + j] = oneNaN(a[i * n + j]!)
+    const columns = applied(a, reflections, m, n, k)
+    for (let i = 0; i < m * k; i++) q.buffer[q.offset + index * m * k + i] = oneNaN(columns[i]!)
+  }
+  return [q, r]
+}
+
+function oneNaN(value: number): number {
+  return value === value ? value : NaN
+}
+
+/** R above the diagonal of `a`, below it the reflections I − τ·v·vᵀ (v begins with 1), whose τ are given. */
+function reflect(a: Float64Array, m: number, n: number): Float64Array {
+  const k = Math.min(m, n)
+  const taus = new Float64Array(k)
+  for (let c = 0; c < k; c++) {
+    let largest = 0
+    for (let i = c + 1; i < m; i++) largest = Math.max(largest, Math.abs(a[i * n + c]!))
+    if (largest === 0) continue // nothing below: I, as in LAPACK
+    const head = a[c * n + c]!
+    largest = Math.max(largest, Math.abs(head))
+    let squares = (head / largest) ** 2
+    for (let i = c + 1; i < m; i++) squares += (a[i * n + c]! / largest) * (a[i * n + c]! / largest)
+    const length = largest * Math.sqrt(squares)
+    const pivot = head > 0 || Object.is(head, 0) ? -length : length
+    const tau = (pivot - head) / pivot
+    taus[c] = tau
+    for (let i = c + 1; i < m; i++) a[i * n + c] = a[i * n + c]! / (head - pivot)
+    a[c * n + c] = pivot
+    for (let j = c + 1; j < n; j++) {
+      let share = a[c * n + j]!
+      for (let i = c + 1; i < m; i++) share += a[i * n + c]! * a[i * n + j]!
+      share *= tau
+      a[c * n + j] = a[c * n + j]! - share
+      for (let i = c + 1; i < m; i++) a[i * n + j] = a[i * n + j]! - a[i * n + c]! * share
+    }
+  }
+  return taus
+}
+
+/** The first k columns of the product of the reflections, [m, k]. */
+function applied(a: Float64Array, taus: Float64Array, m: number, n: number, k: number): Float64Array {
+  const q = new Float64Array(m * k)
+  for (let i = 0; i < k; i++) q[i * k + i] = 1
+  for (let c = k - 1; c >= 0; c--) {
+    for (let j = 0; j < k; j++) {
+      let share = q[c * k + j]!
+      for (let i = c + 1; i < m; i++) share += a[i * n + c]! * q[i * k + j]!
+      share *= taus[c]!
+      q[c * k + j] = q[c * k + j]! - share
+      for (let i = c + 1; i < m; i++) q[i * k + j] = q[i * k + j]! - a[i * n + c]! * share
+    }
+  }
+  return q
+}
+
+/** How a rotation makes an element 0 that has `twice·tangent of the double angle = difference`. */
+function rotation(difference: number, element: number): { c: number; s: number; t: number } {
+  const cotangent = difference / (2 * element)
+  const size = Math.abs(cotangent)
+  // Of two angles the smaller one.
+  const tangent = size > 1e150 ? 1 / (2 * size) : 1 / (size + Math.sqrt(size * size + 1))
+  const t = cotangent < 0 ? -tangent : tangent
+  const c = 1 / Math.sqrt(t * t + 1)
+  return { c, s: t * c, t }
+}
+
+/**
+ * Eigenvalues, ascending, and eigenvectors, as columns, of the symmetric parts (x + xᵀ)/2 of matrices [..., n, n]. The largest element of a
+ * vector, the first of equal ones, is positive. NaN where the matrix holds what is not finite. Throws BAD_SHAPE.
+ */
+export function eigh(x: NDArray): [values: NDArray, vectors: NDArray] {
+  const { n, count } = squareOf(x, 'eigh')
+  const lead = x.shape.slice(0, -2)
+  const values = allocate(x.dtype, fixedShape([...lead, n]))
+  const vectors = allocate(x.dtype, x.shape)
+  for (let index = 0; index < count; index++) {
+    const given = partOf(x, index, n * n)
+    const scale = scaleOf(given)
+    const a = new Float64Array(n * n)
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < n; j++) a[i * n + j] = given[i * n + j]! / scale / 2 + given[j * n + i]! / scale / 2
+    if (!isBounded(given)) {
+      for (let i = 0; i < n; i++) values.buffer[values.offset + index * n + i] = NaN
+      for (let i = 0; i < n * n; i++) vectors.buffer[vectors.offset + index * n * n + i] = NaN
+      continue
+    }
+    const v = diagonalize(a, n)
+    const order = ascending(Array.from({ length: n }, (_, i) => a[i * n + i]!))
+    order.forEach((from, to) => {
+      values.buffer[values.offset + index * n + to] = a[from * n + from]! * scale
+      const sign = signOf(v, n, n, from)
+      for (let i = 0; i < n; i++)
+        vectors.buffer[vectors.offset + (index * n + i) * n + to] = sign * v[i * n + from]! + 0
+    })
+  }
+  return [values, vectors]
+}
+
+/** Rotates the symmetric `a` until it is diagonal; gives the product of the rotations. */
+function diagonalize(a: Float64Array, n: number): Float64Array {
+  const v = new Float64Array(n * n)
+  for (let i = 0; i < n; i++) v[i * n + i] = 1
+  let squares = 0
+  for (const value of a) squares += value * value
+  const least = NOTHING * Math.sqrt(squares)
+  for (let sweep = 0; sweep < SWEEPS_MAX; sweep++) {
+    let rotated = false
+    for (let p = 0; p < n - 1; p++) {
+      for (let q = p + 1; q < n; q++) {
+        const element = a[p * n + q]!
+        if (Math.abs(element) <= least) continue
+        rotated = true
+        const { c, s, t } = rotation(a[q * n + q]! - a[p * n + p]!, element)
+        a[p * n + p] = a[p * n + p]! - t * element
+        a[q * n + q] = a[q * n + q]! + t * element
+        a[p * n + q] = 0
+        a[q * n + p] = 0
+        for (let i = 0; i < n; i++) {
+          if (i !== p && i !== q) {
+            const [left, right] = [a[i * n + p]!, a[i * n + q]!]
+            const [toLeft, toRight] = [c * left - s * right, s * left + c * right]
+            a[i * n + p] = toLeft
+            a[p * n + i] = toLeft
+            a[i * n + q] = toRight
+            a[q * n + i] = toRight
+          }
+          const [left, right] = [v[i * n + p]!, v[i * n + q]!]
+          v[i * n + p] = c * left - s * right
+          v[i * n + q] = s * left + c * right
+        }
+      }
+    }
+    if (!rotated) break
+  }
+  return v
+}
+
+function ascending(values: readonly number[]): number[] {
+  return values.map((_, i) => i).sort((a, b) => values[a]! - values[b]! || a - b)
+}
+
+/** What makes the largest element of a column positive. */
+function signOf(a: Float64Array, rows: number, columns: number, column: number): number {
+  let largest = 0
+  for (let i = 0; i < rows; i++)
+    if (Math.abs(a[i * columns + column]!) > Math.abs(largest)) largest = a[i * columns + column]!
+  return largest < 0 ? -1 : 1
+}
+
+/**
+ * U, s and Vᵀ of x = U·diag(s)·Vᵀ for matrices [..., m, n], k = min(m, n): U [..., m, k], s [..., k] descending, Vᵀ [..., k, n]. The largest
+ * element of a column of U, the first of equal ones, is positive. NaN where the matrix holds what is not finite. Throws BAD_SHAPE.
+ */
+export function svd(x: NDArray): [u: NDArray, s: NDArray, vt: NDArray] {
+  const { m, n, count } = matricesOf(x, 'svd')
+  const k = Math.min(m, n)
+  const lead = x.shape.slice(0, -2)
+  const u = allocate(x.dtype, fixedShape([...lead, m, k]))
+  const s = allocate(x.dtype, fixedShape([...lead, k]))
+  const vt = allocate(x.dtype, fixedShape([...lead, k, n]))
+  const rows = Math.max(m, n)
+  for (let index = 0; index < count; index++) {
+    const given = partOf(x, index, m * n)
+    if (!isBounded(given)) {
+      for (let i = 0; i < k; i++) s.buffer[s.offset + index * k + i] = NaN
+      for (let i = 0; i < m * k; i++) u.buffer[u.offset + index * m * k + i] = NaN
+      for (let i = 0; i < k * n; i++) vt.buffer[vt.offset + index * k * n + i] = NaN
+      continue
+    }
+    const scale = scaleOf(given)
+    // Of a wide matrix its transpose: there are never more columns than rows, each kept as a row here.
+    const columns = Array.from({ length: k }, (_, j) =>
+      Float64Array.from({ length: rows }, (_, i) => (m >= n ? given[i * n + j]! : given[j * n + i]!) / scale),
+    )
+    const turned = orthogonalize(columns, rows)
+    const lengths = columns.map(lengthOf)
+    const order = ascending(lengths.map((length) => -length))
+    const units = unitsOf(columns, lengths, order, rows)
+    order.forEach((from, to) => {
+      s.buffer[s.offset + index * k + to] = lengths[from]! * scale
+      const [left, right] = m >= n ? [units[to]!, turned[from]!] : [turned[from]!, units[to]!]
+      const sign = signOf(left, left.length, 1, 0)
+      for (let i = 0; i < m; i++) u.buffer[u.offset + (index * m + i) * k + to] = sign * left[i]! + 0
+      for (let j = 0; j < n; j++) vt.buffer[vt.offset + (index * k + to) * n + j] = sign * right[j]! + 0
+    })
+  }
+  return [u, s, vt]
+}
+
+function lengthOf(column: Float64Array): number {
+  let squares = 0
+  for (const value of column) squares += value * value
+  return Math.sqrt(squares)
+}
+
+/** Rotates pairs of columns until all are orthogonal; gives the columns of the product of the rotations. */
+function orthogonalize(columns: readonly Float64Array[], rows: number): Float64Array[] {
+  const k = columns.length
+  const turned = columns.map((_, j) => Float64Array.from({ length: k }, (_, i) => (i === j ? 1 : 0)))
+  for (let sweep = 0; sweep < SWEEPS_MAX; sweep++) {
+    let rotated = false
+    for (let p = 0; p < k - 1; p++) {
+      for (let q = p + 1; q < k; q++) {
+        const [left, right] = [columns[p]!, columns[q]!]
+        let [alpha, beta, gamma] = [0, 0, 0]
+        for (let i = 0; i < rows; i++) {
+          alpha += left[i]! * left[i]!
+          beta += right[i]! * right[i]!
+          gamma += left[i]! * right[i]!
+        }
+        if (gamma === 0 || Math.abs(gamma) <= ORTHOGONAL * Math.sqrt(alpha) * Math.sqrt(beta)) continue
+        rotated = true
+        const { c, s } = rotation(beta - alpha, gamma)
+        turn(left, right, c, s)
+        turn(turned[p]!, turned[q]!, c, s)
+      }
+    }
+    if (!rotated) break
+  }
+  return turned
+}
+
+function turn(left: Float64Array, right: Float64Array, c: number, s: number): void {
+  for (let i = 0; i < left.length; i++) {
+    const [a, b] = [left[i]!, right[i]!]
+    left[i] = c * a - s * b
+    right[i] = s * a + c * b
+  }
+}
+
+/** The columns in order, of length 1. In the place of zeros stands what is orthogonal to those before, of the first axis that leaves something. */
+function unitsOf(
+  columns: readonly Float64Array[],
+  lengths: readonly number[],
+  order: readonly number[],
+  rows: number,
+): Float64Array[] {
+  const units: Float64Array[] = []
+  for (const from of order) {
+    const length = lengths[from]!
+    if (length > 0) {
+      units.push(columns[from]!.map((value) => value / length))
+      continue
+    }
+    for (let axis = 0; axis < rows; axis++) {
+      const rest = new Float64Array(rows)
+      rest[axis] = 1
+      // Twice: what the first leaves of the others by rounding, the second takes.
+      for (let time = 0; time < 2; time++) {
+        for (const unit of units) {
+          let share = 0
+          for (let i = 0; i < rows; i++) share += unit[i]! * rest[i]!
+          for (let i = 0; i < rows; i++) rest[i] = rest[i]! - share * unit[i]!
+        }
+      }
+      const left = lengthOf(rest)
+      if (left < 0.5 / Math.sqrt(rows)) continue
+      units.push(rest.map((value) => value / left))
+      break
+    }
+  }
+  return units
+}
