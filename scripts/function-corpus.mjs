@@ -231,6 +231,8 @@ function* casesOf(Type, special) {
     yield ['eigh', {}, [f(2, 6, 6)]]
   }
   yield ['embedding', { paddingIndex: 3 }, [f(50, 4), integers(50, 8, 16)]]
+  yield ['rotary', {}, [f(2, 3, 17, 8)]]
+  yield ['rotary', { base: 500, offset: 1000, interleaved: true }, [f(5, 6)]]
 
   // losses
   for (const [rows, classes] of [

@@ -380,6 +380,7 @@ export {
 } from './functions/pooling.js'
 export { Linear as LinearFunc, linear, MatMul, type MatMulOptions, matmul } from './functions/products.js'
 export { Max, Mean, Min, max, mean, min, type ReduceOptions, Sum, sum } from './functions/reductions.js'
+export { Rotary, type RotaryOptions, rotary } from './functions/rotary.js'
 export { CumProd, CumSum, type CumSumOptions, cumprod, cumsum, Prod, prod } from './functions/running.js'
 export {
   BroadcastTo,
@@ -439,11 +440,16 @@ export type { RunOverview } from './inspection/run-overview.js'
 export type { ReportOptions, ReportRows, ReportStep, RunReport } from './inspection/run-report.js'
 export type { Beside, StepEvents } from './inspection/step-events.js'
 export type { ArrayWithSummary, VariableReport } from './inspection/variable-report.js'
-export { MultiHeadAttention, type MultiHeadAttentionOptions } from './nn/attention.js'
+export {
+  type AttentionCallOptions,
+  MultiHeadAttention,
+  type MultiHeadAttentionOptions,
+} from './nn/attention.js'
 export { Conv1d, Conv2d, ConvTranspose2d } from './nn/convolution.js'
 export { Dropout } from './nn/dropout.js'
 export { Embedding } from './nn/embedding.js'
 export type { BiasOptions, LayerOptions } from './nn/initial.js'
+export { KeyValueCache } from './nn/key-value-cache.js'
 export { Linear } from './nn/linear.js'
 export { Module } from './nn/module.js'
 export {
@@ -469,6 +475,22 @@ export { type Layer, MLP, type MLPOptions, Sequential } from './nn/sequential.js
 export type { StateDict } from './nn/state-dict.js'
 export { type LoadOptions, loadState, saveState } from './nn/state-file.js'
 export { type Summary, type SummaryRow, summary } from './nn/summary.js'
+export {
+  type LoadedFromTorch,
+  loadTorchState,
+  type TorchStateOptions,
+  type TorchStateReport,
+} from './nn/torch-state.js'
+export {
+  type DecoderCallOptions,
+  type StackCallOptions,
+  TransformerDecoder,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+  type TransformerOptions,
+} from './nn/transformer.js'
 export { Adam, type AdamOptions, AdamStep, AdamW, AmsGradStep } from './optim/adam.js'
 export {
   Lion,

@@ -517,6 +517,11 @@ const DRAWS: Readonly<Record<string, Draw>> = {
   inv: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
   det: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
   slogdet: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
+  rotary: (random) => ({
+    inputs: [values(random, [...drawShape(random, 0, 2), extent(random), 2 * random.integer(0, 3)])],
+    args: [{ offset: random.integer(0, 5), interleaved: random.integer(0, 1) === 1 }],
+    integers: false,
+  }),
   qr: (random) => ({
     inputs: [values(random, [...drawShape(random, 0, 1), extent(random), extent(random)])],
     args: [],

@@ -25,6 +25,7 @@ import { Concat, Pad, ScatterSlice, Slice, Split, Stack } from './joining.js'
 import { Cholesky, Det, Inv, Slogdet, Solve } from './linear-algebra.js'
 import { ArgMax, ArgMin, Sort, Topk } from './ordering.js'
 import * as reductions from './reductions.js'
+import { Rotary } from './rotary.js'
 import { CumProd, CumSum, Prod, ProdOthers } from './running.js'
 import * as shapes from './shapes.js'
 import { LogSoftmax, Softmax } from './softmax.js'
@@ -166,7 +167,7 @@ all(extreme, ArgMax, ArgMin)
 all(alongAxis, Softmax, LogSoftmax, Sort, Topk)
 all(alongAxisOrAll, CumSum, CumProd)
 all(overLastAxes(1), ProdOthers)
-all(overLastAxes(2), Tril, Triu, Cholesky, Det, Inv, Slogdet, Qr, Eigh, Svd)
+all(overLastAxes(2), Tril, Triu, Cholesky, Det, Inv, Slogdet, Qr, Eigh, Svd, Rotary)
 all(joining(0), Concat)
 all(joining(1), Stack)
 

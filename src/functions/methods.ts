@@ -60,12 +60,14 @@ import { argmax, argmin, argsort, sort, topk } from './ordering.js'
 import { adaptiveAveragePool2d, adaptiveMaxPool2d, averagePool2d, maxPool2d } from './pooling.js'
 import { linear, matmul } from './products.js'
 import { max, mean, min, sum } from './reductions.js'
+import { rotary } from './rotary.js'
 import { cumprod, cumsum, prod } from './running.js'
 import { broadcastTo, expandDims, flip, reshape, squeeze, sumTo, transpose } from './shapes.js'
 import { logSoftmax, softmax } from './softmax.js'
 import { logSumExp, norm, std, variance } from './statistics.js'
 
 const functions = {
+  rotary,
   svd,
   qr,
   eigh,

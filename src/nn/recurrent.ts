@@ -1,13 +1,14 @@
 /**
- * Recurrent layers over sequences. What the inputs contribute is computed for all times in one product; only what
+ * Recurrent layers over sequences, which may be of several lengths. What the inputs contribute is computed for all times in one product; only what
  * depends on the state before goes time by time.
  */
-import { zeros } from '../array/make-array.js'
+import { ndarray, zeros } from '../array/make-array.js'
 import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { relu, sigmoid } from '../functions/activations.js'
 import { add, mul, sub } from '../functions/arithmetic.js'
 import { flagOf, integerOf, refuse } from '../functions/attributes.js'
+import { where } from '../functions/comparison.js'
 import { tanh } from '../functions/exponential.js'
 import { concat, split, stack } from '../functions/joining.js'
 import { linear } from '../functions/products.js'
@@ -25,6 +26,9 @@ export interface RecurrentOptions extends LayerOptions {
   /** Whether each layer also reads the sequences from their end; the outputs of both directions are side by side. Default false. */
   bidirectional?: boolean | undefined
 }
+
+/** How long each row is, where rows of several lengths are filled up at their ends: what is behind the end counts for nothing. */
+export type Lengths = readonly number[]
 
 /** What one layer gives in one direction. */
 interface Once {
@@ -51,7 +55,7 @@ export interface LSTMRecurrence extends Recurrence {
  * Shapes   inputWeight [inputs, gates·size], hiddenWeight [size, gates·size], inputBias and hiddenBias [gates·size]
  * Begins   all uniform in ±1/√size, as PyTorch's
  */
-abstract class Recurrent extends Module {
+export abstract class Recurrent extends Module {
   readonly inputWeight: Variable
   readonly hiddenWeight: Variable
   readonly inputBias: Variable
@@ -64,6 +68,11 @@ abstract class Recurrent extends Module {
   #zeros: Variable | null = null
 
   readonly #bidirectional: boolean
+
+  /** @internal 2 where the sequences are read from their end, too. */
+  get directions(): number {
+    return this.#bidirectional ? 2 : 1
+  }
 
   constructor(
     inputs: number,
@@ -91,11 +100,44 @@ abstract class Recurrent extends Module {
   }
 
   /** One layer in one direction: the outputs, and the states after the last time. */
-  protected abstract once(x: Operand, states: readonly (Operand | undefined)[]): Once
+  protected abstract once(
+    x: Operand,
+    states: readonly (Operand | undefined)[],
+    within: readonly Variable[] | null,
+  ): Once
+
+  /** What of a time counts: in rows that have ended the state stays, and the output is 0. */
+  protected kept(now: Variable, before: Variable, within: Variable | undefined): Variable {
+    return within === undefined ? now : where(within, now, before)
+  }
+
+  protected joined(outputs: readonly Variable[], within: readonly Variable[] | null): Variable {
+    return stack(within === null ? outputs : outputs.map((output, time) => where(within[time]!, output, 0)), {
+      axis: 1,
+    })
+  }
+
+  /** For each time which rows have not ended, [n, 1] each; null where all are as long as x. */
+  #within(x: Variable, lengths: Lengths | undefined): Variable[] | null {
+    if (lengths === undefined) return null
+    const [n, times] = x.shape as [number, number]
+    const list = Array.isArray(lengths) ? lengths : []
+    if (list.length !== n || !list.every((one) => Number.isInteger(one) && one >= 0 && one <= times))
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `${this.constructor.name} expected a length from 0 to ${times} for each of ${n} rows, got ${valueText(lengths)}`,
+      )
+    return Array.from({ length: times }, (_, time) =>
+      constant(ndarray(list.map((length) => [time < length]))),
+    )
+  }
 
   /** All layers and directions. Each reads what all directions of the one before gave, side by side. */
-  protected whole(x: Operand, states: readonly (Operand | undefined)[]): Once {
-    if (this.others.length === 0) return this.once(x, states)
+  protected whole(x: Operand, states: readonly (Operand | undefined)[], lengths: Lengths | undefined): Once {
+    const within = this.#within(asVariable(x), lengths)
+    if (this.others.length === 0) return this.once(x, states, within)
+    // From the end: what is behind the end of a row comes first there, and leaves its state as it began.
+    const backwards = within === null ? null : [...within].reverse()
     const all: readonly Recurrent[] = [this, ...this.others]
     const directions = this.#bidirectional ? 2 : 1
     const given = states.map((state) => (state === undefined ? undefined : this.#apart(state, all.length)))
@@ -107,6 +149,7 @@ abstract class Recurrent extends Module {
         const part = all[at]!.once(
           direction === 0 ? input : flip(input, 1),
           given.map((list) => list?.[at]),
+          direction === 0 ? within : backwards,
         )
         part.states.forEach((state, i) => {
           last[i]!.push(state)
@@ -171,6 +214,7 @@ export interface RNNOptions extends RecurrentOptions {
  * h' = tanh(x·inputWeight + inputBias + h·hiddenWeight + hiddenBias).
  *
  * Shapes   x [n, times, inputs], hidden [n, size] (zeros unless given) → outputs [n, times, size], hidden [n, size]
+ * Lengths  with `lengths` row i ends after lengths[i] times: its state stays from there on, its outputs are 0 (a packed sequence)
  * Source   PyTorch `RNN` with `batch_first`, weights transposed
  */
 export class RNN extends Recurrent {
@@ -185,19 +229,26 @@ export class RNN extends Recurrent {
     this.#activation = activation === 'tanh' ? tanh : relu
   }
 
-  override forward(x: Operand, state: { hidden?: Operand | undefined } = {}): Recurrence {
-    const { outputs, states } = this.whole(x, [state.hidden])
+  override forward(
+    x: Operand,
+    state: { hidden?: Operand | undefined; lengths?: Lengths | undefined } = {},
+  ): Recurrence {
+    const { outputs, states } = this.whole(x, [state.hidden], state.lengths)
     return { outputs, hidden: states[0]! }
   }
 
-  protected override once(x: Operand, [given]: readonly (Operand | undefined)[]): Once {
+  protected override once(
+    x: Operand,
+    [given]: readonly (Operand | undefined)[],
+    within: readonly Variable[] | null,
+  ): Once {
     const times = this.fromInputs(x)
     let hidden = this.begin(given, times[0]!.shape[0]!, 'hidden')
-    const outputs = times.map((fromInput) => {
-      hidden = this.#activation(add(fromInput, this.fromHidden(hidden)))
+    const outputs = times.map((fromInput, time) => {
+      hidden = this.kept(this.#activation(add(fromInput, this.fromHidden(hidden))), hidden, within?.[time])
       return hidden
     })
-    return { outputs: stack(outputs, { axis: 1 }), states: [hidden] }
+    return { outputs: this.joined(outputs, within), states: [hidden] }
   }
 }
 
@@ -206,6 +257,7 @@ export class RNN extends Recurrent {
  * c' = σ(f)·c + σ(i)·tanh(g), h' = σ(o)·tanh(c').
  *
  * Shapes   x [n, times, inputs], hidden and cell [n, size] (zeros unless given) → outputs [n, times, size], hidden, cell
+ * Lengths  with `lengths` row i ends after lengths[i] times: its state stays from there on, its outputs are 0 (a packed sequence)
  * Source   PyTorch `LSTM` with `batch_first`, weights transposed
  */
 export class LSTM extends Recurrent {
@@ -217,29 +269,34 @@ export class LSTM extends Recurrent {
 
   override forward(
     x: Operand,
-    state: { hidden?: Operand | undefined; cell?: Operand | undefined } = {},
+    state: { hidden?: Operand | undefined; cell?: Operand | undefined; lengths?: Lengths | undefined } = {},
   ): LSTMRecurrence {
-    const { outputs, states } = this.whole(x, [state.hidden, state.cell])
+    const { outputs, states } = this.whole(x, [state.hidden, state.cell], state.lengths)
     return { outputs, hidden: states[0]!, cell: states[1]! }
   }
 
-  protected override once(x: Operand, given: readonly (Operand | undefined)[]): Once {
+  protected override once(
+    x: Operand,
+    given: readonly (Operand | undefined)[],
+    within: readonly Variable[] | null,
+  ): Once {
     const times = this.fromInputs(x)
     const n = times[0]!.shape[0]!
     let hidden = this.begin(given[0], n, 'hidden')
     let cell = this.begin(given[1], n, 'cell')
-    const outputs = times.map((fromInput) => {
+    const outputs = times.map((fromInput, time) => {
       const [i, f, g, o] = split(add(fromInput, this.fromHidden(hidden)), 4, { axis: 1 }) as [
         Variable,
         Variable,
         Variable,
         Variable,
       ]
-      cell = add(mul(sigmoid(f), cell), mul(sigmoid(i), tanh(g)))
-      hidden = mul(sigmoid(o), tanh(cell))
+      const next = add(mul(sigmoid(f), cell), mul(sigmoid(i), tanh(g)))
+      hidden = this.kept(mul(sigmoid(o), tanh(next)), hidden, within?.[time])
+      cell = this.kept(next, cell, within?.[time])
       return hidden
     })
-    return { outputs: stack(outputs, { axis: 1 }), states: [hidden, cell] }
+    return { outputs: this.joined(outputs, within), states: [hidden, cell] }
   }
 }
 
@@ -248,6 +305,7 @@ export class LSTM extends Recurrent {
  * is multiplied by r: h' = σ(z)·h + (1 − σ(z))·tanh(n_x + σ(r)·n_h).
  *
  * Shapes   x [n, times, inputs], hidden [n, size] (zeros unless given) → outputs [n, times, size], hidden [n, size]
+ * Lengths  with `lengths` row i ends after lengths[i] times: its state stays from there on, its outputs are 0 (a packed sequence)
  * Source   PyTorch `GRU` with `batch_first`, weights transposed
  */
 export class GRU extends Recurrent {
@@ -257,16 +315,23 @@ export class GRU extends Recurrent {
     super(inputs, size, 3, options, 'GRU', (width) => new GRU(width, size, { dtype }))
   }
 
-  override forward(x: Operand, state: { hidden?: Operand | undefined } = {}): Recurrence {
-    const { outputs, states } = this.whole(x, [state.hidden])
+  override forward(
+    x: Operand,
+    state: { hidden?: Operand | undefined; lengths?: Lengths | undefined } = {},
+  ): Recurrence {
+    const { outputs, states } = this.whole(x, [state.hidden], state.lengths)
     return { outputs, hidden: states[0]! }
   }
 
-  protected override once(x: Operand, [given]: readonly (Operand | undefined)[]): Once {
+  protected override once(
+    x: Operand,
+    [given]: readonly (Operand | undefined)[],
+    within: readonly Variable[] | null,
+  ): Once {
     const times = this.fromInputs(x)
     let hidden = this.begin(given, times[0]!.shape[0]!, 'hidden')
     const { size } = this
-    const outputs = times.map((fromInput) => {
+    const outputs = times.map((fromInput, time) => {
       const [gatesX, candidateX] = split(fromInput, [2 * size], { axis: 1 }) as [Variable, Variable]
       const [gatesH, candidateH] = split(this.fromHidden(hidden), [2 * size], { axis: 1 }) as [
         Variable,
@@ -274,9 +339,11 @@ export class GRU extends Recurrent {
       ]
       const [reset, update] = split(sigmoid(add(gatesX, gatesH)), 2, { axis: 1 }) as [Variable, Variable]
       const candidate = tanh(add(candidateX, mul(reset, candidateH)))
-      hidden = add(candidate, mul(update, sub(hidden, candidate))) // (1 − z)·candidate + z·h
+      // (1 − z)·candidate + z·h
+      const next = add(candidate, mul(update, sub(hidden, candidate)))
+      hidden = this.kept(next, hidden, within?.[time])
       return hidden
     })
-    return { outputs: stack(outputs, { axis: 1 }), states: [hidden] }
+    return { outputs: this.joined(outputs, within), states: [hidden] }
   }
 }

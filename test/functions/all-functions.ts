@@ -27,6 +27,7 @@ import * as ordering from '../../src/functions/ordering.js'
 import * as pooling from '../../src/functions/pooling.js'
 import * as products from '../../src/functions/products.js'
 import * as reductions from '../../src/functions/reductions.js'
+import * as rotary from '../../src/functions/rotary.js'
 import * as running from '../../src/functions/running.js'
 import * as shapes from '../../src/functions/shapes.js'
 import * as softmax from '../../src/functions/softmax.js'
@@ -62,6 +63,7 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...pooling,
   ...products,
   ...reductions,
+  ...rotary,
   ...running,
   ...shapes,
   ...softmax,

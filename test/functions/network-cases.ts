@@ -226,6 +226,11 @@ export const networkCases: Cases = {
     withOptions([none], { p: 0.4, seed: 3, counter: 1 }, [0]),
     withOptions([spread([3])], { p: 1, seed: 3, counter: 1 }, [3]),
   ],
+  rotary: [
+    withOptions([spread([3, 4])], {}, [3, 4]),
+    withOptions([spread([2, 2, 6])], { base: 100, offset: 5, interleaved: true }, [2, 2, 6]),
+    withOptions([spread([0, 2])], {}, [0, 2]),
+  ],
   scaledDotProductAttention: [
     { inputs: [spread([2, 3, 2]), spread([2, 4, 2], 1), spread([2, 4, 3], 2)], shapes: [[2, 3, 3]] },
     withOptions([spread([3, 2]), spread([3, 2], 1), spread([3, 2], 2)], { causal: true }, [3, 2]),
