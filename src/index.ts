@@ -222,11 +222,13 @@ export {
 export {
   Conv2d as Conv2dFunc,
   type Convolution1dOptions,
+  type Convolution3dOptions,
   type ConvolutionOptions,
   ConvTranspose2d as ConvTranspose2dFunc,
   type ConvTransposeOptions,
   conv1d,
   conv2d,
+  conv3d,
   convTranspose2d,
   type GroupedConvolutionOptions,
 } from './functions/convolution.js'
@@ -312,6 +314,7 @@ export {
   type TakeOptions,
   take,
 } from './functions/indexing.js'
+export { type InterpolateOptions, interpolate } from './functions/interpolation.js'
 export {
   type AxisOption,
   Concat,

@@ -464,6 +464,26 @@ for shape in [(3, 3), (2, 4, 4), (5, 3), (2, 4)]:
 for shape in [(3, 3), (2, 4, 4)]:
     case("eigh", eigh_of, normal(*shape))
 
+def rotary_of(x, base=10000.0, offset=0, interleaved=False):
+    """PyTorch has no such function; these are the formulas of "RoFormer"."""
+    length, d = x.shape[-2:]
+    places = torch.arange(length).double()[:, None] + offset
+    angles = places * base ** (-2.0 * torch.arange(d // 2).double() / d)
+    a, b = (x[..., 0::2], x[..., 1::2]) if interleaved else (x[..., : d // 2], x[..., d // 2 :])
+    left, right = a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()
+    return torch.stack([left, right], -1).flatten(-2) if interleaved else torch.cat([left, right], -1)
+
+
+case("rotary", rotary_of, normal(2, 5, 6))
+case("rotary", lambda x: rotary_of(x, 100.0, 7, True), normal(3, 4), base=100.0, offset=7, interleaved=True)
+for size in [(2, 3), (7, 5)]:
+    for mode in ["nearest", "bilinear"]:
+        composed("interpolate", lambda x, m=mode, s=size: F.interpolate(x, size=s, mode=m), normal(2, 2, 4, 3), args=[{"size": list(size), "mode": mode}])
+    composed("interpolate", lambda x, s=size: F.interpolate(x, size=s, mode="bilinear", align_corners=True), normal(1, 2, 4, 3), args=[{"size": list(size), "mode": "bilinear", "alignCorners": True}])
+composed("interpolate", lambda x: F.interpolate(x, scale_factor=2, mode="nearest"), normal(1, 1, 2, 3), args=[{"scale": 2}])
+composed("conv3d", F.conv3d, normal(2, 2, 4, 5, 3), normal(3, 2, 2, 3, 2), normal(3))
+composed("conv3d", lambda x, w, b: F.conv3d(x, w, b, stride=(2, 1, 2), padding=(1, 2, 0), dilation=(1, 2, 1), groups=2), normal(1, 4, 5, 5, 4), normal(2, 2, 3, 2, 2), normal(2), args=[{"stride": [2, 1, 2], "padding": [1, 2, 0], "dilation": [1, 2, 1], "groups": 2}])
+
 here = os.path.dirname(os.path.abspath(__file__))
 target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")
 rows = [record(*one) for one in CASES]

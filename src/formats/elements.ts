@@ -7,7 +7,8 @@ import { TapeError } from '../errors.js'
 /** What files of other libraries hold: our dtypes and those that fit into one of them. */
 export type ElementType =
   | DType
-  | ('int64' | 'int16' | 'int8' | 'uint64' | 'uint32' | 'uint16' | 'float16' | 'bfloat16')
+  | ('int64' | 'int16' | 'int8' | 'uint64' | 'uint32' | 'uint16')
+  | ('float16' | 'bfloat16' | 'float8e4m3' | 'float8e5m2')
 
 const HOLDERS: Readonly<Record<Exclude<ElementType, DType>, { dtype: DType; bytes: number }>> = {
   int64: { dtype: 'int32', bytes: 8 },
@@ -18,6 +19,8 @@ const HOLDERS: Readonly<Record<Exclude<ElementType, DType>, { dtype: DType; byte
   uint16: { dtype: 'int32', bytes: 2 },
   float16: { dtype: 'float32', bytes: 2 },
   bfloat16: { dtype: 'float32', bytes: 2 },
+  float8e4m3: { dtype: 'float32', bytes: 1 },
+  float8e5m2: { dtype: 'float32', bytes: 1 },
 }
 
 function holderOf(type: ElementType): { dtype: DType; bytes: number } {
@@ -102,6 +105,11 @@ function readerOf(view: DataView, type: ElementType, little: boolean, what: stri
       return (i) => fromFloat16(view.getUint16(i * 2, little))
     case 'bfloat16':
       return (i) => fromBfloat16(view.getUint16(i * 2, little))
+    case 'float8e4m3':
+      return (i) => fromFloat8e4m3(view.getUint8(i))
+    case 'float8e5m2':
+      // The upper half of a float16.
+      return (i) => fromFloat16(view.getUint8(i) * 256)
     case 'uint8':
       return (i) => view.getUint8(i)
     case 'bool':
@@ -125,6 +133,16 @@ function fromFloat16(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24
   if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+/** Sign, 4 bits of exponent, 3 of fraction; no infinity, and one NaN of each sign ("e4m3fn"). */
+function fromFloat8e4m3(bits: number): number {
+  const sign = bits >= 0x80 ? -1 : 1
+  const exponent = (bits >> 3) & 15
+  const fraction = bits & 7
+  if (exponent === 0) return sign * fraction * 2 ** -9
+  if (exponent === 15 && fraction === 7) return Number.NaN
+  return sign * (1 + fraction / 8) * 2 ** (exponent - 7)
 }
 
 const word = new Uint32Array(1)

@@ -30,6 +30,8 @@ const ELEMENT_TYPES: ReadonlyMap<string, ElementType> = new Map(
     F32: 'float32',
     F16: 'float16',
     BF16: 'bfloat16',
+    F8_E4M3: 'float8e4m3',
+    F8_E5M2: 'float8e5m2',
     I64: 'int64',
     I32: 'int32',
     I16: 'int16',
@@ -76,7 +78,7 @@ export function toSafetensors(arrays: ReadonlyMap<string, NDArray>, what: string
 
 /**
  * The arrays in the bytes of a safetensors file, in the order of its header. Metadata is passed over. Other integers become int32,
- * F16 and BF16 float32; an array that none here holds is a refusal in its place.
+ * F16, BF16 and F8 float32; an array that none here holds is a refusal in its place.
  *
  * Throws   BAD_FILE when the header is not as the format says or the arrays do not cover the file without gaps
  */

@@ -14,9 +14,9 @@ import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { add } from './arithmetic.js'
 import { integerOf, isIntegers, refuse } from './attributes.js'
-import { concat, scatterSlice, split } from './joining.js'
+import { concat, pad, scatterSlice, slice, split } from './joining.js'
 import { sum } from './reductions.js'
-import { expandDims, reshape, squeeze } from './shapes.js'
+import { expandDims, reshape, squeeze, transpose } from './shapes.js'
 
 export interface ConvolutionOptions {
   /** Step between windows: one number, or [rows, columns]. Default 1. */
@@ -352,6 +352,82 @@ export function conv2dWeights(
   options: { readonly stride: Pair; readonly padding: Pair },
 ): Variable {
   return new Conv2dWeights({ kernel: size, stride: options.stride, padding: options.padding }).apply2(x, gy)
+}
+
+/** Settings of conv3d: one number, or [depth, rows, columns]. */
+export interface Convolution3dOptions {
+  /** Step between windows. Default 1. */
+  stride?: number | Triple | undefined
+  /** Zeros around the volume. Default 0. */
+  padding?: number | Triple | undefined
+  /** Distance of the places that a window reads. Default 1. */
+  dilation?: number | Triple | undefined
+  /** Into how many groups the channels are cut. Default 1. */
+  groups?: number | undefined
+}
+
+type Triple = readonly [number, number, number]
+
+/**
+ * Cross-correlation of volumes with learned windows: for each depth of the window a `conv2d` of all depths of the volume at once, added up.
+ *
+ * Shapes   x [n, c, d, h, w] · w [out, c/groups, kd, kh, kw] + b [out] → [n, out, ⌊(d + 2·padding − dilation·(kd − 1) − 1)/stride⌋ + 1, …, …]
+ * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options
+ * Source   PyTorch `conv3d`
+ */
+export function conv3d(x: Operand, w: Operand, b?: Operand, options: Convolution3dOptions = {}): Variable {
+  requireBias(b, 'conv3d')
+  checkOptions(options, ['stride', 'padding', 'dilation', 'groups'], 'conv3d')
+  const [strideD, ...stride] = tripleOf(options.stride, 1, 1, 'stride')
+  const [paddingD, ...padding] = tripleOf(options.padding, 0, 0, 'padding')
+  const [dilationD, ...dilation] = tripleOf(options.dilation, 1, 1, 'dilation')
+  const volume = asVariable(x)
+  const window = asVariable(w, volume)
+  if (volume.ndim !== 5 || window.ndim !== 5)
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `conv3d expected x [n, c, d, h, w] and w [out, c, kd, kh, kw], got ${formatShape(volume.shape)} and ${formatShape(window.shape)}`,
+    )
+  const depths = window.shape[2]!
+  const reach = dilationD * (depths - 1) + 1
+  const outD = Math.floor((volume.shape[2]! + 2 * paddingD - reach) / strideD) + 1
+  if (depths === 0 || outD < 1)
+    throw new TapeError(
+      'BAD_SHAPE',
+      `conv3d expected a window that fits, got ${formatShape(window.shape)} for ${formatShape(volume.shape)}`,
+    )
+  const none = [0, 0] as const
+  const padded = paddingD === 0 ? volume : pad(volume, [none, none, [paddingD, paddingD], none, none])
+  const settings = {
+    stride: stride as Pair,
+    padding: padding as Pair,
+    dilation: dilation as Pair,
+    groups: options.groups,
+  }
+  let total: Variable | null = null
+  for (let k = 0; k < depths; k++) {
+    const first = k * dilationD
+    const seen = slice(padded, [null, null, [first, first + strideD * (outD - 1) + 1, strideD]])
+    const [n, c, , h, wide] = seen.shape as [number, number, number, number, number]
+    // The depths are more images.
+    const images = reshape(transpose(seen, [0, 2, 1, 3, 4]), [n * outD, c, h, wide])
+    const part = squeeze(slice(window, [null, null, [k, k + 1]]), 2)
+    const made = conv2d(images, part, k === 0 ? b : undefined, settings)
+    total = total === null ? made : add(total, made)
+  }
+  const { shape } = total!
+  const apart = reshape(total!, [volume.shape[0]!, outD, ...shape.slice(1)])
+  return transpose(apart, [0, 2, 1, 3, 4])
+}
+
+function tripleOf(value: unknown, otherwise: number, least: number, key: string): Triple {
+  const triple = value === undefined ? otherwise : value
+  const list = typeof triple === 'number' ? [triple, triple, triple] : triple
+  if (isIntegers(list) && list.length === 3 && list.every((one) => one >= least))
+    return list as unknown as Triple
+  return refuse(
+    `conv3d expected ${key} to be an integer of at least ${least}, or [depth, rows, columns], got ${valueText(value)}`,
+  )
 }
 
 registerFunc(Conv2d)

@@ -391,11 +391,11 @@ export function cosineEmbeddingLoss(
       'SHAPE_MISMATCH',
       `${what} expected a and b [n, d] and t [n], got ${formatShape(left.shape)}, ${formatShape(right.shape)} and ${formatShape(targets.shape)}`,
     )
-  const strange = targets.data.data.findIndex((value: number) => value !== 1 && value !== -1)
+  const strange = targets.wholeData.data.findIndex((value: number) => value !== 1 && value !== -1)
   if (strange >= 0)
     throw new TapeError(
       'BAD_VALUE',
-      `${what} expected targets of 1 and −1, got ${targets.data.data[strange]} at element ${strange}`,
+      `${what} expected targets of 1 and −1, got ${targets.wholeData.data[strange]} at element ${strange}`,
     )
   const along = { axis: -1 }
   const lengths = mul(

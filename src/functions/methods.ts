@@ -34,7 +34,7 @@ import {
   notEqual,
   where,
 } from './comparison.js'
-import { conv1d, conv2d, convTranspose2d } from './convolution.js'
+import { conv1d, conv2d, conv3d, convTranspose2d } from './convolution.js'
 import { bincount, histogram, unique } from './counting.js'
 import { binaryCrossEntropyWithLogits, crossEntropy } from './cross-entropy.js'
 import { eigh, qr, svd } from './decompositions.js'
@@ -52,6 +52,7 @@ import { cos, exp, expm1, log, log1p, pow, sin, tanh } from './exponential.js'
 import { gather, scatterAdd } from './gathering.js'
 import { groupNorm, instanceNorm, rmsNorm } from './group-normalization.js'
 import { embedding, oneHot, take } from './indexing.js'
+import { interpolate } from './interpolation.js'
 import { pad, slice, split } from './joining.js'
 import { cholesky, det, inv, slogdet, solve } from './linear-algebra.js'
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from './losses.js'
@@ -67,6 +68,8 @@ import { logSoftmax, softmax } from './softmax.js'
 import { logSumExp, norm, std, variance } from './statistics.js'
 
 const functions = {
+  interpolate,
+  conv3d,
   rotary,
   svd,
   qr,

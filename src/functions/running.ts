@@ -26,7 +26,7 @@ export class Prod extends Reduction {
 
   override backward(gy: Variable): Variable {
     const x = this.input
-    if (x.data.data.includes(0)) return this.withoutDivision(gy)
+    if (x.wholeData.data.includes(0)) return this.withoutDivision(gy)
     return div(mul(this.kept(gy), this.kept(this.output)), x)
   }
 
@@ -184,7 +184,7 @@ export class CumProd extends Func {
     const { input } = this
     const x = this.axis === undefined ? reshape(input, [-1]) : input
     const axis = this.axis ?? 0
-    const gradient = input.data.data.includes(0)
+    const gradient = input.wholeData.data.includes(0)
       ? this.withoutDivision(x, gy)
       : div(flip(cumsum(flip(mul(gy, this.output), axis), { axis }), axis), x)
     return reshape(gradient, input.shape)

@@ -173,7 +173,7 @@ export class Norm extends Func {
 
   /** |x|, and 1 where x = 0: sign(x) is 0 there, but a power of 0 has infinite derivatives and infinity times 0 is NaN. */
   private sizes(x: Variable): Variable {
-    const risky = (this.ord < 1 || !Number.isInteger(this.ord)) && x.data.data.includes(0)
+    const risky = (this.ord < 1 || !Number.isInteger(this.ord)) && x.wholeData.data.includes(0)
     return risky ? where(equal(x, 0), 1, abs(x)) : abs(x)
   }
 }

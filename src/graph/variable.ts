@@ -245,6 +245,11 @@ export class Variable {
     return this.array === null ? (this.owner?.mapped ?? null) : null
   }
 
+  /** @internal The array; inside of `vmap` that of all examples together, for questions that it answers for each of them. */
+  get wholeData(): NDArray {
+    return this.mapped?.whole.wholeData ?? this.data
+  }
+
   /** @internal The array as a call notes it; null inside of `vmap`. */
   get noted(): NDArray | null {
     return this.array ?? (this.mapped === null ? this.load() : null)

@@ -19,6 +19,7 @@ import * as exponential from '../../src/functions/exponential.js'
 import * as gathering from '../../src/functions/gathering.js'
 import * as groupNormalization from '../../src/functions/group-normalization.js'
 import * as indexing from '../../src/functions/indexing.js'
+import * as interpolation from '../../src/functions/interpolation.js'
 import * as joining from '../../src/functions/joining.js'
 import * as linearAlgebra from '../../src/functions/linear-algebra.js'
 import * as losses from '../../src/functions/losses.js'
@@ -55,6 +56,7 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...exponential,
   ...gathering,
   ...indexing,
+  ...interpolation,
   ...joining,
   ...linearAlgebra,
   ...losses,

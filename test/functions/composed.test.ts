@@ -16,6 +16,7 @@ import {
   cholesky,
   conv1d,
   conv2d,
+  conv3d,
   cosineEmbeddingLoss,
   crossEntropy,
   cumprod,
@@ -25,6 +26,7 @@ import {
   grad,
   histogram,
   instanceNorm,
+  interpolate,
   inv,
   klDivergence,
   mod,
@@ -193,6 +195,43 @@ describe('linear algebra', () => {
     ]
     expect(solve(m, [3, 4]).data.toArray()).toEqual([2, 3])
     expect(det(m).item()).toBe(-2)
+  })
+})
+
+describe('images in another size, and volumes', () => {
+  const image = [
+    [1, 2],
+    [3, 4],
+  ]
+  test('have what lies in each place, or a mean of what is around it', () => {
+    expect(interpolate(image, { scale: 2 }).data.toArray()).toEqual([
+      [1, 1, 2, 2],
+      [1, 1, 2, 2],
+      [3, 3, 4, 4],
+      [3, 3, 4, 4],
+    ])
+    expect(interpolate(image, { size: [1, 3], mode: 'bilinear', alignCorners: true }).data.toArray()).toEqual(
+      [[1, 1.5, 2]],
+    )
+    expect(interpolate(image, { size: 2, mode: 'bilinear' }).data.toArray()).toEqual(image)
+  })
+  test('refuse what does not fit', () => {
+    expect(() => interpolate(image, {})).toThrow(/^BAD_ARGUMENT.*either size or scale/)
+    expect(() => interpolate(image, { size: 0 })).toThrow(/^BAD_ARGUMENT.*size/)
+    expect(() => interpolate(image, { scale: 0.1 })).toThrow(/^BAD_ARGUMENT.*leaves a pixel/)
+    expect(() => interpolate(image, { size: 2, mode: 'cubic' as never })).toThrow(/^BAD_ARGUMENT.*mode/)
+    expect(() => interpolate(image, { size: 2, alignCorners: true })).toThrow(/^BAD_ARGUMENT.*bilinear/)
+    expect(() => interpolate([1, 2], { size: 2 })).toThrow(/^BAD_SHAPE/)
+    const volume = new Variable(Array(8).fill(1)).reshape([1, 1, 2, 2, 2])
+    expect(conv3d(volume, volume).item()).toBe(8)
+    expect(() => conv3d(image, volume)).toThrow(/^SHAPE_MISMATCH/)
+    expect(() => conv3d(volume, new Variable(Array(3).fill(1)).reshape([1, 1, 3, 1, 1]))).toThrow(
+      /^BAD_SHAPE.*fits/,
+    )
+    expect(() => conv3d(volume, volume, undefined, { stride: [1, 2] as never })).toThrow(
+      /^BAD_ARGUMENT.*stride/,
+    )
+    expect(() => conv3d(volume, volume, { stride: 1 } as never)).toThrow(/bias/)
   })
 })
 

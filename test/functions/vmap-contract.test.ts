@@ -2,6 +2,7 @@
  * Every registered function inside `vmap` is the function of each example by itself: values, gradients by what differs and by what is the
  * same for all examples, taken inside and outside, and derivatives of gradients. Functions that are called once for each example are listed.
  */
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { isFloating } from '../../src/array/dtype.js'
 import { ndarray } from '../../src/array/make-array.js'
@@ -132,6 +133,30 @@ test.each(names)('%s inside vmap is the function of each example', (name) => {
       // Second derivatives of a few cases: they are made of the same rules.
       check(name, one, isMapped, i < 4 && k === 0 && one.inputs.every(({ size }) => size < 25) ? 2 : 1)
     }
+  }
+})
+
+interface Composed {
+  name: string
+  args: unknown[]
+  inputs: { dtype: 'float64' | 'int32'; shape: number[]; values: number[] }[]
+}
+
+const { composed } = JSON.parse(
+  readFileSync(new URL('../fixtures/torch-functions.json', import.meta.url), 'utf8'),
+) as { composed: Composed[] }
+
+test('what is made of functions fits inside vmap, too', () => {
+  for (const { name, args, inputs } of composed) {
+    const arrays = inputs.map(({ values, shape, dtype }) => ndarray(values, { shape, dtype }))
+    const one = (...xs: unknown[]) => [f[name]!(...xs, ...args)].flat() as unknown as Variable[]
+    const rows = [0, 1].map((row) => arrays.map((input) => variant(input, row)))
+    const made = vmap((...xs: Variable[]) => one(...xs))(
+      ...arrays.map((_, i) => f.stack!(rows.map((row) => row[i]!))),
+    )
+    const looped = rows.map((row) => one(...row))
+    for (const [k, output] of made.entries())
+      expectClose(output, f.stack!(looped.map((outputs) => outputs[k]!)), `${name} ${JSON.stringify(args)}`)
   }
 })
 

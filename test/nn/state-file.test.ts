@@ -177,6 +177,45 @@ describe('a .safetensors file', () => {
     })
   })
 
+  test('in eight bits a number is read as float32, in both forms', () => {
+    const bytes = [0x38, 0xb8, 0x7e, 0x01, 0x80, 0xff]
+    const entry = (dtype: string, at: number) => ({ dtype, shape: [6], data_offsets: [at, at + 6] })
+    const state = loadBytes(
+      safetensors({ a: entry('F8_E4M3', 0), b: entry('F8_E5M2', 6) }, [
+        ...bytes,
+        0x3c,
+        0xbc,
+        0x7b,
+        0x01,
+        0x7c,
+        0xff,
+      ]),
+    )
+    expect(plain(state)).toEqual({
+      a: { dtype: 'float32', shape: [6], data: [1, -1, 448, 2 ** -9, -0, Number.NaN] },
+      b: { dtype: 'float32', shape: [6], data: [1, -1, 57344, 2 ** -16, Infinity, Number.NaN] },
+    })
+  })
+
+  test('with arrays that none here holds gives the others, and says which and why when asked', () => {
+    const state = loadBytes(
+      safetensors(
+        {
+          c: { dtype: 'C64', shape: [1], data_offsets: [0, 8] },
+          u: { dtype: 'U32', shape: [1], data_offsets: [8, 12] },
+          s: { dtype: 'U16', shape: [1], data_offsets: [12, 14] },
+          i: { dtype: 'I8', shape: [2], data_offsets: [14, 16] },
+        },
+        [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+      ),
+    )
+    expect(Object.keys(state)).toEqual(['s', 'i'])
+    expect(state.s!.item()).toBe(65535)
+    expect(Array.from(state.i!.data)).toEqual([-1, 127])
+    expect(() => state.c).toThrow(/BAD_DTYPE.*"c".*C64/)
+    expect(() => state.u).toThrow(/BAD_VALUE.*4294967295/)
+  })
+
   const one = { dtype: 'U8', shape: [2], data_offsets: [0, 2] }
   const damaged: [string, Buffer, string][] = [
     ['a header longer than the file', safetensors('{}', [], 1e6), 'BAD_FILE'],
@@ -198,7 +237,7 @@ describe('a .safetensors file', () => {
     ],
     ['elements that no array claims', safetensors({ w: one }, [1, 2, 3]), 'BAD_FILE'],
     ['fewer elements than the shape', safetensors({ w: { ...one, shape: [3] } }, [1, 2]), 'BAD_FILE'],
-    ['a dtype that no array here has', safetensors({ w: { ...one, dtype: 'F8_E4M3' } }, [1, 2]), 'BAD_DTYPE'],
+    ['a dtype that no array here has', safetensors({ w: { ...one, dtype: 'F8_E8M0' } }, [1, 2]), 'BAD_DTYPE'],
   ]
   test.each(damaged)('with %s is refused', (_name, bytes, code) => {
     expect(() => loadBytes(bytes)).toThrow(code)
@@ -258,13 +297,13 @@ describe.each(['npz', 'safetensors'])('names in a .%s file', (ending) => {
 
 describe('an array that none here holds', () => {
   const w = { dtype: 'F32', shape: [1], data_offsets: [0, 4] }
-  const odd = { dtype: 'F8_E4M3', shape: [2], data_offsets: [4, 6] }
+  const odd = { dtype: 'F8_E8M0', shape: [2], data_offsets: [4, 6] }
   const long = { dtype: 'I64', shape: [1], data_offsets: [4, 12] }
 
   test('leaves the others readable, and says why when somebody asks for it', () => {
     const state = loadBytes(safetensors({ w, odd }, [0, 0, 0x80, 0x3f, 1, 2]))
     expect(plain(state)).toEqual({ w: { dtype: 'float32', shape: [1], data: [1] } })
-    expect(() => state.odd).toThrow(/^BAD_DTYPE: .* expected "odd" to be one of .*, got F8_E4M3$/)
+    expect(() => state.odd).toThrow(/^BAD_DTYPE: .* expected "odd" to be one of .*, got F8_E8M0$/)
     const wide = loadBytes(safetensors({ w, long }, [0, 0, 0x80, 0x3f, 0, 0, 0, 0, 1, 0, 0, 0]))
     expect(Object.keys(wide)).toEqual(['w'])
     expect(() => wide.long).toThrow(
@@ -281,7 +320,7 @@ describe('an array that none here holds', () => {
         return this.w
       }
     }
-    expect(() => new Model().loadStateDict(state)).toThrow('got F8_E4M3')
+    expect(() => new Model().loadStateDict(state)).toThrow('got F8_E8M0')
   })
 })
 
