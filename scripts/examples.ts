@@ -1,5 +1,5 @@
 // Runs the examples, each in a process of its own and on a tape of its own, and ends with a table: `npm run examples`,
-// or by name or number, `npm run examples -- newton 10`. With --folder DIR the tapes and pictures stay there.
+// or by name or number, `npm run examples -- newton 10`. What fetches something is run by name only. With --folder DIR the tapes and pictures stay there.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import os from 'node:os'
@@ -21,6 +21,8 @@ interface Row {
 }
 
 const FOLDER_OPTION = '--folder'
+/** What fetches something runs only when it is asked for by name. */
+const FETCHING = ['12-mnist']
 const source = fileURLToPath(new URL('examples/', import.meta.url))
 const known = readdirSync(source)
   .filter((file) => /^\d\d-.*\.js$/.test(file))
@@ -36,7 +38,8 @@ try {
 
 function main(args: readonly string[]): number {
   const { kept, names } = parsed(args)
-  const chosen = names.length === 0 ? known : names.map(exampleNamed)
+  const chosen =
+    names.length === 0 ? known.filter((name) => !FETCHING.includes(name)) : names.map(exampleNamed)
   const folder = kept ?? mkdtempSync(path.join(os.tmpdir(), 'gradtape-examples-'))
   mkdirSync(folder, { recursive: true })
   try {
