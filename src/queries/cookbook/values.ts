@@ -126,11 +126,10 @@ ORDER BY o.position, unit`,
     name: 'activation-zero-share',
     question: 'What share of the outputs of a function is zero?',
     note: NEEDS_VALUES,
-    sql: `SELECT o.step, v.zero_count * 1.0 / v.size AS zero_share, v.mean, v.max
-FROM output o
-JOIN value v ON v.id = o.value_id
-WHERE o.run_id = :run AND o.function = :function
-ORDER BY o.position`,
+    sql: `SELECT step, zero_count * 1.0 / size AS zero_share, mean, max
+FROM activation
+WHERE run_id = :run AND function = :function
+ORDER BY position`,
     defaults: { function: "'relu'" },
   },
   {

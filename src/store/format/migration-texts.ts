@@ -1750,7 +1750,7 @@ CREATE TRIGGER _label_no_replace BEFORE INSERT ON _label WHEN EXISTS (SELECT 1 F
   },
   {
     file: '0007_epochs.sql',
-    text: `-- Epochs of data loaders: which epoch a step belongs to, and the names of data sets.
+    text: `-- Epochs of data loaders: which epoch a step belongs to, and the names of data sets. And what calls computed, in numbers.
 DROP VIEW step;
 DROP VIEW step_summary;
 DROP VIEW event;
@@ -1793,6 +1793,29 @@ SELECT
   CAST((SELECT coalesce(sum(g.non_finite_count), 0) FROM _gradient g WHERE g.id > s.id AND g.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32)) AS INTEGER) AS non_finite_count, -- elements of gradients that are NaN or infinite
   CAST((SELECT group_concat(b.template_id, ' ') FROM (SELECT template_id FROM _block WHERE id >= s.id AND id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) ORDER BY id) b) AS TEXT) AS template_ids -- of its blocks, in order: equal for steps of one graph
 FROM _step s;
+
+CREATE VIEW activation AS -- What a call computed, in numbers: an array of more than one element whose value is on the tape. Key: run_id, position, slot.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS position, -- of the call that made it; joins call.position, output.position
+  o.key AS slot, -- which output of its call, from 0
+  b.step AS step, -- in which it was made
+  s.function AS function, -- registered name of what made it
+  s.scope AS scope, -- dotted name of the place in the program
+  CAST(o.value ->> 1 AS TEXT) AS shape, -- JSON
+  v.size AS size, -- number of elements
+  v.l2_norm AS l2_norm, -- Euclidean norm; null when not finite
+  v.mean AS mean, -- mean of the elements; null when not finite or empty
+  CAST(CASE WHEN abs(v.min) <= 1.7976931348623157e308 THEN v.min END AS REAL) AS min, -- smallest element; null when it is not finite
+  CAST(CASE WHEN abs(v.max) <= 1.7976931348623157e308 THEN v.max END AS REAL) AS max, -- largest element; null when it is not finite
+  v.zero_count AS zero_count, -- how many elements are 0
+  v.non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
+  CAST(CASE v.non_finite_count WHEN 0 THEN 0 ELSE v.nan_count END AS INTEGER) AS nan_count, -- how many of these are NaN; null when an earlier gradtape recorded it, which did not tell them apart
+  CAST(CASE v.non_finite_count WHEN 0 THEN 0 ELSE v.non_finite_count - v.nan_count END AS INTEGER) AS infinite_count, -- how many of these are infinite; null as nan_count
+  v.id AS value_id, -- joins value.id
+  CAST(coalesce((SELECT 1 FROM _materialized m WHERE m.id = b.id + (e.value ->> 0) AND m.part = o.key), 0) AS INTEGER) AS is_materialized, -- 1 when the value was not captured, but computed again later by a replay
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each(s.content, '$[3]') o ON true JOIN _value v ON v.id = coalesce((SELECT m.value_id FROM _materialized m WHERE m.id = b.id + (e.value ->> 0) AND m.part = o.key), (WITH c (h) AS MATERIALIZED (SELECT CASE WHEN (e.value ->> 2) - (e.value ->> 4 = 0) > o.key THEN hex(substr(b.slots, 8 * ((e.value ->> 1) + o.key) + 1, 8)) END) SELECT CASE WHEN substr(c.h, 1, 4) IN ('7FFC', '7FFB') THEN ((instr('123456789ABCDEF', substr(c.h, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(c.h, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(c.h, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(c.h, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(c.h, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(c.h, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(c.h, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(c.h, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(c.h, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(c.h, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(c.h, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(c.h, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(c.h, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(c.h, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(c.h, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(c.h, 16, 1)) << 0)) & 281474976710655 END FROM c));
 
 CREATE VIEW event AS -- Every event. Order by run_id, position, which is its key.
 SELECT

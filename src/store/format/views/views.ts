@@ -433,6 +433,29 @@ SELECT
   ${BLOCK_ID}
 FROM ${OUTPUTS} ${named('o.key', `coalesce(${nameGiven('b.run_id', OUTPUT_REF)}, ${nameLogged(EVENT_ID, OUTPUT_REF)})`)}`,
 
+  activation: `CREATE VIEW activation AS -- What a call computed, in numbers: an array of more than one element whose value is on the tape. Key: run_id, position, slot.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  ${typed('INTEGER', POSITION)} AS position, -- of the call that made it; joins call.position, output.position
+  o.key AS slot, -- which output of its call, from 0
+  b.step AS step, -- in which it was made
+  s.function AS function, -- registered name of what made it
+  s.scope AS scope, -- dotted name of the place in the program
+  ${typed('TEXT', `o.value ->> ${ARRAY_FORM_LIST.shape}`)} AS shape, -- JSON
+  v.size AS size, -- number of elements
+  v.l2_norm AS l2_norm, -- Euclidean norm; null when not finite
+  v.mean AS mean, -- mean of the elements; null when not finite or empty
+  ${typed('REAL', finite('v.min'))} AS min, -- smallest element; null when it is not finite
+  ${typed('REAL', finite('v.max'))} AS max, -- largest element; null when it is not finite
+  v.zero_count AS zero_count, -- how many elements are 0
+  v.non_finite_count AS non_finite_count, -- how many elements are NaN or infinite
+  ${nanCount('v')}
+  ${infiniteCount('v')}
+  v.id AS value_id, -- joins value.id
+  ${typed('INTEGER', `coalesce(${outputMaterialized('1')}, 0)`)} AS is_materialized, -- 1 when the value was not captured, but computed again later by a replay
+  ${BLOCK_ID}
+FROM ${OUTPUTS} JOIN _value v ON v.id = ${OUTPUT_VALUE_ID}`,
+
   variable: `CREATE VIEW variable AS -- One node: a leaf, or one output of a call. Key: run_id, position, slot.
 SELECT
   b.run_id AS run_id, -- joins run.id
