@@ -6,6 +6,7 @@ import { plainDatabase } from '../plain-database.js'
 import {
   gradtape,
   gradtapeJson,
+  gradtapeProcess,
   temporaryFolder,
   writeModule,
   writeTape,
@@ -119,7 +120,7 @@ describe('gradtape replay', () => {
   })
 
   test('names a function it does not know; --import registers it', async () => {
-    const { status, stderr } = await gradtape('replay', own)
+    const { status, stderr } = await gradtapeProcess('replay', own)
     expect(status).toBe(1)
     expect(stderr).toMatch(/^UNREGISTERED_FUNC: .*twice/)
     expect((await gradtape('replay', own, '--import', right)).status).toBe(0)
@@ -187,7 +188,7 @@ describe('gradtape verify --recompute', () => {
       /run 1, own: diverged\n {2}first difference at position \d+, step 1: twice.*\n {2}recorded {2}6\n {2}computed {2}9\n/,
     )
     expect(wrong.status).toBe(1)
-    const unknown = await gradtape('verify', own, '--recompute')
+    const unknown = await gradtapeProcess('verify', own, '--recompute')
     expect(unknown.stdout).toMatch(/run 1, own: not checked\n(.*\n)*.*not looked at: what twice compute: /)
     expect(unknown.status).toBe(1)
     expect((await gradtape('verify', own, '--recompute', '--import', right)).status).toBe(0)

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { plainDatabase } from '../plain-database.js'
-import { gradtape, gradtapeJson, started, temporaryFolder, writeTape } from './gradtape.js'
+import { gradtape, gradtapeJson, gradtapeProcess, started, temporaryFolder, writeTape } from './gradtape.js'
 
 const folder = temporaryFolder()
 const file = path.join(folder, 'runs.tape')
@@ -54,6 +54,21 @@ describe('wrong usage is exit code 2', () => {
   test('with --json it is also said in JSON', async () => {
     expect(await gradtapeJson('runs')).toMatchObject({ error: { code: 'USAGE' } })
   })
+})
+
+test('a process prints the same and ends with the same code', async () => {
+  for (const args of [
+    ['--version'],
+    ['rnus', file],
+    ['runs'],
+    ['runs', '--json'],
+    ['show', '--help'],
+    ['show', file, '--json'],
+    ['runs', path.join(folder, 'not there'), '--json'],
+    ['sql', file, 'SELECT 1'],
+    ['verify', file],
+  ])
+    expect([args, await gradtapeProcess(...args)]).toEqual([args, await gradtape(...args)])
 })
 
 describe('help', () => {

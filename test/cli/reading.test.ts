@@ -22,7 +22,6 @@ describe('gradtape runs', () => {
     expect(head.trim().split(/ {2,}/)).toEqual([
       'id',
       'name',
-      'tags',
       'status',
       'steps',
       'events',
@@ -44,6 +43,7 @@ describe('gradtape runs', () => {
     expect(Object.keys(runs[0] ?? {})).toEqual([
       'id',
       'name',
+      'tags',
       'status',
       'startedAt',
       'elapsedMs',

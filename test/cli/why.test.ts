@@ -9,6 +9,7 @@ import {
   DIST,
   gradtape,
   gradtapeJson,
+  gradtapeProcess,
   temporaryFolder,
   writeModule,
   writeTapeOfOwnFunction,
@@ -109,7 +110,7 @@ setInterval(() => {}, 1000)`,
   })
 
   test('says which functions it does not know, and looks at them with --import', async () => {
-    const without = await why(own)
+    const without = await gradtapeProcess('why', own)
     expect(without.stdout).toMatch(/not looked at: .*twice .*--import/)
     const right = path.join(folder, 'right.mjs')
     writeModule(right, 2, 2)

@@ -10,10 +10,10 @@ import { numbersFrom } from '../seeded-numbers.js'
 import { type Child, startChild } from './child-process.js'
 import { newTapePath } from './temporary-tape.js'
 
-const KILLS = Number(process.env.GRADTAPE_KILLS ?? 40)
+const KILLS = Number(process.env.GRADTAPE_KILLS ?? 16)
 const LANES = 2
 /** This many kills share one file, so that a recording also goes on from what a kill left. */
-const KILLS_A_FILE = 5
+const KILLS_A_FILE = 4
 const DELAY_MAX_MS = 80
 
 /** Says where it is: `flushed` is on the disk, `position` has happened. The first word comes when the second thread writes. */
@@ -100,11 +100,11 @@ test(`${KILLS} kills while a second thread writes leave a tape that opens, is wh
 test('what happened longer ago than the longest wait is on the disk, though nobody flushed', async () => {
   const random = numbersFrom(seed)
   const ageMaxMs = 50
-  for (let kill = 0; kill < 3; kill++) {
+  for (let kill = 0; kill < 1 + KILLS / 20; kill++) {
     const file = newTapePath()
     const options = { batch: { eventsMax: 8192, bytesMax: 2 ** 22, ageMaxMs } }
     const child = startChild(RECORD, { file, options, handedOverAfter: 2048, everyMs: 5, neverFlush: true })
-    const told = await killed(child, 2500 + random() * 300)
+    const told = await killed(child, 2000 + random() * 300)
     const killedAt = told.at(-1)!.at
     // Twice the age at most in memory, and then the thread has to write it, on a machine that may have other work.
     const safe = told.findLast(({ at }) => at < killedAt - 2 * ageMaxMs - 1500)!
@@ -116,7 +116,7 @@ test('what happened longer ago than the longest wait is on the disk, though nobo
 
 test("with durability 'strict' a kill loses nothing that a call returned from", async () => {
   const random = numbersFrom(seed)
-  for (let kill = 0; kill < 8; kill++) {
+  for (let kill = 0; kill < KILLS / 4; kill++) {
     const file = newTapePath()
     const child = startChild(RECORD, { file, options: { durability: 'strict' }, neverFlush: true })
     const told = (await killed(child, random() * DELAY_MAX_MS)).at(-1)!

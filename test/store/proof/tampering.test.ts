@@ -62,7 +62,8 @@ describe('verify() finds', () => {
       for (const row of new Set([rows[0]!, rows[rows.length >> 1]!])) {
         for (const { name } of columns(db, table)) {
           if (table === '_migration' && name === 'applied_at') continue // when a schema was brought up to date is no part of any run
-          for (const other of others(row[name])) {
+          // Of the second row one other value each: mutation.test.ts draws many more.
+          for (const other of others(row[name]).slice(0, row === rows[0] ? 2 : 1)) {
             const put = (value: unknown, at: Row) => {
               const { sql, values } = whereRow(db, table, at)
               withoutTriggers(db, () =>
@@ -88,7 +89,7 @@ describe('verify() finds', () => {
     }
     expect(unseen).toEqual([])
     expect(vague).toEqual([])
-    expect(tried).toBeGreaterThan(100)
+    expect(tried).toBeGreaterThan(80)
     expect(verify(file).intact).toBe(true)
   })
 
