@@ -15,6 +15,7 @@ import {
 import { dirname, join, relative, sep } from 'node:path'
 import { buildWasm } from './build-wasm.mjs'
 import { embedFiles } from './embed-files.mjs'
+import { packModules } from './pack-modules.mjs'
 import { run } from './run.mjs'
 
 const BIN = 'cli/main.js'
@@ -27,7 +28,15 @@ export async function buildLibrary(root) {
   const dist = join(root, 'dist')
   const stamp = hashOf(
     root,
-    ['src', 'migrations', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json', 'scripts/build.mjs'],
+    [
+      'src',
+      'migrations',
+      'tsconfig.json',
+      'tsconfig.build.json',
+      'package-lock.json',
+      'scripts/build.mjs',
+      'scripts/pack-modules.mjs',
+    ],
     isOfLibrary,
   )
   if (isStamped(dist, stamp)) return false
@@ -36,6 +45,7 @@ export async function buildLibrary(root) {
   const next = join(root, '.dist-next')
   rmSync(next, { recursive: true, force: true })
   await compile(root, 'tsconfig.build.json', next)
+  await packModules(next)
   for (const path of filesIn(join(root, 'src'))) {
     if (!/\.[cm]?tsx?$/.test(path) && isOfLibrary(`src/${path}`))
       place(join(root, 'src', path), join(next, path))

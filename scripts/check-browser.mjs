@@ -40,7 +40,7 @@ const PAGE = `<!doctype html><script type="module">
 </script>`
 
 const SERVED =
-  /^\/(dist\/(array|copies|errors|functions|graph|nearest|optim|options)|scripts\/(kernel|function)-corpus|test\/fixtures\/(kernel|function)-golden)/
+  /^\/(dist\/(packed\/(base|compute|rolldown-runtime)|array|copies|errors|functions|graph|nearest|optim|options)|scripts\/(kernel|function)-corpus|test\/fixtures\/(kernel|function)-golden)/
 const TYPES = { js: 'text/javascript', mjs: 'text/javascript', json: 'application/json' }
 
 function serve(request, response, found) {

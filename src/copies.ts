@@ -67,7 +67,7 @@ function warnIfRecorded(): void {
 
 function placeOf(): string {
   try {
-    return import.meta.url.replace(/\/(?:dist|src)\/copies\.[jt]s(?:\?.*)?$/, '')
+    return import.meta.url.replace(/\/(?:dist\/packed\/\w+|src\/copies)\.[jt]s(?:\?.*)?$/, '')
   } catch {
     return 'a bundle' // in CommonJS a module has no address
   }

@@ -2,7 +2,7 @@
  * Detectors: operators that make findings of the events of a run. The same ones look at a run that is recorded, on the thread that
  * writes it; beside it, from another process; and at one that ended long ago. They are told of a step when it is complete.
  */
-import { Observable } from 'rxjs'
+import { Observable } from 'rxjs/internal/Observable'
 import { TapeError, valueText } from '../errors.js'
 import type { Plain, TapeEvent } from '../events/event.js'
 import { checkOptions } from '../options.js'

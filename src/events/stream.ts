@@ -6,7 +6,8 @@
  * call that made them returns. Objects cost more than the calls they tell of, so they are made only while somebody
  * listens.
  */
-import { Observable, Subject } from 'rxjs'
+import { Observable } from 'rxjs/internal/Observable'
+import { Subject } from 'rxjs/internal/Subject'
 import { appendEvent } from './append.js'
 import type { Payload, RecordedArray, TapeEvent } from './event.js'
 import { type PackedBatch, Packer } from './pack.js'

@@ -3,7 +3,7 @@
  * much), from a live stream or a recorded one alike.
  */
 import { produce } from 'immer'
-import { Observable } from 'rxjs'
+import { Observable } from 'rxjs/internal/Observable'
 import type { TapeEvent } from '../events/event.js'
 
 /** A read model: where it begins, and what an event does to it. `apply` changes the draft it is given. */

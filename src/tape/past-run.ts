@@ -1,5 +1,5 @@
 /** A recorded run, read from the file: its events, its graph, its proof. */
-import { Observable } from 'rxjs'
+import { Observable } from 'rxjs/internal/Observable'
 import { type Bisection, type BisectOptions, bisect } from '../debug/bisect.js'
 import { Follower } from '../debug/follower.js'
 import { Fork } from '../debug/fork.js'

@@ -21,6 +21,7 @@ const COPIED = [
     'build-wasm',
     'embed-files',
     'lock',
+    'pack-modules',
     'run',
   ].map((name) => `scripts/${name}.mjs`),
   ...['package.json', 'tsconfig.json', 'tsconfig.build.json'],

@@ -60,8 +60,8 @@ function load(node: NodeProcess): NativeLibrary | null {
   const places = [`prebuilds/${node.platform}-${node.arch}/gradtape.node`, 'build/Release/gradtape.node']
   for (const place of places) {
     try {
-      const open = node.getBuiltinModule!('module').createRequire(import.meta.url)
-      const library = open(`../../../${place}`) as Partial<NativeLibrary>
+      const open = node.getBuiltinModule!('module').createRequire(new URL('../../../', import.meta.url).href)
+      const library = open(`./${place}`) as Partial<NativeLibrary>
       if (Array.isArray(library.ways)) return library as NativeLibrary
     } catch (error) {
       // As a rule it is not there: then the next place, and then WebAssembly.

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import process from 'node:process'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { betterSqlite3 } from '../../../src/store/format/better-sqlite3-driver.js'
 import type { Connection, Driver } from '../../../src/store/format/connection.js'
@@ -182,7 +182,11 @@ describe('the choice of a driver', () => {
     const folder = temporaryFolder()
     fs.cpSync(new URL('../../../dist', import.meta.url), path.join(folder, 'dist'), { recursive: true })
     fs.writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }')
-    install(path.join(folder, 'node_modules'))
+    const modules = path.join(folder, 'node_modules')
+    fs.mkdirSync(modules)
+    const rxjs = fileURLToPath(new URL('../../../node_modules/rxjs', import.meta.url))
+    fs.symlinkSync(rxjs, path.join(modules, 'rxjs'), 'junction')
+    install(modules)
     const child = startChild(
       ask,
       { sqlite: pathToFileURL(path.join(folder, 'dist/store/format/sqlite.js')).href },

@@ -1,0 +1,126 @@
+// Packs the library's modules into a few files. Node needs about a millisecond for each module that it loads, and the engine has
+// more than 400: packed, a program or a command starts in a third of the time. A thread or a command that needs only part of the
+// engine loads only that part. Every module keeps its place in dist/, as a list of what it exports, so whoever names a file finds it.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+
+const FOLDER = 'packed'
+
+/**
+ * The parts, each with the modules from which it is found: what these import is in it. A module is in the first part that has it, and
+ * what both of the first two have is a part of its own, `base`. What is `apart` stays a file of its own: a command, and what a
+ * process or a thread begins with.
+ */
+const PARTS = {
+  // What reads a tape and writes one: enough for the writing thread and for commands that only ask.
+  tape: [
+    'store/write/writing-thread-main.js',
+    'store/proof/digest-thread-main.js',
+    'queries/sql-child.js',
+    'cli/answer.js',
+    'cli/open.js',
+    ...['schema', 'sql', 'query'].map((command) => `cli/commands/${command}.js`),
+  ],
+  // What computes. Nothing of Node is in it: it runs in a browser too.
+  compute: ['functions/', 'optim/', 'graph/backward.js', 'graph/leaves.js'],
+  engine: ['index.js'],
+}
+const apart = (path) =>
+  /^(?:cli|server)\/|(?:-thread-main|-push-main|sql-child|sql-watch|follower)\.js$/.test(path)
+
+/** Packs the compiled modules in `dist`, which are replaced. */
+export async function packModules(dist) {
+  const partOf = partsOf(dist)
+  if (partOf.size === 0) return
+  const names = ['base', ...Object.keys(PARTS)]
+  const { rolldown } = await import('rolldown')
+  const bundle = await rolldown({
+    input: Object.fromEntries(
+      [...partOf.keys()].map((path) => [path.slice(0, -'.js'.length), join(dist, path)]),
+    ),
+    external: (id) => !id.startsWith('.') && !id.startsWith(dist),
+    platform: 'neutral',
+    // Users' bundlers shake what they take; here everything that is exported stays.
+    treeshake: false,
+    preserveEntrySignatures: 'strict',
+    plugins: [
+      {
+        name: 'places',
+        transform: (code, id) => {
+          const path = relativeTo(dist, id)
+          // Whoever comes from a stack trace finds which module the line is of.
+          return { code: `/*! ${path} */\n${withPlaces(code, posix.dirname(path))}`, map: null }
+        },
+      },
+    ],
+  })
+  await bundle.write({
+    dir: dist,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: `${FOLDER}/[name].js`,
+    minifyInternalExports: false,
+    comments: { legal: true, annotation: true, jsdoc: false },
+    // Two modules may have a function of one name; its name reaches users, as the name of a class does.
+    keepNames: true,
+    codeSplitting: {
+      groups: names.map((name, i) => ({
+        name,
+        priority: names.length - i,
+        test: (id) => partOf.get(relativeTo(dist, id)) === name,
+      })),
+    },
+  })
+  await bundle.close()
+}
+
+/** The part of every module that is in one; none where there is no engine, as in the small checkouts of tests. */
+function partsOf(dist) {
+  const files = readdirSync(dist, { recursive: true }).map((path) => path.replaceAll('\\', '/'))
+  if (!files.includes('index.js')) return new Map()
+  const found = Object.entries(PARTS).map(([name, from]) => {
+    const seeds = from.flatMap((seed) => {
+      const at = files.filter(
+        (path) => path.endsWith('.js') && (seed.endsWith('/') ? path.startsWith(seed) : path === seed),
+      )
+      if (at.length === 0)
+        throw new Error(`packing ${name}: expected ${seed} among the compiled modules, found none`)
+      return at
+    })
+    return [name, withImports(dist, seeds)]
+  })
+  const [[, first], [, second]] = found
+  found.unshift(['base', new Set([...first].filter((path) => second.has(path)))])
+  const parts = new Map()
+  for (const [name, paths] of found)
+    for (const path of paths) if (!parts.has(path) && !apart(path)) parts.set(path, name)
+  return parts
+}
+
+/** The modules and all that they import, as paths in dist. What is imported when it is needed is not among them. */
+function withImports(dist, from) {
+  const found = new Set()
+  const open = [...from]
+  while (open.length > 0) {
+    const path = open.pop()
+    if (found.has(path)) continue
+    found.add(path)
+    for (const [, name] of readFileSync(join(dist, path), 'utf8').matchAll(IMPORT))
+      open.push(posix.join(posix.dirname(path), name))
+  }
+  return found
+}
+const IMPORT = /^(?:(?:import|export|\})[^'"\n]*\bfrom |import )['"](\.{1,2}\/[^'"]+)['"]/gm
+
+/** Files that a module names by their place beside it, from where its code is now. */
+function withPlaces(code, folder) {
+  return code.replace(/new URL\('(\.[^']*)', import\.meta\.url\)/g, (_, name) => {
+    const isFolder = /(?:^|\/)\.{0,2}$/.test(name)
+    const place = posix.join('..', folder, name)
+    return `new URL('${isFolder && !place.endsWith('/') ? `${place}/` : place}', import.meta.url)`
+  })
+}
+
+function relativeTo(dist, id) {
+  return id.slice(dist.length + 1).replaceAll('\\', '/')
+}
