@@ -38,7 +38,7 @@ export function stepKey(
   for (const list of LISTS) {
     for (const { first, base, template } of blocks)
       for (const entry of template[list]) {
-        const own = first + entry[0]!
+        const own = first + entry[CALL_ENTRY.offset]!
         const isScheduled = list === 'calls' && isUpdate(texts.signature(entry[CALL_ENTRY.signature]!))
         numbers.push(own - start)
         for (let i = 1; i < entry.length; i++) {
