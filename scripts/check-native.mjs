@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { compileNative, compilerHere, headersFrom, WAYS } from './build-native.mjs'
+import { functionHashes, loadEngine } from './function-corpus.mjs'
 import { differences, hashOf, kernelHashes, numbers, words } from './kernel-corpus.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -21,30 +22,37 @@ async function main() {
   if (values.sanitize) return await sanitized()
   const { plainKernel } = await import('../dist/array/plain-kernel.js')
   const { nativeKernelOver } = await import('../dist/array/native-kernel.js')
+  const engine = await loadEngine((part) => import(`../dist/${part}.js`))
   const native = values.file === undefined ? await installed() : opened(values.file)
   if (native === null) {
     console.log('skipped: there is no native code here; npm run build compiles it where a C++ compiler is')
     return 2
   }
   const kernel = nativeKernelOver(() => native)
-  const golden = JSON.parse(readFileSync(join(ROOT, 'test/fixtures/kernel-golden.json'), 'utf8'))
+  const functionsOn = (kernel) => {
+    engine.useKernel(kernel)
+    return functionHashes(engine)
+  }
   let agree = true
   for (const way of native.library.ways) {
     native.library.use(way)
-    const wrong = differences(kernelHashes(kernel), golden.hashes)
-    if (wrong.length > 0) agree = false
-    const verdict =
-      wrong.length === 0
-        ? `all ${Object.keys(golden.hashes).length} results agree`
-        : `${wrong.length} differ: ${wrong.slice(0, 8).join(', ')}`
-    console.log(`Node ${process.version}, ${process.arch}, ${way}: ${verdict}`)
+    for (const [name, hashesOn] of Object.entries({ kernel: kernelHashes, function: functionsOn })) {
+      const { hashes } = JSON.parse(readFileSync(join(ROOT, `test/fixtures/${name}-golden.json`), 'utf8'))
+      const wrong = differences(hashesOn(kernel), hashes)
+      if (wrong.length > 0) agree = false
+      const verdict =
+        wrong.length === 0
+          ? `all ${Object.keys(hashes).length} results agree`
+          : `${wrong.length} differ: ${wrong.slice(0, 8).join(', ')}`
+      console.log(`Node ${process.version}, ${process.arch}, ${way}, ${name}s: ${verdict}`)
+    }
   }
   const minutes = Number(values.minutes ?? 0)
-  if (
-    minutes > 0 &&
-    !drawn(native, kernel, plainKernel, minutes, Number(values.seed ?? Date.now() % 2 ** 31))
-  )
-    agree = false
+  const seed = Number(values.seed ?? Date.now() % 2 ** 31)
+  if (minutes > 0) {
+    const calls = await fusedCalls(engine, kernel, plainKernel)
+    if (!drawn(native, kernel, plainKernel, minutes, seed, calls)) agree = false
+  }
   return agree ? 0 : 1
 }
 
@@ -88,8 +96,117 @@ const UNARY =
 const BINARY = 'add sub mul div maximum minimum pow'.split(' ')
 const REDUCE = ['sum', 'prod', 'max', 'min']
 
+/**
+ * Functions that native code computes in one call, and plain code in steps: each of drawn shapes, with its gradients, whose hashes are to
+ * be equal. A call that is refused says so on both sides.
+ */
+async function fusedCalls(engine, kernel, plain) {
+  const of = async (part, name) => (await import(`../dist/${part}.js`))[name]
+  const [grad, Variable] = [await of('graph/backward', 'grad'), await of('graph/variable', 'Variable')]
+  const ndarray = await of('array/make-array', 'ndarray')
+  const [layerNorm, batchNorm] = [
+    await of('functions/normalization', 'layerNorm'),
+    await of('functions/normalization', 'batchNorm'),
+  ]
+  const [softmax, gelu] = [
+    await of('functions/softmax', 'softmax'),
+    await of('functions/activations', 'gelu'),
+  ]
+  const [conv2d, convTranspose2d] = [
+    await of('functions/convolution', 'conv2d'),
+    await of('functions/convolution', 'convTranspose2d'),
+  ]
+  const [maxPool2d, transpose] = [
+    await of('functions/pooling', 'maxPool2d'),
+    await of('functions/shapes', 'transpose'),
+  ]
+  const attention = await of('functions/attention', 'scaledDotProductAttention')
+  const byHalves = await of('array/halves', 'byHalves')
+  const pairs = [
+    [kernel, plain],
+    [byHalves(kernel, 'portable-2'), byHalves(plain, 'portable-2')],
+  ]
+  return (word) => {
+    const below = (n) => word() % n
+    const few = () => 1 + below(5)
+    const some = () => 1 + below(40)
+    const [n, c, o, h, w] = [below(20) === 0 ? 300 : few(), few(), few(), some(), some()]
+    const pair = () => [few(), few()]
+    const [size, stride, padding] = [pair(), pair(), [below(3), below(3)]]
+    const many = below(9) === 0 ? 1300 : some()
+    const causal = below(2) === 0
+    const order = [
+      [0, 2, 1, 3],
+      [3, 1, 2, 0],
+      [2, 3, 0, 1],
+      [1, 0, 3, 2],
+    ][below(4)]
+    const [shapes, call, name] = [
+      () => [[[many, w], [w], [w]], (...xs) => layerNorm(...xs), 'layerNorm'],
+      () => [[[many, c, h % 4], [c], [c]], (...xs) => batchNorm(...xs), 'batchNorm'],
+      () => [[[many, w], [w], [w]], (...xs) => batchNorm(...xs), 'batchNorm of rows'],
+      () => [[[n, c, h, w % 7], [c], [c]], (...xs) => batchNorm(...xs), 'batchNorm of images'],
+      () => [[[many, w]], (x) => softmax(x), 'softmax'],
+      () => [[[many, w]], (x) => gelu(x), 'gelu'],
+      () => [[[few(), c, h, w]], (x) => transpose(x, order), 'transpose'],
+      () => [[[few(), c, h, w]], (x) => maxPool2d(x, { kernel: size, stride, padding }), 'maxPool2d'],
+      () => [
+        [
+          [n, c, h, w],
+          [o, c, ...size],
+        ],
+        (x, k) => conv2d(x, k, undefined, { stride, padding }),
+        'conv2d',
+      ],
+      () => [
+        [
+          [n, c, h % 9, w % 9],
+          [c, o, ...size],
+        ],
+        (x, k) => convTranspose2d(x, k, undefined, { stride, padding }),
+        'convTranspose2d',
+      ],
+      () => [
+        [
+          [c, h, 5],
+          [c, w, 5],
+          [c, w, 3],
+        ],
+        (q, k, v) => attention(q, k, v, { causal }),
+        'attention',
+      ],
+    ][below(11)]()
+    const Type = below(2) === 0 ? Float64Array : Float32Array
+    const isOdd = below(2) === 0
+    const count = (shape) => shape.reduce((product, extent) => product * extent, 1)
+    const arrays = shapes.map((shape) =>
+      ndarray(numbers(Type, count(shape), word(), isOdd), {
+        shape,
+        dtype: Type === Float64Array ? 'float64' : 'float32',
+      }),
+    )
+    const hashes = (on, createGraph) => {
+      engine.useKernel(on)
+      try {
+        const xs = arrays.map((array) => new Variable(array))
+        const y = call(...xs)
+        const gy = ndarray(numbers(Type, y.data.size, 3, isOdd), { shape: y.shape, dtype: y.dtype })
+        return [y, ...grad([y], xs, { gradients: [gy], createGraph })]
+          .map(({ data }) => hashOf(data.data))
+          .join(' ')
+      } catch (error) {
+        if (error.code === undefined) throw error
+        return `${error.code}`
+      }
+    }
+    const [tested, steps] = pairs[below(2)]
+    if (hashes(tested, false) === hashes(steps, true)) return null
+    return `${name} of ${JSON.stringify(shapes)} ${Type.name}, ${JSON.stringify({ size, stride, padding, causal })}, ${tested.id}`
+  }
+}
+
 /** Whether native code gave the plain loops' bits in all calls that were drawn in this time. */
-function drawn(native, kernel, plain, minutes, seed) {
+function drawn(native, kernel, plain, minutes, seed, fused) {
   console.log(`drawn calls: --seed ${seed}`)
   const until = Date.now() + minutes * 60_000
   const word = words(seed)
@@ -98,6 +215,14 @@ function drawn(native, kernel, plain, minutes, seed) {
   let calls = 0
   for (; Date.now() < until; calls++) {
     native.library.use(pick(native.library.ways))
+    if (calls % 4 === 0) {
+      const difference = fused(word)
+      if (difference !== null) {
+        console.log(`${difference} differs after ${calls} calls of --seed ${seed}`)
+        return false
+      }
+      continue
+    }
     const Type = pick([Float64Array, Float32Array])
     const extent = () => pick([1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 100, 129, 257]) + below(3)
     const [m, k, n] = [extent(), extent(), extent()]
