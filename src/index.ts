@@ -76,6 +76,7 @@ export {
   outsideAssignment,
   settingChanged,
 } from './detectors/training.js'
+export { updateRatio } from './detectors/update-ratio.js'
 export { type ErrorCode, TapeError } from './errors.js'
 export type { CallSite } from './events/call-site.js'
 export type { Capture, CaptureLevel, CaptureMix } from './events/capture.js'

@@ -10,6 +10,7 @@ import type { Finding } from '../detectors/finding.js'
 import type { UpdateGroup } from '../detectors/settings-watch.js'
 import { StepEvents } from '../detectors/step-events.js'
 import type {
+  AssignedFact,
   BatchFact,
   GradientFact,
   LeafFacts,
@@ -18,7 +19,7 @@ import type {
   StepFacts,
 } from '../detectors/step-facts.js'
 import { type Plain, positionOf, type Ref, slotOf, type TapeEvent } from '../events/event.js'
-import type { Connection } from '../store/format/connection.js'
+import type { Connection, Statement } from '../store/format/connection.js'
 import { fromScalar } from '../store/format/value.js'
 import type { Block } from '../store/read/block-reader.js'
 import { Lookup } from '../store/read/lookup.js'
@@ -156,12 +157,13 @@ export class Follower {
     const [from, to] = [steps[0]!.first, steps.at(-1)!.last]
     const metrics = new Positioned(() => this.source.metrics(from, to))
     const gradients = new Positioned(() => this.source.gradients(from, to))
+    const assigned = new Positioned(() => this.source.assigned(from, to))
     const found: Finding[] = []
     for (const open of steps) {
       const shape = this.shapeOf(open)
       this.repeats = shape.number === this.lastShape ? this.repeats + 1 : 0
       this.lastShape = shape.number
-      const facts = new FollowedStep(this.source, open, shape, this.repeats, metrics, gradients)
+      const facts = new FollowedStep(this.source, open, shape, this.repeats, { metrics, gradients, assigned })
       this.source.now = open.last + 1
       for (const watch of this.watches) {
         const told = watch.step(facts)
@@ -219,6 +221,9 @@ class FollowedRun implements RunFacts, BatchSource {
   private readonly lookup: Lookup
   private readonly sites: SiteLookup
   private readonly leaves = new Map<Ref, LeafFacts | null>()
+  private readonly statements = new Map<string, Statement>()
+  private readonly forms = new Map<number, { shape: readonly number[]; size: number }>()
+  private readonly refs = new Map<number, Ref>()
 
   constructor(db: Connection, runId: number) {
     this.rows = new RunRows(db, runId)
@@ -275,44 +280,99 @@ class FollowedRun implements RunFacts, BatchSource {
 
   metrics(from: number, to: number): MetricFact[] {
     const { rows } = this
-    return rows
-      .all<{ id: number; name_id: number; scalar: number | string; variable: number | null }>(
-        'SELECT id, name_id, scalar, variable FROM _metric WHERE id BETWEEN ? AND ? ORDER BY id',
-        rows.base + from,
-        rows.base + to,
-      )
-      .map(({ id, name_id, scalar, variable }) => ({
-        name: rows.texts.text(name_id),
-        value: fromScalar(scalar),
-        position: id - rows.base,
-        variable: variable ?? 0,
-      }))
+    return this.raw<[id: number, name: number, scalar: number | string, variable: number | null]>(
+      'SELECT id, name_id, scalar, variable FROM _metric WHERE id BETWEEN ? AND ? ORDER BY id',
+      from,
+      to,
+    ).map(([id, name, scalar, variable]) => ({
+      name: rows.texts.text(name),
+      value: fromScalar(scalar),
+      position: id - rows.base,
+      variable: variable ?? 0,
+    }))
   }
 
   gradients(from: number, to: number): GradientFact[] {
     const { rows } = this
-    return rows
-      .all<GradientRow>(
-        'SELECT g.id AS id, v.ref AS ref, g.form_id AS form, g.l2_norm AS norm, g.zero_count AS zeros, g.non_finite_count AS bad FROM _gradient g JOIN _variable v ON v.id = g.variable_id WHERE g.id BETWEEN ? AND ? ORDER BY g.id',
-        rows.base + from,
-        rows.base + to,
-      )
-      .map(({ id, ref, form, norm, zeros, bad }) => {
-        const { shape } = rows.texts.arrayForm(form)
-        const size = shape.reduce((product, one) => product * one, 1)
-        const position = id - rows.base
-        return { position, variable: ref, shape, size, norm, zeros: zeros ?? 0, nonFinite: bad ?? 0 }
-      })
+    return this.raw<GradientRow>(
+      'SELECT id, variable_id, form_id, l2_norm, zero_count, non_finite_count FROM _gradient WHERE id BETWEEN ? AND ? ORDER BY id',
+      from,
+      to,
+    ).map(([id, variable, form, norm, zeros, bad]) => {
+      const { shape, size } = this.formOf(form)
+      const position = id - rows.base
+      return {
+        position,
+        variable: this.refOf(variable),
+        shape,
+        size,
+        norm,
+        zeros: zeros ?? 0,
+        nonFinite: bad ?? 0,
+      }
+    })
+  }
+
+  assigned(from: number, to: number): AssignedFact[] {
+    return this.raw<[id: number, variable: number, norm: number | null, updateNorm: number | null]>(
+      'SELECT id, variable_id, l2_norm, update_norm FROM _assignment WHERE id BETWEEN ? AND ? ORDER BY id',
+      from,
+      to,
+    ).map(([id, variable, norm, updateNorm]) => ({
+      position: id - this.rows.base,
+      variable: this.refOf(variable),
+      norm,
+      updateNorm,
+    }))
+  }
+
+  private raw<R>(sql: string, from: number, to: number): R[] {
+    const { rows } = this
+    let statement = this.statements.get(sql)
+    if (statement === undefined) {
+      statement = rows.db.prepare(sql).raw()
+      this.statements.set(sql, statement)
+    }
+    const prepared = statement
+    return rows.reading(() => prepared.all(rows.base + from, rows.base + to) as R[])
+  }
+
+  private formOf(id: number): { shape: readonly number[]; size: number } {
+    let form = this.forms.get(id)
+    if (form === undefined) {
+      const { shape } = this.rows.texts.arrayForm(id)
+      form = { shape, size: shape.reduce((product, one) => product * one, 1) }
+      if (this.forms.size >= LEAVES_MAX) this.forms.clear()
+      this.forms.set(id, form)
+    }
+    return form
+  }
+
+  /** The ref that a row of `_variable` stands for. */
+  private refOf(id: number): Ref {
+    let ref = this.refs.get(id)
+    if (ref === undefined) {
+      ref = this.rows.get<{ ref: Ref }>('SELECT ref FROM _variable WHERE id = ?', id)!.ref
+      if (this.refs.size >= LEAVES_MAX) this.refs.clear()
+      this.refs.set(id, ref)
+    }
+    return ref
   }
 }
 
-interface GradientRow {
-  readonly id: number
-  readonly ref: number
-  readonly form: number
-  readonly norm: number | null
-  readonly zeros: number | null
-  readonly bad: number | null
+type GradientRow = [
+  id: number,
+  variable: number,
+  form: number,
+  norm: number | null,
+  zeros: number | null,
+  nonFinite: number | null,
+]
+
+interface Columns {
+  readonly metrics: Positioned<MetricFact>
+  readonly gradients: Positioned<GradientFact>
+  readonly assigned: Positioned<AssignedFact>
 }
 
 class FollowedStep implements StepFacts {
@@ -320,41 +380,38 @@ class FollowedStep implements StepFacts {
   readonly shape: number
   readonly repeats: number
   readonly run: FollowedRun
-  private readonly metricRows: Positioned<MetricFact>
-  private readonly gradientRows: Positioned<GradientFact>
+  private readonly columns: Columns
   private knownMetrics: readonly MetricFact[] | null = null
   private knownGradients: readonly GradientFact[] | null = null
+  private knownAssigned: readonly AssignedFact[] | null = null
   private readonly open: OpenStep
   private readonly kind: Shape
   private knownOwn: StepEvents | null = null
   private knownBatches: readonly BatchFact[] | null = null
 
-  constructor(
-    run: FollowedRun,
-    open: OpenStep,
-    kind: Shape,
-    repeats: number,
-    metrics: Positioned<MetricFact>,
-    gradients: Positioned<GradientFact>,
-  ) {
+  constructor(run: FollowedRun, open: OpenStep, kind: Shape, repeats: number, columns: Columns) {
     this.run = run
     this.open = open
     this.step = open.step
     this.kind = kind
     this.shape = kind.number
     this.repeats = repeats
-    this.metricRows = metrics
-    this.gradientRows = gradients
+    this.columns = columns
   }
 
   get metrics(): readonly MetricFact[] {
-    this.knownMetrics ??= this.metricRows.of(this.open)
+    this.knownMetrics ??= this.columns.metrics.of(this.open)
     return this.knownMetrics
   }
 
   get gradients(): readonly GradientFact[] {
-    this.knownGradients ??= this.gradientRows.of(this.open)
+    this.knownGradients ??= this.columns.gradients.of(this.open)
     return this.knownGradients
+  }
+
+  get assigned(): readonly AssignedFact[] {
+    this.knownAssigned ??= this.columns.assigned.of(this.open)
+    return this.knownAssigned
   }
 
   readonly own = (): StepEvents => {

@@ -13,6 +13,7 @@ import {
   outsideAssignment,
   settingChanged,
 } from './training.js'
+import { updateRatio } from './update-ratio.js'
 
 /** Every detector, with its defaults, what explains others first. */
 export function allDetectors(options: { readonly metric?: string } = {}): Detector[] {
@@ -27,6 +28,7 @@ export function allDetectors(options: { readonly metric?: string } = {}): Detect
     nonFinite(),
     evaluationMode(),
     explodingGradients(),
+    updateRatio(),
     vanishingGradients(),
     deadUnits(),
     lossSpike(options),

@@ -7,12 +7,21 @@ import type {
   RecordedArray,
   Ref,
   TapeEvent,
+  ValueAssigned,
 } from '../events/event.js'
 import { positionOf, slotOf } from '../events/event.js'
 import type { Summary } from '../events/summary.js'
 import { updateGroups } from './settings-watch.js'
 import { StepEvents } from './step-events.js'
-import type { BatchFact, GradientFact, LeafFacts, MetricFact, RunFacts, StepFacts } from './step-facts.js'
+import type {
+  AssignedFact,
+  BatchFact,
+  GradientFact,
+  LeafFacts,
+  MetricFact,
+  RunFacts,
+  StepFacts,
+} from './step-facts.js'
 
 /** Leaves that are remembered beyond their step: parameters, and what was made before the first. */
 type Kept = LeafFacts & { readonly name: string | null }
@@ -54,6 +63,7 @@ export class EventFacts implements RunFacts {
       own: () => own,
       metrics: metricsOf(events),
       gradients: own.gradients.map(gradientFact),
+      assigned: own.assignments.flatMap(assignedFact),
       updates: updateGroups(own.calls),
       batches: this.batchesOf(own),
       run: this,
@@ -125,6 +135,12 @@ function gradientFact(event: GradientComputed): GradientFact {
     zeros: known?.zeroCount ?? 0,
     nonFinite: known?.nonFiniteCount ?? 0,
   }
+}
+
+function assignedFact({ position, variable, value, summary, updateNorm }: ValueAssigned): AssignedFact[] {
+  // Without it the assignment was not measured.
+  if (updateNorm === undefined) return []
+  return [{ position, variable, norm: summaryFor(value, summary)?.l2Norm ?? null, updateNorm }]
 }
 
 function summaryFor(value: RecordedArray | null, summary: ArraySummary | null): Summary | null {

@@ -116,16 +116,25 @@ class VanishingWatch implements StepWatch {
   private readonly steps: number
   private since: { step: number; variable: Ref; count: number } | null = null
   private told = false
+  /** Readers of the last kind of step: most steps are of one. */
+  private order: { of: StepEvents; readers: ReadonlyMap<Ref, FunctionCalled> } | null = null
 
   constructor({ steps }: { steps: number }) {
     this.steps = steps
   }
 
+  private orderIn(events: StepEvents): ReadonlyMap<Ref, FunctionCalled> {
+    if (this.order?.of !== events) this.order = { of: events, readers: firstReaders(events) }
+    return this.order.readers
+  }
+
   step(facts: StepFacts): Finding[] {
     if (this.told || facts.like.passes.length === 0) return []
     const { step, run } = facts
-    const sizes = parametersOf(facts).map((one) => ({ ...one, ref: one.variable, norm: one.norm! }))
-    const found = sizes.length < 3 ? null : vanishingWeight(sizes, firstReaders(facts.like))
+    const weights = parametersOf(facts).filter(({ shape }) => shape.length >= 2)
+    const sizes =
+      weights.length < 3 ? [] : weights.map((one) => ({ ...one, ref: one.variable, norm: one.norm! }))
+    const found = sizes.length < 3 ? null : vanishingWeight(sizes, this.orderIn(facts.like))
     if (found === null) {
       this.since = null
       return []

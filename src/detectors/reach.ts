@@ -27,9 +27,13 @@ interface Given {
   assigned: boolean
 }
 
+/** Steps that differ are counted together, so many. */
+const WAITING_MAX = 32
+
 /** Counts, step by step, what each parameter gets. */
 export class ReachWatch {
   private readonly run: RunFacts
+  private readonly waiting = new Map<StepEvents, number>()
   private readonly found = new Map<Ref, Reached>()
   private readonly given = new Map<Ref, Given>()
   private readonly isParameter = new Map<Ref, boolean>()
@@ -40,6 +44,17 @@ export class ReachWatch {
 
   /** `count` steps that are like this one. */
   add(events: StepEvents, count: number): void {
+    // The same step as before is only counted: most of a run are such.
+    this.waiting.set(events, (this.waiting.get(events) ?? 0) + count)
+    if (this.waiting.size > WAITING_MAX) this.addWaiting()
+  }
+
+  private addWaiting(): void {
+    for (const [events, count] of this.waiting) this.addAll(events, count)
+    this.waiting.clear()
+  }
+
+  private addAll(events: StepEvents, count: number): void {
     if (events.passes.length > 0) this.addReads(events, count)
     for (const { variable } of events.gradients) this.of(variable).gradients += count
     for (const { variable, source } of events.assignments) {
@@ -50,6 +65,7 @@ export class ReachWatch {
 
   /** The parameters, in the order in which they were read first. */
   get reached(): Reached[] {
+    this.addWaiting()
     for (const [ref, reached] of this.found) Object.assign(reached, this.given.get(ref))
     return [...this.found.values()]
   }

@@ -23,6 +23,16 @@ export interface GradientFact {
   readonly nonFinite: number
 }
 
+/** What an assignment changed, where the capture measures it. */
+export interface AssignedFact {
+  readonly position: number
+  readonly variable: Ref
+  /** Of the new value; null where nothing is kept of it. */
+  readonly norm: number | null
+  /** Of the new value minus the one before. */
+  readonly updateNorm: number | null
+}
+
 /** A batch: rows of a data set that a call takes. */
 export interface BatchFact {
   readonly position: number
@@ -58,6 +68,7 @@ export interface StepFacts {
   readonly own: () => StepEvents
   readonly metrics: readonly MetricFact[]
   readonly gradients: readonly GradientFact[]
+  readonly assigned: readonly AssignedFact[]
   /** Calls of optimizers, with the settings of this step. */
   readonly updates: readonly UpdateGroup[]
   readonly batches: readonly BatchFact[]

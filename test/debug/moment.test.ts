@@ -191,7 +191,7 @@ describe('bisect', () => {
 
 describe('the command line', () => {
   it('walks by commands from a pipe, as text and as one document', async () => {
-    const commands = 'w layers.0.weight\nb\np layers.0.bias\ng layers.0.bias\nn linear\nnonsense\nq\n'
+    const commands = 'w layers.0.weight\nb\np layers.0.bias\ng layers.0.bias\nn linear\nwhy\nnonsense\nq\n'
     const walk = (...more: string[]) =>
       spawnSync(process.execPath, [MAIN, 'at', file, '6', ...more], { input: commands, encoding: 'utf8' })
     const text = walk()
@@ -200,9 +200,14 @@ describe('the command line', () => {
     )
     expect(text).toMatchObject({ status: 1, stderr: expect.stringMatching(/BAD_ARGUMENT: expected n, b, s/) })
     const { answers } = JSON.parse(walk('--json').stdout)
-    expect(answers).toHaveLength(7)
+    expect(answers).toHaveLength(8)
     expect(answers[3]).toMatchObject({ command: 'p layers.0.bias', shape: [4] })
-    expect(answers[6]).toMatchObject({ command: 'nonsense', error: { code: 'BAD_ARGUMENT' } })
+    expect(answers[6]).toMatchObject({
+      command: 'why',
+      findings: expect.any(Array),
+      looked: expect.any(String),
+    })
+    expect(answers[7]).toMatchObject({ command: 'nonsense', error: { code: 'BAD_ARGUMENT' } })
     const module = `${folder}/bad.mjs`
     writeFileSync(
       module,

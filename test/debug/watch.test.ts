@@ -1,8 +1,9 @@
 // run.watch: detectors at work while a run is recorded; what is found is a note, a call, or the end of the run.
-import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { map, throwError } from 'rxjs'
 import { afterAll, expect, test } from 'vitest'
 import { findingOfNote } from '../../src/detectors/finding-note.js'
@@ -107,4 +108,57 @@ test('what is no detector, and an option that there is not, is refused', () => {
   )
   tape.close()
 })
-void execFile
+
+test('an update that moves a weight by many times its norm is told, the same live and on history; a bias through 0 is not', async () => {
+  const tape = g.openTape(':memory:')
+  const run = tape.startRun('ratio')
+  const watch = run.watch([g.updateRatio()])
+  const w = g.parameter([[1, 2]], { name: 'w' })
+  const b = g.parameter([1e-9], { name: 'b' })
+  for (let i = 1; i <= 40; i++) {
+    run.step()
+    const rate = i === 20 ? 30 : i > 25 ? 1e-10 : 0.01
+    g.noGrad(() => {
+      w.data = g.sub(w, g.mul(w, rate)).data
+      b.data = g.add(b, i % 2 === 0 ? 1 : -1).data
+    })
+  }
+  await run.finish()
+  const past = tape.run('ratio')
+  expect(watch.findings.map(({ level, step, text }) => [level, step, text])).toEqual([
+    ['symptom', 20, expect.stringMatching(/^step 20: an update moves w by 30 times its norm \(#\d+\)$/)],
+    ['note', 26, expect.stringMatching(/^step 26: updates move w by less than 1e-8 of its norm .*10 steps/)],
+  ])
+  expect(past.watch([g.updateRatio()])).toEqual(watch.findings)
+  expect(past.watch([g.updateRatio({ large: 40, steps: 100 })])).toEqual([])
+  tape.close()
+})
+
+test('in a worker thread the same is found, and is on the tape', async () => {
+  const file = join(folder, 'worker.tape')
+  const library = new URL('../../dist/index.js', import.meta.url).href
+  const worker = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads')
+     import(workerData.library).then(async (g) => {
+       const tape = g.openTape(workerData.file)
+       const run = tape.startRun('worker')
+       const watch = run.watch([g.nonFinite(), g.lossSpike()])
+       for (let i = 1; i <= 40; i++) { run.step(); run.log({ loss: i === 30 ? 1000 : 1 + (i % 3) / 10, other: i === 39 ? NaN : 1 }) }
+       await run.finish()
+       tape.close()
+       parentPort.postMessage(watch.findings)
+     })`,
+    { eval: true, workerData: { file, library } },
+  )
+  const [findings] = (await once(worker, 'message')) as [g.Finding[]]
+  expect(findings.map(({ kind, step }) => [kind, step])).toEqual([
+    ['loss-spike', 30],
+    ['non-finite', 39],
+  ])
+  const tape = g.openTape(file, { readonly: true })
+  expect(tape.run('worker').watch([g.nonFinite(), g.lossSpike()])).toEqual(findings)
+  expect(
+    tape.query('SELECT text FROM note ORDER BY position').map(({ text }) => findingOfNote(String(text))),
+  ).toEqual(findings)
+  tape.close()
+})

@@ -7,11 +7,12 @@ import * as g from '../../src/index.js'
 import { DATA } from './planted/data.js'
 import { HEALTHY } from './planted/healthy.js'
 import { NUMBERS } from './planted/numbers.js'
+import { OTHERS } from './planted/others.js'
 import type { Planted } from './planted/planted.js'
 import { SIGNALS } from './planted/signals.js'
 import { UPDATES } from './planted/updates.js'
 
-const PLANTED: readonly Planted[] = [...NUMBERS, ...UPDATES, ...SIGNALS, ...DATA]
+const PLANTED: readonly Planted[] = [...NUMBERS, ...UPDATES, ...SIGNALS, ...DATA, ...OTHERS]
 
 async function recorded(program: Planted['program'], planted: boolean, capture: g.Capture = 'replayable') {
   // In memory: a thread and a file for each of a hundred programs would be most of the time.

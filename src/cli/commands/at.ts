@@ -25,6 +25,7 @@ s STEP        the end of a step                                 #POSITION     ri
 p NAME        the value of a variable now                       g NAME        its gradient now
 w NAME        back to where it got its value                    r NAME        on to the first call that reads it
 v             the variables that have a name                    rows          the rows of the step's batch
+why           what went wrong in the run, and in which step
 ?             these lines                                       q             leaves`
 
 export function addAt(program: Command): void {
@@ -147,6 +148,14 @@ class Prompt {
               : rows.map((list) => list.join(', ')).join('\n'),
         }
       }
+      case 'why': {
+        const { findings, looked, skipped } = this.past.why()
+        const told = findings.map(({ level, text }) => (level === 'note' ? `note: ${text}` : text))
+        return {
+          json: { findings, looked, skipped },
+          text: [...(told.length === 0 ? ['nothing found'] : told), `looked at ${looked}`].join('\n'),
+        }
+      }
       case '?':
         return { json: { help: HELP.split('\n') }, text: HELP }
       default:
@@ -156,7 +165,7 @@ class Prompt {
         }
         throw new TapeError(
           'BAD_ARGUMENT',
-          `expected n, b, s, p, g, w, r, v, rows, #position, ? or q, got "${word}"`,
+          `expected n, b, s, p, g, w, r, v, rows, why, #position, ? or q, got "${word}"`,
         )
     }
   }

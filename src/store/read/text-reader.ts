@@ -17,6 +17,9 @@ import type { TextTable } from '../format/text-tables.js'
 /** Parsed texts kept of each kind. */
 const KEPT_MAX = 65_536
 
+/** Texts read at once where one after the other is asked for. */
+const AHEAD = 256
+
 /** A signature as a reader has it: its outputs as those of a call of which nothing was kept. */
 export interface Signature extends CallSignature {
   outputs: readonly CallOutput[]
@@ -33,7 +36,12 @@ export class TextReader {
     site: new Map<number, CallSite>(),
   }
 
+  private readonly following: Statement
+  private ahead = new Map<number, string>()
+  private lastPassing = -1
+
   constructor(db: Connection) {
+    this.following = db.prepare('SELECT id, content FROM _text WHERE id BETWEEN ? AND ?').raw()
     const statement = (table: TextTable) => db.prepare(`SELECT content FROM ${table} WHERE id = ?`).pluck()
     this.statements = {
       _text: statement('_text'),
@@ -48,10 +56,17 @@ export class TextReader {
     return this.cached(this.kept.text, '_text', id, (text) => text)
   }
 
-  /** A text that is hardly read again: not kept. */
+  /** A text that is hardly read again, and those written after it, which whoever reads a run in order asks for next: not kept. */
   passing(id: number): string {
-    const content = this.statements._text.get(id) as string | undefined
-    if (content === undefined) throw new TapeError('TAPE_CORRUPT', `row ${id} of _text is missing`)
+    let content = this.ahead.get(id)
+    if (content === undefined) {
+      // Two in a row begin to be a run of them; one alone is read alone.
+      const count = id - this.lastPassing === 1 ? AHEAD : 1
+      this.ahead = new Map(this.following.all(id, id + count - 1) as [number, string][])
+      content = this.ahead.get(id)
+      if (content === undefined) throw new TapeError('TAPE_CORRUPT', `row ${id} of _text is missing`)
+    }
+    this.lastPassing = id
     return content
   }
 
