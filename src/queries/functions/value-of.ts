@@ -20,7 +20,7 @@ export function registerValueOf(
   { path = host.name, isOnlyTape = true }: FunctionOptions = {},
 ): void {
   let opened: Tape | null = null
-  const valueOf = (run: unknown, step: unknown, name: unknown): Value | null => {
+  const valueAt = (run: unknown, step: unknown, name: unknown): Value | null => {
     if (run == null || step == null || name == null) return null
     if (!isOnlyTape) refuse('value_of', 'one tape: with several a run is not named by its number', path)
     const id = integerOf(run) ?? refuse('value_of', 'the number of a run', run)
@@ -39,7 +39,7 @@ export function registerValueOf(
   }
 
   host.function('value_of', { directOnly: true }, (run: unknown, step: unknown, name: unknown) => {
-    const value = valueOf(run, step, name)
+    const value = valueAt(run, step, name)
     if (value === null) return null
     return numberOf(value) ?? bytesOf(value)
   })
@@ -48,7 +48,7 @@ export function registerValueOf(
     parameters: ['run', 'at', 'name'],
     directOnly: true,
     *rows(run: unknown, step: unknown, name: unknown) {
-      const value = valueOf(run, step, name)
+      const value = valueAt(run, step, name)
       if (value === null) return
       yield [value.dtype, JSON.stringify(value.shape), numberOf(value), bytesOf(value)]
     },
