@@ -13,7 +13,7 @@ import { grad } from '../../src/graph/backward.js'
 import { Variable } from '../../src/graph/variable.js'
 import { functions, registeredHere } from './all-functions.js'
 
-const RUNS = 120
+const RUNS = 50
 
 const engine = {
   functions,

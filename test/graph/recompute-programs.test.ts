@@ -29,7 +29,7 @@ import {
 import type { Run } from '../../src/tape/run.js'
 import { openForTest, recordedTape } from '../tape/temporary-tape.js'
 
-const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 300)
+const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 150)
 
 const INSIDE = [
   'unary',
@@ -307,7 +307,9 @@ function execute(
 
 const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
 
-test(`${PROGRAMS} random programs: recomputed = plain, to the bit`, { timeout: PROGRAMS * 400 }, () => {
+test(`${PROGRAMS} random programs: recomputed = plain, to the bit`, {
+  timeout: Math.max(120_000, PROGRAMS * 400),
+}, () => {
   process.stderr.write(`recomputed programs: GRADTAPE_SEED=${seed}\n`)
   let pieces = 0
   fc.assert(
@@ -323,7 +325,7 @@ test(`${PROGRAMS} random programs: recomputed = plain, to the bit`, { timeout: P
 })
 
 test('and recorded: what the program sees, a replay, and the first derivative from the file', {
-  timeout: PROGRAMS * 800,
+  timeout: Math.max(120_000, PROGRAMS * 800),
 }, async () => {
   let fromFile = 0
   await fc.assert(

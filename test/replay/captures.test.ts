@@ -23,7 +23,7 @@ import { Execution } from './training-execution.js'
 import { SURE_PROGRAM, type TrainingProgram, trainingProgram } from './training-program.js'
 import { sameBits, Truth } from './truth.js'
 
-const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 20)
+const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 10)
 
 const CAPTURES: readonly Capture[] = [
   'full',

@@ -285,7 +285,7 @@ describe('a past graph of numbers', () => {
           ]
         }, make)
       }),
-      { seed, numRuns: 40 },
+      { seed, numRuns: 16 },
     )
   }, 60_000)
 })

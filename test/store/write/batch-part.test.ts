@@ -120,6 +120,6 @@ test('a batch that is parted after any event says the same, and its tape is inta
         expect(whole.problem).toBeNull()
       },
     ),
-    { seed, numRuns: 30 },
+    { seed, numRuns: 12 },
   )
 })

@@ -1,0 +1,48 @@
+/** What `scripts/pack-modules.mjs` made of the built library: few files to load, the names that were written, nothing of Node where it computes. */
+import fs from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import * as gradtape from '../../src/index.js'
+
+const DIST = fileURLToPath(new URL('../../dist', import.meta.url))
+const IMPORT = /^(?:(?:import|export|\})[^'"\n]*\bfrom |import )['"]([^'"]+)['"]/gm
+const importsOf = (file: string) =>
+  [...fs.readFileSync(path.join(DIST, file), 'utf8').matchAll(IMPORT)].map(([, name]) => name!)
+
+/** The files of dist/ that Node loads for one of them. */
+function loaded(file: string): Set<string> {
+  const found = new Set<string>()
+  const open = [file]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (found.has(next)) continue
+    found.add(next)
+    for (const name of importsOf(next))
+      if (name.startsWith('.')) open.push(path.posix.join(path.posix.dirname(next), name))
+  }
+  return found
+}
+
+test('a program loads a handful of files, and a thread that writes does not load the engine', () => {
+  expect([...loaded('index.js')].sort()).toEqual([
+    'index.js',
+    ...['base', 'compute', 'engine', 'rolldown-runtime', 'tape'].map((name) => `packed/${name}.js`),
+  ])
+  for (const entry of ['store/write/writing-thread-main.js', 'queries/sql-child.js', 'cli/commands/sql.js'])
+    expect([...loaded(entry)], entry).not.toContain('packed/engine.js')
+})
+
+test('what computes knows nothing of Node', () => {
+  for (const file of loaded('packed/compute.js'))
+    expect(
+      importsOf(file).filter((name) => !name.startsWith('.')),
+      file,
+    ).toEqual([])
+})
+
+test('functions and classes are called as in their sources', () => {
+  const names = Object.values(gradtape).flatMap((value) => (typeof value === 'function' ? [value.name] : []))
+  expect(names.length).toBeGreaterThan(300)
+  // Where two modules have one name, a bundler numbers the second.
+  expect(names.filter((name) => /\$\d/.test(name))).toEqual([])
+})
