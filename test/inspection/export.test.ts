@@ -36,9 +36,7 @@ describe('parquet', () => {
       out('parquet'),
     )
     const names = db
-      .prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'view' AND name NOT LIKE '\\_%' ESCAPE '\\'",
-      )
+      .prepare("SELECT name FROM sqlite_schema WHERE type = 'view' AND name NOT LIKE '\\_%' ESCAPE '\\'")
       .pluck()
       .all() as string[]
     expect(files.map(({ view }) => view).sort()).toEqual(
