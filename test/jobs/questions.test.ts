@@ -59,8 +59,8 @@ const manyRuns = async (): Promise<string> => {
   }
   failing.fail(new Error('no more'))
   tape.startRun('empty')
-  tape.renameRun('one', 'first \0')
-  tape.tagRun('two', ['a', 'ü\0'])
+  tape.renameRun(3, 'longer \0')
+  tape.tagRun('two', ['a', 'ü'])
   tape.close()
   return file
 }

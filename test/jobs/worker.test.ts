@@ -144,6 +144,9 @@ test('workers verify, replay, explain, compare, write columns and seal, on PGlit
     'DROP VIEW gradtape.gradient',
     'ALTER TABLE gradtape.gradient_column DROP COLUMN nan_counts',
     'CREATE VIEW gradtape.gradient AS SELECT 1 AS run_id',
+    'DROP VIEW gradtape.run',
+    'ALTER TABLE gradtape.run_row DROP COLUMN first_name, DROP COLUMN tags',
+    'CREATE VIEW gradtape.run AS SELECT 1 AS id',
     'DELETE FROM gradtape.migration WHERE n > 2',
   ])
     await queue.query(sql)
@@ -153,6 +156,7 @@ test('workers verify, replay, explain, compare, write columns and seal, on PGlit
   )
   expect(counted!.all).toBeGreaterThan(0)
   expect(counted!.known).toBe(counted!.all)
+  expect(await queue.query('SELECT DISTINCT tags FROM gradtape.run')).toEqual([{ tags: '[]' }])
 }, 240_000)
 
 describeWithPostgres('with a server', (server) => {
