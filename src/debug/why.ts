@@ -73,7 +73,7 @@ export function why(recording: Recording, options: WhyOptions = {}): Findings {
   const { only, step, metric } = options
   if (step !== undefined) view.recording.lookup.stepRange(step, view.lastPosition)
   if (metric !== undefined) checkMetric(view, metric)
-  const found: { finding: Finding; rank: number }[] = []
+  const found: Found[] = []
   for (const [rank, { kinds, look }] of LOOKS.entries()) {
     if (only !== undefined && !kinds.some((kind) => only.includes(kind))) continue
     const before = view.stepsReplayed
@@ -88,15 +88,50 @@ export function why(recording: Recording, options: WhyOptions = {}): Findings {
         found.push({ finding: { ...sited(one, (position) => view.siteOf(position)), cost }, rank })
   }
   return {
-    findings: found.sort(inOrder).map(({ finding }) => finding),
+    findings: withEffects(found)
+      .sort(inOrder)
+      .map(({ finding }) => finding),
     looked: lookedText(view, performance.now() - began),
     skipped: [...view.skipped].map(([what, reason]) => ({ what, why: reason })),
   }
 }
 
+/** What makes an infinity only of numbers that grew too large. */
+const SUMS: ReadonlySet<string> = new Set([
+  'linear',
+  'matmul',
+  'add',
+  'sum',
+  'mul',
+  'square',
+  'conv2d',
+  'einsum',
+])
+
+/** A sum that overflows after gradients had exploded is their effect, and no cause of its own. */
+function withEffects(found: readonly Found[]): Found[] {
+  const exploded = found.find(
+    ({ finding: { kind, level } }) => kind === 'exploding' && level === 'cause',
+  )?.finding
+  if (exploded === undefined) return [...found]
+  return found.map((one) => {
+    const { kind, step, value, function: name } = one.finding
+    const isOverflow = kind === 'non-finite-birth' && Math.abs(value ?? 0) === Number.POSITIVE_INFINITY
+    const isLater = step !== null && exploded.step !== null && exploded.step < step
+    return isOverflow && isLater && SUMS.has(name ?? '')
+      ? { ...one, finding: { ...one.finding, level: 'symptom' } }
+      : one
+  })
+}
+
+interface Found {
+  readonly finding: Finding
+  readonly rank: number
+}
+
 const LEVELS = { cause: 0, symptom: 1, note: 2 }
 
-function inOrder(a: { finding: Finding; rank: number }, b: { finding: Finding; rank: number }): number {
+function inOrder(a: Found, b: Found): number {
   return (
     LEVELS[a.finding.level] - LEVELS[b.finding.level] ||
     a.rank - b.rank ||

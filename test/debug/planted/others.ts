@@ -64,6 +64,48 @@ export const OTHERS: readonly Planted[] = [
     },
   },
   {
+    name: 'a recurrent network that explodes, of which the sums overflow a step later',
+    kind: 'exploding',
+    says: [/step 1: the gradient grows/, /a time/, /hidden\.weight/],
+    needs: 'replay',
+    program: async (r) => {
+      const { g, planted } = r
+      const run = r.start('overflow', { seed: 5 })
+      const [input, hidden, head] = [new g.Linear(1, 6), new g.Linear(6, 6), new g.Linear(6, 1)]
+      hidden.weight.data = g.ndarray(
+        Float64Array.from({ length: 36 }, (_, i) => (i % 7 === 0 ? (planted ? 1.5 : 0.7) : 0)),
+        { shape: [6, 6] },
+      )
+      class Net extends g.Module {
+        input = input
+        hidden = hidden
+        head = head
+        override forward(...times: Variable[]) {
+          const h = times.reduce<Variable | null>((h, x) => {
+            const own = input.forward(x)
+            return g.relu(h === null ? own : g.add(own, hidden.forward(h)))
+          }, null)
+          return head.forward(h!)
+        }
+      }
+      const model = new Net()
+      const optimizer = new g.SGD(model.parameters(), { lr: planted ? 1e-3 : 1e-4 })
+      const times = Array.from({ length: 30 }, (_, t) =>
+        g.constant(
+          g.ndarray(
+            Float64Array.from({ length: 8 }, (__, i) => Math.sin(i + t)),
+            { shape: [8, 1] },
+          ),
+        ),
+      )
+      for (let i = 0; i < 8; i++) {
+        run.step()
+        learn(run, model, optimizer, g.mean(g.square(g.sub(model.forward(...times), 1))))
+      }
+      await run.finish()
+    },
+  },
+  {
     name: 'gradients that vanish through a chain of tanh with small weights',
     kind: 'vanishing',
     says: [/step 1: /, /layers\.0\.weight/],
