@@ -1,8 +1,11 @@
 /** `gradtape sql`: a SELECT on the views of one tape or several, in many forms; without a statement, a shell. */
+import process from 'node:process'
 import { type Command, Option } from 'commander'
 import { TapeError } from '../../errors.js'
+import { viewDocs } from '../../queries/schema.js'
 import { runSql, type SqlQuestion } from '../../queries/sql.js'
-import { withoutLeadingComments } from '../../queries/sql-text.js'
+import { parametersOf, withoutLeadingComments } from '../../queries/sql-text.js'
+import { Views } from '../../queries/views.js'
 import { answer, printError, reportFailure } from '../answer.js'
 import { collected, examples, positiveNumber, wholeNumber, withJson } from '../options.js'
 import { FORMATS, type Format, printRows } from '../rows.js'
@@ -56,7 +59,10 @@ export function addSql(program: Command): void {
   withRows(program.command('sql'))
     .description('ask the views of a tape in SQL; reads only, in a process of its own (see gradtape schema)')
     .argument('<file>', 'the tape')
-    .argument('[statement]', 'one SELECT, WITH, VALUES or EXPLAIN; - for standard input')
+    .argument(
+      '[statement]',
+      'one SELECT, WITH, VALUES or EXPLAIN; - for standard input; none on a terminal: a shell',
+    )
     .option('--file <file>', 'take the statement from a file')
     .option('--param <name=value>', 'value of :name in the statement; may be repeated', collected, [])
     .option(
@@ -85,12 +91,16 @@ ${examples(
       const asked = { ...options, json: formatOf(options) === 'json' }
       return answer(asked, async () => {
         const statement = await statementFrom(given, options.file)
-        if (statement === null)
-          throw new TapeError(
-            'SQL_FAILED',
-            'expected a statement; give one, or - to read it from standard input',
-          )
         const attached = pairsOf('--attach', options.attach)
+        if (statement === null) {
+          if (asked.json || process.stdout.isTTY !== true)
+            throw new TapeError(
+              'SQL_FAILED',
+              'expected a statement; give one, or - to read it from standard input',
+            )
+          await shellOn(file, attached, asked)
+          return null
+        }
         await printQuestion(
           { file, sql: statement, attached, parameters: parametersFrom(options.param) },
           asked,
@@ -100,9 +110,37 @@ ${examples(
     })
 }
 
-/** Throws  what asking throws */
-export async function printQuestion(question: SqlQuestion, options: RowOptions): Promise<void> {
-  const result = await runSql(question, { timeoutMs: options.timeout * 1_000 })
+/** Statements from the terminal, until it is left. */
+async function shellOn(file: string, attached: Map<string, string>, options: SqlOptions): Promise<void> {
+  const { runShell } = await import('../sql-shell.js')
+  const tape = new Views(file)
+  const views = viewDocs(tape)
+  tape.close()
+  const parameters = parametersFrom(options.param)
+  const settings = { format: formatOf(options), limit: options.limit }
+  await runShell(views, settings, (sql, { format, limit }, signal) => {
+    const named = new Set(parametersOf(sql))
+    const given = new Map([...parameters].filter(([name]) => named.has(name)))
+    const { timeout, exact } = options
+    const printed = {
+      ...{ timeout, format },
+      ...(exact === undefined ? {} : { exact }),
+      ...(limit === undefined ? {} : { limit }),
+    }
+    return printQuestion({ file, sql, attached, parameters: given }, printed, signal)
+  })
+}
+
+/** `signal` stops the query. Throws  what asking throws */
+export async function printQuestion(
+  question: SqlQuestion,
+  options: RowOptions,
+  signal?: AbortSignal,
+): Promise<void> {
+  const result = await runSql(question, {
+    timeoutMs: options.timeout * 1_000,
+    ...(signal === undefined ? {} : { signal }),
+  })
   const format = formatOf(options)
   const { limit, exact } = options
   const isPlan = /^EXPLAIN\s+QUERY\s+PLAN\b/i.test(withoutLeadingComments(question.sql))
