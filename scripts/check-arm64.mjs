@@ -57,7 +57,7 @@ async function main() {
     const path = fileURLToPath(new URL(script, import.meta.url))
     return spawnSync(qemu, ['-L', libraries, node, path, ...args], { stdio: 'inherit' }).status ?? 1
   }
-  if (!process.argv.includes('--native')) return run('check-kernels.mjs', '--newest')
+  if (!process.argv.includes('--native')) return run('check-kernels.mjs', '--newest', '--functions-once')
   if (spawnSync(CROSS_COMPILER, ['--version'], { stdio: 'ignore' }).status !== 0)
     return missing(`no ${CROSS_COMPILER} (Debian: apt-get install g++-aarch64-linux-gnu)`)
   const headers = headersFrom(ROOT)
