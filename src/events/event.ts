@@ -104,12 +104,12 @@ export interface StepStarted extends Fact {
   readonly elapsedMs: number
 }
 
-/** The first step that uses a batch of an epoch of a `DataLoader`. Steps without a loader belong to the epoch before them. */
+/** The next step is the first that uses a batch of an epoch of a `DataLoader`. Steps without a loader belong to the epoch before them. */
 export interface EpochStarted extends Fact {
   readonly type: 'EpochStarted'
   /** From 0, as the loader counts. */
   readonly epoch: number
-  /** Which batch of the epoch this step uses, from 0; more than 0 where the run began in the middle of an epoch. */
+  /** Which batch of the epoch that step uses, from 0; more than 0 where the run began in the middle of an epoch. */
   readonly batch: number
   /** How many batches an epoch has. */
   readonly batches: number

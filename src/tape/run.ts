@@ -175,17 +175,17 @@ export class Run {
     this.checkOpen()
     if (this.watches !== null) this.tellFindings(this.watches)
     continueRecording(this.recorder)
+    this.tellEpoch()
     this.stream.append({ type: 'StepStarted', elapsedMs: this.elapsedMs() })
     const { step, position } = this.stream
     this.stepPosition = position
-    this.tellEpoch()
     if (this.keepsCheckpoints && this.checkpoints.isDue(step, position, this.recorder.elementsComputed))
       this.takeCheckpoint()
     this.throwFailure()
     return step
   }
 
-  /** Tells the tape of an epoch in the first step that uses a batch of it. */
+  /** Tells the tape of an epoch before the first step that uses a batch of it. */
   private tellEpoch(): void {
     const place = epochUnderWay()
     if (place === null || place === this.epochTold) return

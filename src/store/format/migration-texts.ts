@@ -1762,7 +1762,7 @@ SELECT
   CAST(s.id & 4294967295 AS INTEGER) AS position, -- of the event that began it
   s.elapsed_ms AS elapsed_ms, -- since the run started
   CAST(coalesce((SELECT n.elapsed_ms FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), (SELECT json_extract(r.payload, '$.elapsedMs') FROM _fact r WHERE r.id >> 32 = s.id >> 32 AND r.kind = 13)) - s.elapsed_ms AS REAL) AS duration_ms, -- until the next step, or the end of the run; null for the last of a run without an end
-  CAST((SELECT json_extract(f.payload, '$.epoch') FROM _fact f WHERE f.id >> 32 = s.id >> 32 AND f.kind = 21 AND f.subject IS NULL AND f.id <= s.id + 1 ORDER BY f.id DESC LIMIT 1) AS INTEGER) AS epoch -- of the DataLoader whose batches the steps used last, from 0; null before any did
+  CAST((SELECT json_extract(f.payload, '$.epoch') FROM _fact f WHERE f.id >> 32 = s.id >> 32 AND f.kind = 21 AND f.subject IS NULL AND f.id < s.id ORDER BY f.id DESC LIMIT 1) AS INTEGER) AS epoch -- of the DataLoader whose batches the steps used last, from 0; null before any did
 FROM _step s;
 
 CREATE VIEW epoch AS -- One epoch of a DataLoader whose batches steps used. Key: run_id, position.
@@ -1770,8 +1770,8 @@ SELECT
   CAST(f.id >> 32 AS INTEGER) AS run_id, -- joins run.id
   CAST(f.id & 4294967295 AS INTEGER) AS position, -- of the event that says so
   CAST(json_extract(f.payload, '$.epoch') AS INTEGER) AS epoch, -- from 0, as the loader counts; joins step.epoch
-  f.step AS first_step, -- the first step that used a batch of it
-  CAST(coalesce((SELECT n.step - 1 FROM _fact n WHERE n.id >> 32 = f.id >> 32 AND n.kind = f.kind AND n.subject IS NULL AND n.id > f.id ORDER BY n.id LIMIT 1), (SELECT max(s.step) FROM _step s WHERE CAST(s.id >> 32 AS INTEGER) = f.id >> 32)) AS INTEGER) AS last_step, -- the last step before the next epoch, or of the run
+  CAST(f.step + 1 AS INTEGER) AS first_step, -- the first step that used a batch of it
+  CAST(coalesce((SELECT n.step FROM _fact n WHERE n.id >> 32 = f.id >> 32 AND n.kind = f.kind AND n.subject IS NULL AND n.id > f.id ORDER BY n.id LIMIT 1), (SELECT max(s.step) FROM _step s WHERE CAST(s.id >> 32 AS INTEGER) = f.id >> 32)) AS INTEGER) AS last_step, -- the last step before the next epoch, or of the run
   CAST(json_extract(f.payload, '$.batch') AS INTEGER) AS first_batch, -- the batch that the first step used, from 0; more than 0 where the run began in the middle of an epoch
   CAST(json_extract(f.payload, '$.batches') AS INTEGER) AS batch_count, -- of a whole epoch
   CAST(json_extract(f.payload, '$.batchSize') AS INTEGER) AS batch_size, -- rows of a batch; the last may have fewer
@@ -1784,7 +1784,7 @@ CREATE VIEW step_summary AS -- A step in a few numbers. Key: run_id, step.
 SELECT
   CAST(s.id >> 32 AS INTEGER) AS run_id, -- joins run.id
   s.step AS step, -- joins step.step
-  CAST((SELECT json_extract(f.payload, '$.epoch') FROM _fact f WHERE f.id >> 32 = s.id >> 32 AND f.kind = 21 AND f.subject IS NULL AND f.id <= s.id + 1 ORDER BY f.id DESC LIMIT 1) AS INTEGER) AS epoch, -- as step.epoch
+  CAST((SELECT json_extract(f.payload, '$.epoch') FROM _fact f WHERE f.id >> 32 = s.id >> 32 AND f.kind = 21 AND f.subject IS NULL AND f.id < s.id ORDER BY f.id DESC LIMIT 1) AS INTEGER) AS epoch, -- as step.epoch
   CAST((SELECT sum(json_array_length(t.calls)) FROM _block b JOIN _template t ON t.id = b.template_id WHERE b.id >= s.id AND b.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32)) AS INTEGER) AS call_count, -- calls of functions
   CAST((SELECT count(*) FROM _gradient g WHERE g.id > s.id AND g.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) AND g.held <> 0) AS INTEGER) AS gradient_count, -- gradients that variables held after their pass
   CAST((SELECT sqrt(sum(g.l2_norm * g.l2_norm)) FROM _gradient g WHERE g.id > s.id AND g.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) AND g.held <> 0) AS REAL) AS gradient_norm, -- Euclidean norm of all these together, those left out that are not finite; null when there are none

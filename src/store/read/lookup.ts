@@ -195,8 +195,8 @@ export class Lookup {
   /** The last epoch that had begun by step `step`: its number, the step that used a batch of it first, and which; null when none had. */
   epochBy(step: number): { epoch: number; step: number; batch: number } | null {
     const row = this.rows.get<{ epoch: number; step: number; batch: number }>(
-      `SELECT json_extract(payload, '$.epoch') AS epoch, step, json_extract(payload, '$.batch') AS batch FROM _fact
-       WHERE id >> 32 = ? AND kind = ${EVENT_KIND.EpochStarted} AND step <= ? ORDER BY id DESC LIMIT 1`,
+      `SELECT json_extract(payload, '$.epoch') AS epoch, step + 1 AS step, json_extract(payload, '$.batch') AS batch FROM _fact
+       WHERE id >> 32 = ? AND kind = ${EVENT_KIND.EpochStarted} AND step < ? ORDER BY id DESC LIMIT 1`,
       this.rows.runId,
       step,
     )

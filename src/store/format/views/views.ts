@@ -285,8 +285,8 @@ const EVENT_DETAIL = `CASE d.value WHEN ${EVENT_KINDS.LeafCreated.kind} THEN (SE
 /** Of a row of _label: it says that the run has the tag, and no later one says otherwise. */
 const IS_TAG = `l.kind = 'tagged' AND NOT EXISTS (SELECT 1 FROM _label u WHERE u.run_id = l.run_id AND u.kind <> 'named' AND u.text = l.text AND u.id > l.id)`
 
-/** The epoch that step `s` belongs to. The event follows that of the step at once, and has no subject: the index finds it. */
-const EPOCH_OF_STEP = `(SELECT json_extract(f.payload, '$.epoch') FROM _fact f WHERE f.id >> 32 = s.id >> 32 AND f.kind = ${EVENT_KINDS.EpochStarted.kind} AND f.subject IS NULL AND f.id <= s.id + 1 ORDER BY f.id DESC LIMIT 1)`
+/** The epoch that step `s` belongs to. The event stands before that of the step, and has no subject: the index finds it. */
+const EPOCH_OF_STEP = `(SELECT json_extract(f.payload, '$.epoch') FROM _fact f WHERE f.id >> 32 = s.id >> 32 AND f.kind = ${EVENT_KINDS.EpochStarted.kind} AND f.subject IS NULL AND f.id < s.id ORDER BY f.id DESC LIMIT 1)`
 
 /** The SQL of each view, as SQLite keeps it. */
 export const VIEWS = {
@@ -370,8 +370,8 @@ SELECT
   ${typed('INTEGER', runOf('f.id'))} AS run_id, -- joins run.id
   ${typed('INTEGER', positionOf('f.id'))} AS position, -- of the event that says so
   ${typed('INTEGER', "json_extract(f.payload, '$.epoch')")} AS epoch, -- from 0, as the loader counts; joins step.epoch
-  f.step AS first_step, -- the first step that used a batch of it
-  ${typed('INTEGER', `coalesce((SELECT n.step - 1 FROM _fact n WHERE n.id >> 32 = f.id >> 32 AND n.kind = f.kind AND n.subject IS NULL AND n.id > f.id ORDER BY n.id LIMIT 1), (SELECT max(s.step) FROM _step s WHERE CAST(s.id >> 32 AS INTEGER) = f.id >> 32))`)} AS last_step, -- the last step before the next epoch, or of the run
+  ${typed('INTEGER', 'f.step + 1')} AS first_step, -- the first step that used a batch of it
+  ${typed('INTEGER', `coalesce((SELECT n.step FROM _fact n WHERE n.id >> 32 = f.id >> 32 AND n.kind = f.kind AND n.subject IS NULL AND n.id > f.id ORDER BY n.id LIMIT 1), (SELECT max(s.step) FROM _step s WHERE CAST(s.id >> 32 AS INTEGER) = f.id >> 32))`)} AS last_step, -- the last step before the next epoch, or of the run
   ${typed('INTEGER', "json_extract(f.payload, '$.batch')")} AS first_batch, -- the batch that the first step used, from 0; more than 0 where the run began in the middle of an epoch
   ${typed('INTEGER', "json_extract(f.payload, '$.batches')")} AS batch_count, -- of a whole epoch
   ${typed('INTEGER', "json_extract(f.payload, '$.batchSize')")} AS batch_size, -- rows of a batch; the last may have fewer
