@@ -24,6 +24,7 @@ test.skipIf(report.header.glibcVersionRuntime === undefined)(
       encoding: 'utf8',
     })
     expect(stderr).toBe('')
-    expect(Number(stdout)).toBeLessThan(4)
+    // Fresh ones would be 20; some come when collecting waits for a busy processor.
+    expect(Number(stdout)).toBeLessThan(12)
   },
 )
