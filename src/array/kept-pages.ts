@@ -6,7 +6,8 @@
  * fresh pages each time, and each page is a fault and a zeroing of the kernel's: 10 faults and 30 µs a call, where the
  * arithmetic takes 4. Both limits are dynamic: they rise to the size of the largest allocation of up to 32 MiB that came from the
  * system and went back. So one such is made and dropped. Nothing is written to it, so it takes no memory, and the next
- * garbage collection frees it. Elsewhere it does nothing.
+ * garbage collection frees it. Elsewhere it does nothing. Native code raises the second limit further, to 256 MiB (`addon.cpp`): one
+ * collection may free more than 62 MiB.
  */
 const MOST = 31 * 1024 * 1024
 

@@ -10,6 +10,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "way.hpp"
 
@@ -535,7 +538,19 @@ void set(napi_env env, napi_value exports, const char *name, napi_callback call)
 
 } // namespace
 
+/**
+ * Has the C library keep what large arrays give back; see src/array/kept-pages.ts, which can only raise its limits to 62 MiB. What
+ * V8 drops in one collection may be more, and then all of it comes back in fresh pages.
+ */
+static void keepPages() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+#endif
+}
+
 extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports) {
+  keepPages();
   Instance *instance = static_cast<Instance *>(std::calloc(1, sizeof(Instance)));
   if (instance == nullptr) return nullptr;
   const Way *found[MOST_WAYS];
