@@ -1,6 +1,6 @@
 // The parts of the built library that are behind its one public door and are measured on their own. The few names used are
 // typed here by hand: scripts are compiled against what the package exports.
-import type { Run, Variable } from 'gradtape'
+import { openTape, type Run, type Variable } from 'gradtape'
 
 const DIST = import.meta.resolve('gradtape')
 
@@ -21,9 +21,7 @@ export interface Batch {
 
 interface Stream {
   readonly batches$: { subscribe(take: (batch: Batch) => void): unknown }
-  append(
-    payload: { type: 'StepStarted'; elapsedMs: number } | { type: 'RunStarted'; packing: number },
-  ): number
+  append(payload: { type: 'StepStarted'; elapsedMs: number } | { type: 'RunStarted' }): number
   flush(): void
 }
 
@@ -41,13 +39,11 @@ export async function packed(
   const { CapturePolicy } = await load<{ CapturePolicy: new (capture: string) => unknown }>(
     './events/capture.js',
   )
-  const { PACKING } = await load<{ PACKING: number }>('./events/pack.js')
   const mode = await recorderSwitch()
   const stream = new EventStream({ ...BATCH_LIMITS, ageMaxMs: 1e9 })
   const batches: Batch[] = []
   stream.batches$.subscribe((batch) => batches.push({ ...batch, words: batch.words.slice() }))
-  // A run's first event says how its calls are packed.
-  stream.append({ type: 'RunStarted', packing: PACKING })
+  stream.append(await firstEvent())
   let steps = 0
   mode.recorder = new StreamRecorder(stream, new CapturePolicy('replayable'))
   try {
@@ -57,6 +53,15 @@ export async function packed(
     mode.recorder = null
   }
   return { batches, events: batches.reduce((sum, { count }) => sum + count, 0) }
+}
+
+/** What a run begins with; it says how calls are packed. */
+async function firstEvent(): Promise<{ type: 'RunStarted' }> {
+  const tape = openTape(':memory:')
+  await tape.startRun('measured').finish()
+  const { version: _version, position: _position, step: _step, ...first } = tape.run('measured').started
+  tape.close()
+  return first
 }
 
 /** Writes batches into a new tape as a run does, on this thread, those of one call in one transaction; `close` leaves the file whole. */
@@ -70,10 +75,10 @@ export async function openWriter(
     ) => { close(): void; pragma(what: string, how: object): unknown }
   }>('./store/format/database.js')
   const { Writer } = await load<{
-    Writer: new (db: unknown, name: string) => { write(batches: readonly Batch[]): Error | null }
+    Writer: new (db: unknown, file: null, name: string) => { write(batches: readonly Batch[]): Error | null }
   }>('./store/write/writer.js')
   const db = openDatabase(path, { readonly: false })
-  const writer = new Writer(db, 'bench')
+  const writer = new Writer(db, null, 'bench')
   return {
     write(batches) {
       const failure = writer.write(batches)
