@@ -81,7 +81,8 @@ export class DataLoader<T extends readonly Operand[]> {
   *[Symbol.iterator](): Generator<Batch<T>, void, undefined> {
     const { dataset, batchSize, length } = this
     const rows = this.rows
-    const epoch = this.epoch++
+    const epoch = integerOf(this.epoch, 0, 0, 'epoch', 'DataLoader')
+    this.epoch = epoch + 1
     const order = this.order(epoch)
     const { name, part } = dataset
     const place = {
@@ -92,6 +93,7 @@ export class DataLoader<T extends readonly Operand[]> {
       dataset: name,
       part,
       batch: 0,
+      recorder: null,
     }
     try {
       for (let batch = 0; batch < length; batch++) {

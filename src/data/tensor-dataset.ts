@@ -121,6 +121,10 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
     if (parts !== undefined && (!Array.isArray(parts) || parts.length !== shares.length))
       refuse(`TensorDataset.split expected ${shares.length} names of parts, got ${valueText(parts)}`)
     for (const part of parts ?? []) checkedName(part)
+    if (parts !== undefined && this.name === null)
+      refuse(
+        'TensorDataset.split expected parts only of a data set that has a name; give it one with named(…) first',
+      )
     const order = permutation(this.length, { key: { seed, counter: 0 } }).data
     let sum = 0
     let from = 0

@@ -2,7 +2,12 @@
  * The epochs that loops are in the middle of. A run asks when a step begins, so that its tape says which epoch the step belongs
  * to. A loop over a test set inside a step is over before the next step begins, so it is never taken for the training's.
  */
+import { mode } from './mode.js'
+import type { Recorder } from './recorder.js'
 import type { Variable } from './variable.js'
+
+/** Loops whose iterator was dropped in the middle never end; only so many are remembered, so that these take no room. */
+const MOST = 16
 
 /** An epoch of a `DataLoader`, from its first batch to the end of the loop. */
 export interface OpenEpoch {
@@ -16,6 +21,8 @@ export interface OpenEpoch {
   readonly part: string | null
   /** The batch that was given last, from 0. */
   batch: number
+  /** What recorded that batch; null for nothing. */
+  recorder: Recorder | null
 }
 
 /** The one that gave a batch last stands last. */
@@ -24,9 +31,11 @@ const open: OpenEpoch[] = []
 /** The epoch gives a batch. */
 export function givesBatch(epoch: OpenEpoch, batch: number): void {
   epoch.batch = batch
+  epoch.recorder = mode.recorder
   if (open.at(-1) === epoch) return
   closeEpoch(epoch)
   open.push(epoch)
+  if (open.length > MOST) open.shift()
 }
 
 /** The loop is over, or was left. */
@@ -35,7 +44,10 @@ export function closeEpoch(epoch: OpenEpoch): void {
   if (place >= 0) open.splice(place, 1)
 }
 
-/** The epoch that gave a batch last, of those whose loops are not over; null when there is none. */
-export function epochUnderWay(): OpenEpoch | null {
-  return open.at(-1) ?? null
+/**
+ * The epoch that gave a batch last, of those whose loops are not over and whose batch was recorded by `recorder`, or before anything was
+ * recorded: loops of several runs may take turns. Null when there is none.
+ */
+export function epochUnderWay(recorder: Recorder): OpenEpoch | null {
+  return open.findLast((epoch) => epoch.recorder === recorder || epoch.recorder === null) ?? null
 }

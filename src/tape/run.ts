@@ -187,7 +187,7 @@ export class Run {
 
   /** Tells the tape of an epoch before the first step that uses a batch of it. */
   private tellEpoch(): void {
-    const place = epochUnderWay()
+    const place = epochUnderWay(this.recorder)
     if (place === null || place === this.epochTold) return
     this.epochTold = place
     const { data, epoch, batch, batches, batchSize, dataset, part } = place

@@ -7,7 +7,7 @@ import { mul } from '../../src/functions/arithmetic.js'
 import { sum } from '../../src/functions/reductions.js'
 import { parameter } from '../../src/graph/leaves.js'
 import type { Run } from '../../src/tape/run.js'
-import { openForTest, recordedTape } from '../tape/temporary-tape.js'
+import { newTapePath, openForTest, recordedTape } from '../tape/temporary-tape.js'
 
 const faces = (rows = 10) => new TensorDataset(ndarray(Float64Array.from({ length: rows }, (_, i) => i)))
 
@@ -144,4 +144,49 @@ test('names of data sets and parts are texts, and what is made of a data set kee
   expect(() => faces().named('a', { part: '' })).toThrow(/^BAD_ARGUMENT: a name/)
   expect(() => faces().named('\ud800')).toThrow(/^BAD_ARGUMENT/)
   expect(() => faces().split([0.5, 0.5], { parts: ['train'] })).toThrow(/^BAD_ARGUMENT: .*2 names/)
+})
+
+test('two runs whose loops take turns each know their own epochs', async () => {
+  const tape = openForTest(newTapePath())
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  const train = async (name: string, batchSize: number) => {
+    const run = tape.startRun(name)
+    run.step()
+    await turn()
+    for (let i = 0; i < 2; i++)
+      for (const [x] of new DataLoader(faces().named(name), { batchSize })) {
+        await turn()
+        run.step()
+        run.log({ loss: sum(mul(x, x)) })
+        await turn()
+      }
+    await run.finish()
+  }
+  await Promise.all([train('slow', 2), train('quick', 5)])
+  for (const { id, name } of tape.runs())
+    expect(tape.query(`SELECT DISTINCT data_set, batch_size FROM epoch WHERE run_id = ${id}`)).toEqual([
+      { data_set: name, batch_size: name === 'slow' ? 2 : 5 },
+    ])
+  expect(tape.verify().intact).toBe(true)
+  tape.close()
+})
+
+test('iterators that are dropped in the middle take no room and no time, and the loop around them keeps its epoch', async () => {
+  const outer = new DataLoader(faces().named('outer'), { batchSize: 2 })
+  const { epochs } = await recorded((run) => {
+    for (const _ of outer) {
+      run.step()
+      for (let i = 0; i < 2000; i++) new DataLoader(faces(4), { batchSize: 2 })[Symbol.iterator]().next()
+    }
+  })
+  expect(epochs.map(({ data_set, first_step, last_step }) => [data_set, first_step, last_step])).toEqual([
+    ['outer', 1, 5],
+  ])
+})
+
+test('an epoch that is no count, and parts of a data set without a name, are refused', () => {
+  const loader = new DataLoader(faces(), { batchSize: 2 })
+  loader.epoch = -1
+  expect(() => [...loader]).toThrow(/^BAD_ARGUMENT: .*epoch/)
+  expect(() => faces().split([0.5, 0.5], { parts: ['a', 'b'] })).toThrow(/^BAD_ARGUMENT: .*named/)
 })
