@@ -1,7 +1,7 @@
 /** A schedule as a row of numbers: texts of settings that differ in one of them. */
 import { textToPlain } from '../events/plain.js'
 
-/** So many steps at both ends of a run are looked at: what an odd value that comes and goes is told by, from a schedule and from a cycle. */
+/** This many steps at both ends of a run are looked at: they tell an odd value that comes and goes from a schedule and from a cycle. */
 const EDGE = { up: 6, down: 6, same: 20 } as const
 /** From one step to the next a slow schedule changes by less than this factor. */
 const SLOW = 2

@@ -3,7 +3,7 @@ import { median } from '../detectors/jumps.js'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
 import type { RunView } from './run-view.js'
 
-/** An update so many times as large as the median of those before is no accident of one batch. */
+/** An update this many times as large as the median of those before is no accident of one batch. */
 const FACTOR = 10
 /** Updates that it is compared with; fewer than FEWEST say nothing. */
 const COMPARED = 20

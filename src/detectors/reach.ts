@@ -27,7 +27,7 @@ interface Given {
   assigned: boolean
 }
 
-/** Steps that differ are counted together, so many. */
+/** Steps that differ are counted together, up to this many. */
 const WAITING_MAX = 32
 
 /** Counts, step by step, what each parameter gets. */

@@ -107,7 +107,7 @@ class UpdateRatioWatch implements StepWatch {
  * more, from the sixth assignment on; the capture must measure assignments, as it does by default.
  *
  * large  the norm of what it adds, in parts of the norm the weight had, is above this; 10 when not given (SageMaker Debugger)
- * small  and below this, in so many `steps` one after the other; 1e-8 when not given (SageMaker Debugger)
+ * small  and below this, in this many `steps` one after the other; 1e-8 when not given (SageMaker Debugger)
  * steps  10 when not given
  */
 export const updateRatio = detectorKind(

@@ -1,6 +1,6 @@
 /**
  * What stands inside of `vmap` for one example: a Variable without an array, which knows the variable that holds all examples along
- * its first axis. It has the shape of one example; who asks for its numbers is refused, since it has those of no example. Knows
+ * its first axis. It has the shape of one example; whoever asks for its numbers is refused, since it has those of no example. Knows
  * no function.
  */
 import type { DType } from '../array/dtype.js'
@@ -22,7 +22,7 @@ export interface MapLevel {
   over: boolean
 }
 
-/** Thrown to who asks for the numbers of one example. */
+/** Thrown to whoever asks for the numbers of one example. */
 export class NumbersWanted extends TapeError {}
 
 /** What an example knows in the place of an array. */

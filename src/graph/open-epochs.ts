@@ -6,7 +6,7 @@ import { mode } from './mode.js'
 import type { Recorder } from './recorder.js'
 import type { Variable } from './variable.js'
 
-/** Loops whose iterator was dropped in the middle never end; only so many are remembered, so that these take no room. */
+/** Loops whose iterator was dropped in the middle never end; only this many are remembered, so that they take no room. */
 const MOST = 16
 
 /** An epoch of a `DataLoader`, from its first batch to the end of the loop. */

@@ -6,7 +6,7 @@ import type { RunRows } from './run-rows.js'
 
 /** Positions read at once: a gradient is near as a rule. */
 const PAGE = 1024
-/** So many pages are read before the rows of all gradients are asked. */
+/** This many pages are read before the rows of all gradients are asked. */
 const NEAR_PAGES = 16
 
 export class GradientLookup {

@@ -51,7 +51,7 @@ export function checkTags(given: unknown, who: string): asserts given is readonl
     if (typeof tag !== 'string' || tag.trim() !== tag || tag === '' || !isStorable(tag))
       throw new TapeError(
         'BAD_ARGUMENT',
-        `${who} expected each tag to be a text with no space at its ends, got ${valueText(tag)}`,
+        `${who} expected each tag to be a text that is not empty and has no space at its ends, got ${valueText(tag)}`,
       )
 }
 
