@@ -550,9 +550,11 @@ export {
 export type { VerifyReport } from './store/proof/verify.js'
 export type { MetricTable } from './store/read/metric-table.js'
 export type { SqlParameters, SqlRow, SqlValue } from './store/read/reading-statement.js'
+export { openTape, type TapeOptions } from './tape/open-tape.js'
 export type { FollowOptions, PastRun } from './tape/past-run.js'
 export type { Run, RunOptions } from './tape/run.js'
-export { openTape, type RunInfo, type RunStatus, type Tape, type TapeOptions } from './tape/tape.js'
+export type { RunInfo, RunStatus } from './tape/run-info.js'
+export type { Tape } from './tape/tape.js'
 export type { OwnDetector, RunWatch, WatchOptions } from './tape/watch-options.js'
 
 setKernelFromEnvironment()

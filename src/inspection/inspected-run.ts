@@ -3,7 +3,8 @@ import { TapeError } from '../errors.js'
 import { Views } from '../queries/views.js'
 import { Lookup } from '../store/read/lookup.js'
 import type { PastRun } from '../tape/past-run.js'
-import type { RunInfo, Tape } from '../tape/tape.js'
+import type { RunInfo } from '../tape/run-info.js'
+import type { Tape } from '../tape/tape.js'
 import { Describer } from './describer.js'
 
 export interface InspectedRun {

@@ -4,7 +4,7 @@ import { type FunctionCount, functionCounts } from '../queries/calls.js'
 import { type CheckpointCount, checkpointCount } from '../queries/checkpoints.js'
 import { type MetricCourse, metricCourses } from '../queries/metrics.js'
 import { namedParameters, type ParameterRow } from '../queries/variables.js'
-import type { RunInfo } from '../tape/tape.js'
+import type { RunInfo } from '../tape/run-info.js'
 import type { InspectedRun } from './inspected-run.js'
 
 /** A run in one page. */

@@ -9,7 +9,8 @@ import { readCourseFile, writeCourseFile } from '../queries/course-file.js'
 import { RunCourses, type StoredCourses } from '../queries/run-courses.js'
 import { Views } from '../queries/views.js'
 import { fileIdentity } from '../store/format/file-identity.js'
-import { openTape, type Tape } from '../tape/tape.js'
+import { openTape } from '../tape/open-tape.js'
+import type { Tape } from '../tape/tape.js'
 
 /** Points that are kept in memory; each takes some 20 bytes. What was asked for longest ago goes first. */
 const POINTS_MAX = 20_000_000

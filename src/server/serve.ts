@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { TapeError, valueText } from '../errors.js'
-import { openTape } from '../tape/tape.js'
+import { openTape } from '../tape/open-tape.js'
 import type { Parameters } from './asked.js'
 import { Changes } from './changes.js'
 import { Gate } from './gate.js'

@@ -1,10 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** A tape: one file, many runs. Opening, starting, looking up; everything else is done by what is wired here. */
+/** A tape: one file, many runs. Starting, looking up, naming; everything else is done by what is wired here. */
 import path from 'node:path'
 import { checkRecomputeOptions, type RecomputeOptions, type RunProof } from '../debug/recompute.js'
 import { TapeError, valueText } from '../errors.js'
 import type { RunStarted } from '../events/event.js'
-import { isStoreUrl, SpoolPush, spoolPath } from '../fleet/spool-push.js'
+import type { SpoolPush } from '../fleet/spool-push.js'
 import { checkOptions } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
@@ -26,106 +26,11 @@ import { WritingThread } from '../store/write/writing-thread.js'
 import { closeAtExit, closedBeforeExit, endAtExit, endBySignal, endedBeforeExit } from './exit.js'
 import { PastRun } from './past-run.js'
 import { checkedName, Run, type RunOptions } from './run.js'
+import { type RunInfo, type RunRow, toInfo } from './run-info.js'
 import { sealReport, sealsByKey, sealTape } from './sealing.js'
 
-export interface TapeOptions {
-  /** Look only: nothing is made, migrated or written. */
-  readonly?: boolean
-  /**
-   * What a signal does that asks the process to end (SIGINT by Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) while runs are open, where
-   * the program does not listen to it itself.
-   *
-   *   'drain'    what the runs have is written, and their ends (`interrupted`); then the process ends by the signal (the
-   *              default). A second signal ends it at once
-   *   'default'  the process ends at once, and the runs lose what they lose by SIGKILL
-   */
-  onSignal?: 'drain' | 'default'
-  /**
-   * For the address of a store: the folder of spool tapes on this machine. When not said, the one that GRADTAPE_SPOOL names, or
-   * .gradtape/spool in the home. The same folder and address are the same tape again, after a crash too.
-   */
-  spool?: string
-  /** For the address of a store: how long a closed tape is still sent before the process may end. Default 30,000 ms. */
-  drainMs?: number
-}
-
-const DRAIN_MS = 30_000
-
-/** How a run stands: still recording, or how it ended. */
-export type RunStatus = 'recording' | 'finished' | 'failed' | 'interrupted'
-
-/** A row of `tape.runs()`. */
-export interface RunInfo {
-  id: number
-  /** The last one that it was given. */
-  name: string
-  /** Sorted. */
-  tags: string[]
-  /** `recording` while somebody holds its lock; a run without an end that nobody records any more is `interrupted`. */
-  status: RunStatus
-  /** ISO 8601, UTC. */
-  startedAt: string
-  /** Null while no end is recorded. */
-  elapsedMs: number | null
-  steps: number
-  events: number
-  error: string | null
-  /** Of a fork: the run and step that it goes on from, and what was changed; null of any other. */
-  parent: RunStarted['parent']
-}
-
-/**
- * Opens a tape; makes the file, or brings its schema up to date, unless `readonly`.
- *
- * `path` may be the address of a store: `postgres://host/DATABASE/TAPE`, or `pglite:FOLDER#TAPE`. Then runs are recorded to a tape of
- * this machine, the spool, and a thread of its own sends it to the store: recording never waits for the network. What the
- * store acknowledged is committed there (`tape.store`).
- *
- * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT; the file is left as it was
- */
-export function openTape(path: string, options: TapeOptions = {}): Tape {
-  if (typeof path !== 'string' || path.trim() === '' || path.includes('\0')) {
-    // SQLite cuts blanks off and takes nothing for a database that is gone when it is closed.
-    throw new TapeError('BAD_ARGUMENT', `openTape expected a path, got ${valueText(path)}`)
-  }
-  checkOptions(options, ['readonly', 'onSignal', 'spool', 'drainMs'], 'openTape')
-  const { onSignal = 'drain' } = options
-  if (onSignal !== 'drain' && onSignal !== 'default')
-    throw new TapeError(
-      'BAD_ARGUMENT',
-      `openTape expected onSignal to be 'drain' or 'default', got ${valueText(onSignal)}`,
-    )
-  if (options.readonly !== undefined && typeof options.readonly !== 'boolean')
-    throw new TapeError(
-      'BAD_ARGUMENT',
-      `openTape expected readonly to be true or false, got ${valueText(options.readonly)}`,
-    )
-  const isRemote = isStoreUrl(path)
-  checkSpoolOptions(path, isRemote, options)
-  if (!isRemote) return new Tape(path, options.readonly === true, onSignal === 'drain')
-  const { spool, name } = spoolPath(path, options.spool)
-  return new Tape(spool, false, onSignal === 'drain', {
-    drainMs: options.drainMs ?? DRAIN_MS,
-    start: () => SpoolPush.start(path, name, spool),
-  })
-}
-
-function checkSpoolOptions(path: string, isRemote: boolean, { readonly, spool, drainMs }: TapeOptions): void {
-  const refuse = (explanation: string) => {
-    throw new TapeError('BAD_ARGUMENT', `openTape expected ${explanation}`)
-  }
-  if (!isRemote && (spool !== undefined || drainMs !== undefined))
-    refuse(`no spool and no drainMs for a file; they are for the address of a store, got ${valueText(path)}`)
-  if (isRemote && readonly === true)
-    refuse('a file to look into; bring the tape here first: gradtape pull URL TAPE -o FILE')
-  if (spool !== undefined && (typeof spool !== 'string' || spool.trim() === '' || spool.includes('\0')))
-    refuse(`spool to be a folder, got ${valueText(spool)}`)
-  if (drainMs !== undefined && !(typeof drainMs === 'number' && drainMs >= 0))
-    refuse(`drainMs to be milliseconds, got ${valueText(drainMs)}`)
-}
-
 /** How a tape of a store is sent there. */
-interface Spooling {
+export interface Spooling {
   readonly drainMs: number
   readonly start: () => SpoolPush
 }
@@ -523,32 +428,4 @@ function sameFile(file: string, db: Connection): SameFile | null {
   const absolute = path.resolve(file)
   const identity = file === ':memory:' ? null : fileIdentity(absolute)
   return identity === null ? null : new SameFile(absolute, identity, contentMark(db))
-}
-
-interface RunRow {
-  id: number
-  name: string
-  /** JSON */
-  tags: string
-  status: RunStatus
-  started_at: string
-  elapsed_ms: number | null
-  step_count: number
-  event_count: number
-  error: string | null
-  parent_run_id: number | null
-}
-
-function toInfo(row: RunRow, isRecorded: boolean): Omit<RunInfo, 'parent'> {
-  return {
-    id: row.id,
-    name: row.name,
-    tags: JSON.parse(row.tags) as string[],
-    status: row.status === 'recording' && !isRecorded ? 'interrupted' : row.status,
-    startedAt: row.started_at,
-    elapsedMs: row.elapsed_ms,
-    steps: row.step_count,
-    events: row.event_count,
-    error: row.error,
-  }
 }

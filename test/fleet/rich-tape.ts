@@ -4,8 +4,9 @@ import { take } from '../../src/functions/indexing.js'
 import { sum } from '../../src/functions/reductions.js'
 import { constant } from '../../src/graph/leaves.js'
 import { Variable } from '../../src/graph/variable.js'
+import { openTape } from '../../src/tape/open-tape.js'
 import type { RunOptions } from '../../src/tape/run.js'
-import { openTape, type Tape } from '../../src/tape/tape.js'
+import type { Tape } from '../../src/tape/tape.js'
 import { newTapePath } from '../tape/temporary-tape.js'
 
 export async function recordRun(

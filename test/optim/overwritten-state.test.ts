@@ -15,7 +15,7 @@ import type { Variable } from '../../src/graph/variable.js'
 import { AdamW } from '../../src/optim/adam.js'
 import type { Optimizer } from '../../src/optim/optimizer.js'
 import { SGD } from '../../src/optim/sgd.js'
-import { openTape } from '../../src/tape/tape.js'
+import { openTape } from '../../src/tape/open-tape.js'
 
 const SIZE = 4100
 

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { square } from '../../src/functions/arithmetic.js'
 import { Variable } from '../../src/graph/variable.js'
-import { openTape } from '../../src/tape/tape.js'
+import { openTape } from '../../src/tape/open-tape.js'
 import { plainDatabase } from '../plain-database.js'
 import { newTapePath, openForTest, recordedTape, temporaryFolder } from './temporary-tape.js'
 

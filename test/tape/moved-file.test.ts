@@ -3,7 +3,7 @@
 import fs from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import '../../src/index.js'
-import { openTape } from '../../src/tape/tape.js'
+import { openTape } from '../../src/tape/open-tape.js'
 import { runChild } from './child-process.js'
 import { newTapePath, openForTest, recordedTape } from './temporary-tape.js'
 

@@ -1,7 +1,7 @@
 // An option that nobody reads is refused, and the one that was meant is named: the answer would be to another question.
 import { describe, expect, test } from 'vitest'
 import { mul, Variable } from '../../src/index.js'
-import { openTape } from '../../src/tape/tape.js'
+import { openTape } from '../../src/tape/open-tape.js'
 import { newTapePath, openForTest, recordedTape } from './temporary-tape.js'
 
 describe('an option that is not known is refused', () => {

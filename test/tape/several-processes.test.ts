@@ -1,7 +1,7 @@
 // Several processes and one tape: writers take turns by the batch, readers see whole batches.
 import { expect, test } from 'vitest'
 import '../../src/index.js'
-import { openTape } from '../../src/tape/tape.js'
+import { openTape } from '../../src/tape/open-tape.js'
 import { runChild, startChild } from './child-process.js'
 import { newTapePath, openForTest } from './temporary-tape.js'
 

@@ -3,7 +3,7 @@
 import process from 'node:process'
 import { describe, expect, test } from 'vitest'
 import '../../src/index.js'
-import { openTape } from '../../src/tape/tape.js'
+import { openTape } from '../../src/tape/open-tape.js'
 import { runChild, startChild } from './child-process.js'
 import { newTapePath, openForTest } from './temporary-tape.js'
 

@@ -4,8 +4,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Connection } from '../../src/store/format/connection.js'
+import { openTape } from '../../src/tape/open-tape.js'
 import type { Run, RunOptions } from '../../src/tape/run.js'
-import { openTape, type Tape } from '../../src/tape/tape.js'
+import type { Tape } from '../../src/tape/tape.js'
 import { plainDatabase } from '../plain-database.js'
 
 export function temporaryFolder(): string {

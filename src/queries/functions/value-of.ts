@@ -1,6 +1,7 @@
 /** `value_of`: the value of a variable in a step, recomputed where the tape does not hold it. It needs the engine, so it stands apart. */
 import { TapeError } from '../../errors.js'
-import { openTape, type Tape } from '../../tape/tape.js'
+import { openTape } from '../../tape/open-tape.js'
+import type { Tape } from '../../tape/tape.js'
 import type { FunctionHost } from './host.js'
 import type { FunctionOptions } from './stored-functions.js'
 import { integerOf, refuse } from './tensor.js'

@@ -6,7 +6,7 @@ import { concat } from '../../../src/functions/joining.js'
 import { constant } from '../../../src/graph/leaves.js'
 import { Variable } from '../../../src/graph/variable.js'
 import { MIGRATIONS, SCHEMA_VERSION } from '../../../src/store/format/migrations.js'
-import { openTape } from '../../../src/tape/tape.js'
+import { openTape } from '../../../src/tape/open-tape.js'
 import { newTapePath, openForTest, plainConnection, recordedTape } from '../../tape/temporary-tape.js'
 import { recordEverything } from '../rich-run.js'
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { SCHEMA_VERSION } from '../../../src/store/format/migrations.js'
 import { expectedSchema, SCHEMA_DIGESTS, schemaDigest } from '../../../src/store/format/schema-check.js'
-import { openTape } from '../../../src/tape/tape.js'
+import { openTape } from '../../../src/tape/open-tape.js'
 import { openForTest, plainConnection, recordedTape } from '../../tape/temporary-tape.js'
 
 const ENDLESS =

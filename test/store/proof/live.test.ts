@@ -1,6 +1,6 @@
 // A tape that is being recorded is read as of one moment: verify finds it intact, however often it is asked.
 import { expect, test } from 'vitest'
-import { openTape } from '../../../src/tape/tape.js'
+import { openTape } from '../../../src/tape/open-tape.js'
 import { startChild } from '../../tape/child-process.js'
 import { newTapePath } from '../../tape/temporary-tape.js'
 
