@@ -12,7 +12,16 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { compileNative, compilerHere, headersFrom, WAYS } from './build-native.mjs'
 import { functionHashes, loadEngine } from './function-corpus.mjs'
-import { differences, hashOf, kernelHashes, numbers, words } from './kernel-corpus.mjs'
+import {
+  differences,
+  hashOf,
+  kernelHashes,
+  measuresOf,
+  numbers,
+  plainMeasures,
+  summands,
+  words,
+} from './kernel-corpus.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -50,7 +59,7 @@ async function main() {
   const minutes = Number(values.minutes ?? 0)
   const seed = Number(values.seed ?? Date.now() % 2 ** 31)
   if (minutes > 0) {
-    const calls = await fusedCalls(engine, kernel, plainKernel)
+    const calls = [await fusedCalls(engine, kernel, plainKernel), await measures(native)]
     if (!drawn(native, kernel, plainKernel, minutes, seed, calls)) agree = false
   }
   return agree ? 0 : 1
@@ -205,8 +214,33 @@ async function fusedCalls(engine, kernel, plain) {
   }
 }
 
+/** What recorders keep of arrays of drawn lengths at drawn places; null, or what differs. */
+async function measures(native) {
+  const { distanceNatively, measuresNatively, sumsNatively } = await import('../dist/array/native/calls.js')
+  return (word) => {
+    const below = (n) => word() % n
+    const Type = below(2) === 0 ? Float64Array : Float32Array
+    const n = [below(70), 1024 * below(20) + below(9), 1024 * below(20) + below(1024), 65_530 + below(12)][
+      below(4)
+    ]
+    const [xo, yo] = [below(9), below(9)]
+    const strange = below(3) === 0 ? [NaN, Infinity, -Infinity, 1e300, -3.4e38][below(5)] : null
+    const [x, y] = [summands(Type, n + xo, word(), strange), summands(Type, n + yo, word())]
+    const expected = plainMeasures(x, xo, y, yo, n)
+    const both = measuresNatively(native, x, xo, y, yo, n)
+    const apart = distanceNatively(native, x, xo, y, yo, n)
+    const got = [
+      measuresOf(sumsNatively(native, x, xo, n), apart),
+      measuresOf(both.sums, both.squaredDistance),
+    ]
+    return got.every((list) => list.every((number, i) => Object.is(number, expected[i])))
+      ? null
+      : `sums of ${n} ${Type.name} from ${xo} and ${yo}, with ${strange}`
+  }
+}
+
 /** Whether native code gave the plain loops' bits in all calls that were drawn in this time. */
-function drawn(native, kernel, plain, minutes, seed, fused) {
+function drawn(native, kernel, plain, minutes, seed, others) {
   console.log(`drawn calls: --seed ${seed}`)
   const until = Date.now() + minutes * 60_000
   const word = words(seed)
@@ -215,8 +249,8 @@ function drawn(native, kernel, plain, minutes, seed, fused) {
   let calls = 0
   for (; Date.now() < until; calls++) {
     native.library.use(pick(native.library.ways))
-    if (calls % 4 === 0) {
-      const difference = fused(word)
+    if (calls % 4 < others.length) {
+      const difference = others[calls % 4](word)
       if (difference !== null) {
         console.log(`${difference} differs after ${calls} calls of --seed ${seed}`)
         return false

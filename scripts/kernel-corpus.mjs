@@ -58,6 +58,54 @@ export function numbers(Type, length, seed, special) {
   return out
 }
 
+/** What stands among ordinary numbers in arrays that are summed up: their squares stay finite. */
+const FINITE = [
+  0, -0, 5e-324, -5e-324, 2.2250738585072014e-308, -1e-310, 1.401298464324817e-45, -1e-40, 3e38, -3e38,
+]
+
+/** Numbers as `numbers`, a seventh of them of those above; with `strange` one that is not finite in the middle, or what squares beyond. */
+export function summands(Type, length, seed, strange = null) {
+  const word = words(seed)
+  const out = numbers(Type, length, word(), false)
+  for (let i = 0; i < length; i++) if (word() % 7 === 0) out[i] = FINITE[word() % FINITE.length]
+  if (strange !== null && length > 0) out[word() % length] = strange
+  return out
+}
+
+/**
+ * What recorders keep of `n` elements of x, by the plain loop: sum, squares, minimum, maximum, zeros, and the squares of what y is
+ * apart. Sums of 1024 elements each, and of these; of differences four sums each. Sums alone where the squares are not finite.
+ */
+export function plainMeasures(x, xo, y, yo, n) {
+  let [sum, squares, min, max, zeros, apart] = [0, 0, Infinity, -Infinity, 0, 0]
+  for (let start = 0; start < n; start += 1024) {
+    const end = Math.min(n, start + 1024)
+    const whole = end - ((end - start) % 4)
+    let [s, q] = [0, 0]
+    const d = [0, 0, 0, 0]
+    for (let i = start; i < end; i++) {
+      const v = x[xo + i]
+      s += v
+      q += v * v
+      min = Math.min(min, v)
+      max = Math.max(max, v)
+      zeros += v === 0 ? 1 : 0
+      const difference = v - y[yo + i]
+      d[i < whole ? (i - start) % 4 : 0] += difference * difference
+    }
+    sum += s
+    squares += q
+    apart += d[0] + d[1] + (d[2] + d[3])
+  }
+  // A zero counts without its sign: nobody keeps that of an extreme.
+  return Number.isFinite(squares) ? [sum, squares, min + 0, max + 0, zeros, apart] : [squares, apart]
+}
+
+/** The same from what another way gave. */
+export function measuresOf({ sum, squares, min, max, zeroCount }, apart) {
+  return Number.isFinite(squares) ? [sum, squares, min + 0, max + 0, zeroCount, apart] : [squares, apart]
+}
+
 /** 64 bits over all bits of a typed array, NaN counting as one value: two words that each take every word in. */
 export function hashOf(x) {
   const copy = x.slice()

@@ -2,7 +2,7 @@
  * What recorders sum up of a large array, computed where the array was made, while it is warm. The loops in
  * `src/events/content.ts` say what the sums are and give the same bits; a summary is made of either there.
  */
-import { distanceNatively, sumsNatively } from './native/calls.js'
+import { distanceNatively, type Measures, measuresNatively, sumsNatively } from './native/calls.js'
 import { native } from './native/library.js'
 import type { NDArray } from './ndarray.js'
 import { staging } from './wasm/staging.js'
@@ -21,18 +21,25 @@ export function warmSums({ buffer, offset, size }: NDArray): Sums | null {
 }
 
 /**
- * The squares of the differences of two arrays of one size, added in the order of `distanceOf` in `src/events/content.ts`; null
- * for integers, arrays of two dtypes, and where there is no native code.
+ * The sums of `a`, and the squares of its differences from `b`, an array of its size, added in the order of `distanceOf` in
+ * `src/events/content.ts`; null for integers, arrays of two dtypes, and where there is no native code.
  */
+export function warmMeasures(a: NDArray, b: NDArray): Measures | null {
+  const code = isAlike(a, b) ? native() : null
+  return code === null ? null : measuresNatively(code, floats(a), a.offset, floats(b), b.offset, a.size)
+}
+
+/** The last of `warmMeasures` alone. */
 export function warmSquaredDistance(a: NDArray, b: NDArray): number | null {
-  const code = a.size >= NATIVE_MIN && a.size === b.size && a.dtype === b.dtype ? native() : null
-  if (code === null || !(a.dtype === 'float64' || a.dtype === 'float32')) return null
-  return distanceNatively(
-    code,
-    a.buffer as Float64Array,
-    a.offset,
-    b.buffer as Float64Array,
-    b.offset,
-    a.size,
+  const code = isAlike(a, b) ? native() : null
+  return code === null ? null : distanceNatively(code, floats(a), a.offset, floats(b), b.offset, a.size)
+}
+
+/** Whether native code has an answer to two arrays. */
+function isAlike({ size, dtype }: NDArray, b: NDArray): boolean {
+  return (
+    size >= NATIVE_MIN && size === b.size && dtype === b.dtype && (dtype === 'float64' || dtype === 'float32')
   )
 }
+
+const floats = (array: NDArray) => array.buffer as Float64Array

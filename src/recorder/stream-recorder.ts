@@ -9,7 +9,8 @@
  */
 import { kernel } from '../array/kernel.js'
 import type { NDArray } from '../array/ndarray.js'
-import { warmSquaredDistance, warmSums } from '../array/warm-sums.js'
+import { warmMeasures, warmSquaredDistance, warmSums } from '../array/warm-sums.js'
+import type { Sums } from '../array/wasm/summaries.js'
 import { TapeError } from '../errors.js'
 import { CAPTURE_NOTHING, CAPTURE_SUMMARY, type CapturePolicy } from '../events/capture.js'
 import { distanceOf, summaryOfSums } from '../events/content.js'
@@ -149,16 +150,17 @@ export class StreamRecorder implements Recorder {
     const { cursor, step } = packer
     const form = this.texts.form(array)
     const outside = source === null ? array : null
-    const position = policy.measures(variable.role === 'parameter')
-      ? packer.measuredAssignment(
-          ref,
-          source,
-          form,
-          policy.ofAssigned(array) === CAPTURE_NOTHING ? null : updateNorm(array, before),
-          outside ?? summarized(array),
-          source === null ? policy.ofOutside(array) : policy.ofAssigned(array),
-        )
-      : packer.assigned(ref, source, form, outside, policy.ofOutside(array))
+    const capture = source === null ? policy.ofOutside(array) : policy.ofAssigned(array)
+    let position: number
+    if (!policy.measures(variable.role === 'parameter')) {
+      position = packer.assigned(ref, source, form, outside, capture)
+    } else if (policy.ofAssigned(array) === CAPTURE_NOTHING) {
+      position = packer.measuredAssignment(ref, source, form, null, array, capture)
+    } else {
+      const { norm, value } =
+        source === null ? { norm: updateNorm(array, before), value: array } : moved(array, before)
+      position = packer.measuredAssignment(ref, source, form, norm, value, capture)
+    }
     if (source === null) this.noteOrigin(array, position)
     if (!this.assignedTo.has(ref)) this.assignedTo.set(ref, new WeakRef(variable))
     stream.appended(cursor, step)
@@ -448,13 +450,27 @@ const SUMMARIZED_MIN = 32_768
 
 /** The summary of a large array in its place. */
 function summarized(array: NDArray): RecordedArray {
-  const sums = array.size < SUMMARIZED_MIN ? null : warmSums(array)
+  return array.size < SUMMARIZED_MIN ? array : inPlaceOf(array, warmSums(array))
+}
+
+/** An array as its summary, where the sums say one. */
+function inPlaceOf(array: NDArray, sums: Sums | null): RecordedArray {
   const summary = sums === null ? null : summaryOfSums(sums, array.size)
   return summary === null ? array : new SummarizedArray(array.dtype, array.shape, { ...summary, hash: null })
 }
 
 /** How far an assignment moved a value: by native code where it may be, else by the loop that says what it is. */
 function updateNorm(after: NDArray, before: NDArray): number | null {
-  const squares = warmSquaredDistance(after, before)
+  return normOf(warmSquaredDistance(after, before), after, before)
+}
+
+function normOf(squares: number | null, after: NDArray, before: NDArray): number | null {
   return squares !== null && Number.isFinite(squares) ? Math.sqrt(squares) : distanceOf(after, before)
+}
+
+/** What `updateNorm` and `summarized` say of the new value, in one pass over it where it is large. */
+function moved(after: NDArray, before: NDArray): { norm: number | null; value: RecordedArray } {
+  const measures = after.size < SUMMARIZED_MIN ? null : warmMeasures(after, before)
+  if (measures === null) return { norm: updateNorm(after, before), value: summarized(after) }
+  return { norm: normOf(measures.squaredDistance, after, before), value: inPlaceOf(after, measures.sums) }
 }

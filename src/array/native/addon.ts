@@ -20,6 +20,7 @@ export interface NativeLibrary {
   adamStep(w: Floats, g: Floats, m: Floats, v: Floats, outW: Floats, outM: Floats, outV: Floats): void
   summarize(x: Floats): void
   distance(x: Floats, y: Floats): void
+  measure(x: Floats, y: Floats): void
   normalize(x: Floats, gamma: Floats, beta: Floats, out: Floats): void
   normalizeSlopes(gy: Floats, x: Floats, gamma: Floats, gx: Floats, sums: Floats): void
   softmaxSlope(gy: Floats, y: Floats, out: Floats): void

@@ -8,6 +8,12 @@ import type { Native } from './addon.js'
 
 type Floats = Float64Array | Float32Array
 
+/** What an array sums up to, and the squares of how far it is from another. */
+export interface Measures {
+  readonly sums: Sums
+  readonly squaredDistance: number
+}
+
 /** The numbers of operations in code/elementwise.hpp and code/reductions.hpp. */
 export const UNARY: { readonly [op in UnaryOp]?: number } = {
   neg: 0,
@@ -280,6 +286,44 @@ export function sumsNatively({ library, numbers }: Native, x: Floats, at: number
   numbers[0] = at
   numbers[1] = count
   library.summarize(x)
+  return sumsIn(numbers)
+}
+
+/** The sum of the squares of x[i] − y[i], in the order of `distanceOf` in `src/events/content.ts`. */
+export function distanceNatively(
+  native: Native,
+  x: Floats,
+  xo: number,
+  y: Floats,
+  yo: number,
+  count: number,
+): number {
+  writePair(native.numbers, xo, yo, count)
+  native.library.distance(x, y)
+  return native.numbers[0]!
+}
+
+/** `sumsNatively` of x and its `distanceNatively` from y, in one pass. */
+export function measuresNatively(
+  native: Native,
+  x: Floats,
+  xo: number,
+  y: Floats,
+  yo: number,
+  count: number,
+): Measures {
+  writePair(native.numbers, xo, yo, count)
+  native.library.measure(x, y)
+  return { sums: sumsIn(native.numbers), squaredDistance: native.numbers[5]! }
+}
+
+function writePair(numbers: Float64Array, xo: number, yo: number, count: number): void {
+  numbers[0] = xo
+  numbers[1] = yo
+  numbers[2] = count
+}
+
+function sumsIn(numbers: Float64Array): Sums {
   return {
     sum: numbers[0]!,
     squares: numbers[1]!,
@@ -287,20 +331,4 @@ export function sumsNatively({ library, numbers }: Native, x: Floats, at: number
     max: numbers[3]!,
     zeroCount: numbers[4]!,
   }
-}
-
-/** The sum of the squares of x[i] − y[i], in the order of `distanceOf` in `src/events/content.ts`. */
-export function distanceNatively(
-  { library, numbers }: Native,
-  x: Floats,
-  xo: number,
-  y: Floats,
-  yo: number,
-  count: number,
-): number {
-  numbers[0] = xo
-  numbers[1] = yo
-  numbers[2] = count
-  library.distance(x, y)
-  return numbers[0]!
 }

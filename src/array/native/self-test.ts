@@ -4,6 +4,7 @@
  */
 import { plainKernel } from '../plain-kernel.js'
 import type { AdamNumbers, BinaryOp, MomentumNumbers, ReduceOp, UnaryOp } from '../primitives.js'
+import type { Sums } from '../wasm/summaries.js'
 import type { Native } from './addon.js'
 import * as calls from './calls.js'
 import { agreesAtOnce } from './fused-self-test.js'
@@ -125,29 +126,47 @@ function agreesIn(native: Native, Type: Type): boolean {
   plainKernel.adamStep(x, 0, y, 0, z, 0, x, 0, a, 0, c, 0, e, 0, n, ADAM)
   calls.adamNatively(native, x, 0, y, 0, z, 0, x, 0, b, 0, d, 0, f, 0, n, ADAM)
   if (!equal(a, b) || !equal(c, d) || !equal(e, f)) return false
-  return agreesInSums(native, y, z) && agreesAtOnce(native, Type, (count, seed) => numbers(Type, seed, count))
+  return agreesInSums(native, Type) && agreesAtOnce(native, Type, (count, seed) => numbers(Type, seed, count))
 }
 
-/** What recorders keep of arrays; of less than a chunk, as a chunk begins anew. */
-function agreesInSums(native: Native, y: Floats, z: Floats): boolean {
-  let [sum, squares] = [0, 0]
-  const apart = [0, 0, 0, 0]
-  for (let i = 0; i < COUNT; i++) {
-    sum += y[i]!
-    squares += y[i]! * y[i]!
-    const d = y[i]! - z[i]!
-    apart[i < COUNT - (COUNT % 4) ? i % 4 : 0]! += d * d
+/** What recorders keep of arrays: of a chunk, which goes beside others, and of some of the next, which do not. */
+function agreesInSums(native: Native, Type: Type): boolean {
+  const n = 1024 + 35
+  const [y, z] = [numbers(Type, 2, n), numbers(Type, 3, n)]
+  let [sum, squares, distance] = [0, 0, 0]
+  for (const [from, to] of [
+    [0, 1024],
+    [1024, n],
+  ] as const) {
+    let [s, q, d0, d1, d2, d3] = [0, 0, 0, 0, 0, 0]
+    for (let i = from; i < to; i++) {
+      s += y[i]!
+      q += y[i]! * y[i]!
+    }
+    for (let i = from; i < to; i++) {
+      const d = y[i]! - z[i]!
+      const place = i < n - (n % 4) ? i % 4 : 0
+      if (place === 0) d0 += d * d
+      else if (place === 1) d1 += d * d
+      else if (place === 2) d2 += d * d
+      else d3 += d * d
+    }
+    sum += s
+    squares += q
+    distance += d0 + d1 + (d2 + d3)
   }
-  const sums = calls.sumsNatively(native, y, 0, COUNT)
-  const distance = calls.distanceNatively(native, y, 0, z, 0, COUNT)
   const [min, max] = [Math.min(...y), Math.max(...y)]
-  return (
+  const isRight = (sums: Sums, apart: number) =>
     Object.is(sums.sum, sum) &&
     Object.is(sums.squares, squares) &&
     sums.min === min &&
     sums.max === max &&
     sums.zeroCount === 0 &&
-    Object.is(distance, apart[0]! + apart[1]! + (apart[2]! + apart[3]!))
+    Object.is(apart, distance)
+  const both = calls.measuresNatively(native, y, 0, z, 0, n)
+  return (
+    isRight(calls.sumsNatively(native, y, 0, n), calls.distanceNatively(native, y, 0, z, 0, n)) &&
+    isRight(both.sums, both.squaredDistance)
   )
 }
 

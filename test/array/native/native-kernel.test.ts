@@ -16,11 +16,10 @@ import { Worker } from 'node:worker_threads'
 import { afterAll, describe, expect, test } from 'vitest'
 import { differences, expectedHashes, type Golden, kernelHashes } from '../../../scripts/kernel-corpus.mjs'
 import { byHalves } from '../../../src/array/halves.js'
-import { distanceNatively, matmulNatively, unaryNatively } from '../../../src/array/native/calls.js'
+import { matmulNatively, measuresNatively, unaryNatively } from '../../../src/array/native/calls.js'
 import { native } from '../../../src/array/native/library.js'
 import { agrees } from '../../../src/array/native/self-test.js'
 import { nativeKernel } from '../../../src/array/native-kernel.js'
-import { distanceOf } from '../../../src/events/content.js'
 import { describeWay } from '../kernel-contract.js'
 
 /** Tests need a C++ compiler, so native code is there; on a system that it is not written for there is nothing to test. */
@@ -47,27 +46,6 @@ describe.each(ways)('%s', (way) => {
     expect(differences(kernelHashes(nativeKernel), golden.hashes)).toEqual([])
     const newest = byHalves(nativeKernel, 'portable-2')
     expect(differences(kernelHashes(newest), expectedHashes(golden, 'portable-2'))).toEqual([])
-  })
-
-  test('adds the squares of differences in the order of the plain loop', () => {
-    native()!.library.use(way)
-    for (const Type of [Float64Array, Float32Array]) {
-      for (const n of [0, 1, 3, 64, 101, 1023, 1024, 1027, 4095, 4096, 4099, 10_007]) {
-        const x = new Type(n + 3).map((_, i) => Math.fround(((i * 7919) % 1009) / 97 - 5))
-        const y = new Type(n + 3).map((_, i) => Math.fround(((i * 104_729) % 1013) / 89 - 5))
-        const squares = distanceNatively(native()!, x, 3, y, 1, n)
-        const as = (buffer: typeof x, offset: number) => ({
-          dtype: 'float64',
-          shape: [n],
-          size: n,
-          data: buffer,
-          buffer,
-          offset,
-        })
-        const plain = distanceOf(as(x, 3) as never, as(y, 1) as never)
-        expect(n === 0 ? null : Math.sqrt(squares)).toBe(plain)
-      }
-    }
   })
 
   describeWay(way, nativeKernel)
@@ -136,6 +114,14 @@ describe.runIf(ways.length > 0)('what native code refuses', () => {
     refused(() => (made.library.unary as () => void)())
     structuredClone(x, { transfer: [x.buffer] })
     refused(() => unaryNatively(made, 1, x, 0, new Float64Array(100), 0, 5))
+  })
+
+  test('arrays of which less is there than is to be summed up', () => {
+    const [x, y] = [new Float64Array(100), new Float64Array(50)]
+    refused(() => measuresNatively(made, x, 0, y, 0, 51))
+    refused(() => measuresNatively(made, x, 60, y, 0, 41))
+    refused(() => measuresNatively(made, x, 0, new Float32Array(100) as never, 0, 10))
+    expect(measuresNatively(made, x, 50, y, 0, 50).sums.zeroCount).toBe(50)
   })
 
   test('operations that it does not know', () => {

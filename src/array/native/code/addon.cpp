@@ -292,6 +292,17 @@ napi_value distance(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** What `summarize` and `distance` leave, the distance behind the five numbers. */
+napi_value measure(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const std::size_t n = call.count(2);
+  const void *x = call.run(0, call.count(0), n), *y = call.run(1, call.count(1), n);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->measure(call.isNarrow, x, y, n, call.instance->numbers);
+  return nullptr;
+}
+
 /** Memory for one call, on the stack where it is little. */
 class Spare {
 public:
@@ -580,6 +591,7 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "adamStep", adamStep);
   set(env, exports, "summarize", summarize);
   set(env, exports, "distance", distance);
+  set(env, exports, "measure", measure);
   set(env, exports, "normalize", normalize);
   set(env, exports, "normalizeSlopes", normalizeSlopes);
   set(env, exports, "softmaxSlope", softmaxSlope);

@@ -60,8 +60,14 @@ template <class T> inline typename Lanes<T>::V splat(T x) {
 }
 inline vd c(double x) { return splat<double>(x); }
 
+#if VECTOR_BYTES == 64 && defined(__AVX512F__)
+// gcc converts by halves and puts them together again. With a mask of all lanes, as gcc 12 warns of what the plain ones leave undefined.
+inline vd widen(vh x) { return (vd)_mm512_maskz_cvtps_pd(0xff, (__m256)x); }
+inline vh narrow(vd x) { return (vh)_mm512_maskz_cvtpd_ps(0xff, (__m512d)x); }
+#else
 inline vd widen(vh x) { return __builtin_convertvector(x, vd); }
 inline vh narrow(vd x) { return __builtin_convertvector(x, vh); }
+#endif
 
 inline vi bitsOf(vd x) { return (vi)x; }
 inline vd fromBits(vi x) { return (vd)x; }

@@ -4,6 +4,7 @@
  */
 #include "products.hpp"
 #include "reductions.hpp"
+#include "summaries.hpp"
 #include "way.hpp"
 #include "windows.hpp"
 
@@ -83,6 +84,11 @@ double distanceOf(bool isNarrow, const void *x, const void *y, std::size_t n) {
   return isNarrow ? distance((F)x, (F)y, n) : distance((D)x, (D)y, n);
 }
 
+void measureOf(bool isNarrow, const void *x, const void *y, std::size_t n, double *numbers) {
+  if (isNarrow) measure((F)x, (F)y, n, numbers);
+  else measure((D)x, (D)y, n, numbers);
+}
+
 template <class T> void normalizeAs(const NormShape &z, const void *x, const void *gamma, const void *beta, void *out, void *spare) {
   const T *from = (const T *)x, *scale = (const T *)gamma, *shift = (const T *)beta;
   if (z.isByChannel)
@@ -154,6 +160,6 @@ void convolveWeightsOf(bool isNarrow, const WindowShape &z, std::size_t outs, st
 extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     TEXT_OF(WAY), unaryOf,        binaryOf,  clipOf,         matmulOf,   reduceRowsOf,
     accumulateRowsOf, softmaxRowsOf, sgdStepOf, momentumStepOf, adamStepOf, summarizeOf,
-    distanceOf,   normalizeOf,    normalizeSlopesOf, softmaxSlopeOf, geluSlopeOf, maxPoolOf,
+    distanceOf, measureOf,   normalizeOf,    normalizeSlopesOf, softmaxSlopeOf, geluSlopeOf, maxPoolOf,
     maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf, copyOf,
 };

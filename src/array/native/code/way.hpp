@@ -51,6 +51,7 @@ struct Way {
                    std::size_t n, const double *numbers);
   void (*summarize)(bool isNarrow, const void *x, std::size_t n, double *numbers);
   double (*distance)(bool isNarrow, const void *x, const void *y, std::size_t n);
+  void (*measure)(bool isNarrow, const void *x, const void *y, std::size_t n, double *numbers);
   // From here on, `spare` is memory of the call's own: as many elements as the code that is called says.
   void (*normalize)(bool isNarrow, const NormShape &z, const void *x, const void *gamma, const void *beta, void *out, void *spare);
   void (*normalizeSlopes)(bool isNarrow, const NormShape &z, const void *gy, const void *x, const void *gamma, void *gx, void *sums,
