@@ -1,6 +1,6 @@
 /** A store by its address. */
 import type { BatchStore } from './batch-store.js'
-import { FolderStore } from './folder-store.js'
+import { openObjects } from './open-objects.js'
 import { PostgresStore } from './postgres-store.js'
 import { type StoreAddress, storeAddress } from './store-address.js'
 
@@ -11,5 +11,7 @@ import { type StoreAddress, storeAddress } from './store-address.js'
  */
 export async function openStore(url: string | StoreAddress): Promise<BatchStore> {
   const address = typeof url === 'string' ? storeAddress(url) : url
-  return address.kind === 'folder' ? new FolderStore(address.place) : PostgresStore.open(address)
+  return address.kind === 'folder' || address.kind === 'bucket'
+    ? openObjects(address.place)
+    : PostgresStore.open(address)
 }

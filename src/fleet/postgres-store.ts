@@ -17,7 +17,8 @@ import {
   conflict,
   type StoredTape,
 } from './batch-store.js'
-import { FolderStore } from './folder-store.js'
+import type { ObjectStore } from './object-store.js'
+import { openObjects } from './open-objects.js'
 import { prepareSchema } from './schema.js'
 import { ROLES_WORDS, type SqlClient, sqlClient, sqlState, storedText } from './sql-client.js'
 import type { StoreAddress } from './store-address.js'
@@ -90,7 +91,7 @@ export class PostgresStore implements BatchStore {
     ])
     if (row?.hash != null) return row.hash
     const sealed = await this.sealed(name)
-    return sealed !== null && n <= sealed.upTo ? sealed.folder.hashAt(name, n) : null
+    return sealed !== null && n <= sealed.upTo ? sealed.archive.hashAt(name, n) : null
   }
 
   async missing(contents: readonly NamedContent[]): Promise<NamedContent[]> {
@@ -148,7 +149,7 @@ export class PostgresStore implements BatchStore {
     let last = after
     const sealed = await this.sealed(name)
     if (sealed !== null && last < sealed.upTo)
-      for await (const batch of sealed.folder.batches(name, last)) {
+      for await (const batch of sealed.archive.batches(name, last)) {
         if (batch.n > sealed.upTo) break
         yield batch
         last = batch.n
@@ -207,7 +208,7 @@ export class PostgresStore implements BatchStore {
   }
 
   /** Where the batches of a tape are that the database does not have any more; null when it has all, or this role may not know. */
-  private async sealed(name: string): Promise<{ upTo: number; folder: FolderStore } | null> {
+  private async sealed(name: string): Promise<{ upTo: number; archive: ObjectStore } | null> {
     const rows = await this.client
       .query<{ sealed: number; sealed_to: string }>(
         'SELECT sealed, sealed_to FROM gradtape.tape WHERE name = $1 AND sealed > 0',
@@ -218,17 +219,17 @@ export class PostgresStore implements BatchStore {
         throw failed(this.url, error)
       })
     const [row] = rows
-    return row === undefined ? null : { upTo: row.sealed, folder: new FolderStore(row.sealed_to) }
+    return row === undefined ? null : { upTo: row.sealed, archive: openObjects(row.sealed_to) }
   }
 
-  /** A content that is in one of the folders that tapes were sealed to; null when it is in none. */
+  /** A content that is in one of the places that tapes were sealed to; null when it is in none. */
   private async sealedContent(content: NamedContent): Promise<Buffer | null> {
     const places = await this.ask<{ place: string }>(
       'SELECT DISTINCT sealed_to AS place FROM gradtape.tape WHERE sealed > 0 ORDER BY 1',
     )
     for (const { place } of places) {
-      const folder = new FolderStore(place)
-      if ((await folder.missing([content])).length === 0) return (await folder.contents([content]))[0]!
+      const archive = openObjects(place)
+      if ((await archive.missing([content])).length === 0) return (await archive.contents([content]))[0]!
     }
     return null
   }

@@ -240,6 +240,11 @@ export class SpoolPush {
  */
 export function spoolPath(url: string, folder?: string): { spool: string; name: string } {
   const { kind, place, tape } = storeAddress(url)
+  if (kind === 'bucket')
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `openTape expected a file, or postgres://host/DATABASE/TAPE, got the bucket ${valueText(url)}; record to a file and send it there: gradtape push FILE ${url}`,
+    )
   if (kind === 'folder' || tape === null)
     throw new TapeError(
       'BAD_ARGUMENT',
@@ -258,7 +263,7 @@ export function spoolPath(url: string, folder?: string): { spool: string; name: 
   return { spool, name: tape }
 }
 
-/** Whether an address is one that `openTape` records to by a spool. */
+/** Whether it is the address of a store, and not a file. */
 export function isStoreUrl(url: string): boolean {
-  return /^(postgres(ql)?:\/\/|pglite:)/i.test(url)
+  return /^(postgres(ql)?:\/\/|pglite:|s3:)/i.test(url)
 }

@@ -7,6 +7,7 @@ import path from 'node:path'
 import { TapeError } from '../errors.js'
 import type { Connection } from '../store/format/connection.js'
 import { sqlite } from '../store/format/sqlite.js'
+import { packageOf } from './optional-package.js'
 import { type StoreAddress, withoutPassword } from './store-address.js'
 
 /** A statement's parameters: texts, numbers, bytes, null. Lists are texts (`{1,2}`) that the statement casts. */
@@ -219,18 +220,4 @@ export const ROLES_WORDS =
 /** PostgreSQL's texts have no NUL and no half of a pair; what has one gets a mark in its place. */
 export function storedText(text: string): string {
   return text.replace(/\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD')
-}
-
-/** A package that is not installed with gradtape. Throws STORE_FAILED, with what to install. */
-export async function packageOf<T>(name: string, load: () => Promise<T>): Promise<T> {
-  try {
-    return await load()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new TapeError(
-      'STORE_FAILED',
-      `expected the package ${name}, by which gradtape reaches this store, found none; install it: npm install ${name}`,
-      { cause: error },
-    )
-  }
 }

@@ -2,24 +2,29 @@
 import { fileURLToPath } from 'node:url'
 import { TapeError, valueText } from '../errors.js'
 import { checkTapeName } from './batch-store.js'
+import { bucketAddress, isBucketUrl } from './bucket-address.js'
 
 /** A store that was named, and the tape when the address names one. */
 export interface StoreAddress {
-  readonly kind: 'folder' | 'postgres' | 'pglite'
-  /** A folder's path; for PostgreSQL the URL of the database, without the tape. */
+  readonly kind: 'folder' | 'bucket' | 'postgres' | 'pglite'
+  /** A folder's path; for PostgreSQL and a bucket the URL without the tape. */
   readonly place: string
   readonly tape: string | null
 }
 
 /**
- * Reads an address: a folder, `file:…`, `postgres://host/DATABASE`, `postgres://host/DATABASE/TAPE`, `pglite:FOLDER` or
- * `pglite:FOLDER#TAPE`.
+ * Reads an address: a folder, `file:…`, `s3://BUCKET/PREFIX`, `postgres://host/DATABASE`, `pglite:FOLDER`; and with a tape
+ * `s3://BUCKET/PREFIX#TAPE`, `postgres://host/DATABASE/TAPE`, `pglite:FOLDER#TAPE`.
  *
  * Throws  BAD_ARGUMENT
  */
 export function storeAddress(url: string): StoreAddress {
   if (typeof url === 'string' && url.trim() !== '' && !url.includes('\0')) {
     if (/^postgres(ql)?:\/\//i.test(url)) return postgresAddress(url)
+    if (isBucketUrl(url)) {
+      const { url: place, tape } = bucketAddress(url)
+      return { kind: 'bucket', place, tape }
+    }
     if (/^pglite:/i.test(url)) {
       const [folder = '', tape] = url.slice('pglite:'.length).split(/#([^#]*)$/)
       if (folder !== '') return { kind: 'pglite', place: folder, tape: named(tape) }
@@ -28,7 +33,7 @@ export function storeAddress(url: string): StoreAddress {
   }
   throw new TapeError(
     'BAD_ARGUMENT',
-    `expected a store, a folder, file:…, postgres://host/DATABASE or pglite:FOLDER, got ${valueText(withoutPassword(url))}`,
+    `expected a store, a folder, file:…, s3://BUCKET/PREFIX, postgres://host/DATABASE or pglite:FOLDER, got ${valueText(withoutPassword(url))}`,
   )
 }
 

@@ -1,6 +1,7 @@
 /** What may be asked of the workers of a store, and what they answer. */
 import { TapeError, valueText } from '../errors.js'
 import { checkTapeName } from '../fleet/batch-store.js'
+import { storeAddress, withoutPassword } from '../fleet/store-address.js'
 
 export const JOB_KINDS = ['verify', 'replay', 'why', 'diff', 'columns', 'seal'] as const
 export type JobKind = (typeof JOB_KINDS)[number]
@@ -22,7 +23,7 @@ export interface JobRequest {
   readonly to: number | null
   /** Of diff: the run it is compared with. */
   readonly other: RunInStore | null
-  /** Of seal: the folder. */
+  /** Of seal: the folder, or the address of a bucket. */
   readonly folder: string | null
 }
 
@@ -93,8 +94,11 @@ export function jobRequest(
   if ((kind === 'seal') !== (options.folder !== undefined))
     throw new TapeError(
       'BAD_ARGUMENT',
-      kind === 'seal' ? 'seal expected a folder to seal to (--folder FOLDER)' : `${kind} expected no folder`,
+      kind === 'seal'
+        ? 'seal expected a folder or bucket to seal to (--folder FOLDER)'
+        : `${kind} expected no folder`,
     )
+  if (options.folder !== undefined) checkPlace(options.folder)
   const first = runInStore(subjects[0]!)
   return {
     kind: kind as JobKind,
@@ -104,4 +108,14 @@ export function jobRequest(
     other: kind === 'diff' ? runInStore(subjects[1]!) : null,
     folder: options.folder ?? null,
   }
+}
+
+/** Throws BAD_ARGUMENT for what is neither a folder nor a bucket, or names a tape. */
+function checkPlace(folder: string): void {
+  const { kind, tape } = storeAddress(folder)
+  if ((kind === 'folder' || kind === 'bucket') && tape === null) return
+  throw new TapeError(
+    'BAD_ARGUMENT',
+    `seal expected a folder or s3://BUCKET/PREFIX, got ${valueText(withoutPassword(folder))}`,
+  )
 }

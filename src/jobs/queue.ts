@@ -1,9 +1,10 @@
 /** The jobs of a store, by pg-boss: its tables are in the schema `gradtape_jobs` of the same database. */
 import type PgBoss from 'pg-boss'
 import { TapeError } from '../errors.js'
+import { packageOf } from '../fleet/optional-package.js'
 import { failed } from '../fleet/postgres-store.js'
 import { prepareSchema } from '../fleet/schema.js'
-import { packageOf, type SqlClient, type SqlParameter, sqlClient, sqlState } from '../fleet/sql-client.js'
+import { type SqlClient, type SqlParameter, sqlClient, sqlState } from '../fleet/sql-client.js'
 import { type StoreAddress, storeAddress, withoutPassword } from '../fleet/store-address.js'
 import { JOB_KINDS, type Job, type JobKind, type JobRequest, type JobResult } from './kinds.js'
 
@@ -33,10 +34,10 @@ export class JobQueue {
    */
   static async open(url: string): Promise<JobQueue> {
     const address = storeAddress(url)
-    if (address.kind === 'folder')
+    if (address.kind === 'folder' || address.kind === 'bucket')
       throw new TapeError(
         'BAD_ARGUMENT',
-        `expected a store with a database (postgres://… or pglite:…), got the folder ${address.place}`,
+        `expected a store with a database (postgres://… or pglite:…), got the ${address.kind} ${address.place}`,
       )
     const client = await sqlClient(address)
     try {

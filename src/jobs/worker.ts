@@ -9,7 +9,9 @@ import path from 'node:path'
 import process from 'node:process'
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, TapeError } from '../errors.js'
-import { FolderStore } from '../fleet/folder-store.js'
+import { bucketAddress, isBucketUrl } from '../fleet/bucket-address.js'
+import { BucketPlace } from '../fleet/bucket-place.js'
+import { openObjects, placeOf } from '../fleet/open-objects.js'
 import { failed, PostgresStore } from '../fleet/postgres-store.js'
 import { pullTape } from '../fleet/pull.js'
 import { copyToStore } from '../fleet/seal.js'
@@ -236,7 +238,10 @@ class FleetWorker {
     const batches = tape.batches
     if (request.kind === 'seal') await this.seal(request, progress)
     const output = new JobSink(this.queue, id, request, progress)
-    const result = await this.onThread(request, tape.path, other?.path ?? null, output)
+    const result =
+      request.kind === 'seal' && isBucketUrl(request.folder!)
+        ? await this.parquetToBucket(request, tape.path, output)
+        : await this.onThread(request, tape.path, other?.path ?? null, output)
     if (request.kind === 'columns') {
       await this.queue.query('SELECT gradtape.finish_columns($1, $2)', [request.tape, batches])
       return result
@@ -256,7 +261,7 @@ class FleetWorker {
   }
 
   private async seal({ tape, folder }: JobRequest, progress: { done: number; total: number }): Promise<void> {
-    const place = path.resolve(folder!)
+    const place = placeOf(folder!)
     const [before] = await this.queue.query<{ to: string }>(
       'SELECT sealed_to AS to FROM gradtape.tape WHERE name = $1 AND sealed > 0',
       [tape],
@@ -269,7 +274,7 @@ class FleetWorker {
     const store = await PostgresStore.open(this.queue.address)
     try {
       progress.total = (await store.tape(tape))?.batches ?? 0
-      const there = await copyToStore(store, new FolderStore(place), tape, (done) => {
+      const there = await copyToStore(store, openObjects(place), tape, (done) => {
         progress.done = done
       })
       await this.queue.query('SELECT gradtape.seal($1, $2, $3, $4)', [
@@ -278,6 +283,24 @@ class FleetWorker {
       await this.queue.query("SELECT gradtape.sweep(interval '1 day')")
     } finally {
       await store.close()
+    }
+  }
+
+  /** The views as Parquet beside the batches, as a folder has them; written to a file here first. */
+  private async parquetToBucket(request: JobRequest, tape: string, output: JobSink): Promise<JobResult> {
+    const here = fs.mkdtempSync(path.join(this.folder, 'parquet-'))
+    try {
+      const { details, ...result } = await this.onThread({ ...request, folder: here }, tape, null, output)
+      const bucket = new BucketPlace(bucketAddress(request.folder!))
+      const parquet: string[] = []
+      for (const file of details.parquet as string[]) {
+        const key = path.relative(here, file).split(path.sep).join('/')
+        await bucket.replace(key, await fs.promises.readFile(file))
+        parquet.push(bucket.named(key))
+      }
+      return { ...result, details: { ...details, parquet } }
+    } finally {
+      fs.rmSync(here, { recursive: true, force: true })
     }
   }
 

@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { BatchStore } from '../../src/fleet/batch-store.js'
 import { openStore } from '../../src/fleet/open-store.js'
 import { pullTape } from '../../src/fleet/pull.js'
@@ -14,6 +14,7 @@ import { contentsOf, type LoggedBatch, type NamedContent, TapeLog } from '../../
 import { newTapePath, openForTest, temporaryFolder } from '../tape/temporary-tape.js'
 import { POSTGRES, PostgresServer } from './postgres-server.js'
 import { recordRun, richTape } from './rich-tape.js'
+import { KEYS, S3Server } from './s3-server.js'
 
 const headOf = (file: string): string => {
   const tape = openForTest(file, { readonly: true })
@@ -35,6 +36,7 @@ interface Kind {
 }
 
 let server: PostgresServer | null = null
+let bucket: S3Server | null = null
 let folder = ''
 const newFolder = async () => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-store-'))
@@ -44,6 +46,19 @@ const dropFolder = async () => fs.rmSync(folder, { recursive: true, force: true 
 
 const KINDS: Kind[] = [
   { name: 'a folder', isHere: true, begin: newFolder, end: dropFolder },
+  {
+    name: 'a bucket',
+    isHere: true,
+    begin: async () => {
+      for (const [name, value] of Object.entries(KEYS)) vi.stubEnv(name, value)
+      bucket = await S3Server.start()
+      return bucket.url('store')
+    },
+    end: async () => {
+      vi.unstubAllEnvs()
+      await bucket!.stop()
+    },
+  },
   { name: 'PGlite', isHere: true, begin: async () => `pglite:${await newFolder()}`, end: dropFolder },
   {
     name: POSTGRES === null ? 'PostgreSQL (skipped: none is installed here)' : 'PostgreSQL',
@@ -215,7 +230,7 @@ describe.each(KINDS.filter(({ isHere }) => isHere))('a store that is $name', ({ 
     )
   })
 
-  if (name !== 'a folder')
+  if (name !== 'a folder' && name !== 'a bucket')
     test('does a script as a whole or not at all, and goes on after one that failed', async () => {
       const client = await sqlClient(storeAddress(url))
       try {

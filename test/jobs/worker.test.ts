@@ -1,7 +1,7 @@
 /** Workers of a store: what they are asked they answer, and a job of one that was killed is another's within seconds. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { pullTape, pullTapes } from '../../src/fleet/pull.js'
 import { pushTape } from '../../src/fleet/push.js'
 import { fleetReport } from '../../src/jobs/fleet-report.js'
@@ -11,6 +11,7 @@ import { runWorker } from '../../src/jobs/worker.js'
 import { gradtape, writeModule, writeTapeOfOwnFunction } from '../cli/gradtape.js'
 import { describeWithPostgres } from '../fleet/postgres-server.js'
 import { recordRun } from '../fleet/rich-tape.js'
+import { KEYS, S3Server } from '../fleet/s3-server.js'
 import { startChild } from '../tape/child-process.js'
 import { newTapePath, openForTest, temporaryFolder } from '../tape/temporary-tape.js'
 
@@ -157,6 +158,26 @@ test('workers verify, replay, explain, compare, write columns and seal, on PGlit
   expect(counted!.all).toBeGreaterThan(0)
   expect(counted!.known).toBe(counted!.all)
   expect(await queue.query('SELECT DISTINCT tags FROM gradtape.run')).toEqual([{ tags: '[]' }])
+  // To a bucket: the batches, the arrays they name, and the views as Parquet.
+  const bucket = await S3Server.start()
+  try {
+    for (const [name, value] of Object.entries(KEYS)) vi.stubEnv(name, value)
+    await pushTape(file, url, { name: 'b' })
+    await queue.ask(jobRequest('seal', ['b'], { folder: bucket.url('archive') }))
+    expect(await runWorker(url, { kinds: ['seal'], once: true })).toEqual({ done: 1, failed: 0 })
+    expect([...bucket.objects.keys()].filter((key) => key.startsWith('archive/parquet/')).sort()).toEqual(
+      ['checkpoint', 'gradient', 'metric', 'note', 'run', 'step'].map(
+        (view) => `archive/parquet/tape=b/${view}.parquet`,
+      ),
+    )
+    for (const from of [url, bucket.url('archive')]) {
+      const again = path.join(temporaryFolder(), 'again.tape')
+      expect((await pullTape(from, again, { name: 'b' })).head).toBe(more.stored.head)
+    }
+  } finally {
+    vi.unstubAllEnvs()
+    await bucket.stop()
+  }
 }, 240_000)
 
 describeWithPostgres('with a server', (server) => {

@@ -127,6 +127,7 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   '@viz-js/viz': ['drawing'],
   fflate: ['formats'],
   'hyparquet-writer': ['formats'],
+  aws4fetch: ['fleet'],
   pg: ['fleet'],
   'pg-boss': ['jobs'],
   '@electric-sql/pglite': ['fleet'],

@@ -61,7 +61,10 @@ export function addFleet(program: Command): void {
     .argument('[tapes...]', 'of which TAPE or TAPE:RUN; two for diff')
     .option('--from <step>', 'replay: from the last checkpoint before this step', wholeNumber(0))
     .option('--to <step>', 'replay: to the end of this step', wholeNumber(0))
-    .option('--folder <folder>', 'seal: the folder that keeps the batches from then on')
+    .option(
+      '--folder <folder>',
+      'seal: the folder, or bucket (s3://BUCKET/PREFIX), that keeps the batches from then on',
+    )
     .option('--wait', 'wait for the answer and print it')
     .addHelpText(
       'after',

@@ -9,7 +9,7 @@ import { countText } from '../words.js'
 
 const STORE = [
   '<url>',
-  'the store: a folder, postgres://host/DATABASE[/TAPE] or pglite:FOLDER[#TAPE]',
+  'the store: a folder, s3://BUCKET/PREFIX[#TAPE], postgres://host/DATABASE[/TAPE] or pglite:FOLDER[#TAPE]',
 ] as const
 
 export function addPush(program: Command): void {
@@ -23,6 +23,7 @@ export function addPush(program: Command): void {
       examples(
         'gradtape push runs.tape /mnt/store',
         'gradtape push runs.tape store --name gpu-7',
+        'gradtape push runs.tape s3://tapes/2026 --name gpu-7',
         'gradtape push runs.tape postgres://recorder@db.example/fleet/gpu-7',
       ),
     )
