@@ -3,7 +3,17 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { constant, mul, openTape, parameter, sum } from '../../src/index.js'
+import {
+  BatchNorm,
+  constant,
+  Dropout,
+  mul,
+  openTape,
+  parameter,
+  Sequential,
+  seedRandom,
+  sum,
+} from '../../src/index.js'
 import { functionCounts } from '../../src/queries/calls.js'
 import { gradientsOfStep, gradientsOfVariable } from '../../src/queries/gradients.js'
 import { lastLoggedVariable, meansOfSpans, metricCourses } from '../../src/queries/metrics.js'
@@ -114,6 +124,69 @@ test('gradients of a step and of a variable are the same rows, with their summar
     held: 'this',
   })
   expect(all.every(({ position: at }, i) => i === 0 || at > (all[i - 1]?.position ?? 0))).toBe(true)
+})
+
+describe('training and random numbers', () => {
+  const modesFile = path.join(folder, 'modes.tape')
+  beforeAll(async () => {
+    const tape = openTape(modesFile)
+    const run = tape.startRun('modes')
+    seedRandom(7)
+    const first = new Dropout(0.5)
+    const model = new Sequential(new BatchNorm(2), first, new Dropout(0.25))
+    const x = constant([
+      [1, 2],
+      [3, 5],
+      [8, 13],
+    ])
+    run.step() // in training
+    sum(model.forward(x)).backward()
+    run.step() // in use: dropout makes no call
+    model.eval()
+    model.forward(x)
+    run.step() // some and some
+    first.train()
+    model.forward(x)
+    run.step() // neither
+    sum(x)
+    await run.finish()
+    tape.close()
+  })
+
+  test('a step says whether its modules were in training, and which random numbers it drew last', () => {
+    const modes = new Views(modesFile)
+    expect(modes.all('SELECT step, is_training, random_counter FROM step_summary ORDER BY step')).toEqual([
+      { step: 1, is_training: 1, random_counter: 1 },
+      { step: 2, is_training: 0, random_counter: null },
+      { step: 3, is_training: null, random_counter: 2 },
+      { step: 4, is_training: null, random_counter: null },
+    ])
+    expect(modes.all('SELECT step, function, is_training FROM module_mode ORDER BY position')).toEqual([
+      { step: 1, function: 'batchNorm', is_training: 1 },
+      { step: 1, function: 'dropout', is_training: 1 },
+      { step: 1, function: 'dropout', is_training: 1 },
+      { step: 2, function: 'batchNorm', is_training: 0 },
+      { step: 3, function: 'batchNorm', is_training: 0 },
+      { step: 3, function: 'dropout', is_training: 1 },
+    ])
+    expect(modes.all('SELECT step, seed, counter, size FROM random_draw ORDER BY position')).toEqual([
+      { step: 1, seed: 7, counter: 0, size: 6 },
+      { step: 1, seed: 7, counter: 1, size: 6 },
+      { step: 3, seed: 7, counter: 2, size: 6 },
+    ])
+    modes.close()
+  })
+
+  test('what a call reads stands with its function and scope, as the join says', () => {
+    const modes = new Views(modesFile)
+    for (const view of ['call_input', 'edge'])
+      expect(
+        modes.all(
+          `SELECT count(*) AS n, sum(e.function = c.function AND e.scope = c.scope) AS equal FROM ${view} e JOIN call c ON c.run_id = e.run_id AND c.position = e.call_position`,
+        ),
+      ).toEqual(modes.all(`SELECT count(*) AS n, count(*) AS equal FROM ${view}`))
+    modes.close()
+  })
 })
 
 describe('the documented schema', () => {

@@ -1832,4 +1832,84 @@ FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each('{"RunStar
 
 `,
   },
+  {
+    file: '0008_modes-and-draws.sql',
+    text: `-- Training and random numbers of a step, and the function beside what a call reads: views only.
+DROP VIEW step_summary;
+DROP VIEW call_input;
+DROP VIEW edge;
+
+CREATE VIEW step_summary AS -- A step in a few numbers. Key: run_id, step.
+SELECT
+  CAST(s.id >> 32 AS INTEGER) AS run_id, -- joins run.id
+  s.step AS step, -- joins step.step
+  CAST((SELECT json_extract(f.payload, '$.epoch') FROM _fact f WHERE f.id >> 32 = s.id >> 32 AND f.kind = 21 AND f.subject IS NULL AND f.id < s.id ORDER BY f.id DESC LIMIT 1) AS INTEGER) AS epoch, -- as step.epoch
+  CAST((SELECT sum(json_array_length(t.calls)) FROM _block b JOIN _template t ON t.id = b.template_id WHERE b.id >= s.id AND b.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32)) AS INTEGER) AS call_count, -- calls of functions
+  CAST((SELECT count(*) FROM _gradient g WHERE g.id > s.id AND g.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) AND g.held <> 0) AS INTEGER) AS gradient_count, -- gradients that variables held after their pass
+  CAST((SELECT sqrt(sum(g.l2_norm * g.l2_norm)) FROM _gradient g WHERE g.id > s.id AND g.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) AND g.held <> 0) AS REAL) AS gradient_norm, -- Euclidean norm of all these together, those left out that are not finite; null when there are none
+  CAST((SELECT sqrt(sum(a.l2_norm * a.l2_norm)) FROM _assignment a JOIN _variable v ON v.id = a.variable_id JOIN _leaf_form r ON r.id = v.leaf_form_id WHERE a.id > s.id AND a.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) AND r.role = 'parameter' AND NOT EXISTS (SELECT 1 FROM _assignment y WHERE y.id > a.id AND y.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) AND y.variable_id = a.variable_id)) AS REAL) AS parameter_norm, -- Euclidean norm of the parameters that were assigned to, all together, as they are after the step; null when none was, or none was measured
+  CAST((SELECT sqrt(sum(a.update_norm * a.update_norm)) FROM _assignment a JOIN _variable v ON v.id = a.variable_id JOIN _leaf_form r ON r.id = v.leaf_form_id WHERE a.id > s.id AND a.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) AND r.role = 'parameter' ) AS REAL) AS update_norm, -- Euclidean norm of what the step changed of these; null as parameter_norm
+  CAST((SELECT coalesce(sum(g.non_finite_count), 0) FROM _gradient g WHERE g.id > s.id AND g.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32)) AS INTEGER) AS non_finite_count, -- elements of gradients that are NaN or infinite
+  CAST((SELECT group_concat(b.template_id, ' ') FROM (SELECT template_id FROM _block WHERE id >= s.id AND id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) ORDER BY id) b) AS TEXT) AS template_ids, -- of its blocks, in order: equal for steps of one graph
+  CAST((SELECT CASE WHEN min(g.function = 'dropout' OR json_array_length(e.value) = 8) = max(g.function = 'dropout' OR json_array_length(e.value) = 8) THEN max(g.function = 'dropout' OR json_array_length(e.value) = 8) END FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN _signature g ON g.id = e.value ->> 3 WHERE b.id >= s.id AND b.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) AND g.function IN ('dropout', 'batchNorm')) AS INTEGER) AS is_training, -- 1 when its dropout and batchNorm were in training, 0 when none was; null when it called neither, and when some were and some not: see module_mode
+  CAST((SELECT (SELECT CASE WHEN json_type(x.content, '$.counter') IN ('integer', 'real') THEN json_extract(x.content, '$.counter') END FROM _text x WHERE x.id = CASE e.value ->> 4 WHEN 0 THEN (WITH c (h) AS MATERIALIZED (SELECT hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8))) SELECT ((instr('123456789ABCDEF', substr(c.h, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(c.h, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(c.h, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(c.h, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(c.h, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(c.h, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(c.h, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(c.h, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(c.h, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(c.h, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(c.h, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(c.h, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(c.h, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(c.h, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(c.h, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(c.h, 16, 1)) << 0)) & 281474976710655 FROM c) ELSE e.value ->> 4 END) FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN _signature g ON g.id = e.value ->> 3 WHERE b.id >= s.id AND b.id < coalesce((SELECT n.id FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), ((s.id >> 32) + 1) << 32) AND g.function = 'dropout' ORDER BY b.id DESC, e.key DESC LIMIT 1) AS INTEGER) AS random_counter -- of the last random numbers that a call of the step drew; null when none did: see random_draw
+FROM _step s;
+
+CREATE VIEW call_input AS -- One thing that a call reads. Key: run_id, call_position, slot.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- of the call
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS call_position, -- joins call.position
+  CAST(i.key - 5 AS INTEGER) AS slot, -- argument number, from 0
+  CASE WHEN EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN 'gradient' ELSE 'variable' END AS source, -- variable, or gradient (an optimizer reads these)
+  CAST(CASE WHEN NOT EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END END AS INTEGER) AS variable_position, -- joins variable.position; null for a gradient
+  CAST(CASE WHEN NOT EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN 0 ELSE abs(i.value) >> 40 END END AS INTEGER) AS variable_slot, -- joins variable.slot; null for a gradient
+  CAST(CASE WHEN EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END END AS INTEGER) AS gradient_position, -- joins gradient.position; null for a variable
+  b.id AS block_id, -- joins block.id: of the block that holds it, by which it is found at once; see block
+  CAST((SELECT s.function FROM _signature s WHERE s.id = e.value ->> 3) AS TEXT) AS function, -- of the call: as call.function, without a join
+  CAST((SELECT s.scope FROM _signature s WHERE s.id = e.value ->> 3) AS TEXT) AS scope -- of the call: as call.scope
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN json_each(e.value) i ON i.key >= 5;
+
+CREATE VIEW edge AS -- One edge: to a call (direction input), or from a call to its variable (direction output). Key: run_id, call_position, direction, slot.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- of the call
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS call_position, -- joins call.position
+  CAST(d.value AS TEXT) AS direction, -- input or output
+  CAST(CASE d.key WHEN 0 THEN i.key - 5 ELSE i.key END AS INTEGER) AS slot, -- argument or result number, from 0
+  CASE WHEN d.key = 0 AND EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN 'gradient' ELSE 'variable' END AS source, -- variable, or gradient (an optimizer reads these)
+  CAST(CASE WHEN d.key = 1 THEN (b.id & 4294967295) + (e.value ->> 0) WHEN NOT EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END END AS INTEGER) AS variable_position, -- joins variable.position; null for a gradient
+  CAST(CASE WHEN d.key = 1 THEN i.key WHEN NOT EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN 0 ELSE abs(i.value) >> 40 END END AS INTEGER) AS variable_slot, -- joins variable.slot; null for a gradient
+  CAST(CASE WHEN d.key = 0 AND EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END END AS INTEGER) AS gradient_position, -- joins gradient.position; null for a variable
+  b.id AS block_id, -- joins block.id: of the block that holds it, by which it is found at once; see block
+  s.function AS function, -- of the call: as call.function, without a join
+  s.scope AS scope -- of the call: as call.scope
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each('["input","output"]') d ON true
+JOIN json_each(CASE d.key WHEN 0 THEN e.value ELSE json_extract(s.content, '$[3]') END) i ON d.key = 1 OR i.key >= 5;
+
+CREATE VIEW module_mode AS -- One call that tells whether its module was in training: dropout is called in training alone, batchNorm reads running statistics in use. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- in which it was made
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS position, -- of the call: joins call.position
+  g.function AS function, -- dropout or batchNorm
+  g.scope AS scope, -- dotted name of the place in the program
+  CAST(g.function = 'dropout' OR json_array_length(e.value) = 8 AS INTEGER) AS is_training, -- 1 in training, 0 in use
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN _signature g ON g.id = e.value ->> 3 WHERE g.function IN ('dropout', 'batchNorm');
+
+CREATE VIEW random_draw AS -- Random numbers that one call drew: those of its seed and counter, on every machine. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- in which it was made
+  CAST((b.id & 4294967295) + (e.value ->> 0) AS INTEGER) AS position, -- of the call: joins call.position
+  g.function AS function, -- dropout
+  g.scope AS scope, -- dotted name of the place in the program
+  CAST((SELECT CASE WHEN json_type(x.content, '$.seed') IN ('integer', 'real') THEN json_extract(x.content, '$.seed') END FROM _text x WHERE x.id = CASE e.value ->> 4 WHEN 0 THEN (WITH c (h) AS MATERIALIZED (SELECT hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8))) SELECT ((instr('123456789ABCDEF', substr(c.h, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(c.h, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(c.h, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(c.h, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(c.h, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(c.h, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(c.h, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(c.h, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(c.h, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(c.h, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(c.h, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(c.h, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(c.h, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(c.h, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(c.h, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(c.h, 16, 1)) << 0)) & 281474976710655 FROM c) ELSE e.value ->> 4 END) AS INTEGER) AS seed, -- of the generator
+  CAST((SELECT CASE WHEN json_type(x.content, '$.counter') IN ('integer', 'real') THEN json_extract(x.content, '$.counter') END FROM _text x WHERE x.id = CASE e.value ->> 4 WHEN 0 THEN (WITH c (h) AS MATERIALIZED (SELECT hex(substr(b.slots, 8 * ((e.value ->> 1) + (e.value ->> 2) - 1) + 1, 8))) SELECT ((instr('123456789ABCDEF', substr(c.h, 1, 1)) << 60) | (instr('123456789ABCDEF', substr(c.h, 2, 1)) << 56) | (instr('123456789ABCDEF', substr(c.h, 3, 1)) << 52) | (instr('123456789ABCDEF', substr(c.h, 4, 1)) << 48) | (instr('123456789ABCDEF', substr(c.h, 5, 1)) << 44) | (instr('123456789ABCDEF', substr(c.h, 6, 1)) << 40) | (instr('123456789ABCDEF', substr(c.h, 7, 1)) << 36) | (instr('123456789ABCDEF', substr(c.h, 8, 1)) << 32) | (instr('123456789ABCDEF', substr(c.h, 9, 1)) << 28) | (instr('123456789ABCDEF', substr(c.h, 10, 1)) << 24) | (instr('123456789ABCDEF', substr(c.h, 11, 1)) << 20) | (instr('123456789ABCDEF', substr(c.h, 12, 1)) << 16) | (instr('123456789ABCDEF', substr(c.h, 13, 1)) << 12) | (instr('123456789ABCDEF', substr(c.h, 14, 1)) << 8) | (instr('123456789ABCDEF', substr(c.h, 15, 1)) << 4) | (instr('123456789ABCDEF', substr(c.h, 16, 1)) << 0)) & 281474976710655 FROM c) ELSE e.value ->> 4 END) AS INTEGER) AS counter, -- which draw of it, from 0
+  CAST((WITH RECURSIVE p (axis, size) AS (SELECT 0, 1 UNION ALL SELECT p.axis + 1, p.size * (g.shape ->> p.axis) FROM p WHERE p.axis < json_array_length(g.shape)) SELECT p.size FROM p ORDER BY p.axis DESC LIMIT 1) AS INTEGER) AS size, -- how many numbers: one an element
+  b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN _signature g ON g.id = e.value ->> 3 WHERE g.function = 'dropout';
+`,
+  },
 ]

@@ -75,7 +75,7 @@ afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 test('nearly every view has rows to compare', () => {
   expect(views.length).toBeGreaterThan(30)
   expect(ours.filter((text) => / 0 /.test(text)).map((text) => text.split(' ')[0])).toEqual([
-    ...['batch', 'chunk', 'epoch', 'optimizer_step'],
+    ...['batch', 'chunk', 'epoch', 'module_mode', 'optimizer_step', 'random_draw'],
   ])
 })
 

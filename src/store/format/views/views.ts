@@ -285,6 +285,17 @@ const EVENT_DETAIL = `CASE d.value WHEN ${EVENT_KINDS.LeafCreated.kind} THEN (SE
 /** Of a row of _label: it says that the run has the tag, and no later one says otherwise. */
 const IS_TAG = `l.kind = 'tagged' AND NOT EXISTS (SELECT 1 FROM _label u WHERE u.run_id = l.run_id AND u.kind <> 'named' AND u.text = l.text AND u.id > l.id)`
 
+/** The calls of step `s` of some functions. */
+function callsOfStep(where: string): string {
+  return `${entries('calls')} JOIN _signature g ON g.id = ${field(CALL_ENTRY.signature)} WHERE b.id >= s.id AND b.id < ${stepEnd('s.id')} AND ${where}`
+}
+
+/** Calls that compute otherwise in training than in use: dropout is called in training alone, batchNorm reads running statistics in use. */
+const TELLS_MODE = "g.function IN ('dropout', 'batchNorm')"
+const IS_TRAINING = `g.function = 'dropout' OR json_array_length(e.value) = ${CALL_ENTRY.inputs + 3}`
+/** Calls that draw random numbers when they are made. */
+const DRAWS = "g.function = 'dropout'"
+
 /** The epoch that step `s` belongs to. The event stands before that of the step, and has no subject: the index finds it. */
 const EPOCH_OF_STEP = `(SELECT json_extract(f.payload, '$.epoch') FROM _fact f WHERE f.id >> 32 = s.id >> 32 AND f.kind = ${EVENT_KINDS.EpochStarted.kind} AND f.subject IS NULL AND f.id < s.id ORDER BY f.id DESC LIMIT 1)`
 
@@ -391,7 +402,9 @@ SELECT
   ${typed('REAL', assignedNorm('l2_norm'))} AS parameter_norm, -- Euclidean norm of the parameters that were assigned to, all together, as they are after the step; null when none was, or none was measured
   ${typed('REAL', assignedNorm('update_norm'))} AS update_norm, -- Euclidean norm of what the step changed of these; null as parameter_norm
   ${typed('INTEGER', `(SELECT coalesce(sum(g.non_finite_count), 0) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')})`)} AS non_finite_count, -- elements of gradients that are NaN or infinite
-  ${typed('TEXT', `(SELECT group_concat(b.template_id, ' ') FROM (SELECT template_id FROM _block WHERE id >= s.id AND id < ${stepEnd('s.id')} ORDER BY id) b)`)} AS template_ids -- of its blocks, in order: equal for steps of one graph
+  ${typed('TEXT', `(SELECT group_concat(b.template_id, ' ') FROM (SELECT template_id FROM _block WHERE id >= s.id AND id < ${stepEnd('s.id')} ORDER BY id) b)`)} AS template_ids, -- of its blocks, in order: equal for steps of one graph
+  ${typed('INTEGER', `(SELECT CASE WHEN min(${IS_TRAINING}) = max(${IS_TRAINING}) THEN max(${IS_TRAINING}) END FROM ${callsOfStep(TELLS_MODE)})`)} AS is_training, -- 1 when its dropout and batchNorm were in training, 0 when none was; null when it called neither, and when some were and some not: see module_mode
+  ${typed('INTEGER', `(SELECT ${setting('counter')} FROM ${callsOfStep(DRAWS)} ORDER BY b.id DESC, e.key DESC LIMIT 1)`)} AS random_counter -- of the last random numbers that a call of the step drew; null when none did: see random_draw
 FROM _step s`,
 
   leaf: `CREATE VIEW leaf AS -- One variable that no call made: a parameter, an input, a constant. Key: run_id, position.
@@ -562,7 +575,9 @@ SELECT
   ${typed('INTEGER', `CASE WHEN NOT ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS variable_position, -- joins variable.position; null for a gradient
   ${typed('INTEGER', `CASE WHEN NOT ${isGradient(position('i.value'))} THEN ${slot('i.value')} END`)} AS variable_slot, -- joins variable.slot; null for a gradient
   ${typed('INTEGER', `CASE WHEN ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS gradient_position, -- joins gradient.position; null for a variable
-  ${BLOCK_ID}
+  ${BLOCK_ID.replace(' --', ', --')}
+  ${typed('TEXT', ofSignature('function'))} AS function, -- of the call: as call.function, without a join
+  ${typed('TEXT', ofSignature('scope'))} AS scope -- of the call: as call.scope
 FROM ${entries('calls')} JOIN json_each(e.value) i ON i.key >= ${CALL_ENTRY.inputs}`,
 
   call_output: `CREATE VIEW call_output AS -- One thing that a call makes. Key: run_id, call_position, slot.
@@ -587,7 +602,9 @@ SELECT
   ${typed('INTEGER', `CASE WHEN d.key = 1 THEN ${POSITION} WHEN NOT ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS variable_position, -- joins variable.position; null for a gradient
   ${typed('INTEGER', `CASE WHEN d.key = 1 THEN i.key WHEN NOT ${isGradient(position('i.value'))} THEN ${slot('i.value')} END`)} AS variable_slot, -- joins variable.slot; null for a gradient
   ${typed('INTEGER', `CASE WHEN d.key = 0 AND ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS gradient_position, -- joins gradient.position; null for a variable
-  ${BLOCK_ID}
+  ${BLOCK_ID.replace(' --', ', --')}
+  s.function AS function, -- of the call: as call.function, without a join
+  s.scope AS scope -- of the call: as call.scope
 FROM ${CALLS} JOIN json_each('["input","output"]') d ON true
 JOIN json_each(CASE d.key WHEN 0 THEN e.value ELSE json_extract(s.content, '$[${SIGNATURE_LIST.outputs}]') END) i ON d.key = 1 OR i.key >= ${CALL_ENTRY.inputs}`,
 
@@ -744,6 +761,30 @@ SELECT
   u.block_id AS block_id -- joins block.id: of the block that holds the call
 FROM used u JOIN json_each('[0' || replace(hex(zeroblob(CASE WHEN u.bytes IS NULL THEN 0 ELSE length(u.bytes) / CASE u.dtype WHEN 'uint8' THEN 1 ELSE 4 END - 1 END)), '00', ',0') || ']') p ON true
 WHERE u.data_form IS NOT NULL AND u.data_form LIKE '% 1' AND u.dtype IN ('int32', 'uint8') AND (length(u.bytes) > 0 OR u.one IS NOT NULL)`,
+
+  module_mode: `CREATE VIEW module_mode AS -- One call that tells whether its module was in training: dropout is called in training alone, batchNorm reads running statistics in use. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- in which it was made
+  ${typed('INTEGER', POSITION)} AS position, -- of the call: joins call.position
+  g.function AS function, -- dropout or batchNorm
+  g.scope AS scope, -- dotted name of the place in the program
+  ${typed('INTEGER', IS_TRAINING)} AS is_training, -- 1 in training, 0 in use
+  ${BLOCK_ID}
+FROM ${entries('calls')} JOIN _signature g ON g.id = ${field(CALL_ENTRY.signature)} WHERE ${TELLS_MODE}`,
+
+  random_draw: `CREATE VIEW random_draw AS -- Random numbers that one call drew: those of its seed and counter, on every machine. Key: run_id, position.
+SELECT
+  b.run_id AS run_id, -- joins run.id
+  b.step AS step, -- in which it was made
+  ${typed('INTEGER', POSITION)} AS position, -- of the call: joins call.position
+  g.function AS function, -- dropout
+  g.scope AS scope, -- dotted name of the place in the program
+  ${typed('INTEGER', setting('seed'))} AS seed, -- of the generator
+  ${typed('INTEGER', setting('counter'))} AS counter, -- which draw of it, from 0
+  ${typed('INTEGER', sizeOf('g.shape'))} AS size, -- how many numbers: one an element
+  ${BLOCK_ID}
+FROM ${entries('calls')} JOIN _signature g ON g.id = ${field(CALL_ENTRY.signature)} WHERE ${DRAWS}`,
 
   optimizer_step: `CREATE VIEW optimizer_step AS -- One call by which an optimizer made a new value of a parameter. Key: run_id, position.
 SELECT
