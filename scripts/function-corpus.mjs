@@ -308,6 +308,7 @@ function* casesOf(Type, special) {
     const operands = () => [f(2, length, width), f(2, length, width), f(2, length, width)]
     yield ['scaledDotProductAttention', {}, operands()]
     yield ['scaledDotProductAttention', { causal: true }, operands()]
+    yield ['scaledDotProductAttention', { causal: true, dropout: 0.3, seed: 3, counter: 7 }, operands()]
   }
 
   // steps of optimizers, which have no gradient
@@ -371,6 +372,7 @@ function* casesOf(Type, special) {
       yield ['rmsPropStep', rule, centered ? [...adaptive, c(shape), c(shape)] : adaptive]
     }
     yield ['clipGradNorm', { maxNorm: 0.5 }, [c(shape), c([3])]]
+    yield ['lbfgsDirection', {}, [c(shape), count(), c(shape), c(shape), c(shape), c(shape)]]
   }
 }
 

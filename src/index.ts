@@ -520,6 +520,7 @@ export {
 } from './optim/adaptive.js'
 export { ExponentialMovingAverage } from './optim/averages.js'
 export { ClipGradNorm, clipGradNorm } from './optim/clip-grad-norm.js'
+export { LBFGS, LBFGSDirection, type LBFGSOptions } from './optim/lbfgs.js'
 export { Optimizer, type OptimizerState } from './optim/optimizer.js'
 export { ParameterGroup, type Parameters as OptimizerParameters, type Rule } from './optim/parameter-group.js'
 export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from './optim/plateau.js'

@@ -631,7 +631,8 @@ const DRAWS: Readonly<Record<string, Draw>> = {
       values(random, [...heads(), keys, d]),
       values(random, [...heads(), keys, e]),
     ]
-    return { inputs, args: [{ causal: random.oneIn(2) }] }
+    const drop = random.oneIn(3) ? { dropout: 0.4, seed: 3, counter: random.integer(0, 9) } : {}
+    return { inputs, args: [{ causal: random.oneIn(2), ...drop }] }
   },
 }
 

@@ -3,12 +3,13 @@
 
 Needs PyTorch 1.13 and NumPy (Debian: python3-torch); the tests themselves do not. All in float64, one thread. Weights,
 inputs and batches come from a linear congruential generator that the tests have too (test/nn/congruential.ts), so the
-file holds results only.
+file holds results only. With --add it keeps the results that the file holds already, and adds those that are new.
 """
 import gzip
 import json
 import math
 import os
+import sys
 
 import numpy as np
 import torch
@@ -300,6 +301,43 @@ def optimizers():
     return results
 
 
+LBFGS = {
+    "fixed steps": dict(lr=0.02, max_iter=4),
+    "strong Wolfe": dict(line_search_fn="strong_wolfe"),
+    "short history": dict(lr=0.5, max_iter=7, history_size=2, line_search_fn="strong_wolfe"),
+    "few evaluations": dict(lr=0.3, max_iter=30, max_eval=6, tolerance_change=1e-7, line_search_fn="strong_wolfe"),
+}
+
+
+def valley(a, b):
+    return (2 * (a[1:] - a[:-1] ** 2) ** 2 + (1 - a[:-1]) ** 2).sum() + ((b - 0.5) ** 4).sum() + (b * a[:3]).sum()
+
+
+def lbfgs():
+    """Steps of two parameters; the losses before them and where the parameters are after each."""
+    results = {}
+    for name, options in LBFGS.items():
+        weights = Congruential(70)
+        a, b = weights.tensor([4]).requires_grad_(), weights.tensor([3]).requires_grad_()
+        optimizer = torch.optim.LBFGS([a, b], **options)
+        evaluations = 0
+
+        def closure():
+            nonlocal evaluations
+            evaluations += 1
+            optimizer.zero_grad()
+            loss = valley(a, b)
+            loss.backward()
+            return loss
+
+        steps = []
+        for _ in range(4):
+            loss = optimizer.step(closure).item()
+            steps.append({"loss": loss, "evaluations": evaluations, "parameters": flat(a) + flat(b)})
+        results[name] = steps
+    return results
+
+
 def clipping():
     """A norm above the limit, then one below."""
     results = []
@@ -338,6 +376,13 @@ def schedules():
     return results
 
 
+def merged(new, old):
+    """What is new beside what there was, which stays as it is: other processors round otherwise."""
+    if not isinstance(old, dict):
+        return old
+    return {**old, **{key: merged(value, old[key]) if key in old else value for key, value in new.items()}}
+
+
 def main():
     results = {
         "torch": torch.__version__,
@@ -350,10 +395,14 @@ def main():
         "layers": layers(),
         "batchNorm": batch_norm(),
         "optimizers": optimizers(),
+        "lbfgs": lbfgs(),
         "clipping": clipping(),
         "schedules": schedules(),
     }
     path = os.path.join(ROOT, "test", "fixtures", "torch-training.json.gz")
+    if "--add" in sys.argv:
+        with gzip.open(path, "rt") as file:
+            results = merged(results, json.load(file))
     with open(path, "wb") as file, gzip.GzipFile(fileobj=file, mode="wb", mtime=0, filename="") as packed:
         packed.write(json.dumps(results).encode())
     for name, losses in results["training"].items():

@@ -6,9 +6,15 @@ import type { Finding } from './finding.js'
 import type { StepEvents } from './step-events.js'
 import type { StepFacts } from './step-facts.js'
 
-/** Of these the function alone tells the mode. */
+/** The share that a call drops; null when it drops nothing. */
+function droppedBy({ function: name, attributes }: FunctionCalled): unknown {
+  if (name === 'dropout') return attributes.p
+  return name === 'scaledDotProductAttention' ? (attributes.dropout ?? null) : null
+}
+
+/** Of these the call alone tells the mode. */
 function isOfTraining(call: FunctionCalled): boolean {
-  return call.function === 'dropout' || (call.function === 'batchNorm' && call.inputs.length === 3)
+  return droppedBy(call) !== null || (call.function === 'batchNorm' && call.inputs.length === 3)
 }
 
 /** The first call of an evaluation that is in the mode of training: made without a creator, and nothing that is trained comes of it. */
@@ -31,8 +37,8 @@ function isOfPass(events: StepEvents, call: FunctionCalled): boolean {
 
 export function trainingModeText(call: FunctionCalled): string {
   const what =
-    call.function === 'dropout'
-      ? `drops elements (p ${String(call.attributes.p)})`
+    droppedBy(call) !== null
+      ? `drops elements (p ${String(droppedBy(call))})`
       : 'uses the statistics of the batch'
   return `step ${call.step}: ${callText(call)} ${what} in an evaluation (without gradient): the model is in the mode of training`
 }

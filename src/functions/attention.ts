@@ -5,6 +5,7 @@ import * as elementwise from '../array/elementwise.js'
 import { allocate, type NDArray, scalar } from '../array/ndarray.js'
 import { matmul as matmulOf } from '../array/products.js'
 import { promotedToFloat } from '../array/promotion.js'
+import { nextRandomKey } from '../array/random.js'
 import * as reductions from '../array/reductions.js'
 import { formatShape, type Shape } from '../array/shape.js'
 import { softmaxGradient, softmax as softmaxOf } from '../array/softmax.js'
@@ -15,9 +16,10 @@ import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { add, mul, sub } from './arithmetic.js'
-import { flagOf } from './attributes.js'
+import { flagOf, integerOf, numberOf, refuse } from './attributes.js'
 import { cast } from './casting.js'
 import { where } from './comparison.js'
+import { Dropout } from './dropout.js'
 import { matmul } from './products.js'
 import { sum } from './reductions.js'
 import { sumTo } from './shapes.js'
@@ -28,20 +30,39 @@ export interface AttentionOptions {
   causal?: boolean | undefined
   /** Bools or integers: 0 hides a key from a query. Floats: added to the scores. Broadcasts to [..., queries, keys]. */
   mask?: Operand | undefined
+  /** The share of the weights that become 0, after softmax. Default 0. */
+  dropout?: number | undefined
+  /** False drops none. Default true. */
+  training?: boolean | undefined
+  /** The stream and the place in it to draw what is dropped from; the default generator's next unless both are given. */
+  seed?: number | undefined
+  counter?: number | undefined
 }
+
+/** What a call drops: its attributes, where it drops something. */
+interface Drop {
+  readonly dropout: number
+  readonly seed: number
+  readonly counter: number
+}
+
+type DropAttributes = Pick<AttentionOptions, 'dropout' | 'seed' | 'counter'>
 
 /**
  * softmax(q·kᵀ/√d + mask)·v.  Backward, with weights p, scores s: gv = pᵀ·gy, gp = gy·vᵀ, gs = p·(gp − Σ gp·p),
- * gq = gs·k/√d, gk = gsᵀ·q/√d, gmask = gs.
+ * gq = gs·k/√d, gk = gsᵀ·q/√d, gmask = gs. With dropout and d the weights that were left, gv = dᵀ·gy, gs = d·gp − p·Σ d·gp.
  */
 export class ScaledDotProductAttention extends Func {
   private readonly causal: boolean
+  private readonly drop: Drop | null
 
-  constructor(attributes: { causal?: boolean | undefined } = {}) {
-    checkOptions(attributes, ['causal'], 'scaledDotProductAttention')
+  constructor(attributes: Omit<AttentionOptions, 'mask' | 'training'> = {}) {
+    checkOptions(attributes, ['causal', 'dropout', 'seed', 'counter'], 'scaledDotProductAttention')
     const causal = flagOf(attributes.causal, false, 'causal', 'scaledDotProductAttention')
-    super({ causal })
+    const drop = dropOf(attributes)
+    super(drop === null ? { causal } : { causal, ...drop })
     this.causal = causal
+    this.drop = drop
   }
 
   override forward(queries: NDArray, keys: NDArray, values: NDArray, mask?: NDArray): NDArray {
@@ -57,7 +78,8 @@ export class ScaledDotProductAttention extends Func {
       scores = isFloating(mask.dtype) ? elementwise.add(scores, mask) : comparison.where(mask, scores, never)
     }
     if (this.causal) hideLater(scores)
-    return matmulOf(softmaxOf(scores, -1), v)
+    const weights = softmaxOf(scores, -1)
+    return matmulOf(this.drop === null ? weights : this.dropping(this.drop).forward(weights), v)
   }
 
   override backward(gy: Variable): (Variable | null)[] {
@@ -67,19 +89,20 @@ export class ScaledDotProductAttention extends Func {
     const mask = this.inputCount > 3 ? this.inputAt(3) : null
     const scale = 1 / Math.sqrt(q.shape[q.ndim - 1]!)
     const weights = this.weights(q, k, mask, scale, gy)
+    const left = this.drop === null ? weights : this.dropping(this.drop).apply1(weights)
     const gp = matmul(gy, v, { transposeB: true })
-    const made = needsCalls(gp, weights) ? null : softmaxGradient(gp.data, weights.data)
-    const gs =
-      made !== null
-        ? new Variable(made, false, 'variable')
-        : mul(weights, sub(gp, sum(mul(gp, weights), { axis: -1, keepdims: true })))
+    const gs = this.drop === null ? scoresGradient(gp, weights) : droppedGradient(gp, weights, left)
     const gradients = [
       this.needsGradient(0) ? sumTo(mul(matmul(gs, k), scale), q.shape) : null,
       this.needsGradient(1) ? sumTo(mul(matmul(gs, q, { transposeA: true }), scale), k.shape) : null,
-      this.needsGradient(2) ? sumTo(matmul(weights, gy, { transposeA: true }), v.shape) : null,
+      this.needsGradient(2) ? sumTo(matmul(left, gy, { transposeA: true }), v.shape) : null,
     ]
     if (mask !== null) gradients.push(this.needsGradient(3) ? sumTo(gs, mask.shape) : null)
     return gradients
+  }
+
+  private dropping({ dropout: p, seed, counter }: Drop): Dropout {
+    return new Dropout({ p, seed, counter })
   }
 
   private weights(q: Variable, k: Variable, mask: Variable | null, scale: number, gy: Variable): Variable {
@@ -96,6 +119,33 @@ export class ScaledDotProductAttention extends Func {
     if (unused === null) return softmax(scores)
     return where(unused, 0, softmax(where(unused, 0, scores)))
   }
+}
+
+function scoresGradient(gp: Variable, weights: Variable): Variable {
+  const made = needsCalls(gp, weights) ? null : softmaxGradient(gp.data, weights.data)
+  if (made !== null) return new Variable(made, false, 'variable')
+  return mul(weights, sub(gp, sum(mul(gp, weights), { axis: -1, keepdims: true })))
+}
+
+function droppedGradient(gp: Variable, weights: Variable, left: Variable): Variable {
+  const shares = mul(left, gp)
+  return sub(shares, mul(weights, sum(shares, { axis: -1, keepdims: true })))
+}
+
+/** What is dropped, checked; null where it is nothing. */
+function dropOf({ dropout, seed, counter }: DropAttributes): Drop | null {
+  const p = shareOf(dropout)
+  if (p === 0) return null
+  return {
+    dropout: p,
+    seed: integerOf(seed, undefined, 0, 'seed', 'scaledDotProductAttention'),
+    counter: integerOf(counter, undefined, 0, 'counter', 'scaledDotProductAttention'),
+  }
+}
+
+function shareOf(value: unknown): number {
+  const p = numberOf(value, 0, 'dropout', 'scaledDotProductAttention')
+  return p >= 0 && p <= 1 ? p : refuse(`scaledDotProductAttention expected dropout from 0 to 1, got ${p}`)
 }
 
 /** Which queries see no key and have a gradient of 0 throughout; null when there is none. */
@@ -142,10 +192,10 @@ function requireHeads(q: NDArray, k: NDArray, v: NDArray): void {
 }
 
 /**
- * softmax(q·kᵀ/√d)·v, with keys hidden or scores shifted by a mask.
+ * softmax(q·kᵀ/√d)·v, with keys hidden or scores shifted by a mask, and a share of the weights dropped in training.
  *
  * Shapes   q [..., queries, d], k [..., keys, d], v [..., keys, e] → [..., queries, e]; leading axes broadcast.
- * Throws   SHAPE_MISMATCH. A query that sees no key gives NaN, as in PyTorch; while nobody uses that row, its NaN reaches no gradient.
+ * Throws   SHAPE_MISMATCH; BAD_ARGUMENT for dropout outside [0, 1], or a seed without a counter. A query that sees no key gives NaN, as in PyTorch; while nobody uses that row, its NaN reaches no gradient.
  */
 export function scaledDotProductAttention(
   q: Operand,
@@ -153,9 +203,18 @@ export function scaledDotProductAttention(
   v: Operand,
   options: AttentionOptions = {},
 ): Variable {
-  checkOptions(options, ['causal', 'mask'], 'scaledDotProductAttention')
-  const { causal, mask } = options
-  const call = new ScaledDotProductAttention({ causal })
+  checkOptions(
+    options,
+    ['causal', 'mask', 'dropout', 'training', 'seed', 'counter'],
+    'scaledDotProductAttention',
+  )
+  const { causal, mask, seed, counter } = options
+  const dropout = shareOf(options.dropout)
+  if ((seed === undefined) !== (counter === undefined))
+    refuse('scaledDotProductAttention expected seed and counter together, got one of them')
+  const drops = flagOf(options.training, true, 'training', 'scaledDotProductAttention') && dropout > 0
+  const key = seed === undefined && drops ? nextRandomKey() : { seed, counter }
+  const call = new ScaledDotProductAttention(drops ? { causal, dropout, ...key } : { causal })
   return mask === undefined ? call.apply(q, k, v) : call.apply(q, k, v, mask)
 }
 

@@ -102,6 +102,8 @@ export interface Recorder extends Owner {
   gradientAssigned(variable: Variable, gradient: Variable): void
   /** `variable.grad` was cleared; it was `gradient`, by the user's assignment or a pass's. */
   gradientCleared(variable: Variable, gradient: Variable, wasAssigned: boolean): void
+  /** A variable was made to be read in later steps: it is on the tape from now on, so that a run that ends before them has it. */
+  stateKept?(variable: Variable): void
   /** Whether an open run has recorded the variable already. */
   knows?(variable: Variable): boolean
   /** The variable was cut from `call`; undefined where its owner was not asked yet which one made it. */

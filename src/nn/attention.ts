@@ -4,7 +4,7 @@ import { allocate, type NDArray } from '../array/ndarray.js'
 import { formatShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { scaledDotProductAttention } from '../functions/attention.js'
-import { flagOf, refuse } from '../functions/attributes.js'
+import { flagOf, numberOf, refuse } from '../functions/attributes.js'
 import { type RotaryOptions, rotary } from '../functions/rotary.js'
 import { expandDims, reshape, transpose } from '../functions/shapes.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
@@ -21,6 +21,8 @@ export interface MultiHeadAttentionOptions extends BiasOptions {
   keyValueHeads?: number | undefined
   /** Whether queries and keys are turned by their place (see `rotary`), and how. Default false. */
   rotary?: boolean | Omit<RotaryOptions, 'offset'> | undefined
+  /** The share of the weights that become 0 in training, after softmax. Default 0. */
+  dropout?: number | undefined
 }
 
 /** Settings of one call. */
@@ -45,13 +47,19 @@ export class MultiHeadAttention extends Module {
   readonly heads: number
   /** How many heads keys and values have. */
   readonly keyValueHeads: number
+  /** The share of the weights that is dropped in training. */
+  readonly dropout: number
   readonly #causal: boolean
   readonly #rotary: Omit<RotaryOptions, 'offset'> | null
 
   /** Throws BAD_ARGUMENT when the heads do not divide the width, or the heads of keys and values those of queries. */
   constructor(width: number, heads: number, options: MultiHeadAttentionOptions = {}) {
     super()
-    checkOptions(options, ['causal', 'bias', 'dtype', 'keyValueHeads', 'rotary'], 'MultiHeadAttention')
+    checkOptions(
+      options,
+      ['causal', 'bias', 'dtype', 'keyValueHeads', 'rotary', 'dropout'],
+      'MultiHeadAttention',
+    )
     sizeOption(width, 'width', 'MultiHeadAttention')
     this.heads = sizeOption(heads, 'heads', 'MultiHeadAttention')
     if (width % heads !== 0) {
@@ -64,6 +72,9 @@ export class MultiHeadAttention extends Module {
       refuse(
         `MultiHeadAttention expected keyValueHeads that divide its ${heads} heads, got ${this.keyValueHeads}`,
       )
+    this.dropout = numberOf(options.dropout, 0, 'dropout', 'MultiHeadAttention')
+    if (this.dropout < 0 || this.dropout > 1)
+      refuse(`MultiHeadAttention expected dropout from 0 to 1, got ${this.dropout}`)
     this.#causal = flagOf(options.causal, false, 'causal', 'MultiHeadAttention')
     this.#rotary = rotaryOf(options.rotary, width / heads)
     const { bias, dtype } = options
@@ -106,10 +117,13 @@ export class MultiHeadAttention extends Module {
       refuse('MultiHeadAttention expected no mask for a causal layer with a cache that holds something')
     const causal = this.#causal && !isLater
     const seen = isLater && queries > 1 ? seenFrom(queries, offset) : mask
-    if (this.keyValueHeads === heads) return scaledDotProductAttention(q, k, v, { causal, mask: seen })
+    const { dropout, training } = this
+    if (this.keyValueHeads === heads)
+      return scaledDotProductAttention(q, k, v, { causal, mask: seen, dropout, training })
     const groups = heads / this.keyValueHeads
     const grouped = reshape(q, [n, this.keyValueHeads, groups, queries, part])
-    const options = { causal, mask: seen === undefined ? undefined : this.#grouped(asVariable(seen), groups) }
+    const grid = seen === undefined ? undefined : this.#grouped(asVariable(seen), groups)
+    const options = { causal, mask: grid, dropout, training }
     const made = scaledDotProductAttention(grouped, expandDims(k, 2), expandDims(v, 2), options)
     return reshape(made, [n, heads, queries, part])
   }

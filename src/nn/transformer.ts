@@ -19,7 +19,7 @@ import { LayerNorm } from './normalization.js'
 export interface TransformerLayerOptions extends MultiHeadAttentionOptions {
   /** The width between the two linear layers. Default 2,048. */
   feedForward?: number | undefined
-  /** The share of elements that dropout takes, of what each part adds and between the linear layers. Default 0.1. */
+  /** The share of elements that dropout takes: of the weights of attention, of what each part adds, between the linear layers. Default 0.1. */
   dropout?: number | undefined
   /** What stands between the linear layers. Default relu. */
   activation?: ((x: Variable) => Variable) | undefined
@@ -82,7 +82,7 @@ abstract class TransformerLayer extends Module {
  * A layer that attends to its own input, then two linear layers. With `causal` it is a layer of a GPT.
  *
  * Shapes   x [n, length, width] → the same
- * Source   PyTorch `TransformerEncoderLayer(batch_first=True)`, whose dropout of attention weights it lacks
+ * Source   PyTorch `TransformerEncoderLayer(batch_first=True)`
  */
 export class TransformerEncoderLayer extends TransformerLayer {
   readonly selfAttn: MultiHeadAttention
@@ -120,7 +120,7 @@ export interface DecoderCallOptions extends AttentionCallOptions {
  * A layer that attends to its own input, places after a query hidden, then to what an encoder made, then two linear layers.
  *
  * Shapes   x [n, length, width], memory [n, keys, width] → [n, length, width]
- * Source   PyTorch `TransformerDecoderLayer(batch_first=True)` with a causal `tgt_mask`, whose dropout of attention weights it lacks;
+ * Source   PyTorch `TransformerDecoderLayer(batch_first=True)` with a causal `tgt_mask`;
  *          `causal: false` leaves the mask out
  */
 export class TransformerDecoderLayer extends TransformerLayer {
@@ -165,14 +165,9 @@ export class TransformerDecoderLayer extends TransformerLayer {
   }
 }
 
-function attentionOptions({
-  causal,
-  bias,
-  dtype,
-  keyValueHeads,
-  rotary,
-}: MultiHeadAttentionOptions): MultiHeadAttentionOptions {
-  return { causal, bias, dtype, keyValueHeads, rotary }
+function attentionOptions(options: TransformerLayerOptions): MultiHeadAttentionOptions {
+  const { causal, bias, dtype, keyValueHeads, rotary, dropout = 0.1 } = options
+  return { causal, bias, dtype, keyValueHeads, rotary, dropout }
 }
 
 function stackOptions(

@@ -232,6 +232,7 @@ export abstract class Optimizer<R extends Rule> {
     if (variable === undefined) {
       variable = constant(array, { name: `optimizer.${parameter.name ?? this.#indexOf(parameter)}.${key}` })
       state.set(key, variable)
+      mode.recorder?.stateKept?.(variable)
     } else {
       variable.data = array
     }

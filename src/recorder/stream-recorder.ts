@@ -351,6 +351,11 @@ export class StreamRecorder implements Recorder {
     return owner === null ? 0 : (this.foreign.get(variable) ?? 0)
   }
 
+  stateKept(variable: Variable): void {
+    this.refOf(variable)
+    this.throwFailure()
+  }
+
   knows(variable: Variable): boolean {
     return this.knownRef(variable) !== 0 || this.others().some((run) => run.knownRef(variable) !== 0)
   }

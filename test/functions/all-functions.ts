@@ -76,7 +76,7 @@ export const exported: Readonly<Record<string, unknown>> = {
 const ELSEWHERE = new Set([
   ...['standIn', 'recompute', 'checkpoint', 'runningStatistics', 'clipGradNorm'],
   ...['sgdStep', 'adamStep', 'amsGradStep', 'nAdamStep', 'rAdamStep', 'lionStep'],
-  ...['adaGradStep', 'adaDeltaStep', 'rmsPropStep'],
+  ...['adaGradStep', 'adaDeltaStep', 'rmsPropStep', 'lbfgsDirection'],
 ])
 
 /** What the contract and the references hold: every registered function but those that are made elsewhere. */

@@ -234,6 +234,11 @@ export const networkCases: Cases = {
   scaledDotProductAttention: [
     { inputs: [spread([2, 3, 2]), spread([2, 4, 2], 1), spread([2, 4, 3], 2)], shapes: [[2, 3, 3]] },
     withOptions([spread([3, 2]), spread([3, 2], 1), spread([3, 2], 2)], { causal: true }, [3, 2]),
+    withOptions(
+      [spread([3, 2]), spread([3, 2], 1), spread([2, 3, 2], 2)],
+      { causal: true, dropout: 0.4, seed: 3, counter: 7 },
+      [2, 3, 2],
+    ),
     {
       inputs: [spread([2, 3, 2]), spread([4, 2], 1), spread([4, 3], 2), spread([3, 4], 3)],
       call: (f, [q, k, v, mask]) => f.scaledDotProductAttention!(q, k, v, { mask }),

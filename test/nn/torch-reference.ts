@@ -17,6 +17,9 @@ export interface TorchReference {
   readonly layers: Readonly<Record<string, LayerResult>>
   readonly batchNorm: { readonly outputs: number[][]; readonly mean: number[]; readonly variance: number[] }
   readonly optimizers: Readonly<Record<string, number[]>>
+  readonly lbfgs: Readonly<
+    Record<string, readonly { loss: number; evaluations: number; parameters: number[] }[]>
+  >
   readonly clipping: readonly { readonly norm: number; readonly gradients: number[][] }[]
   readonly schedules: Readonly<Record<string, number[][]>>
 }
