@@ -25,6 +25,7 @@ import { sum } from './reductions.js'
 import { sumTo } from './shapes.js'
 import { softmax } from './softmax.js'
 
+/** Settings of `scaledDotProductAttention`. */
 export interface AttentionOptions {
   /** Whether query i sees keys 0 … i only. Default false. */
   causal?: boolean | undefined
