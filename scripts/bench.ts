@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { callWorkloads } from './bench/calls.js'
 import { coldWorkload } from './bench/cold.js'
 import { fleetWorkloads } from './bench/fleet/group.js'
+import { workerWorkloads } from './bench/fleet/workers.js'
 import { functionWorkloads } from './bench/functions.js'
 import { modelWorkloads } from './bench/models.js'
 import { type Peer, startPeers } from './bench/peers.js'
@@ -93,7 +94,7 @@ async function main(): Promise<void> {
       },
       values['torch-record'] ?? process.env.GRADTAPE_TORCH_RECORD ?? null,
     ),
-    fleet: fleetWorkloads(quick),
+    fleet: [...fleetWorkloads(quick), ...workerWorkloads(quick)],
   }
   const chosen = group === undefined ? Object.values(groups).flat() : groups[group]
   if (chosen === undefined)
