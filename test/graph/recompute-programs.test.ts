@@ -29,7 +29,7 @@ import {
 import type { Run } from '../../src/tape/run.js'
 import { openForTest, recordedTape } from '../tape/temporary-tape.js'
 
-const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 150)
+const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 80)
 
 const INSIDE = [
   'unary',

@@ -24,7 +24,7 @@ import { Execution } from './training-execution.js'
 import { SURE_PROGRAM, type TrainingProgram, trainingProgram } from './training-program.js'
 import { sameBits, Truth } from './truth.js'
 
-const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 10)
+const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 6)
 
 const CAPTURES: readonly Capture[] = [
   'full',

@@ -11,7 +11,7 @@ import { plainEvent } from '../events/plain-event.js'
 import { newTapePath } from '../tape/temporary-tape.js'
 import { type Instruction, type Pass, Program, program } from './random-program.js'
 
-const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 60)
+const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 36)
 
 test(`${PROGRAMS} random programs: live = recorded = from the file = replayed`, {
   timeout: Math.max(240_000, PROGRAMS * 1_600),

@@ -7,7 +7,7 @@ import { runChild } from './child-process.js'
 import { newTapePath, openForTest } from './temporary-tape.js'
 
 /** Trainings of each kind, drawn anew in each run of the suite. */
-const RUNS = Number(process.env.GRADTAPE_TRAININGS ?? 4)
+const RUNS = Number(process.env.GRADTAPE_TRAININGS ?? 3)
 const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
 
 /** Every kind of operation that leaves an event, drawn at random; each that throws is done all the same, and never again. */

@@ -10,7 +10,7 @@ import { numbersFrom } from '../seeded-numbers.js'
 import { type Child, startChild } from './child-process.js'
 import { newTapePath } from './temporary-tape.js'
 
-const KILLS = Number(process.env.GRADTAPE_KILLS ?? 16)
+const KILLS = Number(process.env.GRADTAPE_KILLS ?? 12)
 const LANES = 2
 /** This many kills share one file, so that a recording also goes on from what a kill left. */
 const KILLS_A_FILE = 4
