@@ -1,6 +1,5 @@
 // A tape is a SQLite database like any other: programs that know nothing of gradtape read every cell of every view as we do.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -10,28 +9,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openTape } from '../../../src/index.js'
 import { plainDatabase } from '../../plain-database.js'
 import { recordEverything } from '../rich-run.js'
+import { cellText, PYTHON_VIEW_LINES, viewLine, viewLines } from './view-cells.js'
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-readers-'))
 const file = path.join(folder, 'readers.tape')
 let views: { name: string; sql: string; columns: string[] }[]
 /** By view: how many rows, and a hash over all cells. */
 let ours: string[]
-
-/** A cell as a text that says its type and all its bits. */
-function cell(x: unknown): string {
-  if (x === null || x === undefined) return 'n'
-  if (typeof x === 'bigint') return `i${x}`
-  if (typeof x === 'string') return `t${x}`
-  if (typeof x !== 'number') return `b${Buffer.from(x as Uint8Array).toString('hex')}`
-  const double = Buffer.alloc(8)
-  double.writeDoubleBE(x)
-  return `r${double.toString('hex')}`
-}
-
-function line(view: string, rows: readonly (readonly string[])[]): string {
-  const texts = rows.map((row) => row.join('|')).sort()
-  return `${view} ${texts.length} ${createHash('sha256').update(texts.join('\n')).digest('hex')}`
-}
 
 beforeAll(() => {
   const tape = openTape(file)
@@ -61,13 +45,7 @@ beforeAll(() => {
     sql,
     columns: (db.pragma(`table_info(${name})`) as { name: string }[]).map((column) => column.name),
   }))
-  ours = views.map(({ name }) => {
-    const rows = db.prepare(`SELECT * FROM "${name}"`).raw().safeIntegers().all() as unknown[][]
-    return line(
-      name,
-      rows.map((row) => row.map(cell)),
-    )
-  })
+  ours = viewLines(db)
   db.close()
 }, 60_000)
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
@@ -86,21 +64,9 @@ function testWith(needed: string, isHere: boolean, title: string, body: () => vo
   test.skipIf(!isHere)(isHere ? title : `${title} (skipped: no ${needed} here)`, body)
 }
 
-const PYTHON = [
-  'import sqlite3, sys, hashlib, struct',
-  'db = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True)',
-  'def cell(x):',
-  '    if isinstance(x, float): return "r" + struct.pack(">d", x).hex()',
-  '    if isinstance(x, bytes): return "b" + x.hex()',
-  '    return "n" if x is None else ("i" + str(x) if isinstance(x, int) else "t" + x)',
-  'for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = \'view\' ORDER BY name").fetchall():',
-  '    rows = sorted("|".join(cell(x) for x in row) for row in db.execute("SELECT * FROM " + name))',
-  '    print(name, len(rows), hashlib.sha256("\\n".join(rows).encode()).hexdigest())',
-].join('\n')
-
 describe('every cell of every view is the same in', () => {
   testWith('python3', has('python3', ['-c', 'import sqlite3']), "Python's sqlite3", () => {
-    const said = execFileSync('python3', ['-c', PYTHON, file], { encoding: 'utf8' })
+    const said = execFileSync('python3', ['-c', PYTHON_VIEW_LINES, file], { encoding: 'utf8' })
     expect(said.trim().split('\n')).toEqual(ours)
   })
 
@@ -123,7 +89,7 @@ describe('every cell of every view is the same in', () => {
       const [name, hex] = text.split('|') as [string, string]
       rows.get(name)!.push([Buffer.from(hex, 'hex').toString('utf8')])
     }
-    expect(views.map(({ name }) => line(name, rows.get(name)!))).toEqual(ours)
+    expect(views.map(({ name }) => viewLine(name, rows.get(name)!))).toEqual(ours)
   })
 
   test('sql.js, which has the file in memory, as browsers do', async () => {
@@ -143,12 +109,12 @@ describe('every cell of every view is the same in', () => {
         rows.push(
           columns.map((_, i) => {
             const [value, type] = [row[2 * i], row[2 * i + 1]]
-            return cell(type === 'integer' ? BigInt(value as bigint) : value)
+            return cellText(type === 'integer' ? BigInt(value as bigint) : value)
           }),
         )
       }
       statement.free()
-      return line(name, rows)
+      return viewLine(name, rows)
     })
     db.close()
     expect(found).toEqual(ours)
@@ -163,9 +129,9 @@ describe('every cell of every view is the same in', () => {
       const statement = db.prepare(`SELECT * FROM "${name}"`)
       statement.setReadBigInts(true)
       const rows = statement.all() as Record<string, unknown>[]
-      return line(
+      return viewLine(
         name,
-        rows.map((row) => columns.map((column) => cell(row[column]))),
+        rows.map((row) => columns.map((column) => cellText(row[column]))),
       )
     })
     db.close()

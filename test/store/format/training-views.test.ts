@@ -15,6 +15,7 @@ import {
 } from '../../../src/index.js'
 import { plainDatabase } from '../../plain-database.js'
 import { newTapePath } from '../../tape/temporary-tape.js'
+import { PYTHON_VIEW_LINES, viewLines } from './view-cells.js'
 
 interface Recorded {
   file: string
@@ -124,48 +125,18 @@ test('the norm of a version is that of the value which the next step reads', asy
   tape.close()
 })
 
-const PYTHON = [
-  'import sqlite3, sys, hashlib, struct',
-  'db = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True)',
-  'def cell(x):',
-  '    if isinstance(x, float): return "r" + struct.pack(">d", x).hex()',
-  '    if isinstance(x, bytes): return "b" + x.hex()',
-  '    return "n" if x is None else ("i" + str(x) if isinstance(x, int) else "t" + x)',
-  'for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = \'view\' ORDER BY name").fetchall():',
-  '    rows = sorted("|".join(cell(x) for x in row) for row in db.execute("SELECT * FROM " + name))',
-  '    print(name, len(rows), hashlib.sha256("\\n".join(rows).encode()).hexdigest())',
-].join('\n')
-
 test('Python reads every cell of every view as this process does', async ({ skip }) => {
   const { file } = await recorded(30, true, 'full')
   let said: string
   try {
-    said = execFileSync('python3', ['-c', PYTHON, file], { encoding: 'utf8' })
+    said = execFileSync('python3', ['-c', PYTHON_VIEW_LINES, file], { encoding: 'utf8' })
   } catch (error) {
     if ((error as { code?: string }).code !== 'ENOENT') throw error
     skip('there is no python3 here')
     return
   }
   const db = plainDatabase(file, { readonly: true })
-  const { createHash } = await import('node:crypto')
-  const names = db
-    .prepare("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name")
-    .pluck()
-    .all() as string[]
-  const double = Buffer.alloc(8)
-  const cell = (x: unknown) => {
-    if (x === null) return 'n'
-    if (typeof x === 'bigint') return `i${x}`
-    if (typeof x === 'string') return `t${x}`
-    if (typeof x !== 'number') return `b${(x as Buffer).toString('hex')}`
-    double.writeDoubleBE(x)
-    return `r${double.toString('hex')}`
-  }
-  const lines = names.map((name) => {
-    const rows = db.prepare(`SELECT * FROM ${name}`).raw().safeIntegers().all() as unknown[][]
-    const texts = rows.map((row) => row.map(cell).join('|')).sort()
-    return `${name} ${texts.length} ${createHash('sha256').update(texts.join('\n')).digest('hex')}`
-  })
+  const lines = viewLines(db)
   db.close()
   expect(lines.length).toBeGreaterThan(30)
   expect(said.trim().split('\n')).toEqual(lines)
