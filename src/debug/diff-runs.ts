@@ -15,6 +15,7 @@ import { RunView } from './run-view.js'
 import { type Found, StepComparison } from './step-comparison.js'
 import type { Side, StepRange } from './step-lines.js'
 import { type Key, Numbers, type Scan, StepScanner } from './step-scan.js'
+import { ownCalls, unsteadyHere } from './user-functions.js'
 
 /** The order in which differences of one step are told. */
 const RANKS: readonly DifferenceKind[] = [
@@ -97,7 +98,7 @@ class RunComparison {
     let first = differences[0] ?? null
     const results = firstResult(this.sides, this.pairs, this.options.tolerance ?? 0)
     if (first === null && results !== null) {
-      first = results.difference(this.started)
+      first = this.ofOwnFunction(results.difference(this.started))
       differences.push(first)
     }
     const growth = growthOf(this.sides, this.pairs)
@@ -282,6 +283,31 @@ class RunComparison {
       evidence: [
         `${side.name} has ${own.starts.length - 2} steps, ${other.name} ${its.starts.length - 2}; ${gaps} stand alone`,
       ],
+    }
+  }
+
+  /** Where all that was given is equal, a function that is not gradtape's made the difference; the result only shows it. */
+  private ofOwnFunction(difference: RunDifference): RunDifference {
+    const views = this.sides.map(({ recording }) => new RunView(recording)) as [RunView, RunView]
+    const [unsteady] = views.flatMap((view) => unsteadyHere(view))
+    for (const { skipped } of views) for (const [what, why] of skipped) this.skipped.push({ what, why })
+    const own = views.map((view) => ownCalls(view)[0] ?? null)
+    const call = own[0] ?? own[1] ?? null
+    if (unsteady === undefined && call === null) return difference
+    const about = unsteady ?? call!
+    const positions = own.map((one) => one?.position ?? null) as [number | null, number | null]
+    const text =
+      unsteady?.text ??
+      `step ${call!.step}: ${call!.function} (#${call!.position}) is not gradtape's, and nothing else can make what follows differ: it gives other results, or is another function`
+    return {
+      ...difference,
+      step: about.step ?? difference.step,
+      positions,
+      function: about.function,
+      scope: about.scope,
+      variable: null,
+      text,
+      evidence: [`shows     ${difference.text.replace(/, though.*/, '')}`, ...(unsteady?.evidence ?? [])],
     }
   }
 

@@ -40,13 +40,15 @@ const MATRICES: Rule = (inputs, output, attributes) => {
 }
 
 const ELEMENTWISE =
-  'add sub mul div neg square sqrt abs sign floor exp log expm1 log1p pow sin cos tanh sigmoid relu reluGradient leakyRelu erf gelu softplus cast clip dropout equal notEqual less lessEqual greater greaterEqual logicalAnd logicalOr logicalNot where maximum minimum largerShare'.split(
+  'add sub mul div remainder neg square sqrt abs sign floor exp log expm1 log1p pow sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh sigmoid silu mish elu hardtanh relu reluGradient leakyRelu erf gelu softplus cast clip dropout equal notEqual less lessEqual greater greaterEqual logicalAnd logicalOr logicalNot where maximum minimum largerShare'.split(
     ' ',
   )
 const REDUCING =
-  'sum mean max min var std norm logSumExp prod argmax argmin softmax logSoftmax cumsum flip'.split(' ')
+  'sum mean max min var std norm logSumExp prod argmax argmin softmax logSoftmax cumsum cumprod cosineSimilarity topk sort roll flip'.split(
+    ' ',
+  )
 const OF_FIRST_INPUT =
-  'linear conv2d convTranspose2d maxPool2d averagePool2d layerNorm batchNorm oneHot reshape squeeze embedding'.split(
+  'linear conv2d convTranspose2d maxPool2d averagePool2d layerNorm rmsNorm groupNorm batchNorm prelu rotary broadcastTo sumTo oneHot reshape squeeze embedding'.split(
     ' ',
   )
 
@@ -72,6 +74,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
       slicedRows(attributes, inputs[0] ?? []) === null ? FIRST(inputs, output, attributes) : [],
   ],
   ['pad', FIRST],
+  ['einsum', SUBSCRIPTS],
   [
     'expandDims',
     (inputs, output, attributes) =>
@@ -83,6 +86,19 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
       (attributes.axes as Plain[] | undefined)?.[0] === 0 ? FIRST(inputs, output, attributes) : [],
   ],
 ])
+
+/** `bij,bjk->bik`: the inputs whose first letter is the output's. */
+function SUBSCRIPTS(
+  inputs: readonly Shape[],
+  output: Shape,
+  { equation }: { readonly [key: string]: Plain },
+): number[] {
+  const [from = '', to = ''] = String(equation).replaceAll(' ', '').split('->')
+  const letter = to[0]
+  return letter === undefined || letter === '.'
+    ? []
+    : from.split(',').flatMap((own, i) => (own[0] === letter && inputs[i]?.[0] === output[0] ? [i] : []))
+}
 
 function BROADCAST_ANY(inputs: readonly Shape[], output: Shape): number[] {
   return inputs.flatMap((shape, i) => (shape[0] === output[0] ? [i] : []))
@@ -117,6 +133,13 @@ const MOVED: ReadonlyMap<
       }
       return []
     },
+  ],
+  [
+    'tile',
+    ({ outputs }: FunctionCalled, [shape = []]: readonly Shape[], row: number) =>
+      shape.length > 0 && shape.length === outputs[0]?.shape.length
+        ? [{ input: 0, row: row % shape[0]! }]
+        : [],
   ],
   [
     'flip',

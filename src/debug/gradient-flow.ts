@@ -13,6 +13,7 @@ import {
 import { type FunctionCalled, positionOf, type Ref, refOf } from '../events/event.js'
 import { toNDArray } from '../recorder/recorded-array.js'
 import type { RunView } from './run-view.js'
+import { SATURATES } from './unit-activity.js'
 
 /** Fewer steps with a pass say nothing. */
 const STEPS_MIN = REACH_STEPS
@@ -214,6 +215,12 @@ function constantOrigin(view: RunView, step: number, call: FunctionCalled): Func
 }
 
 function whyZero(view: RunView, call: FunctionCalled): string {
+  const [low, high] = SATURATES[call.function] ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  if (call.function in SATURATES) {
+    const read = view.graph.variable(call.inputs[0]!, call.position).data
+    if (read.size > 0 && read.data.every((one: number) => one < low || one > high))
+      return `: all that it reads is below ${shortNumber(low)} or above ${shortNumber(high)}, where it is saturated`
+  }
   const value = view.graph.variable(call.position, call.position + 1).data
   const [first] = value.data
   if (value.size > 0 && value.data.every((one: number) => one === first))

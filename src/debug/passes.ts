@@ -2,8 +2,9 @@
 
 import { callText, finding, namesText } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
-import { countedTwice, NotClearedWatch } from '../detectors/gradient-watch.js'
-import { positionOf, type Ref } from '../events/event.js'
+import { countedTwice, doubledTerm, NotClearedWatch, twiceText } from '../detectors/gradient-watch.js'
+import { doubledFinding } from '../detectors/training.js'
+import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
 import type { RunView } from './run-view.js'
 
 /** After this many steps of one shape nothing new comes of another. */
@@ -27,19 +28,16 @@ export function notCleared(view: RunView): Finding[] {
       if (found === null) continue
       count += step === last ? stretch.to - last + 1 : 1
       if (first !== null) continue
-      const root = view.event(found.pass)
-      const from = root.type === 'BackwardStarted' ? root.roots[0]! : 0
-      const maker = from === 0 ? null : view.step(found.step).makerOf(from)
-      const names = namesText(view, found.variables)
+      const { maker, variables } = found
       first = finding({
         kind: 'not-cleared',
         level: 'cause',
         step: found.step,
-        position: found.position,
+        position: maker?.position ?? found.position,
         function: maker?.function ?? null,
         scope: maker?.scope ?? null,
-        variable: view.label(found.variables[0]!),
-        text: `step ${found.step}: gradients are not cleared: backward from ${from === 0 ? '?' : view.label(from)}${maker === null ? '' : ` (${callText(maker)})`} adds to what step ${found.step - 1} has used, in ${names}`,
+        variable: view.label(variables[0]!),
+        text: `step ${found.step}: gradients are not cleared: ${maker === null ? 'a pass' : `backward from ${rootText(view, found.root, maker)}`} adds to what an update has used, in ${namesText(view, variables)}`,
       })
     }
   }
@@ -58,29 +56,35 @@ export function notCleared(view: RunView): Finding[] {
 export function twice(view: RunView): Finding[] {
   for (const step of view.shapes.firsts) {
     const events = view.step(step)
-    if (events.passes.length < 2) continue
+    if (events.passes.length === 0) continue
+    const doubled = doubledTerm(events)
+    if (doubled !== null) return [doubledFinding(step, doubled)]
     const found = countedTwice(events)
     if (found === null) continue
     const text = (ref: Ref) => {
       const maker = events.makerOf(ref)
-      const name = view.nameOf(ref)
-      return maker === null ? view.label(ref) : `${name === null ? '' : `${name} = `}${callText(maker)}`
+      return maker === null ? view.label(ref) : rootText(view, ref, maker)
     }
-    const maker = events.makerOf(found.root)
-    const same = found.root === found.second
+    const maker = events.makerOf(found.part)
     return [
       finding({
         kind: 'counted-twice',
         level: 'cause',
         step,
-        position: maker?.position ?? positionOf(found.root),
+        position: maker?.position ?? positionOf(found.part),
         function: maker?.function ?? null,
         scope: maker?.scope ?? null,
         variable: view.label(found.variables[0]!),
-        text: `step ${step}: gradients are counted twice: backward from ${text(found.root)}, then ${same ? 'from it again' : `from ${text(found.second)}, which has it in itself`}; ${namesText(view, found.variables)} ${found.variables.length === 1 ? 'adds' : 'add'} both up`,
+        text: `step ${step}: gradients are counted twice: ${twiceText(found.roots, found.part, text)}; ${namesText(view, found.variables)} ${found.variables.length === 1 ? 'adds' : 'add'} both up`,
         evidence: ['try       one backward() from the sum, or clearGrads() between the two'],
       }),
     ]
   }
   return []
+}
+
+/** `loss = meanSquaredError (#32)`. */
+function rootText(view: RunView, root: Ref | null, maker: FunctionCalled): string {
+  const name = root === null ? null : view.nameOf(root)
+  return `${name === null ? '' : `${name} = `}${callText(maker)}`
 }

@@ -1,6 +1,7 @@
 /** From an element of an array back to a row of the data set, through the calls that keep or move the first axis, to the `take` or `slice` of a batch. */
 import { type FunctionCalled, positionOf, type Ref, slotOf, type TapeEvent } from '../events/event.js'
 import { rowsFrom, slicedRows } from './first-axis.js'
+import { inputsOfOwnRow } from './own-rows.js'
 import type { RunView } from './run-view.js'
 
 /** A row of a data set. */
@@ -48,6 +49,12 @@ export function rowsBehind(view: RunView, ref: Ref, index: number): DataRow[] {
       if (row !== undefined) found.set(`${rows.data} ${row}`, { data: rows.data, row, take: event.position })
       continue
     }
+    const picked = pickedRow(view, event, place)
+    if (picked !== null) {
+      waiting.push([event.inputs[0]!, picked])
+      continue
+    }
+    for (const input of inputsOfOwnRow(view, event, at, place)) waiting.push([input, place])
     const shapes = event.inputs.map((input) => shapeOf(view, input))
     for (const { input, row } of rowsFrom(event, shapes, slotOf(at), place))
       waiting.push([event.inputs[input] as Ref, row])
@@ -68,6 +75,15 @@ export function takenRows(
   if (from.type !== 'LeafCreated' || by.type !== 'LeafCreated') return null
   if (from.requiresGrad || by.value === null || by.shape.length !== 1) return null
   return { data, indices, rows: [...by.value.data] }
+}
+
+/** The row that a `take` along the first axis picks of what was computed: rows of a batch that are picked again. */
+function pickedRow(view: RunView, call: FunctionCalled, place: number): number | null {
+  if (call.function !== 'take' || (call.attributes.axis ?? 0) !== 0 || call.inputs.length !== 2) return null
+  const by = view.event(positionOf(call.inputs[1]!))
+  if (by.type !== 'LeafCreated' || by.value === null || by.shape.length !== 1) return null
+  const row = by.value.data[place]
+  return row === undefined || row < 0 ? null : row
 }
 
 /** The rows that a slice takes along the first axis from a data set, as a program does that cuts its own batches; null for any other call. */

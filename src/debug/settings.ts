@@ -2,10 +2,18 @@
 
 import { callText, finding } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
-import { SettingsWatch } from '../detectors/settings-watch.js'
-import { EFFECT_STEPS, STILL_STEPS, settingFinding } from '../detectors/training.js'
+import { median } from '../detectors/jumps.js'
+import { type SettingChange, SettingsWatch } from '../detectors/settings-watch.js'
+import {
+  EFFECT_STEPS,
+  STILL_STEPS,
+  STOPPED_STEPS,
+  settingFinding,
+  stoppedFinding,
+} from '../detectors/training.js'
 import type { FunctionCalled } from '../events/event.js'
 import type { RunView } from './run-view.js'
+import type { Series } from './series.js'
 import { jumpsOf } from './spikes.js'
 import { UpdateScan } from './update-scan.js'
 
@@ -29,14 +37,35 @@ export function settings(view: RunView, metric: string | null): Finding[] {
       text: `step ${from}: lr of ${callText(call)} is 0 in every step: no update changes ${view.label(call.inputs[0]!)}`,
     })
   })
+  const stopped = watch.stopped(STOPPED_STEPS).slice(0, 1).map(stoppedFinding)
   const changes = watch.changes.flatMap((change) => {
     const key = `${change.step} ${change.setting} ${change.value}`
     if (told.has(key)) return []
     told.add(key)
-    const effect = jumps?.jumps
-      .map((i) => jumps.series.steps[i]!)
-      .find((step) => step >= change.step && step <= change.step + EFFECT_STEPS)
+    const effect =
+      jumps?.jumps
+        .map((i) => jumps.series.steps[i]!)
+        .find((step) => step >= change.step && step <= change.step + EFFECT_STEPS) ??
+      (jumps === null ? undefined : riseAfter(jumps.series, change))
     return change.after === null && effect === undefined ? [] : [settingFinding(change, effect ?? null)]
   })
-  return [...still, ...changes]
+  return [...still, ...stopped, ...changes]
+}
+
+/** Values before and after a change that are compared. */
+const LEVEL = 20
+const AFTER = 100
+/** A loss that lies so much higher after a change has risen; it may do so after a rate that grew, and not after anything else. */
+const RISEN = { lr: 1.5, other: 1.1 } as const
+
+/** The step from which on a loss lies higher, by the median, than before a change. */
+function riseAfter({ steps, values }: Series, { step, setting }: SettingChange): number | undefined {
+  const at = steps.findIndex((one) => one >= step)
+  const before = values.slice(Math.max(0, at - LEVEL), Math.max(0, at))
+  // The loss of a step is computed before its update: what comes after the next step counts.
+  const after = values.slice(at + 1, at + 1 + AFTER)
+  if (at < 0 || before.length < LEVEL / 2 || after.length < LEVEL / 2) return undefined
+  const level = median(before)
+  const rises = level > 0 && median(after) > (setting === 'lr' ? RISEN.lr : RISEN.other) * level
+  return rises ? steps[at + 1] : undefined
 }

@@ -212,7 +212,7 @@ export class StepComparison {
       ]
     if (x.name !== y.name && x.name !== null && y.name !== null && x.role !== 'constant')
       return [this.found('structure', x, y, x.name, `${x.name} of ${one} is called ${y.name} in ${other}`)]
-    const difference = this.ofArrays(x, y)
+    const difference = this.ofArrays(x, y, kind === 'data')
     if (difference === null) return []
     const text =
       kind === 'parameter' ? `the first value of ${name} [${x.shape.join(', ')}] differs` : `${said} differs`
@@ -223,6 +223,7 @@ export class StepComparison {
   private ofArrays(
     x: LeafCreated | ValueAssigned,
     y: LeafCreated | ValueAssigned,
+    isData = false,
   ): { text: string; evidence: string[]; rows: number[] | null } | null {
     const [p, q] = [x.value, y.value]
     if (p === null || q === null) {
@@ -235,7 +236,8 @@ export class StepComparison {
     const { different, elements, first, values, ulps } = distance
     const where = first.length === 0 ? '' : `, first at [${first.join(', ')}]`
     const small = ulps !== null && ulps < 1000 ? ` (at most ${numberShort(ulps)} ulp)` : ''
-    const rows = p.shape.length > 1 && different < elements ? rowsThatDiffer(p, q) : null
+    const isRows = p.shape.length > 1 || (isData && p.shape.length === 1)
+    const rows = isRows && different < elements ? rowsThatDiffer(p, q) : null
     const few =
       rows !== null && rows.length <= SHOWN_MAX
         ? `, row${rows.length === 1 ? '' : 's'} ${rows.join(', ')}`
@@ -275,7 +277,17 @@ export class StepComparison {
     const text = few
       ? `${onlyA.length} of the batch's ${p.length} rows differ: ${list(onlyA)} in ${one}, ${list(onlyB)} in ${other}`
       : `the batch has other rows: ${list(p)} in ${one}, ${list(q)} in ${other}`
-    return [this.found('rows', x, y, null, text, [], rows)]
+    return [this.found('rows', x, y, null, text, this.unread(), rows)]
+  }
+
+  /** Batches that were taken for a step and that no call reads: their rows are left out. */
+  private unread(): string[] {
+    return [this.a, this.b].flatMap(({ side, unread }) =>
+      unread.map(
+        ({ position, rows }) =>
+          `${side.name} takes rows ${rows.slice(0, SHOWN_MAX).join(', ')}${rows.length > SHOWN_MAX ? ', …' : ''} (take #${position}), and no call reads them`,
+      ),
+    )
   }
 
   private ofAssignments(x: ValueAssigned, y: ValueAssigned): Found[] {

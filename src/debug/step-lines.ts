@@ -69,7 +69,9 @@ export class Lines {
   readonly range: StepRange
   readonly lines: readonly Line[]
   readonly keys: readonly string[][]
-  private readonly indices: ReadonlyMap<number, number>
+  /** Batches that were taken and that no call of the run reads: no lines. */
+  readonly unread: readonly { readonly position: number; readonly rows: readonly number[] }[]
+  private indices: ReadonlyMap<number, number> = new Map()
   private readonly names = new Map<Ref, string | null>()
   private sites: SiteLookup | null = null
   private readonly earlier = new Map<number, TapeEvent>()
@@ -80,7 +82,15 @@ export class Lines {
     this.range = range
     const { reader, id } = side.recording
     const events = range.last < range.first ? [] : [...reader.events(id, range.first, range.last)]
-    this.lines = events.filter((event) => IS_LINE[event.type]) as Line[]
+    const all = events.filter((event) => IS_LINE[event.type]) as Line[]
+    const unread = unreadTakes(side, range, all)
+    const dropped = new Set(unread.flatMap(({ inputs, position }) => [position, inputs[1]!]))
+    this.lines = dropped.size === 0 ? all : all.filter(({ position }) => !dropped.has(position))
+    this.unread = unread.map(({ position, inputs }) => {
+      const indices = this.event(inputs[1]!)
+      const rows = indices.type === 'LeafCreated' && indices.value !== null ? [...indices.value.data] : []
+      return { position, rows }
+    })
     this.indices = new Map(this.lines.map(({ position }, i) => [position, i]))
     this.indicesOfRows = new Set(
       this.lines.flatMap((line) => (isCall(line) && line.function === 'take' ? [line.inputs[1]!] : [])),
@@ -227,6 +237,24 @@ export class Lines {
     }
   }
 }
+
+/** Takes of rows of data that no call reads, of which others are read: a loop that passed a batch over. */
+function unreadTakes(side: Side, { last }: StepRange, lines: readonly Line[]): FunctionCalled[] {
+  const takes = lines.filter((line): line is FunctionCalled => isCall(line) && line.function === 'take')
+  if (takes.length < 2) return []
+  const read = new Set(lines.flatMap((line) => (isCall(line) ? line.inputs.map(positionOf) : [])))
+  const { lookup, lastPosition } = side.recording
+  return takes.filter(({ position, inputs, attributes }) => {
+    if (read.has(position) || inputs.length !== 2 || (attributes.axis ?? 0) !== 0) return false
+    const isAgain = takes.some((one) => one.position > position && one.inputs[0] === inputs[0])
+    return (
+      isAgain && lookup.firstReader(position, last + 1, Math.min(lastPosition, last + READ_WITHIN)) === null
+    )
+  })
+}
+
+/** What is not read so many events later is not read at all, as far as a comparison asks. */
+const READ_WITHIN = 1 << 16
 
 function alike(key: string): string[] {
   return [key, key, key, key]

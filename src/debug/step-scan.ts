@@ -112,6 +112,7 @@ export class StepScanner {
     Readonly<Record<(typeof COMBINED)[number] | 'settings', number>>
   >()
   private readonly emptyPart: Part = { id: 0, ...EMPTY, outside: [], rows: [], passing: [] }
+  private readonly isStepless: boolean
   private parts = 0
 
   constructor(recording: Recording, numbers: Numbers, contents: Contents) {
@@ -120,6 +121,7 @@ export class StepScanner {
     this.values = new ValueRows(recording.reader.db)
     this.numbers = numbers
     this.contents = contents
+    this.isStepless = recording.lookup.stepCount() === 0
   }
 
   scan(): Scan {
@@ -246,7 +248,8 @@ export class StepScanner {
 
   private makeForm(blocks: readonly Block[], first: number): StepForm {
     const lines = blocks.flatMap((block, i) => this.linesOf(block, i, first)).sort((a, b) => a.at - b.at)
-    const tail = tailOf(lines, first, (ref) => this.identity(ref))
+    // Without steps there is no step that a batch could belong to.
+    const tail = this.isStepless ? lines.length : tailOf(lines, first, (ref) => this.identity(ref))
     return {
       main: this.partOf(lines.slice(0, tail), lines, first),
       tail: tail === lines.length ? this.emptyPart : this.partOf(lines.slice(tail), lines, first),

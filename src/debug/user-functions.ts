@@ -20,14 +20,19 @@ export function unsteadyHere(view: RunView): Finding[] {
   return unsteady(view, null)
 }
 
-function unsteady(view: RunView, also: 'recorded' | null): Finding[] {
-  const registered = new Set(registeredFuncs())
+/** Of each function that the program brought itself, the first call. */
+export function ownCalls(view: RunView): FunctionCalled[] {
   const first = new Map<string, FunctionCalled>()
   for (const step of view.shapes.firsts)
     for (const call of view.step(step).calls)
       if (!isOwnFunc(call.function) && !first.has(call.function)) first.set(call.function, call)
+  return [...first.values()]
+}
+
+function unsteady(view: RunView, also: 'recorded' | null): Finding[] {
+  const registered = new Set(registeredFuncs())
   const findings: Finding[] = []
-  for (const call of first.values()) {
+  for (const call of ownCalls(view)) {
     if (!registered.has(call.function)) {
       view.skipped.set(
         `whether ${callText(call)} gives the same twice`,
@@ -69,7 +74,7 @@ function differs(view: RunView, call: FunctionCalled, also: 'recorded' | null): 
           scope: call.scope,
           element: unravel(i, a.shape),
           value: x,
-          text: `step ${call.step}: ${callText(call)} gives another result for the same inputs: ${shortNumber(x)} and ${shortNumber(y)} at ${elementText(unravel(i, a.shape))}; the function is not gradtape's`,
+          text: `step ${call.step}: ${callText(call)} gives another result for the same inputs: ${apart(x, y)} at ${elementText(unravel(i, a.shape))}; the function is not gradtape's`,
           evidence: [
             'so        the run cannot be computed again, and two runs of one seed differ',
             'try       take random numbers from the key of the run, and keep no state in the function',
@@ -78,4 +83,10 @@ function differs(view: RunView, call: FunctionCalled, also: 'recorded' | null): 
       }
     }
   return null
+}
+
+/** Two numbers that differ, also where that takes all their digits. */
+function apart(x: number, y: number): string {
+  const [a, b] = [shortNumber(x), shortNumber(y)]
+  return a === b ? `${x} and ${y}` : `${a} and ${b}`
 }

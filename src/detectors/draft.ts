@@ -76,6 +76,6 @@ export function rowsText(rows: readonly number[] | null): string | null {
 export function shortNumber(value: number): string {
   if (Number.isNaN(value)) return 'NaN'
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞'
-  if (Number.isInteger(value) && Math.abs(value) < 1e7) return String(value)
-  return String(Number(value.toPrecision(4))).replace(/^-/, '−')
+  const short = Number.isInteger(value) && Math.abs(value) < 1e7 ? value : Number(value.toPrecision(4))
+  return String(short).replace(/^-/, '−')
 }

@@ -1,5 +1,5 @@
 /** Evaluations that compute as in training: dropout that drops, normalisation by the batch's own statistics. */
-import type { FunctionCalled } from '../events/event.js'
+import { type FunctionCalled, positionOf } from '../events/event.js'
 import { detectorKind, type StepWatch } from './detector.js'
 import { callText, finding } from './draft.js'
 import type { Finding } from './finding.js'
@@ -17,17 +17,39 @@ function isOfTraining(call: FunctionCalled): boolean {
   return droppedBy(call) !== null || (call.function === 'batchNorm' && call.inputs.length === 3)
 }
 
-/** The first call of an evaluation that is in the mode of training: made without a creator, and nothing that is trained comes of it. */
+/** Scopes that say what they are. */
+const EVALUATION = /test|valid|eval|held|dev\b/i
+
+/**
+ * The first call of an evaluation that is in the mode of training: nothing that is trained comes of it, and it was made without a
+ * creator, or only a number that was logged comes of it.
+ */
 export function callInTrainingMode(events: StepEvents): FunctionCalled | null {
+  let leading: ReadonlySet<number> | null = null
   for (const call of events.calls) {
-    if (call.linked || !isOfTraining(call)) continue
+    if (!isOfTraining(call)) continue
+    if (call.linked) {
+      leading ??= events.ancestors(events.passes.flatMap(({ roots }) => roots))
+      if (leading.has(call.position) || !isLoggedOnly(events, call)) continue
+    }
     const after = events.descendants([call.position])
-    const isTrained = [...after].some((position) => (events.at(position) as FunctionCalled).linked)
+    const isTrained =
+      !call.linked && [...after].some((position) => (events.at(position) as FunctionCalled).linked)
     const isAssigned = events.assignments.some(({ source }) => source !== null && after.has(source))
     // A pass with createGraph false makes no such calls; backward of dropout is in no evaluation.
     if (!isTrained && !isAssigned && !isOfPass(events, call)) return call
   }
   return null
+}
+
+/** Whether a metric of the step was computed from a call, or its scope says that it belongs to an evaluation. */
+function isLoggedOnly(events: StepEvents, call: FunctionCalled): boolean {
+  if (EVALUATION.test(call.scope)) return true
+  const after = events.descendants([call.position])
+  return events.events.some(
+    (event) =>
+      event.type === 'MetricLogged' && event.variable !== null && after.has(positionOf(event.variable)),
+  )
 }
 
 /** Whether a call reads gradients: then it belongs to a pass. */
@@ -40,7 +62,7 @@ export function trainingModeText(call: FunctionCalled): string {
     droppedBy(call) !== null
       ? `drops elements (p ${String(droppedBy(call))})`
       : 'uses the statistics of the batch'
-  return `step ${call.step}: ${callText(call)} ${what} in an evaluation (without gradient): the model is in the mode of training`
+  return `step ${call.step}: ${callText(call)} ${what} in an evaluation (${call.linked ? 'no pass walks back through it' : 'without gradient'}): the model is in the mode of training`
 }
 
 class EvaluationWatch implements StepWatch {

@@ -180,6 +180,44 @@ export function joinsTrained(
   )
 }
 
+/** Functions whose result has no gradient: indices, comparisons, steps. A test holds the list to the functions. */
+export const WITHOUT_GRADIENT: ReadonlySet<string> = new Set([
+  'argmax',
+  'argmin',
+  'bincount',
+  'equal',
+  'floor',
+  'greater',
+  'greaterEqual',
+  'histogram',
+  'less',
+  'lessEqual',
+  'logicalAnd',
+  'logicalNot',
+  'logicalOr',
+  'notEqual',
+  'oneHot',
+  'sign',
+  'unique',
+])
+
+/** The first call behind one that cuts the way where something trained comes in, too; null where there is none. */
+function joinBehind(
+  events: StepEvents,
+  stop: FunctionCalled,
+  reaching: ReadonlySet<number>,
+  without: readonly Reached[],
+  run: RunFacts,
+): FunctionCalled | null {
+  const behind = events.descendants([stop.position])
+  for (const position of [...behind].sort((a, b) => a - b)) {
+    if (!reaching.has(position)) continue
+    const join = events.at(position) as FunctionCalled
+    if (joinsTrained(run, events, join, without)) return join
+  }
+  return null
+}
+
 /** Where the way from parameters to the loss is cut; null where nothing of the step reads what was made of them. */
 export function withoutGradient(run: RunFacts, without: readonly Reached[]): Finding | null {
   const { ref, events, readBy } = without[0]!
@@ -209,6 +247,24 @@ export function withoutGradient(run: RunFacts, without: readonly Reached[]): Fin
       variable: run.label(ref),
       text: `step ${step}: ${names} ${have}: what ${made} made is detached (#${cutLeaf.position}) before ${callText(reader)} reads it`,
       evidence: [`reads     ${made} depends on ${names}; #${cutLeaf.position} has its value and no creator`],
+    })
+  }
+  const stop = [...after]
+    .sort((a, b) => a - b)
+    .map((position) => events.at(position) as FunctionCalled)
+    .find((call) => reaching.has(call.position) && WITHOUT_GRADIENT.has(call.function))
+  if (stop !== undefined) {
+    const join = joinBehind(events, stop, reaching, without, run)
+    return finding({
+      kind: 'no-gradient',
+      level: join === null ? 'note' : 'cause',
+      step,
+      position: stop.position,
+      function: stop.function,
+      scope: stop.scope,
+      variable: run.label(ref),
+      text: `step ${step}: ${names} ${have}: ${callText(stop)} has no derivative${join === null ? '' : `, and ${callText(join)} reads what comes of it`}`,
+      evidence: [`so        the way back ends at ${stop.function}`],
     })
   }
   const dead = [...after].filter((position) => !reaching.has(position)).sort((a, b) => a - b)

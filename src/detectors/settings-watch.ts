@@ -33,6 +33,10 @@ const NEIGHBOURS = 2
 const OFF_BY = 3
 /** A value that comes back stands for so many steps around an odd one, or it is one of a cycle. */
 const AROUND_MIN = 5
+/** A rate that is 0 for this part of all updates is no end of a schedule. */
+const STOPPED_SHARE = 5
+/** A setting that jumps by this factor and stays. */
+const JUMPS_BY = 5
 /** Groups of one optimizer that are told apart. */
 const CLASSES_MAX = 64
 
@@ -45,9 +49,17 @@ export interface UpdateGroup {
   readonly parameters: readonly Ref[]
 }
 
+/** A learning rate that became 0. */
+export interface Stopped extends Stretch {
+  readonly steps: number
+  readonly before: number
+}
+
 /** Parameters that have had the same settings all along. */
 interface Class {
   readonly parameters: Set<Ref>
+  /** The step of their first update. */
+  readonly first: number
   readonly stretches: Map<string, Stretch[]>
 }
 
@@ -64,6 +76,22 @@ export class SettingsWatch {
       const is = own.length === 1 && only !== undefined && only.value === 0
       return is && only.to - only.from + 1 >= steps ? [only] : []
     })
+  }
+
+  /** Learning rates that became 0 and stayed so for the last fifth of all updates, of which there are `steps` and more. */
+  stopped(steps: number): Stopped[] {
+    const all = [...this.classes.values()].flat()
+    const found = all.flatMap(({ stretches, first }) => {
+      const own = stretches.get('lr') ?? []
+      const [last, before] = [own.at(-1), own.at(-2)]
+      if (last === undefined || before === undefined || last.value !== 0) return []
+      const count = last.to - last.from + 1
+      return count >= steps && count * STOPPED_SHARE >= last.to - first + 1
+        ? [{ ...last, steps: count, before: before.value as number }]
+        : []
+    })
+    // Where others go on, a part was frozen on purpose.
+    return found.length === all.length ? found : []
   }
 
   /** The updates of steps `from` to `to`, in all of which they have these settings. */
@@ -104,13 +132,13 @@ export class SettingsWatch {
         const stretches = new Map(
           [...one.stretches].map(([name, all]) => [name, all.map((part) => ({ ...part }))]),
         )
-        together = { parameters: new Set(here), stretches }
+        together = { parameters: new Set(here), first: one.first, stretches }
         known.push(together)
       }
       this.addTo(together, call, from, to)
     }
     if (left.size === 0 || known.length >= CLASSES_MAX) return
-    const fresh: Class = { parameters: left, stretches: new Map() }
+    const fresh: Class = { parameters: left, first: from, stretches: new Map() }
     known.push(fresh)
     this.addTo(fresh, call, from, to)
   }
@@ -148,10 +176,11 @@ export class SettingsWatch {
   private judge(call: UpdateCall, setting: string, stretches: Stretch[]): void {
     this.judgeBlip(call, setting, stretches)
     const [long, jump] = stretches.slice(-2)
-    if (setting === 'lr' && long !== undefined && jump !== undefined && stretches.length === 2) {
-      const [a, b] = [long.value, jump.value] as [number, number]
-      if (a > 0 && b >= 5 * a && long.to - long.from >= 5) this.tell(call, setting, long, jump, null)
-    }
+    if (long === undefined || jump === undefined || stretches.length !== 2 || long.to - long.from < 5) return
+    const [a, b] = [long.value, jump.value] as [number, number]
+    // A smaller rate is a schedule; another weight decay or momentum is none, whichever way it goes.
+    const jumps = setting === 'lr' ? a > 0 && b >= JUMPS_BY * a : isApart(a, b)
+    if (jumps) this.tell(call, setting, long, jump, null)
   }
 
   /** Asked again while the stretch after the odd one grows: a value that comes and goes all the time is a schedule. */
@@ -212,6 +241,13 @@ function kindOf(call: UpdateCall): string {
 
 function near(a: number, b: number): boolean {
   return a > 0 && b > 0 && Math.max(a / b, b / a) <= NEIGHBOURS
+}
+
+/** Whether a setting is of another order, or was none: of one near 1, as a momentum is, what it lacks to 1 counts. */
+function isApart(a: number, b: number): boolean {
+  const by = (x: number, y: number) =>
+    x >= 0 && y >= 0 && x !== y && (Math.min(x, y) === 0 || Math.max(x, y) >= JUMPS_BY * Math.min(x, y))
+  return by(a, b) || (a < 1 && b < 1 && a > 0.5 && b > 0.5 && by(1 - a, 1 - b))
 }
 
 function far(a: number, b: number): boolean {

@@ -3,11 +3,17 @@ import type { Ref } from '../events/event.js'
 import { detectorKind, type StepWatch } from './detector.js'
 import { callText, finding, namesText, shortNumber } from './draft.js'
 import type { Finding } from './finding.js'
-import { NotClearedWatch, countedTwice as twiceIn } from './gradient-watch.js'
+import {
+  type DoubledTerm,
+  doubledTerm,
+  NotClearedWatch,
+  countedTwice as twiceIn,
+  twiceText,
+} from './gradient-watch.js'
 import { JumpWatch } from './jumps.js'
 import { LossMetric } from './loss.js'
 import { notUpdated, ReachWatch, withoutGradient } from './reach.js'
-import { type SettingChange, SettingsWatch } from './settings-watch.js'
+import { type SettingChange, SettingsWatch, type Stopped } from './settings-watch.js'
 import type { StepFacts } from './step-facts.js'
 
 /** After so many steps of one shape nothing new comes of another. */
@@ -17,27 +23,24 @@ class ClearedWatch implements StepWatch {
   private readonly watch = new NotClearedWatch()
   private told = false
 
-  step({ repeats, like, own: events, step, run }: StepFacts): Finding[] {
+  step({ repeats, like, own: events, run }: StepFacts): Finding[] {
     if (this.told || repeats >= REPEATS) return []
     if (like.gradients.length === 0 && like.assignments.length === 0) return []
     const own = events()
     const found = this.watch.step(own)
     if (found === null) return []
     this.told = true
-    const pass = own.passes.find(({ position }) => position === found.pass)
-    const root = pass?.roots[0]
-    const maker = root === undefined ? null : own.makerOf(root)
-    const from = root === undefined ? '' : `backward from ${run.label(root)} `
+    const { maker, variables } = found
     return [
       finding({
         kind: 'not-cleared',
         level: 'cause',
-        step,
-        position: found.position,
+        step: found.step,
+        position: maker?.position ?? found.position,
         function: maker?.function ?? null,
         scope: maker?.scope ?? null,
-        variable: run.label(found.variables[0]!),
-        text: `step ${step}: gradients are not cleared: ${from}adds to what an update has used, in ${namesText(run, found.variables)} (#${found.position})`,
+        variable: run.label(variables[0]!),
+        text: `step ${found.step}: gradients are not cleared: ${maker === null ? `a pass (#${found.position})` : `backward from ${callText(maker)}`} adds to what an update has used, in ${namesText(run, variables)}`,
       }),
     ]
   }
@@ -51,17 +54,24 @@ class TwiceWatch implements StepWatch {
   private told = false
 
   step({ shape, like, own: events, step, run }: StepFacts): Finding[] {
-    if (this.told || like.passes.length < 2 || this.innocent.has(shape)) return []
+    if (this.told || like.passes.length === 0 || this.innocent.has(shape)) return []
     const own = events()
+    const doubled = doubledTerm(own)
+    if (doubled !== null) {
+      this.told = true
+      return [doubledFinding(step, doubled)]
+    }
     const found = twiceIn(own)
     if (found === null) {
       if (this.innocent.size < 65_536) this.innocent.add(shape)
       return []
     }
     this.told = true
-    const maker = own.makerOf(found.root)
-    const second =
-      found.root === found.second ? 'it again' : `${run.label(found.second)}, which has it in itself`
+    const maker = own.makerOf(found.part)
+    const text = (ref: Ref) => {
+      const made = own.makerOf(ref)
+      return made === null ? run.label(ref) : callText(made)
+    }
     return [
       finding({
         kind: 'counted-twice',
@@ -71,13 +81,30 @@ class TwiceWatch implements StepWatch {
         function: maker?.function ?? null,
         scope: maker?.scope ?? null,
         variable: run.label(found.variables[0]!),
-        text: `step ${step}: gradients are counted twice: backward from ${maker === null ? run.label(found.root) : callText(maker)}, then from ${second}; ${namesText(run, found.variables)} ${found.variables.length === 1 ? 'adds' : 'add'} both up`,
+        text: `step ${step}: gradients are counted twice: ${twiceText(found.roots, found.part, text)}; ${namesText(run, found.variables)} ${found.variables.length === 1 ? 'adds' : 'add'} both up`,
       }),
     ]
   }
 }
 
-/** Two passes of a step that add up, of which one root is part of the other. */
+export function doubledFinding(step: number, { sum, term, other }: DoubledTerm): Finding {
+  const what =
+    other === term
+      ? `${callText(term)}, which it has already`
+      : `${callText(other)}, which computes the same as ${callText(term)}, which it has already`
+  return finding({
+    kind: 'counted-twice',
+    level: 'cause',
+    step,
+    position: sum.position,
+    function: sum.function,
+    scope: sum.scope,
+    text: `step ${step}: a loss is counted twice: the sum in ${callText(sum)} is given ${what}`,
+    evidence: ['so        its gradient is twice as large as that of one loss'],
+  })
+}
+
+/** Two passes of a step that add up, of which one root is part of the other; or a sum of losses that has one of them twice. */
 export const countedTwice = detectorKind('countedTwice', {}, () => new TwiceWatch())
 
 /** What is assigned in more steps than one in so many is done on purpose: weights that are clipped, copies that are moved. */
@@ -139,6 +166,8 @@ export const outsideAssignment = detectorKind('outsideAssignment', {}, () => new
 export const EFFECT_STEPS = 10
 /** A learning rate of 0 for fewer steps is a warm-up. */
 export const STILL_STEPS = 5
+/** A learning rate of 0 for fewer steps is the end of a schedule. */
+export const STOPPED_STEPS = 10
 
 class SettingWatch implements StepWatch {
   private readonly watch = new SettingsWatch()
@@ -173,12 +202,21 @@ class SettingWatch implements StepWatch {
     ]
   }
 
+  /** A learning rate that becomes 0 and stays so. */
+  private stopped(): Finding[] {
+    if (this.told.has('stopped')) return []
+    const [first] = this.watch.stopped(STOPPED_STEPS)
+    if (first === undefined) return []
+    this.told.add('stopped')
+    return [stoppedFinding(first)]
+  }
+
   step(facts: StepFacts): Finding[] {
     const { step, updates } = facts
     this.watch.add(updates, step, step)
     let jumps = false
     for (const { value } of this.metric.of(facts)) if (this.jumps.add(value)) jumps = true
-    const found = this.still()
+    const found = [...this.still(), ...this.stopped()]
     for (const change of this.watch.changes) {
       if (this.seen.has(change)) continue
       // One that stays is told when the loss says so.
@@ -193,6 +231,21 @@ class SettingWatch implements StepWatch {
     }
     return found
   }
+}
+
+export function stoppedFinding({ from: step, position, call, before, steps }: Stopped): Finding {
+  return finding({
+    kind: 'no-update',
+    level: 'cause',
+    step,
+    position,
+    function: call.function,
+    scope: call.scope,
+    variable: 'lr',
+    value: 0,
+    before: [{ step: step - 1, value: before }],
+    text: `step ${step}: lr of ${callText({ ...call, position })} is 0 from here on, ${shortNumber(before)} before: no update changes a parameter any more, in ${steps} steps by now`,
+  })
 }
 
 export function settingFinding(change: SettingChange, effect: number | null): Finding {
@@ -210,7 +263,7 @@ export function settingFinding(change: SettingChange, effect: number | null): Fi
     value,
     before: [{ step: step - 1, value: before }],
     text: `step ${step}: ${setting} of ${change.function} (#${position}${scope === '' ? '' : ` in ${scope}`}) is ${shortNumber(value)}, ${shortNumber(before)} before${until}`,
-    evidence: effect === null ? [] : [`then      the loss jumps at step ${effect}`],
+    evidence: effect === null ? [] : [`then      the loss rises from step ${effect} on`],
   })
 }
 

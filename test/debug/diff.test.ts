@@ -1,6 +1,26 @@
 /** Two runs that should be equal, one difference planted: the first sentence names it. */
 import { describe, expect, it } from 'vitest'
-import { diffRuns, openTape, type RunDiff, Square, tanh } from '../../src/index.js'
+import {
+  constant,
+  DataLoader,
+  diffRuns,
+  Func,
+  Linear,
+  mean,
+  mul,
+  type NDArray,
+  ndarray,
+  openTape,
+  type RunDiff,
+  registerFunc,
+  Square,
+  square,
+  TensorDataset,
+  take,
+  tanh,
+  uniform,
+  type Variable,
+} from '../../src/index.js'
 import { temporaryFolder } from '../cli/gradtape.js'
 import { type Change, record, written } from './pairs.js'
 
@@ -235,4 +255,85 @@ it('a run that ended earlier is compared step by step with the one that went on'
     /^step 7: run 2 ended before it, after 6 steps; run 1 has 16/,
   )
   expect(diff.differences.some(({ kind }) => kind === 'rows')).toBe(false)
+})
+
+/** Two runs of one program, of which the second is changed. */
+async function diffOfLoops(loop: (isSecond: boolean) => void): Promise<RunDiff> {
+  const tape = openTape(':memory:')
+  for (const isSecond of [false, true]) {
+    const run = tape.startRun('loop', { seed: 1 })
+    loop(isSecond)
+    await run.finish()
+  }
+  const diff = diffRuns(tape.run(1), tape.run(2))
+  tape.close()
+  return diff
+}
+
+it('a program without steps is compared, too', async () => {
+  const diff = await diffOfLoops((isSecond) => {
+    let x: Variable = constant([1, 2, 3])
+    for (let i = 0; i < 3; i++) x = tanh(mul(x, isSecond && i === 1 ? 1.0000001 : 1))
+  })
+  expect(diff.text).toMatch(/^step 0: constant \[\] = 1\.0000001 \(#6\) is in run 2 only, after tanh/)
+})
+
+it('names the row of a label that differs', async () => {
+  const diff = await diffOfLoops((isSecond) => {
+    const labels = Int32Array.from({ length: 30 }, (_, i) => (isSecond && i === 21 ? 2 : i % 2))
+    square(take(constant(ndarray(labels)), ndarray(Int32Array.of(1, 2))))
+  })
+  expect(diff.text).toMatch(
+    /^step 0: data \[30\] .* differs in 1 of 30 elements, first at \[21\], row 21: 1 \| 2/,
+  )
+  expect(diff.first).toMatchObject({ kind: 'data', rows: [21] })
+})
+
+it('a batch that a loop passes over is one of other rows', async () => {
+  const tape = openTape(':memory:')
+  for (const isSecond of [false, true]) {
+    const run = tape.startRun('loop', { seed: 1 })
+    const set = new TensorDataset(uniform([60, 2], { key: { seed: 3, counter: 0 } }))
+    const model = new Linear(2, 1)
+    let count = 0
+    for (const [x] of new DataLoader(set, { batchSize: 6 })) {
+      if (++count === 5 && isSecond) continue
+      run.step()
+      run.log({ loss: mean(model.forward(x!)) })
+    }
+    await run.finish()
+  }
+  const { text, first } = diffRuns(tape.run(1), tape.run(2))
+  expect(text).toMatch(/^step 5: the batch has other rows: 24, 25, .* in run 1, 30, 31, .* in run 2/)
+  expect(first!.evidence.join()).toMatch(/run 2 takes rows 24, 25, .* \(take #\d+\), and no call reads them/)
+  tape.close()
+})
+
+it("where nothing that was given differs, the function that is not gradtape's is named", async () => {
+  let offset = 0
+  class Shifted extends Func {
+    override forward(x: NDArray) {
+      return ndarray(
+        x.data.map((value) => value + offset),
+        { shape: x.shape },
+      )
+    }
+    override backward(gy: Variable) {
+      return gy
+    }
+  }
+  registerFunc(Shifted)
+  const tape = openTape(':memory:')
+  for (offset of [0, 1e-9]) {
+    const run = tape.startRun('own', { seed: 1 })
+    run.step()
+    run.log({ loss: mean(new Shifted().apply(constant([1, 2, 3])) as Variable) })
+    await run.finish()
+  }
+  const { text, first } = diffRuns(tape.run(1), tape.run(2))
+  expect(text).toMatch(
+    /^step 1: shifted \(#\d+\) is not gradtape's, and nothing else can make what follows differ/,
+  )
+  expect(first).toMatchObject({ kind: 'value', function: 'shifted', step: 1 })
+  tape.close()
 })

@@ -1,0 +1,216 @@
+// Training loops written in other ways: own updates, gradients added over batches, sums of losses, evaluation without noGrad.
+import { expect, test } from 'vitest'
+import { WITHOUT_GRADIENT } from '../../src/detectors/reach.js'
+import { createFunc, registeredFuncs } from '../../src/graph/registry.js'
+import * as g from '../../src/index.js'
+
+type Loop = (run: g.Run, planted: boolean) => void
+
+/** What why() tells of a program with a defect and of its clean twin; live, detectors must have told the same as on history. */
+async function told(loop: Loop): Promise<{ first: g.Finding | undefined; clean: string[] }> {
+  const findings: g.Finding[][] = []
+  for (const planted of [true, false]) {
+    const tape = g.openTape(':memory:')
+    const run = tape.startRun('loop', { seed: 1 })
+    const watch = run.watch(g.allDetectors(), { on: () => {} })
+    loop(run, planted)
+    await run.finish()
+    const past = tape.run('loop')
+    expect(watch.findings).toEqual(past.watch())
+    findings.push([...past.why().findings, ...(planted ? [] : watch.findings)])
+    tape.close()
+  }
+  const isTold = ({ level }: g.Finding) => level !== 'note'
+  return { first: findings[0]!.find(isTold), clean: findings[1]!.filter(isTold).map(({ text }) => text) }
+}
+
+/** 120 rows of four numbers, and what is to be learnt of them. */
+function line() {
+  let seed = 99
+  const next = () => {
+    seed = (seed * 16807) % 2147483647
+    return seed / 1073741823.5 - 1
+  }
+  const x = Float64Array.from({ length: 480 }, next)
+  const y = Float64Array.from({ length: 120 }, (_, i) => x[4 * i]! - 2 * x[4 * i + 1]!)
+  const [X, Y] = [g.ndarray(x, { shape: [120, 4] }), g.ndarray(y, { shape: [120, 1] })]
+  return { X: g.constant(X), Y: g.constant(Y), set: new g.TensorDataset(X, Y) }
+}
+
+const SETTINGS: readonly (readonly [string, RegExp, Loop])[] = [
+  [
+    'a clear that is missing in one round of gradient accumulation, at its first batch',
+    /^step 13: gradients are not cleared: backward from mul \(#\d+, .*loops\.test\.ts:\d+:\d+\) adds/,
+    (run, planted) => {
+      const model = new g.MLP([4, 6, 1])
+      const optimizer = new g.AdamW(model.parameters(), { lr: 0.01 })
+      const loader = new g.DataLoader(line().set, { batchSize: 12 })
+      for (let epoch = 0; epoch < 2; epoch++)
+        for (const [x, t] of loader) {
+          const step = run.step()
+          if (step % 4 === 1 && !(planted && step === 13)) optimizer.clearGrads()
+          g.mul(g.meanSquaredError(model.forward(x!), t!), 0.25).backward()
+          if (step % 4 === 0) optimizer.step()
+        }
+    },
+  ],
+  [
+    'a part of the loss that has a pass of its own, after the whole',
+    /^step 1: gradients are counted twice: backward from total = add .*, then from aux = mul .*, which the first has/,
+    (run, planted) => {
+      const model = new g.MLP([4, 6, 1])
+      const optimizer = new g.Adam(model.parameters(), { lr: 0.01 })
+      for (const [x, t] of new g.DataLoader(line().set, { batchSize: 30 })) {
+        run.step()
+        optimizer.clearGrads()
+        const p = model.forward(x!)
+        const aux = g.mul(0.1, g.mean(g.abs(p)))
+        const total = g.add(g.meanSquaredError(p, t!), aux)
+        total.backward()
+        if (planted) aux.backward()
+        optimizer.step()
+        run.log({ total, aux })
+      }
+    },
+  ],
+  [
+    'a loss that stands twice in the list of losses',
+    /^step 1: a loss is counted twice: the sum in add \(#\d+, .*\) is given meanSquaredError \(#\d+\), which it has already/,
+    (run, planted) => {
+      const model = new g.MLP([4, 6, 1])
+      const optimizer = new g.Adam(model.parameters(), { lr: 0.01 })
+      for (const [x, t] of new g.DataLoader(line().set, { batchSize: 30 })) {
+        run.step()
+        optimizer.clearGrads()
+        const p = model.forward(x!)
+        const losses = [g.meanSquaredError(p, t!), g.mul(0.01, g.mean(g.abs(p)))]
+        if (planted) losses.push(losses[0]!)
+        const total = losses.reduce((a, b) => g.add(a, b))
+        total.backward()
+        optimizer.step()
+        run.log({ total })
+      }
+    },
+  ],
+  [
+    'a loss that is computed a second time and added',
+    /^step 1: a loss is counted twice: the sum in mean \(#\d+, .*\) is given meanSquaredError .*, which computes the same as meanSquaredError/,
+    (run, planted) => {
+      const model = new g.MLP([4, 6, 1])
+      const optimizer = new g.SGD(model.parameters(), { lr: 0.01 })
+      for (const [x, t] of new g.DataLoader(line().set, { batchSize: 30 })) {
+        run.step()
+        optimizer.clearGrads()
+        const p = model.forward(x!)
+        const losses = [g.meanSquaredError(p, t!), planted ? g.meanSquaredError(p, t!) : g.l1Loss(p, t!)]
+        g.mean(g.stack(losses)).backward()
+        optimizer.step()
+      }
+    },
+  ],
+  [
+    'a choice by argmax, which has no derivative',
+    /^step 1: score\.weight and score\.bias have no gradient: argmax \(#\d+, .*\) has no derivative, and mul \(#\d+\) reads/,
+    (run, planted) => {
+      class Hard extends g.Module {
+        score = new g.Linear(4, 3)
+        value = new g.Linear(4, 3)
+        out = new g.Linear(3, 1)
+        override forward(x: g.Variable) {
+          const s = this.score.forward(x)
+          const chosen = planted
+            ? g.oneHot(g.argmax(s, { axis: 1 }), { classes: 3 })
+            : g.softmax(s, { axis: 1 })
+          return this.out.forward(g.mul(chosen, this.value.forward(x)))
+        }
+      }
+      const model = new Hard()
+      const optimizer = new g.RMSProp(model.parameters(), { lr: 0.01 })
+      for (const [x, t] of new g.DataLoader(line().set, { batchSize: 10 })) {
+        run.step()
+        const loss = g.meanSquaredError(model.forward(x!), t!)
+        optimizer.clearGrads()
+        loss.backward()
+        optimizer.step()
+      }
+    },
+  ],
+  [
+    'a schedule that ends long before the run',
+    /^step 10: lr of sgdStep \(#\d+, .* in optimizer\) is 0 from here on, 0\.005 before: no update/,
+    (run, planted) => {
+      const model = new g.MLP([4, 6, 1])
+      const optimizer = new g.SGD(model.parameters(), { lr: 0.05 })
+      const loader = new g.DataLoader(line().set, { batchSize: 12 })
+      for (let epoch = 0; epoch < 3; epoch++)
+        for (const [x, t] of loader) {
+          const step = run.step()
+          optimizer.lr = 0.05 * Math.max(0, 1 - step / (planted ? 10 : 31))
+          const loss = g.meanSquaredError(model.forward(x!), t!)
+          model.clearGrads()
+          loss.backward()
+          optimizer.step()
+          run.log({ loss })
+        }
+    },
+  ],
+  [
+    'a weight decay that jumps and stays, after which the loss rises',
+    /^step 25: weightDecay of sgdStep \(#\d+, .*\) is 19, 0 before and stays so/,
+    (run, planted) => {
+      const model = new g.MLP([4, 6, 1])
+      const optimizer = new g.SGD(model.parameters(), { lr: 0.05 })
+      const loader = new g.DataLoader(line().set, { batchSize: 12 })
+      for (let epoch = 0; epoch < 6; epoch++)
+        for (const [x, t] of loader) {
+          if (run.step() === 25 && planted) optimizer.groups[0]!.set({ weightDecay: 19 })
+          const loss = g.meanSquaredError(model.forward(x!), t!)
+          model.clearGrads()
+          loss.backward()
+          optimizer.step()
+          run.log({ loss })
+        }
+    },
+  ],
+  [
+    'dropout in a validation that makes a graph, too',
+    /^step 6: dropout \(#\d+, .* in layers\.2\) drops elements \(p 0\.4\) in an evaluation \(no pass/,
+    (run, planted) => {
+      const model = new g.Sequential(new g.Linear(4, 8), g.relu, new g.Dropout(0.4), new g.Linear(8, 1))
+      const optimizer = new g.Adam(model.parameters(), { lr: 0.01 })
+      const { X, Y, set } = line()
+      for (let epoch = 0; epoch < 2; epoch++) {
+        for (const [x, t] of new g.DataLoader(set, { batchSize: 20 })) {
+          run.step()
+          const loss = g.meanSquaredError(model.forward(x!), t!)
+          optimizer.clearGrads()
+          loss.backward()
+          optimizer.step()
+          run.log({ loss })
+        }
+        if (!planted) model.eval()
+        run.log({ validation: g.meanSquaredError(model.forward(X), Y) })
+        model.train()
+      }
+    },
+  ],
+]
+
+test.each(SETTINGS)('%s', async (_, says, loop) => {
+  const { first, clean } = await told(loop)
+  expect(first?.text).toMatch(says)
+  expect(first?.level).toBe('cause')
+  expect(clean).toEqual([])
+})
+
+test('the functions without a gradient are those that detectors know', () => {
+  const without = registeredFuncs().filter((name) => {
+    try {
+      return !createFunc(name, (name === 'oneHot' ? { classes: 2 } : {}) as never).differentiable
+    } catch {
+      // One that needs attributes; all of those but oneHot have a gradient.
+      return false
+    }
+  })
+  expect(without).toEqual([...WITHOUT_GRADIENT].sort())
+})
