@@ -3,7 +3,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { callText, finding, shortNumber } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
 import { isUpdate } from '../detectors/settings-watch.js'
-import { positionOf, type Ref } from '../events/event.js'
+import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
 import { Lookup } from '../store/read/lookup.js'
 import { RunView } from './run-view.js'
 
@@ -84,11 +84,15 @@ function anewAt(view: RunView, name: string, before: Ref, ref: Ref): Finding | n
   const now = view.graph.variable(ref, ref + 1).data
   if (isZero(then)) return null
   const isZeroNow = isZero(now)
-  // A velocity is there from the second step on; the first goes without.
-  const step = isZeroNow ? at : at - 1
+  // The first update goes without a velocity, and makes it; older tapes have it where the next one reads it.
+  const isMadeHere = makerOf(view, ref) !== null
+  const step = isZeroNow || isMadeHere ? at : at - 1
   const call = view
     .step(step)
-    .calls.find((one) => isUpdate(one) && (isZeroNow ? one.inputs.includes(ref) : true))
+    .calls.find(
+      (one) =>
+        isUpdate(one) && (isZeroNow ? one.inputs.includes(ref) : !isMadeHere || one === makerOf(view, ref)),
+    )
   const last = view.step(step - 1).calls.find((one) => isUpdate(one) && one.scope === call?.scope)
   if (call === undefined || last === undefined) return null
   const isSame = JSON.stringify(call.attributes) === JSON.stringify(last.attributes)
@@ -132,19 +136,27 @@ function compared(view: RunView, own: Begun, before: RunView): Finding | null {
     if (ref === undefined) continue
     const mine = own.states.get(name)!
     const then = theirLast(ref)
-    // A velocity that comes in the second step only was not loaded: the first update went without.
-    const isLate = view.event(positionOf(mine)).step > 1
+    // A velocity that the first update made was not loaded: the update went without.
+    const isLate = view.event(positionOf(mine)).step > 1 || makerOf(view, mine) !== null
     if (!(isLate || isZero(firstOf(mine))) || isZero(then)) continue
     return described(view, own, before, name, then)
   }
   return null
 }
 
+/** The call of the same step whose output a state took; null for one that came from outside, as what was loaded does. */
+function makerOf(view: RunView, ref: Ref): FunctionCalled | null {
+  const leaf = view.leafOf(ref)
+  return leaf === null || leaf.source === null ? null : view.step(leaf.step).makerOf(leaf.source)
+}
+
 function described(view: RunView, own: Begun, before: RunView, name: string, then: NDArray): Finding {
   const ref = own.states.get(name)!
   const made = view.event(positionOf(ref)).step
   const step = Math.min(made, 1)
-  const call = made > 1 ? view.step(step).calls.find(isUpdate) : view.step(made).readers(ref)[0]
+  const maker = makerOf(view, ref)
+  const isLate = made > 1 || maker !== null
+  const call = made > 1 ? view.step(step).calls.find(isUpdate) : (maker ?? view.step(made).readers(ref)[0])
   const was = then.size === 1 ? shortNumber(then.item()) : `of norm ${shortNumber(Math.hypot(...then.data))}`
   return finding({
     kind: 'resumed-state',
@@ -155,7 +167,7 @@ function described(view: RunView, own: Begun, before: RunView, name: string, the
     scope: call?.scope ?? null,
     variable: name,
     value: 0,
-    text: `step ${step}: ${name} begins ${made > 1 ? 'anew' : 'at 0'}${call === undefined ? '' : ` in ${callText(call)}`}, and was ${was} at the end of run ${before.recording.id}, whose parameters go on here: the optimizer's state was not loaded`,
+    text: `step ${step}: ${name} begins ${isLate ? 'anew' : 'at 0'}${call === undefined ? '' : ` in ${callText(call)}`}, and was ${was} at the end of run ${before.recording.id}, whose parameters go on here: the optimizer's state was not loaded`,
     evidence: [
       `equal     ${own.parameters.size} parameters are bit for bit what run ${before.recording.id} ended with`,
       'try       optimizer.loadStateDict(…) with the state of the run before',
