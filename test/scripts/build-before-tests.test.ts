@@ -28,7 +28,8 @@ const COPIED = [
   ...['src/array/wasm', 'src/formats/csv-text.ts', 'src/ui', 'src/server/api.ts'],
   // What embed-files.mjs reads, and what it writes.
   ...['migrations', 'src/data/digits.csv.gz', 'src/data/digits-bytes.ts'],
-  ...['src/store/format/migration-texts.ts', 'src/tape/version.ts'],
+  ...['migration-texts.ts', 'schema-at-once.ts'].map((file) => `src/store/format/${file}`),
+  'src/tape/version.ts',
 ]
 const BUILT = 'gradtape: dist was older than src: built\n'
 

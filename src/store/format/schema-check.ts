@@ -109,7 +109,7 @@ export function expectedSchema(version: number): ReadonlyMap<string, SchemaRow> 
   if (schema === undefined) {
     const fresh = sqlite().open(':memory:', { readonly: false, timeoutMs: 0 })
     try {
-      migrate(fresh, 0, version)
+      migrate(fresh, 0, version, true)
       schema = new Map(schemaRows(fresh).map((row) => [`${row[0]} ${row[1]}`, row]))
     } finally {
       fresh.close()

@@ -5,7 +5,10 @@ import { square } from '../../../src/functions/arithmetic.js'
 import { concat } from '../../../src/functions/joining.js'
 import { constant } from '../../../src/graph/leaves.js'
 import { Variable } from '../../../src/graph/variable.js'
-import { MIGRATIONS, SCHEMA_VERSION } from '../../../src/store/format/migrations.js'
+import { MIGRATION_TEXTS } from '../../../src/store/format/migration-texts.js'
+import { MIGRATIONS, migrate, SCHEMA_VERSION } from '../../../src/store/format/migrations.js'
+import { AT_ONCE_OF } from '../../../src/store/format/schema-at-once.js'
+import { sqlite } from '../../../src/store/format/sqlite.js'
 import { openTape } from '../../../src/tape/open-tape.js'
 import { newTapePath, openForTest, plainConnection, recordedTape } from '../../tape/temporary-tape.js'
 import { recordEverything } from '../rich-run.js'
@@ -53,6 +56,26 @@ describe('the file of a tape', () => {
       )
     }
     expect(MIGRATIONS.map((migration) => migration.version)).toEqual(MIGRATIONS.map((_, i) => i + 1))
+  })
+
+  test('has the schema and the rows that the migrations make one after the other, though it is made at once', () => {
+    const made = (oneByOne: boolean) => {
+      const db = sqlite().open(':memory:', { readonly: false, timeoutMs: 0 })
+      migrate(db, 0x67726164, SCHEMA_VERSION, oneByOne)
+      const schema = db.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema').raw().all()
+      const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all()
+      const rows = tables.map((name) => {
+        const found = db.prepare<[], object>(`SELECT * FROM "${name}"`).all()
+        return [name, found.map((row) => ({ ...row, applied_at: null }))]
+      })
+      const version = db.pragma('user_version', { simple: true })
+      db.close()
+      return { version, schema: schema.map((row) => JSON.stringify(row)).sort(), rows: rows.sort() }
+    }
+    expect(made(false)).toEqual(made(true))
+    expect(made(false).rows.flat(2).length).toBeGreaterThan(2000)
+    const texts = JSON.stringify(MIGRATION_TEXTS.map(({ text }) => text))
+    expect(AT_ONCE_OF).toBe(crypto.createHash('sha256').update(texts).digest('hex'))
   })
 
   test('stores a value once, however often it comes, also in another run', async () => {
