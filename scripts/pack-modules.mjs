@@ -7,20 +7,21 @@ import { join, posix } from 'node:path'
 const FOLDER = 'packed'
 
 /**
- * The parts, each with the modules from which it is found: what these import is in it. A module is in the first part that has it, and
- * what both of the first two have is a part of its own, `base`. What is `apart` stays a file of its own: a command, and what a
+ * The parts, each with the modules from which it is found: what these import is in it. A module is in the first part that has it;
+ * what computes shares with what reads or writes is in the first, too. What is `apart` stays a file of its own: a command, and what a
  * process or a thread begins with.
  */
 const PARTS = {
-  // What reads a tape and writes one: enough for the writing thread and for commands that only ask.
-  tape: [
-    'store/write/writing-thread-main.js',
-    'store/proof/digest-thread-main.js',
+  // What every command loads, to say its version or what is wrong.
+  base: ['cli/answer.js'],
+  // What reads a tape: enough for a command that only asks.
+  read: [
     'queries/sql-child.js',
-    'cli/answer.js',
     'cli/open.js',
-    ...['schema', 'sql', 'query'].map((command) => `cli/commands/${command}.js`),
+    ...['runs', 'schema', 'sql', 'query'].map((command) => `cli/commands/${command}.js`),
   ],
+  // With it, what writes one: enough for the writing thread.
+  tape: ['store/write/writing-thread-main.js', 'store/proof/digest-thread-main.js'],
   // What computes. Nothing of Node is in it: it runs in a browser too.
   compute: ['functions/', 'optim/', 'graph/backward.js', 'graph/leaves.js'],
   engine: ['index.js'],
@@ -32,7 +33,7 @@ const apart = (path) =>
 export async function packModules(dist) {
   const partOf = partsOf(dist)
   if (partOf.size === 0) return
-  const names = ['base', ...Object.keys(PARTS)]
+  const names = Object.keys(PARTS)
   const { rolldown } = await import('rolldown')
   const bundle = await rolldown({
     input: Object.fromEntries(
@@ -89,8 +90,8 @@ function partsOf(dist) {
     })
     return [name, withImports(dist, seeds)]
   })
-  const [[, first], [, second]] = found
-  found.unshift(['base', new Set([...first].filter((path) => second.has(path)))])
+  const { base, read, tape, compute } = Object.fromEntries(found)
+  for (const path of compute) if (read.has(path) || tape.has(path)) base.add(path)
   const parts = new Map()
   for (const [name, paths] of found)
     for (const path of paths) if (!parts.has(path) && !apart(path)) parts.set(path, name)

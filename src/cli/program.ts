@@ -56,6 +56,8 @@ export async function makeProgram(first: string | undefined): Promise<Command> {
     .addHelpText('after', AFTER)
     .exitOverride()
   const one = COMMANDS.filter(([names]) => first !== undefined && names.includes(first))
-  for (const [, load] of one.length > 0 ? one : COMMANDS) (await load())(program)
+  // Its own version it knows without any command.
+  const wanted = first === '--version' || first === '-V' ? [] : one.length > 0 ? one : COMMANDS
+  for (const [, load] of wanted) (await load())(program)
   return program
 }

@@ -3,7 +3,7 @@
  * rows to standard output. better-sqlite3 cannot interrupt a query; whoever started this process can kill it.
  *
  * In, on standard input: a question (sql-process.ts) and a line end, and then nothing for as long as somebody wants the answer:
- * when standard input ends, this process ends at once (sql-watch.ts). Out, one JSON document a line: { columns }, then an array a
+ * when standard input ends, this process ends at once (sql-watch.ts). Out, one JSON document a line: { begun }, { columns }, then an array a
  * row, then { end: true }; or, instead of any of these, { error: { code, message, offset } }. Cells that JSON has no form
  * for are objects: { i } an integer beyond 2^53, { r } a real that is not finite or has no fraction, { b } a blob in base64.
  */
@@ -169,6 +169,7 @@ function readLine(): string {
 
 try {
   const asked = JSON.parse(readLine()) as Question
+  say({ begun: true })
   new Worker(new URL('./sql-watch.js', import.meta.url), { name: 'gradtape watch', execArgv: [], env: {} })
   await query(asked)
 } catch (error) {

@@ -23,12 +23,16 @@ export interface Question {
 
 export type SentCell = SentParameter
 
-/** What the process says, a line each. */
+/** What the process says, a line each: first that it has begun. */
 export type Said =
+  | { begun: true }
   | { columns: string[] }
   | { end: true }
   | { error: { code: ErrorCode; message: string; offset?: number } }
   | SentCell[]
+
+/** How long the process may take to start, besides the time of the query. */
+const START_MS = 30_000
 
 /** Says which driver is wanted; the only thing of the environment that a query gets. Named in store/format/sqlite.ts. */
 const DRIVER_VARIABLE = 'GRADTAPE_SQLITE'
@@ -86,6 +90,7 @@ export class SqlProcess {
   private unfinished: string[] = []
   private timeoutMs = 0
   private leftMs = 0
+  private hasBegun = false
   private readonly killAtExit = () => this.end()
 
   constructor() {
@@ -103,7 +108,7 @@ export class SqlProcess {
     this.chunks = stdout.setEncoding('utf8')[Symbol.asyncIterator]() as AsyncIterator<string>
   }
 
-  /** Asks; may be done once. `timeoutMs` is how long the answers may be waited for in all. */
+  /** Asks; may be done once. `timeoutMs` is how long the answers may be waited for in all, once the process has begun. */
   ask(question: Question, timeoutMs: number): void {
     this.timeoutMs = timeoutMs
     this.leftMs = timeoutMs
@@ -112,23 +117,31 @@ export class SqlProcess {
   }
 
   /** What it says next, waiting no longer than is left. */
-  async next(): Promise<Exclude<Said, { error: unknown }>> {
+  async next(): Promise<Exclude<Said, { error: unknown } | { begun: true }>> {
     while (this.lines.length === 0) await this.receive()
     const said = JSON.parse(this.lines.pop() ?? '') as Said
+    if ('begun' in said) {
+      this.hasBegun = true
+      return this.next()
+    }
     if (!('error' in said)) return said
     const { code, message, offset } = said.error
     throw new StatementError(code, message, offset ?? null)
   }
 
-  /** Waits for the next chunk; only this is counted as time the query takes. */
+  /**
+   * Waits for the next chunk; only this is counted as time the query takes, and not what a busy machine needs to start the process,
+   * which has a time of its own.
+   */
   private async receive(): Promise<void> {
     const from = performance.now()
+    const waitMs = this.hasBegun ? this.leftMs : this.leftMs + START_MS
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), Math.min(this.leftMs, 2 ** 31 - 1))
+      timer = setTimeout(() => resolve('late'), Math.min(waitMs, 2 ** 31 - 1))
     })
     const chunk = await Promise.race([this.chunks.next(), late]).finally(() => clearTimeout(timer))
-    this.leftMs -= performance.now() - from
+    if (this.hasBegun) this.leftMs -= performance.now() - from
     if (chunk === 'late') {
       throw new TapeError(
         'SQL_TIMEOUT',

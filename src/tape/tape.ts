@@ -3,7 +3,6 @@
 import path from 'node:path'
 import { checkRecomputeOptions, type RecomputeOptions, type RunProof } from '../debug/recompute.js'
 import { TapeError, valueText } from '../errors.js'
-import type { RunStarted } from '../events/event.js'
 import type { SpoolPush } from '../fleet/spool-push.js'
 import { checkOptions } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
@@ -26,7 +25,8 @@ import { WritingThread } from '../store/write/writing-thread.js'
 import { closeAtExit, closedBeforeExit, endAtExit, endBySignal, endedBeforeExit } from './exit.js'
 import { PastRun } from './past-run.js'
 import { checkedName, Run, type RunOptions } from './run.js'
-import { type RunInfo, type RunRow, toInfo } from './run-info.js'
+import type { RunInfo, RunRow } from './run-info.js'
+import { runInfos, runRows } from './run-list.js'
 import { sealReport, sealsByKey, sealTape } from './sealing.js'
 
 /** How a tape of a store is sent there. */
@@ -111,12 +111,7 @@ export class Tape {
     const { tags = [] } = options
     if (options.tags !== undefined) checkTags(tags, 'runs()')
     this.checkReadable()
-    return this.settledRows('')
-      .map((row) => ({
-        ...toInfo(row, row.status === 'recording' && this.isRecorded(row.id)),
-        parent: row.parent_run_id === null ? null : (this.reader.event(row.id, 1) as RunStarted).parent,
-      }))
-      .filter((run) => tags.every((tag) => run.tags.includes(tag)))
+    return runInfos(this.db, this.settledRows(''), (id) => this.isRecorded(id), tags)
   }
 
   /**
@@ -398,19 +393,11 @@ export class Tape {
 
   /** Runs as they are when what a worker thread of this process left, which is gone, is in the file. */
   private settledRows(where: string, ...parameters: unknown[]): RunRow[] {
-    const rows = this.rows(where, ...parameters)
+    const rows = runRows(this.db, this.path, where, ...parameters)
     if (this.file === null || !rows.some(({ id, status }) => status === 'recording' && !this.isRecorded(id)))
       return rows
     settleWritingThreads(this.file.identity)
-    return this.rows(where, ...parameters)
-  }
-
-  private rows(where: string, ...parameters: unknown[]): RunRow[] {
-    try {
-      return this.db.prepare(`SELECT * FROM run ${where}`).all(...parameters) as RunRow[]
-    } catch (error) {
-      throw sqliteError(error, `reading the runs of ${this.path}`)
-    }
+    return runRows(this.db, this.path, where, ...parameters)
   }
 
   private checkReadable(): void {

@@ -26,10 +26,23 @@ function loaded(file: string): Set<string> {
 test('a program loads a handful of files, and a thread that writes does not load the engine', () => {
   expect([...loaded('index.js')].sort()).toEqual([
     'index.js',
-    ...['base', 'compute', 'engine', 'rolldown-runtime', 'tape'].map((name) => `packed/${name}.js`),
+    ...['base', 'compute', 'engine', 'read', 'rolldown-runtime', 'tape'].map((name) => `packed/${name}.js`),
   ])
-  for (const entry of ['store/write/writing-thread-main.js', 'queries/sql-child.js', 'cli/commands/sql.js'])
-    expect([...loaded(entry)], entry).not.toContain('packed/engine.js')
+  expect([...loaded('store/write/writing-thread-main.js')]).not.toContain('packed/engine.js')
+})
+
+test('what asks a tape loads neither what writes one nor what computes', () => {
+  const commands = ['runs', 'sql', 'query', 'schema'].map((command) => `cli/commands/${command}.js`)
+  for (const entry of ['queries/sql-child.js', 'cli/main.js', ...commands]) {
+    const files = [...loaded(entry)]
+    expect(files, entry).not.toContain('packed/tape.js')
+    expect(files, entry).not.toContain('packed/compute.js')
+    // RxJS takes as long to load as all that reads.
+    expect(
+      files.flatMap(importsOf).filter((name) => name.startsWith('rxjs')),
+      entry,
+    ).toEqual([])
+  }
 })
 
 test('what computes knows nothing of Node', () => {

@@ -1,7 +1,8 @@
 /** `gradtape runs`: which runs a tape holds. */
 import type { Command } from 'commander'
+import { listRuns } from '../../tape/run-list.js'
 import { type Answer, answer, type Later } from '../answer.js'
-import { openForReading } from '../open.js'
+import { openViews } from '../open.js'
 import { collected, examples, withJson } from '../options.js'
 import { paint } from '../paint.js'
 import { oneLine, table } from '../table.js'
@@ -18,11 +19,11 @@ export function addRuns(program: Command): void {
     .argument('<file>', 'the tape')
     .option('--tag <tag>', 'only runs that have this tag; may be repeated', collected, [])
     .addHelpText('after', examples('gradtape runs runs.tape', 'gradtape runs runs.tape --tag baseline'))
-    .action((file: string, options: Options) => answer(options, (later) => listRuns(file, options, later)))
+    .action((file: string, options: Options) => answer(options, (later) => runsOf(file, options, later)))
 }
 
-async function listRuns(file: string, { tag }: Options, later: Later): Promise<Answer> {
-  const runs = (await openForReading(file, later)).runs(tag.length === 0 ? {} : { tags: tag })
+function runsOf(file: string, { tag }: Options, later: Later): Answer {
+  const runs = listRuns(openViews(file, later).db, file, tag.length === 0 ? null : tag)
   return {
     json: () => ({ runs }),
     text: () => {
