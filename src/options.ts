@@ -1,4 +1,7 @@
-/** Refuses options that nobody reads: a misspelled one would be answered silently, as if nothing had been said. */
+/**
+ * Refuses options that nobody reads, and callbacks that nobody could call: a misspelled one would be answered silently, as if nothing
+ * had been said.
+ */
 import { TapeError, valueText } from './errors.js'
 import { nearest } from './nearest.js'
 
@@ -20,4 +23,21 @@ export function checkOptions(given: unknown, known: readonly string[], what: str
     const advice = near === null ? `it knows ${known.join(', ') || 'none'}` : `did you mean "${near}"?`
     throw new TapeError('BAD_ARGUMENT', `${what} does not know the option "${key}"; ${advice}`)
   }
+}
+
+/**
+ * Throws BAD_ARGUMENT when a function without options is given some behind its arguments, as of other libraries. What is no object
+ * of options is let be: `xs.map(relu)` gives a function the index, too.
+ */
+export function refuseOptions(rest: readonly unknown[], what: string): void {
+  if (rest.length === 0) return
+  const given: unknown = rest[0]
+  if (typeof given !== 'object' || given === null || Object.getPrototypeOf(given) !== Object.prototype) return
+  throw new TapeError('BAD_ARGUMENT', `${what} takes no options, got ${valueText(given)}`)
+}
+
+/** Throws BAD_ARGUMENT unless `given` is a function, or not given. */
+export function checkCallback(given: unknown, what: string): void {
+  if (given === undefined || typeof given === 'function') return
+  throw new TapeError('BAD_ARGUMENT', `${what} expected a function, got ${valueText(given)}`)
 }

@@ -3,6 +3,7 @@
  */
 import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
+import { checkOptions } from '../options.js'
 import { type DType, getDefaultDtype, requireDType, type TypedArray } from './dtype.js'
 import { allocate, fill, float64Scalar, NDArray, scalar, viewOf } from './ndarray.js'
 import { describe, flattenNested, type NestedArray } from './nested.js'
@@ -20,7 +21,10 @@ export type ArrayLike = NDArray | TypedArray | Uint8ClampedArray | number | bool
  *          number and for values that an integer dtype cannot hold.
  */
 export function ndarray(values: ArrayLike, options?: { shape?: Shape; dtype?: DType }): NDArray {
-  if (options?.dtype !== undefined) requireDType(options.dtype, 'ndarray')
+  if (options !== undefined) {
+    checkOptions(options, ['shape', 'dtype'], 'ndarray')
+    if (options.dtype !== undefined) requireDType(options.dtype, 'ndarray')
+  }
   if (typeof values === 'number' && options === undefined) return scalar(values, getDefaultDtype())
   if (typeof values === 'number' || typeof values === 'boolean') {
     const dtype = options?.dtype ?? (typeof values === 'boolean' ? 'bool' : getDefaultDtype())

@@ -6,6 +6,7 @@
  * Source   Philox4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
  */
 import { TapeError } from '../errors.js'
+import { checkOptions } from '../options.js'
 import { type DType, getDefaultDtype } from './dtype.js'
 import { log } from './math/log.js'
 import { cos, sin } from './math/trigonometry.js'
@@ -122,6 +123,7 @@ export function uniform(
   shape: Shape,
   options: { least?: number; most?: number; dtype?: DType; key?: RandomKey } = {},
 ): NDArray {
+  checkOptions(options, ['least', 'most', 'dtype', 'key'], 'uniform')
   const { least = 0, most = 1, dtype = getDefaultDtype(), key = nextRandomKey() } = options
   const out = allocate(requireFloating(dtype, 'uniform'), Object.freeze([...requireShape(shape, 'uniform')]))
   const units = unitsOf(key, out.size, dtype)
@@ -134,6 +136,7 @@ export function normal(
   shape: Shape,
   options: { mean?: number; deviation?: number; dtype?: DType; key?: RandomKey } = {},
 ): NDArray {
+  checkOptions(options, ['mean', 'deviation', 'dtype', 'key'], 'normal')
   const { mean = 0, deviation = 1, dtype = getDefaultDtype(), key = nextRandomKey() } = options
   const out = allocate(requireFloating(dtype, 'normal'), Object.freeze([...requireShape(shape, 'normal')]))
   const units = unitsOf(key, out.size + (out.size % 2), 'float64')
@@ -149,6 +152,7 @@ export function normal(
 
 /** The integers 0 … n − 1 in random order, as int32 (Fisher and Yates). */
 export function permutation(n: number, options: { key?: RandomKey } = {}): NDArray {
+  checkOptions(options, ['key'], 'permutation')
   if (!Number.isInteger(n) || n < 0 || n > 2 ** 31) {
     throw new TapeError('BAD_ARGUMENT', `permutation expected a count from 0 to 2^31, got ${String(n)}`)
   }

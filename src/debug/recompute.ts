@@ -14,7 +14,7 @@ import { captureFrom, isReplayable } from '../events/capture.js'
 import type { RunStarted, TapeEvent } from '../events/event.js'
 import { contentsOf } from '../events/event-kinds.js'
 import { isOwnFunc, registeredFuncs } from '../graph/registry.js'
-import { checkOptions } from '../options.js'
+import { checkCallback, checkOptions } from '../options.js'
 import { type Difference, differenceOf } from '../replay/compare.js'
 import type { Divergence } from '../replay/replay-report.js'
 import { type Recording, replayRun } from '../replay/replay-run.js'
@@ -79,6 +79,7 @@ export interface RunProof {
 /** @internal Throws  BAD_ARGUMENT for an option that it does not know, or a number that cannot be */
 export function checkRecomputeOptions(options: RecomputeOptions, what: string): void {
   checkOptions(options, ['sample', 'seed', 'within', 'onProgress'], what)
+  checkCallback(options.onProgress, `the onProgress of ${what}`)
   const { sample, seed, within } = options
   const refuse = (name: string, expected: string, got: unknown): never => {
     throw new TapeError('BAD_ARGUMENT', `${what} expected ${name} to be ${expected}, got ${valueText(got)}`)

@@ -4,6 +4,7 @@
  */
 import { TapeError, valueText } from '../errors.js'
 import { Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { computationOf } from './computation.js'
 import { toDot } from './dot.js'
 import { COLLAPSES, type Collapse, pictureOf } from './picture.js'
@@ -23,7 +24,8 @@ export interface DrawOptions {
   collapse?: Collapse | undefined
 }
 
-const OPTIONS: readonly string[] = ['format', 'shapes', 'values', 'collapse']
+/** @internal */
+export const DRAW_OPTIONS: readonly string[] = ['format', 'shapes', 'values', 'collapse']
 const VALUES_SHOWN = 6
 
 /**
@@ -32,7 +34,7 @@ const VALUES_SHOWN = 6
  * Throws  BAD_ARGUMENT; GRAPH_TOO_LARGE for a drawing of more than 2,000 nodes, which only `collapse: 'none'` gives
  */
 export function drawGraph(y: Variable, options: DrawOptions = {}): string | Promise<string> {
-  checkOptions(y, options)
+  checkDrawing(y, options)
   const { format = 'dot', shapes = false, values = false, collapse = 'auto' } = options
   const graph = pictureOf(computationOf(y), (variable) => linesOf(variable, shapes, values), collapse)
   if (format === 'dot') return toDot(graph)
@@ -52,11 +54,9 @@ function linesOf(variable: Variable, shapes: boolean, values: boolean): string[]
   return lines
 }
 
-function checkOptions(y: unknown, options: DrawOptions): void {
+function checkDrawing(y: unknown, options: DrawOptions): void {
   if (!(y instanceof Variable)) refuse(`a Variable, got ${y === null ? 'null' : typeof y}`)
-  for (const key of Object.keys(options)) {
-    if (!OPTIONS.includes(key)) refuse(`the options ${OPTIONS.join(', ')}, got "${key}"`)
-  }
+  checkOptions(options, DRAW_OPTIONS, 'plotGraph')
   const { format = 'dot', collapse = 'auto' } = options
   if (format !== 'dot' && format !== 'svg') refuse(`format 'dot' or 'svg', got ${valueText(format)}`)
   if (!COLLAPSES.includes(collapse)) {

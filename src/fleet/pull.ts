@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { TapeError } from '../errors.js'
+import { checkCallback, checkOptions } from '../options.js'
 import { chained } from '../store/format/chain.js'
 import { openDatabase } from '../store/format/database.js'
 import { contentsOf, type LoggedBatch, TapeFromLog, TapeLog } from '../store/manage/batch-log.js'
@@ -39,6 +40,8 @@ export interface PullReport {
  *         does not have its hashes; TAPE_NOT_FOUND for a name that the store does not have
  */
 export async function pullTape(url: string, output: string, options: PullOptions = {}): Promise<PullReport> {
+  checkOptions(options, ['name', 'onProgress'], 'pullTape')
+  checkCallback(options.onProgress, 'the onProgress of pullTape')
   const address = storeAddress(url)
   const name = chosenTape(address, options.name)
   const store = await openStore(address)

@@ -11,7 +11,7 @@ import { Func } from '../graph/func.js'
 import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, refuseOptions } from '../options.js'
 import { add, mul, neg, square, sub } from './arithmetic.js'
 import { numberOf, refuse } from './attributes.js'
 import { clip } from './bounds.js'
@@ -34,7 +34,9 @@ export class Sigmoid extends Func {
 }
 
 /** 1/(1 + e⁻ˣ). */
-export function sigmoid(x: Operand): Variable {
+export function sigmoid(x: Operand): Variable
+export function sigmoid(x: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'sigmoid')
   return new Sigmoid().apply1(x)
 }
 
@@ -50,7 +52,9 @@ export class Relu extends Func {
 }
 
 /** max(x, 0). */
-export function relu(x: Operand): Variable {
+export function relu(x: Operand): Variable
+export function relu(x: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'relu')
   return new Relu().apply1(x)
 }
 
@@ -134,7 +138,9 @@ export class Gelu extends Func {
 }
 
 /** x·Φ(x), the form with erf: x/2·(1 + erf(x/√2)). */
-export function gelu(x: Operand): Variable {
+export function gelu(x: Operand): Variable
+export function gelu(x: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'gelu')
   return new Gelu().apply1(x)
 }
 
@@ -150,7 +156,9 @@ export class Softplus extends Func {
 }
 
 /** ln(1 + eˣ), without overflow. */
-export function softplus(x: Operand): Variable {
+export function softplus(x: Operand): Variable
+export function softplus(x: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'softplus')
   return new Softplus().apply1(x)
 }
 
@@ -167,7 +175,9 @@ export class Silu extends Func {
 }
 
 /** x·sigmoid(x), which is also called swish. */
-export function silu(x: Operand): Variable {
+export function silu(x: Operand): Variable
+export function silu(x: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'silu')
   return new Silu().apply1(x)
 }
 
@@ -185,7 +195,9 @@ export class Mish extends Func {
 }
 
 /** x·tanh(softplus(x)). */
-export function mish(x: Operand): Variable {
+export function mish(x: Operand): Variable
+export function mish(x: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'mish')
   return new Mish().apply1(x)
 }
 

@@ -10,6 +10,7 @@ import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
+import { refuseOptions } from '../options.js'
 import { NotDifferentiable } from './not-differentiable.js'
 import { sumTo } from './shapes.js'
 
@@ -94,7 +95,9 @@ export class Div extends Func {
 }
 
 /** a / b, broadcast; integers give float64. */
-export function div(a: Operand, b: Operand): Variable {
+export function div(a: Operand, b: Operand): Variable
+export function div(a: Operand, b: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'div')
   return new Div().apply2(a, b)
 }
 

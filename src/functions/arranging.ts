@@ -6,7 +6,7 @@ import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, refuseOptions } from '../options.js'
 import { mul, sub } from './arithmetic.js'
 import { type Axis, axisOf, fixed, integerOf, isIntegers, oneAxisOf, refuse } from './attributes.js'
 import { einsum } from './einsum.js'
@@ -173,6 +173,7 @@ export function roll(
   shifts: number | readonly number[],
   options: { axis?: Axis | undefined } = {},
 ): Variable {
+  checkOptions(options, ['axis'], 'roll')
   return new Roll({ ...options, shifts }).apply1(x)
 }
 
@@ -289,7 +290,9 @@ export function outer(a: Operand, b: Operand): Variable {
  * Shapes   x [m, n] → []
  * Throws   BAD_SHAPE for other than two axes.
  */
-export function trace(x: Operand): Variable {
+export function trace(x: Operand): Variable
+export function trace(x: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'trace')
   const matrix = asVariable(x)
   const { shape } = matrix
   if (shape.length !== 2)

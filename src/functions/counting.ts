@@ -7,7 +7,7 @@ import { topk } from '../array/sorting.js'
 import { TapeError } from '../errors.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, refuseOptions } from '../options.js'
 import { integerOf, numberOf, refuse } from './attributes.js'
 import { indexOperand, requireIndices } from './indexing.js'
 import { NotDifferentiable } from './not-differentiable.js'
@@ -49,7 +49,12 @@ export class Unique extends NotDifferentiable {
  * Shapes   x of any → values [k], inverse of x's shape (int32), counts [k] (int32)
  * Source   PyTorch `unique` with `return_inverse` and `return_counts`, but that there no NaN equals another.
  */
-export function unique(x: Operand): [values: Variable, inverse: Variable, counts: Variable] {
+export function unique(x: Operand): [values: Variable, inverse: Variable, counts: Variable]
+export function unique(
+  x: Operand,
+  ...rest: readonly unknown[]
+): [values: Variable, inverse: Variable, counts: Variable] {
+  refuseOptions(rest, 'unique')
   const [values, inverse, counts] = new Unique().applyAll(x)
   return [values!, inverse!, counts!]
 }

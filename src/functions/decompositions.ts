@@ -7,6 +7,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
+import { refuseOptions } from '../options.js'
 import { add, div, mul, sub } from './arithmetic.js'
 import { tril } from './arranging.js'
 import { equal, where } from './comparison.js'
@@ -68,7 +69,9 @@ function throughSquare(q: Variable, r: Variable, gq: Variable, gr: Variable): Va
  * Throws   BAD_SHAPE; BAD_VALUE in the pass where the first k columns depend on each other, since there is no derivative then
  * Source   PyTorch `linalg.qr`, with LAPACK's signs
  */
-export function qr(x: Operand): [q: Variable, r: Variable] {
+export function qr(x: Operand): [q: Variable, r: Variable]
+export function qr(x: Operand, ...rest: readonly unknown[]): [q: Variable, r: Variable] {
+  refuseOptions(rest, 'qr')
   return new Qr().applyAll(x) as [Variable, Variable]
 }
 
@@ -100,7 +103,9 @@ export class Eigh extends Func {
  * Throws   BAD_SHAPE; NaN for a matrix that holds NaN or Infinity
  * Source   PyTorch `linalg.eigh`; Jacobi's method
  */
-export function eigh(x: Operand): [values: Variable, vectors: Variable] {
+export function eigh(x: Operand): [values: Variable, vectors: Variable]
+export function eigh(x: Operand, ...rest: readonly unknown[]): [values: Variable, vectors: Variable] {
+  refuseOptions(rest, 'eigh')
   return new Eigh().applyAll(x) as [Variable, Variable]
 }
 
@@ -147,7 +152,9 @@ export class Svd extends Func {
  * Throws   BAD_SHAPE; NaN for a matrix that holds NaN or Infinity
  * Source   PyTorch `linalg.svd(full_matrices=False)`; Jacobi's method on columns
  */
-export function svd(x: Operand): [u: Variable, s: Variable, vt: Variable] {
+export function svd(x: Operand): [u: Variable, s: Variable, vt: Variable]
+export function svd(x: Operand, ...rest: readonly unknown[]): [u: Variable, s: Variable, vt: Variable] {
+  refuseOptions(rest, 'svd')
   return new Svd().applyAll(x) as [Variable, Variable, Variable]
 }
 

@@ -185,6 +185,7 @@ function boundOf(cut: number, extent: number): number {
  * Source   NumPy `split`: a part whose end lies before its beginning is empty, and parts may overlap.
  */
 export function split(x: Operand, parts: number | readonly number[], options: AxisOption = {}): Variable[] {
+  checkOptions(options, ['axis'], 'split')
   const call = new Split({ ...options, parts })
   const count = typeof parts === 'number' ? parts : parts.length + 1
   return count > PARTS_MAX ? splitInGroups(x, parts, count, options) : call.applyAll(x)
@@ -355,7 +356,7 @@ export class Pad extends Func {
  * Throws   BAD_ARGUMENT when the widths do not match the axes; BAD_VALUE when the dtype of x cannot hold the value.
  */
 export function pad(x: Operand, widths: Widths, options: { value?: number | undefined } = {}): Variable {
-  checkOptions(options, ['value'], 'pad()')
+  checkOptions(options, ['value'], 'pad')
   return new Pad({ ...options, widths }).apply1(x)
 }
 

@@ -7,6 +7,7 @@ import { promotedToFloat } from '../array/promotion.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
+import { refuseOptions } from '../options.js'
 import { add, mul, neg } from './arithmetic.js'
 import { take } from './indexing.js'
 import { stack } from './joining.js'
@@ -42,7 +43,9 @@ export class Inv extends Func {
  * Shapes   x [..., n, n] → the same
  * Throws   BAD_SHAPE; BAD_VALUE names a singular matrix.
  */
-export function inv(x: Operand): Variable {
+export function inv(x: Operand): Variable
+export function inv(x: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'inv')
   return new Inv().apply1(x)
 }
 
@@ -172,7 +175,9 @@ export class Cholesky extends Func {
  * Throws   BAD_SHAPE; BAD_VALUE names a matrix that is not positive definite.
  * Source   PyTorch `linalg.cholesky`, whose gradient is symmetric too.
  */
-export function cholesky(x: Operand): Variable {
+export function cholesky(x: Operand): Variable
+export function cholesky(x: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'cholesky')
   return new Cholesky().apply1(x)
 }
 

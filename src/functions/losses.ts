@@ -11,6 +11,7 @@ import { Func } from '../graph/func.js'
 import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
 import { type Operand, Variable } from '../graph/variable.js'
+import { refuseOptions } from '../options.js'
 import { div, mul, neg, sub } from './arithmetic.js'
 import { UNSAID } from './attributes.js'
 import { clip } from './bounds.js'
@@ -131,7 +132,9 @@ export class MeanSquaredError extends Func {
  * Shapes   a, b of one shape, or one broadcasts to the other → []
  * Throws   SHAPE_MISMATCH, also when both would have to be repeated, as [n, 1] and [n].
  */
-export function meanSquaredError(a: Operand, b: Operand): Variable {
+export function meanSquaredError(a: Operand, b: Operand): Variable
+export function meanSquaredError(a: Operand, b: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'meanSquaredError')
   return new MeanSquaredError().apply2(a, b)
 }
 
@@ -195,7 +198,9 @@ function requireProbabilities(p: NDArray): void {
  * Shapes   p, t of one shape, or one broadcasts to the other → []
  * Throws   SHAPE_MISMATCH; BAD_VALUE when p is not within [0, 1]. NaN passes, so that a run records where it came from.
  */
-export function binaryCrossEntropy(p: Operand, t: Operand): Variable {
+export function binaryCrossEntropy(p: Operand, t: Operand): Variable
+export function binaryCrossEntropy(p: Operand, t: Operand, ...rest: readonly unknown[]): Variable {
+  refuseOptions(rest, 'binaryCrossEntropy')
   return new BinaryCrossEntropy().apply2(p, t)
 }
 

@@ -121,6 +121,7 @@ export function topk(
   k: number,
   options: TopkOptions = {},
 ): [values: Variable, indices: Variable] {
+  checkOptions(options, ['axis', 'largest'], 'topk')
   const [values, indices] = new Topk({ ...options, k }).applyAll(x)
   return [values!, indices!]
 }

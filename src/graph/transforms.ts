@@ -12,6 +12,7 @@ import { NDArray } from '../array/ndarray.js'
 import { formatShape } from '../array/shape.js'
 import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
+import { checkOptions } from '../options.js'
 import { gradientsOf } from './backward.js'
 import { mode, withLinking } from './mode.js'
 import { createFunc } from './registry.js'
@@ -42,9 +43,10 @@ export function vjp(
   v?: Operand,
   options: TransformOptions = {},
 ): { value: Variable; gradients: Variable[] } {
+  const again = isAgain(options, 'vjp')
   const points = pointsOf(inputs, 'vjp')
   const value = evaluate(fn, points, 'vjp')
-  return { value, gradients: gradientsOf([value], points, v === undefined ? [] : [v], isAgain(options)) }
+  return { value, gradients: gradientsOf([value], points, v === undefined ? [] : [v], again) }
 }
 
 /**
@@ -61,6 +63,7 @@ export function jvp(
   v: Point,
   options: TransformOptions = {},
 ): { value: Variable; tangent: Variable } {
+  const again = isAgain(options, 'jvp')
   const points = pointsOf(inputs, 'jvp')
   const given = listOf(v)
   if (given.length !== points.length) {
@@ -74,7 +77,7 @@ export function jvp(
   if (!value.requiresGrad) return { value, tangent: zeros(value) }
   const seed = standInFor(new Variable(arrayOfZeros(value), true, 'variable'), true)
   const products = withLinking(true, () => gradientsOf([value], points, [seed], true))
-  const [tangent] = gradientsOf(products, [seed], directions, isAgain(options))
+  const [tangent] = gradientsOf(products, [seed], directions, again)
   return { value, tangent: tangent! }
 }
 
@@ -96,8 +99,9 @@ export function jacobian(
   inputs: Point,
   options: TransformOptions = {},
 ): Variable | Variable[] {
+  const again = isAgain(options, 'jacobian')
   const points = pointsOf(inputs, 'jacobian')
-  const rows = rowsOf(evaluate(fn, points, 'jacobian'), points, options)
+  const rows = rowsOf(evaluate(fn, points, 'jacobian'), points, again)
   return isList(inputs) ? rows : rows[0]!
 }
 
@@ -108,9 +112,10 @@ export function jacobian(
  * Throws  NOT_SCALAR when fn's output has more than one element; BAD_DTYPE for an input of integers
  */
 export function hessian(fn: Differentiable, input: Operand, options: TransformOptions = {}): Variable {
+  const again = isAgain(options, 'hessian')
   const points = pointsOf([asVariable(input)], 'hessian')
   const value = scalarOf(evaluate(fn, points, 'hessian'), 'hessian')
-  return rowsOf(withLinking(true, () => gradientsOf([value], points, [], true))[0]!, points, options)[0]!
+  return rowsOf(withLinking(true, () => gradientsOf([value], points, [], true))[0]!, points, again)[0]!
 }
 
 /**
@@ -126,15 +131,17 @@ export function hvp(
   v: Operand,
   options: TransformOptions = {},
 ): { value: Variable; product: Variable } {
+  const again = isAgain(options, 'hvp')
   const points = pointsOf([asVariable(input)], 'hvp')
   const direction = gradientLike(v, points[0]!, 'direction')
   const value = scalarOf(evaluate(fn, points, 'hvp'), 'hvp')
   const slopes = withLinking(true, () => gradientsOf([value], points, [], true))
-  return { value, product: gradientsOf(slopes, points, [direction], isAgain(options))[0]! }
+  return { value, product: gradientsOf(slopes, points, [direction], again)[0]! }
 }
 
-function isAgain({ createGraph }: TransformOptions): boolean {
-  return createGraph === true
+function isAgain(options: TransformOptions, what: string): boolean {
+  checkOptions(options, ['createGraph'], what)
+  return options.createGraph === true
 }
 
 function scalarOf(value: Variable, what: string): Variable {
@@ -147,14 +154,14 @@ function scalarOf(value: Variable, what: string): Variable {
 }
 
 /** Row by row of the output, the derivatives of `y` by each point, put together as [...y, ...point]. */
-function rowsOf(y: Variable, points: readonly Variable[], options: TransformOptions): Variable[] {
+function rowsOf(y: Variable, points: readonly Variable[], again: boolean): Variable[] {
   const rows = points.map(() => [] as Variable[])
   for (let i = 0; i < y.size; i++) {
     const oneHot = ndarray(
       Float64Array.from({ length: y.size }, (_, j) => (i === j ? 1 : 0)),
       { shape: y.shape },
     ).astype(y.dtype)
-    const found = gradientsOf([y], points, [oneHot], isAgain(options))
+    const found = gradientsOf([y], points, [oneHot], again)
     for (let k = 0; k < points.length; k++) rows[k]!.push(found[k]!)
   }
   return rows.map((list, k) => {

@@ -1,7 +1,8 @@
 /** `plotGraph`: the computation behind a variable as a picture, in a text and, when asked, in a file. */
-import { type DrawOptions, drawGraph } from '../drawing/plot.js'
+import { DRAW_OPTIONS, type DrawOptions, drawGraph } from '../drawing/plot.js'
 import { TapeError } from '../errors.js'
 import type { Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
 import { writePicture } from './picture-file.js'
 
 export interface PlotOptions extends DrawOptions {
@@ -22,6 +23,7 @@ export interface PlotOptions extends DrawOptions {
 export function plotGraph(y: Variable, options?: PlotOptions & { format?: 'dot' | undefined }): string
 export function plotGraph(y: Variable, options: PlotOptions & { format: 'svg' }): Promise<string>
 export function plotGraph(y: Variable, options: PlotOptions = {}): string | Promise<string> {
+  checkOptions(options, ['output', ...DRAW_OPTIONS], 'plotGraph')
   const { output, ...draw } = options
   if ((draw.format ?? 'dot') === 'dot' && output?.toLowerCase().endsWith('.svg') === true) {
     throw new TapeError('BAD_ARGUMENT', `plotGraph expected { format: 'svg' } for ${output}, got 'dot'`)

@@ -16,6 +16,7 @@ import { failed, PostgresStore } from '../fleet/postgres-store.js'
 import { pullTape } from '../fleet/pull.js'
 import { copyToStore } from '../fleet/seal.js'
 import { loadUserModule } from '../inspection/user-modules.js'
+import { checkCallback, checkOptions } from '../options.js'
 import { threadFile } from '../store/write/thread.js'
 import { JobSink } from './job-sink.js'
 import type { FromJobThread, JobThreadData } from './job-thread.js'
@@ -83,6 +84,12 @@ export interface WorkerReport {
  * Throws  STORE_FAILED when the store cannot be reached at first; later it is tried again. MODULE_FAILED, BAD_ARGUMENT
  */
 export async function runWorker(url: string, options: WorkerOptions = {}): Promise<WorkerReport> {
+  checkOptions(
+    options,
+    ['kinds', 'jobs', 'folder', 'modules', 'once', 'follow', 'signal', 'onJob'],
+    'runWorker',
+  )
+  checkCallback(options.onJob, 'the onJob of runWorker')
   const { jobs = 1, kinds = JOB_KINDS } = options
   if (!Number.isInteger(jobs) || jobs < 1)
     throw new TapeError('BAD_ARGUMENT', `runWorker expected jobs to be 1 or more, got ${jobs}`)

@@ -11,7 +11,7 @@ import { constant } from '../graph/leaves.js'
 import { mode } from '../graph/mode.js'
 import { finished } from '../graph/unfinished.js'
 import { Variable } from '../graph/variable.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, refuseOptions } from '../options.js'
 import { markBuffer, searchTree, type Tree } from './module-tree.js'
 import { assignState, type StateDict } from './state-dict.js'
 import { checkAllClaimed } from './unclaimed.js'
@@ -118,7 +118,9 @@ export abstract class Module {
    *
    * Throws  STATE_MISMATCH lists all that is missing, superfluous, or of another shape or dtype; then nothing is loaded
    */
-  loadStateDict(state: StateDict): void {
+  loadStateDict(state: StateDict): void
+  loadStateDict(state: StateDict, ...rest: readonly unknown[]): void {
+    refuseOptions(rest, 'loadStateDict')
     assignState(this.#state(), state, this.constructor.name)
   }
 

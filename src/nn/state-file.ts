@@ -8,7 +8,7 @@ import { fromNpy, toNpy } from '../formats/npy.js'
 import { fromSafetensors, toSafetensors } from '../formats/safetensors.js'
 import { unzipped, zipped } from '../formats/zip.js'
 import { integerOf } from '../functions/attributes.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, refuseOptions } from '../options.js'
 import type { StateDict } from './state-dict.js'
 
 /** A zip may unpack into this many bytes, or into this many times its own size; more must be allowed. */
@@ -22,7 +22,9 @@ const UNPACKED_TIMES = 64
  * Throws  BAD_ARGUMENT for another ending, for what is no NDArray, and for a name that could not be read again; what the file
  *         system says
  */
-export function saveState(path: string, state: StateDict): void {
+export function saveState(path: string, state: StateDict): void
+export function saveState(path: string, state: StateDict, ...rest: readonly unknown[]): void {
+  refuseOptions(rest, 'saveState')
   for (const [name, array] of Object.entries(state)) {
     if (!(array instanceof NDArray)) {
       throw new TapeError(

@@ -5,7 +5,7 @@ import { cos } from '../array/math/trigonometry.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
 import { TapeError, valueText } from '../errors.js'
 import { integerOf, isIntegers, numberOf, refuse } from '../functions/attributes.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, refuseOptions } from '../options.js'
 
 /** What a schedule needs of an optimizer. */
 export interface Scheduled {
@@ -258,8 +258,10 @@ export class LinearWarmupLR extends Schedule {
 export class LambdaLR extends Schedule {
   readonly #factor: (count: number) => number
 
-  constructor(optimizer: Scheduled, factor: (count: number) => number) {
+  constructor(optimizer: Scheduled, factor: (count: number) => number)
+  constructor(optimizer: Scheduled, factor: (count: number) => number, ...rest: readonly unknown[]) {
     super(optimizer, 'LambdaLR')
+    refuseOptions(rest, 'LambdaLR')
     if (typeof factor !== 'function')
       refuse(`LambdaLR expected a function from the count to a factor, got ${valueText(factor)}`)
     this.#factor = factor

@@ -17,7 +17,7 @@ import { TapeError, valueText } from '../errors.js'
 import type { CallSite } from '../events/call-site.js'
 import { positionOf, type RunStarted, type TapeEvent } from '../events/event.js'
 import type { Variable } from '../graph/variable.js'
-import { checkOptions } from '../options.js'
+import { checkCallback, checkOptions } from '../options.js'
 import { type MaterializeReport, materialize } from '../past/materialize.js'
 import { PastGraph } from '../past/past-graph.js'
 import type { ReplayOptions, ReplayReport } from '../replay/replay-report.js'
@@ -170,6 +170,8 @@ export class PastRun {
     if (from !== undefined) checkStep(from, 'from', 'replay()')
     if (to !== undefined) checkStep(to, 'to', 'replay()')
     checkOrder(from, to, 'replay()')
+    for (const name of ['probe', 'onEvent', 'onProgress'] as const)
+      checkCallback(options[name], `the ${name} of replay()`)
     return replayRun(this.recording, options)
   }
 
@@ -184,6 +186,7 @@ export class PastRun {
     checkStep(from, 'from', 'materialize()')
     checkStep(to, 'to', 'materialize()')
     checkOrder(from, to, 'materialize()')
+    checkCallback(onProgress, 'the onProgress of materialize()')
     return materialize(this.recording, from, to, onProgress)
   }
 
@@ -292,6 +295,7 @@ export class PastRun {
     checkDetectors(detectors, 'follow()')
     checkOptions(options, ['everyMs', 'signal', 'onLook'], 'follow()')
     const { everyMs = 250, signal, onLook } = options
+    checkCallback(onLook, 'the onLook of follow()')
     if (!(typeof everyMs === 'number' && everyMs > 0 && everyMs < 2 ** 31))
       throw new TapeError('BAD_ARGUMENT', `follow() expected everyMs above 0, got ${valueText(everyMs)}`)
     const follower = new Follower(this.reader.db, this.id, detectors)

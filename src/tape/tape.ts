@@ -4,7 +4,7 @@ import path from 'node:path'
 import { checkRecomputeOptions, type RecomputeOptions, type RunProof } from '../debug/recompute.js'
 import { TapeError, valueText } from '../errors.js'
 import type { SpoolPush } from '../fleet/spool-push.js'
-import { checkOptions } from '../options.js'
+import { checkCallback, checkOptions } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
 import { fileIdentity, SameFile } from '../store/format/file-identity.js'
@@ -312,6 +312,7 @@ export class Tape {
     output: string,
     onProgress?: (events: number) => void,
   ): NewTapeReport {
+    checkCallback(onProgress, 'the onProgress of split()')
     const chosen = new Set(runs.map((which) => this.run(which).id))
     return copyRuns(
       [{ path: this.path, runs: chosen }],
@@ -326,6 +327,7 @@ export class Tape {
     output: string,
     onProgress?: (events: number) => void,
   ): NewTapeReport {
+    checkCallback(onProgress, 'the onProgress of prune()')
     const dropped = new Set(drop.map((which) => this.run(which).id))
     const kept = this.runs()
       .map(({ id }) => id)

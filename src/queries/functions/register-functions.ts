@@ -1,4 +1,5 @@
 /** `registerFunctions`: what SQL on a tape can call besides SQLite's own functions, on anybody's connection. */
+import { checkOptions } from '../../options.js'
 import type { FunctionHost } from './host.js'
 import { type FunctionOptions, registerStoredFunctions } from './stored-functions.js'
 import { registerValueOf } from './value-of.js'
@@ -30,6 +31,7 @@ import { registerValueOf } from './value-of.js'
  * Throws      what opening the tape throws, at the first id of a value; in SQL, BAD_ARGUMENT with what was expected
  */
 export function registerFunctions(db: FunctionHost, options: FunctionOptions = {}): void {
+  checkOptions(options, ['path', 'isOnlyTape'], 'registerFunctions')
   registerStoredFunctions(db, options)
   registerValueOf(db, options)
 }

@@ -10,6 +10,7 @@ import fs from 'node:fs'
 import { TapeError } from '../../errors.js'
 import { type PackedBatch, Packer } from '../../events/pack.js'
 import { ScalarValue } from '../../events/scalar-value.js'
+import { checkCallback } from '../../options.js'
 import { chained, chainHash, GENESIS, labelsPayload, materializedHash } from '../format/chain.js'
 import type { Connection } from '../format/connection.js'
 import { openDatabase, sqliteError } from '../format/database.js'
@@ -109,6 +110,7 @@ export function mergeTapes(
   output: string,
   onProgress?: (events: number) => void,
 ): NewTapeReport {
+  checkCallback(onProgress, 'the onProgress of mergeTapes')
   if (files.length === 0) throw new TapeError('BAD_ARGUMENT', 'mergeTapes expected tapes, got none')
   return copyRuns(
     files.map((path) => ({ path })),
@@ -128,6 +130,7 @@ export function salvageTape(
   output: string,
   onProgress?: (events: number) => void,
 ): NewTapeReport {
+  checkCallback(onProgress, 'the onProgress of salvageTape')
   const options = { salvage: true, ...(onProgress === undefined ? {} : { onProgress }) }
   const padded = paddedCopy(file, `${output}.padded`)
   try {

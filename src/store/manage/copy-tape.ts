@@ -1,4 +1,5 @@
 /** A copy of a whole tape as of one moment, while others may be writing it. */
+import { checkCallback } from '../../options.js'
 import { openDatabase } from '../format/database.js'
 import type { VerifyProgress, VerifyReport } from '../proof/verify.js'
 import { newTape } from './new-tape.js'
@@ -9,6 +10,7 @@ import { newTape } from './new-tape.js'
  * Throws  BAD_ARGUMENT when `output` exists; TAPE_CORRUPT when the copy does not verify, because the tape does not
  */
 export function copyTape(file: string, output: string, onVerify?: VerifyProgress): VerifyReport {
+  checkCallback(onVerify, 'the onVerify of copy()')
   return newTape(
     output,
     (copy) => {

@@ -6,6 +6,7 @@ import type { RecordedArray } from '../../events/event.js'
 import { InlineArray } from '../../events/inline-array.js'
 import { Packer } from '../../events/pack.js'
 import { SummarizedArray } from '../../events/summarized-array.js'
+import { checkCallback } from '../../options.js'
 import { chainHash, GENESIS, materializedHash } from '../format/chain.js'
 import type { Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
@@ -56,12 +57,24 @@ export function verifyChain(db: Connection, onProgress?: VerifyProgress): Verify
     head: GENESIS.toString('hex'),
     problem: null,
   }
+  checkCallback(onProgress, 'verify()')
+  let failed: { readonly error: unknown } | null = null
+  const tell = (events: number, total: number): void => {
+    try {
+      onProgress?.(events, total)
+    } catch (error) {
+      failed = { error }
+      throw error
+    }
+  }
   try {
     db.transaction(() => {
       checkFile(db)
-      walk(db, report, onProgress)
+      walk(db, report, tell)
     })()
   } catch (thrown) {
+    // Whoever is told is the caller's: what that throws says nothing of the tape.
+    if (failed !== null) throw (failed as { readonly error: unknown }).error
     const error = sqliteError(thrown, 'reading the tape')
     if (error instanceof TapeError && (error.code === 'TAPE_CLOSED' || error.code === 'TAPE_BUSY'))
       throw error
@@ -78,7 +91,7 @@ export function verifyChain(db: Connection, onProgress?: VerifyProgress): Verify
  * Every event is read, packed again and hashed again; and every row of every table is held to the one way in which what it
  * says is written, because views read the rows and not the events.
  */
-function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress): void {
+function walk(db: Connection, report: VerifyReport, tell: VerifyProgress): void {
   // All of these are new, because they remember what may have been changed since.
   const reader = new Reader(db)
   const texts = new TextReader(db)
@@ -173,7 +186,7 @@ function walk(db: Connection, report: VerifyReport, onProgress?: VerifyProgress)
     report.batches++
     report.events += batch.count
     report.head = hash.toString('hex')
-    onProgress?.(report.events, total)
+    tell(report.events, total)
   }
   templates.finish()
   gradients.finish()
