@@ -64,7 +64,9 @@ export const oneOf =
  * data (configs, attributes) may hold any text, because JSON writes such a half as an escape.
  */
 export function isStorable(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text)
+  // What Node 20 has takes a tenth of the time of the expression.
+  const { isWellFormed } = text as { isWellFormed?: () => boolean }
+  return isWellFormed === undefined ? !/\p{Surrogate}/u.test(text) : isWellFormed.call(text)
 }
 
 /** A text as the file can keep it: what it cannot keep becomes U+FFFD. For what must be written whatever it says. */

@@ -144,7 +144,10 @@ export function distanceOf(a: RecordedArray, b: RecordedArray): number | null {
   let squares = 0
   for (let start = 0; start < n; start += CHUNK) {
     const end = Math.min(n, start + CHUNK)
-    let [s0, s1, s2, s3] = [0, 0, 0, 0]
+    let s0 = 0
+    let s1 = 0
+    let s2 = 0
+    let s3 = 0
     let i = start
     for (; i + 3 < end; i += 4) {
       const d0 = x[p + i]! - y[q + i]!

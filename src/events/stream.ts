@@ -9,7 +9,7 @@
 import { Observable } from 'rxjs/internal/Observable'
 import { Subject } from 'rxjs/internal/Subject'
 import { appendEvent } from './append.js'
-import type { Payload, RecordedArray, TapeEvent } from './event.js'
+import type { BackwardStarted, Payload, RecordedArray, Ref, TapeEvent } from './event.js'
 import { type PackedBatch, Packer } from './pack.js'
 import { Unpacker } from './unpack.js'
 import { checkBeforeWriting } from './validate.js'
@@ -124,6 +124,32 @@ export class EventStream {
     const step = this.packer.step
     const position = appendEvent(this.packer, payload)
     this.appended(at, step)
+    return position
+  }
+
+  /** `append` of a StepStarted, for who has nothing to be checked: a step has three such events, and objects for them cost more than the rest. */
+  stepStarted(elapsedMs: number): number {
+    this.beforeRepetition()
+    const { cursor, step } = this.packer
+    const position = this.packer.stepStarted(elapsedMs)
+    this.appended(cursor, step)
+    return position
+  }
+
+  /** The same of a MetricLogged; its name is a text that a file gives back as it is. */
+  metricLogged(name: string, value: number, variable: Ref | null): number {
+    const { cursor, step } = this.packer
+    const position = this.packer.metric(name, value, variable)
+    this.appended(cursor, step)
+    return position
+  }
+
+  /** The same of a BackwardStarted, of refs that this run gave. */
+  backwardStarted(pass: Payload<BackwardStarted>): number {
+    this.beforeRepetition()
+    const { cursor, step } = this.packer
+    const position = this.packer.backwardStarted(pass)
+    this.appended(cursor, step)
     return position
   }
 

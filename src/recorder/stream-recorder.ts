@@ -8,6 +8,7 @@
  * done (in the middle of one gradient), the next place throws.
  */
 import { kernel } from '../array/kernel.js'
+import { nativeWay } from '../array/native/library.js'
 import type { NDArray } from '../array/ndarray.js'
 import { warmMeasures, warmSquaredDistance, warmSums } from '../array/warm-sums.js'
 import type { Sums } from '../array/wasm/summaries.js'
@@ -258,7 +259,7 @@ export class StreamRecorder implements Recorder {
     if (targets?.includes(0)) return 0
     this.sites?.passStarted(this.stream().step)
     const { createGraph, retainGrad } = request
-    return this.stream().append({
+    return this.stream().backwardStarted({
       type: 'BackwardStarted',
       roots,
       gradients,
@@ -449,13 +450,18 @@ export class StreamRecorder implements Recorder {
 
 /**
  * From this size on a gradient's summary is computed here. A smaller one is copied in less time than its summary takes; of a
- * larger one the copy would cost both threads more: its lines of memory travel from core to core.
+ * larger one the copy would cost both threads more: its lines of memory travel from core to core. Native code takes less time.
  */
 const SUMMARIZED_MIN = 32_768
+const SUMMARIZED_NATIVELY_MIN = 4096
+
+function isLarge({ size }: NDArray): boolean {
+  return size >= SUMMARIZED_MIN || (size >= SUMMARIZED_NATIVELY_MIN && nativeWay() !== null)
+}
 
 /** The summary of a large array in its place. */
 function summarized(array: NDArray): RecordedArray {
-  return array.size < SUMMARIZED_MIN ? array : inPlaceOf(array, warmSums(array))
+  return isLarge(array) ? inPlaceOf(array, warmSums(array)) : array
 }
 
 /** An array as its summary, where the sums say one. */
@@ -475,7 +481,7 @@ function normOf(squares: number | null, after: NDArray, before: NDArray): number
 
 /** What `updateNorm` and `summarized` say of the new value, in one pass over it where it is large. */
 function moved(after: NDArray, before: NDArray): { norm: number | null; value: RecordedArray } {
-  const measures = after.size < SUMMARIZED_MIN ? null : warmMeasures(after, before)
+  const measures = isLarge(after) ? warmMeasures(after, before) : null
   if (measures === null) return { norm: updateNorm(after, before), value: summarized(after) }
   return { norm: normOf(measures.squaredDistance, after, before), value: inPlaceOf(after, measures.sums) }
 }

@@ -176,7 +176,7 @@ export class Run {
     if (this.watches !== null) this.tellFindings(this.watches)
     continueRecording(this.recorder)
     this.tellEpoch()
-    this.stream.append({ type: 'StepStarted', elapsedMs: this.elapsedMs() })
+    this.stream.stepStarted(this.elapsedMs())
     const { step, position } = this.stream
     this.stepPosition = position
     if (this.keepsCheckpoints && this.checkpoints.isDue(step, position, this.recorder.elementsComputed))
@@ -204,12 +204,15 @@ export class Run {
     if (!isRecord(metrics, 0))
       throw new TapeError('BAD_ARGUMENT', `run.log expected an object of numbers, got ${valueText(metrics)}`)
     this.checkOpen()
-    const entries = Object.entries(metrics)
-    for (const [name, metric] of entries) checkMetric(name, metric)
-    for (const [name, metric] of entries) {
+    const names = Object.keys(metrics)
+    // Read once, as a getter may give another thing each time.
+    const values = names.map((name) => metrics[name]!)
+    for (let i = 0; i < names.length; i++) checkMetric(names[i]!, values[i])
+    for (let i = 0; i < names.length; i++) {
+      const [name, metric] = [names[i]!, values[i]!]
       if (typeof metric === 'number') {
         if (!Number.isFinite(metric)) this.hasOddMetric = true
-        this.stream.append({ type: 'MetricLogged', name, value: metric, variable: null })
+        this.stream.metricLogged(name, metric, null)
         continue
       }
       const value = metric.item()
@@ -217,12 +220,7 @@ export class Run {
       // The metric itself says that a variable of this step bears its name.
       if (metric.name === null && this.isOfThisStep(metric)) metric.setNameQuietly(name)
       else if (metric.name === null) this.during(() => (metric.name = name))
-      this.stream.append({
-        type: 'MetricLogged',
-        name,
-        value,
-        variable: this.recorder.knownRef(metric) || null,
-      })
+      this.stream.metricLogged(name, value, this.recorder.knownRef(metric) || null)
     }
     this.throwFailure()
   }

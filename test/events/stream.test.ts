@@ -28,6 +28,56 @@ describe('a stream of events', () => {
     expect(counts).toEqual([3, 1, 1])
   })
 
+  test('packs steps, metrics and passes to the same words and batches, with an object for them and without', () => {
+    const packed = (fill: (stream: EventStream) => number[]) => {
+      const made = new EventStream({ ...LIMITS, eventsMax: 7 })
+      const batches: unknown[] = []
+      made.batches$.subscribe(({ words, ...batch }) => batches.push({ ...batch, words: [...words] }))
+      const positions = fill(made)
+      made.complete()
+      return { batches, positions, step: made.step }
+    }
+    const pass = {
+      type: 'BackwardStarted',
+      roots: [2],
+      gradients: [null],
+      targets: null,
+      createGraph: false,
+      retainGrad: true,
+    } as const
+    const leaf = {
+      ...({
+        type: 'LeafCreated',
+        role: 'variable',
+        requiresGrad: true,
+        name: null,
+        dtype: 'float64',
+      } as const),
+      ...{ shape: [], source: null, value: null, summary: null },
+    }
+    const steps = Array.from({ length: 10 }, (_, i) => i)
+    const withObjects = packed((events) => {
+      const first = [events.append({ type: 'NoteAdded', text: 'first' }), events.append(leaf)]
+      const others = steps.flatMap((i) => [
+        events.append({ type: 'StepStarted', elapsedMs: i }),
+        events.append(pass),
+        events.append({ type: 'MetricLogged', name: 'loss', value: -i, variable: i % 2 ? 2 : null }),
+      ])
+      return [...first, ...others]
+    })
+    const without = packed((events) => {
+      const first = [events.append({ type: 'NoteAdded', text: 'first' }), events.append(leaf)]
+      const others = steps.flatMap((i) => [
+        events.stepStarted(i),
+        events.backwardStarted(pass),
+        events.metricLogged('loss', -i, i % 2 ? 2 : null),
+      ])
+      return [...first, ...others]
+    })
+    expect(without).toEqual(withObjects)
+    expect(without.batches.length).toBeGreaterThan(3)
+  })
+
   test('hands over large arrays early', () => {
     const { stream: events, counts } = stream({ ...LIMITS, eventsMax: 1000 })
     const value = { dtype: 'float64', shape: [100], size: 100, data: new Float64Array(100) }
