@@ -449,7 +449,7 @@ export {
   MultiHeadAttention,
   type MultiHeadAttentionOptions,
 } from './nn/attention.js'
-export { Conv1d, Conv2d, ConvTranspose2d } from './nn/convolution.js'
+export { Conv1d, Conv2d, Conv3d, ConvTranspose2d } from './nn/convolution.js'
 export { Dropout } from './nn/dropout.js'
 export { Embedding } from './nn/embedding.js'
 export type { BiasOptions, LayerOptions } from './nn/initial.js'

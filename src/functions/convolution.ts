@@ -366,7 +366,8 @@ export interface Convolution3dOptions {
   groups?: number | undefined
 }
 
-type Triple = readonly [number, number, number]
+/** Three numbers, for depth, rows and columns. */
+export type Triple = readonly [number, number, number]
 
 /**
  * Cross-correlation of volumes with learned windows: for each depth of the window a `conv2d` of all depths of the volume at once, added up.
@@ -378,9 +379,9 @@ type Triple = readonly [number, number, number]
 export function conv3d(x: Operand, w: Operand, b?: Operand, options: Convolution3dOptions = {}): Variable {
   requireBias(b, 'conv3d')
   checkOptions(options, ['stride', 'padding', 'dilation', 'groups'], 'conv3d')
-  const [strideD, ...stride] = tripleOf(options.stride, 1, 1, 'stride')
-  const [paddingD, ...padding] = tripleOf(options.padding, 0, 0, 'padding')
-  const [dilationD, ...dilation] = tripleOf(options.dilation, 1, 1, 'dilation')
+  const [strideD, ...stride] = tripleOf(options.stride, 1, 1, 'stride', 'conv3d')
+  const [paddingD, ...padding] = tripleOf(options.padding, 0, 0, 'padding', 'conv3d')
+  const [dilationD, ...dilation] = tripleOf(options.dilation, 1, 1, 'dilation', 'conv3d')
   const volume = asVariable(x)
   const window = asVariable(w, volume)
   if (volume.ndim !== 5 || window.ndim !== 5)
@@ -420,13 +421,20 @@ export function conv3d(x: Operand, w: Operand, b?: Operand, options: Convolution
   return transpose(apart, [0, 2, 1, 3, 4])
 }
 
-function tripleOf(value: unknown, otherwise: number, least: number, key: string): Triple {
+/** Three numbers of at least `least`: one for all, or a list; needed when there is no `otherwise`. */
+export function tripleOf(
+  value: unknown,
+  otherwise: number | undefined,
+  least: number,
+  key: string,
+  what: string,
+): Triple {
   const triple = value === undefined ? otherwise : value
   const list = typeof triple === 'number' ? [triple, triple, triple] : triple
   if (isIntegers(list) && list.length === 3 && list.every((one) => one >= least))
     return list as unknown as Triple
   return refuse(
-    `conv3d expected ${key} to be an integer of at least ${least}, or [depth, rows, columns], got ${valueText(value)}`,
+    `${what} expected ${key} to be an integer of at least ${least}, or [depth, rows, columns], got ${valueText(value)}`,
   )
 }
 

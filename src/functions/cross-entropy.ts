@@ -88,8 +88,7 @@ export class CrossEntropy extends Func {
     const labels = this.inputAt(1)
     const classes = x.shape.at(-1)!
     const { shares, divisor } = this.sharesOf(labels.data, classes, gy.dtype)
-    const each =
-      this.reduction === 'none' ? expandDims(gy, -1) : this.reduction === 'sum' ? gy : div(gy, divisor)
+    const each = this.each(gy, divisor)
     if (!isFloating(labels.dtype)) {
       const mass = new Variable(reductions.sum(shares, { axis: -1, keepdims: true }), false, 'constant')
       const targets = new Variable(shares, false, 'constant')
@@ -105,6 +104,13 @@ export class CrossEntropy extends Func {
       this.needsGradient(0) ? mul(sub(mul(softmax(x), mass), targets), each) : null,
       this.needsGradient(1) ? mul(mul(logSoftmax(x), neg(each)), mul(weights, 1 - this.smoothing)) : null,
     ]
+  }
+
+  /** The gradient of each row's loss. Of a mean over no row it is 0, as in PyTorch: then nothing is learned, and nothing lost. */
+  private each(gy: Variable, divisor: number): Variable {
+    if (this.reduction === 'none') return expandDims(gy, -1)
+    if (this.reduction === 'sum') return gy
+    return divisor === 0 ? mul(gy, 0) : div(gy, divisor)
   }
 
   /** What each class has of each row's label, and what the mean divides by. */

@@ -11,10 +11,9 @@ import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
-import { relu } from './activations.js'
+import { hardtanh, relu } from './activations.js'
 import { add, div, mul, neg, sign, sqrt, square, sub } from './arithmetic.js'
 import { flagOf, numberOf, oneAxisOf, refuse } from './attributes.js'
-import { clip } from './bounds.js'
 import { cast } from './casting.js'
 import { equal, greater, where } from './comparison.js'
 import { exp, log } from './exponential.js'
@@ -102,7 +101,8 @@ export class SmoothL1Loss extends DifferenceLoss {
 
   protected override slopeOf(difference: Variable): Variable {
     if (this.beta === 0) return sign(difference)
-    return clip(div(difference, this.beta), { min: -1, max: 1 })
+    // Unlike that of clip, its slope at a bound is 0.
+    return hardtanh(div(difference, this.beta))
   }
 }
 
@@ -134,7 +134,7 @@ export class HuberLoss extends DifferenceLoss {
   }
 
   protected override slopeOf(difference: Variable): Variable {
-    return clip(difference, { min: -this.delta, max: this.delta })
+    return hardtanh(difference, { min: -this.delta, max: this.delta })
   }
 }
 

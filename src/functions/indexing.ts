@@ -12,7 +12,7 @@ import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { integerOf, oneAxisOf, UNSAID } from './attributes.js'
-import { equal, where } from './comparison.js'
+import { equal, logicalOr, where } from './comparison.js'
 import { NotDifferentiable } from './not-differentiable.js'
 import { reshape } from './shapes.js'
 
@@ -131,7 +131,7 @@ export class Embedding extends Func {
       super()
       return
     }
-    const paddingIndex = integerOf(attributes.paddingIndex, undefined, 0, 'paddingIndex', 'embedding')
+    const paddingIndex = integerOf(attributes.paddingIndex, undefined, -Infinity, 'paddingIndex', 'embedding')
     super({ paddingIndex })
     this.paddingIndex = paddingIndex
   }
@@ -144,10 +144,12 @@ export class Embedding extends Func {
       )
     }
     requireIndices(ids, 'embedding: ids')
-    if (this.paddingIndex !== undefined && this.paddingIndex >= w.shape[0]!)
+    const { paddingIndex } = this
+    const count = w.shape[0]!
+    if (paddingIndex !== undefined && (paddingIndex >= count || paddingIndex < -count))
       throw new TapeError(
         'INDEX_OUT_OF_RANGE',
-        `embedding expected paddingIndex below ${w.shape[0]}, the rows of w, got ${this.paddingIndex}`,
+        `embedding expected paddingIndex from ${-count} to ${count - 1}, for the ${count} rows of w, got ${paddingIndex}`,
       )
     return indexing.take(w, ids, 0)
   }
@@ -155,9 +157,13 @@ export class Embedding extends Func {
   override backward(gy: Variable): (Variable | null)[] {
     const ids = this.inputAt(1)
     const count = this.inputAt(0).shape[0]!
-    if (this.paddingIndex === undefined) return [scatterTake(gy, ids, 0, count), null]
-    const padding = reshape(equal(ids, this.paddingIndex), [...ids.shape, 1])
-    return [scatterTake(where(padding, 0, gy), ids, 0, count), null]
+    const { paddingIndex } = this
+    if (paddingIndex === undefined) return [scatterTake(gy, ids, 0, count), null]
+    // Ids count from the end where they are negative, and so may the padding's.
+    const id = paddingIndex < 0 ? paddingIndex + count : paddingIndex
+    const fromEnd = ids.wholeData.data.some((one) => one < 0)
+    const isPadding = fromEnd ? logicalOr(equal(ids, id), equal(ids, id - count)) : equal(ids, id)
+    return [scatterTake(where(reshape(isPadding, [...ids.shape, 1]), 0, gy), ids, 0, count), null]
   }
 }
 

@@ -60,7 +60,9 @@ export function interpolate(x: Operand, options: InterpolateOptions): Variable {
     return take(take(given, ndarray(places(0)), { axis: -2 }), ndarray(places(1)), { axis: -1 })
   }
   const image = isFloating(given.dtype) ? given : cast(given, 'float64')
-  const weights = (axis: 0 | 1) => shares(from[axis], to.size[axis], steps[axis]!, alignCorners, image.dtype)
+  // An axis that keeps its extent is left as it is, whatever scale was said, as in PyTorch.
+  const stepOf = (axis: 0 | 1) => (to.size[axis] === from[axis] ? 1 : steps[axis]!)
+  const weights = (axis: 0 | 1) => shares(from[axis], to.size[axis], stepOf(axis), alignCorners, image.dtype)
   return matmul(matmul(weights(0), image), weights(1), { transposeB: true })
 }
 

@@ -19,10 +19,19 @@ export function reductionOf(value: unknown, what: string): LossReduction {
   return refuse(`${what} expected reduction to be 'mean', 'sum' or 'none', got ${valueText(value)}`)
 }
 
-/** Labels of classes as an operand: one number, or a list of whole numbers, as int32; all else, as probabilities are, as it is. */
+/**
+ * Labels of classes as an operand: one number, or a list of whole numbers, as int32; rows of booleans as the probabilities 0 and 1; all
+ * else, as probabilities are, as it is.
+ */
 export function labelOperand(labels: Operand): Operand {
+  if (Array.isArray(labels) && Array.isArray(labels[0])) return asNumbers(labels) as Operand
   const isList = Array.isArray(labels) && typeof labels[0] === 'number' && labels.every(Number.isInteger)
   return isList || typeof labels === 'number' ? indexOperand(labels) : labels
+}
+
+function asNumbers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asNumbers)
+  return typeof value === 'boolean' ? Number(value) : value
 }
 
 /** A loss of elements: it is reduced as asked, and its gradient shared as that says. */

@@ -454,8 +454,16 @@ export function asVariable(value: Operand, partner: Variable | null = null): Var
   if (value instanceof Variable) return value
   if (typeof value === 'number') return numbers.constantOf(value, partner)
   if (value instanceof NDArray) return new Variable(value, false, 'constant')
-  const likePartner = partner !== null && !ArrayBuffer.isView(value) && isFloating(partner.dtype)
+  // A list of booleans stays one: as numbers a mask would be added to scores in the place of hiding some.
+  const likePartner =
+    partner !== null && !ArrayBuffer.isView(value) && isFloating(partner.dtype) && !beginsWithBoolean(value)
   return new Variable(ndarray(value, likePartner ? { dtype: partner.dtype } : {}), false, 'constant')
+}
+
+function beginsWithBoolean(value: unknown): boolean {
+  let first = value
+  while (Array.isArray(first)) first = first[0]
+  return typeof first === 'boolean'
 }
 
 /** `value` as a gradient of `variable`: same shape (a number fills it), same dtype. */

@@ -3,12 +3,16 @@ import type { Pair } from '../array/convolution.js'
 import { flagOf, integerOf, refuse } from '../functions/attributes.js'
 import {
   type Convolution1dOptions,
+  type Convolution3dOptions,
   type ConvTransposeOptions,
   conv1d,
   conv2d,
+  conv3d,
   convTranspose2d,
   type GroupedConvolutionOptions,
   pairOf,
+  type Triple,
+  tripleOf,
 } from '../functions/convolution.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
@@ -104,6 +108,48 @@ export class Conv1d extends Module {
 
   override forward(x: Operand): Variable {
     return conv1d(x, this.weight, this.bias ?? undefined, this.#windows)
+  }
+}
+
+/**
+ * Convolution of volumes with learned windows.
+ *
+ * kernel   the size of a window: one number, or [depths, rows, columns]
+ * Shapes   x [n, inputs, d, h, w] → [n, outputs, …] as `conv3d`; weight [outputs, inputs/groups, kd, kh, kw], bias [outputs]
+ * Begins   both uniform in ±1/√(inputs/groups·kd·kh·kw), as PyTorch's
+ */
+export class Conv3d extends Module {
+  readonly weight: Variable
+  readonly bias: Variable | null
+  readonly #windows: Convolution3dOptions
+
+  constructor(
+    inputs: number,
+    outputs: number,
+    kernel: number | Triple,
+    options: Convolution3dOptions & BiasOptions = {},
+  ) {
+    super()
+    checkOptions(options, ['stride', 'padding', 'dilation', 'groups', 'bias', 'dtype'], 'Conv3d')
+    const { bias, dtype: given, ...windows } = options
+    sizeOption(inputs, 'inputs', 'Conv3d')
+    sizeOption(outputs, 'outputs', 'Conv3d')
+    const sizes = tripleOf(kernel, undefined, 1, 'kernel', 'Conv3d')
+    const dtype = floatDtype(given, 'Conv3d')
+    const groups = groupsOf(windows.groups, inputs, outputs, 'Conv3d')
+    this.#windows = {
+      stride: tripleOf(windows.stride, 1, 1, 'stride', 'Conv3d'),
+      padding: tripleOf(windows.padding, 0, 0, 'padding', 'Conv3d'),
+      dilation: tripleOf(windows.dilation, 1, 1, 'dilation', 'Conv3d'),
+      groups,
+    }
+    const fanIn = (inputs / groups) * sizes[0] * sizes[1] * sizes[2]
+    this.weight = uniformParameter([outputs, inputs / groups, ...sizes], fanIn, dtype)
+    this.bias = flagOf(bias, true, 'bias', 'Conv3d') ? uniformParameter([outputs], fanIn, dtype) : null
+  }
+
+  override forward(x: Operand): Variable {
+    return conv3d(x, this.weight, this.bias ?? undefined, this.#windows)
   }
 }
 

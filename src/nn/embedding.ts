@@ -18,7 +18,7 @@ export class Embedding extends Module {
 
   readonly #paddingIndex: number | undefined
 
-  /** options  paddingIndex: the id of padding; its row begins as zeros and gets no gradient */
+  /** options  paddingIndex: the id of padding; its row begins as zeros and gets no gradient; negative from the end */
   constructor(count: number, width: number, options: LayerOptions & EmbeddingOptions = {}) {
     super()
     checkOptions(options, ['dtype', 'paddingIndex'], 'Embedding')
@@ -26,12 +26,11 @@ export class Embedding extends Module {
     this.weight = normalParameter(shape, floatDtype(options.dtype, 'Embedding'))
     const { paddingIndex } = options
     if (paddingIndex === undefined) return
-    if (integerOf(paddingIndex, undefined, 0, 'paddingIndex', 'Embedding') >= count)
-      refuse(`Embedding expected paddingIndex below ${count}, got ${paddingIndex}`)
-    this.#paddingIndex = paddingIndex
-    this.weight.data = this.weight.data.map((value, i) =>
-      Math.floor(i / width) === paddingIndex ? 0 : value,
-    )
+    const given = integerOf(paddingIndex, undefined, -count, 'paddingIndex', 'Embedding')
+    if (given >= count) refuse(`Embedding expected paddingIndex below ${count}, got ${given}`)
+    const padding = given < 0 ? given + count : given
+    this.#paddingIndex = padding
+    this.weight.data = this.weight.data.map((value, i) => (Math.floor(i / width) === padding ? 0 : value))
   }
 
   override forward(ids: Operand): Variable {

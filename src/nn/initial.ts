@@ -5,7 +5,7 @@ import { normal, uniform } from '../array/random.js'
 import type { Shape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { integerOf } from '../functions/attributes.js'
-import { parameter } from '../graph/leaves.js'
+import { constant, parameter } from '../graph/leaves.js'
 import type { Variable } from '../graph/variable.js'
 
 export type FloatDType = 'float64' | 'float32'
@@ -44,4 +44,14 @@ export function normalParameter(shape: Shape, dtype: FloatDType): Variable {
 
 export function filledParameter(shape: Shape, value: number, dtype: FloatDType): Variable {
   return parameter(full(shape, value, dtype))
+}
+
+/** What scales or shifts after normalising: a parameter, or, where nothing is learned, a constant of the same value. */
+export function affineParameter(
+  shape: Shape,
+  value: number,
+  dtype: FloatDType,
+  isLearned: boolean,
+): Variable {
+  return isLearned ? filledParameter(shape, value, dtype) : constant(full(shape, value, dtype))
 }

@@ -4,7 +4,7 @@ import { full } from '../array/make-array.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
 import type { Shape } from '../array/shape.js'
-import { numberOf, refuse, shapeOf } from '../functions/attributes.js'
+import { flagOf, numberOf, refuse, shapeOf } from '../functions/attributes.js'
 import { groupNorm, instanceNorm, rmsNorm } from '../functions/group-normalization.js'
 import { batchNorm, layerNorm } from '../functions/normalization.js'
 import { DerivativeNotWritten } from '../functions/not-differentiable.js'
@@ -12,12 +12,28 @@ import { noGrad } from '../graph/mode.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
-import { filledParameter, floatDtype, type LayerOptions, sizeOption } from './initial.js'
+import { affineParameter, floatDtype, type LayerOptions, sizeOption } from './initial.js'
 import { Module } from './module.js'
 
 export interface NormOptions extends LayerOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number | undefined
+  /** Whether weight and bias are learned; else they stay 1 and 0, and are no part of the state. Default true. */
+  affine?: boolean | undefined
+}
+
+/** Weight and bias, which begin as 1 and 0. */
+function scaleAndShift(
+  shape: Shape,
+  options: NormOptions,
+  what: string,
+): { weight: Variable; bias: Variable } {
+  const dtype = floatDtype(options.dtype, what)
+  const isLearned = flagOf(options.affine, true, 'affine', what)
+  return {
+    weight: affineParameter(shape, 1, dtype, isLearned),
+    bias: affineParameter(shape, 0, dtype, isLearned),
+  }
 }
 
 /**
@@ -33,11 +49,11 @@ export class LayerNorm extends Module {
 
   constructor(shape: number | Shape, options: NormOptions = {}) {
     super()
-    checkOptions(options, ['eps', 'dtype'], 'LayerNorm')
+    checkOptions(options, ['eps', 'dtype', 'affine'], 'LayerNorm')
     const extents = shapeOf(typeof shape === 'number' ? [shape] : shape, 1, 'LayerNorm')
-    const dtype = floatDtype(options.dtype, 'LayerNorm')
-    this.weight = filledParameter(extents, 1, dtype)
-    this.bias = filledParameter(extents, 0, dtype)
+    const { weight, bias } = scaleAndShift(extents, options, 'LayerNorm')
+    this.weight = weight
+    this.bias = bias
     this.#eps = numberOf(options.eps, 1e-5, 'eps', 'LayerNorm')
   }
 
@@ -72,11 +88,12 @@ export class BatchNorm extends Module {
 
   constructor(channels: number, options: BatchNormOptions = {}) {
     super()
-    checkOptions(options, ['eps', 'momentum', 'dtype'], 'BatchNorm')
+    checkOptions(options, ['eps', 'momentum', 'dtype', 'affine'], 'BatchNorm')
     const shape = [sizeOption(channels, 'channels', 'BatchNorm')]
     const dtype = floatDtype(options.dtype, 'BatchNorm')
-    this.weight = filledParameter(shape, 1, dtype)
-    this.bias = filledParameter(shape, 0, dtype)
+    const { weight, bias } = scaleAndShift(shape, options, 'BatchNorm')
+    this.weight = weight
+    this.bias = bias
     this.runningMean = this.buffer(full(shape, 0, dtype))
     this.runningVariance = this.buffer(full(shape, 1, dtype))
     this.#eps = numberOf(options.eps, 1e-5, 'eps', 'BatchNorm')
@@ -154,16 +171,16 @@ export class GroupNorm extends Module {
   /** Throws BAD_ARGUMENT unless the groups divide the channels. */
   constructor(groups: number, channels: number, options: NormOptions = {}) {
     super()
-    checkOptions(options, ['eps', 'dtype'], 'GroupNorm')
+    checkOptions(options, ['eps', 'dtype', 'affine'], 'GroupNorm')
     this.groups = sizeOption(groups, 'groups', 'GroupNorm')
     const shape = [sizeOption(channels, 'channels', 'GroupNorm')]
     if (channels % groups !== 0)
       refuse(
         `GroupNorm expected groups that divide the channels, got ${groups} groups and ${channels} channels`,
       )
-    const dtype = floatDtype(options.dtype, 'GroupNorm')
-    this.weight = filledParameter(shape, 1, dtype)
-    this.bias = filledParameter(shape, 0, dtype)
+    const { weight, bias } = scaleAndShift(shape, options, 'GroupNorm')
+    this.weight = weight
+    this.bias = bias
     this.#eps = numberOf(options.eps, 1e-5, 'eps', 'GroupNorm')
   }
 
@@ -186,11 +203,11 @@ export class InstanceNorm extends Module {
 
   constructor(channels: number, options: NormOptions = {}) {
     super()
-    checkOptions(options, ['eps', 'dtype'], 'InstanceNorm')
+    checkOptions(options, ['eps', 'dtype', 'affine'], 'InstanceNorm')
     const shape = [sizeOption(channels, 'channels', 'InstanceNorm')]
-    const dtype = floatDtype(options.dtype, 'InstanceNorm')
-    this.weight = filledParameter(shape, 1, dtype)
-    this.bias = filledParameter(shape, 0, dtype)
+    const { weight, bias } = scaleAndShift(shape, options, 'InstanceNorm')
+    this.weight = weight
+    this.bias = bias
     this.#eps = numberOf(options.eps, 1e-5, 'eps', 'InstanceNorm')
   }
 
@@ -212,9 +229,9 @@ export class RMSNorm extends Module {
   /** options  eps: added to the mean square; unless said, the distance from 1 to the next number of the dtype */
   constructor(shape: number | Shape, options: NormOptions = {}) {
     super()
-    checkOptions(options, ['eps', 'dtype'], 'RMSNorm')
+    checkOptions(options, ['eps', 'dtype', 'affine'], 'RMSNorm')
     const extents = shapeOf(typeof shape === 'number' ? [shape] : shape, 1, 'RMSNorm')
-    this.weight = filledParameter(extents, 1, floatDtype(options.dtype, 'RMSNorm'))
+    this.weight = scaleAndShift(extents, options, 'RMSNorm').weight
     this.#eps = options.eps === undefined ? undefined : numberOf(options.eps, undefined, 'eps', 'RMSNorm')
   }
 

@@ -7,7 +7,7 @@ import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { relu, sigmoid } from '../functions/activations.js'
 import { add, mul, sub } from '../functions/arithmetic.js'
-import { flagOf, integerOf, refuse } from '../functions/attributes.js'
+import { flagOf, integerOf, numberOf, refuse } from '../functions/attributes.js'
 import { where } from '../functions/comparison.js'
 import { tanh } from '../functions/exponential.js'
 import { concat, split, stack } from '../functions/joining.js'
@@ -16,6 +16,7 @@ import { flip, squeeze } from '../functions/shapes.js'
 import { constant } from '../graph/leaves.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
+import { Dropout } from './dropout.js'
 import { type FloatDType, floatDtype, type LayerOptions, sizeOption, uniformParameter } from './initial.js'
 import { Module } from './module.js'
 
@@ -25,6 +26,8 @@ export interface RecurrentOptions extends LayerOptions {
   layers?: number | undefined
   /** Whether each layer also reads the sequences from their end; the outputs of both directions are side by side. Default false. */
   bidirectional?: boolean | undefined
+  /** The share of elements that dropout takes, in training, of the outputs of each layer but the last. Default 0. */
+  dropout?: number | undefined
 }
 
 /** How long each row is, where rows of several lengths are filled up at their ends: what is behind the end counts for nothing. */
@@ -68,6 +71,8 @@ export abstract class Recurrent extends Module {
   #zeros: Variable | null = null
 
   readonly #bidirectional: boolean
+  /** Between the layers; null where nothing is dropped. */
+  readonly dropout: Dropout | null
 
   /** @internal 2 where the sequences are read from their end, too. */
   get directions(): number {
@@ -93,6 +98,9 @@ export abstract class Recurrent extends Module {
     this.hiddenBias = uniformParameter([gates * size], size, this.#dtype)
     const layers = integerOf(options.layers, 1, 1, 'layers', what)
     this.#bidirectional = flagOf(options.bidirectional, false, 'bidirectional', what)
+    const dropped = numberOf(options.dropout, 0, 'dropout', what)
+    if (dropped < 0 || dropped > 1) refuse(`${what} expected dropout from 0 to 1, got ${dropped}`)
+    this.dropout = dropped === 0 ? null : new Dropout(dropped)
     const directions = this.#bidirectional ? 2 : 1
     this.others = Array.from({ length: layers * directions - 1 }, (_, i) =>
       another(i + 1 < directions ? inputs : size * directions),
@@ -157,6 +165,7 @@ export abstract class Recurrent extends Module {
         return direction === 0 ? part.outputs : flip(part.outputs, 1)
       })
       input = outputs.length === 1 ? outputs[0]! : concat(outputs, { axis: 2 })
+      if (this.dropout !== null && layer + directions < all.length) input = this.dropout.forward(input)
     }
     return { outputs: input, states: last.map((list) => stack(list)) }
   }
@@ -221,7 +230,7 @@ export class RNN extends Recurrent {
   readonly #activation: (x: Operand) => Variable
 
   constructor(inputs: number, size: number, options: RNNOptions = {}) {
-    checkOptions(options, ['activation', 'dtype', 'layers', 'bidirectional'], 'RNN')
+    checkOptions(options, ['activation', 'dtype', 'layers', 'bidirectional', 'dropout'], 'RNN')
     const { activation = 'tanh', dtype } = options
     super(inputs, size, 1, options, 'RNN', (width) => new RNN(width, size, { activation, dtype }))
     if (activation !== 'tanh' && activation !== 'relu')
@@ -262,7 +271,7 @@ export class RNN extends Recurrent {
  */
 export class LSTM extends Recurrent {
   constructor(inputs: number, size: number, options: RecurrentOptions = {}) {
-    checkOptions(options, ['dtype', 'layers', 'bidirectional'], 'LSTM')
+    checkOptions(options, ['dtype', 'layers', 'bidirectional', 'dropout'], 'LSTM')
     const { dtype } = options
     super(inputs, size, 4, options, 'LSTM', (width) => new LSTM(width, size, { dtype }))
   }
@@ -310,7 +319,7 @@ export class LSTM extends Recurrent {
  */
 export class GRU extends Recurrent {
   constructor(inputs: number, size: number, options: RecurrentOptions = {}) {
-    checkOptions(options, ['dtype', 'layers', 'bidirectional'], 'GRU')
+    checkOptions(options, ['dtype', 'layers', 'bidirectional', 'dropout'], 'GRU')
     const { dtype } = options
     super(inputs, size, 3, options, 'GRU', (width) => new GRU(width, size, { dtype }))
   }

@@ -6,12 +6,13 @@ import { seedRandom } from '../../src/array/random.js'
 import type { Shape } from '../../src/array/shape.js'
 import { relu } from '../../src/functions/activations.js'
 import { add, mul } from '../../src/functions/arithmetic.js'
+import { conv3d } from '../../src/functions/convolution.js'
 import { sum } from '../../src/functions/reductions.js'
 import '../../src/graph/backward.js'
 import { constant } from '../../src/graph/leaves.js'
 import { Variable } from '../../src/graph/variable.js'
 import { MultiHeadAttention } from '../../src/nn/attention.js'
-import { Conv1d, Conv2d, ConvTranspose2d } from '../../src/nn/convolution.js'
+import { Conv1d, Conv2d, Conv3d, ConvTranspose2d } from '../../src/nn/convolution.js'
 import { Dropout } from '../../src/nn/dropout.js'
 import { Embedding } from '../../src/nn/embedding.js'
 import { Linear } from '../../src/nn/linear.js'
@@ -355,4 +356,46 @@ describe('a mistake gets an answer:', () => {
     expect(() => layer.forward(zeros([1, 2]))).toThrow('BAD_SHAPE')
     expect(layer.runningVariance.data.toArray()).toEqual([1, 1])
   })
+})
+
+describe('layers that learn no scale and no shift', () => {
+  const affine = false
+  test.each<[string, Module, Module, string[]]>([
+    ['BatchNorm', new BatchNorm(3, { affine }), new BatchNorm(3), ['runningMean', 'runningVariance']],
+    ['LayerNorm', new LayerNorm([3, 4], { affine }), new LayerNorm([3, 4]), []],
+    ['GroupNorm', new GroupNorm(3, 3, { affine }), new GroupNorm(3, 3), []],
+    ['InstanceNorm', new InstanceNorm(3, { affine }), new InstanceNorm(3), []],
+    ['RMSNorm', new RMSNorm(4, { affine }), new RMSNorm(4), []],
+  ])('%s has no parameters and computes as a new one that has', (_, layer, learning, state) => {
+    expect(layer.parameters()).toEqual([])
+    expect(Object.keys(layer.stateDict())).toEqual(state)
+    const x = new Variable(new Congruential(5).array([2, 3, 4]))
+    const forward = (module: Module) => (module.forward as (x: Variable) => Variable)(x).data.data
+    expect(forward(layer)).toEqual(forward(learning))
+  })
+})
+
+test('a recurrent layer drops between its layers in training, and nothing after the last', () => {
+  seedRandom(3)
+  const lstm = new LSTM(2, 4, { layers: 2, dropout: 0.5 })
+  const x = new Variable(new Congruential(6).array([2, 3, 2]))
+  const zerosIn = ({ outputs }: { outputs: Variable }) => outputs.data.data.filter((one) => one === 0).length
+  const [one, other] = [lstm.forward(x), lstm.forward(x)]
+  expect(one.outputs.data.data).not.toEqual(other.outputs.data.data)
+  expect(zerosIn(one)).toBe(0)
+  lstm.eval()
+  const still = new LSTM(2, 4, { layers: 2 })
+  still.loadStateDict(lstm.stateDict())
+  expect(lstm.forward(x).outputs.data.data).toEqual(still.forward(x).outputs.data.data)
+  expect(() => new GRU(2, 3, { dropout: 1.5 })).toThrow(/BAD_ARGUMENT.*dropout/)
+})
+
+test('Conv3d is conv3d with its own weights', () => {
+  const layer = new Conv3d(4, 6, [1, 2, 2], { stride: [1, 2, 1], padding: 1, groups: 2 })
+  const x = new Variable(new Congruential(7).array([2, 4, 3, 4, 3]))
+  expect(layer.weight.shape).toEqual([6, 2, 1, 2, 2])
+  const plain = conv3d(x, layer.weight, layer.bias!, { stride: [1, 2, 1], padding: 1, groups: 2 })
+  expect(layer.forward(x).data.data).toEqual(plain.data.data)
+  expect(() => new Conv3d(4, 6, [1, 2] as never)).toThrow(/BAD_ARGUMENT.*Conv3d expected kernel/)
+  expect(() => new Conv3d(4, 6, 2, { groups: 3 })).toThrow(/BAD_ARGUMENT.*groups/)
 })

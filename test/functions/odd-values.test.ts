@@ -1,0 +1,76 @@
+/** Where a plain formula gives NaN or another function than was meant, and PyTorch does not: values at the edges, lists of booleans. */
+import { expect, test } from 'vitest'
+import {
+  add,
+  crossEntropy,
+  Embedding,
+  grad,
+  mul,
+  ndarray,
+  remainder,
+  scaledDotProductAttention,
+  softmaxCrossEntropy,
+  sum,
+  TransformerEncoderLayer,
+  Variable,
+} from '../../src/index.js'
+
+const slopes = (y: Variable, x: Variable) => [...grad([sum(y)], [x])[0]!.data.data]
+
+test('a list of booleans hides keys from queries, as an array of bools does', () => {
+  const x = new Variable([
+    [1, 2],
+    [3, 4],
+  ])
+  const mask = [
+    [true, false],
+    [true, true],
+  ]
+  const listed = scaledDotProductAttention(x, x, x, { mask })
+  expect(listed.data.data).toEqual(scaledDotProductAttention(x, x, x, { mask: ndarray(mask) }).data.data)
+  expect([...listed.data.data].slice(0, 2)).toEqual([1, 2])
+  const layer = new TransformerEncoderLayer(2, 1, { feedForward: 2, dropout: 0 })
+  const batch = new Variable([
+    [
+      [1, 2],
+      [3, 4],
+    ],
+  ])
+  expect(layer.forward(batch, { mask }).data.data).toEqual(
+    layer.forward(batch, { mask: ndarray(mask) }).data.data,
+  )
+})
+
+test('elsewhere it counts as ones and zeros, with the dtype of its partner', () => {
+  const x = new Variable([1, 2], { dtype: 'float32' })
+  expect(add(x, [true, false]).data.toArray()).toEqual([2, 2])
+  expect(mul([true, false], x).dtype).toBe('float32')
+  const scores = new Variable([[1, 2]])
+  for (const loss of [crossEntropy, softmaxCrossEntropy])
+    expect(loss(scores, [[false, true]] as never).item()).toBe(loss(scores, [1]).item())
+})
+
+test('what is divided by infinity has a remainder with a slope', () => {
+  const b = new Variable([Infinity, Infinity, -Infinity, -Infinity, 2])
+  const y = remainder([5, -5, 5, -5, 5], b)
+  expect(y.data.toArray()).toEqual([5, Infinity, -Infinity, -5, 1])
+  expect(slopes(y, b)).toEqual([-0, 1, 1, -0, -2])
+})
+
+test('a mean over no row has the gradient 0, though it is NaN itself', () => {
+  const x = new Variable([
+    [1, 2],
+    [3, 4],
+  ])
+  const loss = crossEntropy(x, [0, 0], { ignoreIndex: 0 })
+  expect(loss.item()).toBe(Number.NaN)
+  expect(slopes(loss, x)).toEqual([0, 0, 0, 0])
+})
+
+test('padding is counted from the end like ids are', () => {
+  const table = new Embedding(3, 2, { paddingIndex: -1 })
+  expect(table.weight.data.toArray()[2]).toEqual([0, 0])
+  const y = sum(table.forward([2, -1, 0, -3]))
+  expect([...grad([y], [table.weight])[0]!.data.data]).toEqual([2, 2, 0, 0, 0, 0])
+  expect(() => new Embedding(3, 2, { paddingIndex: -4 })).toThrow(/BAD_ARGUMENT.*paddingIndex/)
+})
