@@ -69,7 +69,7 @@ test('a mean over no row has the gradient 0, though it is NaN itself', () => {
 
 test('padding is counted from the end like ids are', () => {
   const table = new Embedding(3, 2, { paddingIndex: -1 })
-  expect(table.weight.data.toArray()[2]).toEqual([0, 0])
+  expect([...table.weight.data.data].slice(4)).toEqual([0, 0])
   const y = sum(table.forward([2, -1, 0, -3]))
   expect([...grad([y], [table.weight])[0]!.data.data]).toEqual([2, 2, 0, 0, 0, 0])
   expect(() => new Embedding(3, 2, { paddingIndex: -4 })).toThrow(/BAD_ARGUMENT.*paddingIndex/)
