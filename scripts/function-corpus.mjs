@@ -232,6 +232,9 @@ function* casesOf(Type, special) {
   }
   yield ['embedding', { paddingIndex: 3 }, [f(50, 4), integers(50, 8, 16)]]
   yield ['rotary', {}, [f(2, 3, 17, 8)]]
+  yield ['randomAffine', { degrees: 20, shift: 2, scale: [0.9, 1.1], seed: 3, counter: 7 }, [f(3, 2, 9, 8)]]
+  yield ['randomNoise', { deviation: 0.3, seed: 3, counter: 7 }, [f(7, 9)]]
+  for (const n of [1, 8, 15, 64]) yield ['fourierTransform', { inverse: n === 8 }, [f(3, n), f(3, n)]]
   yield ['rotary', { base: 500, offset: 1000, interleaved: true }, [f(5, 6)]]
 
   // losses

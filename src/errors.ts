@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'STATE_MISMATCH'
   | 'FILE_NOT_FOUND'
   | 'BAD_FILE'
+  | 'PACKAGE_MISSING'
   // tape
   | 'NOT_A_TAPE'
   | 'TAPE_NOT_FOUND'

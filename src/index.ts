@@ -26,6 +26,7 @@ export { type DigitsOptions, digits } from './data/digits.js'
 export { type MnistFiles, mnist, readIdx } from './data/mnist.js'
 export { type SpiralOptions, spiral } from './data/spiral.js'
 export { type Batch, TensorDataset } from './data/tensor-dataset.js'
+export { CharacterTokens, fileTokens, nextTokens, type Tokens } from './data/tokens.js'
 export { WeightedSampler, type WeightedSamplerOptions } from './data/weighted-sampler.js'
 export type { Bisection, BisectOptions } from './debug/bisect.js'
 export { diffRuns } from './debug/diff-runs.js'
@@ -180,6 +181,21 @@ export {
   ScaledDotProductAttention,
   scaledDotProductAttention,
 } from './functions/attention.js'
+export {
+  type DrawOptions,
+  type NormalizeChannelsOptions,
+  normalizeChannels,
+  RandomAffine,
+  type RandomAffineOptions,
+  type RandomCropOptions,
+  type RandomFlipOptions,
+  RandomNoise,
+  type RandomNoiseOptions,
+  randomAffine,
+  randomCrop,
+  randomFlip,
+  randomNoise,
+} from './functions/augmentation.js'
 export { Clip, type ClipOptions, clip, Maximum, Minimum, maximum, minimum } from './functions/bounds.js'
 export { Cast, cast } from './functions/casting.js'
 export {
@@ -251,6 +267,7 @@ export {
   type CrossEntropyOptions,
   crossEntropy,
 } from './functions/cross-entropy.js'
+export { type CtcOptions, ctcLoss } from './functions/ctc.js'
 export { Eigh, eigh, Qr, qr, Svd, svd } from './functions/decompositions.js'
 export {
   type CosineEmbeddingOptions,
@@ -294,6 +311,15 @@ export {
   Tanh,
   tanh,
 } from './functions/exponential.js'
+export {
+  type FourierOptions,
+  FourierTransform,
+  fft,
+  fourierTransform,
+  ifft,
+  irfft,
+  rfft,
+} from './functions/fourier.js'
 export { Gather, type GatherOptions, gather, ScatterAdd, scatterAdd } from './functions/gathering.js'
 export {
   GroupNorm as GroupNormFunc,

@@ -80,6 +80,18 @@ const before: Record<string, readonly unknown[]> = {
   vmap: [(y: unknown) => y],
   checkGradients: [library.sum, [v]],
   registerFunc: [library.Square],
+  ctcLoss: [[[[0, 0]]], ndarray([[1]], { dtype: 'int32' })],
+  fft: [v, undefined],
+  ifft: [v, undefined],
+  irfft: [v, v],
+  rfft: [v],
+  fourierTransform: [v, v],
+  normalizeChannels: [image],
+  randomAffine: [image],
+  randomCrop: [image],
+  randomFlip: [image],
+  randomNoise: [image],
+  nextTokens: [rows],
   csv: ['nowhere.csv'],
   digits: [],
   spiral: [],
@@ -105,7 +117,9 @@ const beforeNew: Record<string, () => readonly unknown[]> = {
       .split(' ')
       .map((name) => [name, () => [sgd()]]),
   ),
-  ...Object.fromEntries('Conv1d Conv2d ConvTranspose2d'.split(' ').map((name) => [name, () => [1, 1, 1]])),
+  ...Object.fromEntries(
+    'Conv1d Conv2d Conv3d ConvTranspose2d'.split(' ').map((name) => [name, () => [1, 1, 1]]),
+  ),
   ...Object.fromEntries('GRU LSTM RNN Linear Embedding'.split(' ').map((name) => [name, () => [1, 1]])),
   ...Object.fromEntries(
     'BatchNorm InstanceNorm LayerNorm RMSNorm'.split(' ').map((name) => [name, () => [1]]),
@@ -120,6 +134,7 @@ const beforeNew: Record<string, () => readonly unknown[]> = {
   DataLoader: () => [new library.TensorDataset(v.data)],
   WeightedSampler: () => [[1, 2]],
   Variable: () => [1],
+  CharacterTokens: () => ['abc'],
 }
 
 /** Where users of other libraries expect options, and there are none. */

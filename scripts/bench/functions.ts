@@ -41,6 +41,24 @@ function indices(below: number, size: number): NDArray {
   )
 }
 
+/** A column for each element of a square matrix. */
+function places(size: number): NDArray {
+  const edge = side(size)
+  return ndarray(indices(edge, edge * edge).data, { shape: [edge, edge], dtype: 'int32' })
+}
+
+/** A symmetric matrix whose diagonal outweighs the rest: it can be inverted and is positive. */
+function dominant(edge: number): NDArray {
+  const given = numbers(1, edge, edge).data
+  const values = Float64Array.from(
+    given,
+    (value, i) =>
+      (value + given[(i % edge) * edge + Math.floor(i / edge)]!) / 2 +
+      (i % edge === Math.floor(i / edge) ? edge : 0),
+  )
+  return ndarray(values, { shape: [edge, edge] })
+}
+
 const side = (size: number) => Math.round(Math.sqrt(size))
 const row = (size: number) => [numbers(1, size)]
 const rows = (size: number) => [numbers(1, size), numbers(2, size)]
@@ -73,6 +91,128 @@ const SUBJECTS: Record<string, Subject> = {
   ...named('relu leakyRelu sigmoid softplus gelu erf sum mean max min prod std norm logSumExp argmax', row),
   ...named('add sub mul div maximum minimum pow less meanSquaredError', rows),
   ...named('softmax logSoftmax transpose', matrix),
+  ...named('tan sinh cosh arcsin arccos arctan silu mish elu hardtanh square logicalNot', row),
+  ...named('arctan2 remainder l1Loss smoothL1Loss huberLoss hingeLoss equal logicalAnd', rows),
+  ...named('tril triu trace flip argsort cumprod', matrix),
+  klDivergence: {
+    operands: rows,
+    apply: (x, t) => gradtape.klDivergence(x as Variable, (t as Variable).data),
+  },
+  binaryCrossEntropyWithLogits: {
+    operands: rows,
+    apply: (x, t) => gradtape.binaryCrossEntropyWithLogits(x as Variable, (t as Variable).data),
+  },
+  cosineSimilarity: {
+    operands: (size) => [numbers(1, side(size), side(size)), numbers(2, side(size), side(size))],
+    apply: (a, b) => gradtape.cosineSimilarity(a as Variable, b as Variable),
+  },
+  sort: { operands: matrix, apply: (x) => gradtape.sort(x as Variable)[0] },
+  topk: {
+    operands: matrix,
+    apply: (x) => gradtape.topk(x as Variable, Math.min(5, (x as Variable).shape[1]!))[0],
+  },
+  roll: { operands: matrix, apply: (x) => gradtape.roll(x as Variable, 3, { axis: 1 }) },
+  tile: { operands: matrix, apply: (x) => gradtape.tile(x as Variable, [2, 2]) },
+  diff: { operands: matrix, apply: (x) => gradtape.diff(x as Variable), least: 100 },
+  pad: {
+    operands: matrix,
+    apply: (x) =>
+      gradtape.pad(x as Variable, [
+        [1, 1],
+        [1, 1],
+      ]),
+  },
+  stack: { operands: rows, apply: (a, b) => gradtape.stack([a as Variable, b as Variable]) },
+  broadcastTo: {
+    operands: (size) => [numbers(1, side(size))],
+    apply: (x) => gradtape.broadcastTo(x as Variable, [(x as Variable).size, (x as Variable).size]),
+  },
+  outer: {
+    operands: (size) => [numbers(1, side(size)), numbers(2, side(size))],
+    apply: (a, b) => gradtape.outer(a as Variable, b as Variable),
+  },
+  gather: {
+    operands: (size) => [numbers(1, side(size), side(size)), places(size)],
+    apply: (x, i) => gradtape.gather(x as Variable, i as Variable, { axis: 1 }),
+  },
+  scatterAdd: {
+    operands: (size) => [
+      numbers(1, side(size), side(size)),
+      places(size),
+      numbers(2, side(size), side(size)),
+    ],
+    apply: (x, i, v) => gradtape.scatterAdd(x as Variable, i as Variable, v as Variable, { axis: 1 }),
+  },
+  embedding: {
+    operands: (size) => [numbers(1, side(size), side(size)), indices(side(size), side(size))],
+    apply: (w, i) => gradtape.embedding(w as Variable, i as Variable),
+  },
+  crossEntropy: {
+    operands: (size) => [numbers(1, side(size), side(size)), indices(side(size), side(size))],
+    apply: (x, i) => gradtape.crossEntropy(x as Variable, i as Variable, { labelSmoothing: 0.1 }),
+  },
+  einsum: {
+    operands: (size) => [numbers(1, side(size), side(size)), numbers(2, side(size), side(size))],
+    apply: (a, b) => gradtape.einsum('ij,kj->ik', a as Variable, b as Variable),
+    most: 10_000,
+  },
+  ...named('inv det cholesky', (size) => [dominant(side(size))]),
+  qr: { operands: (size) => [dominant(side(size))], apply: (x) => gradtape.qr(x as Variable)[0] },
+  svd: { operands: (size) => [dominant(side(size))], apply: (x) => gradtape.svd(x as Variable)[1] },
+  eigh: { operands: (size) => [dominant(side(size))], apply: (x) => gradtape.eigh(x as Variable)[0] },
+  solve: {
+    operands: (size) => [dominant(side(size)), numbers(2, side(size), 1)],
+    apply: (a, b) => gradtape.solve(a as Variable, b as Variable),
+    most: 10_000,
+  },
+  rmsNorm: {
+    operands: (size) => normalized(size).slice(0, 2),
+    apply: (x, gamma) => gradtape.rmsNorm(x as Variable, gamma as Variable),
+  },
+  groupNorm: {
+    operands: (size) => [images(size), numbers(2, 4), numbers(3, 4)],
+    apply: (x, gamma, beta) =>
+      gradtape.groupNorm(x as Variable, gamma as Variable, beta as Variable, { groups: 2 }),
+    least: 100,
+  },
+  prelu: {
+    operands: (size) => [numbers(1, side(size), side(size)), numbers(2, side(size))],
+    apply: (x, w) => gradtape.prelu(gradtape.sub(x as Variable, 0.5), w as Variable),
+  },
+  scaledDotProductAttention: {
+    operands: (size) => [1, 2, 3].map((seed) => numbers(seed, side(size), side(size))),
+    apply: (q, k, v) =>
+      gradtape.scaledDotProductAttention(q as Variable, k as Variable, v as Variable, { causal: true }),
+    most: 10_000,
+  },
+  conv1d: {
+    operands: (size) => [numbers(1, 4, 4, size / 16), numbers(2, 8, 4, 3)],
+    apply: (x, w) => gradtape.conv1d(x as Variable, w as Variable, undefined, { padding: 1 }),
+    least: 100,
+    most: 10_000,
+  },
+  conv3d: {
+    operands: () => [numbers(1, 1, 4, 13, 14, 14), numbers(2, 8, 4, 3, 3, 3)],
+    apply: (x, w) => gradtape.conv3d(x as Variable, w as Variable, undefined, { padding: 1 }),
+    least: 10_000,
+    most: 10_000,
+  },
+  convTranspose2d: {
+    operands: (size) => [images(size), numbers(2, 4, 8, 3, 3)],
+    apply: (x, w) => gradtape.convTranspose2d(x as Variable, w as Variable, undefined, { padding: 1 }),
+    least: 100,
+  },
+  adaptiveAveragePool2d: {
+    operands: (size) => [images(size)],
+    apply: (x) => gradtape.adaptiveAveragePool2d(x as Variable, 3),
+    least: 100,
+  },
+  interpolate: {
+    operands: (size) => [images(size)],
+    apply: (x) => gradtape.interpolate(x as Variable, { scale: 2, mode: 'bilinear' }),
+    least: 100,
+    most: 10_000,
+  },
   // PyTorch differentiates it by the predictions alone.
   binaryCrossEntropy: {
     operands: rows,
@@ -141,11 +281,17 @@ const SUBJECTS: Record<string, Subject> = {
   },
 }
 
+/** Square matrices of a million elements are taken apart for seconds. */
+const UP_TO_10_000 = new Set(['inv', 'det', 'cholesky', 'qr', 'svd', 'eigh', 'solve'])
+
 export function functionWorkloads(quick: boolean): Workload[] {
   const sizes = quick ? SIZES_QUICK : SIZES
   return Object.entries(SUBJECTS).flatMap(([name, subject]) =>
     sizes
-      .filter((size) => size >= (subject.least ?? 1) && size <= (subject.most ?? size))
+      .filter(
+        (size) =>
+          size >= (subject.least ?? 1) && size <= (UP_TO_10_000.has(name) ? 10_000 : (subject.most ?? size)),
+      )
       .map((size) => ({
         name: `${name} of ${size}`,
         mostMs: MOST_MS,

@@ -517,6 +517,19 @@ const DRAWS: Readonly<Record<string, Draw>> = {
   inv: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
   det: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
   slogdet: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
+  randomAffine: (random) => ({
+    inputs: [values(random, [extent(random), extent(random), extent(random), extent(random)])],
+    args: [{ degrees: 40, shift: random.integer(0, 2), seed: 3, counter: random.integer(0, 9) }],
+    integers: false,
+  }),
+  fourierTransform: (random) => {
+    const shape = [...drawShape(random, 0, 2), random.integer(1, 6)]
+    return {
+      inputs: [values(random, shape), values(random, shape)],
+      args: [{ inverse: random.oneIn(2) }],
+      integers: false,
+    }
+  },
   rotary: (random) => ({
     inputs: [values(random, [...drawShape(random, 0, 2), extent(random), 2 * random.integer(0, 3)])],
     args: [{ offset: random.integer(0, 5), interleaved: random.integer(0, 1) === 1 }],

@@ -524,6 +524,49 @@ for zeros in [[0.0, 2.0, 3.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0]]:
 for descending in [False, True]:
     composed("sort", lambda x, d=descending: torch.sort(x, stable=True, descending=d), torch.tensor([2.0, 1.0, 2.0, 1.0, 2.0]), args=[{"descending": descending}])
 
+
+# --- Fourier transforms, as pairs of real arrays, and CTC ----------------------------------------------------------------------
+def parts(y):
+    return [y.real, y.imag]
+
+
+for n in [1, 4, 5, 6, 12]:
+    composed("fft", lambda a, b: parts(torch.fft.fft(torch.complex(a, b))), normal(2, n), normal(2, n))
+    composed("ifft", lambda a, b: parts(torch.fft.ifft(torch.complex(a, b), dim=0)), normal(n, 2), normal(n, 2), args=[{"axis": 0}])
+    composed("rfft", lambda x: parts(torch.fft.rfft(x, dim=1)), normal(2, n, 2), args=[{"axis": 1}])
+    composed("irfft", lambda a, b, n=n: torch.fft.irfft(torch.complex(a, b), n=n), normal(2, n // 2 + 1), normal(2, n // 2 + 1), args=[{"n": n}])
+
+
+def ctc_of(x, targets, inputs, counts, blank, reduction):
+    """By its definition, so that it has the derivative by x itself and a second one; F.ctc_loss says the same loss."""
+    losses = []
+    for row in range(len(x)):
+        labels = [blank]
+        for label in targets[row, : counts[row]].tolist():
+            labels += [label, blank]
+        ways = [x[row, 0, labels[s]] if s < 2 else None for s in range(len(labels))]
+        for time in range(1, inputs[row]):
+            now = []
+            for s in range(len(labels)):
+                from_ = [ways[s], ways[s - 1] if s > 0 else None]
+                from_.append(ways[s - 2] if s > 1 and labels[s] != blank and labels[s] != labels[s - 2] else None)
+                from_ = [one for one in from_ if one is not None]
+                now.append(x[row, time, labels[s]] + torch.logsumexp(torch.stack(from_), 0) if from_ else None)
+            ways = now
+        losses.append(-torch.logsumexp(torch.stack([one for one in ways[-2:] if one is not None]), 0))
+    losses = torch.stack(losses)
+    said = F.ctc_loss(x.detach().permute(1, 0, 2), targets.long(), torch.tensor(inputs), torch.tensor(counts), blank, "none")
+    assert torch.allclose(said, losses, rtol=1e-12)
+    if reduction == "none":
+        return losses
+    return losses.sum() if reduction == "sum" else (losses / torch.tensor(counts).clamp(min=1)).mean()
+
+
+for reduction in ["mean", "sum", "none"]:
+    composed("ctcLoss", lambda x, t, r=reduction: ctc_of(x, t, [6, 4, 6], [3, 1, 2], 0, r), torch.log_softmax(normal(3, 6, 4), 2), ints([1, 1, 3, 2, 1, 1, 3, 2, 3], 3, 3),
+             args=[{"inputLengths": [6, 4, 6], "targetLengths": [3, 1, 2], "reduction": reduction}])
+composed("ctcLoss", lambda x, t: ctc_of(x, t, [5, 5], [2, 2], 3, "mean"), torch.log_softmax(normal(2, 5, 4), 2), ints([1, 0, 2, 2], 2, 2), args=[{"blank": 3}])
+
 here = os.path.dirname(os.path.abspath(__file__))
 target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")
 rows = [record(*one) for one in CASES]

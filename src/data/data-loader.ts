@@ -2,7 +2,7 @@
 
 import { ndarray } from '../array/make-array.js'
 import type { NDArray } from '../array/ndarray.js'
-import { permutation } from '../array/random.js'
+import { permutation, randomState } from '../array/random.js'
 import { valueText } from '../errors.js'
 import { flagOf, integerOf, refuse } from '../functions/attributes.js'
 import { closeEpoch, givesBatch } from '../graph/open-epochs.js'
@@ -16,7 +16,7 @@ export interface DataLoaderOptions {
   batchSize?: number | undefined
   /** Whether each epoch has its own random order. Default false. */
   shuffle?: boolean | undefined
-  /** What the orders follow from. Default 0. */
+  /** What the orders follow from. Default the seed of the default generator when an epoch begins: that of the run (`startRun`), or of `seedRandom`. */
   seed?: number | undefined
   /** What draws the rows of an epoch instead of an order of all: a `WeightedSampler`. Not together with shuffle. */
   sampler?: WeightedSampler | undefined
@@ -36,7 +36,8 @@ export class DataLoader<T extends readonly Operand[]> {
   /** The number of the epoch that iterating begins next, from 0. Assign it to go on where another process stood. */
   epoch = 0
   private readonly shuffle: boolean
-  private readonly seed: number
+  /** What the orders follow from; null for the seed of the default generator when an epoch begins. */
+  seed: number | null
   private readonly dropLast: boolean
   private readonly sampler: WeightedSampler | null
 
@@ -51,7 +52,8 @@ export class DataLoader<T extends readonly Operand[]> {
     this.dataset = dataset
     this.batchSize = integerOf(options.batchSize, 1, 1, 'batchSize', 'DataLoader')
     this.shuffle = flagOf(options.shuffle, false, 'shuffle', 'DataLoader')
-    this.seed = integerOf(options.seed, 0, 0, 'seed', 'DataLoader')
+    this.seed =
+      options.seed === undefined ? null : integerOf(options.seed, undefined, 0, 'seed', 'DataLoader')
     this.dropLast = flagOf(options.dropLast, false, 'dropLast', 'DataLoader')
     const { sampler } = options
     if (sampler !== undefined && (!(sampler instanceof WeightedSampler) || sampler.rows !== dataset.length))
@@ -112,10 +114,9 @@ export class DataLoader<T extends readonly Operand[]> {
   }
 
   private order(epoch: number): NDArray | null {
-    if (this.sampler !== null) return this.sampler.order(epoch)
-    return this.shuffle
-      ? permutation(this.dataset.length, { key: { seed: this.seed, counter: epoch } })
-      : null
+    const seed = this.seed ?? randomState().seed
+    if (this.sampler !== null) return this.sampler.order(epoch, seed)
+    return this.shuffle ? permutation(this.dataset.length, { key: { seed, counter: epoch } }) : null
   }
 }
 

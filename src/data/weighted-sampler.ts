@@ -3,7 +3,7 @@
 import { ndarray } from '../array/make-array.js'
 import { log } from '../array/math/log.js'
 import type { NDArray } from '../array/ndarray.js'
-import { uniform } from '../array/random.js'
+import { randomState, uniform } from '../array/random.js'
 import { valueText } from '../errors.js'
 import { flagOf, integerOf, refuse } from '../functions/attributes.js'
 import { checkOptions } from '../options.js'
@@ -14,7 +14,7 @@ export interface WeightedSamplerOptions {
   count?: number | undefined
   /** Whether a row can be drawn again in an epoch. Default true. */
   replacement?: boolean | undefined
-  /** What the draws follow from. Default 0. */
+  /** What the draws follow from. Default the seed of the default generator when an epoch begins: that of the run, or of `seedRandom`. */
   seed?: number | undefined
 }
 
@@ -30,7 +30,7 @@ export class WeightedSampler {
   readonly rows: number
   private readonly weights: Float64Array
   private readonly replacement: boolean
-  private readonly seed: number
+  private readonly seed: number | null
 
   /** Throws BAD_ARGUMENT for weights that are not finite or below 0, and when there are not enough to draw without replacement. */
   constructor(weights: ArrayLike<number>, options: WeightedSamplerOptions = {}) {
@@ -43,16 +43,17 @@ export class WeightedSampler {
     this.rows = list.length
     this.count = integerOf(options.count, list.length, 1, 'count', 'WeightedSampler')
     this.replacement = flagOf(options.replacement, true, 'replacement', 'WeightedSampler')
-    this.seed = integerOf(options.seed, 0, 0, 'seed', 'WeightedSampler')
+    this.seed =
+      options.seed === undefined ? null : integerOf(options.seed, undefined, 0, 'seed', 'WeightedSampler')
     if (!this.replacement && this.count > some)
       refuse(
         `WeightedSampler without replacement expected a count of at most ${some}, the rows with a weight, got ${this.count}`,
       )
   }
 
-  /** The rows of an epoch in the order of their draws: int32 [count]. */
-  order(epoch: number): NDArray {
-    const key = { seed: this.seed, counter: epoch }
+  /** The rows of an epoch in the order of their draws: int32 [count]. `otherwise` is the seed where none was said. */
+  order(epoch: number, otherwise: number = randomState().seed): NDArray {
+    const key = { seed: this.seed ?? otherwise, counter: epoch }
     return this.replacement ? this.again(key) : this.once(key)
   }
 

@@ -32,8 +32,8 @@ export interface ResumeTargets {
   model?: Loadable
   /** Keeps its own settings, and gets the states that the run kept for its parameters. */
   optimizer?: Loadable
-  /** Its `epoch` is set; `batch` of the answer says how many batches of that epoch were used. */
-  loader?: { epoch: number; readonly length: number }
+  /** Its `epoch` is set, and its seed where it has none of its own; `batch` of the answer says how many batches of that epoch were used. */
+  loader?: { epoch: number; readonly length: number; seed?: number | null }
 }
 
 /** Where the program goes on. */
@@ -204,7 +204,10 @@ export class Fork {
     }
     if (optimizer !== undefined) this.loadOptimizer(optimizer)
     const place = loader === undefined ? null : this.placeOf(loader)
-    if (loader !== undefined) loader.epoch = place!.epoch
+    if (loader !== undefined) {
+      loader.epoch = place!.epoch
+      if (loader.seed === null) loader.seed = this.started.seed
+    }
     const random = this.random()
     if (random !== null) setRandomState(random)
     return { step, epoch: place?.epoch ?? null, batch: place?.batch ?? null, random }

@@ -9,6 +9,7 @@ import type { Variable } from '../graph/variable.js'
 import { Prelu } from './activations.js'
 import { add, div, mul, neg, square, sub } from './arithmetic.js'
 import { ScaledDotProductAttention } from './attention.js'
+import { RandomAffine } from './augmentation.js'
 import { greater, where } from './comparison.js'
 import { Conv2d, Conv2dWeights, ConvTranspose2d } from './convolution.js'
 import { BinaryCrossEntropyWithLogits, CrossEntropy } from './cross-entropy.js'
@@ -97,6 +98,14 @@ setMapRule(Einsum, ({ func, operands, rows: _ }) => {
   return withAttributes(func, { equation: `${mapped.join(',')}->${letter}${output}` }).applyList(
     operands.map(({ whole }) => whole),
   )
+})
+
+// Each image of each example is drawn by itself.
+setMapRule(RandomAffine, ({ func, operands: [x], rows }) => {
+  const [n, ...image] = x!.shape
+  if (image.length !== 3) return null
+  const changed = again(func).applyList([reshape(x!.whole, [rows * n!, ...image])])[0]!
+  return [reshape(changed, [rows, n!, ...image])]
 })
 
 setMapRule(ScaledDotProductAttention, ({ func, operands }) => {

@@ -14,6 +14,7 @@ import * as activations from './activations.js'
 import * as arithmetic from './arithmetic.js'
 import { Roll, Tile, Tril, Triu } from './arranging.js'
 import type { Axis } from './attributes.js'
+import { RandomNoise } from './augmentation.js'
 import { Clip, LargerShare, Maximum, Minimum } from './bounds.js'
 import { Cast } from './casting.js'
 import * as circular from './circular.js'
@@ -21,6 +22,7 @@ import * as comparison from './comparison.js'
 import { Eigh, Qr, Svd } from './decompositions.js'
 import { Dropout } from './dropout.js'
 import * as exponential from './exponential.js'
+import { FourierTransform } from './fourier.js'
 import { Concat, Pad, ScatterSlice, Slice, Split, Stack } from './joining.js'
 import { Cholesky, Det, Inv, Slogdet, Solve } from './linear-algebra.js'
 import { ArgMax, ArgMin, Sort, Topk } from './ordering.js'
@@ -149,7 +151,7 @@ const { Equal, Greater, GreaterEqual, Less, LessEqual, LogicalAnd, LogicalNot, L
 all(elementwise, Equal, Greater, GreaterEqual, Less, LessEqual, LogicalAnd, LogicalNot, LogicalOr, NotEqual)
 all(elementwise, Where, Clip, LargerShare, Maximum, Minimum, Cast, StandIn)
 // One mask for all examples together is one for each.
-all(elementwise, Dropout)
+all(elementwise, Dropout, RandomNoise)
 
 all(
   reduction,
@@ -168,6 +170,7 @@ all(alongAxis, Softmax, LogSoftmax, Sort, Topk)
 all(alongAxisOrAll, CumSum, CumProd)
 all(overLastAxes(1), ProdOthers)
 all(overLastAxes(2), Tril, Triu, Cholesky, Det, Inv, Slogdet, Qr, Eigh, Svd, Rotary)
+all(inOneShape, FourierTransform)
 all(joining(0), Concat)
 all(joining(1), Stack)
 

@@ -19,6 +19,7 @@ import {
 import { abs, add, div, floor, mod, mul, neg, remainder, sign, sqrt, square, sub } from './arithmetic.js'
 import { diff, outer, repeat, repeatInterleave, roll, tile, trace, tril, triu } from './arranging.js'
 import { scaledDotProductAttention } from './attention.js'
+import { normalizeChannels, randomAffine, randomCrop, randomFlip, randomNoise } from './augmentation.js'
 import { clip, maximum, minimum } from './bounds.js'
 import { cast } from './casting.js'
 import { arccos, arcsin, arctan, arctan2, cosh, sinh, tan } from './circular.js'
@@ -37,6 +38,7 @@ import {
 import { conv1d, conv2d, conv3d, convTranspose2d } from './convolution.js'
 import { bincount, histogram, unique } from './counting.js'
 import { binaryCrossEntropyWithLogits, crossEntropy } from './cross-entropy.js'
+import { ctcLoss } from './ctc.js'
 import { eigh, qr, svd } from './decompositions.js'
 import {
   cosineEmbeddingLoss,
@@ -49,6 +51,7 @@ import {
 } from './distances.js'
 import { dropout } from './dropout.js'
 import { cos, exp, expm1, log, log1p, pow, sin, tanh } from './exponential.js'
+import { fft, fourierTransform, ifft, irfft, rfft } from './fourier.js'
 import { gather, scatterAdd } from './gathering.js'
 import { groupNorm, instanceNorm, rmsNorm } from './group-normalization.js'
 import { embedding, oneHot, take } from './indexing.js'
@@ -68,6 +71,17 @@ import { logSoftmax, softmax } from './softmax.js'
 import { logSumExp, norm, std, variance } from './statistics.js'
 
 const functions = {
+  ctcLoss,
+  fft,
+  fourierTransform,
+  ifft,
+  irfft,
+  normalizeChannels,
+  randomAffine,
+  randomCrop,
+  randomFlip,
+  randomNoise,
+  rfft,
   interpolate,
   conv3d,
   rotary,

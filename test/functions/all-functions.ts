@@ -4,6 +4,7 @@ import * as activations from '../../src/functions/activations.js'
 import * as arithmetic from '../../src/functions/arithmetic.js'
 import * as arranging from '../../src/functions/arranging.js'
 import * as attention from '../../src/functions/attention.js'
+import * as augmentation from '../../src/functions/augmentation.js'
 import * as bounds from '../../src/functions/bounds.js'
 import * as casting from '../../src/functions/casting.js'
 import * as circular from '../../src/functions/circular.js'
@@ -11,11 +12,13 @@ import * as comparison from '../../src/functions/comparison.js'
 import * as convolution from '../../src/functions/convolution.js'
 import * as counting from '../../src/functions/counting.js'
 import * as crossEntropy from '../../src/functions/cross-entropy.js'
+import * as ctc from '../../src/functions/ctc.js'
 import * as decompositions from '../../src/functions/decompositions.js'
 import * as distances from '../../src/functions/distances.js'
 import * as dropout from '../../src/functions/dropout.js'
 import * as einsum from '../../src/functions/einsum.js'
 import * as exponential from '../../src/functions/exponential.js'
+import * as fourier from '../../src/functions/fourier.js'
 import * as gathering from '../../src/functions/gathering.js'
 import * as groupNormalization from '../../src/functions/group-normalization.js'
 import * as indexing from '../../src/functions/indexing.js'
@@ -51,7 +54,10 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...casting,
   ...comparison,
   ...convolution,
+  ...augmentation,
+  ...ctc,
   ...dropout,
+  ...fourier,
   ...einsum,
   ...exponential,
   ...gathering,

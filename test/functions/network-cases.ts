@@ -226,6 +226,23 @@ export const networkCases: Cases = {
     withOptions([none], { p: 0.4, seed: 3, counter: 1 }, [0]),
     withOptions([spread([3])], { p: 1, seed: 3, counter: 1 }, [3]),
   ],
+  randomAffine: [
+    withOptions(
+      [spread([2, 2, 4, 3])],
+      { degrees: 30, shift: 1, scale: [0.8, 1.2], seed: 3, counter: 7 },
+      [2, 2, 4, 3],
+    ),
+    withOptions([spread([0, 1, 2, 2])], { degrees: 10, seed: 3, counter: 1 }, [0, 1, 2, 2]),
+  ],
+  randomNoise: [
+    withOptions([spread([3, 4])], { deviation: 0.2, seed: 3, counter: 7 }, [3, 4]),
+    withOptions([none], { deviation: 0.2, seed: 3, counter: 1 }, [0]),
+  ],
+  fourierTransform: [
+    withOptions([spread([2, 4]), spread([2, 4], 1)], {}, [2, 4], [2, 4]),
+    withOptions([spread([5]), spread([5], 1)], { inverse: true }, [5], [5]),
+    withOptions([spread([0, 3]), spread([0, 3], 1)], {}, [0, 3], [0, 3]),
+  ],
   rotary: [
     withOptions([spread([3, 4])], {}, [3, 4]),
     withOptions([spread([2, 2, 6])], { base: 100, offset: 5, interleaved: true }, [2, 2, 6]),

@@ -123,7 +123,7 @@ function check(name: string, one: Case, isMapped: readonly boolean[], orders: nu
 }
 
 /** Draws for each example what a loop would draw once; so does attention that drops weights. */
-const APART = new Set(['dropout'])
+const APART = new Set(['dropout', 'randomAffine', 'randomNoise'])
 const names = registeredHere().filter((name) => !APART.has(name))
 
 test.each(names)('%s inside vmap is the function of each example', (name) => {
@@ -151,6 +151,7 @@ const { composed } = JSON.parse(
 
 test('what is made of functions fits inside vmap, too', () => {
   for (const { name, args, inputs } of composed) {
+    if (name === 'ctcLoss') continue // its targets are read as they are, and so are the same for all
     const arrays = inputs.map(({ values, shape, dtype }) => ndarray(values, { shape, dtype }))
     const one = (...xs: unknown[]) => [f[name]!(...xs, ...args)].flat() as unknown as Variable[]
     const rows = [0, 1].map((row) => arrays.map((input) => variant(input, row)))
