@@ -30,6 +30,8 @@ export const HOSTILE_NAMES = [
   '🦉',
   '\u202e',
   '\u2028',
+  '\ufeff',
+  '\ufeffw',
 ] as const
 
 export const hostileName = fc.oneof(

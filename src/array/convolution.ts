@@ -56,7 +56,7 @@ type Plan = {
   readonly padding: Pair
 }
 
-/** The number of windows along an axis; BAD_SHAPE when there is none. */
+/** The number of windows along an axis; BAD_SHAPE when there is none, or nothing but padding. */
 export function windowCount(
   extent: number,
   size: number,
@@ -65,7 +65,8 @@ export function windowCount(
   what: string,
 ): number {
   const count = Math.floor((extent + 2 * padding - size) / stride) + 1
-  if (size > 0 && count > 0) return count
+  if (size > 0 && count > 0 && extent > 0) return count
+  if (extent === 0) throw new TapeError('BAD_SHAPE', `${what} expected rows and columns, got an extent of 0`)
   throw new TapeError(
     'BAD_SHAPE',
     `${what} expected a window that fits, got ${size} on ${extent} with padding ${padding}; use a smaller kernel or more padding`,

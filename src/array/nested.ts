@@ -5,7 +5,7 @@
 import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
 import type { TypedArray } from './dtype.js'
-import type { Shape } from './shape.js'
+import { RANK_MAX, type Shape } from './shape.js'
 
 /** Numbers or booleans in rows of equal length, to any depth; a row may be a typed array. */
 export type NestedArray = readonly (number | boolean | TypedArray | NestedArray)[]
@@ -15,13 +15,18 @@ type Flattened = { readonly values: number[]; readonly shape: Shape; readonly bo
 /**
  * The numbers of nested arrays in row-major order, and their shape.
  *
- * Throws   RAGGED_INPUT when rows differ in length or depth (naming the path), BAD_VALUE for what is no
+ * Throws   BAD_SHAPE for more axes than arrays have; RAGGED_INPUT when rows differ in length or depth (naming the path), BAD_VALUE for what is no
  *          number or boolean.
  */
 export function flattenNested(nested: NestedArray): Flattened {
   const shape: number[] = []
   for (let level: unknown = nested; isRow(level); level = level[0]) {
     shape.push(level.length)
+    if (shape.length > RANK_MAX)
+      throw new TapeError(
+        'BAD_SHAPE',
+        `ndarray expected at most ${RANK_MAX} axes; the arrays lie deeper in each other, or one contains itself`,
+      )
     if (level.length === 0) break
   }
   const values: number[] = []

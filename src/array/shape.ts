@@ -85,10 +85,15 @@ export function formatShape(shape: Shape): string {
  * Throws BAD_SHAPE unless every extent is an integer of at least 0 and the size is one that a typed array can
  *          have.
  */
+/** As NumPy: nobody has more, but for a damaged or hostile file. */
+export const RANK_MAX = 64
+
 export function requireShape(shape: Shape, what: string): Shape {
   if (!Array.isArray(shape)) {
     throw new TapeError('BAD_SHAPE', `${what} expected a shape (an array of extents), got ${String(shape)}`)
   }
+  if (shape.length > RANK_MAX)
+    throw new TapeError('BAD_SHAPE', `${what} expected at most ${RANK_MAX} axes, got ${shape.length}`)
   for (const extent of shape) {
     if (!Number.isSafeInteger(extent) || extent < 0) {
       throw new TapeError(

@@ -20,6 +20,21 @@ export interface Answer {
   readonly no?: boolean
 }
 
+/** The tapes that the command at work reads. */
+const reading = new Set<string>()
+
+/** Notes that the command at work reads the tape; gives what takes the note back. */
+export function noteTape(file: string): () => void {
+  reading.add(file)
+  return () => reading.delete(file)
+}
+
+/** The error, or what is wrong with a tape that the command reads when that is behind it. */
+export async function explained(error: unknown): Promise<unknown> {
+  if (error instanceof TapeError) return error
+  return (await import('../inspection/damage.js')).damageBehind(error, reading)
+}
+
 /** Takes what is to be done once the answer is printed: closing what the answer is read from. */
 export type Later = (close: () => void) => void
 
@@ -36,7 +51,7 @@ export async function answer(
     else print(given.text())
     if (given.no === true) process.exitCode = EXIT.no
   } catch (error) {
-    reportFailure(error, options.json === true)
+    reportFailure(await explained(error), options.json === true)
   } finally {
     for (const close of closing.reverse()) close()
   }

@@ -6,7 +6,7 @@ import { type InspectedRun, inspectedRun } from '../inspection/inspected-run.js'
 import { Views } from '../queries/views.js'
 import type { PastRun } from '../tape/past-run.js'
 import type { Tape } from '../tape/tape.js'
-import type { Later } from './answer.js'
+import { type Later, noteTape } from './answer.js'
 import { importModules } from './imports.js'
 import { Progress } from './progress.js'
 
@@ -15,6 +15,7 @@ const RECOMPUTE_QUIET_MS = 300
 /** The engine is loaded here and not before: commands that only ask the views start twice as fast without it. */
 export async function openForReading(file: string, later: Later): Promise<Tape> {
   const { openTape } = await import('../index.js') // registers the functions that gradtape brings, too
+  later(noteTape(file))
   const tape = openTape(file, { readonly: true })
   later(() => tape.close())
   return tape
@@ -34,12 +35,14 @@ export async function openForWriting(file: string, later: Later): Promise<Tape> 
   if (statSync(file).size === 0)
     throw new TapeError('NOT_A_TAPE', `expected a tape at ${file}, found an empty file`)
   const { openTape } = await import('../index.js')
+  later(noteTape(file))
   const tape = openTape(file)
   later(() => tape.close())
   return tape
 }
 
 export function openViews(file: string, later: Later): Views {
+  later(noteTape(file))
   const views = new Views(file)
   later(() => views.close())
   return views

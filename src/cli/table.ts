@@ -6,8 +6,12 @@ interface Heading {
   readonly align?: 'left' | 'right'
 }
 
+/** Longer cells are abbreviated: a name of a megabyte would make every line of its table as long. */
+const CELL_MAX = 300
+
 /** The rows as lines; cells are one line each (see `oneLine`). */
-export function table(headings: readonly Heading[], rows: readonly (readonly string[])[]): string {
+export function table(headings: readonly Heading[], all: readonly (readonly string[])[]): string {
+  const rows = all.map((row) => row.map(abbreviated))
   const widths = headings.map(({ title }, i) =>
     rows.reduce((width, row) => Math.max(width, lengthOf(row[i] ?? '')), lengthOf(title)),
   )
@@ -20,6 +24,10 @@ export function table(headings: readonly Heading[], rows: readonly (readonly str
       .join('  ')
       .trimEnd()
   return [paint('bold', line(headings.map(({ title }) => title))), ...rows.map(line)].join('\n')
+}
+
+function abbreviated(cell: string): string {
+  return cell.length <= CELL_MAX ? cell : `${[...cell.slice(0, CELL_MAX)].slice(0, -1).join('')}…`
 }
 
 /** Text as a cell: line ends and tabs as they are written in programs. */

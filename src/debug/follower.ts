@@ -23,6 +23,7 @@ import type { Connection, Statement } from '../store/format/connection.js'
 import { fromScalar } from '../store/format/value.js'
 import type { Block } from '../store/read/block-reader.js'
 import { Lookup } from '../store/read/lookup.js'
+import { present } from '../store/read/present.js'
 import { Reader } from '../store/read/reader.js'
 import { PAGE, RunRows } from '../store/read/run-rows.js'
 import { SiteLookup } from '../store/read/site-lookup.js'
@@ -352,7 +353,10 @@ class FollowedRun implements RunFacts, BatchSource {
   private refOf(id: number): Ref {
     let ref = this.refs.get(id)
     if (ref === undefined) {
-      ref = this.rows.get<{ ref: Ref }>('SELECT ref FROM _variable WHERE id = ?', id)!.ref
+      ref = present(
+        this.rows.get<{ ref: Ref }>('SELECT ref FROM _variable WHERE id = ?', id),
+        `variable ${id}`,
+      ).ref
       if (this.refs.size >= LEAVES_MAX) this.refs.clear()
       this.refs.set(id, ref)
     }

@@ -1,7 +1,7 @@
 /** Elements of arrays as bytes of a file, little-endian or not, and the number types of other libraries. */
 import { bytesPerElement, type DType } from '../array/dtype.js'
 import { allocate, type NDArray } from '../array/ndarray.js'
-import { formatShape, type Shape, sizeOf } from '../array/shape.js'
+import { formatShape, requireShape, type Shape, sizeOf } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 
 /** What files of other libraries hold: our dtypes and those that fit into one of them. */
@@ -66,7 +66,7 @@ export function readElements(
   options: { bigEndian: boolean; what: string },
 ): NDArray {
   const { what } = options
-  const count = sizeOf(shape)
+  const count = sizeOf(requireShape(shape, what))
   const { dtype, bytes: width } = holderOf(type)
   if (!Number.isSafeInteger(count) || bytes.length - at !== count * width) {
     throw new TapeError(

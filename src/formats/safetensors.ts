@@ -6,7 +6,7 @@
  */
 import { bytesPerElement, type DType } from '../array/dtype.js'
 import type { NDArray } from '../array/ndarray.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { byteCount, type ElementType, readElements, writeElements } from './elements.js'
 import { type NamedArrays, readable, requireNames } from './named-arrays.js'
 
@@ -128,7 +128,7 @@ function headerOf(bytes: Uint8Array, what: string): { header: Record<string, unk
     refuse(what, `a header within the file, got a length of ${length} bytes`)
   try {
     const header: unknown = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, start)),
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(LENGTH_BYTES, start)),
     )
     if (typeof header === 'object' && header !== null && !Array.isArray(header))
       return { header: header as Record<string, unknown>, start }
@@ -155,7 +155,7 @@ function checkedEntry(name: string, entry: unknown, what: string): Entry {
     offsets.length !== 2 ||
     offsets[0]! > offsets[1]!
   ) {
-    return refuse(what, `"${name}" to have dtype, shape and two data_offsets, got ${JSON.stringify(entry)}`)
+    return refuse(what, `"${name}" to have dtype, shape and two data_offsets, got ${valueText(entry)}`)
   }
   return { name, dtype, shape, start: offsets[0]!, stop: offsets[1]! }
 }

@@ -129,7 +129,7 @@ function membersOf(bytes: Uint8Array, what: string): Member[] {
     const name = bytes.subarray(at + DIRECTORY_ENTRY_BYTES, at + DIRECTORY_ENTRY_BYTES + nameBytes)
     const isUtf8 = (view.getUint16(at + 8, true) & 2048) !== 0
     const member = {
-      name: new TextDecoder(isUtf8 ? 'utf-8' : 'latin1').decode(name),
+      name: new TextDecoder(isUtf8 ? 'utf-8' : 'latin1', { ignoreBOM: true }).decode(name),
       method: view.getUint16(at + 10, true),
       sum: view.getUint32(at + 16, true),
       packedBytes: view.getUint32(at + 20, true),

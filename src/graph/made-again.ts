@@ -36,3 +36,27 @@ function isEqual(call: Call, other: Call | null): boolean {
     )
   })
 }
+
+/** Whether numbers, texts and flags, also in lists, that a call keeps in fields of its own stand in the other as well. */
+export function sameSettings(call: object, other: object): boolean {
+  return Object.entries(call).every(([key, value]) => {
+    const fresh = (other as Record<string, unknown>)[key]
+    return !isSetting(value) || !isSetting(fresh) || sameSetting(value, fresh)
+  })
+}
+
+type Single = number | string | boolean | bigint | null | undefined
+
+function isSetting(value: unknown): value is Single | readonly Single[] {
+  if (Array.isArray(value)) return value.every((one) => isSingle(one))
+  return isSingle(value)
+}
+
+function isSingle(value: unknown): value is Single {
+  return value === null || !['object', 'function', 'symbol'].includes(typeof value)
+}
+
+function sameSetting(a: Single | readonly Single[], b: Single | readonly Single[]): boolean {
+  if (!Array.isArray(a) || !Array.isArray(b)) return Object.is(a, b)
+  return a.length === b.length && a.every((one, i) => Object.is(one, b[i]))
+}

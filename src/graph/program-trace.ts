@@ -3,13 +3,17 @@
  * is possible, and refused where it is not.
  */
 import type { NDArray } from '../array/ndarray.js'
+import { randomState, setRandomState } from '../array/random.js'
 import { TapeError } from '../errors.js'
 import { CallLinks } from './call-links.js'
+import { runForward } from './forward-result.js'
 import { Func } from './func.js'
 import { nameOfFunc } from './func-names.js'
+import { sameSettings } from './made-again.js'
 import { mode } from './mode.js'
 import type { Program, ProgramCall } from './program.js'
 import type { Recorder } from './recorder.js'
+import { isOwnFunc, isRegistered, recreateFunc } from './registry.js'
 import { Variable } from './variable.js'
 
 /** What a traced function gives. */
@@ -69,13 +73,15 @@ export class Trace implements Recorder {
 
   functionCalled(links: CallLinks, linked: boolean): void {
     const { func } = links
+    const name = nameOfFunc(func)
+    if (!isOwnFunc(name)) checkMadeAgain(links, name)
     const inputs = Array.from({ length: links.inputCount }, (_, slot) =>
       this.numberAsInput(links.linkedInput(slot)),
     )
     for (let slot = 0; slot < links.outputCount; slot++) this.take(links.outputAt(slot))
     this.traced.push(links)
     this.calls.push({
-      function: nameOfFunc(func),
+      function: name,
       attributes: func.attributes,
       inputs,
       outputs: links.outputCount,
@@ -233,6 +239,40 @@ export class Trace implements Recorder {
       `recompute expected a function that returns a Variable, or a list of them, got ${result === null ? 'null' : typeof result}`,
     )
   }
+}
+
+/**
+ * A function of the user's is made again by its name and its attributes: it must be registered, and compute the same then. What
+ * it keeps elsewhere, in fields that were set from outside, would be lost without a word.
+ */
+function checkMadeAgain(links: CallLinks, name: string): void {
+  const { func } = links
+  if (!isRegistered(func.constructor))
+    throw new TapeError(
+      'UNREGISTERED_FUNC',
+      `recompute makes calls again by the names of their functions, and "${name}" is not registered; call registerFunc(${func.constructor.name}) first`,
+    )
+  const again = recreateFunc(name, func.attributes)
+  const arrays = Array.from({ length: links.inputCount }, (_, slot) => links.linkedInput(slot).data)
+  const before = randomState()
+  const made = runForward(again, arrays)
+  setRandomState(before)
+  const isSame = made.every((array, slot) => sameBits(array, links.outputAt(slot).data))
+  if (isSame && sameSettings(func, again)) return
+  throw new TapeError(
+    'BAD_ARGUMENT',
+    `recompute expected functions that can be made again, and a "${name}" made again from its attributes computes something else; ` +
+      'what it is made with belongs into them: constructor(attributes) { super(attributes) }',
+  )
+}
+
+function sameBits(a: NDArray, b: NDArray): boolean {
+  return (
+    a.dtype === b.dtype &&
+    a.shape.length === b.shape.length &&
+    a.shape.every((extent, axis) => extent === b.shape[axis]) &&
+    a.data.every((value, i) => Object.is(value, b.data[i]))
+  )
 }
 
 function refuse(what: string): never {

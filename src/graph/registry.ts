@@ -54,6 +54,11 @@ export function isOwnFunc(name: string): boolean {
   return own.has(name)
 }
 
+/** @internal Whether calls of this class can be made again by its name. */
+export function isRegistered(funcClass: object): boolean {
+  return classes.get(nameOfClass(funcClass as FuncClass)) === funcClass
+}
+
 /**
  * A fresh instance of a registered function.
  *

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { TapeError } from '../errors.js'
 import '../index.js' // registers the functions that gradtape brings
+import { damageBehind } from '../inspection/damage.js'
 import { Asked, type Parameters } from './asked.js'
 import { Desk } from './desk.js'
 import { QUESTIONS } from './questions.js'
@@ -38,7 +39,8 @@ function answer({ id, name, parameters }: Question): Reply {
       }),
     )
     return { id, json }
-  } catch (error) {
+  } catch (thrown) {
+    const error = damageBehind(thrown, files)
     if (error instanceof TapeError)
       return { id, failed: { code: error.code, message: error.message.slice(error.code.length + 2) } }
     return {

@@ -8,7 +8,7 @@ export interface TapeOptions {
   /** Look only: nothing is made, migrated or written. */
   readonly?: boolean
   /**
-   * What a signal does that asks the process to end (SIGINT by Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) while runs are open, where
+   * What a signal does that asks the process to end (SIGINT by Ctrl-C, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2, SIGXCPU, SIGALRM) while runs are open, where
    * the program does not listen to it itself.
    *
    *   'drain'    what the runs have is written, and their ends (`interrupted`); then the process ends by the signal (the

@@ -1,4 +1,5 @@
 /** What `tape.runs()` says of a run, made from its row of the view `run`. */
+import { TapeError, valueText } from '../errors.js'
 import type { RunStarted } from '../events/event.js'
 
 /** How a run stands: still recording, or how it ended. */
@@ -39,8 +40,24 @@ export interface RunRow {
   parent_run_id: number | null
 }
 
+/** What others can rely on; of a damaged file the view may give anything. */
+const TYPES: readonly (readonly [keyof RunRow, string])[] = [
+  ['name', 'string'],
+  ['tags', 'string'],
+  ['status', 'string'],
+  ['started_at', 'string'],
+  ['step_count', 'number'],
+  ['event_count', 'number'],
+]
+
 /** `isRecorded`: whether somebody holds the lock of the run, which the file does not know. */
 export function toInfo(row: RunRow, isRecorded: boolean): Omit<RunInfo, 'parent'> {
+  for (const [column, type] of TYPES)
+    if (typeof row[column] !== type)
+      throw new TapeError(
+        'TAPE_CORRUPT',
+        `run ${row.id} has the ${column} ${valueText(row[column])}; restore the file from a copy, or salvage it`,
+      )
   return {
     id: row.id,
     name: row.name,

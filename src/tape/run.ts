@@ -16,7 +16,7 @@ import { type Capture, CapturePolicy, checkCapture } from '../events/capture.js'
 import { isRecord, isStorable, storable } from '../events/checks.js'
 import { type Plain, positionOf, type RunStarted, type TapeEvent } from '../events/event.js'
 import { PACKING } from '../events/packing.js'
-import { type BatchLimits, EventStream, STRICT_LIMITS } from '../events/stream.js'
+import { BATCH_LIMITS, type BatchLimits, EventStream, STRICT_LIMITS } from '../events/stream.js'
 import { checkText } from '../events/validate.js'
 import { mode, withScope } from '../graph/mode.js'
 import { epochUnderWay, type OpenEpoch } from '../graph/open-epochs.js'
@@ -27,6 +27,7 @@ import { CallSites } from '../recorder/call-sites.js'
 import { CheckpointSchedule } from '../recorder/checkpoint-schedule.js'
 import { StreamRecorder } from '../recorder/stream-recorder.js'
 import type { Connection } from '../store/format/connection.js'
+import { sqliteError } from '../store/format/database.js'
 import type { SameFile } from '../store/format/file-identity.js'
 import { RunLock } from '../store/format/run-lock.js'
 import { RunWriter } from '../store/write/run-writer.js'
@@ -135,7 +136,7 @@ export class Run {
       this.lock = file === null ? null : RunLock.take(file.path, this.id)
     } catch (error) {
       this.putKernelBack()
-      throw error
+      throw sqliteError(error, `starting run ${valueText(name)}`)
     }
     beginRecording(this.recorder)
     runBegins()
@@ -452,8 +453,16 @@ function checkRunOptions(options: RunOptions): void {
       `durability expected 'strict' or 'batch', got ${valueText(durability)}`,
     )
   }
+  if (options.batch !== undefined) checkBatchLimits(options.batch)
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new TapeError('BAD_ARGUMENT', `seed expected an integer from 0, got ${String(seed)}`)
+}
+
+function checkBatchLimits(limits: BatchLimits): void {
+  checkOptions(limits, Object.keys(BATCH_LIMITS), 'batch')
+  for (const name of Object.keys(BATCH_LIMITS) as (keyof BatchLimits)[])
+    if (!(limits[name] > 0))
+      throw new TapeError('BAD_ARGUMENT', `batch expected ${name} above 0, got ${valueText(limits[name])}`)
 }
 
 function checkMetric(name: string, metric: unknown): void {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { getDefaultDtype, setDefaultDtype } from '../../src/array/dtype.js'
 import { arange, eye, full, ndarray, ones, onesLike, zeros, zerosLike } from '../../src/array/make-array.js'
 import { allocate, NDArray, scalar } from '../../src/array/ndarray.js'
+import type { NestedArray } from '../../src/array/nested.js'
 import { codeOf, messageOf } from './thrown.js'
 
 describe('ndarray', () => {
@@ -61,6 +62,16 @@ describe('ndarray', () => {
     expect(codeOf(() => ndarray([1, 2], { shape: [-1, -1] }))).toBe('BAD_SHAPE')
     expect(codeOf(() => ndarray([1, 2], { shape: [3] }))).toBe('BAD_SHAPE')
     expect(codeOf(() => ndarray([1, 2], { shape: [-2, -1] }))).toBe('BAD_SHAPE')
+  })
+
+  test('refuses arrays that lie deeper in each other than arrays have axes, or in themselves', () => {
+    let deep: NestedArray = [1]
+    for (let i = 0; i < 100_000; i++) deep = [deep]
+    const itself: NestedArray[] = []
+    itself.push(itself)
+    for (const nested of [deep, itself]) expect(codeOf(() => ndarray(nested))).toBe('BAD_SHAPE')
+    expect(codeOf(() => ndarray([1], { shape: new Array(65).fill(1) }))).toBe('BAD_SHAPE')
+    expect(ndarray([1], { shape: new Array(64).fill(1) }).ndim).toBe(64)
   })
 
   test('names the path of a ragged row', () => {

@@ -66,6 +66,17 @@ test('a curve shows its extremes, a flat one the lowest level, and what is not f
   expect(sparkline([])).toBe('')
 })
 
+test('a cell of a table that is longer than anybody reads is abbreviated', () => {
+  const text = table(
+    [{ title: 'name' }, { title: 'n' }],
+    [
+      ['🦉'.repeat(1e6), '1'],
+      ['b', '2'],
+    ],
+  )
+  expect(text).toMatch(/^name +n\n(🦉){149}… +1\nb +2$/u)
+})
+
 test('what could steer a terminal is made visible, line ends, tabs and our own colours stay', () => {
   expect(visible('a\tb\n\u001b[2J\u0007\u009b\u001b[31m')).toBe('a\tb\n\\x1b[2J\\x07\\x9b\\x1b[31m')
   expect(visible('\u202eevil\u2066\u2028')).toBe('\\u{202e}evil\\u{2066}\\u{2028}')

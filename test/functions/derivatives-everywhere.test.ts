@@ -2,10 +2,12 @@
 import { expect, test } from 'vitest'
 import { type ArrayLike, ndarray } from '../../src/array/make-array.js'
 import { scaledDotProductAttention } from '../../src/functions/attention.js'
+import { conv1d, conv2d } from '../../src/functions/convolution.js'
 import { einsum } from '../../src/functions/einsum.js'
 import { scatterAdd } from '../../src/functions/gathering.js'
 import { concat, pad, split } from '../../src/functions/joining.js'
 import { binaryCrossEntropy, meanSquaredError } from '../../src/functions/losses.js'
+import { averagePool2d, maxPool2d } from '../../src/functions/pooling.js'
 import { linear, matmul } from '../../src/functions/products.js'
 import { sum } from '../../src/functions/reductions.js'
 import { cumsum, prod } from '../../src/functions/running.js'
@@ -67,6 +69,27 @@ test('products of three and more axes have gradients when an axis is empty', () 
       [0, 4],
     ])
   }
+})
+
+test('an image without rows or columns is refused, though padding would make windows of it', () => {
+  const empty = (...shape: number[]) => parameter(ndarray([], { shape }))
+  const kernel = parameter([
+    [
+      [
+        [1, 1],
+        [1, 1],
+      ],
+    ],
+  ])
+  for (const act of [
+    () => conv2d(empty(1, 1, 0, 3), kernel, undefined, { padding: 1 }),
+    () => conv1d(empty(1, 1, 0), parameter([[[1, 1]]]), undefined, { padding: 1 }),
+    () => maxPool2d(empty(1, 1, 3, 0), { kernel: 2, padding: 1 }),
+    () => averagePool2d(empty(1, 1, 0, 3), { kernel: 2, padding: 1 }),
+  ])
+    expect(act).toThrow(/^BAD_SHAPE: \w+ expected rows and columns, got an extent of 0/)
+  // Without images there is nothing to refuse.
+  expect(grad([sum(conv2d(empty(0, 1, 3, 3), kernel))], [kernel])[0]!.shape).toEqual([1, 1, 2, 2])
 })
 
 test('the second derivative of a norm is finite beside an element that is 0', () => {

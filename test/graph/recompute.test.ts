@@ -19,11 +19,14 @@ import {
   noGrad,
   openTape,
   parameter,
+  randomState,
   recompute,
   registerFunc,
   seedRandom,
+  setRandomState,
   sum,
   tanh,
+  uniform,
   Variable,
 } from '../../src/index.js'
 import { openForTest, recordedTape } from '../tape/temporary-tape.js'
@@ -187,6 +190,51 @@ describe('what could not be done again is refused, and nothing has happened', ()
       expect(x.creator).not.toBe(null)
     })
     expect(openForTest(file, { readonly: true }).run('test').replay().verdict).toBe('bit-exact')
+  })
+
+  test('calls of functions that would not be made again as they were', () => {
+    class Nameless extends Func {
+      forward(x: NDArray): NDArray {
+        return x.map((value) => 2 * value)
+      }
+
+      override backward(gy: Variable): Variable {
+        return mul(gy, 2)
+      }
+    }
+    class Tuned extends Nameless {
+      factor = 1
+
+      override backward(gy: Variable): Variable {
+        return mul(gy, this.factor)
+      }
+    }
+    class Drawn extends Nameless {
+      override forward(x: NDArray): NDArray {
+        return x.map((value) => value + uniform([]).item())
+      }
+    }
+    registerFunc(Tuned)
+    registerFunc(Drawn)
+    const tuned = (): Func => Object.assign(new Tuned(), { factor: 3 })
+    const before = randomState()
+    for (const [make, refused] of [
+      [
+        () => new Nameless(),
+        /^UNREGISTERED_FUNC: .*"nameless" is not registered; call registerFunc\(Nameless\) first/,
+      ],
+      [tuned, /^BAD_ARGUMENT: .* a "tuned" made again from its attributes computes something else/],
+    ] as const) {
+      const x = makeX()
+      expect(() => recompute((v) => make().apply(v), x)).toThrow(refused)
+      expect(x.grad).toBe(null)
+      registerFunc(Nameless)
+    }
+    expect(() => recompute((v) => new Drawn().apply(v), makeX())).toThrow(/^BAD_ARGUMENT/)
+    setRandomState(before)
+    const plain = new Nameless().apply(makeX())
+    const again = recompute((v) => new Nameless().apply(v), makeX())
+    expect(again.data.toArray()).toEqual(plain.data.toArray())
   })
 
   test('a variable that the function kept for itself: a pass that comes to it says what to do', () => {

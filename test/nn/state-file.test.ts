@@ -217,6 +217,7 @@ describe('a .safetensors file', () => {
   })
 
   const one = { dtype: 'U8', shape: [2], data_offsets: [0, 2] }
+  const nested = `${'['.repeat(20_000)}1${']'.repeat(20_000)}`
   const damaged: [string, Buffer, string][] = [
     ['a header longer than the file', safetensors('{}', [], 1e6), 'BAD_FILE'],
     ['a header that is absurdly long', safetensors('{}', [], 2 ** 52), 'BAD_FILE'],
@@ -237,6 +238,16 @@ describe('a .safetensors file', () => {
     ],
     ['elements that no array claims', safetensors({ w: one }, [1, 2, 3]), 'BAD_FILE'],
     ['fewer elements than the shape', safetensors({ w: { ...one, shape: [3] } }, [1, 2]), 'BAD_FILE'],
+    [
+      'lists in each other as a shape',
+      safetensors(`{"w":{"dtype":"F32","shape":${nested},"data_offsets":[0,8]}}`, [1, 2]),
+      'BAD_FILE',
+    ],
+    [
+      'more axes than anybody has',
+      safetensors({ w: { ...one, shape: [...Array(2000).fill(1), 2] } }, [1, 2]),
+      'BAD_SHAPE',
+    ],
     ['a dtype that no array here has', safetensors({ w: { ...one, dtype: 'F8_E8M0' } }, [1, 2]), 'BAD_DTYPE'],
   ]
   test.each(damaged)('with %s is refused', (_name, bytes, code) => {
@@ -260,6 +271,8 @@ describe.each(['npz', 'safetensors'])('names in a .%s file', (ending) => {
       ' ',
       'ü\u0000',
       '😀',
+      '\ufeff',
+      '\ufeffw',
     ]
     const state = Object.fromEntries(names.map((name, i) => [name, ndarray([i])]))
     saveState(file, state)

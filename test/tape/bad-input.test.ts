@@ -1,6 +1,7 @@
 // Files and arguments that are wrong: one clear error each, and the file is left as it was.
 import fs from 'node:fs'
 import path from 'node:path'
+import process from 'node:process'
 import { describe, expect, test } from 'vitest'
 import { square } from '../../src/functions/arithmetic.js'
 import { Variable } from '../../src/graph/variable.js'
@@ -134,6 +135,25 @@ describe('a missing or empty file', () => {
     expect(tape.verify().intact).toBe(true)
   })
 })
+
+test.skipIf(process.platform === 'win32')(
+  'a path that no file can have, or that a driver would take for another',
+  () => {
+    const folder = temporaryFolder()
+    const loop = path.join(folder, 'loop')
+    fs.symlinkSync('loop', loop)
+    expect(() => openTape(loop)).toThrow(/^TAPE_NOT_FOUND: looking for .*ELOOP/)
+    fs.writeFileSync(path.join(folder, 'a.tape'), '')
+    for (const readonly of [true, false])
+      expect(() => openTape(path.join(folder, 'a.tape '), { readonly })).toThrow(
+        /^BAD_ARGUMENT: expected a path without white space at its end/,
+      )
+    // There is room for the file itself, and not for what stands beside it.
+    const tape = openForTest(path.join(folder, `${'x'.repeat(240)}.tape`))
+    expect(() => tape.startRun('r')).toThrow(/^TAPE_NOT_FOUND: starting run "r": /)
+    expect(fs.readdirSync(folder).sort().slice(0, 2)).toEqual(['a.tape', 'loop'])
+  },
+)
 
 describe('arguments that are wrong', () => {
   test('to openTape', () => {

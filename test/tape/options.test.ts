@@ -19,6 +19,8 @@ describe('an option that is not known is refused', () => {
       [{ learningRateOfTheModel: 1 }, 'it knows capture, '],
     ] as const)
       expect(() => tape.startRun('r', options as never)).toThrow(advice)
+    for (const batch of [null, [], { eventsMax: 1 }, { eventsMax: 'x', bytesMax: 1, ageMaxMs: 1 }])
+      expect(() => tape.startRun('r', { batch } as never)).toThrow(/^BAD_ARGUMENT: batch expected/)
     expect(() => tape.startRun('r', 'strict' as never)).toThrow(
       /^BAD_ARGUMENT: startRun expected its options as an object/,
     )

@@ -104,6 +104,24 @@ describe.runIf(process.platform !== 'win32')('a process that records and gets', 
     expect(tape.runs()[0]).toMatchObject({ status: 'finished' })
   })
 
+  test('SIGUSR2, which the program listens to once: the first is its own, the second ends it and loses nothing', async () => {
+    const file = newTapePath()
+    const child = startChild(
+      `${RECORD}
+       process.once('SIGUSR2', () => { say('heard') })
+       setInterval(() => { for (let i = 0; i < 20; i++) step() }, 1)`,
+      { file },
+    )
+    await recordedForAWhile(child)
+    child.process.kill('SIGUSR2')
+    await child.said('heard')
+    await wait(1200)
+    expect(child.process.exitCode).toBe(null)
+    child.process.kill('SIGUSR2')
+    expect((await child.ended).signal).toBe('SIGUSR2')
+    checkTape(file, told(child))
+  })
+
   test('SIGINT with onSignal: default ends at once, and what is there is whole', async () => {
     const file = newTapePath()
     const child = startChild(LOOP, { file, tape: { onSignal: 'default' } })

@@ -6,7 +6,7 @@ import type { Moment } from '../../debug/moment.js'
 import { TapeError } from '../../errors.js'
 import type { Describer } from '../../inspection/describer.js'
 import type { PastRun } from '../../tape/past-run.js'
-import { EXIT, print, printError, printJson, reportFailure } from '../answer.js'
+import { EXIT, explained, print, printError, printJson, reportFailure } from '../answer.js'
 import { arrayJson, arrayText } from '../array-words.js'
 import { eventLine } from '../event-line.js'
 import { openRun } from '../open.js'
@@ -52,7 +52,7 @@ export function addAt(program: Command): void {
         const { past, say } = await openRun(file, { ...options, long: true }, (close) => closing.push(close))
         await new Prompt(past, say, options.json === true).run(step)
       } catch (error) {
-        reportFailure(error, options.json === true)
+        reportFailure(await explained(error), options.json === true)
       } finally {
         for (const close of closing.reverse()) close()
       }

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs'
 import os from 'node:os'
-import { TapeError } from '../../errors.js'
+import { TapeError, valueText } from '../../errors.js'
 import type { Connection } from './connection.js'
 import { fileIdentity } from './file-identity.js'
 import { migrate, SCHEMA_VERSION } from './migrations.js'
@@ -51,6 +51,11 @@ export interface OpenOptions {
  * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT, TAPE_INCOMPLETE, TAPE_BUSY, SQLITE_TOO_OLD
  */
 export function openDatabase(path: string, options: OpenOptions): Connection {
+  if (path !== path.trimEnd())
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `expected a path without white space at its end, which the driver would cut off, got ${valueText(path)}; rename the file`,
+    )
   const exists = path !== ':memory:' && fs.existsSync(path)
   if (options.readonly && !exists)
     throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${path}, found no file; check the path`)

@@ -4,8 +4,15 @@ import { TapeError } from '../../errors.js'
 
 /** Equal for the same file, however it is called; null when there is none. */
 export function fileIdentity(path: string): string | null {
-  const stat = fs.statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stat === undefined ? null : identityOf(stat)
+  try {
+    const stat = fs.statSync(path, { bigint: true, throwIfNoEntry: false })
+    return stat === undefined ? null : identityOf(stat)
+  } catch (error) {
+    // A link to itself, a folder that may not be entered, a name that is too long.
+    throw new TapeError('TAPE_NOT_FOUND', `looking for ${path}: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
 }
 
 export function identityOf({ dev, ino }: fs.BigIntStats): string {

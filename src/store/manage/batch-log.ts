@@ -36,6 +36,7 @@ import { positionOfId } from '../format/ids.js'
 import { arrayFromBytes, fromScalar } from '../format/value.js'
 import { packAgain } from '../proof/pack-again.js'
 import { addDigest } from '../proof/verify.js'
+import { present } from '../read/present.js'
 import { type CommitRow, type LabelRow, Reader } from '../read/reader.js'
 import { ValueRows } from '../read/stored-array.js'
 import { copyLabels } from '../write/label-writer.js'
@@ -189,7 +190,10 @@ export class TapeLog {
     const find = this.db.prepare('SELECT dtype, size FROM _value WHERE hash = ?')
     const arrays = rows.flatMap(({ hash: content }) => {
       if (content === null) return []
-      const { dtype, size } = find.get(Buffer.from(content, 'hex')) as { dtype: string; size: number }
+      const { dtype, size } = present(
+        find.get(Buffer.from(content, 'hex')) as { dtype: string; size: number } | undefined,
+        `the value ${content}`,
+      )
       return [CAPTURE_BYTES, dtypeCode(dtype), size]
     })
     const payload = materializedPayload(run, at, rows)

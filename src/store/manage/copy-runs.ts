@@ -20,6 +20,7 @@ import { fromScalar } from '../format/value.js'
 import { logState } from '../format/write-ahead-log.js'
 import { packAgain } from '../proof/pack-again.js'
 import { addDigest } from '../proof/verify.js'
+import { present } from '../read/present.js'
 import { type CommitRow, type LabelRow, Reader } from '../read/reader.js'
 import { StoredArray, ValueRows } from '../read/stored-array.js'
 import { copyLabels } from '../write/label-writer.js'
@@ -344,7 +345,7 @@ class RunsCopy {
       const { part } = row
       if (row.hash === null)
         return { position, part, value: new ScalarValue(fromScalar(row.scalar!), 'float64', []) }
-      const { id: valueId, dtype, size } = find.get(row.id, part)!
+      const { id: valueId, dtype, size } = present(find.get(row.id, part), `the value of event ${row.id}`)
       const value = new StoredArray(values, valueId, dtype, [size])
       void value.data // read now, so that what is damaged is found before anything is written
       return { position, part, value }

@@ -6,6 +6,7 @@ import type { CallSite } from '../../events/call-site.js'
 import { CALL_ENTRY } from '../../events/record-layout.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { eventId, POSITION_MAX } from '../format/ids.js'
+import { present } from './present.js'
 import { TemplateReader } from './template-reader.js'
 import { TextReader } from './text-reader.js'
 
@@ -111,7 +112,10 @@ export class SiteLookup {
     for (let tried = 0; tried < STEPS_MAX; tried++) {
       const id = next(at)
       if (id === null) return null
-      const { step } = this.block.get(eventId(this.runId, 1), id) as BlockRow
+      const { step } = present(
+        this.block.get(eventId(this.runId, 1), id) as BlockRow | undefined,
+        `the block of event ${id}`,
+      )
       const blocks = this.blocksOfStep.all(this.runId, step) as BlockRow[]
       const found = step === 0 ? null : this.siteAt(place, blocks)
       if (found !== null) return found

@@ -6,6 +6,7 @@ import fs from 'node:fs'
 import type { Connection } from '../format/connection.js'
 import { damageBehind, sqliteError } from '../format/database.js'
 import { positionOfId, runOfId } from '../format/ids.js'
+import { present } from './present.js'
 import { type RunUse, readUse, type TapeUse } from './stats-use.js'
 
 /** Words for where bytes are. */
@@ -260,7 +261,10 @@ function largestOf(db: Connection, { values }: TapeUse, count: number): LargeVal
   return ids.flatMap((id) => {
     const first = values.first(id)
     if (first === null) return []
-    const { dtype, size } = form.get(id) as { dtype: string; size: number }
+    const { dtype, size } = present(
+      form.get(id) as { dtype: string; size: number } | undefined,
+      `value ${id}`,
+    )
     return [
       {
         id,

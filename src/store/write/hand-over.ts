@@ -43,8 +43,8 @@ export const THREAD = {
 /** Stands for a signal where the main thread ends the process by itself. */
 export const ENDING = -1
 
-/** Signals that ask a process to end, and that it may put off: Ctrl-C, a closed terminal, `kill`. */
-export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
+/** Signals that end a process, and that it may put off: Ctrl-C, a closed terminal, `kill`, what runs programs again, limits of time. */
+export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGXCPU', 'SIGALRM'] as const
 
 export const THREAD_STATE = {
   starting: 0,
@@ -130,7 +130,10 @@ export interface ThreadData {
   /** Held, and nothing else: that it closes tells the training thread that this one is gone. */
   readonly life: MessagePort
   readonly control: Int32Array
-  /** How many listeners the program itself has for each of SIGNALS: it decides then, and not the thread. */
+  /**
+   * How many listeners the program itself has for each of SIGNALS: it decides then, and not the thread. Behind these, when the last
+   * of them went, in milliseconds modulo 2^31: one that listens once is gone before the thread hears of the same signal.
+   */
   readonly listeners: Int32Array
 }
 

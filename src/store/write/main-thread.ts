@@ -215,12 +215,12 @@ function startHere(
     type Threads = Set<Hosted> & { listeners?: Int32Array }
     const shared = globalThis as unknown as { [key: symbol]: Threads | undefined }
     const waitMax = 20000
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGXCPU', 'SIGALRM']
     let threads = shared[Symbol.for(key)]
     if (threads === undefined) {
       const begun: Threads = new Set<Hosted>()
       threads = shared[Symbol.for(key)] = begun
-      const counts = new Int32Array(new SharedArrayBuffer(signals.length * 4))
+      const counts = new Int32Array(new SharedArrayBuffer(signals.length * 8))
       begun.listeners = counts
       const count = () => {
         for (let i = 0; i < signals.length; i++) Atomics.store(counts, i, process.listenerCount(signals[i]!))
@@ -230,7 +230,11 @@ function startHere(
         const index = signals.indexOf(name as string)
         if (index >= 0) Atomics.add(counts, index, 1)
       })
-      process.on('removeListener', count)
+      process.on('removeListener', (name) => {
+        count()
+        const index = signals.indexOf(name as string)
+        if (index >= 0) Atomics.store(counts, signals.length + index, Date.now() % 2 ** 31)
+      })
       process.on('exit', () => {
         for (const { worker } of begun) worker.postMessage('end')
         for (const { hosted } of begun) Atomics.wait(hosted, mayEnd, 0, waitMax)

@@ -21,6 +21,8 @@ const HAND_OVER_MAX_MS = 2_000
 /** What a disk may take at most. A second signal ends the process at once. */
 const DRAIN_MAX_MS = 10_000
 const LOOK_EVERY_MS = 5
+/** A signal that the program heard comes here at most so much later than there, or earlier. */
+const APART_MAX_MS = 1_000
 
 export class SignalWatch {
   private readonly control: Int32Array
@@ -29,6 +31,9 @@ export class SignalWatch {
   private readonly isIdle: () => boolean
   private handles: SignalHandle[] = []
   private ending = false
+  /** When each signal was last heard while the program listened, and which going of a listener was taken into account. */
+  private readonly heardAt = SIGNALS.map(() => Number.NEGATIVE_INFINITY)
+  private readonly goneAt = SIGNALS.map(() => 0)
 
   /**
    * control    the thread's
@@ -74,7 +79,11 @@ export class SignalWatch {
   }
 
   private hear(signal: number, index: number): void {
-    if (Atomics.load(this.listeners, index) > 0) return
+    if (Atomics.load(this.listeners, index) > 0) {
+      this.heardAt[index] = Date.now()
+      return
+    }
+    if (!this.ending && this.wasHeardOnce(index)) return
     if (this.ending) {
       this.end(signal)
       return
@@ -91,6 +100,17 @@ export class SignalWatch {
       clearInterval(timer)
       this.end(signal)
     }, LOOK_EVERY_MS)
+  }
+
+  /** Whether the program listened to this signal once (`process.once`), just now, and this is that signal. */
+  private wasHeardOnce(index: number): boolean {
+    const gone = Atomics.load(this.listeners, SIGNALS.length + index)
+    if (gone === 0 || gone === this.goneAt[index]) return false
+    const now = Date.now()
+    const ago = (now - gone) % 2 ** 31
+    if (ago > APART_MAX_MS || this.heardAt[index]! > now - ago - APART_MAX_MS) return false
+    this.goneAt[index] = gone
+    return true
   }
 
   /** Ends the process as the signal would have. */

@@ -37,7 +37,7 @@ let listeners: Int32Array | null = null
 
 function listenerCounts(): Int32Array {
   if (listeners !== null) return listeners
-  const counts = new Int32Array(new SharedArrayBuffer(SIGNALS.length * 4))
+  const counts = new Int32Array(new SharedArrayBuffer(SIGNALS.length * 8))
   listeners = counts
   const count = () => {
     for (const [i, name] of SIGNALS.entries()) Atomics.store(counts, i, process.listenerCount(name))
@@ -47,7 +47,11 @@ function listenerCounts(): Int32Array {
     const index = (SIGNALS as readonly unknown[]).indexOf(name)
     if (index >= 0) Atomics.add(counts, index, 1) // told before it is added
   })
-  process.on('removeListener', count)
+  process.on('removeListener', (name) => {
+    count()
+    const index = (SIGNALS as readonly unknown[]).indexOf(name)
+    if (index >= 0) Atomics.store(counts, SIGNALS.length + index, Date.now() % 2 ** 31)
+  })
   return counts
 }
 
