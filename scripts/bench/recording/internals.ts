@@ -1,6 +1,7 @@
 // The parts of the built library that are behind its one public door and are measured on their own. The few names used are
 // typed here by hand: scripts are compiled against what the package exports.
-import { openTape, type Run, type Variable } from 'gradtape'
+import { ndarray, openTape, type Run, type Variable } from 'gradtape'
+import { randomArray } from '../workload.js'
 
 const DIST = import.meta.resolve('gradtape')
 
@@ -11,6 +12,25 @@ async function load<T>(path: string): Promise<T> {
 /** Who records now. Taking it away lets a program go on beside a run that stays open. */
 export async function recorderSwitch(): Promise<{ recorder: unknown }> {
   return (await load<{ mode: { recorder: unknown } }>('./graph/mode.js')).mode
+}
+
+/** What is summed up of an array of `size` elements, by native code; nothing where there is none. */
+export async function sums(
+  dtype: 'float32' | 'float64',
+  size: number,
+): Promise<Record<string, () => unknown>> {
+  const { native } = await load<{ native: () => object | null }>('./array/native/library.js')
+  const { sumsNatively, measuresNatively } = await load<{
+    sumsNatively: (code: object, x: unknown, at: number, count: number) => unknown
+    measuresNatively: (code: object, x: unknown, xo: number, y: unknown, yo: number, count: number) => unknown
+  }>('./array/native/calls.js')
+  const code = native()
+  if (code === null) return {}
+  const [x, y] = [1, 2].map((seed) => ndarray(randomArray(size, seed), { dtype }).data)
+  return {
+    'summary of a gradient': () => sumsNatively(code, x, 0, size),
+    'summary of an assigned value, and how far it moved': () => measuresNatively(code, x, 0, y, 0, size),
+  }
 }
 
 /** A batch of packed events; opaque but for its words, which the packer uses again. */

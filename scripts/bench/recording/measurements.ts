@@ -19,7 +19,9 @@ import {
   tangleForward,
   trainings,
 } from './subjects.js'
+import { sumsOfArrays } from './sums.js'
 import { throughput } from './throughput.js'
+import { wholeProcess } from './whole-process.js'
 
 export const SELF = fileURLToPath(import.meta.url)
 
@@ -62,6 +64,8 @@ export const MEASUREMENTS: Record<string, Measurement> = {
   'calls into the file, no graph like another': (options) =>
     throughput(tangleForward, writing(options, 1_000_000)),
   'start of a recorded run, digits': (options) => startUp(trainings.digits, options.quick ? 2 : 3, 1_500),
+  'whole process, 600 steps of digits': ({ quick }) => wholeProcess(quick ? 2 : 5),
+  'arrays of 100,352 elements': ({ quick }) => sumsOfArrays(quick ? 10 : 40),
   'digits run of the past': (options) => pastGradient(options.quick ? 2_000 : 10_000, options.quick ? 1 : 3),
   'large tape': ({ tapeMegabytes, quick }) => largeTape(tapeMegabytes * 1e6, quick ? 2 : 5),
   'one call among many': ({ lookUpCalls }) => lookUp(lookUpCalls),

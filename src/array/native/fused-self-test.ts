@@ -9,8 +9,8 @@ type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
 
 const HASHES: { readonly [name: string]: number } = {
-  Float64Array: -1556317065,
-  Float32Array: -377793569,
+  Float64Array: -1211421331,
+  Float32Array: 1209482799,
 }
 
 /** Whether all results of native code are those of the steps. `numbers` gives as many ordinary ones. */
@@ -31,7 +31,12 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
   const note = (done: boolean, ...arrays: Floats[]) => {
     if (!done) hash = Math.imul(hash ^ 1, 0x01000193)
     for (const array of arrays) {
-      for (const byte of new Uint8Array(array.buffer)) hash = Math.imul(hash ^ byte, 0x01000193)
+      // Words and no bytes, by index: nothing of this is compiled yet, and so it takes a third of the whole test as it is.
+      const words = new Int32Array(array.buffer)
+      for (let i = 0; i < words.length; i++) {
+        hash = Math.imul(hash ^ words[i]!, 0x01000193)
+        hash ^= hash >>> 15
+      }
       array.fill(0)
     }
   }

@@ -1,6 +1,6 @@
 /**
  * Whether native code gives the bits of the plain loops on this machine: a few numbers of each kind through each function, compared
- * bit for bit. It takes about a millisecond, once a thread, before native code computes anything that anybody sees.
+ * bit for bit. It takes some milliseconds, most of them to compile the loops, once a thread, before native code computes anything that anybody sees.
  */
 import { plainKernel } from '../plain-kernel.js'
 import type { AdamNumbers, BinaryOp, MomentumNumbers, ReduceOp, UnaryOp } from '../primitives.js'

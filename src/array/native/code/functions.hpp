@@ -74,11 +74,12 @@ struct Exp {
     vd y = finish(x - n * c(LN2_HIGH), n * c(LN2_LOW) - tail);
     return all(abs(n) < c(1021)) ? y * powerOfTwo(shifted) : scale(y, n);
   }
-  /** e^x for |x| < 707, where one factor of 2^n will do. */
+  /** e^x for |x| < 707, where one factor of 2^n will do. It is normal and so is the result, so n is added to its exponent. */
   static inline vd inTheMiddle(vd x) {
     vd shifted = shiftedOf(x);
     vd n = shifted - c(ROUND_TO_INTEGER);
-    return finish(x - n * c(LN2_HIGH), n * c(LN2_LOW)) * powerOfTwo(shifted);
+    vd y = finish(lessExactly(x, n, LN2_HIGH), n * c(LN2_LOW));
+    return fromBits(bitsOf(y) + (bitsOf(shifted) << 52));
   }
   /** At the bounds the result is 0 and ∞ anyway, so x is only brought between them. */
   static __attribute__((noinline)) vd atTheEnds(vd given) {
@@ -86,7 +87,7 @@ struct Exp {
     vd n = shiftedOf(x) - c(ROUND_TO_INTEGER);
     return scale(finish(x - n * c(LN2_HIGH), n * c(LN2_LOW)), n);
   }
-  static inline vd of(vd x) { return all(abs(x) < c(707)) ? inTheMiddle(x) : atTheEnds(x); }
+  static inline vd of(vd x) { return allWithin(x, 707) ? inTheMiddle(x) : atTheEnds(x); }
 };
 
 struct Expm1 {

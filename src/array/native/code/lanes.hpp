@@ -109,6 +109,18 @@ inline bool all(vi mask) {
 }
 #endif
 
+#if VECTOR_BYTES == 64 && defined(__AVX512DQ__)
+/** Whether |x| < bound in all lanes; a NaN is not. */
+inline bool allWithin(vd x, double bound) {
+  return _mm512_cmp_pd_mask((__m512d)abs(x), (__m512d)c(bound), _CMP_LT_OQ) == 0xff;
+}
+/** x − n·b, where the product is exact: then it is rounded once, in one instruction as in two. */
+inline vd lessExactly(vd x, vd n, double b) { return (vd)_mm512_fnmadd_pd((__m512d)n, (__m512d)c(b), (__m512d)x); }
+#else
+inline bool allWithin(vd x, double bound) { return all(abs(x) < c(bound)); }
+inline vd lessExactly(vd x, vd n, double b) { return x - n * c(b); }
+#endif
+
 /** a + b·x, two roundings. */
 inline vd line(double a, double b, vd x) { return c(a) + x * c(b); }
 
