@@ -4,6 +4,7 @@ import { ENGINE_VERSION } from '../tape/version.js'
 import { type CreatorNode, creatorTree } from './creators.js'
 import { type GradientAnswer, type GradientQuestion, gradientsOf } from './gradients.js'
 import { type InspectedRun, inspectedRun } from './inspected-run.js'
+import { type OnnxExport, type OnnxOptions, onnxOf } from './onnx-graph.js'
 import { overviewOf, type RunOverview } from './run-overview.js'
 import { type ReportOptions, type RunReport, runReport } from './run-report.js'
 import { eventsOfStep, type StepEvents } from './step-events.js'
@@ -84,5 +85,15 @@ export class Inspection {
    */
   report(options: ReportOptions = {}): Promise<RunReport> {
     return runReport(this.run, ENGINE_VERSION, options)
+  }
+
+  /**
+   * The forward graph of a step as an ONNX model: what `gradtape export --to onnx` writes. Floats are float32; shapes are those of
+   * the step.
+   *
+   * Throws  STEP_NOT_FOUND, VARIABLE_NOT_FOUND; ONNX_UNSUPPORTED names the functions that have no operator
+   */
+  onnx(options: OnnxOptions = {}): OnnxExport {
+    return onnxOf(this.run, options)
   }
 }

@@ -169,7 +169,7 @@ describe('what cannot be', () => {
     [
       'an option of another format',
       ['--to', 'trace', '--step', '1', '-o', out('x.json')],
-      /^BAD_ARGUMENT: --step is for npz and safetensors/,
+      /^BAD_ARGUMENT: --step is for npz, safetensors and onnx/,
     ],
     [
       'the tape itself as output',

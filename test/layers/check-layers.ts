@@ -125,6 +125,7 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   koffi: ['array'],
   '@viz-js/viz': ['drawing'],
+  '@bufbuild/protobuf': ['formats'],
   fflate: ['formats'],
   'hyparquet-writer': ['formats'],
   aws4fetch: ['fleet'],

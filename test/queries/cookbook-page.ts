@@ -51,8 +51,8 @@ gradtape's functions: \`gradtape sql\`, or \`registerFunctions(db)\` on a connec
   in an index.
 - The graph of a step is one view: \`SELECT call_position, function, slot, variable_position FROM call_input WHERE run_id = 1 AND step = 1500\`, 5 ms among three
   million calls. A join of \`call\` with \`call_input\` or \`edge\` compares each call with each edge of the step; join on \`block_id\` too where it is needed.
-- Nothing records the mode of a module; its calls show it. \`dropout\` is called in training alone, and \`batchNorm\` reads running statistics in use alone: see \`module_mode\`, and
-  \`is_training\` of \`step_summary\`, which is NULL where a step called neither, or where some were in training and some not. \`random_draw\` has the seed and the counter of each draw.
+- Nothing records the mode of a module; its calls show it. Dropout, also that of attention, is called in training alone, and \`batchNorm\` reads running statistics in use alone: see \`module_mode\`, and
+  \`is_training\` of \`step_summary\`, which is NULL where no call of a step tells, or where some were in training and some not. \`random_draw\` has the seed and the counter of each draw.
 - How many calls a run made is in \`run.call_count\`, how many each function in \`function_profile\`: they are counted by repeated graphs, in
   milliseconds. \`count(*) FROM call\` walks over all of them, ten million in a second.
 - \`NULL\`, not 0, stands for what was not recorded. A number that is NaN or infinite

@@ -11,6 +11,7 @@ import {
   openTape,
   parameter,
   Sequential,
+  scaledDotProductAttention,
   seedRandom,
   sum,
 } from '../../src/index.js'
@@ -148,7 +149,9 @@ describe('training and random numbers', () => {
     first.train()
     model.forward(x)
     run.step() // neither
-    sum(x)
+    sum(scaledDotProductAttention(x, x, x))
+    run.step() // by attention
+    scaledDotProductAttention(x, x, x, { dropout: 0.5 })
     await run.finish()
     tape.close()
   })
@@ -160,6 +163,7 @@ describe('training and random numbers', () => {
       { step: 2, is_training: 0, random_counter: null },
       { step: 3, is_training: null, random_counter: 2 },
       { step: 4, is_training: null, random_counter: null },
+      { step: 5, is_training: 1, random_counter: 3 },
     ])
     expect(modes.all('SELECT step, function, is_training FROM module_mode ORDER BY position')).toEqual([
       { step: 1, function: 'batchNorm', is_training: 1 },
@@ -168,11 +172,13 @@ describe('training and random numbers', () => {
       { step: 2, function: 'batchNorm', is_training: 0 },
       { step: 3, function: 'batchNorm', is_training: 0 },
       { step: 3, function: 'dropout', is_training: 1 },
+      { step: 5, function: 'scaledDotProductAttention', is_training: 1 },
     ])
     expect(modes.all('SELECT step, seed, counter, size FROM random_draw ORDER BY position')).toEqual([
       { step: 1, seed: 7, counter: 0, size: 6 },
       { step: 1, seed: 7, counter: 1, size: 6 },
       { step: 3, seed: 7, counter: 2, size: 6 },
+      { step: 5, seed: 7, counter: 3, size: null },
     ])
     modes.close()
   })

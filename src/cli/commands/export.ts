@@ -10,14 +10,15 @@ import { runNumber } from '../../queries/cookbook/cookbook.js'
 import type { Views } from '../../queries/views.js'
 import { type Answer, answer, type Later } from '../answer.js'
 import { toJson } from '../json.js'
-import { openRun, openViews } from '../open.js'
+import { openRun, openViews, variableKey } from '../open.js'
 import { examples, wholeNumber, withImports, withJson } from '../options.js'
 import { checkOutput } from '../output.js'
 import { Progress } from '../progress.js'
 import { FILE_AND_RUN, withRun } from '../run-argument.js'
+import { oneLine } from '../table.js'
 import { countText, plural } from '../words.js'
 
-const FORMATS = ['parquet', 'csv', 'npz', 'safetensors', 'tensorboard', 'trace'] as const
+const FORMATS = ['parquet', 'csv', 'npz', 'safetensors', 'tensorboard', 'trace', 'onnx'] as const
 type Format = (typeof FORMATS)[number]
 
 interface Options {
@@ -27,6 +28,8 @@ interface Options {
   views?: string
   step?: number
   gradients?: boolean
+  outputs?: string
+  inputs?: string
   import: string[]
   json?: boolean
 }
@@ -38,15 +41,23 @@ export function addExport(program: Command): void {
     .addOption(new Option('--to <format>', 'what to write').choices(FORMATS).makeOptionMandatory())
     .requiredOption(
       '-o, --output <path>',
-      'the folder (parquet, csv, tensorboard) or file (npz, safetensors, trace)',
+      'the folder (parquet, csv, tensorboard) or file (npz, safetensors, trace, onnx)',
     )
     .option('--views <names>', 'parquet, csv: only these views, with commas between')
     .option(
       '--step <step>',
-      'npz, safetensors: the parameters that this step computed with (default: the last)',
+      'npz, safetensors, onnx: the parameters that this step computed with (default: the last)',
       wholeNumber(1),
     )
     .option('--gradients', 'npz, safetensors: the gradients of the step too, as grad/NAME')
+    .option(
+      '--outputs <names>',
+      'onnx: what the model computes, names or positions (default: what was logged)',
+    )
+    .option(
+      '--inputs <names>',
+      'onnx: what the model is given (default: batches, and arrays that training does not change)',
+    )
     .addHelpText(
       'after',
       `
@@ -56,6 +67,7 @@ npz          the parameters of a step, for numpy.load
 safetensors  the same for the safetensors library
 tensorboard  the metrics of a run as an event file; TensorBoard keeps float32
 trace        steps, metrics, notes and checkpoints on a time line, for ui.perfetto.dev
+onnx         the forward graph of a step with its parameters, for Netron and onnxruntime; float64 becomes float32
 
 Bytes of arrays are in leaf, value and chunk; other views name them by value_id. variable and edge are left out unless they are named:
 their rows stand in leaf, output, call_input and call_output.
@@ -65,6 +77,7 @@ ${examples(
   'gradtape export runs.tape --to npz --run mlp --step 412 --gradients -o step-412.npz',
   'gradtape export runs.tape --to tensorboard -o logs/mlp',
   'gradtape export runs.tape --to trace -o trace.json',
+  'gradtape export runs.tape --to onnx --step 412 --outputs logits -o digits.onnx',
 )}`,
     )
     .action((file: string, options: Options) => answer(options, (later) => exported(file, options, later)))
@@ -75,9 +88,13 @@ async function exported(file: string, options: Options, later: Later): Promise<A
   const isOfStep = options.to === 'npz' || options.to === 'safetensors'
   const isOfViews = options.to === 'parquet' || options.to === 'csv'
   refuseUnless(isOfViews, options.views, '--views', 'parquet and csv')
-  refuseUnless(isOfStep, options.step, '--step', 'npz and safetensors')
+  const isModel = options.to === 'onnx'
+  refuseUnless(isOfStep || isModel, options.step, '--step', 'npz, safetensors and onnx')
+  refuseUnless(isModel, options.outputs, '--outputs', 'onnx')
+  refuseUnless(isModel, options.inputs, '--inputs', 'onnx')
   refuseUnless(isOfStep, options.gradients, '--gradients', 'npz and safetensors')
   if (isOfStep) return valuesOfStep(file, options, later)
+  if (isModel) return model(file, options, later)
   const views = openViews(file, later)
   if (isOfViews) return ofViews(views, options)
   const run = runNumber(views, options.run ?? null)
@@ -145,6 +162,34 @@ async function valuesOfStep(file: string, options: Options, later: Later): Promi
     }),
     text: () => `wrote ${output}: ${plural(entries.length, 'array')} of step ${step}`,
   }
+}
+
+async function model(file: string, options: Options, later: Later): Promise<Answer> {
+  const { output, step, outputs, inputs } = options
+  if (!output.endsWith('.onnx'))
+    throw new TapeError('BAD_ARGUMENT', `--output expected a name that ends in .onnx, got ${output}`)
+  const run = await openRun(file, options, later)
+  // Not with the command: its rules are not wanted by the other formats.
+  const { onnxOf } = await import('../../inspection/onnx-graph.js')
+  const made = onnxOf(run, { step, outputs: variableKeys(outputs), inputs: variableKeys(inputs) })
+  wholeFile(output, (unfinished) => writing(output, () => fs.writeFileSync(unfinished, made.bytes)))
+  const { bytes, ...rest } = made
+  const list = (ports: typeof made.inputs) =>
+    ports.map(({ name, dtype, shape }) => `${oneLine(name)} ${dtype}[${shape.join(', ')}]`).join(', ')
+  return {
+    json: () => ({ format: 'onnx', file: output, byteCount: bytes.length, ...rest }),
+    text: () =>
+      [
+        `wrote ${output}: ${plural(made.callCount, 'call')} of step ${made.step}, ${plural(made.constants.length, 'constant')}, operators of version ${made.opset}`,
+        `inputs:  ${made.inputs.length === 0 ? 'none' : list(made.inputs)}`,
+        `outputs: ${list(made.outputs)}`,
+      ].join('\n'),
+  }
+}
+
+/** Names and positions with commas between. */
+function variableKeys(text: string | undefined): (string | number)[] | undefined {
+  return text?.split(',').map((one) => variableKey(one.trim()))
 }
 
 function tensorboard(views: Views, run: number, folder: string): Answer {

@@ -290,11 +290,12 @@ function callsOfStep(where: string): string {
   return `${entries('calls')} JOIN _signature g ON g.id = ${field(CALL_ENTRY.signature)} WHERE b.id >= s.id AND b.id < ${stepEnd('s.id')} AND ${where}`
 }
 
-/** Calls that compute otherwise in training than in use: dropout is called in training alone, batchNorm reads running statistics in use. */
-const TELLS_MODE = "g.function IN ('dropout', 'batchNorm')"
-const IS_TRAINING = `g.function = 'dropout' OR json_array_length(e.value) = ${CALL_ENTRY.inputs + 3}`
-/** Calls that draw random numbers when they are made. */
-const DRAWS = "g.function = 'dropout'"
+/** Functions that draw random numbers when they are called: attention where it has a share of weights to drop. */
+const DRAWING = "'dropout', 'scaledDotProductAttention'"
+const DRAWS = `g.function IN (${DRAWING}) AND ${setting('counter')} IS NOT NULL`
+/** Calls that compute otherwise in training than in use: what drops is called in training alone, batchNorm reads running statistics in use. */
+const TELLS_MODE = `(g.function = 'batchNorm' OR ${DRAWS})`
+const IS_TRAINING = `g.function <> 'batchNorm' OR json_array_length(e.value) = ${CALL_ENTRY.inputs + 3}`
 
 /** The epoch that step `s` belongs to. The event stands before that of the step, and has no subject: the index finds it. */
 const EPOCH_OF_STEP = `(SELECT json_extract(f.payload, '$.epoch') FROM _fact f WHERE f.id >> 32 = s.id >> 32 AND f.kind = ${EVENT_KINDS.EpochStarted.kind} AND f.subject IS NULL AND f.id < s.id ORDER BY f.id DESC LIMIT 1)`
@@ -403,7 +404,7 @@ SELECT
   ${typed('REAL', assignedNorm('update_norm'))} AS update_norm, -- Euclidean norm of what the step changed of these; null as parameter_norm
   ${typed('INTEGER', `(SELECT coalesce(sum(g.non_finite_count), 0) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')})`)} AS non_finite_count, -- elements of gradients that are NaN or infinite
   ${typed('TEXT', `(SELECT group_concat(b.template_id, ' ') FROM (SELECT template_id FROM _block WHERE id >= s.id AND id < ${stepEnd('s.id')} ORDER BY id) b)`)} AS template_ids, -- of its blocks, in order: equal for steps of one graph
-  ${typed('INTEGER', `(SELECT CASE WHEN min(${IS_TRAINING}) = max(${IS_TRAINING}) THEN max(${IS_TRAINING}) END FROM ${callsOfStep(TELLS_MODE)})`)} AS is_training, -- 1 when its dropout and batchNorm were in training, 0 when none was; null when it called neither, and when some were and some not: see module_mode
+  ${typed('INTEGER', `(SELECT CASE WHEN min(${IS_TRAINING}) = max(${IS_TRAINING}) THEN max(${IS_TRAINING}) END FROM ${callsOfStep(TELLS_MODE)})`)} AS is_training, -- 1 when the modules that tell were in training, 0 when none was; null when none tells, and when some were and some not: see module_mode
   ${typed('INTEGER', `(SELECT ${setting('counter')} FROM ${callsOfStep(DRAWS)} ORDER BY b.id DESC, e.key DESC LIMIT 1)`)} AS random_counter -- of the last random numbers that a call of the step drew; null when none did: see random_draw
 FROM _step s`,
 
@@ -762,12 +763,12 @@ SELECT
 FROM used u JOIN json_each('[0' || replace(hex(zeroblob(CASE WHEN u.bytes IS NULL THEN 0 ELSE length(u.bytes) / CASE u.dtype WHEN 'uint8' THEN 1 ELSE 4 END - 1 END)), '00', ',0') || ']') p ON true
 WHERE u.data_form IS NOT NULL AND u.data_form LIKE '% 1' AND u.dtype IN ('int32', 'uint8') AND (length(u.bytes) > 0 OR u.one IS NOT NULL)`,
 
-  module_mode: `CREATE VIEW module_mode AS -- One call that tells whether its module was in training: dropout is called in training alone, batchNorm reads running statistics in use. Key: run_id, position.
+  module_mode: `CREATE VIEW module_mode AS -- One call that tells whether its module was in training: dropout, also that of attention, is called in training alone; batchNorm reads running statistics in use. Key: run_id, position.
 SELECT
   b.run_id AS run_id, -- joins run.id
   b.step AS step, -- in which it was made
   ${typed('INTEGER', POSITION)} AS position, -- of the call: joins call.position
-  g.function AS function, -- dropout or batchNorm
+  g.function AS function, -- dropout, scaledDotProductAttention (which drops weights) or batchNorm
   g.scope AS scope, -- dotted name of the place in the program
   ${typed('INTEGER', IS_TRAINING)} AS is_training, -- 1 in training, 0 in use
   ${BLOCK_ID}
@@ -778,11 +779,11 @@ SELECT
   b.run_id AS run_id, -- joins run.id
   b.step AS step, -- in which it was made
   ${typed('INTEGER', POSITION)} AS position, -- of the call: joins call.position
-  g.function AS function, -- dropout
+  g.function AS function, -- dropout, or scaledDotProductAttention, which drops weights
   g.scope AS scope, -- dotted name of the place in the program
   ${typed('INTEGER', setting('seed'))} AS seed, -- of the generator
   ${typed('INTEGER', setting('counter'))} AS counter, -- which draw of it, from 0
-  ${typed('INTEGER', sizeOf('g.shape'))} AS size, -- how many numbers: one an element
+  ${typed('INTEGER', `CASE g.function WHEN 'dropout' THEN ${sizeOf('g.shape')} END`)} AS size, -- how many numbers: one an element; null for attention, where it is one a weight
   ${BLOCK_ID}
 FROM ${entries('calls')} JOIN _signature g ON g.id = ${field(CALL_ENTRY.signature)} WHERE ${DRAWS}`,
 
