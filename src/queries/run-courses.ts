@@ -9,6 +9,8 @@ import type { Views } from './views.js'
 
 /** What the gradient of one leaf was after each pass; the three courses have the same places. */
 export interface GradientCourses {
+  /** The variable's number in the tape. */
+  readonly variable: number
   readonly name: string
   readonly position: number
   readonly role: string
@@ -27,6 +29,7 @@ export interface ReadUntil {
   steps: number
   metrics: number
   gradients: number
+  updates: number
 }
 
 /** Courses as a side file has them; see course-file.ts. */
@@ -37,6 +40,7 @@ export interface StoredCourses {
 
 const METRIC = 'metric '
 const GRADIENT = 'gradient '
+const UPDATE = 'update '
 const PARTS = ['norm', 'zeros', 'nonFinite'] as const
 
 export class RunCourses {
@@ -45,7 +49,8 @@ export class RunCourses {
   elapsed = new Course()
   readonly metrics = new Map<string, Course>()
   private readonly byVariable = new Map<number, GradientCourses>()
-  private readonly readUntil: ReadUntil = { steps: 0, metrics: 0, gradients: 0 }
+  private readonly updates = new Map<number, Course>()
+  private readonly readUntil: ReadUntil = { steps: 0, metrics: 0, gradients: 0, updates: 0 }
 
   constructor(runId: number, stored: StoredCourses | null = null) {
     this.runId = runId
@@ -62,6 +67,7 @@ export class RunCourses {
     let points = this.elapsed.length
     for (const course of this.metrics.values()) points += course.length
     for (const { norm } of this.byVariable.values()) points += 3 * norm.length
+    for (const course of this.updates.values()) points += course.length
     return points
   }
 
@@ -87,6 +93,27 @@ export class RunCourses {
     return count + this.extendGradients(views, rows)
   }
 
+  /**
+   * By how much each assignment changed a parameter, in parts of its norm, by the variable's number. Reads what was recorded since it
+   * was asked before; `extend` comes first.
+   */
+  updatesBy(views: Views): ReadonlyMap<number, Course> {
+    let at = this.stepPlace(this.readUntil.updates)
+    for (const { variable, position, ratio } of new NumberRows(views.db, this.runId).updates(
+      this.readUntil.updates,
+    )) {
+      let course = this.updates.get(variable)
+      if (course === undefined) {
+        course = new Course()
+        this.updates.set(variable, course)
+      }
+      while (at + 1 < this.elapsed.length && this.elapsed.positions[at + 1]! <= position) at++
+      course.add(at < 0 ? 0 : this.elapsed.steps[at]!, position, ratio)
+      this.readUntil.updates = position
+    }
+    return this.updates
+  }
+
   /** Everything, for a side file. */
   stored(): StoredCourses {
     const courses = new Map([['elapsed', this.elapsed]])
@@ -98,6 +125,7 @@ export class RunCourses {
             JSON.stringify([variable, part, gradient.name, gradient.position, gradient.role, gradient.size]),
           gradient[part],
         )
+    for (const [variable, course] of this.updates) courses.set(`${UPDATE}${variable}`, course)
     return { readUntil: { ...this.readUntil }, courses }
   }
 
@@ -108,7 +136,7 @@ export class RunCourses {
     for (const row of rows.leafGradients(this.readUntil.gradients)) {
       let gradient = this.byVariable.get(row.variable)
       if (gradient === undefined) {
-        gradient = courses('', 0, '', 0)
+        gradient = courses(row.variable, '', 0, '', 0)
         this.byVariable.set(row.variable, gradient)
         begun.push(row.variable)
       }
@@ -151,6 +179,7 @@ export class RunCourses {
     for (const [key, course] of stored) {
       if (key === 'elapsed') this.elapsed = course
       else if (key.startsWith(METRIC)) this.metrics.set(key.slice(METRIC.length), course)
+      else if (key.startsWith(UPDATE)) this.updates.set(Number(key.slice(UPDATE.length)), course)
       else {
         const [variable, part, ...about] = JSON.parse(key.slice(GRADIENT.length)) as [
           number,
@@ -160,13 +189,28 @@ export class RunCourses {
           string,
           number,
         ]
-        const known = this.byVariable.get(variable) ?? courses(...about)
+        const known = this.byVariable.get(variable) ?? courses(variable, ...about)
         this.byVariable.set(variable, { ...known, [part]: course })
       }
     }
   }
 }
 
-function courses(name: string, position: number, role: string, size: number): GradientCourses {
-  return { name, position, role, size, norm: new Course(), zeros: new Course(), nonFinite: new Course() }
+function courses(
+  variable: number,
+  name: string,
+  position: number,
+  role: string,
+  size: number,
+): GradientCourses {
+  return {
+    variable,
+    name,
+    position,
+    role,
+    size,
+    norm: new Course(),
+    zeros: new Course(),
+    nonFinite: new Course(),
+  }
 }

@@ -24,6 +24,7 @@ export interface RunRow {
   file: string
   id: number
   name: string
+  tags: string[]
   status: string
   startedAt: string
   elapsedMs: number | null
@@ -101,7 +102,7 @@ export interface HeatRow {
   position: number
   role: string
   size: number
-  /** One number a column: the largest norm, the largest share of zeros, or how many are not finite. */
+  /** One number a column: the largest norm, the largest share of zeros, how many are not finite, or the largest update ratio. */
   values: (number | null)[]
   /** Elements that are not finite, one number a column. */
   nonFinite: number[]
@@ -201,6 +202,25 @@ export interface CallAnswer {
   readers: Operand[]
 }
 
+/** Some of the images that an array is made of. */
+export interface TensorImages {
+  /** How many there are, and how many are shown at once. */
+  of: number
+  most: number
+  /** 1: grey; 3: red, green, blue. */
+  channels: 1 | 3
+  height: number
+  width: number
+  /** The pixels that are sent: fewer, as means, where the image is large. */
+  rows: number
+  columns: number
+  /** The least and the largest number of those that are shown: ink 0, and ink 254. */
+  from: number
+  to: number
+  /** Base64 of a byte a channel and pixel, row by row; 255 stands for what is not finite. */
+  pictures: string[]
+}
+
 export interface TensorAnswer {
   run: RunKey
   label: string
@@ -228,6 +248,7 @@ export interface TensorAnswer {
   /** A part of the elements in row-major order. */
   page: { offset: number; values: number[] }
   gradient: { l2Norm: number | null; mean: number | null; min: number | null; max: number | null } | null
+  images: TensorImages | null
 }
 
 export interface EventRow {

@@ -205,7 +205,7 @@ class Smoothing {
 export function gradientsAnswer(desk: Desk, asked: Asked): HeatAnswer {
   const key = asked.text('run')
   const { tape, id } = desk.run(key)
-  const measure = asked.oneOf('measure', ['norm', 'zeros', 'non-finite'])
+  const measure = asked.oneOf('measure', ['norm', 'update', 'zeros', 'non-finite'])
   const pixels = asked.whole('px', PIXELS, 1_200)
   const all = tape.coursesOf(id).gradients
   // Leaves of one step are not trained; they are shown only when nothing else is.
@@ -218,20 +218,25 @@ export function gradientsAnswer(desk: Desk, asked: Asked): HeatAnswer {
   const toStep = Math.min(Math.max(asked.whole('to', bound, lastStep), fromStep), lastStep)
   const columns = shown.length === 0 ? 0 : Math.min(pixels, toStep - fromStep + 1)
   const stepOf = (column: number) => fromStep + Math.floor((column * (toStep - fromStep + 1)) / columns)
-  const rows = shown.map(({ name, position, role, size, norm, zeros, nonFinite }): HeatRow => {
+  const updates = measure === 'update' ? tape.updatesOf(id) : null
+  const rows = shown.map(({ name, position, role, size, norm, zeros, nonFinite, variable }): HeatRow => {
+    const update = updates?.get(variable)
     const row: HeatRow = { name, position, role, size, values: [], nonFinite: [] }
     for (let column = 0, at = norm.placeOf(fromStep); column < columns; column++) {
       const until = norm.placeOf(stepOf(column + 1))
+      const changed = update?.stretch(update.placeOf(stepOf(column)), update.placeOf(stepOf(column + 1)))
       const bad = nonFinite.stretch(at, until)
       row.nonFinite.push(bad.count === 0 ? 0 : Math.round(bad.mean * bad.count))
       row.values.push(
-        at === until
-          ? null
-          : measure === 'norm'
-            ? orNull(norm.stretch(at, until).max)
-            : measure === 'zeros'
-              ? zeros.stretch(at, until).max / Math.max(1, size)
-              : bad.max,
+        updates !== null
+          ? orNull(changed === undefined || changed.count === 0 ? Number.NaN : changed.max)
+          : at === until
+            ? null
+            : measure === 'norm'
+              ? orNull(norm.stretch(at, until).max)
+              : measure === 'zeros'
+                ? zeros.stretch(at, until).max / Math.max(1, size)
+                : bad.max,
       )
       at = until
     }

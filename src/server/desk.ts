@@ -5,6 +5,7 @@
 import path from 'node:path'
 import { TapeError, valueText } from '../errors.js'
 import { type InspectedRun, inspectedRun } from '../inspection/inspected-run.js'
+import type { Course } from '../queries/course.js'
 import { readCourseFile, writeCourseFile } from '../queries/course-file.js'
 import { RunCourses, type StoredCourses } from '../queries/run-courses.js'
 import { Views } from '../queries/views.js'
@@ -78,6 +79,15 @@ export class OpenTape {
     this.forgetOldest()
     if (performance.now() - from > WORTH_KEEPING_MS) this.keep()
     return courses
+  }
+
+  /** By how much each parameter was changed, in parts of itself; read when somebody asks, for it takes as long as the gradients. */
+  updatesOf(id: number): ReadonlyMap<number, Course> {
+    const courses = this.coursesOf(id)
+    const from = performance.now()
+    const updates = courses.updatesBy(this.views)
+    if (performance.now() - from > WORTH_KEEPING_MS) this.keep()
+    return updates
   }
 
   close(): void {

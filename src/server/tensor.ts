@@ -7,6 +7,7 @@ import type { TensorAnswer } from './api.js'
 import type { Asked } from './asked.js'
 import type { Desk } from './desk.js'
 import type { Tell } from './tell.js'
+import { imagesOf } from './tensor-images.js'
 
 const BINS = 48
 const HEAT_MAX = 96
@@ -29,6 +30,7 @@ export function tensorAnswer(desk: Desk, asked: Asked, tell: Tell): TensorAnswer
     const report = reportOnVariable(run, what, step)
     const array = report.value?.array ?? null
     const offset = asked.whole('offset', { min: 0, max: Number.MAX_SAFE_INTEGER }, 0)
+    const imageOffset = asked.whole('image', { min: 0, max: Number.MAX_SAFE_INTEGER }, 0)
     const count = asked.whole('count', { min: 1, max: PAGE_MAX }, 1_000)
     return {
       run: key,
@@ -49,6 +51,7 @@ export function tensorAnswer(desk: Desk, asked: Asked, tell: Tell): TensorAnswer
         values: array === null ? [] : Array.from(array.data.slice(offset, offset + count), Number),
       },
       gradient: report.gradient?.summary ?? null,
+      images: array === null ? null : imagesOf(array, asked.textOrNull('as'), imageOffset),
     }
   } catch (error) {
     if (error instanceof TapeError || !(error instanceof RangeError)) throw error

@@ -2,7 +2,7 @@
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { isConnected, progress } from './ask.js'
-import { isHelpOpen, isPage, isPaletteOpen, onKey } from './commands.js'
+import { isHelpOpen, isPage, isPaletteOpen, onKey, pictureError, saveView } from './commands.js'
 import { Help } from './help.js'
 import { CurvesPage } from './pages/curves.js'
 import { DiffPage } from './pages/diff.js'
@@ -66,6 +66,12 @@ export function App() {
         <button type="button" onClick={() => (isPaletteOpen.value = true)}>
           Search or command <kbd>Ctrl K</kbd>
         </button>
+        <button type="button" onClick={() => saveView('png')} aria-label="Save this view as PNG">
+          PNG
+        </button>
+        <button type="button" onClick={() => saveView('svg')} aria-label="Save this view as SVG">
+          SVG
+        </button>
         <button type="button" onClick={() => (isHelpOpen.value = true)} aria-label="Keys">
           ?
         </button>
@@ -81,6 +87,7 @@ export function App() {
         ))}
       </nav>
       <main id="main" tabIndex={-1}>
+        {pictureError.value !== null && <p role="alert">{pictureError.value}</p>}
         {runsError.value !== null && <p role="alert">{runsError.value}</p>}
         {tapes.map(({ tape, file, error }) =>
           error === null ? null : (

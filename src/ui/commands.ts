@@ -1,5 +1,7 @@
 /** Everything that can be done, by name: the palette lists it, keys and buttons do the same. */
 import { signal } from '@preact/signals'
+import { wordsOf } from './ask.js'
+import { savePicture } from './picture.js'
 import { change, chosenRuns, go, linkTo, numberParameter, PAGES, route } from './route.js'
 import { allRuns, currentRun, runLabel } from './runs.js'
 import { toggleTheme } from './theme.js'
@@ -12,6 +14,22 @@ export interface Command {
 
 export const isPaletteOpen = signal(false)
 export const isHelpOpen = signal(false)
+
+/** Whether the command that forks from the step is said under every page. */
+export const isForkShown = signal(false)
+
+/** Why the last picture could not be saved. */
+export const pictureError = signal<string | null>(null)
+
+/** Saves the page that is shown, under its name. */
+export async function saveView(kind: 'svg' | 'png'): Promise<void> {
+  pictureError.value = null
+  try {
+    await savePicture(`gradtape-${route.value.page}`, kind)
+  } catch (error) {
+    pictureError.value = `the picture was not saved: ${wordsOf(error)}`
+  }
+}
 
 /** Commands of the page that is shown. */
 export const pageCommands = signal<readonly Command[]>([])
@@ -39,6 +57,13 @@ export function commands(): Command[] {
     { name: 'Previous step', keys: '[', run: () => step(-1) },
     { name: 'Light or dark', keys: 't', run: toggleTheme },
     { name: 'Copy the link of this view', run: () => navigator.clipboard.writeText(location.href) },
+    { name: 'Save this view as PNG', keys: 'e', run: () => saveView('png') },
+    { name: 'Save this view as SVG', keys: 'E', run: () => saveView('svg') },
+    {
+      name: 'Fork from this step: show the command',
+      keys: 'k',
+      run: () => (isForkShown.value = !isForkShown.value),
+    },
     { name: 'Keys', keys: '?', run: () => (isHelpOpen.value = true) },
     ...runs,
   ]

@@ -1,6 +1,6 @@
 /**
- * Filters runs by words: `lr>0.005 status:failed mlp` is every run whose lr is above 0.005, whose status has `failed` in it, and
- * whose name has `mlp` in it.
+ * Filters runs by words: `lr>0.005 status:failed tag:best mlp` is every run whose lr is above 0.005, whose status has `failed` in it,
+ * one of whose tags has `best` in it, and whose name has `mlp` in it.
  */
 import type { RunRow } from '../server/api.js'
 
@@ -9,6 +9,7 @@ const FIELDS = [
   'id',
   'name',
   'status',
+  'tags',
   'steps',
   'events',
   'seed',
@@ -40,6 +41,7 @@ export function filterRuns(
 }
 
 function fieldOf(run: RunRow, field: string): unknown {
+  if (field === 'tag') return run.tags
   if (FIELDS.includes(field)) return run[field as keyof RunRow]
   const path = field.replace(/^config\./, '')
   if (Object.hasOwn(run.config, path)) return run.config[path]
@@ -50,6 +52,11 @@ function fieldOf(run: RunRow, field: string): unknown {
 
 function holds(value: unknown, sign: string, wanted: string): boolean {
   if (value === undefined || value === null) return sign === '!='
+  // Of several, such as tags, one is enough; `!=` says that none is.
+  if (Array.isArray(value))
+    return sign === '!='
+      ? value.every((one) => holds(one, '!=', wanted))
+      : value.some((one) => holds(one, sign, wanted))
   if (sign === ':') return String(value).toLowerCase().includes(wanted.toLowerCase())
   const [left, right] =
     typeof value === 'number' && wanted.trim() !== '' && !Number.isNaN(Number(wanted))

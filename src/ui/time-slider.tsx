@@ -1,7 +1,8 @@
 /** The steps of the run under every page, with what is marked on them. */
 import { useEffect, useState } from 'preact/hooks'
 import { useAnswer } from './ask.js'
-import { step as stepBy } from './commands.js'
+import { isForkShown, step as stepBy } from './commands.js'
+import { ForkFromHere } from './fork-command.js'
 import { change, numberParameter } from './route.js'
 import { currentRun, runLabel } from './runs.js'
 import { count } from './words.js'
@@ -14,6 +15,7 @@ export function TimeSlider() {
   const last = Math.max(run?.steps ?? 0, data?.lastStep ?? 0)
   const step = Math.min(numberParameter('step') ?? last, last)
   const [isPlaying, setPlaying] = useState(false)
+  const isForking = isForkShown.value
   useEffect(() => {
     if (!isPlaying) return
     const timer = setInterval(() => {
@@ -26,6 +28,7 @@ export function TimeSlider() {
   const marks = data?.marks ?? []
   return (
     <footer class="time">
+      {isForking && step > 0 && <ForkFromHere run={run.key} step={step} />}
       <span class="time-run" title={run.name}>
         {runLabel(run.key)}
       </span>
@@ -69,6 +72,14 @@ export function TimeSlider() {
         />{' '}
         of {count(last)}
       </label>
+      <button
+        type="button"
+        aria-pressed={isForking}
+        disabled={step < 1}
+        onClick={() => (isForkShown.value = !isForking)}
+      >
+        Fork from here
+      </button>
     </footer>
   )
 }

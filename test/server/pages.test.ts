@@ -1,10 +1,11 @@
 /** The inspector's pages in Chromium: with the mouse, with the keyboard alone, with hostile names, beside a writer. */
+import fs from 'node:fs'
 import path from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newSealKey, openTape } from '../../src/index.js'
 import { temporaryFolder } from '../cli/gradtape.js'
-import { chromiumPath, complaintsOf, keepPicture, launch, violationsOf } from './browser.js'
+import { chromiumPath, complaintsOf, keepPicture, launch, SCREENS, violationsOf } from './browser.js'
 import { StartedInspector } from './inspector.js'
 import { BAD_STEP, HOSTILE, writeRuns } from './runs-on-tape.js'
 
@@ -24,6 +25,9 @@ describe.runIf(found !== null)('in Chromium', () => {
   beforeAll(async () => {
     const file = path.join(folder, 'runs.tape')
     await writeRuns(file)
+    const tagging = openTape(file)
+    tagging.tagRun('good', ['best', '<b>'])
+    tagging.close()
     const sealed = openTape(file, { readonly: true })
     sealed.seal(newSealKey().privateKey)
     sealed.close()
@@ -165,6 +169,80 @@ describe.runIf(found !== null)('in Chromium', () => {
     await page.getByRole('dialog', { name: 'Keys' }).waitFor()
     await page.keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
+  })
+
+  test('runs have tags, by which they are found', async () => {
+    await show('#/runs', 'tbody tr')
+    await page.getByRole('button', { name: '<b>' }).click()
+    await page.getByText('1 of 3 runs').waitFor()
+    await page.getByRole('button', { name: '<b>' }).click()
+    await page.getByText('3 of 3 runs').waitFor()
+    await page.getByRole('searchbox', { name: 'Filter' }).fill('tag:best')
+    await page.getByText('1 of 3 runs').waitFor()
+    await page.getByRole('searchbox', { name: 'Filter' }).fill('tag!=best')
+    await page.getByText('2 of 3 runs').waitFor()
+    await page.getByRole('searchbox', { name: 'Filter' }).fill('')
+  })
+
+  test('an array is shown as images, by its shape or as it is asked for', async () => {
+    await show('#/tensor?run=1.1&variable=weight&step=12', '.images canvas')
+    await page.getByRole('img', { name: 'image 0 of 1, 6 by 3' }).waitFor()
+    await page.getByLabel('each of').fill('2x3')
+    await page.keyboard.press('Enter')
+    await page.getByRole('img', { name: 'image 2 of 3, 2 by 3' }).waitFor()
+    await show('#/tensor?run=1.1&variable=weight&step=12&as=3x2x3', 'text=in three colours')
+    await keepPicture(page, 'images')
+    expect(await violationsOf(page)).toEqual([])
+    await show('#/tensor?run=1.1&variable=weight&step=12&as=5x5', 'text=that divide the 18 elements')
+    complaints.splice(0)
+  })
+
+  test('the heat map tells by how much each step changed each parameter', async () => {
+    await show('#/gradients?run=1.1&measure=update', '.heat canvas')
+    await page.locator('.heat').focus()
+    await page.keyboard.press('ArrowRight')
+    await page.getByText(/step 2: update ratio 0\.0\d+/).waitFor()
+    await keepPicture(page, 'updates')
+    expect(await violationsOf(page)).toEqual([])
+  })
+
+  test('under every page stands the command that forks from the step, by a button and by a key', async () => {
+    await show('#/curves?run=1.1&metric=loss&step=7', '.chart canvas')
+    await page.getByRole('button', { name: 'Fork from here' }).click()
+    await page.getByText(/gradtape fork \S*runs\.tape:1 --step 7 --set/).waitFor()
+    expect(await violationsOf(page)).toEqual([])
+    await page.locator('body').press('k')
+    await page.locator('.time-fork').waitFor({ state: 'detached' })
+  })
+
+  test.each([
+    ['curves?run=1.1&run=1.2&metric=loss', '.chart canvas'],
+    ['gradients?run=1.2', '.heat canvas'],
+    ['tensor?run=1.1&variable=weight&step=12', '.images canvas'],
+    ['graph?run=1.2&step=7', '.box'],
+    ['runs', '.spark-link'],
+  ])('the view %s is saved as PNG and as SVG', async (where, awaited) => {
+    await show(`#/${where}`, awaited)
+    const name = `gradtape-${where.split('?')[0]}`
+    const saving = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Save this view as PNG' }).click()
+    const png = await saving
+    expect(png.suggestedFilename()).toBe(`${name}.png`)
+    fs.copyFileSync(await png.path(), path.join(SCREENS, `saved-${name}.png`))
+    const bytes = fs.readFileSync(path.join(SCREENS, `saved-${name}.png`))
+    expect(bytes.toString('latin1', 1, 4)).toBe('PNG')
+    expect(bytes.readUInt32BE(16)).toBeGreaterThan(800)
+    const savingSvg = page.waitForEvent('download')
+    await page.locator('body').press('E')
+    const svg = fs.readFileSync(await (await savingSvg).path(), 'utf8')
+    // It stands by itself: another page shows it.
+    const view = await browser.newPage()
+    await view.setContent(svg)
+    expect(await view.locator('svg h1').textContent()).toMatch(/\w/)
+    await view.close()
+    if (where === 'runs') expect(svg).toContain('started ▼')
+    expect(svg).not.toMatch(/<(?:script|button|input)|blob:|http:\/\/127/)
+    expect(complaints.splice(0)).toEqual([])
   })
 
   test('a statement that is typed runs, and one that writes is refused with words', async () => {

@@ -31,6 +31,14 @@ interface LeafGradientRow {
   nonFiniteCount: number
 }
 
+/** How far an assignment moved a parameter, in parts of its new norm. */
+interface UpdateRow {
+  variable: number
+  position: number
+  /** NaN where it is not known, or not finite. */
+  ratio: number
+}
+
 interface GradientVariable {
   variable: number
   position: number
@@ -94,6 +102,14 @@ export class NumberRows {
         zeroCount: zeros ?? 0,
         nonFiniteCount: bad ?? 0,
       }
+  }
+
+  *updates(after: number): Generator<UpdateRow> {
+    for (const [id, variable, ratio] of this.rows<[number, number, number | null]>(
+      'SELECT id, variable_id, update_norm / l2_norm FROM _assignment WHERE id > ? AND id <= ? ORDER BY id',
+      after,
+    ))
+      yield { variable, position: positionOfId(id), ratio: ratio ?? Number.NaN }
   }
 
   /** The leaves that gradients are about, in the order in which the run first had a gradient of each. */

@@ -10,6 +10,7 @@ import { count, number, short } from '../words.js'
 const ROW_HEIGHT = 22
 const MEASURES = [
   { id: 'norm', title: 'norm (largest, logarithmic)' },
+  { id: 'update', title: 'update ratio: change in parts of the norm (largest, logarithmic)' },
   { id: 'zeros', title: 'share of zeros' },
   { id: 'non-finite', title: 'not finite' },
 ] as const
@@ -88,6 +89,8 @@ function Picture({ data, sort }: { data: HeatAnswer; sort: string }) {
     [data, sort],
   )
   if (rows.length === 0) return <p>This run computed no gradient of a leaf.</p>
+  if (data.measure === 'update' && rows.every(({ values }) => values.every((value) => value === null)))
+    return <p>This run did not measure what it assigned to parameters.</p>
   const stepOf = (column: number) =>
     data.fromStep + Math.floor((column * (data.toStep - data.fromStep + 1)) / data.columns)
   const at = cell === null ? null : rows[cell.row]
@@ -96,7 +99,7 @@ function Picture({ data, sort }: { data: HeatAnswer; sort: string }) {
       <p class="quiet" aria-live="polite">
         {at === null || at === undefined || cell === null
           ? `${count(data.gradients)} gradients of ${count(rows.length)} variables, steps ${count(data.fromStep)} to ${count(data.toStep)}`
-          : `${short(at.name)}, step ${count(stepOf(cell.column))}: ${data.measure} ${number(at.values[cell.column])}${at.nonFinite[cell.column]! > 0 ? `, ✕ ${count(at.nonFinite[cell.column]!)} elements not finite` : ''}`}
+          : `${short(at.name)}, step ${count(stepOf(cell.column))}: ${data.measure === 'update' ? 'update ratio' : data.measure} ${number(at.values[cell.column])}${at.nonFinite[cell.column]! > 0 ? `, ✕ ${count(at.nonFinite[cell.column]!)} elements not finite` : ''}`}
       </p>
       <div class="heat-frame">
         <ul class="heat-names" aria-label="Variables">
@@ -155,7 +158,7 @@ function marksOf(
 }
 
 function scaleOf(data: HeatAnswer): { low: string; high: string; shareOf: (value: number) => number } {
-  if (data.measure !== 'norm') {
+  if (data.measure !== 'norm' && data.measure !== 'update') {
     const high =
       data.measure === 'zeros' ? 1 : Math.max(1, ...data.rows.flatMap(({ nonFinite }) => nonFinite))
     return { low: '0', high: number(high), shareOf: (value) => value / high }

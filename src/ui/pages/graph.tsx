@@ -2,11 +2,12 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { GraphAnswer, GraphBox } from '../../server/api.js'
 import { useAnswer } from '../ask.js'
+import { forkCommand } from '../fork-command.js'
 import type { LayoutAnswer } from '../layered-layout.js'
 import { change, linkTo, numberParameter, parameter, route } from '../route.js'
-import { allRuns, currentRun } from '../runs.js'
+import { currentRun } from '../runs.js'
 import { save } from '../save.js'
-import { count, number, shellWord, short } from '../words.js'
+import { count, number, short } from '../words.js'
 
 const [BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y] = [150, 40, 26, 34]
 
@@ -61,21 +62,12 @@ export function GraphPage() {
         )}
         {run !== null && call !== null && <CallPanel run={run.key} position={call} />}
       </div>
-      {run !== null && step > 0 && <ForkFromHere run={run.key} step={step} call={call} />}
+      {run !== null && step > 0 && (
+        <p class="quiet">
+          Fork from here: <code>{forkCommand(run.key, step, call)}</code>
+        </p>
+      )}
     </>
-  )
-}
-
-/** What if: the command that goes on from this step with something changed. */
-function ForkFromHere({ run, step, call }: { run: string; step: number; call: number | null }) {
-  const [tape, id] = run.split('.')
-  const path = allRuns.value?.tapes.find((one) => String(one.tape) === tape)?.path ?? 'FILE'
-  const change = call === null ? 'optimizer.lr=0.01' : `${call}=0`
-  return (
-    <p class="quiet">
-      Fork from here:{' '}
-      <code>{`gradtape fork ${shellWord(`${path}:${id}`)} --step ${step} --set ${change}`}</code>
-    </p>
   )
 }
 

@@ -23,6 +23,12 @@ const COLUMNS: readonly Column[] = [
   { id: 'id', title: 'id', isNumber: true, of: ({ id }) => id },
   { id: 'name', title: 'name', isNumber: false, of: ({ name }) => name },
   { id: 'status', title: 'status', isNumber: false, of: ({ status }) => status },
+  {
+    id: 'tags',
+    title: 'tags',
+    isNumber: false,
+    of: ({ tags }) => (tags.length === 0 ? null : tags.join(', ')),
+  },
   { id: 'steps', title: 'steps', isNumber: true, of: ({ steps }) => steps },
   { id: 'events', title: 'events', isNumber: true, of: ({ events }) => events },
   { id: 'elapsed', title: 'duration', isNumber: true, of: ({ elapsedMs }) => elapsedMs },
@@ -51,7 +57,7 @@ export function RunsPage() {
           <input
             type="search"
             size={36}
-            placeholder="lr>0.005 status:failed"
+            placeholder="lr>0.005 status:failed tag:best"
             value={filter}
             onInput={(event) => change({ filter: event.currentTarget.value || null })}
           />
@@ -183,6 +189,22 @@ function Cell({ run, column }: { run: RunRow; column: Column }) {
         {run.status}
       </span>
     )
+  if (column.id === 'tags')
+    return (
+      <>
+        {run.tags.map((tag) => (
+          <button
+            key={tag}
+            type="button"
+            class="tag"
+            title={`Only runs with the tag ${tag.slice(0, 200)}`}
+            onClick={() => change({ filter: filterOf(tag) })}
+          >
+            <bdi>{short(tag, 30)}</bdi>
+          </button>
+        ))}
+      </>
+    )
   if (column.id === 'steps' || column.id === 'events') return <>{count(Number(value))}</>
   if (value === null) return <>–</>
   return (
@@ -190,6 +212,12 @@ function Cell({ run, column }: { run: RunRow; column: Column }) {
       <bdi>{typeof value === 'number' ? number(value) : short(String(value), 40)}</bdi>
     </span>
   )
+}
+
+/** The filter for runs of one tag; a second press takes it away. */
+function filterOf(tag: string): string | null {
+  const filter = `tag="${tag}"`
+  return parameter('filter') === filter ? null : filter
 }
 
 /** The columns: what every run has, then what the configs say; of both only what differs, when that is asked for. */
@@ -204,7 +232,9 @@ function columnsOf(runs: readonly RunRow[], onlyDiffering: boolean): Column[] {
     }),
   )
   const differs = ({ of }: Column) => new Set(runs.map(of)).size > 1
-  if (!onlyDiffering) return [...COLUMNS, ...configs.slice(0, 40)]
+  // Most tapes have no tags.
+  const usual = COLUMNS.filter(({ id }) => id !== 'tags' || runs.some(({ tags }) => tags.length > 0))
+  if (!onlyDiffering) return [...usual, ...configs.slice(0, 40)]
   const always = COLUMNS.filter(({ id }) => id === 'id' || id === 'name')
   return [
     ...always,

@@ -5,6 +5,7 @@ import { useAnswer } from '../ask.js'
 import { HeatMap } from '../heat-map.js'
 import { change, linkTo, numberParameter, parameter } from '../route.js'
 import { currentRun } from '../runs.js'
+import { Images } from '../tensor-images.js'
 import { count, duration, number, plural, short } from '../words.js'
 
 const PAGE = 200
@@ -18,7 +19,15 @@ export function TensorPage() {
     'tensor',
     run === null || variable === null
       ? null
-      : { run: run.key, variable, step: parameter('step'), offset, count: PAGE },
+      : {
+          run: run.key,
+          variable,
+          step: parameter('step'),
+          offset,
+          count: PAGE,
+          image: numberParameter('image'),
+          as: parameter('as'),
+        },
     { isLive: false },
   )
   const [text, setText] = useState(variable ?? '')
@@ -30,7 +39,7 @@ export function TensorPage() {
         class="tools"
         onSubmit={(event) => {
           event.preventDefault()
-          change({ variable: text, offset: null })
+          change({ variable: text, offset: null, image: null, as: null })
         }}
       >
         <label>
@@ -115,6 +124,9 @@ function Shown({ data, offset }: { data: TensorAnswer; offset: number }) {
         {data.histogram !== null && <Histogram {...data.histogram} />}
         {heat !== null && heat.rows * heat.columns > 1 && <Picture heat={heat} />}
       </div>
+      {data.images !== null && (
+        <Images images={data.images} offset={numberParameter('image') ?? 0} as={parameter('as') ?? ''} />
+      )}
       <Values data={data} offset={offset} />
     </>
   )
