@@ -10,7 +10,7 @@ import { checkOptions } from '../options.js'
 import { add, div, mul } from './arithmetic.js'
 import { integerOf, UNSAID } from './attributes.js'
 import { where } from './comparison.js'
-import { pad, slice } from './joining.js'
+import { concat, pad, slice } from './joining.js'
 import { type ReduceOptions, Reduction, sum } from './reductions.js'
 import { expandDims, flip, reshape, transpose } from './shapes.js'
 
@@ -161,6 +161,9 @@ export function cumsum(x: Operand, options: CumSumOptions = {}): Variable {
   return new CumSum(options).apply1(x)
 }
 
+/** Rows of up to so many factors take a square of as many rows. */
+const SQUARE_MAX = 256
+
 /** Running products.  Backward gxᵢ = Σ gyⱼ·yⱼ/xᵢ over j ≥ i, without the division where a factor is 0. */
 export class CumProd extends Func {
   private readonly axis: number | undefined
@@ -190,9 +193,31 @@ export class CumProd extends Func {
     return reshape(gradient, input.shape)
   }
 
-  /** Row j of a square holds the factors of yⱼ, and 1 after them: the gradient of each is the product of the others of its row. */
+  /**
+   * gxᵢ is what stands before xᵢ, ∏xₖ over k < i, times sᵢ = Σ gyⱼ·∏xₖ over j ≥ i and i < k ≤ j. That is a recurrence,
+   * sᵢ = gyᵢ + xᵢ₊₁·sᵢ₊₁, which is solved by doubling: what the next d elements add is known, and by what these are multiplied. So a row
+   * of n costs n·log n, at every order of differentiation. Short rows have the bits that they always had, from a square.
+   */
   private withoutDivision(x: Variable, gy: Variable): Variable {
     const at = normalizeAxis(this.axis ?? 0, x.ndim, 'cumprod')
+    const n = x.shape[at]!
+    if (n <= SQUARE_MAX) return this.inSquare(x, gy, at)
+    const cut = (row: Variable, from: number, to: number) =>
+      slice(row, [...x.shape.slice(0, at).map(() => null), [from, to]])
+    const widths = x.shape.map((_, axis): [number, number] => [axis === at ? 1 : 0, 0])
+    const before = cumprod(pad(cut(x, 0, n - 1), widths, { value: 1 }), { axis: at })
+    let sums = gy
+    let factors = cut(x, 1, n)
+    for (let d = 1; d < n; d *= 2) {
+      const sooner = add(cut(sums, 0, n - d), mul(factors, cut(sums, d, n)))
+      sums = concat([sooner, cut(sums, n - d, n)], { axis: at })
+      if (2 * d < n) factors = mul(cut(factors, 0, n - 2 * d), cut(factors, d, n - d))
+    }
+    return mul(before, sums)
+  }
+
+  /** Row j of a square holds the factors of yⱼ, and 1 after them: the gradient of each is the product of the others of its row. */
+  private inSquare(x: Variable, gy: Variable, at: number): Variable {
     const order = [...x.shape.keys()].filter((axis) => axis !== at).concat(at)
     const inverse = order.map((_, axis) => order.indexOf(axis))
     const n = x.shape[at]!

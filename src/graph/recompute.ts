@@ -18,6 +18,7 @@ import { mode, withLinking } from './mode.js'
 import { type Program, type ProgramCall, programOf } from './program.js'
 import { Trace } from './program-trace.js'
 import { createFunc, registerFunc } from './registry.js'
+import { checkInputCount } from './transforms.js'
 import { finished, refuseLaterWork } from './unfinished.js'
 import { asVariable, type Operand, type Variable } from './variable.js'
 
@@ -39,6 +40,7 @@ export function recompute<R extends Variable | readonly Variable[]>(
   ...inputs: Operand[]
 ): R {
   refuseLaterWork(fn, 'recompute')
+  checkInputCount(inputs.length, 'recompute')
   const given = inputs.map((input) => asVariable(input))
   // A trace knows calls that can be made again; calls between the examples of a vmap cannot.
   if (mapping.depth > 0) return finished(fn(...given), 'recompute')

@@ -180,9 +180,22 @@ function zeros(like: Variable): Variable {
   return new Variable(arrayOfZeros(like), false, 'constant')
 }
 
+/** So many arguments fit on the stack, whoever called; JavaScript ends with a RangeError somewhere above. */
+const INPUTS_MAX = 16_384
+
+/** Throws BAD_ARGUMENT for more inputs than a function can be given. */
+export function checkInputCount(count: number, what: string): void {
+  if (count > INPUTS_MAX)
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `${what} expected at most ${INPUTS_MAX} inputs, each of which is an argument of the function, got ${count}; stack them into one, or let the function take them from around it`,
+    )
+}
+
 /** The value of fn where derivatives are to be taken. */
 export function evaluate(fn: Differentiable, points: readonly Variable[], what: string): Variable {
   refuseLaterWork(fn, what)
+  checkInputCount(points.length, what)
   const value = finished(
     withLinking(true, () => fn(...points)),
     what,

@@ -239,19 +239,28 @@ export abstract class Optimizer<R extends Rule> {
     return variable
   }
 
+  #numbers: ReadonlyMap<Variable, number> = new Map()
+
   #indexOf(parameter: Variable): number {
-    return this.groups.flatMap(({ parameters }) => parameters).indexOf(parameter)
+    let number = this.#numbers.get(parameter)
+    if (number === undefined) {
+      const all = this.groups.flatMap(({ parameters }) => parameters)
+      this.#numbers = new Map(all.map((one, i) => [one, i]))
+      number = this.#numbers.get(parameter)
+    }
+    return number ?? -1
   }
 
   /** Each parameter under its name, or, when it has none of its own, its number. */
   #labels(): Map<string, Variable> {
     const all = this.groups.flatMap(({ parameters }) => parameters)
-    const count = (name: string) => all.filter((parameter) => parameter.name === name).length
+    const count = new Map<string | null, number>()
+    for (const { name } of all) count.set(name, (count.get(name) ?? 0) + 1)
     return new Map(
       all.map((parameter, i) => {
         const { name } = parameter
         return [
-          name !== null && count(name) === 1 && !name.startsWith('groups.') ? name : `parameters.${i}`,
+          name !== null && count.get(name) === 1 && !name.startsWith('groups.') ? name : `parameters.${i}`,
           parameter,
         ]
       }),

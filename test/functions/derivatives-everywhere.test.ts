@@ -10,10 +10,11 @@ import { binaryCrossEntropy, meanSquaredError } from '../../src/functions/losses
 import { averagePool2d, maxPool2d } from '../../src/functions/pooling.js'
 import { linear, matmul } from '../../src/functions/products.js'
 import { sum } from '../../src/functions/reductions.js'
-import { cumsum, prod } from '../../src/functions/running.js'
+import { cumprod, cumsum, prod } from '../../src/functions/running.js'
 import { norm } from '../../src/functions/statistics.js'
 import '../../src/functions/methods.js'
 import { grad } from '../../src/graph/backward.js'
+import { checkGradients } from '../../src/graph/gradient-check.js'
 import { constant, parameter } from '../../src/graph/leaves.js'
 import type { Variable } from '../../src/graph/variable.js'
 import { RMSProp } from '../../src/optim/adaptive.js'
@@ -113,6 +114,33 @@ test('a product of 100,000 factors, one of them 0, has derivatives of two orders
   const [curvature] = grad([sum(gradient!)], [x])
   expect(curvature!.data.data[7]).toBe(n - 1)
   expect(curvature!.data.data[8]).toBe(1)
+})
+
+test('running products of 50,000 factors, two of them 0, have derivatives of two orders in a moment', () => {
+  const n = 50_000
+  const factors = new Float64Array(n).fill(1)
+  factors[7] = 0
+  factors[n - 5] = 0
+  const x = parameter(ndarray(factors))
+  const [gradient] = grad([sum(cumprod(x))], [x], { createGraph: true })
+  // A factor before the first 0 changes what stands from it to that; the 0 itself what stands up to the second.
+  expect([...gradient!.data.data.slice(0, 9)]).toEqual([7, 6, 5, 4, 3, 2, 1, n - 12, 0])
+  const [curvature] = grad([sum(gradient!)], [x])
+  expect(curvature!.data.data.every(Number.isFinite)).toBe(true)
+  // ∂²/∂x₀∂xⱼ: the products from j to the first 0, and, of that 0, to the second.
+  expect(curvature!.data.data[0]).toBe(6 + 5 + 4 + 3 + 2 + 1 + (n - 12))
+})
+
+test('of running products with zeros, in any place and along any axis, derivatives agree with differences', () => {
+  const long = Array.from({ length: 300 }, (_, i) => (i === 290 || i === 20 ? 0 : 1 + (i % 3) / 100))
+  for (const at of [[0], [2, 0], [0, 3, 2], [2, 0, 3, 0, 4], [0, 0, 1], long])
+    for (const shape of [[at.length], [1, at.length, 1]]) {
+      const x = parameter(ndarray(at, { shape }))
+      const call = (y: Variable) => sum(cumprod(y, { axis: shape.length === 1 ? 0 : -2 }).mul(1.5))
+      expect(checkGradients(call, [x]).passed, `${at}`).toBe(true)
+      const slope = (y: Variable) => sum(grad([call(y)], [y], { createGraph: true })[0]!.square())
+      expect(checkGradients(slope, [x]).passed, `${at}`).toBe(true)
+    }
 })
 
 test('of a product the third derivative is right too, with zeros and without', () => {

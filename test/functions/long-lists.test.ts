@@ -8,7 +8,9 @@ import '../../src/functions/methods.js'
 import { grad } from '../../src/graph/backward.js'
 import { constant, parameter } from '../../src/graph/leaves.js'
 import { recompute } from '../../src/graph/recompute.js'
+import { jacobian, vjp } from '../../src/graph/transforms.js'
 import type { Variable } from '../../src/graph/variable.js'
+import { Adam } from '../../src/optim/adam.js'
 import { clipGradNorm } from '../../src/optim/clip-grad-norm.js'
 import { newTapePath, openForTest } from '../tape/temporary-tape.js'
 
@@ -49,6 +51,22 @@ test('a parameter list of 200,000 is clipped together, and a checkpoint captures
 
   recompute((x) => sum(stack(xs)).add(x), parameter(1)).backward()
   expect(xs[0]!.grad!.item()).toBeCloseTo(1 + 1 / Math.sqrt(LENGTH), 9)
+})
+
+test('a step of 20,000 parameters takes as long as 10,000 steps of two', () => {
+  const xs = parameters(20_000)
+  for (const x of xs) x.grad = constant(1)
+  const optimizer = new Adam(xs, { lr: 0.5 })
+  optimizer.step()
+  expect(xs.at(-1)!.item()).toBeCloseTo(0.5, 6)
+  expect(Object.keys(optimizer.stateDict()).length).toBeGreaterThan(40_000)
+})
+
+test('more inputs than a function can be given are refused', () => {
+  const xs = parameters(20_000)
+  const first = (...all: Variable[]) => all[0]!
+  for (const act of [() => jacobian(first, xs), () => vjp(first, xs), () => recompute(first, ...xs)])
+    expect(act).toThrow(/^BAD_ARGUMENT: \w+ expected at most 16384 inputs/)
 })
 
 test('clipping in parts gives what clipping in one call gives, up to rounding', () => {
