@@ -5,6 +5,7 @@ import { decodeRef, type TemplateLists } from '../store/format/template.js'
 import type { Block } from '../store/read/block-reader.js'
 import type { RunRows } from '../store/read/run-rows.js'
 import { PAGE } from '../store/read/run-rows.js'
+import { StoredArray, ValueRows } from '../store/read/stored-array.js'
 import { takenRows } from './rows.js'
 import type { RunView } from './run-view.js'
 
@@ -89,7 +90,7 @@ function taken(source: BatchSource, block: Block, { call, scope, reads }: Spec):
   const data = decodeRef(call[CALL_ENTRY.inputs]!, position, block.base)
   const indices = decodeRef(call[CALL_ENTRY.inputs + 1]!, position, block.base)
   const { step } = block
-  const rows = inlineRows(source, block, indices) ?? rowsByEvent(source, position)
+  const rows = rowsInBlock(source, block, indices) ?? rowsByEvent(source, position)
   if (rows === null || !isData(source, data)) return null
   return { position, step, data, indices, scope, rows, isReadHere: reads }
 }
@@ -112,14 +113,62 @@ function isData(view: BatchSource, ref: number): boolean {
   return is
 }
 
-/** Indices that stand in the same block as small leaves do. */
-function inlineRows(view: BatchSource, { first, template, cells }: Block, position: number): number[] | null {
+/** Indices of which the leaf stands in the same block: in its cells, or as a value that a cell names. */
+function rowsInBlock(source: BatchSource, block: Block, position: number): readonly number[] | null {
+  const { first, template, cells, base } = block
   const leaf = template.leaves.find((one) => first + one[LEAF_ENTRY.offset]! === position)
-  if (leaf === undefined || leaf[LEAF_ENTRY.cells]! < 2) return null
-  const form = view.rows.texts.leafForm(leaf[LEAF_ENTRY.form]!)
+  if (leaf === undefined) return null
+  // Indices that two calls are given as one array are a leaf each, of which the second has the value of the first.
+  const from = leaf[LEAF_ENTRY.source]!
+  if (from !== 0) return rowsInBlock(source, block, decodeRef(from, position, base))
+  const form = source.rows.texts.leafForm(leaf[LEAF_ENTRY.form]!)
   if (form.dtype !== 'int32' || form.shape.length !== 1) return null
-  const bytes = cells.inline(leaf[LEAF_ENTRY.cell]!, leaf[LEAF_ENTRY.cells]!)
+  const [cell, count] = [leaf[LEAF_ENTRY.cell]!, leaf[LEAF_ENTRY.cells]!]
+  if (count === 1) {
+    const id = cells.valueId(cell)
+    return id === 0 ? null : rowsOfValue(source, id, form.shape)
+  }
+  if (count < 2) return null
+  const bytes = cells.inline(cell, count)
   return Array.from({ length: form.shape[0]! }, (_, i) => bytes.readInt32LE(4 * i))
+}
+
+/** Rows that are remembered: most runs take the same batches epoch after epoch. */
+const KEPT_ROWS_MAX = 1 << 20
+
+class RowValues {
+  private readonly values: ValueRows
+  private readonly known = new Map<number, readonly number[]>()
+  private count = 0
+
+  constructor(source: BatchSource) {
+    this.values = new ValueRows(source.rows.db)
+  }
+
+  of(id: number, shape: readonly number[]): readonly number[] {
+    let rows = this.known.get(id)
+    if (rows === undefined) {
+      rows = [...new StoredArray(this.values, id, 'int32', shape).data]
+      this.count += rows.length
+      if (this.count > KEPT_ROWS_MAX) {
+        this.known.clear()
+        this.count = rows.length
+      }
+      this.known.set(id, rows)
+    }
+    return rows
+  }
+}
+
+const ROW_VALUES = new WeakMap<BatchSource, RowValues>()
+
+function rowsOfValue(source: BatchSource, id: number, shape: readonly number[]): readonly number[] {
+  let values = ROW_VALUES.get(source)
+  if (values === undefined) {
+    values = new RowValues(source)
+    ROW_VALUES.set(source, values)
+  }
+  return values.of(id, shape)
 }
 
 function rowsByEvent(view: BatchSource, position: number): number[] | null {

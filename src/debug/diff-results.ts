@@ -8,6 +8,8 @@ import {
   refOf,
 } from '../events/event.js'
 import { recompute } from '../past/hindsight.js'
+import type { Recording } from '../replay/replay-run.js'
+import type { Statement } from '../store/format/connection.js'
 import { eventId } from '../store/format/ids.js'
 import { fromScalar } from '../store/format/value.js'
 import type { Pair } from './alignment.js'
@@ -15,13 +17,6 @@ import { distanceOf } from './array-distance.js'
 import type { Both, Growth, RunDiff, RunDifference, ValueDifference } from './run-diff.js'
 import type { StepComparison } from './step-comparison.js'
 import type { Side } from './step-lines.js'
-
-interface Metric {
-  readonly id: number
-  readonly step: number
-  readonly name: string
-  readonly value: number
-}
 
 /** The first result that differs on the tapes, and how it is told. */
 interface Result {
@@ -31,9 +26,14 @@ interface Result {
 }
 
 /** Null when all results that both tapes have are equal within the tolerance. */
-export function firstResult(sides: Both<Side>, pairs: readonly Pair[], tolerance: number): Result | null {
+export function firstResult(
+  sides: Both<Side>,
+  pairs: readonly Pair[],
+  metrics: Both<MetricColumns>,
+  tolerance: number,
+): Result | null {
   const gradient = firstGradient(sides, tolerance)
-  const metric = firstMetric(sides, pairs, tolerance)
+  const metric = firstMetric(pairs, metrics, tolerance)
   if (metric === null && gradient === null) return null
   const isGradient =
     gradient !== null && (metric === null || gradient.step < metric.step || gradient.step === metric.step)
@@ -70,66 +70,125 @@ interface Recorded {
   readonly positions: Both<number>
 }
 
-function firstMetric(sides: Both<Side>, pairs: readonly Pair[], tolerance: number): Recorded | null {
-  const [a, b] = sides.map(metricsOf) as [Map<number, Metric[]>, Map<number, Metric[]>]
-  for (const [i, j] of pairs) {
-    const others = new Map(b.get(j)?.map((metric) => [metric.name, metric]))
-    for (const metric of a.get(i) ?? []) {
-      const other = others.get(metric.name)
-      if (other === undefined || isClose(metric.value, other.value, tolerance)) continue
-      return {
-        step: metric.step,
-        what: metric.name,
-        variable: metric.name,
-        values: [metric.value, other.value],
-        positions: [metric.id, other.id],
-      }
-    }
+function firstMetric(
+  pairs: readonly Pair[],
+  metrics: Both<MetricColumns>,
+  tolerance: number,
+): Recorded | null {
+  for (const { name, step, positions, values } of bothLogged(pairs, metrics)) {
+    if (isClose(values[0], values[1], tolerance)) continue
+    return { step, what: name, variable: name, values, positions }
   }
   return null
 }
 
-/** By step and name the last of a step. */
-function metricsOf({ recording: { reader, id } }: Side): Map<number, Metric[]> {
-  const rows = reader.db
-    .prepare(
-      'SELECT (m.id & 4294967295) AS id, m.step AS step, t.content AS name, m.scalar AS scalar FROM _metric m JOIN _text t ON t.id = m.name_id WHERE m.id >> 32 = ? ORDER BY m.id',
-    )
-    .all(id) as { id: number; step: number; name: string; scalar: number | string }[]
-  const metrics = new Map<number, Metric[]>()
-  for (const { id, step, name, scalar } of rows) {
-    const list = metrics.get(step)
-    const metric = { id, step, name, value: fromScalar(scalar) }
-    if (list === undefined) metrics.set(step, [metric])
-    else list.push(metric)
+interface Logged {
+  readonly name: string
+  readonly step: number
+  readonly positions: Both<number>
+  readonly values: Both<number>
+}
+
+/** The metrics that both runs logged in steps that stand for each other, in order. */
+function* bothLogged(pairs: readonly Pair[], [a, b]: Both<MetricColumns>): Generator<Logged> {
+  for (const [i, j] of pairs) {
+    if (i < 0 || j < 0) continue
+    const [from, to] = a.rangeOf(i)
+    if (from === to) continue
+    const [first, end] = b.rangeOf(j)
+    for (let k = from; k < to; k++) {
+      const name = a.name(k)
+      // Of a step that logged a name more than once, its last value.
+      let other = end - 1
+      while (other >= first && b.name(other) !== name) other--
+      if (other < first) continue
+      const positions = [a.positions[k]!, b.positions[other]!] as const
+      yield { name, step: a.steps[k]!, positions, values: [a.values[k]!, b.values[other]!] }
+    }
   }
-  return metrics
+}
+
+/** What a run logged, in columns: a run of a million steps has as many values, and more. */
+export class MetricColumns {
+  readonly positions: readonly number[]
+  readonly steps: readonly number[]
+  readonly values: readonly number[]
+  private readonly nameIds: readonly number[]
+  private readonly names = new Map<number, string>()
+  private readonly side: Side
+  private readonly starts: Int32Array
+
+  constructor(side: Side) {
+    this.side = side
+    const { reader, id } = side.recording
+    const column = <T>(name: string) =>
+      reader.db
+        .prepare(`SELECT ${name} FROM _metric WHERE id > ? AND id < ? ORDER BY id`)
+        .pluck()
+        .all(eventId(id, 0), eventId(id + 1, 0)) as T[]
+    this.positions = column<number>('id & 4294967295')
+    this.steps = column<number>('step')
+    this.nameIds = column<number>('name_id')
+    this.values = column<number | string>('scalar').map(fromScalar)
+    const last = this.steps.at(-1) ?? -1
+    this.starts = new Int32Array(last + 2)
+    for (let k = 0, step = 0; step <= last + 1; step++) {
+      while (k < this.steps.length && this.steps[k]! < step) k++
+      this.starts[step] = k
+    }
+  }
+
+  /** The indices of what a step logged: from the first to before the second. */
+  rangeOf(step: number): Both<number> {
+    return step + 1 < this.starts.length ? [this.starts[step]!, this.starts[step + 1]!] : [0, 0]
+  }
+
+  name(index: number): string {
+    const id = this.nameIds[index]!
+    let name = this.names.get(id)
+    if (name === undefined) {
+      name = this.side.recording.reader.db
+        .prepare('SELECT content FROM _text WHERE id = ?')
+        .pluck()
+        .get(id) as string
+      this.names.set(id, name)
+    }
+    return name
+  }
 }
 
 /** Gradients in order, as long as both runs have computed them of variables of one name. */
 function firstGradient(sides: Both<Side>, tolerance: number): Recorded | null {
-  const [a, b] = [gradientsOf(sides[0]), gradientsOf(sides[1])]
+  const [a, b] = sides.map(({ recording }) => new GradientColumn(recording)) as [
+    GradientColumn,
+    GradientColumn,
+  ]
   for (;;) {
-    const [x, y] = [a.next(), b.next()]
-    if (x.done === true || y.done === true) return null
-    const [p, q] = [x.value, y.value]
-    if (
-      p.norm === null ||
-      q.norm === null ||
-      (isClose(p.norm, q.norm, tolerance) &&
-        (p.hash === null || q.hash === null || tolerance > 0 || p.hash === q.hash))
-    )
-      continue
-    const { recording } = sides[0]
-    const name = nameOf(sides[0], p.id)
-    if (name !== nameOf(sides[1], q.id)) return null
-    return {
-      step: recording.reader.event(recording.id, p.id).step,
-      what: `the gradient of ${name}`,
-      variable: name,
-      values: [`norm ${p.norm}`, `norm ${q.norm}`],
-      positions: [p.id, q.id],
+    const [page, other] = [a.next(), b.next()]
+    const count = Math.min(page.length, other.length)
+    for (let i = 0; i < count; i++) {
+      const [x, y] = [page[i]!, other[i]!]
+      if (Object.is(x, y) && x !== null) continue
+      const [p, q] = [a.row(i), b.row(i)]
+      if (
+        p.norm === null ||
+        q.norm === null ||
+        (isClose(p.norm, q.norm, tolerance) &&
+          (p.hash === null || q.hash === null || tolerance > 0 || p.hash === q.hash))
+      )
+        continue
+      const { recording } = sides[0]
+      const name = nameOf(sides[0], p.id)
+      if (name !== nameOf(sides[1], q.id)) return null
+      return {
+        step: recording.reader.event(recording.id, p.id).step,
+        what: `the gradient of ${name}`,
+        variable: name,
+        values: [`norm ${p.norm}`, `norm ${q.norm}`],
+        positions: [p.id, q.id],
+      }
     }
+    if (count < PAGE) return null
   }
 }
 
@@ -141,22 +200,48 @@ interface GradientRow {
 
 const PAGE = 4096
 
-function* gradientsOf({ recording: { reader, id } }: Side): Generator<GradientRow> {
-  const rows = reader.db.prepare(
-    `SELECT (g.id & 4294967295) AS id,
-       coalesce(abs(g.scalar), g.l2_norm, v.l2_norm) AS norm, hex(v.hash) AS hash
-     FROM _gradient g LEFT JOIN _value v ON v.id = g.value_id WHERE g.id > ?2 AND g.id < ((?1 + 1) << 32) ORDER BY g.id LIMIT ${PAGE}`,
-  )
-  let after = eventId(id, 0)
-  for (;;) {
-    const page = rows.all({ 1: id, 2: after }) as {
-      id: number
-      norm: number | null
-      hash: string | null
-    }[]
-    for (const row of page) yield { ...row, hash: row.hash === '' ? null : row.hash }
-    if (page.length < PAGE) return
-    after = eventId(id, page.at(-1)!.id)
+/** The gradients of a run as one column, page by page: a number, or the hash of a value in digits; null where nothing is kept. */
+class GradientColumn {
+  private readonly recording: Recording
+  private readonly page: Statement
+  private after: number
+  private before: number
+
+  constructor(recording: Recording) {
+    this.recording = recording
+    const { db } = recording.reader
+    this.page = db
+      .prepare(
+        `SELECT CASE WHEN value_id IS NULL THEN coalesce(abs(scalar), l2_norm) ELSE (SELECT hex(hash) FROM _value v WHERE v.id = value_id) END
+         FROM _gradient WHERE id > ? AND id < ? ORDER BY id LIMIT ${PAGE}`,
+      )
+      .pluck()
+    this.after = eventId(recording.id, 0)
+    this.before = this.after
+  }
+
+  next(): readonly (number | string | null)[] {
+    const { db } = this.recording.reader
+    const end = eventId(this.recording.id + 1, 0)
+    const rows = this.page.all(this.after, end) as (number | string | null)[]
+    this.before = this.after
+    if (rows.length === PAGE)
+      this.after = db
+        .prepare(`SELECT id FROM _gradient WHERE id > ? ORDER BY id LIMIT 1 OFFSET ${PAGE - 1}`)
+        .pluck()
+        .get(this.before) as number
+    return rows
+  }
+
+  /** What is known of gradient `index` of the page. */
+  row(index: number): GradientRow {
+    const row = this.recording.reader.db
+      .prepare(
+        `SELECT (g.id & 4294967295) AS id, coalesce(abs(g.scalar), g.l2_norm, v.l2_norm) AS norm, hex(v.hash) AS hash
+         FROM _gradient g LEFT JOIN _value v ON v.id = g.value_id WHERE g.id > ? ORDER BY g.id LIMIT 1 OFFSET ?`,
+      )
+      .get(this.before, index) as { id: number; norm: number | null; hash: string | null }
+    return { ...row, hash: row.hash === '' ? null : row.hash }
   }
 }
 
@@ -172,19 +257,14 @@ function isClose(x: number, y: number, tolerance: number): boolean {
 }
 
 /** The course of each metric's difference: where it begins, and a few later steps. */
-export function growthOf(sides: Both<Side>, pairs: readonly Pair[]): Growth[] {
-  const [a, b] = sides.map(metricsOf) as [Map<number, Metric[]>, Map<number, Metric[]>]
+export function growthOf(pairs: readonly Pair[], metrics: Both<MetricColumns>): Growth[] {
   const points = new Map<string, { step: number; values: Both<number> }[]>()
-  for (const [i, j] of pairs) {
-    const others = new Map(b.get(j)?.map((metric) => [metric.name, metric]))
-    for (const { name, value, step } of a.get(i) ?? []) {
-      const other = others.get(name)
-      if (other === undefined || Object.is(value, other.value)) continue
-      const list = points.get(name)
-      const point = { step, values: [value, other.value] as const }
-      if (list === undefined) points.set(name, [point])
-      else list.push(point)
-    }
+  for (const { name, step, values } of bothLogged(pairs, metrics)) {
+    if (Object.is(values[0], values[1])) continue
+    const list = points.get(name)
+    const point = { step, values }
+    if (list === undefined) points.set(name, [point])
+    else list.push(point)
   }
   return [...points].map(([metric, all]) => ({ metric, points: thinned(all) }))
 }

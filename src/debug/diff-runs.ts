@@ -7,7 +7,7 @@ import type { Plain, RunStarted } from '../events/event.js'
 import { checkOptions } from '../options.js'
 import type { Recording } from '../replay/replay-run.js'
 import { align, type Pair } from './alignment.js'
-import { firstResult, growthOf, valuesOfStep } from './diff-results.js'
+import { firstResult, growthOf, MetricColumns, valuesOfStep } from './diff-results.js'
 import { diffResumed } from './diff-resumed.js'
 import { rowsOfStep } from './rows.js'
 import type { Both, DifferenceKind, DiffOptions, RunDiff, RunDifference, SaidDifference } from './run-diff.js'
@@ -75,7 +75,9 @@ class RunComparison {
     this.started = [startOf(sides[0]), startOf(sides[1])]
     const sameFile = sides[0].recording.reader.db === sides[1].recording.reader.db
     const sameCapture = JSON.stringify(this.started[0].capture) === JSON.stringify(this.started[1].capture)
-    const contents = sameFile && sameCapture ? 'ids' : 'hashes'
+    // What one version of gradtape keeps in cells, it keeps there in every file.
+    const sameEngine = this.started[0].engine === this.started[1].engine
+    const contents = !sameCapture ? 'hashes' : sameFile ? 'ids' : sameEngine ? 'contents' : 'hashes'
     const numbers = new Numbers()
     this.scans = [
       new StepScanner(sides[0].recording, numbers, contents).scan(),
@@ -96,12 +98,13 @@ class RunComparison {
     const found = this.firstOfEachKind()
     const differences = this.ranked(found)
     let first = differences[0] ?? null
-    const results = firstResult(this.sides, this.pairs, this.options.tolerance ?? 0)
+    const metrics: Both<MetricColumns> = [new MetricColumns(this.sides[0]), new MetricColumns(this.sides[1])]
+    const results = firstResult(this.sides, this.pairs, metrics, this.options.tolerance ?? 0)
     if (first === null && results !== null) {
       first = this.ofOwnFunction(results.difference(this.started))
       differences.push(first)
     }
-    const growth = growthOf(this.sides, this.pairs)
+    const growth = first === null ? [] : growthOf(this.pairs, metrics)
     const values = this.valuesAt(first)
     const names = [this.sides[0].name, this.sides[1].name] as const
     const [countA, countB] = this.scans.map(({ starts }) => starts.length - 2) as [number, number]
@@ -121,7 +124,7 @@ class RunComparison {
       differences,
       said,
       values,
-      growth: first === null ? [] : growth,
+      growth,
       same: this.same(differences),
       looked,
       skipped: this.skipped,

@@ -73,9 +73,14 @@ export class Follower {
   private shown = -1
   private isOver = false
 
-  constructor(db: Connection, runId: number, detectors: readonly DetectorSpec[]) {
+  /** `from` is the step that it begins with; what precedes it is not looked at. */
+  constructor(db: Connection, runId: number, detectors: readonly DetectorSpec[], from = 0) {
     this.source = new FollowedRun(db, runId)
     this.watches = detectors.map(watchOf)
+    if (from === 0) return
+    this.next = this.source.beginOf(from)
+    this.shown = from - 1
+    this.open = { step: this.shown, first: this.next, last: 0, blocks: [], node: 0 }
   }
 
   /** The last step that was shown. */
@@ -237,6 +242,11 @@ class FollowedRun implements RunFacts, BatchSource {
     return this.reader.lastPosition(this.rows.runId)
   }
 
+  /** Where a step begins. Throws STEP_NOT_FOUND. */
+  beginOf(step: number): number {
+    return this.lookup.stepRange(step, this.lastPosition).from
+  }
+
   nameOf(ref: Ref): string | null {
     return this.lookup.nameOf(ref, this.now)
   }
@@ -269,14 +279,12 @@ class FollowedRun implements RunFacts, BatchSource {
   }
 
   stepsBegun(from: number, to: number): { step: number; position: number }[] {
-    const { rows } = this
-    return rows
-      .all<{ id: number; step: number }>(
-        'SELECT id, step FROM _step WHERE id BETWEEN ? AND ? ORDER BY id',
-        rows.base + from,
-        rows.base + to,
-      )
-      .map(({ id, step }) => ({ step, position: id - rows.base }))
+    const { base } = this.rows
+    return this.raw<[id: number, step: number]>(
+      'SELECT id, step FROM _step WHERE id BETWEEN ? AND ? ORDER BY id',
+      from,
+      to,
+    ).map(([id, step]) => ({ step, position: id - base }))
   }
 
   metrics(from: number, to: number): MetricFact[] {

@@ -71,18 +71,22 @@ export function takenRows(
   const [data, indices] = call.inputs as [Ref, Ref]
   if (slotOf(data) !== 0 || slotOf(indices) !== 0) return null
   const from = view.event(data)
-  const by = view.event(indices)
-  if (from.type !== 'LeafCreated' || by.type !== 'LeafCreated') return null
-  if (from.requiresGrad || by.value === null || by.shape.length !== 1) return null
-  return { data, indices, rows: [...by.value.data] }
+  if (from.type !== 'LeafCreated' || from.requiresGrad) return null
+  const rows = indicesIn(view, indices)
+  return rows === null ? null : { data, indices, rows }
+}
+
+/** The numbers of a leaf of indices. What two calls are given as one array is a leaf each; the second has the value of the first. */
+function indicesIn(view: { event(position: number): TapeEvent }, indices: Ref): number[] | null {
+  let by = view.event(positionOf(indices))
+  while (by.type === 'LeafCreated' && by.source !== null) by = view.event(positionOf(by.source))
+  return by.type !== 'LeafCreated' || by.value === null || by.shape.length !== 1 ? null : [...by.value.data]
 }
 
 /** The row that a `take` along the first axis picks of what was computed: rows of a batch that are picked again. */
 function pickedRow(view: RunView, call: FunctionCalled, place: number): number | null {
   if (call.function !== 'take' || (call.attributes.axis ?? 0) !== 0 || call.inputs.length !== 2) return null
-  const by = view.event(positionOf(call.inputs[1]!))
-  if (by.type !== 'LeafCreated' || by.value === null || by.shape.length !== 1) return null
-  const row = by.value.data[place]
+  const row = indicesIn(view, call.inputs[1]!)?.[place]
   return row === undefined || row < 0 ? null : row
 }
 

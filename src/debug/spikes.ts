@@ -41,11 +41,24 @@ export function jumpsOf(view: RunView, metric: string | null): { series: Series;
 
 /** Values far above those around them, however early in the run: at least two, and not every fifth. */
 function recurringJumps(values: readonly number[]): number[] {
-  const found = values.flatMap((value, i) => {
-    const around = values.slice(Math.max(0, i - AROUND), i + AROUND + 1).filter(Number.isFinite)
-    return around.length > AROUND && value > LARGE_JUMP * Math.abs(median(around)) ? [i] : []
-  })
+  const found: number[] = []
+  for (let i = 0; i < values.length; i++) if (isFarAbove(values, i)) found.push(i)
   return found.length >= 2 && found.length * 5 <= values.length ? found : []
+}
+
+function isFarAbove(values: readonly number[], i: number): boolean {
+  const value = values[i]!
+  const [from, to] = [Math.max(0, i - AROUND), Math.min(values.length, i + AROUND + 1)]
+  // Above the median by a factor is above more than half of them by that factor: counted at once, where sorting takes long.
+  let [low, finite] = [0, 0]
+  for (let k = from; k < to; k++) {
+    const one = values[k]!
+    if (one - one !== 0) continue
+    finite++
+    if (value > LARGE_JUMP * one) low++
+  }
+  if (finite <= AROUND || 2 * low < finite) return false
+  return value > LARGE_JUMP * Math.abs(median(values.slice(from, to).filter(Number.isFinite)))
 }
 
 export function spikes(view: RunView, metric: string | null): Finding[] {
@@ -153,10 +166,12 @@ interface Share {
 }
 
 /**
+ * @internal
+ *
  * The row of the batch with the largest part in the loss: the call that takes the first axis away, computed again for one row
  * at a time.
  */
-function heaviestRow(view: RunView, step: number, loss: Ref): Share | null {
+export function heaviestRow(view: RunView, step: number, loss: Ref): Share | null {
   const events = view.step(step)
   const root = loss !== 0 ? loss : events.roots[0]
   const values = root === undefined ? null : view.values(step)

@@ -41,8 +41,8 @@ export interface Scan {
   readonly calls: number
 }
 
-/** How cells are told apart: by the ids of one file, or by content. */
-export type Contents = 'ids' | 'hashes'
+/** How cells are told apart: by the ids of one file; by content, where small arrays stand in the cells of both; or by hashes alone. */
+export type Contents = 'ids' | 'contents' | 'hashes'
 
 /** For these keys, the number of a step follows from the numbers of its two parts alone. */
 const COMBINED = ['shape', 'forms', 'reads'] as const
@@ -106,6 +106,7 @@ export class StepScanner {
   private readonly numbers: Numbers
   private readonly contents: Contents
   private readonly forms = new Map<string, StepForm>()
+  private readonly hashes = new Map<number, Buffer>()
   private readonly identities = new Map<Ref, string>()
   private readonly combinations = new Map<
     number,
@@ -399,10 +400,21 @@ export class StepScanner {
       return
     }
     const id = cells.valueId(cell) || cells.hashedId(cell)
-    if (id > 0 && this.contents === 'hashes') hash.bytes(this.values.hash(id))
+    if (id > 0 && this.contents !== 'ids') hash.bytes(this.hashOfValue(id))
     else if (id > 0) hash.word(id)
     else if (cells.isNothing(cell)) hash.word(1)
     else hash.number(cells.number(cell))
+  }
+
+  /** Data sets, rows and rates come again and again. */
+  private hashOfValue(id: number): Buffer {
+    let known = this.hashes.get(id)
+    if (known === undefined) {
+      known = this.values.hash(id)
+      if (this.hashes.size >= 65_536) this.hashes.clear()
+      this.hashes.set(id, known)
+    }
+    return known
   }
 
   private text(hash: ContentHash, blocks: readonly Block[], { block, cell }: Place): void {

@@ -9,6 +9,7 @@ import { TapeError, valueText } from '../errors.js'
 import { checkOptions } from '../options.js'
 import type { Recording } from '../replay/replay-run.js'
 import { assignments } from './assignments.js'
+import { diverging } from './divergence.js'
 import { ending } from './ending.js'
 import { evaluationMode } from './evaluation.js'
 import { noGradient, zeroGradients } from './gradient-flow.js'
@@ -55,6 +56,7 @@ const LOOKS: readonly Look[] = [
   { kinds: ['evaluation-mode'], look: evaluationMode },
   { kinds: ['shared-weight'], look: sharedWeight },
   { kinds: ['exploding'], look: exploding },
+  { kinds: ['diverging'], look: diverging },
   { kinds: ['vanishing'], look: vanishing },
   { kinds: ['zero-gradient'], look: zeroGradients },
   { kinds: ['dead-units', 'saturated'], look: deadUnits },
@@ -108,19 +110,37 @@ const SUMS: ReadonlySet<string> = new Set([
   'einsum',
 ])
 
-/** A sum that overflows after gradients had exploded is their effect, and no cause of its own. */
+/** What a training that diverges brings about. */
+const EFFECTS: ReadonlySet<string> = new Set([
+  'non-finite-birth',
+  'non-finite',
+  'dead-units',
+  'saturated',
+  'vanishing',
+  'zero-gradient',
+  'loss-spike',
+])
+
+/**
+ * A sum that overflows after gradients had exploded is their effect, and no cause of its own. What dies, overflows or jumps once the
+ * training diverges is the effect of that.
+ */
 function withEffects(found: readonly Found[]): Found[] {
   const exploded = found.find(
     ({ finding: { kind, level } }) => kind === 'exploding' && level === 'cause',
   )?.finding
-  if (exploded === undefined) return [...found]
+  const diverged = found.find(({ finding: one }) => one.kind === 'diverging')?.finding
   return found.map((one) => {
     const { kind, step, value, function: name } = one.finding
+    const isAfter = (cause: Finding | undefined, least: number) =>
+      step !== null && typeof cause?.step === 'number' && step - cause.step >= least
     const isOverflow = kind === 'non-finite-birth' && Math.abs(value ?? 0) === Number.POSITIVE_INFINITY
-    const isLater = step !== null && exploded.step !== null && exploded.step < step
-    return isOverflow && isLater && SUMS.has(name ?? '')
-      ? { ...one, finding: { ...one.finding, level: 'symptom' } }
-      : one
+    const isEffect =
+      (isOverflow && isAfter(exploded, 1) && SUMS.has(name ?? '')) ||
+      // Where a single row or update made it diverge, the jump of the loss names it.
+      (EFFECTS.has(kind) && isAfter(diverged, 0) && (kind !== 'loss-spike' || diverged?.level === 'cause')) ||
+      (kind === 'diverging' && isAfter(exploded, 0))
+    return isEffect ? { ...one, finding: { ...one.finding, level: 'symptom' } } : one
   })
 }
 

@@ -285,28 +285,41 @@ export class PastRun {
    * `for await (const finding of past.follow()) …`. A finding comes when its step is written, up to half a second later.
    *
    * everyMs  the file is looked at so often; 250 when not given
+   * from     the step that it begins with, 1 when not given; 'recent': of a run of more than two million events the step from which
+   *          on so many were recorded, so that it begins at once however long the run is
    * signal   ends it early
-   * Throws   BAD_ARGUMENT
+   * Throws   BAD_ARGUMENT; STEP_NOT_FOUND
    */
   async *follow(
     detectors: readonly Detector[] = allDetectors(),
     options: FollowOptions = {},
   ): AsyncGenerator<Finding, void, undefined> {
     checkDetectors(detectors, 'follow()')
-    checkOptions(options, ['everyMs', 'signal', 'onLook'], 'follow()')
+    checkOptions(options, ['everyMs', 'from', 'signal', 'onLook'], 'follow()')
     const { everyMs = 250, signal, onLook } = options
     checkCallback(onLook, 'the onLook of follow()')
+    const from = this.followedFrom(options.from)
     if (!(typeof everyMs === 'number' && everyMs > 0 && everyMs < 2 ** 31))
       throw new TapeError('BAD_ARGUMENT', `follow() expected everyMs above 0, got ${valueText(everyMs)}`)
-    const follower = new Follower(this.reader.db, this.id, detectors)
+    const follower = new Follower(this.reader.db, this.id, detectors, from)
     for (;;) {
       // Asked first: what was written before the recorder let go is in the file then.
       const goesOn = this.isRecorded()
       yield* goesOn ? follower.look() : follower.end()
-      onLook?.(follower.step)
+      onLook?.(follower.step, Math.max(1, from))
       if (!goesOn || signal?.aborted === true) return
       await wait(everyMs, signal)
     }
+  }
+
+  /** 0 for what precedes the first step, too. */
+  private followedFrom(from: FollowOptions['from'] = 1): number {
+    if (from === 'recent') {
+      const behind = this.reader.lastPosition(this.id) - RECENT_EVENTS
+      return behind <= 0 ? 0 : this.reader.event(this.id, behind).step + 1
+    }
+    checkStep(from, 'from', 'follow()')
+    return from <= 1 ? 0 : from
   }
 
   /**
@@ -348,9 +361,13 @@ export class PastRun {
 export interface FollowOptions {
   everyMs?: number
   signal?: AbortSignal
-  /** Told after each look of the last step that was looked at. */
-  onLook?: (step: number) => void
+  from?: number | 'recent'
+  /** Told after each look of the last step that was looked at, and of the first. */
+  onLook?: (step: number, from: number) => void
 }
+
+/** Looking at more takes longer than a few seconds. */
+const RECENT_EVENTS = 2_000_000
 
 function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {

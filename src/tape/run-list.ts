@@ -8,9 +8,15 @@ import { checkTags } from '../store/write/label-writer.js'
 import { type RunInfo, type RunRow, toInfo } from './run-info.js'
 
 /** Rows of the view `run`. Throws what SQLite says, in words. */
-export function runRows(db: Connection, path: string, where: string, ...parameters: unknown[]): RunRow[] {
+export function runRows(
+  db: Connection,
+  path: string,
+  where: string,
+  parameters: readonly unknown[] = [],
+  columns = '*',
+): RunRow[] {
   try {
-    return db.prepare(`SELECT * FROM run ${where}`).all(...parameters) as RunRow[]
+    return db.prepare(`SELECT ${columns} FROM run ${where}`).all(...parameters) as RunRow[]
   } catch (error) {
     throw sqliteError(error, `reading the runs of ${path}`)
   }

@@ -35,6 +35,9 @@ export interface Spooling {
   readonly start: () => SpoolPush
 }
 
+/** What is asked of a run to find it: counting its events and calls takes seconds where there are millions. */
+const WHICH = 'id, name, status'
+
 /** One SQLite file that holds many runs. `openTape(path)` gives one. */
 export class Tape {
   /** Where the file is, as it was given to `openTape`. */
@@ -129,14 +132,15 @@ export class Tape {
     // Whole batches only, though other processes go on writing.
     const row =
       typeof which === 'number'
-        ? this.settledRows('WHERE id = ?', which)[0]
-        : this.settledRows('WHERE name = ? ORDER BY id DESC LIMIT 1', which)[0]
+        ? this.settledRows('WHERE id = ?', [which], WHICH)[0]
+        : this.settledRows('WHERE name = ? ORDER BY id DESC LIMIT 1', [which], WHICH)[0]
     if (row === undefined) {
       const names = [...new Set(this.runs().map((run) => `"${run.name}" (${run.id})`))]
       const known = names.length === 0 ? 'it holds no runs' : `it has ${names.slice(-10).join(', ')}`
       const [before] = this.settledRows(
         `WHERE first_name = ? OR id IN (SELECT run_id FROM label WHERE kind = 'named' AND text = ?) ORDER BY id DESC LIMIT 1`,
-        ...[String(which), String(which)],
+        [String(which), String(which)],
+        WHICH,
       )
       if (before !== undefined)
         throw new TapeError(
@@ -394,12 +398,12 @@ export class Tape {
   }
 
   /** Runs as they are when what a worker thread of this process left, which is gone, is in the file. */
-  private settledRows(where: string, ...parameters: unknown[]): RunRow[] {
-    const rows = runRows(this.db, this.path, where, ...parameters)
+  private settledRows(where: string, parameters: readonly unknown[] = [], columns = '*'): RunRow[] {
+    const rows = runRows(this.db, this.path, where, parameters, columns)
     if (this.file === null || !rows.some(({ id, status }) => status === 'recording' && !this.isRecorded(id)))
       return rows
     settleWritingThreads(this.file.identity)
-    return runRows(this.db, this.path, where, ...parameters)
+    return runRows(this.db, this.path, where, parameters, columns)
   }
 
   private checkReadable(): void {

@@ -173,6 +173,44 @@ const SETTINGS: readonly (readonly [string, RegExp, Loop])[] = [
     },
   ],
   [
+    'a learning rate that is too large from the first step on: units that die and sums that overflow are its effects',
+    /^step 2: the training diverges: the gradient of layers\.\d\.\w+ grows from .* in step 1 to .*, after the update by sgdStep \(#\d+, .*\) with lr 2\.5/,
+    (run, planted) => {
+      const model = new g.MLP([4, 16, 16, 1])
+      const optimizer = new g.SGD(model.parameters(), { lr: planted ? 2.5 : 0.02 })
+      const loader = new g.DataLoader(line().set, { batchSize: 12 })
+      for (let epoch = 0; epoch < 2; epoch++)
+        for (const [x, t] of loader) {
+          run.step()
+          const loss = g.meanSquaredError(model.forward(x!), t!)
+          model.clearGrads()
+          loss.backward()
+          optimizer.step()
+          run.log({ loss })
+        }
+    },
+  ],
+  [
+    'one row that is far off, after which the training diverges: the row is to blame',
+    /^step 10: loss jumps to .* of it from row 1 of the batch in meanSquaredError .*data row 55$/,
+    (run, planted) => {
+      const { set } = line()
+      const x = Float64Array.from(set.arrays[0]!.data.data)
+      if (planted) x[55 * 4] = 3e4
+      const model = new g.MLP([4, 8, 1])
+      const optimizer = new g.SGD(model.parameters(), { lr: 0.05 })
+      const data = new g.TensorDataset(g.ndarray(x, { shape: [120, 4] }), set.arrays[1]!)
+      for (const [a, t] of new g.DataLoader(data, { batchSize: 6 })) {
+        run.step()
+        const loss = g.meanSquaredError(model.forward(a!), t!)
+        model.clearGrads()
+        loss.backward()
+        optimizer.step()
+        run.log({ loss })
+      }
+    },
+  ],
+  [
     'dropout in a validation that makes a graph, too',
     /^step 6: dropout \(#\d+, .* in layers\.2\) drops elements \(p 0\.4\) in an evaluation \(no pass/,
     (run, planted) => {

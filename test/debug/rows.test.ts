@@ -40,6 +40,28 @@ test('rowsOf gives the rows of the batch that a step reads', async () => {
   tape.close()
 })
 
+test('indices that two takes are given as one array are the rows of both', async () => {
+  const tape = g.openTape(':memory:')
+  const run = tape.startRun('pairs')
+  const [x, t] = [g.constant(g.ndarray([[0], [1], [2], [3]])), g.constant(g.ndarray([0, 1, 2, 3]))]
+  for (let i = 0; i < 3; i++) {
+    run.step()
+    const rows = g.ndarray(Int32Array.of(i, i + 1))
+    g.sub(g.sum(g.take(x, rows), { axis: 1 }), g.take(t, rows))
+  }
+  await run.finish()
+  expect(
+    tape
+      .run('pairs')
+      .rowsOf(2)
+      .map(({ rows }) => rows),
+  ).toEqual([
+    [1, 2],
+    [1, 2],
+  ])
+  tape.close()
+})
+
 test('why() answers on a run without steps, and refuses a kind that there is not', async () => {
   const tape = g.openTape(':memory:')
   await tape.startRun('empty').finish()

@@ -47,6 +47,31 @@ test('what is found by the thread that writes is a note on the tape, and the sam
   tape.close()
 })
 
+test('a run is followed from a step on, or from where the recent steps begin', async () => {
+  const tape = g.openTape(':memory:')
+  const run = tape.startRun('late')
+  loop(run, 60, { spike: 20, nan: 50 })
+  await run.finish()
+  const past = tape.run('late')
+  const found = async (from?: number | 'recent') => {
+    const steps: number[] = []
+    let first = 0
+    const options = {
+      onLook: (_: number, at: number) => (first = at),
+      ...(from === undefined ? {} : { from }),
+    }
+    for await (const { step } of past.follow([g.nonFinite(), g.lossSpike()], options)) steps.push(step!)
+    return { steps, first }
+  }
+  expect(await found()).toEqual({ steps: [20, 50], first: 1 })
+  expect(await found('recent')).toEqual({ steps: [20, 50], first: 1 })
+  expect(await found(30)).toEqual({ steps: [50], first: 30 })
+  expect(await found(51)).toEqual({ steps: [], first: 51 })
+  await expect(found(61)).rejects.toThrow(/STEP_NOT_FOUND/)
+  await expect(found(1.5)).rejects.toThrow(/STEP_NOT_FOUND/)
+  tape.close()
+})
+
 test('a run is stopped by a finding: the next step throws RUN_STOPPED, and each one after it', async () => {
   const tape = g.openTape(join(folder, 'stop.tape'))
   const run = tape.startRun('stop')

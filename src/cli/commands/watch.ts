@@ -19,6 +19,7 @@ interface Options {
   only?: string
   metric?: string
   every?: number
+  from?: number
   once?: boolean
   ndjson?: boolean
   json?: boolean
@@ -31,6 +32,11 @@ export function addWatch(program: Command): void {
     .option('--only <detectors>', 'only these detectors, separated by commas: nonFinite,lossSpike')
     .option('--metric <name>', 'the metric that training makes smaller (default: loss)')
     .option('--every <ms>', 'look so often', wholeNumber(10, 3_600_000))
+    .option(
+      '--from <step>',
+      'begin with this step (default: the first; of a long run where the last two million events begin)',
+      wholeNumber(1, 2 ** 31),
+    )
     .option('--once', 'look at what there is, and end')
     .option('--ndjson', 'print each finding as a line of JSON when it is found')
     .addHelpText(
@@ -48,11 +54,13 @@ export function addWatch(program: Command): void {
         later(() => process.off('SIGINT', stop).off('SIGTERM', stop))
         if (options.once === true) stop()
         const findings: Finding[] = []
-        let steps = 0
+        let [steps, first] = [0, 1]
         for await (const finding of past.follow(detectors, {
           signal: stopping.signal,
-          onLook: (step) => {
+          from: options.from ?? 'recent',
+          onLook: (step, from) => {
             steps = step
+            first = from
           },
           ...(options.every === undefined ? {} : { everyMs: options.every }),
         })) {
@@ -61,7 +69,12 @@ export function addWatch(program: Command): void {
           else if (options.json !== true) print(findingText(finding))
         }
         const status = tape.runs().find(({ id }) => id === past.id)!.status
-        return watched({ id: past.id, name: past.name, status }, steps, findings, options)
+        return watched(
+          { id: past.id, name: past.name, status },
+          { from: first, to: steps },
+          findings,
+          options,
+        )
       }),
     )
 }
@@ -81,7 +94,7 @@ function chosen({ only, metric }: Options): Detector[] {
 
 function watched(
   run: { id: number; name: string; status: RunStatus },
-  steps: number,
+  { from, to }: { from: number; to: number },
   findings: readonly Finding[],
   { ndjson }: Options,
 ): Answer | null {
@@ -96,11 +109,11 @@ function watched(
     told.length === 0 ? 'nothing found' : `${plural(told.length, 'finding')}; gradtape why computes the cause`
   return {
     no: told.length > 0,
-    json: () => ({ run, steps, findings }),
+    json: () => ({ run, from, steps: to, findings }),
     text: () =>
       paint(
         'dim',
-        `watched ${plural(steps, 'step')} of run "${run.name}", which ${how}: ${what}${notes === 0 ? '' : ` (${plural(notes, 'note')})`}`,
+        `watched ${plural(Math.max(0, to - from + 1), 'step')} of run "${run.name}", which ${how}: ${what}${notes === 0 ? '' : ` (${plural(notes, 'note')})`}${from === 1 ? '' : `; steps 1 to ${from - 1} were not looked at (--from 1)`}`,
       ),
   }
 }
