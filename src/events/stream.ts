@@ -9,34 +9,15 @@
 import { Observable } from 'rxjs/internal/Observable'
 import { Subject } from 'rxjs/internal/Subject'
 import { appendEvent } from './append.js'
+import { BATCH_LIMITS, type BatchLimits, PATIENCE, WORDS_MAX } from './batch-limits.js'
 import type { BackwardStarted, Payload, RecordedArray, Ref, TapeEvent } from './event.js'
 import { type PackedBatch, Packer } from './pack.js'
 import { Unpacker } from './unpack.js'
 import { checkBeforeWriting } from './validate.js'
 
-export interface BatchLimits {
-  /** Events in one batch. */
-  eventsMax: number
-  /** Bytes of arrays in one batch. */
-  bytesMax: number
-  /** How long an event waits at most while the program computes. */
-  ageMaxMs: number
-}
-
-/** Small enough to stay in a processor's cache on the way from one thread to the other; commits join several of them. */
-export const BATCH_LIMITS: BatchLimits = { eventsMax: 8192, bytesMax: 2 * 2 ** 20, ageMaxMs: 200 }
-
-/** Every event is a batch. */
-export const STRICT_LIMITS: BatchLimits = { ...BATCH_LIMITS, eventsMax: 1 }
-
-/** A batch ends after this many words, however few events they make: calls of thousands of inputs are long. */
-export const WORDS_MAX = 131_072
-
 /** The clock is looked at each time this many events were added, or, when they are slow, after about this long. */
 const LOOK_EVERY_MAX = 64
 const LOOK_EVERY_MS = 10
-/** How much longer than `ageMaxMs` a batch may wait for a good place to end. */
-export const PATIENCE = 2
 
 /** Where the batches go. */
 export interface Outlet {

@@ -49,10 +49,8 @@ interface Stream {
 export async function packed(
   work: (run: Pick<Run, 'step'>) => void,
 ): Promise<{ batches: Batch[]; events: number }> {
-  const { EventStream, BATCH_LIMITS } = await load<{
-    EventStream: new (limits: object) => Stream
-    BATCH_LIMITS: object
-  }>('./events/stream.js')
+  const { EventStream } = await load<{ EventStream: new (limits: object) => Stream }>('./events/stream.js')
+  const { BATCH_LIMITS } = await load<{ BATCH_LIMITS: object }>('./events/batch-limits.js')
   const { StreamRecorder } = await load<{
     StreamRecorder: new (stream: Stream, policy: unknown) => { knownRef(variable: Variable): number }
   }>('./recorder/stream-recorder.js')

@@ -6,9 +6,10 @@
  * RxJS hides what a subscriber throws; so a failure is kept, with the batch, and thrown to whoever calls next.
  */
 import type { TapeError } from '../../errors.js'
+import { PATIENCE } from '../../events/batch-limits.js'
 import type { Plain } from '../../events/event.js'
 import type { PackedBatch } from '../../events/pack.js'
-import { type ArrayKeeper, type EventStream, type Outlet, PATIENCE } from '../../events/stream.js'
+import type { ArrayKeeper, EventStream, Outlet } from '../../events/stream.js'
 import type { Connection } from '../format/connection.js'
 import type { SameFile } from '../format/file-identity.js'
 import { checkContent } from '../format/own-content.js'

@@ -7,10 +7,10 @@
  *   SUMMARY_CODE, SUMMARY_SIZE, the numbers of the summary that stands for an array
  */
 import { TapeError } from '../../errors.js'
+import { BATCH_LIMITS, WORDS_MAX } from '../../events/batch-limits.js'
 import { dtypeCode, ELEMENT_BYTES, type ElementArray, RECORDED_DTYPES } from '../../events/dtypes.js'
 import type { RecordedArray } from '../../events/event.js'
 import { SUMMARY_SIZE } from '../../events/record-layout.js'
-import { BATCH_LIMITS, WORDS_MAX } from '../../events/stream.js'
 import { SummarizedArray } from '../../events/summarized-array.js'
 import { type Summary, summaryFrom, summaryNumbers } from '../../events/summary.js'
 
