@@ -7,13 +7,13 @@
  * Throws   SHAPE_MISMATCH when they do not.
  */
 import { forEachPair } from './broadcast.js'
-import { promoteTypes } from './dtype.js'
+import { promoteTypes, type TypedArray } from './dtype.js'
 import { maximum, minimum } from './elementwise.js'
 import { kernel } from './kernel.js'
 import { allocate, allocateUnset, type NDArray, scalar } from './ndarray.js'
 import type { CompareOp } from './primitives.js'
 import { broadcastTo } from './rearrange.js'
-import { broadcastShapes, sizeOf } from './shape.js'
+import { broadcastShapes, sameShape, sizeOf } from './shape.js'
 
 /** False where either is NaN. */
 export function equal(a: NDArray, b: NDArray): NDArray {
@@ -57,7 +57,12 @@ function compare(op: CompareOp, a: NDArray, b: NDArray): NDArray {
 
 /** Numbers count as true unless they are 0; NaN is true. */
 export function logicalAnd(a: NDArray, b: NDArray): NDArray {
-  return minimum(a.astype('bool'), b.astype('bool'))
+  const [x, y] = [a.astype('bool'), b.astype('bool')]
+  if (!sameShape(x.shape, y.shape)) return minimum(x, y)
+  const out = allocateUnset('bool', x.shape, x.size)
+  const [from, other, to] = [x.buffer as Uint8Array, y.buffer as Uint8Array, out.buffer as Uint8Array]
+  for (let i = 0; i < x.size; i++) to[out.offset + i] = from[x.offset + i]! & other[y.offset + i]!
+  return out
 }
 
 export function logicalOr(a: NDArray, b: NDArray): NDArray {
@@ -81,9 +86,45 @@ export function where(condition: NDArray, a: NDArray, b: NDArray): NDArray {
   const x = broadcastTo(a.astype(dtype), shape)
   const y = broadcastTo(b.astype(dtype), shape)
   const out = allocateUnset(dtype, shape, sizeOf(shape))
-  const { buffer, offset } = out
-  for (let i = 0; i < out.size; i++) {
-    buffer[offset + i] = c.buffer[c.offset + i] !== 0 ? x.buffer[x.offset + i]! : y.buffer[y.offset + i]!
-  }
+  const { buffer, offset, size } = out
+  const places = [c.offset, x.offset, y.offset, offset, size] as const
+  if (c.dtype === 'bool' && dtype === 'float64')
+    chooseFloat64(
+      c.buffer as Uint8Array,
+      x.buffer as Float64Array,
+      y.buffer as Float64Array,
+      buffer as Float64Array,
+      ...places,
+    )
+  else choose(c.buffer, x.buffer, y.buffer, buffer, ...places)
   return out
+}
+
+function choose(
+  c: TypedArray,
+  x: TypedArray,
+  y: TypedArray,
+  out: TypedArray,
+  co: number,
+  xo: number,
+  yo: number,
+  oo: number,
+  size: number,
+): void {
+  for (let i = 0; i < size; i++) out[oo + i] = c[co + i] !== 0 ? x[xo + i]! : y[yo + i]!
+}
+
+/** The same as `choose`; written twice so that the commonest element types have a loop compiled for them alone. */
+function chooseFloat64(
+  c: Uint8Array,
+  x: Float64Array,
+  y: Float64Array,
+  out: Float64Array,
+  co: number,
+  xo: number,
+  yo: number,
+  oo: number,
+  size: number,
+): void {
+  for (let i = 0; i < size; i++) out[oo + i] = c[co + i] !== 0 ? x[xo + i]! : y[yo + i]!
 }

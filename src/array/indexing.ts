@@ -4,6 +4,7 @@
  * equal bits.
  */
 import { TapeError } from '../errors.js'
+import { stridesOf } from './broadcast.js'
 import type { DType } from './dtype.js'
 import { getDefaultDtype, requireDType } from './dtype.js'
 import { allocate, allocateUnset, type NDArray } from './ndarray.js'
@@ -86,8 +87,31 @@ export function scatterTake(gy: NDArray, indices: NDArray, axis: number, size: n
 export function gather(x: NDArray, indices: NDArray, axis: number): NDArray {
   const places = elementPlaces(x.shape, indices, axis, 'gather')
   const out = allocate(x.dtype, indices.shape, indices.size)
-  for (let i = 0; i < out.size; i++) out.buffer[out.offset + i] = x.buffer[x.offset + places[i]!]!
+  const { buffer, offset } = x
+  const [to, at] = [out.buffer, out.offset]
+  if (buffer instanceof Float64Array) readFloat64(buffer, offset, places, to as Float64Array, at)
+  else for (let i = 0; i < places.length; i++) to[at + i] = buffer[offset + places[i]!]!
   return out
+}
+
+function readFloat64(
+  x: Float64Array,
+  offset: number,
+  places: Float64Array,
+  out: Float64Array,
+  at: number,
+): void {
+  for (let i = 0; i < places.length; i++) out[at + i] = x[offset + places[i]!]!
+}
+
+function addFloat64(
+  x: Float64Array,
+  offset: number,
+  places: Float64Array,
+  out: Float64Array,
+  at: number,
+): void {
+  for (let i = 0; i < places.length; i++) out[at + places[i]!]! += x[offset + i]!
 }
 
 /**
@@ -112,6 +136,8 @@ export function scatterAdd(shape: Shape, indices: NDArray, axis: number, values:
   const from = values.offset
   if (values.dtype === 'bool')
     for (let i = 0; i < values.size; i++) buffer[offset + places[i]!]! |= values.buffer[from + i]!
+  else if (values.buffer instanceof Float64Array)
+    addFloat64(values.buffer, from, places, buffer as Float64Array, offset)
   else for (let i = 0; i < values.size; i++) buffer[offset + places[i]!]! += values.buffer[from + i]!
   return out
 }
@@ -175,15 +201,26 @@ function elementPlaces(shape: Shape, indices: NDArray, axis: number, what: strin
   }
   requireIndices(indices, what)
   const places = new Float64Array(indices.size)
+  if (places.length === 0) return places
+  const strides = stridesOf(shape)
+  const last = shape.length - 1
+  const [width, extent, stride] = [indices.shape[last]!, shape[at]!, strides[at]!]
+  // Along the last axis the place grows by one with each element, unless that is the axis of the indices.
+  const step = at === last ? 0 : 1
+  const { buffer, offset } = indices
   const coordinates = shape.map(() => 0)
-  for (let i = 0; i < places.length; i++) {
-    const row = position(indices, i, shape[at]!, what)
-    let place = 0
-    for (let d = 0; d < shape.length; d++) place = place * shape[d]! + (d === at ? row : coordinates[d]!)
-    places[i] = place
-    for (let d = shape.length - 1; d >= 0; d--) {
-      coordinates[d]!++
-      if (coordinates[d]! < indices.shape[d]!) break
+  let base = 0
+  for (let row = 0; row < places.length; row += width) {
+    for (let j = 0; j < width; j++) {
+      const index = buffer[offset + row + j]!
+      if (index < -extent || index >= extent) outOfRange(index, row + j, extent, -extent, what)
+      places[row + j] = base + j * step + (index < 0 ? index + extent : index) * stride
+    }
+    for (let d = last - 1; d >= 0; d--) {
+      const move = d === at ? 0 : strides[d]!
+      base += move
+      if (++coordinates[d]! < indices.shape[d]!) break
+      base -= move * indices.shape[d]!
       coordinates[d] = 0
     }
   }

@@ -118,8 +118,10 @@ export class NDArray {
     requireDType(dtype, 'astype')
     const out = allocate(dtype, this.shape, this.size)
     if (dtype === 'bool') {
-      for (let i = 0; i < this.size; i++)
-        out.buffer[out.offset + i] = this.buffer[this.offset + i] === 0 ? 0 : 1
+      const { buffer, offset, size } = this
+      const [truth, at] = [out.buffer as Uint8Array, out.offset]
+      if (buffer instanceof Float64Array) truthFloat64(buffer, offset, truth, at, size)
+      else for (let i = 0; i < size; i++) truth[at + i] = buffer[offset + i] === 0 ? 0 : 1
     } else {
       out.buffer.set(this.data, out.offset)
     }
@@ -130,6 +132,11 @@ export class NDArray {
   toString(): string {
     return formatArray(this.data, this.shape, this.dtype)
   }
+}
+
+/** A loop compiled for the commonest element type alone. */
+function truthFloat64(x: Float64Array, offset: number, out: Uint8Array, at: number, size: number): void {
+  for (let i = 0; i < size; i++) out[at + i] = x[offset + i] === 0 ? 0 : 1
 }
 
 // --- memory ------------------------------------------------------------------------------------------------

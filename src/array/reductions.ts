@@ -287,19 +287,39 @@ function argExtreme(x: NDArray, axis: number | undefined, sign: 1 | -1, what: st
   for (let r = 0; r < outer; r++) {
     for (let c = 0; c < inner; c++) {
       const from = x.offset + r * extent * inner + c
-      let best = 0
-      let value = sign * x.buffer[from]!
-      for (let i = 1; i < extent && !Number.isNaN(value); i++) {
-        const candidate = sign * x.buffer[from + i * inner]!
-        if (candidate > value || Number.isNaN(candidate)) {
-          best = i
-          value = candidate
-        }
-      }
-      out.buffer[out.offset + r * inner + c] = best
+      out.buffer[out.offset + r * inner + c] =
+        x.buffer instanceof Float64Array
+          ? firstFloat64(x.buffer, from, extent, inner, sign)
+          : firstOfAny(x.buffer, from, extent, inner, sign)
     }
   }
   return out
+}
+
+/** Where a row first has its extreme. NaN is one. */
+function firstOfAny(x: TypedArray, from: number, extent: number, step: number, sign: 1 | -1): number {
+  let best = 0
+  let value = sign * x[from]!
+  for (let i = 1; i < extent && value === value; i++) {
+    const candidate = sign * x[from + i * step]!
+    if (candidate <= value) continue
+    best = i
+    value = candidate
+  }
+  return best
+}
+
+/** The same as `firstOfAny`; written twice so that the commonest element type has a loop compiled for it alone. */
+function firstFloat64(x: Float64Array, from: number, extent: number, step: number, sign: 1 | -1): number {
+  let best = 0
+  let value = sign * x[from]!
+  for (let i = 1; i < extent && value === value; i++) {
+    const candidate = sign * x[from + i * step]!
+    if (candidate <= value) continue
+    best = i
+    value = candidate
+  }
+  return best
 }
 
 /** Extents before, at and after an axis, and the shape without it; no axis means all elements in one row. */

@@ -29,27 +29,96 @@ export function topk(
   const indices = allocate('int32', shape)
   const outer = sizeOf(x.shape.slice(0, at))
   const inner = sizeOf(x.shape.slice(at + 1))
+  const keys = new Float64Array(extent)
   const order = new Int32Array(extent)
+  const spare = new Int32Array(extent)
+  const { buffer, offset } = x
   for (let r = 0; r < outer; r++) {
     for (let c = 0; c < inner; c++) {
-      const from = x.offset + r * extent * inner + c
-      const value = (i: number): number => x.buffer[from + i * inner]!
-      for (let i = 0; i < extent; i++) order[i] = i
-      order.sort(
-        (i, j) => (largest ? descending(value(i), value(j)) : descending(value(j), value(i))) || i - j,
-      )
+      const from = offset + r * extent * inner + c
+      for (let i = 0; i < extent; i++)
+        keys[i] = largest ? -buffer[from + i * inner]! : buffer[from + i * inner]!
+      const best = bestOf(keys, k, largest, order, spare)
       for (let i = 0; i < k; i++) {
         const to = (r * k + i) * inner + c
-        values.buffer[values.offset + to] = value(order[i]!)
-        indices.buffer[indices.offset + to] = order[i]!
+        values.buffer[values.offset + to] = buffer[from + best[i]! * inner]!
+        indices.buffer[indices.offset + to] = best[i]!
       }
     }
   }
   return [values, indices]
 }
 
-function descending(a: number, b: number): number {
-  if (a > b) return -1
-  if (a < b) return 1
-  return Number(Number.isNaN(b)) - Number(Number.isNaN(a))
+/** Where at least so many times as many elements are as are wanted, those are found in one pass. */
+const FEW = 4
+/** Runs of up to so many elements are sorted by insertion. */
+const SHORT = 8
+
+/** The places of the k least keys in order, equal ones in theirs. NaN comes first or last, by `nanFirst`. */
+function bestOf(
+  keys: Float64Array,
+  k: number,
+  nanFirst: boolean,
+  order: Int32Array,
+  spare: Int32Array,
+): Int32Array {
+  let numbers = 0
+  for (let i = 0; i < keys.length; i++) if (keys[i] === keys[i]) order[numbers++] = i
+  if (numbers === keys.length)
+    return k * FEW < numbers ? leastOf(keys, order, k, numbers) : sorted(keys, order, spare, numbers)
+  const inOrder = sorted(keys, order, spare, numbers).slice(0, numbers)
+  const others: number[] = []
+  for (let i = 0; i < keys.length; i++) if (keys[i] !== keys[i]) others.push(i)
+  return Int32Array.from(nanFirst ? [...others, ...inOrder] : [...inOrder, ...others])
+}
+
+/** The first k of n in order, at the front of `order`: each element takes its place among those that were found. */
+function leastOf(keys: Float64Array, order: Int32Array, k: number, n: number): Int32Array {
+  if (k === 0) return order
+  let found = 0
+  for (let i = 0; i < n; i++) {
+    const place = order[i]!
+    const key = keys[place]!
+    if (found === k && keys[order[k - 1]!]! <= key) continue
+    let at = found < k ? found++ : k - 1
+    for (; at > 0 && keys[order[at - 1]!]! > key; at--) order[at] = order[at - 1]!
+    order[at] = place
+  }
+  return order
+}
+
+/** All n in order: short runs by insertion, which are then merged. */
+function sorted(keys: Float64Array, order: Int32Array, spare: Int32Array, n: number): Int32Array {
+  for (let start = 0; start < n; start += SHORT) {
+    const stop = Math.min(n, start + SHORT)
+    for (let i = start + 1; i < stop; i++) {
+      const place = order[i]!
+      const key = keys[place]!
+      let at = i
+      for (; at > start && keys[order[at - 1]!]! > key; at--) order[at] = order[at - 1]!
+      order[at] = place
+    }
+  }
+  let [from, to] = [order, spare]
+  for (let width = SHORT; width < n; width *= 2) {
+    for (let start = 0; start < n; start += 2 * width)
+      merge(keys, from, to, start, Math.min(n, start + width), Math.min(n, start + 2 * width))
+    ;[from, to] = [to, from]
+  }
+  return from
+}
+
+/** The runs from `start` and from `middle` as one; of equal elements those of the first come first. */
+function merge(
+  keys: Float64Array,
+  from: Int32Array,
+  to: Int32Array,
+  start: number,
+  middle: number,
+  stop: number,
+): void {
+  let [a, b, o] = [start, middle, start]
+  while (a < middle && b < stop) to[o++] = keys[from[a]!]! <= keys[from[b]!]! ? from[a++]! : from[b++]!
+  while (a < middle) to[o++] = from[a++]!
+  while (b < stop) to[o++] = from[b++]!
 }

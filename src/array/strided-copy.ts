@@ -56,9 +56,34 @@ export function copyTo(
   const step = walk.strides[0]![last] ?? 0
   let at = xOffset
   forEachBlock(walk, 1, ([offset]) => {
-    for (let c = 0, o = outOffset + offset!; c < columns; c++, o += step) out[o] = x[at + c]!
+    const to = outOffset + offset!
+    if (step === 1 && columns >= 32) out.set(x.subarray(at, at + columns), to)
+    else if (x instanceof Float64Array) apartFloat64(x, at, columns, out as Float64Array, to, step)
+    else apartAny(x, at, columns, out, to, step)
     at += columns
   })
+}
+
+function apartFloat64(
+  x: Float64Array,
+  at: number,
+  columns: number,
+  out: Float64Array,
+  to: number,
+  step: number,
+): void {
+  for (let c = 0, o = to; c < columns; c++, o += step) out[o] = x[at + c]!
+}
+
+function apartAny(
+  x: TypedArray,
+  at: number,
+  columns: number,
+  out: TypedArray,
+  to: number,
+  step: number,
+): void {
+  for (let c = 0, o = to; c < columns; c++, o += step) out[o] = x[at + c]!
 }
 
 /**

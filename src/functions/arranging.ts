@@ -193,7 +193,8 @@ abstract class Triangle extends Func {
     this.diagonal = diagonal
   }
 
-  protected abstract keeps(row: number, column: number): boolean
+  /** Which of the n columns of a row stay. */
+  protected abstract columns(row: number, n: number): readonly [from: number, to: number]
 
   override forward(x: NDArray): NDArray {
     if (x.ndim < 2)
@@ -203,8 +204,12 @@ abstract class Triangle extends Func {
       )
     const [m, n] = [x.shape.at(-2)!, x.shape.at(-1)!]
     const out = allocate(x.dtype, x.shape, x.size)
-    for (let i = 0; i < x.size; i++)
-      if (this.keeps(Math.floor(i / n) % m, i % n)) out.buffer[out.offset + i] = x.buffer[x.offset + i]!
+    for (let row = 0; row * n < x.size; row++) {
+      const [from, to] = this.columns(row % m, n)
+      if (from >= to) continue
+      const start = x.offset + row * n
+      out.buffer.set(x.buffer.subarray(start + from, start + to), out.offset + row * n + from)
+    }
     return out
   }
 }
@@ -215,8 +220,8 @@ export class Triu extends Triangle {
     super(attributes, 'triu')
   }
 
-  protected override keeps(row: number, column: number): boolean {
-    return column - row >= this.diagonal
+  protected override columns(row: number, n: number): readonly [number, number] {
+    return [Math.max(0, row + this.diagonal), n]
   }
 
   override backward(gy: Variable): Variable {
@@ -235,8 +240,8 @@ export class Tril extends Triangle {
     super(attributes, 'tril')
   }
 
-  protected override keeps(row: number, column: number): boolean {
-    return column - row <= this.diagonal
+  protected override columns(row: number, n: number): readonly [number, number] {
+    return [0, Math.min(n, row + this.diagonal + 1)]
   }
 
   override backward(gy: Variable): Variable {

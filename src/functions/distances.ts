@@ -95,8 +95,13 @@ export class SmoothL1Loss extends DifferenceLoss {
 
   protected override lossOf(difference: NDArray): NDArray {
     const { beta } = this
-    const sizes = elementwise.abs(difference)
-    return sizes.map((d) => (d < beta ? (0.5 * d * d) / beta : d - 0.5 * beta))
+    const out = elementwise.abs(difference)
+    const { buffer, offset, size } = out
+    for (let i = offset; i < offset + size; i++) {
+      const d = buffer[i]!
+      buffer[i] = d < beta ? (0.5 * d * d) / beta : d - 0.5 * beta
+    }
+    return out
   }
 
   protected override slopeOf(difference: Variable): Variable {
@@ -130,7 +135,13 @@ export class HuberLoss extends DifferenceLoss {
 
   protected override lossOf(difference: NDArray): NDArray {
     const { delta } = this
-    return elementwise.abs(difference).map((d) => (d <= delta ? 0.5 * d * d : delta * (d - 0.5 * delta)))
+    const out = elementwise.abs(difference)
+    const { buffer, offset, size } = out
+    for (let i = offset; i < offset + size; i++) {
+      const d = buffer[i]!
+      buffer[i] = d <= delta ? 0.5 * d * d : delta * (d - 0.5 * delta)
+    }
+    return out
   }
 
   protected override slopeOf(difference: Variable): Variable {

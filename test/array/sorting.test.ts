@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { gateAboveZero } from '../../src/array/gates.js'
 import { ndarray } from '../../src/array/make-array.js'
@@ -39,4 +40,35 @@ test('gateAboveZero passes what stands where the other is above 0 or NaN', () =>
   const x = ndarray([-1, 0, 2, NaN, -0])
   expect(gateAboveZero(ndarray([1, NaN, Infinity, 4, 5]), x).toArray()).toEqual([0, 0, Infinity, 4, 0])
   expect(() => gateAboveZero(ndarray([1]), x)).toThrow(/^SHAPE_MISMATCH/)
+})
+
+const seed = Number(process.env.GRADTAPE_SEED ?? Date.now() % 1e9)
+const element = fc.oneof(
+  fc.constantFrom(Number.NaN, Infinity, -Infinity, 0, -0),
+  fc.integer({ min: -3, max: 3 }),
+)
+
+/** NaN counts as the largest. */
+function compare(a: number, b: number): number {
+  if (a < b) return -1
+  if (a > b) return 1
+  return Number(Number.isNaN(a)) - Number(Number.isNaN(b))
+}
+
+test('the first k of any elements stand in order, equal ones in theirs, few or all of them', () => {
+  const drawn = fc.tuple(fc.array(element, { maxLength: 40 }), fc.nat(40), fc.boolean())
+  fc.assert(
+    fc.property(drawn, ([list, most, largest]) => {
+      const k = Math.min(most, list.length)
+      const sign = largest ? -1 : 1
+      const wanted = list
+        .map((_, i) => i)
+        .sort((i, j) => sign * compare(list[i]!, list[j]!) || i - j)
+        .slice(0, k)
+      const [values, indices] = topk(ndarray(Float64Array.from(list)), k, 0, largest)
+      expect([...indices.data]).toEqual(wanted)
+      expect([...values.data]).toEqual(wanted.map((i) => list[i]))
+    }),
+    { seed, numRuns: 300 },
+  )
 })
