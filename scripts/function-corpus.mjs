@@ -356,6 +356,11 @@ function* casesOf(Type, special) {
     ]
     yield ['rAdamStep', plain, [c(shape), c(shape), c(shape), magnitudes(shape), count()]]
     yield [
+      'rAdamStep',
+      { ...plain, decoupled: true },
+      [c(shape), c(shape), c(shape), magnitudes(shape), count()],
+    ]
+    yield [
       'lionStep',
       { lr: 0.01, beta1: 0.9, beta2: 0.99, weightDecay: 0.01 },
       [c(shape), c(shape), c(shape)],

@@ -239,6 +239,21 @@ function dominant(random: Random): DrawnArray {
   }
 }
 
+/**
+ * Matrices whose eigenvalues and singular values lie apart: where two of them nearly meet, derivatives are so large that differences
+ * cannot tell them.
+ */
+function apart(random: Random, m: number, n: number): DrawnArray {
+  const drawn = values(random, [...drawShape(random, 0, 1), m, n])
+  return {
+    ...drawn,
+    values: drawn.values.map((value, i) => {
+      const [row, column] = [Math.floor(i / n) % m, i % n]
+      return value / 20 + (row === column ? row + 1 : 0)
+    }),
+  }
+}
+
 /** A loss of two operands, of which one may have to be repeated. */
 function loss(more: (random: Random) => object = () => ({}), targets: typeof values = values): Draw {
   return (random) => {
@@ -540,9 +555,12 @@ const DRAWS: Readonly<Record<string, Draw>> = {
     args: [],
     integers: false,
   }),
-  eigh: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
+  eigh: (random) => {
+    const n = extent(random)
+    return { inputs: [apart(random, n, n)], args: [], integers: false }
+  },
   svd: (random) => ({
-    inputs: [values(random, [...drawShape(random, 0, 1), extent(random), extent(random)])],
+    inputs: [apart(random, extent(random), extent(random))],
     args: [],
     integers: false,
   }),

@@ -567,6 +567,14 @@ for reduction in ["mean", "sum", "none"]:
              args=[{"inputLengths": [6, 4, 6], "targetLengths": [3, 1, 2], "reduction": reduction}])
 composed("ctcLoss", lambda x, t: ctc_of(x, t, [5, 5], [2, 2], 3, "mean"), torch.log_softmax(normal(2, 5, 4), 2), ints([1, 0, 2, 2], 2, 2), args=[{"blank": 3}])
 
+for norm in ["ortho", "forward"]:
+    for n in [3, 7]:
+        given = {"norm": norm, "n": n, "axis": 0}
+        composed("fft", lambda a, b, n=n, norm=norm: parts(torch.fft.fft(torch.complex(a, b), n, 0, norm)), normal(5, 2), normal(5, 2), args=[given])
+        composed("ifft", lambda a, b, n=n, norm=norm: parts(torch.fft.ifft(torch.complex(a, b), n, 0, norm)), normal(5, 2), normal(5, 2), args=[given])
+        composed("rfft", lambda x, n=n, norm=norm: parts(torch.fft.rfft(x, n, 0, norm)), normal(5, 2), args=[given])
+        composed("irfft", lambda a, b, n=n, norm=norm: torch.fft.irfft(torch.complex(a, b), n, 0, norm), normal(5, 2), normal(5, 2), args=[given])
+
 here = os.path.dirname(os.path.abspath(__file__))
 target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")
 rows = [record(*one) for one in CASES]

@@ -286,6 +286,25 @@ OPTIMIZERS = {
 }
 
 
+class Decoupled:
+    """An optimizer whose weight decay is taken from the parameters before each step, as PyTorch 2 does with decoupled_weight_decay."""
+
+    def __init__(self, kind, parameters, lr, weight_decay):
+        self.inner, self.kept = kind(parameters, lr=lr), 1 - lr * weight_decay
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.inner.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.mul_(self.kept)
+        self.inner.step()
+
+
+OPTIMIZERS["nadam decoupled"] = (lambda p, **o: Decoupled(NAdam, p, **o), dict(lr=0.05, weight_decay=0.1))
+OPTIMIZERS["radam decoupled"] = (lambda p, **o: Decoupled(torch.optim.RAdam, p, **o), dict(lr=0.05, weight_decay=0.1))
+
+
 def optimizers():
     """25 steps of two parameters, the second of which gets a gradient only at every other step."""
     results = {}

@@ -33,6 +33,15 @@ export function amsGradStep(
   return [...outs, scalar(steps, t.dtype)]
 }
 
+/** What of the parameter is added to the gradient, and what of it is kept. */
+function decayOf(rule: { readonly lr: number; readonly weightDecay: number; readonly decoupled?: boolean }): {
+  weightDecay: number
+  kept: number
+} {
+  const { lr, weightDecay, decoupled = false } = rule
+  return decoupled ? { weightDecay: 0, kept: 1 - lr * weightDecay } : { weightDecay, kept: 1 }
+}
+
 export type NAdamRule = {
   readonly lr: number
   readonly beta1: number
@@ -40,6 +49,8 @@ export type NAdamRule = {
   readonly eps: number
   readonly weightDecay: number
   readonly momentumDecay: number
+  /** Whether the decay is taken from the parameter before the step, rather than added to the gradient. */
+  readonly decoupled?: boolean
 }
 
 /**
@@ -56,7 +67,8 @@ export function nAdamStep(
   rule: NAdamRule,
 ): NDArray[] {
   check('nAdamStep', w, [g, m, v])
-  const { lr, beta1, beta2, eps, weightDecay, momentumDecay } = rule
+  const { lr, beta1, beta2, eps, momentumDecay } = rule
+  const { weightDecay, kept } = decayOf(rule)
   const steps = t.item() + 1
   const momentum = (step: number): number => beta1 * (1 - 0.5 * pow(0.96, step * momentumDecay))
   const [now, next] = [momentum(steps), momentum(steps + 1)]
@@ -71,7 +83,7 @@ export function nAdamStep(
     const mean = beta1 * m.buffer[m.offset + i]! + (1 - beta1) * d
     const square = beta2 * v.buffer[v.offset + i]! + (1 - beta2) * d * d
     const root = Math.sqrt(square / correction) + eps
-    put(outs, i, x - (fresh * d) / root - (carried * mean) / root, mean, square)
+    put(outs, i, x * kept - (fresh * d) / root - (carried * mean) / root, mean, square)
   }
   return [...outs, scalar(products, product.dtype), scalar(steps, t.dtype)]
 }
@@ -82,6 +94,8 @@ export type RAdamRule = {
   readonly beta2: number
   readonly eps: number
   readonly weightDecay: number
+  /** As in NAdamRule. */
+  readonly decoupled?: boolean
 }
 
 /**
@@ -97,7 +111,8 @@ export function rAdamStep(
   rule: RAdamRule,
 ): NDArray[] {
   check('rAdamStep', w, [g, m, v])
-  const { lr, beta1, beta2, eps, weightDecay } = rule
+  const { lr, beta1, beta2, eps } = rule
+  const { weightDecay, kept } = decayOf(rule)
   const steps = t.item() + 1
   const left = pow(beta2, steps)
   const longest = 2 / (1 - beta2) - 1
@@ -118,7 +133,7 @@ export function rAdamStep(
     put(
       outs,
       i,
-      x - (rectified === null ? step : (step * rectified) / (Math.sqrt(square) + eps)),
+      x * kept - (rectified === null ? step : (step * rectified) / (Math.sqrt(square) + eps)),
       mean,
       square,
     )

@@ -4,7 +4,7 @@ import { ndarray } from '../array/make-array.js'
 import type { NDArray } from '../array/ndarray.js'
 import { promotedToFloat } from '../array/promotion.js'
 import { formatShape, normalizeAxis, sameShape } from '../array/shape.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
@@ -18,6 +18,10 @@ import { transpose } from './shapes.js'
 export interface FourierOptions {
   /** Along which axis. Default the last. */
   axis?: number | undefined
+  /** To how many elements the axis is cut, or filled up with zeros, first. Of `irfft`: how many it gives. Default as many as there are. */
+  n?: number | undefined
+  /** Where the factor 1/n stands: at the inverse (default), at both as 1/√n, or at the transform. */
+  norm?: 'backward' | 'ortho' | 'forward' | undefined
 }
 
 /** Σ x[j]·e^(∓2πi·jk/n) along the last axis; two inputs, two outputs.  Backward: the transform with the other sign. */
@@ -62,90 +66,120 @@ export function fourierTransform(
 
 type Complex = [real: Variable, imaginary: Variable]
 
-/** `made` of x with an axis brought last, which then goes back to its place. */
-function alongLast(
+/** The parts with the axis brought last, and how to bring it back. */
+function withAxisLast(
   parts: readonly Variable[],
   options: FourierOptions,
   what: string,
-  made: (parts: Variable[]) => Variable[],
-): Variable[] {
+): { parts: Variable[]; back: (made: Variable) => Variable } {
+  checkOptions(options, ['axis', 'n', 'norm'], what)
   const [{ ndim }] = parts as [Variable]
-  const axis = normalizeAxis(oneAxisOf(options.axis, -1, what), ndim, what)
   const last = ndim - 1
-  if (axis === last) return made([...parts])
+  const axis = normalizeAxis(oneAxisOf(options.axis, -1, what), ndim, what)
+  if (axis === last) return { parts: [...parts], back: (made) => made }
   const order = Array.from({ length: ndim }, (_, i) => (i === axis ? last : i === last ? axis : i))
-  return made(parts.map((part) => transpose(part, order))).map((part) => transpose(part, order))
+  return {
+    parts: parts.map((part) => transpose(part, order)),
+    back: (made) => transpose(made, order),
+  }
+}
+
+/** The last axis cut, or filled up with zeros, to n elements. */
+function resized(x: Variable, n: number): Variable {
+  const has = x.shape.at(-1)!
+  const lead = x.shape.slice(1).map(() => null)
+  if (n === has) return x
+  if (n < has) return slice(x, [...lead, [0, n]])
+  return pad(
+    x,
+    x.shape.map((_, i): [number, number] => (i === x.ndim - 1 ? [0, n - has] : [0, 0])),
+  )
+}
+
+function lengthOf(options: FourierOptions, otherwise: number, what: string): number {
+  const n = integerOf(options.n, otherwise, 1, 'n', what)
+  if (n >= 1) return n
+  throw new TapeError('BAD_SHAPE', `${what} expected an axis with elements, got none`)
+}
+
+/** What a transform, or its inverse, is multiplied by. */
+function factorOf({ norm = 'backward' }: FourierOptions, inverse: boolean, n: number, what: string): number {
+  if (norm === 'ortho') return 1 / Math.sqrt(n)
+  if (norm !== 'backward' && norm !== 'forward')
+    refuse(`${what} expected norm to be 'backward', 'ortho' or 'forward', got ${valueText(norm)}`)
+  return (norm === 'backward') === inverse ? 1 / n : 1
+}
+
+function transformed(
+  real: Operand,
+  imaginary: Operand | undefined,
+  options: FourierOptions,
+  inverse: boolean,
+  what: string,
+): Complex {
+  const { parts, back } = withAxisLast(partsOf(real, imaginary), options, what)
+  const n = lengthOf(options, parts[0]!.shape.at(-1)!, what)
+  const [re, im] = parts.map((part) => resized(part, n)) as Complex
+  const factor = factorOf(options, inverse, n, what)
+  return fourierTransform(re, im, { inverse }).map((part) =>
+    back(factor === 1 ? part : mul(part, factor)),
+  ) as Complex
 }
 
 /**
- * The discrete Fourier transform of real + i·imaginary: y[k] = Σ x[j]·e^(−2πi·jk/n).
+ * The discrete Fourier transform of real + i·imaginary: y[k] = Σ x[j]·e^(−2πi·jk/n). Along several axes it is taken one axis after the other.
  *
  * Shapes   [..., n] and the same (none: zeros) → [..., n] and [..., n]
- * Throws   SHAPE_MISMATCH; BAD_AXIS, also for a scalar
+ * Throws   SHAPE_MISMATCH; BAD_AXIS, also for a scalar; BAD_SHAPE for an empty axis; BAD_ARGUMENT
  * Source   NumPy and PyTorch `fft`, of two real arrays
  */
 export function fft(real: Operand, imaginary?: Operand, options: FourierOptions = {}): Complex {
-  checkOptions(options, ['axis'], 'fft')
-  const [re, im] = partsOf(real, imaginary)
-  return alongLast([re, im], options, 'fft', ([a, b]) => fourierTransform(a!, b!)) as Complex
+  return transformed(real, imaginary, options, false, 'fft')
 }
 
 /** The inverse of `fft`: x[j] = Σ y[k]·e^(2πi·jk/n)/n. Shapes and errors as there. */
 export function ifft(real: Operand, imaginary?: Operand, options: FourierOptions = {}): Complex {
-  checkOptions(options, ['axis'], 'ifft')
-  const [re, im] = partsOf(real, imaginary)
-  return alongLast([re, im], options, 'ifft', ([a, b]) => {
-    const n = a!.shape.at(-1)!
-    return fourierTransform(a!, b!, { inverse: true }).map((part) => mul(part, 1 / n))
-  }) as Complex
+  return transformed(real, imaginary, options, true, 'ifft')
 }
 
 /**
  * The Fourier transform of a real array: its first n/2 + 1 places, of which the others are the conjugates.
  *
  * Shapes   [..., n] → [..., ⌊n/2⌋ + 1] and [..., ⌊n/2⌋ + 1]
- * Throws   BAD_AXIS, also for a scalar; BAD_SHAPE for an empty axis
+ * Throws   BAD_AXIS, also for a scalar; BAD_SHAPE for an empty axis; BAD_ARGUMENT
  * Source   NumPy and PyTorch `rfft`
  */
 export function rfft(x: Operand, options: FourierOptions = {}): Complex {
-  checkOptions(options, ['axis'], 'rfft')
-  return alongLast([...partsOf(x, undefined)], options, 'rfft', ([a, b]) => {
-    const n = a!.shape.at(-1)!
-    if (n === 0) throw new TapeError('BAD_SHAPE', 'rfft expected an axis with elements, got none')
-    const kept = [...a!.shape.slice(1).map(() => null), [0, Math.floor(n / 2) + 1] as const]
-    return fourierTransform(a!, b!).map((part) => slice(part, kept))
+  const { parts, back } = withAxisLast(partsOf(x, undefined), options, 'rfft')
+  const n = lengthOf(options, parts[0]!.shape.at(-1)!, 'rfft')
+  const [re, im] = parts.map((part) => resized(part, n)) as Complex
+  const factor = factorOf(options, false, n, 'rfft')
+  return fourierTransform(re, im).map((part) => {
+    const half = resized(part, Math.floor(n / 2) + 1)
+    return back(factor === 1 ? half : mul(half, factor))
   }) as Complex
 }
 
 /**
  * The real array whose `rfft` this is.
  *
- * n        how long it is; 2·(m − 1) unless said, for m places
- * Shapes   [..., m] and [..., m] → [..., n]
- * Throws   SHAPE_MISMATCH; BAD_AXIS; BAD_ARGUMENT for an n that is not 2·m − 2 or 2·m − 1
+ * Shapes   [..., m] and [..., m] → [..., n], where n is 2·(m − 1) unless said
+ * Throws   SHAPE_MISMATCH; BAD_AXIS; BAD_SHAPE; BAD_ARGUMENT
  * Source   NumPy and PyTorch `irfft`
  */
-export function irfft(
-  real: Operand,
-  imaginary: Operand,
-  options: FourierOptions & { n?: number | undefined } = {},
-): Variable {
-  checkOptions(options, ['axis', 'n'], 'irfft')
-  const [re, im] = partsOf(real, imaginary)
-  return alongLast([re, im], options, 'irfft', ([a, b]) => {
-    const m = a!.shape.at(-1)!
-    const n = integerOf(options.n, 2 * (m - 1), 1, 'n', 'irfft')
-    if (Math.floor(n / 2) + 1 !== m)
-      refuse(`irfft expected n to be ${2 * m - 2} or ${2 * m - 1} for ${m} places, got ${n}`)
-    // Each place but the first, and the middle one of an even n, stands for its conjugate too.
-    const twice = Float64Array.from({ length: m }, (_, k) => (k === 0 || 2 * k === n ? 1 : 2) / n)
-    const factors = ndarray(twice).astype(a!.dtype)
-    const widths = a!.shape.map((_, i): [number, number] => (i === a!.ndim - 1 ? [0, n - m] : [0, 0]))
-    const [x] = fourierTransform(pad(mul(a!, factors), widths), pad(mul(b!, factors), widths), {
-      inverse: true,
-    })
-    return [x]
-  })[0]!
+export function irfft(real: Operand, imaginary: Operand, options: FourierOptions = {}): Variable {
+  const { parts, back } = withAxisLast(partsOf(real, imaginary), options, 'irfft')
+  const n = lengthOf(options, 2 * (parts[0]!.shape.at(-1)! - 1), 'irfft')
+  const m = Math.floor(n / 2) + 1
+  const scale = factorOf(options, true, n, 'irfft')
+  // Each place but the first, and the middle one of an even n, stands for its conjugate too.
+  const factors = ndarray(
+    Float64Array.from({ length: m }, (_, k) => (k === 0 || 2 * k === n ? 1 : 2) * scale),
+  )
+  const [re, im] = parts.map((part) =>
+    resized(mul(resized(part, m), factors.astype(part.dtype)), n),
+  ) as Complex
+  return back(fourierTransform(re, im, { inverse: true })[0])
 }
 
 function partsOf(real: Operand, imaginary: Operand | undefined): [Variable, Variable] {

@@ -9,6 +9,7 @@ import {
 } from '../array/adam-variants.js'
 import { zerosLike } from '../array/make-array.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
+import { flagOf } from '../functions/attributes.js'
 import { DerivativeNotWritten } from '../functions/not-differentiable.js'
 import type { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
@@ -33,6 +34,8 @@ export interface RAdamOptions {
   maximize?: boolean | undefined
   /** Adds weightDecay · parameter to the gradient. Default 0. */
   weightDecay?: number | undefined
+  /** Whether lr · weightDecay of the parameter is taken away instead, as AdamW does. For all groups. Default false. */
+  decoupledWeightDecay?: boolean | undefined
 }
 
 export interface NAdamOptions extends RAdamOptions {
@@ -72,6 +75,21 @@ const LION: Settings<LionRule> = {
   weightDecay: { otherwise: 0, bounds: AT_LEAST_0 },
 }
 
+const DECOUPLED = 'decoupledWeightDecay'
+
+/** The rule of a step. What is not decoupled does not say so, as steps did not before there was the choice. */
+function stepRule<R extends Rule & { readonly decoupled?: boolean }>(
+  attributes: R,
+  settings: Settings<R>,
+  what: string,
+): R {
+  const decoupled = attributes?.decoupled
+  if (decoupled === undefined) return ruleFrom(attributes, settings, what)
+  const { decoupled: _, ...rest } = attributes
+  const rule = ruleFrom(rest, settings, what)
+  return flagOf(decoupled, false, 'decoupled', what) ? Object.freeze({ ...rule, decoupled }) : rule
+}
+
 /** Means begin at 0, the count of steps at 0, a product at 1. */
 abstract class FromZero<R extends Rule> extends Optimizer<R> {
   protected override initial(key: string, parameter: Variable): NDArray {
@@ -88,7 +106,7 @@ abstract class FromZero<R extends Rule> extends Optimizer<R> {
 export class NAdam extends FromZero<NAdamRule> {
   /** Throws BAD_ARGUMENT for no parameters or settings out of bounds. */
   constructor(parameters: Parameters<NAdamOptions>, options: NAdamOptions = {}) {
-    super(parameters as Parameters<never>, options, N_ADAM, 'NAdam')
+    super(parameters as Parameters<never>, options, N_ADAM, 'NAdam', [DECOUPLED])
   }
 
   protected override keys(): readonly string[] {
@@ -96,7 +114,7 @@ export class NAdam extends FromZero<NAdamRule> {
   }
 
   protected override call(rule: NAdamRule): Func {
-    return new NAdamStep(rule)
+    return new NAdamStep(this.flag(DECOUPLED) ? { ...rule, decoupled: true } : rule)
   }
 }
 
@@ -108,7 +126,7 @@ export class NAdam extends FromZero<NAdamRule> {
 export class RAdam extends FromZero<RAdamRule> {
   /** Throws BAD_ARGUMENT for no parameters or settings out of bounds. */
   constructor(parameters: Parameters<RAdamOptions>, options: RAdamOptions = {}) {
-    super(parameters as Parameters<never>, options, R_ADAM, 'RAdam')
+    super(parameters as Parameters<never>, options, R_ADAM, 'RAdam', [DECOUPLED])
   }
 
   protected override keys(): readonly string[] {
@@ -116,7 +134,7 @@ export class RAdam extends FromZero<RAdamRule> {
   }
 
   protected override call(rule: RAdamRule): Func {
-    return new RAdamStep(rule)
+    return new RAdamStep(this.flag(DECOUPLED) ? { ...rule, decoupled: true } : rule)
   }
 }
 
@@ -145,7 +163,7 @@ export class NAdamStep extends DerivativeNotWritten {
   private readonly rule: NAdamRule
 
   constructor(attributes: NAdamRule) {
-    const rule = ruleFrom(attributes, N_ADAM, 'nAdamStep')
+    const rule = stepRule(attributes, N_ADAM, 'nAdamStep')
     super(rule)
     this.rule = rule
   }
@@ -165,7 +183,7 @@ export class RAdamStep extends DerivativeNotWritten {
   private readonly rule: RAdamRule
 
   constructor(attributes: RAdamRule) {
-    const rule = ruleFrom(attributes, R_ADAM, 'rAdamStep')
+    const rule = stepRule(attributes, R_ADAM, 'rAdamStep')
     super(rule)
     this.rule = rule
   }

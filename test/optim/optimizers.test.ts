@@ -39,6 +39,8 @@ const made: Readonly<Record<string, (parameters: Variable[]) => AnyOptimizer>> =
   nadam: (p) => new NAdam(p, { lr: 0.05, weightDecay: 0.1 }),
   radam: (p) => new RAdam(p, { lr: 0.05, weightDecay: 0.1 }),
   'rmsprop centered momentum': (p) => new RMSProp(p, { lr: 0.02, alpha: 0.9, momentum: 0.8, centered: true }),
+  'nadam decoupled': (p) => new NAdam(p, { lr: 0.05, weightDecay: 0.1, decoupledWeightDecay: true }),
+  'radam decoupled': (p) => new RAdam(p, { lr: 0.05, weightDecay: 0.1, decoupledWeightDecay: true }),
 }
 
 const STEPS = 25
