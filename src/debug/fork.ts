@@ -24,6 +24,7 @@ import {
   type RecordedFork,
 } from './fork-options.js'
 import { ForkedRun } from './forked-run.js'
+import { loaderPlace } from './loader-place.js'
 import type { Loadable, Moment } from './moment.js'
 
 /** What a program needs to go on from the beginning of a step. */
@@ -215,10 +216,10 @@ export class Fork {
 
   /** Where the loader stood at the beginning of the step: as the run says, or else as if each step had used one batch from the first on. */
   private placeOf(loader: { readonly length: number }): { epoch: number; batch: number } {
-    const { step } = this.options
-    const told = this.recording.lookup.epochBy(step)
-    const batches = told === null ? step - 1 : told.batch + (step - told.step)
-    return { epoch: (told?.epoch ?? 0) + Math.floor(batches / loader.length), batch: batches % loader.length }
+    const place = loaderPlace(this.recording, this.options.step)
+    const batches = place?.used ?? this.options.step - 1
+    const epoch = place?.told.epoch ?? 0
+    return { epoch: epoch + Math.floor(batches / loader.length), batch: batches % loader.length }
   }
 
   private valueOf(name: string): NDArray {

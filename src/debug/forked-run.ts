@@ -7,6 +7,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import {
   type BackwardStarted,
+  type EpochStarted,
   type FunctionCalled,
   type LeafCreated,
   positionOf,
@@ -19,6 +20,7 @@ import { refsOf } from '../events/event-kinds.js'
 import type { Attributes, AttributeValue } from '../graph/attributes.js'
 import { backward, gradientsOf } from '../graph/backward.js'
 import { mode } from '../graph/mode.js'
+import { closeEpoch, givesBatch, type OpenEpoch } from '../graph/open-epochs.js'
 import { recreateFunc } from '../graph/registry.js'
 import { Variable } from '../graph/variable.js'
 import type { PastGraph } from '../past/past-graph.js'
@@ -32,6 +34,7 @@ import {
   type ForkSink,
 } from './fork-options.js'
 import { Interventions } from './interventions.js'
+import { loaderPlace } from './loader-place.js'
 import type { Moment } from './moment.js'
 
 /** Of the names of variables, in an error. */
@@ -55,6 +58,7 @@ export class ForkedRun {
   private asked: ReadonlyMap<Ref, Variable> | null = null
   private readonly dropped: ReadonlySet<number>
   private readonly interventions: Interventions
+  private openEpoch: OpenEpoch | null = null
   /** From position `first` on, the last position that refers to each. */
   private readonly lastUses: Float64Array
   /** Where it is recorded; null for nowhere. */
@@ -99,9 +103,16 @@ export class ForkedRun {
   run(): ForkReport {
     const { reader, id, lookup } = this.recording
     this.changeVariables()
-    for (const event of reader.events(id, this.first, this.last)) {
-      this.perform(event)
-      this.forget(event)
+    const place = this.sink === null ? null : loaderPlace(this.recording, this.options.step)
+    try {
+      // The epoch that is under way began before.
+      if (place !== null && place.used < place.told.batches) this.epoch(place.told, place.used)
+      for (const event of reader.events(id, this.first, this.last)) {
+        this.perform(event)
+        this.forget(event)
+      }
+    } finally {
+      if (this.openEpoch !== null) closeEpoch(this.openEpoch)
     }
     this.interventions.end()
     for (const [what, count] of this.counts)
@@ -211,12 +222,23 @@ export class ForkedRun {
       case 'RunStarted':
       case 'CheckpointTaken':
       case 'NoteAdded':
-      case 'EpochStarted':
       case 'RunFinished':
+        return
+      case 'EpochStarted':
+        if (this.sink !== null) this.epoch(event, event.batch)
         return
       default:
         event satisfies never
     }
+  }
+
+  /** What the loader of the recorded program said, for the run that is recorded: its next step belongs to this epoch. */
+  private epoch({ epoch, batches, batchSize, data, dataset, part }: EpochStarted, batch: number): void {
+    if (this.openEpoch !== null) closeEpoch(this.openEpoch)
+    // A data set that the run had not met has no position; nobody has met this one either.
+    const met = data === null ? new Variable(ndarray(0), false, 'constant') : this.variable(data)
+    this.openEpoch = { epoch, batches, batchSize, data: met, dataset, part, batch, recorder: null }
+    givesBatch(this.openEpoch, batch)
   }
 
   private leaf(event: LeafCreated): void {

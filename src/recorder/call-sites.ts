@@ -6,11 +6,11 @@
  *
  * All of it is counted and nothing measured: one program is looked at in the same places in each of its runs.
  */
-import { findSourceMap } from 'node:module'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { siteText } from '../events/call-site.js'
+import { beforeCompilation } from './source-maps.js'
 
 /** Every call is looked at in this many steps, or passes outside of steps: from the third on a graph is as it will stay. */
 const FIRST = 3
@@ -131,7 +131,7 @@ function siteLooker(folder: string): () => string | null {
       const line = frame.getLineNumber()
       const column = frame.getColumnNumber()
       if (name === null || line === null || column === null || line < 1 || column < 1) continue
-      const source = beforeCompilation(file, line, column)
+      const source = beforeCompilation({ file, line, column })
       return siteText({
         file: source === null ? name : nameOf(source.file, folder),
         line: source?.line ?? line,
@@ -183,18 +183,6 @@ function functionOf(frame: NodeJS.CallSite): string | null {
   const isPlain = type === null || type === '' || type === 'Object' || type === 'Function'
   if (name === '<anonymous>') return null
   return shortened(isPlain ? name : `${type}.${name}`, NAME_CHARACTERS_MAX)
-}
-
-/** Where a place stood before a compiler moved it, as far as Node follows source maps (`--enable-source-maps`, tsx). */
-function beforeCompilation(
-  file: string,
-  line: number,
-  column: number,
-): { file: string; line: number; column: number } | null {
-  const found = findSourceMap(file)?.findEntry(line - 1, column - 1)
-  if (found === undefined || !('originalSource' in found) || typeof found.originalSource !== 'string')
-    return null
-  return { file: found.originalSource, line: found.originalLine + 1, column: found.originalColumn + 1 }
 }
 
 function shortened(text: string, most: number): string {

@@ -120,6 +120,13 @@ describe.each(CAPTURES)('a fork of a run of capture %s', (name) => {
       plain.metrics.filter(({ name }) => name === 'loss').map(({ child: value }) => value),
     )
     expect(child.replay().divergence).toBeNull()
+    // The program's loader gives five batches an epoch; steps of the fork count from 1.
+    const epochs = tape
+      .query('SELECT epoch FROM step WHERE run_id = 2 ORDER BY step')
+      .map(({ epoch }) => epoch)
+    expect(epochs).toEqual(
+      Array.from({ length: plain.steps }, (_, i) => Math.floor((options.step - 1 + i) / 5)),
+    )
     expect(tape.runs().map(({ parent }) => parent)).toEqual([null, child.started.parent])
     expect(tape.query('SELECT parent_run_id AS run, parent_step AS step FROM run WHERE id = 2')).toEqual([
       { run: 1, step: options.step },

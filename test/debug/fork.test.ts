@@ -6,8 +6,10 @@ import {
   DataLoader,
   Dropout,
   Linear,
+  matmul,
   ndarray,
   openTape,
+  parameter,
   relu,
   Sequential,
   SGD,
@@ -183,6 +185,43 @@ describe('a fork', () => {
       tape.close()
     },
   )
+
+  it.each([
+    ['of which each uses two batches, the first taken before it', true],
+    ['of which each takes its two batches itself', false],
+  ])('finds the place in the epoch among steps %s', async (_, isBefore) => {
+    const tape = opened()
+    const run = tape.startRun('added', { seed: 1 })
+    const loader = new DataLoader(
+      new TensorDataset(ndarray(new Float64Array(14).fill(1), { shape: [14, 1] })),
+      {
+        batchSize: 1,
+      },
+    )
+    const w = parameter([[2]], { name: 'w' })
+    const used: [epoch: number, batch: number][] = []
+    const add = ([x]: readonly Variable[]) => matmul(x!, w).sum().backward()
+    for (let epoch = 0; epoch < 2; epoch++) {
+      const batches = loader[Symbol.iterator]()
+      for (let batch = 0; batch < 14; batch += 2) {
+        const first = isBefore ? batches.next().value! : null
+        run.step()
+        used.push([epoch, batch])
+        w.clearGrad()
+        add(first ?? batches.next().value!)
+        add(batches.next().value!)
+      }
+      expect(batches.next().done).toBe(true)
+    }
+    await run.finish()
+    const past = tape.run('added')
+    for (const [i, [epoch, batch]] of used.entries()) {
+      // Before the second step nothing was told of a loader whose batches were taken inside of steps.
+      if (!isBefore && (i === 0 || batch === 0)) continue
+      expect(past.fork({ step: i + 1 }).resume({ loader })).toMatchObject({ epoch, batch })
+    }
+    tape.close()
+  })
 
   it('answers on the command line', async () => {
     const tape = opened()

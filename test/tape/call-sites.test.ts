@@ -188,25 +188,47 @@ describe('of a program that was recorded', () => {
   })
 })
 
-test('source maps that Node follows are followed', () => {
-  const folder = temporaryFolder()
+describe('source maps', () => {
   const map = { version: 3, sources: ['train.ts'], names: [], mappings: 'AAAA;AAAA;AAAA;AASA;AAAA;AAAA' }
-  const lines = [
+  const code = [
     `import { mean, openTape, parameter } from '${DIST}/index.js'`,
     "const tape = openTape('a.tape')",
     "const run = tape.startRun('mapped')",
     'mean(parameter([1, 2]))',
     'await run.finish()',
-    `tape.close() //# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`,
-  ]
-  fs.writeFileSync(path.join(folder, 'train.mjs'), lines.join('\n').replace(' //#', '\n//#'))
-  const run = (...flags: string[]) => {
-    fs.rmSync(path.join(folder, 'a.tape'), { force: true })
-    execFileSync(process.execPath, [...flags, 'train.mjs'], { cwd: folder })
+    'tape.close()',
+  ].join('\n')
+  const inline = (of: object) =>
+    `data:application/json;base64,${Buffer.from(JSON.stringify(of)).toString('base64')}`
+
+  /** The site of the call, in a program whose last line names `url` as its map. */
+  function siteOf(url: string, files: Readonly<Record<string, string>>, flags: readonly string[] = []) {
+    const folder = temporaryFolder()
+    fs.mkdirSync(path.join(folder, 'out'))
+    fs.writeFileSync(path.join(folder, 'out', 'train.mjs'), `${code}\n//# sourceMappingURL=${url}`)
+    for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text)
+    execFileSync(process.execPath, [...flags, 'out/train.mjs'], { cwd: folder })
     return query(path.join(folder, 'a.tape'), 'SELECT file, line FROM call_site')
   }
-  expect(run('--enable-source-maps')).toEqual([{ file: 'train.ts', line: 10 }])
-  expect(run()).toEqual([{ file: 'train.mjs', line: 4 }])
+
+  test('a map beside the compiled file is followed, as the compiler of TypeScript writes it', () => {
+    const beside = { ...map, sources: ['../train.ts'], sourceRoot: '' }
+    const files = { 'out/train.mjs.map': JSON.stringify(beside), 'train.ts': '//' }
+    expect(siteOf('train.mjs.map', files)).toEqual([{ file: 'train.ts', line: 10 }])
+  })
+
+  test('one inside of the file that has its sources is followed, as bundlers write it; with flags of Node as without', () => {
+    const whole = { ...map, sources: ['../src/train.ts'], sourcesContent: ['//'] }
+    expect(siteOf(inline(whole), {})).toEqual([{ file: 'src/train.ts', line: 10 }])
+    expect(siteOf(inline(whole), {}, ['--enable-source-maps'])).toEqual([{ file: 'src/train.ts', line: 10 }])
+  })
+
+  test('where a map is missing, is none or names files that are not there, the compiled place is told', () => {
+    const compiled = [{ file: 'out/train.mjs', line: 4 }]
+    expect(siteOf('gone.map', {})).toEqual(compiled)
+    expect(siteOf('bad.map', { 'out/bad.map': '{"version":3,"mappings":7' })).toEqual(compiled)
+    expect(siteOf(inline(map), {})).toEqual(compiled)
+  })
 })
 
 describe('which calls are looked at', () => {

@@ -193,14 +193,14 @@ export class Lookup {
   }
 
   /** The last epoch that had begun by step `step`: its number, the step that used a batch of it first, and which; null when none had. */
-  epochBy(step: number): { epoch: number; step: number; batch: number } | null {
-    const row = this.rows.get<{ epoch: number; step: number; batch: number }>(
-      `SELECT json_extract(payload, '$.epoch') AS epoch, step + 1 AS step, json_extract(payload, '$.batch') AS batch FROM _fact
+  epochBy(step: number): number | null {
+    const row = this.rows.get<{ position: number }>(
+      `SELECT id & 4294967295 AS position FROM _fact
        WHERE id >> 32 = ? AND kind = ${EVENT_KIND.EpochStarted} AND step < ? ORDER BY id DESC LIMIT 1`,
       this.rows.runId,
       step,
     )
-    return row ?? null
+    return row?.position ?? null
   }
 
   /** A value that was computed again after the run and written down; null when it was not. */
