@@ -207,7 +207,8 @@ export class Fork {
     const place = loader === undefined ? null : this.placeOf(loader)
     if (loader !== undefined) {
       loader.epoch = place!.epoch
-      if (loader.seed === null) loader.seed = this.started.seed
+      // A run without a seed of its own went on with the generator as the program had left it; so does this one.
+      if (loader.seed === null && this.started.seed !== 0) loader.seed = this.started.seed
     }
     const random = this.random()
     if (random !== null) setRandomState(random)

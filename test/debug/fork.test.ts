@@ -29,11 +29,13 @@ let files = 0
 
 interface Program {
   rateFrom?: number
+  /** Null: the loader has none of its own. */
+  loaderSeed?: number | null
   adam?: boolean
   steps?: number
 }
 
-function parts({ adam = true }: Program) {
+function parts({ adam = true, loaderSeed = 6 }: Program) {
   const values = uniform([30, 5], { key: { seed: 2, counter: 0 } })
   const data = new TensorDataset(
     values,
@@ -45,7 +47,8 @@ function parts({ adam = true }: Program) {
   const optimizer = adam
     ? new Adam(parameters, { lr: 0.01 })
     : new SGD(parameters, { lr: 0.1, momentum: 0.8 })
-  return { model, optimizer, loader: new DataLoader(data, { batchSize: 7, shuffle: true, seed: 6 }) }
+  const seed = loaderSeed ?? undefined
+  return { model, optimizer, loader: new DataLoader(data, { batchSize: 7, shuffle: true, seed }) }
 }
 
 /** Trains from `step` on; gives the losses by step. */
@@ -156,17 +159,21 @@ describe('a fork', () => {
     tape.close()
   })
 
-  it.each([true, false])(
-    'hands its state to the program, which goes on bit for bit (Adam: %s)',
-    async (adam) => {
+  it.each([
+    [true, 6],
+    [false, 6],
+    [true, null],
+  ])(
+    'hands its state to the program, which goes on bit for bit (Adam: %s, seed of the loader: %s)',
+    async (adam, loaderSeed) => {
       const tape = opened()
-      const { losses } = await record(tape, { adam })
-      const interrupted = await record(tape, { adam, steps: 11 })
+      const { losses } = await record(tape, { adam, loaderSeed })
+      const interrupted = await record(tape, { adam, loaderSeed, steps: 11 })
       for (const [id, step] of [
         [1, 7],
         [interrupted.id, 12],
       ] as const) {
-        const made = parts({ adam })
+        const made = parts({ adam, loaderSeed })
         const { model, optimizer, loader } = made
         seedRandom(99)
         const at = tape.run(id).fork({ step }).resume({ model, optimizer, loader })
