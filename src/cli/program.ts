@@ -1,6 +1,8 @@
 /** The commands of `gradtape`, each from its own file, which is loaded when that command is asked for or all are listed. */
+import process from 'node:process'
 import { Command } from 'commander'
 import { ENGINE_VERSION } from '../tape/version.js'
+import { visible } from './terminal.js'
 
 const AFTER = `
 Exit codes: 0 fine; 1 the answer is no, or a mistake in what was asked; 2 wrong usage; 70 a bug in gradtape.
@@ -54,6 +56,8 @@ export async function makeProgram(first: string | undefined): Promise<Command> {
     .version(ENGINE_VERSION, '-V, --version')
     .showHelpAfterError('(add --help for how to use it)')
     .addHelpText('after', AFTER)
+    // An argument may come from elsewhere, as a file's name does.
+    .configureOutput({ writeErr: (text) => process.stderr.write(visible(text)) })
     .exitOverride()
   const one = COMMANDS.filter(([names]) => first !== undefined && names.includes(first))
   // Its own version it knows without any command.

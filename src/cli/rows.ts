@@ -203,7 +203,7 @@ async function write(text: string): Promise<void> {
 function csv(exact: boolean): Parts {
   const text = exact ? (cell: string) => cell : noFormula
   return {
-    head: (columns) => csvLine(columns.map(text)),
+    head: (columns) => csvLine(columns.map((name) => text(name))),
     row: (row) =>
       csvLine(
         row.map((cell) =>
@@ -214,10 +214,13 @@ function csv(exact: boolean): Parts {
   }
 }
 
-/** As PostgreSQL's COPY reads it: a null is \N; tabs, line ends and backslashes in a text are escaped. */
+/**
+ * As PostgreSQL's COPY reads it: a null is \N; tabs, line ends and backslashes in a text are escaped. A spreadsheet takes quotes at the
+ * start of a text for its own.
+ */
 function tsv(exact: boolean): Parts {
   const text = (cell: string) =>
-    (exact ? cell : noFormula(cell))
+    (exact ? cell : noFormula(cell, true))
       .replaceAll('\\', '\\\\')
       .replaceAll('\t', '\\t')
       .replaceAll('\n', '\\n')

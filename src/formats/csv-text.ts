@@ -17,8 +17,14 @@ function quoted(field: string | null): string {
     : field
 }
 
-/** Spreadsheets compute what begins like this, and a tape's texts are somebody else's. A number is no formula. */
-export function noFormula(text: string): string {
-  if (!/^[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]|^[\t\r\n]/.test(text)) return text
+/**
+ * Spreadsheets compute what begins like this, and a tape's texts are somebody else's. A number is no formula.
+ *
+ * unquoted  the text is written without quotes of the form around it, so that its own are taken for these
+ */
+export function noFormula(text: string, unquoted = false): string {
+  const begins = unquoted ? text.replace(/^[\s\ufeff"']+/, '') : text
+  if (!/^[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]|^[\t\r\n]/.test(begins) && !/^[\t\r\n]/.test(text))
+    return text
   return /^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? text : `'${text}`
 }

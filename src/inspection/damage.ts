@@ -1,7 +1,7 @@
 /** What is behind a failure that nobody foresaw: when a tape that was read does not verify, it is the tape, and not gradtape. */
 import { TapeError } from '../errors.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
-import { verifyChain } from '../store/proof/verify.js'
+import { UNFORESEEN, verifyChain } from '../store/proof/verify.js'
 
 /**
  * The error as it is; or, for one that is none of ours, TAPE_CORRUPT with what is wrong with the first of these tapes that does not
@@ -25,7 +25,9 @@ function problemOf(file: string): string | null {
   try {
     const db = openDatabase(file, { readonly: true })
     try {
-      return verifyChain(db).problem
+      const { problem } = verifyChain(db)
+      // Where our own code fails everywhere, verification fails as well, and the tape is not to blame.
+      return problem?.includes(UNFORESEEN) === true ? null : problem
     } finally {
       db.close()
     }

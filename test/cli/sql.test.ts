@@ -523,12 +523,21 @@ describe('a text of a tape', () => {
   test('is no formula in CSV, unless it is asked for as it is', async () => {
     const { stdout } = await gradtape(...query, '--csv')
     expect(stdout.split('\r\n').slice(1, 4)).toEqual([`"'=HYPERLINK(""http://x"")"`, "'@SUM(1)", "'+1+1"])
+    const quotes = await gradtape(
+      'sql',
+      odd,
+      `SELECT '"=1+1"' AS a, 'it''s' AS b, '"so"' AS c`,
+      '--format',
+      'tsv',
+    )
+    expect(quotes.stdout).toBe(`a\tb\tc\n'"=1+1"\tit's\t"so"\n`)
     const exact = await gradtape(...query, '--csv', '--exact')
     expect(exact.stdout.split('\r\n').slice(1, 4)).toEqual(['"=HYPERLINK(""http://x"")"', '@SUM(1)', '+1+1'])
   })
 
   test('steers no terminal, in whatever is printed', async () => {
     for (const args of [
+      ['runs', odd, '--\u001b[2J\u202e'],
       query,
       ['runs', odd],
       ['verify', odd],

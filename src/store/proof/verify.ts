@@ -40,6 +40,9 @@ export interface VerifyReport {
   problem: string | null
 }
 
+/** @internal Stands in the problem of a report that may be a mistake of ours as well. */
+export const UNFORESEEN = 'in a way that no check foresees'
+
 /** Told now and then how many events were checked, and how many there are. */
 export type VerifyProgress = (events: number, total: number) => void
 
@@ -82,7 +85,7 @@ export function verifyChain(db: Connection, onProgress?: VerifyProgress): Verify
     report.problem =
       error instanceof TapeError
         ? error.message
-        : `TAPE_CORRUPT: reading the tape failed in a way that no check foresees (${String(error)}); please report this`
+        : `TAPE_CORRUPT: reading the tape failed ${UNFORESEEN} (${String(error)}); please report this`
   }
   return report
 }
