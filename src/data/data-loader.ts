@@ -6,12 +6,12 @@ import { permutation, randomState } from '../array/random.js'
 import { valueText } from '../errors.js'
 import { flagOf, integerOf, refuse } from '../functions/attributes.js'
 import { closeEpoch, givesBatch } from '../graph/open-epochs.js'
-import type { Operand } from '../graph/variable.js'
+import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { type Batch, TensorDataset } from './tensor-dataset.js'
 import { WeightedSampler } from './weighted-sampler.js'
 
-export interface DataLoaderOptions {
+export interface DataLoaderOptions<T extends readonly Operand[] = Operand[]> {
   /** How many rows a batch has. Default 1. */
   batchSize?: number | undefined
   /** Whether each epoch has its own random order. Default false. */
@@ -22,6 +22,11 @@ export interface DataLoaderOptions {
   sampler?: WeightedSampler | undefined
   /** Whether to leave out a last batch that would be smaller. Default false. */
   dropLast?: boolean | undefined
+  /**
+   * What becomes of each batch before it is given: `(x, t) => [randomFlip(x), t]`. It is called when it is the batch's turn, and what it
+   * calls is recorded. As many Variables as the batch has.
+   */
+  collate?: ((...batch: Batch<T>) => Batch<T>) | undefined
 }
 
 /**
@@ -40,10 +45,11 @@ export class DataLoader<T extends readonly Operand[]> {
   seed: number | null
   private readonly dropLast: boolean
   private readonly sampler: WeightedSampler | null
+  private readonly collate: ((...batch: Batch<T>) => Batch<T>) | null
 
   /** Throws BAD_ARGUMENT for the options, and for a data set that gives no batch. */
-  constructor(dataset: TensorDataset<T>, options: DataLoaderOptions = {}) {
-    checkOptions(options, ['batchSize', 'shuffle', 'seed', 'sampler', 'dropLast'], 'DataLoader')
+  constructor(dataset: TensorDataset<T>, options: DataLoaderOptions<T> = {}) {
+    checkOptions(options, ['batchSize', 'shuffle', 'seed', 'sampler', 'dropLast', 'collate'], 'DataLoader')
     if (!(dataset instanceof TensorDataset)) {
       refuse(
         `DataLoader expected a TensorDataset, got ${valueText(dataset)}; wrap arrays with new TensorDataset(x, t)`,
@@ -55,7 +61,10 @@ export class DataLoader<T extends readonly Operand[]> {
     this.seed =
       options.seed === undefined ? null : integerOf(options.seed, undefined, 0, 'seed', 'DataLoader')
     this.dropLast = flagOf(options.dropLast, false, 'dropLast', 'DataLoader')
-    const { sampler } = options
+    const { sampler, collate = null } = options
+    if (collate !== null && typeof collate !== 'function')
+      refuse(`DataLoader expected collate to be a function of a batch, got ${valueText(collate)}`)
+    this.collate = collate
     if (sampler !== undefined && (!(sampler instanceof WeightedSampler) || sampler.rows !== dataset.length))
       refuse(
         `DataLoader expected a sampler of ${dataset.length} rows, as the data set has, got ${valueText(sampler)}`,
@@ -102,11 +111,21 @@ export class DataLoader<T extends readonly Operand[]> {
         const start = batch * batchSize
         const taken = dataset.take(rowsOf(order, start, Math.min(start + batchSize, rows)))
         givesBatch(place, batch)
-        yield taken
+        yield this.collated(taken)
       }
     } finally {
       closeEpoch(place)
     }
+  }
+
+  private collated(batch: Batch<T>): Batch<T> {
+    if (this.collate === null) return batch
+    const made: unknown = this.collate(...batch)
+    const fits = Array.isArray(made) && made.length === batch.length
+    if (fits && made.every((one) => one instanceof Variable)) return made as unknown as Batch<T>
+    return refuse(
+      `DataLoader expected collate to give ${batch.length} Variables, as the batch has, got ${valueText(made)}`,
+    )
   }
 
   private get rows(): number {

@@ -42,7 +42,7 @@ const NEVER = -1e30
  * Throws   SHAPE_MISMATCH; BAD_DTYPE; INDEX_OUT_OF_RANGE for a label that is no class, or the blank; BAD_ARGUMENT
  * Source   Graves and others (2006); PyTorch `ctc_loss`, but rows come first. Its gradient by x is that of log_softmax's input already
  */
-export function ctcLoss(x: Operand, targets: NDArray | Variable, options: CtcOptions = {}): Variable {
+export function ctcLoss(x: Operand, targets: Operand, options: CtcOptions = {}): Variable {
   checkOptions(options, ['inputLengths', 'targetLengths', 'blank', 'reduction', 'zeroInfinity'], 'ctcLoss')
   const logs = asVariable(x)
   const labels = labelsOf(targets)
@@ -111,9 +111,9 @@ function moved(ways: Variable, by: number, places: number): Variable {
   )
 }
 
-function labelsOf(targets: NDArray | Variable): NDArray {
-  const { data } = asVariable(targets)
-  const array = data as unknown as NDArray
+function labelsOf(targets: Operand): NDArray {
+  const isList = Array.isArray(targets) && targets.flat().every(Number.isInteger)
+  const array = isList ? ndarray(targets, { dtype: 'int32' }) : asVariable(targets).data
   if (array.dtype === 'int32' || array.dtype === 'uint8') return array
   throw new TapeError('BAD_DTYPE', `ctcLoss: targets expected int32 or uint8, got ${array.dtype}`)
 }

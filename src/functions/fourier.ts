@@ -7,7 +7,7 @@ import { formatShape, normalizeAxis, sameShape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
-import { asVariable, type Operand, type Variable } from '../graph/variable.js'
+import { asVariable, type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { mul } from './arithmetic.js'
 import { flagOf, integerOf, oneAxisOf, refuse } from './attributes.js'
@@ -117,7 +117,7 @@ function transformed(
   inverse: boolean,
   what: string,
 ): Complex {
-  const { parts, back } = withAxisLast(partsOf(real, imaginary), options, what)
+  const { parts, back } = withAxisLast(partsOf(real, imaginary, what), options, what)
   const n = lengthOf(options, parts[0]!.shape.at(-1)!, what)
   const [re, im] = parts.map((part) => resized(part, n)) as Complex
   const factor = factorOf(options, inverse, n, what)
@@ -150,7 +150,7 @@ export function ifft(real: Operand, imaginary?: Operand, options: FourierOptions
  * Source   NumPy and PyTorch `rfft`
  */
 export function rfft(x: Operand, options: FourierOptions = {}): Complex {
-  const { parts, back } = withAxisLast(partsOf(x, undefined), options, 'rfft')
+  const { parts, back } = withAxisLast(partsOf(x, undefined, 'rfft'), options, 'rfft')
   const n = lengthOf(options, parts[0]!.shape.at(-1)!, 'rfft')
   const [re, im] = parts.map((part) => resized(part, n)) as Complex
   const factor = factorOf(options, false, n, 'rfft')
@@ -168,7 +168,7 @@ export function rfft(x: Operand, options: FourierOptions = {}): Complex {
  * Source   NumPy and PyTorch `irfft`
  */
 export function irfft(real: Operand, imaginary: Operand, options: FourierOptions = {}): Variable {
-  const { parts, back } = withAxisLast(partsOf(real, imaginary), options, 'irfft')
+  const { parts, back } = withAxisLast(partsOf(real, imaginary, 'irfft'), options, 'irfft')
   const n = lengthOf(options, 2 * (parts[0]!.shape.at(-1)! - 1), 'irfft')
   const m = Math.floor(n / 2) + 1
   const scale = factorOf(options, true, n, 'irfft')
@@ -182,9 +182,15 @@ export function irfft(real: Operand, imaginary: Operand, options: FourierOptions
   return back(fourierTransform(re, im, { inverse: true })[0])
 }
 
-function partsOf(real: Operand, imaginary: Operand | undefined): [Variable, Variable] {
-  const re = asVariable(real)
-  return [re, imaginary === undefined ? mul(re.detach(), 0) : asVariable(imaginary, re)]
+function partsOf(real: Operand, imaginary: Operand | undefined, what: string): [Variable, Variable] {
+  const re = asVariable(real, imaginary instanceof Variable ? imaginary : null)
+  if (imaginary === undefined) return [re, mul(re.detach(), 0)]
+  const im = asVariable(imaginary, re)
+  if (sameShape(re.shape, im.shape)) return [re, im]
+  throw new TapeError(
+    'SHAPE_MISMATCH',
+    `${what} expected a real and an imaginary part of one shape, got ${formatShape(re.shape)} and ${formatShape(im.shape)}`,
+  )
 }
 
 registerFunc(FourierTransform)

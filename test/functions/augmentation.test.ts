@@ -145,16 +145,32 @@ test('a run that changes its batches replays, and draws the same again with its 
       seen.push(sum(y.square()).item())
     }
     await run.finish()
-    expect(tape.run(name).replay().verdict).toBe('bit-exact')
     return seen
   }
   const first = await sums('first', 7)
   expect(await sums('again', 7)).toEqual(first)
   expect(await sums('other', 8)).not.toEqual(first)
+  expect(tape.run('first').replay().verdict).toBe('bit-exact')
   tape.close()
   fs.rmSync(folder, { recursive: true })
   const flipped = dataset.map((x, t) => [randomFlip(x, { p: 1, ...key }), t])
   expect(flipped.arrays[0].data.data).toEqual(images(8).flip(-1).data.data)
+})
+
+test('a loader changes its batches by a function of yours, each when it is its turn', () => {
+  const dataset = new TensorDataset(images(8).data, ndarray(arange(8), { dtype: 'int32' }))
+  const collate = (x: Variable, t: Variable): [Variable, Variable] => [randomFlip(x), t]
+  const pixels = () => {
+    seedRandom(3)
+    return [...new DataLoader(dataset, { batchSize: 4, collate })].map(([x]) => [...x.data.data])
+  }
+  const first = pixels()
+  expect(first.flat()).not.toEqual([...images(8).data.data])
+  expect([...first.flat()].sort((a, b) => a - b)).toEqual([...images(8).data.data])
+  expect(pixels()).toEqual(first)
+  expect(() => new DataLoader(dataset, { collate: 3 as never })).toThrow(/BAD_ARGUMENT.*collate/)
+  const short = new DataLoader(dataset, { collate: ((x: Variable) => [x]) as never })
+  expect(() => [...short]).toThrow(/BAD_ARGUMENT.*collate to give 2 Variables/)
 })
 
 test('the order of a loader without a seed of its own follows from that of the run, and so does a sampler', () => {

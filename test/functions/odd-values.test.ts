@@ -3,10 +3,14 @@ import { expect, test } from 'vitest'
 import {
   add,
   crossEntropy,
+  ctcLoss,
   Embedding,
+  fft,
   grad,
+  irfft,
   mul,
   ndarray,
+  rfft,
   scaledDotProductAttention,
   softmaxCrossEntropy,
   sum,
@@ -65,4 +69,23 @@ test('padding is counted from the end like ids are', () => {
   const y = sum(table.forward([2, -1, 0, -3]))
   expect([...grad([y], [table.weight])[0]!.data.data]).toEqual([2, 2, 0, 0, 0, 0])
   expect(() => new Embedding(3, 2, { paddingIndex: -4 })).toThrow(/BAD_ARGUMENT.*paddingIndex/)
+})
+
+test('what does not fit a Fourier transform or CTC is refused, and what cannot be said has a loss without slope', () => {
+  expect(() => fft([1, 2], [1, 2, 3])).toThrow(/SHAPE_MISMATCH.*\[2\] and \[3\]/)
+  expect(() => fft(3)).toThrow(/BAD_AXIS/)
+  expect(() => rfft([1, 2], { n: 0 })).toThrow(/BAD_ARGUMENT/)
+  expect(() => irfft([1], [1])).toThrow(/BAD_SHAPE/)
+  expect(() => fft([1, 2], undefined, { norm: 'half' as never })).toThrow(/BAD_ARGUMENT.*ortho/)
+  const x = new Variable([[[-1, -2]]])
+  const labels = (...rows: number[][]) => rows
+  const impossible = ctcLoss(x, labels([1, 1]))
+  expect(impossible.item()).toBe(Infinity)
+  expect(slopes(impossible, x)).toEqual([0, 0])
+  expect(ctcLoss(x, labels([1, 1]), { zeroInfinity: true }).item()).toBe(0)
+  expect(ctcLoss(x, labels([1])).item()).toBe(2)
+  expect(() => ctcLoss(x, labels([2]))).toThrow(/INDEX_OUT_OF_RANGE.*row 0/)
+  expect(() => ctcLoss(x, labels([0]))).toThrow(/INDEX_OUT_OF_RANGE.*blank/)
+  expect(() => ctcLoss(x, [[0.5]])).toThrow(/BAD_DTYPE/)
+  expect(() => ctcLoss(x, labels([1], [1]))).toThrow(/SHAPE_MISMATCH/)
 })
