@@ -211,6 +211,26 @@ export const DATA: readonly Planted[] = [
     },
   },
   {
+    name: 'attention that drops weights in evaluation',
+    kind: 'evaluation-mode',
+    says: [/step 10: scaledDotProductAttention \(#/, /drops elements \(p 0.3\) in an evaluation/],
+    program: (r) => {
+      const { g } = r
+      return evaluated(
+        r,
+        'attention',
+        () =>
+          new g.Sequential(
+            new g.Linear(2, 16),
+            (x) => g.reshape(x, [-1, 4, 4]),
+            new g.MultiHeadAttention(4, 2, { dropout: 0.3 }),
+            (x) => g.reshape(x, [-1, 16]),
+            new g.Linear(16, 3),
+          ),
+      )
+    },
+  },
+  {
     name: 'statistics of the batch in evaluation',
     kind: 'evaluation-mode',
     says: [/step 10: batchNorm \(#/, /evaluation/],
