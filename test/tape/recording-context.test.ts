@@ -63,6 +63,42 @@ describe('two training loops that take turns at their awaits', () => {
   })
 })
 
+test('a loop that is under way when another run begins goes on in its own', async () => {
+  const tape = openForTest(newTapePath())
+  const train = async (name: string, k: number) => {
+    const run = tape.startRun(name)
+    const w = parameter(k, { name })
+    for (let step = 1; step <= 3; step++) {
+      run.step()
+      const y = mul(w, step)
+      await pause(k)
+      y.backward()
+      w.clearGrad()
+      run.log({ y })
+    }
+    await run.finish()
+  }
+  await Promise.all([train('a', 3), train('b', 1), train('c', 2)])
+  expect(mode.recorder).toBeNull()
+  for (const name of ['a', 'b', 'c']) {
+    const kinds = [...tape.run(name).events()].map(({ type }) => type)
+    expect(kinds.filter((kind) => kind === 'BackwardStarted')).toHaveLength(3)
+    expect(tape.run(name).replay()).toMatchObject({ verdict: 'bit-exact' })
+  }
+})
+
+test('of three runs that nest, the one around the innermost records when that is over', async () => {
+  const tape = openForTest(newTapePath())
+  const runs = ['a', 'b', 'c'].map((name) => tape.startRun(name))
+  for (const run of runs.reverse()) {
+    await pause()
+    square(new Variable(2))
+    await run.finish()
+  }
+  for (const name of ['a', 'b', 'c'])
+    expect([...tape.run(name).events()].filter(({ type }) => type === 'FunctionCalled')).toHaveLength(1)
+})
+
 test('runs that nest: the innermost records, and the outer one when it is over', async () => {
   const tape = openForTest(newTapePath())
   const outer = tape.startRun('outer')

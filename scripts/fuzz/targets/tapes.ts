@@ -16,8 +16,8 @@ import type { Random } from '../random.js'
 import { type Connection, plainDatabase } from '../store-internals.js'
 import type { Target } from '../target.js'
 
-/** Nobody who looks at a tape this small takes as long. */
-const PROBE_MS = 30_000
+/** Nobody who looks at a tape this small takes as long, also on a machine with much else to do. */
+const PROBE_MS = 120_000
 const FIXTURE = new URL('../../../../test/fixtures/schema-1.tape.gz', import.meta.url)
 const PROBE = fileURLToPath(new URL('../probe-tape.js', import.meta.url))
 
