@@ -62,6 +62,8 @@ function grownAt(view: RunView, variable: Ref, step: number): Finding | null {
   const isRow = row !== null && row.share > ROW_SHARE
   // So does a single update that was far too large: what the loss does then tells of it.
   const jump = updateJump(view, first.step)
+  // What grows a thousandfold at once was made so by data or a function, and not by updates of which each is a little larger.
+  if (start === at && !isRow && jump === null) return null
   const update = updateOf(view, variable, before.step)
   const rate = update?.attributes.lr
   const by =
@@ -71,7 +73,8 @@ function grownAt(view: RunView, variable: Ref, step: number): Finding | null {
   const peak = reached.step === first.step ? '' : `, ${shortNumber(reached.norm)} in step ${reached.step}`
   return finding({
     kind: 'diverging',
-    level: isRow || jump !== null ? 'symptom' : 'cause',
+    // Without numbers it cannot be told whether a row is to blame.
+    level: isRow || jump !== null || !view.isReplayable ? 'symptom' : 'cause',
     step: first.step,
     position: update?.position ?? first.position,
     function: update?.function ?? null,
@@ -85,6 +88,9 @@ function grownAt(view: RunView, variable: Ref, step: number): Finding | null {
         .slice(Math.max(0, start - 3), start + 8)
         .map(({ norm }) => shortNumber(norm))
         .join(', ')}`,
+      ...(view.isReplayable
+        ? []
+        : ['unknown   whether a row of the batch is to blame: the capture keeps no numbers']),
       'try       a smaller learning rate, a warm-up of it, or clipGradNorm',
     ],
   })

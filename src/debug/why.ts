@@ -33,6 +33,16 @@ export interface WhyOptions {
   metric?: string
   /** Only these kinds of findings; all when not given. */
   only?: readonly string[]
+  /** A run that went well: what is found in it, too, at the same call and variable, is a note. */
+  like?: Asked
+}
+
+/** A recorded run: what `tape.run` gives. */
+interface Asked {
+  readonly id: number
+  readonly name: string
+  /** @internal */
+  readonly recording: Recording
 }
 
 /** A detector on a recorded run, and the kinds it can find. */
@@ -90,12 +100,38 @@ export function why(recording: Recording, options: WhyOptions = {}): Findings {
         found.push({ finding: { ...sited(one, (position) => view.siteOf(position)), cost }, rank })
   }
   return {
-    findings: withEffects(found)
+    findings: withEffects(options.like === undefined ? found : withoutUsual(found, options.like, options))
       .sort(inOrder)
       .map(({ finding }) => finding),
     looked: lookedText(view, performance.now() - began),
     skipped: [...view.skipped].map(([what, reason]) => ({ what, why: reason })),
   }
+}
+
+/** What the good run has, too, does not tell why this one went wrong. */
+function withoutUsual(found: readonly Found[], like: Asked, { metric, only }: WhyOptions): Found[] {
+  const usual = new Map<string, Finding>()
+  // A metric that only this run logged is no mistake in what was asked of the other.
+  const isLogged = metric === undefined || metricNames(new RunView(like.recording)).includes(metric)
+  const asked = {
+    ...(isLogged && metric !== undefined ? { metric } : {}),
+    ...(only === undefined ? {} : { only }),
+  }
+  for (const one of why(like.recording, asked).findings) usual.set(placeOf(one), one)
+  return found.map((one) => {
+    const other = usual.get(placeOf(one.finding))
+    if (other === undefined) return one
+    const evidence = [
+      ...one.finding.evidence,
+      `usual     run ${like.id} ("${like.name}") has it too: ${other.text}`,
+    ]
+    return { ...one, finding: { ...one.finding, level: 'note', evidence } }
+  })
+}
+
+/** What makes two findings of two runs the same: not the step, and not the numbers. */
+function placeOf({ kind, function: name, scope, variable }: Finding): string {
+  return JSON.stringify([kind, name, scope, variable])
 }
 
 /** What makes an infinity only of numbers that grew too large. */
@@ -176,8 +212,13 @@ function checkMetric(view: RunView, metric: string): void {
 }
 
 function checkWhyOptions(options: WhyOptions): void {
-  checkOptions(options, ['step', 'metric', 'only'], 'why()')
-  const { metric, only, step } = options
+  checkOptions(options, ['step', 'metric', 'only', 'like'], 'why()')
+  const { metric, only, step, like } = options
+  if (like !== undefined && !(typeof like === 'object' && like !== null && 'recording' in like))
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `why() expected like to be a run that went well, as tape.run(…) gives it, got ${valueText(like)}`,
+    )
   if (step !== undefined && typeof step !== 'number')
     throw new TapeError(
       'BAD_ARGUMENT',

@@ -241,6 +241,45 @@ test.each(SETTINGS)('%s', async (_, says, loop) => {
   expect(clean).toEqual([])
 })
 
+test('what a run that went well has, too, is a note; what it has not is still told', async () => {
+  const tape = g.openTape(':memory:')
+  for (const isBad of [false, true]) {
+    const run = tape.startRun('net', { seed: 1 })
+    const model = new g.MLP([4, 6, 1])
+    const scale = g.parameter([1, 1, 1, 1], { name: 'scale' })
+    const optimizer = new g.SGD(model.parameters(), { lr: 0.01 })
+    let step = 0
+    for (let epoch = 0; epoch < 3; epoch++)
+      for (const [x, t] of new g.DataLoader(line().set, { batchSize: 20 })) {
+        step = run.step()
+        optimizer.lr = isBad && step === 12 ? 1 : 0.01
+        const loss = g.meanSquaredError(model.forward(g.mul(x!, scale)), t!)
+        model.clearGrads()
+        scale.clearGrad()
+        loss.backward()
+        optimizer.step()
+        run.log({ loss })
+      }
+    await run.finish()
+  }
+  const kinds = (findings: readonly g.Finding[]) =>
+    findings.filter(({ kind }) => kind !== 'loss-spike').map(({ kind, level }) => [kind, level])
+  expect(kinds(tape.run(2).why().findings)).toEqual([
+    ['settings', 'cause'],
+    ['no-update', 'cause'],
+  ])
+  const { findings } = tape.run(2).why({ like: tape.run(1) })
+  expect(kinds(findings)).toEqual([
+    ['settings', 'cause'],
+    ['no-update', 'note'],
+  ])
+  expect(findings.find(({ kind }) => kind === 'no-update')!.evidence.at(-1)).toMatch(
+    /^usual +run 1 \("net"\) has it too: step 1: scale/,
+  )
+  expect(() => tape.run(2).why({ like: 1 as never })).toThrow(/BAD_ARGUMENT.*a run that went well/)
+  tape.close()
+})
+
 test('the functions without a gradient are those that detectors know', () => {
   const without = registeredFuncs().filter((name) => {
     try {

@@ -13,6 +13,7 @@ interface Options {
   step?: number
   metric?: string
   only?: string
+  like?: string
   import: string[]
   json?: boolean
 }
@@ -24,9 +25,14 @@ export function addWhy(program: Command): void {
     .option('--step <step>', 'the step in which lost digits (precision) are looked for', wholeNumber(0))
     .option('--metric <name>', 'the metric that training makes smaller (default: loss)')
     .option('--only <kinds>', 'only these kinds of findings, separated by commas')
+    .option('--like <run>', 'a run of the same tape that went well: what it has, too, is a note')
     .addHelpText(
       'after',
-      examples('gradtape why runs.tape', 'gradtape why runs.tape:2 --only loss-spike,settings'),
+      examples(
+        'gradtape why runs.tape',
+        'gradtape why runs.tape:2 --only loss-spike,settings',
+        'gradtape why runs.tape:2 --like 1',
+      ),
     )
     .action((file: string, options: Options) =>
       answer(options, async (later) => {
@@ -34,6 +40,9 @@ export function addWhy(program: Command): void {
         const findings = opened.past.why({
           ...(options.step === undefined ? {} : { step: options.step }),
           ...(options.metric === undefined ? {} : { metric: options.metric }),
+          ...(options.like === undefined
+            ? {}
+            : { like: opened.tape.run(/^\d+$/.test(options.like) ? Number(options.like) : options.like) }),
           ...(options.only === undefined ? {} : { only: options.only.split(',').map((kind) => kind.trim()) }),
         })
         return whyAnswer({ id: opened.past.id, name: opened.past.name }, findings)
