@@ -7,6 +7,7 @@ import { coldWorkload } from './bench/cold.js'
 import { fleetWorkloads } from './bench/fleet/group.js'
 import { workerWorkloads } from './bench/fleet/workers.js'
 import { functionWorkloads } from './bench/functions.js'
+import { inspectorWorkloads } from './bench/inspector/group.js'
 import { modelWorkloads } from './bench/models.js'
 import { type Peer, startPeers } from './bench/peers.js'
 import { productWorkloads } from './bench/products.js'
@@ -26,7 +27,7 @@ import { collectGarbage, type Effort, type Workload } from './bench/workload.js'
 
 const USAGE = `npm run bench -- [options]
   --quick          rougher: two minutes instead of ten
-  --group NAME     only one of calls, training, models, products, functions, cold, recording, fleet
+  --group NAME     only one of calls, training, models, products, functions, cold, recording, fleet, inspector
   --only PATTERN   only the workloads whose names this regular expression finds
   --json FILE      write what was measured as JSON
   --save NAME      keep it as a baseline, scripts/bench/baselines/NAME.json
@@ -95,8 +96,13 @@ async function main(): Promise<void> {
       values['torch-record'] ?? process.env.GRADTAPE_TORCH_RECORD ?? null,
     ),
     fleet: [...fleetWorkloads(quick), ...workerWorkloads(quick)],
+    inspector: inspectorWorkloads(
+      quick ? { steps: 100_000, calls: 1_000_000 } : { steps: 1_000_000, calls: 10_000_000 },
+    ),
   }
-  const chosen = group === undefined ? Object.values(groups).flat() : groups[group]
+  // The inspector's needs a browser, and is measured when it is asked for.
+  const usual = Object.entries(groups).filter(([name]) => name !== 'inspector')
+  const chosen = group === undefined ? usual.flatMap(([, works]) => works) : groups[group]
   if (chosen === undefined)
     throw new Mistake(`no group "${group}"; there are ${Object.keys(groups).join(', ')}`)
   const workloads = chosen.filter(({ name }) => pattern.test(name))
