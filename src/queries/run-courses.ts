@@ -1,6 +1,6 @@
 /**
- * The courses of a run: of each metric, of the gradients of each leaf, and of the time that steps began. They are read once and
- * extended by what was recorded since.
+ * The courses of a run: of each metric, of the gradients of each leaf, of the time that steps began, and of how far updates went. Each of
+ * these four is read when it is asked for, once, and extended by what was recorded since.
  */
 import { Lookup } from '../store/read/lookup.js'
 import { NumberRows } from '../store/read/number-rows.js'
@@ -26,8 +26,6 @@ export interface GradientCourses {
 
 /** How far the tables were read: positions of the last rows. */
 export interface ReadUntil {
-  steps: number
-  metrics: number
   gradients: number
   updates: number
 }
@@ -38,7 +36,6 @@ export interface StoredCourses {
   courses: Map<string, Course>
 }
 
-const METRIC = 'metric '
 const GRADIENT = 'gradient '
 const UPDATE = 'update '
 const PARTS = ['norm', 'zeros', 'nonFinite'] as const
@@ -50,11 +47,15 @@ export class RunCourses {
   readonly metrics = new Map<string, Course>()
   private readonly byVariable = new Map<number, GradientCourses>()
   private readonly updates = new Map<number, Course>()
-  private readonly readUntil: ReadUntil = { steps: 0, metrics: 0, gradients: 0, updates: 0 }
+  private readonly readUntil: ReadUntil & { steps: number; metrics: number } = {
+    steps: 0,
+    metrics: 0,
+    gradients: 0,
+    updates: 0,
+  }
 
-  constructor(runId: number, stored: StoredCourses | null = null) {
+  constructor(runId: number) {
     this.runId = runId
-    if (stored !== null) this.restore(stored)
   }
 
   /** The gradients of leaves, in the order in which the run first had one of each. */
@@ -71,15 +72,26 @@ export class RunCourses {
     return points
   }
 
-  /** Reads what was recorded since. Returns how many rows that were. */
+  /** Reads all but updates, as far as they were recorded since. Returns how many rows that were. */
   extend(views: Views): number {
-    const rows = new NumberRows(views.db, this.runId)
+    return this.extendSteps(views) + this.extendMetrics(views) + this.extendGradients(views)
+  }
+
+  /** Reads when steps began, as far as that was recorded since. */
+  extendSteps(views: Views, rows = new NumberRows(views.db, this.runId)): number {
     let count = 0
     for (const { step, position, elapsedMs } of rows.steps(this.readUntil.steps)) {
       this.elapsed.add(step, position, elapsedMs)
       this.readUntil.steps = position
       count++
     }
+    return count
+  }
+
+  /** Reads metrics that were recorded since. */
+  extendMetrics(views: Views): number {
+    const rows = new NumberRows(views.db, this.runId)
+    let count = 0
     for (const { name, step, position, value } of rows.metrics(this.readUntil.metrics)) {
       let course = this.metrics.get(name)
       if (course === undefined) {
@@ -90,18 +102,19 @@ export class RunCourses {
       this.readUntil.metrics = position
       count++
     }
-    return count + this.extendGradients(views, rows)
+    return count
   }
 
   /**
    * By how much each assignment changed a parameter, in parts of its norm, by the variable's number. Reads what was recorded since it
-   * was asked before; `extend` comes first.
+   * was asked before.
    */
   updatesBy(views: Views): ReadonlyMap<number, Course> {
+    const rows = new NumberRows(views.db, this.runId)
+    if (!rows.hasUpdates(this.readUntil.updates)) return this.updates
+    this.extendSteps(views, rows)
     let at = this.stepPlace(this.readUntil.updates)
-    for (const { variable, position, ratio } of new NumberRows(views.db, this.runId).updates(
-      this.readUntil.updates,
-    )) {
+    for (const { variable, position, ratio } of rows.updates(this.readUntil.updates)) {
       let course = this.updates.get(variable)
       if (course === undefined) {
         course = new Course()
@@ -114,10 +127,9 @@ export class RunCourses {
     return this.updates
   }
 
-  /** Everything, for a side file. */
+  /** What takes long to read, for a side file: gradients and updates. */
   stored(): StoredCourses {
-    const courses = new Map([['elapsed', this.elapsed]])
-    for (const [name, course] of this.metrics) courses.set(METRIC + name, course)
+    const courses = new Map<string, Course>()
     for (const [variable, gradient] of this.byVariable)
       for (const part of PARTS)
         courses.set(
@@ -126,10 +138,14 @@ export class RunCourses {
           gradient[part],
         )
     for (const [variable, course] of this.updates) courses.set(`${UPDATE}${variable}`, course)
-    return { readUntil: { ...this.readUntil }, courses }
+    return { readUntil: { gradients: this.readUntil.gradients, updates: this.readUntil.updates }, courses }
   }
 
-  private extendGradients(views: Views, rows: NumberRows): number {
+  /** Reads gradients that were recorded since. */
+  extendGradients(views: Views): number {
+    const rows = new NumberRows(views.db, this.runId)
+    if (!rows.hasGradients(this.readUntil.gradients)) return 0
+    this.extendSteps(views, rows)
     let count = 0
     const begun: number[] = []
     let at = this.stepPlace(this.readUntil.gradients)
@@ -174,12 +190,12 @@ export class RunCourses {
     return low - 1
   }
 
-  private restore({ readUntil, courses: stored }: StoredCourses): void {
+  /** Takes gradients and updates from a side file; only while none was read. */
+  restore({ readUntil, courses: stored }: StoredCourses): void {
+    if (this.readUntil.gradients > 0 || this.readUntil.updates > 0) return
     Object.assign(this.readUntil, readUntil)
     for (const [key, course] of stored) {
-      if (key === 'elapsed') this.elapsed = course
-      else if (key.startsWith(METRIC)) this.metrics.set(key.slice(METRIC.length), course)
-      else if (key.startsWith(UPDATE)) this.updates.set(Number(key.slice(UPDATE.length)), course)
+      if (key.startsWith(UPDATE)) this.updates.set(Number(key.slice(UPDATE.length)), course)
       else {
         const [variable, part, ...about] = JSON.parse(key.slice(GRADIENT.length)) as [
           number,

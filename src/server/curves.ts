@@ -69,7 +69,7 @@ export function curvesAnswer(desk: Desk, asked: Asked): CurvesAnswer {
   const wanted: { run: string; metric: string; course: Course; x: Axis }[] = []
   for (const run of asked.texts('run')) {
     const { tape, id } = desk.run(run)
-    const courses = tape.coursesOf(id)
+    const courses = tape.coursesOf(id, { steps: axis === 'time' })
     for (const metric of asked.texts('metric')) {
       const course = courses.metrics.get(metric)
       if (course !== undefined && course.length > 0)
@@ -207,7 +207,7 @@ export function gradientsAnswer(desk: Desk, asked: Asked): HeatAnswer {
   const { tape, id } = desk.run(key)
   const measure = asked.oneOf('measure', ['norm', 'update', 'zeros', 'non-finite'])
   const pixels = asked.whole('px', PIXELS, 1_200)
-  const all = tape.coursesOf(id).gradients
+  const all = tape.gradientsOf(id)
   // Leaves of one step are not trained; they are shown only when nothing else is.
   const lasting = all.filter(({ role, norm }) => role === 'parameter' || norm.length > 1)
   const shown = (lasting.length > 0 ? lasting : all).slice(0, ROWS_MAX)

@@ -7,7 +7,7 @@ import { TapeError, valueText } from '../errors.js'
 import { type InspectedRun, inspectedRun } from '../inspection/inspected-run.js'
 import type { Course } from '../queries/course.js'
 import { readCourseFile, writeCourseFile } from '../queries/course-file.js'
-import { RunCourses, type StoredCourses } from '../queries/run-courses.js'
+import { type GradientCourses, RunCourses, type StoredCourses } from '../queries/run-courses.js'
 import { Views } from '../queries/views.js'
 import { fileIdentity } from '../store/format/file-identity.js'
 import { openTape } from '../tape/open-tape.js'
@@ -63,31 +63,51 @@ export class OpenTape {
     return run
   }
 
-  /** The courses of a run as they are by now. Throws RUN_NOT_FOUND. */
-  coursesOf(id: number): RunCourses {
+  /** The metrics of a run as they are by now; with `steps` when its steps began, too. Throws RUN_NOT_FOUND. */
+  coursesOf(id: number, { steps = false } = {}): RunCourses {
     let courses = this.courses.get(id)
     this.courses.delete(id)
     if (courses === undefined) {
       this.run(id) // throws when there is none
-      this.stored ??= readCourseFile(this.path, this.views)
-      courses = new RunCourses(id, this.stored.get(id) ?? null)
-      this.stored.delete(id)
+      courses = new RunCourses(id)
     }
     this.courses.set(id, courses)
-    const from = performance.now()
-    courses.extend(this.views)
+    courses.extendMetrics(this.views)
+    if (steps) courses.extendSteps(this.views)
     this.forgetOldest()
-    if (performance.now() - from > WORTH_KEEPING_MS) this.keep()
     return courses
   }
 
-  /** By how much each parameter was changed, in parts of itself; read when somebody asks, for it takes as long as the gradients. */
+  /** The gradients of a run as they are by now. Throws RUN_NOT_FOUND. */
+  gradientsOf(id: number): GradientCourses[] {
+    const courses = this.withStored(id)
+    this.kept(() => courses.extendGradients(this.views))
+    return courses.gradients
+  }
+
+  /** By how much each parameter was changed, in parts of itself. Throws RUN_NOT_FOUND. */
   updatesOf(id: number): ReadonlyMap<number, Course> {
+    const courses = this.withStored(id)
+    return this.kept(() => courses.updatesBy(this.views))
+  }
+
+  /** The courses of a run with what the side file has of it. */
+  private withStored(id: number): RunCourses {
     const courses = this.coursesOf(id)
+    this.stored ??= readCourseFile(this.path, this.views)
+    const stored = this.stored.get(id)
+    if (stored !== undefined) courses.restore(stored)
+    this.stored.delete(id)
+    return courses
+  }
+
+  /** Does it, and writes the side file where that took long. */
+  private kept<T>(read: () => T): T {
     const from = performance.now()
-    const updates = courses.updatesBy(this.views)
+    const result = read()
+    this.forgetOldest()
     if (performance.now() - from > WORTH_KEEPING_MS) this.keep()
-    return updates
+    return result
   }
 
   close(): void {
@@ -97,7 +117,7 @@ export class OpenTape {
   /** A folder that cannot be written to costs the next look its time, and nothing else. */
   private keep(): void {
     const runs = new Map(this.stored ?? [])
-    for (const [id, courses] of this.courses) runs.set(id, courses.stored())
+    for (const [id, courses] of this.courses) if (courses.gradients.length > 0) runs.set(id, courses.stored())
     writeCourseFile(this.path, this.views, runs)
   }
 

@@ -7,13 +7,19 @@ import { Reader } from '../store/read/reader.js'
 import { checkTags } from '../store/write/label-writer.js'
 import { type RunInfo, type RunRow, toInfo } from './run-info.js'
 
+/** What is read of a run: counts of calls and the look for what is not finite would walk over all blocks and gradients. */
+const COLUMNS: readonly (keyof RunRow)[] = [
+  ...(['id', 'name', 'tags', 'status', 'started_at', 'elapsed_ms'] as const),
+  ...(['step_count', 'event_count', 'error', 'parent_run_id'] as const),
+]
+
 /** Rows of the view `run`. Throws what SQLite says, in words. */
 export function runRows(
   db: Connection,
   path: string,
   where: string,
   parameters: readonly unknown[] = [],
-  columns = '*',
+  columns = COLUMNS.join(', '),
 ): RunRow[] {
   try {
     return db.prepare(`SELECT ${columns} FROM run ${where}`).all(...parameters) as RunRow[]

@@ -398,7 +398,7 @@ export class Tape {
   }
 
   /** Runs as they are when what a worker thread of this process left, which is gone, is in the file. */
-  private settledRows(where: string, parameters: readonly unknown[] = [], columns = '*'): RunRow[] {
+  private settledRows(where: string, parameters: readonly unknown[] = [], columns?: string): RunRow[] {
     const rows = runRows(this.db, this.path, where, parameters, columns)
     if (this.file === null || !rows.some(({ id, status }) => status === 'recording' && !this.isRecorded(id)))
       return rows

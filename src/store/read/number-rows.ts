@@ -4,7 +4,7 @@
  */
 import type { Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
-import { eventId, POSITION_MAX, positionOfId } from '../format/ids.js'
+import { eventId, positionOfId } from '../format/ids.js'
 import { fromScalar } from '../format/value.js'
 
 interface StepRow {
@@ -49,14 +49,48 @@ interface GradientVariable {
   size: number
 }
 
-/** Rows behind `after`, a position; each generator ends at what is in the file when it is asked first. */
+/** Rows are read by so many: a step of a statement costs more than a row in a list. */
+const ROWS_AT_ONCE = 10_000
+
+/** Rows behind `after`, a position, up to what was in the file when this was made: so all tables end at the same event. */
 export class NumberRows {
   private readonly db: Connection
   private readonly runId: number
+  /** The last position that is read. */
+  private readonly until: number
 
   constructor(db: Connection, runId: number) {
     this.db = db
     this.runId = runId
+    try {
+      const last = db
+        .prepare(
+          'SELECT first_position + event_count - 1 FROM _commit WHERE run_id = ? ORDER BY first_position DESC LIMIT 1',
+        )
+        .pluck()
+        .get(runId)
+      this.until = Math.max(0, Number(last ?? 0))
+    } catch (error) {
+      throw sqliteError(error, `reading the numbers of run ${runId}`)
+    }
+  }
+
+  /** Whether there is a gradient behind a position. */
+  hasGradients(after: number): boolean {
+    return (
+      this.db
+        .prepare('SELECT 1 FROM _gradient WHERE id > ? AND id <= ? LIMIT 1')
+        .get(eventId(this.runId, after), eventId(this.runId, this.until)) !== undefined
+    )
+  }
+
+  /** Whether there is a measured assignment behind a position. */
+  hasUpdates(after: number): boolean {
+    return (
+      this.db
+        .prepare('SELECT 1 FROM _assignment WHERE id > ? AND id <= ? LIMIT 1')
+        .get(eventId(this.runId, after), eventId(this.runId, this.until)) !== undefined
+    )
   }
 
   *steps(after: number): Generator<StepRow> {
@@ -85,16 +119,28 @@ export class NumberRows {
 
   /** Those of leaves: an output of a call is another variable in each step. */
   *leafGradients(after: number): Generator<LeafGradientRow> {
+    const leaves = new Set(
+      this.db
+        .prepare('SELECT id FROM _variable WHERE run_id = ? AND leaf_form_id IS NOT NULL')
+        .pluck()
+        .all(this.runId) as number[],
+    )
+    // Most runs add no gradients up: their rows are read without a look beside each.
+    const isSummed =
+      this.db
+        .prepare('SELECT 1 FROM _accumulated WHERE id > ? AND id <= ? LIMIT 1')
+        .get(eventId(this.runId, after), eventId(this.runId, this.until)) !== undefined
+    const sql = isSummed
+      ? `SELECT g.id, g.variable_id, iif(g.held = 2, a.l2_norm, g.l2_norm), iif(g.held = 2, a.zero_count, g.zero_count),
+           iif(g.held = 2, a.non_finite_count, g.non_finite_count)
+         FROM _gradient g LEFT JOIN _accumulated a ON a.id = g.id
+         WHERE g.id > ? AND g.id <= ? AND iif(g.held = 2, coalesce(a.kept, 0), g.kept) <> 0 ORDER BY g.id`
+      : `SELECT id, variable_id, l2_norm, zero_count, non_finite_count FROM _gradient
+         WHERE id > ? AND id <= ? AND held <> 2 AND kept <> 0 ORDER BY id`
     for (const [id, variable, norm, zeros, bad] of this.rows<
       [number, number, number | null, number | null, number | null]
-    >(
-      `SELECT g.id, g.variable_id, iif(g.held = 2, a.l2_norm, g.l2_norm), iif(g.held = 2, a.zero_count, g.zero_count),
-         iif(g.held = 2, a.non_finite_count, g.non_finite_count)
-       FROM _gradient g LEFT JOIN _accumulated a ON a.id = g.id
-       WHERE g.id > ? AND g.id <= ? AND iif(g.held = 2, coalesce(a.kept, 0), g.kept) <> 0
-       AND g.variable_id IN (SELECT v.id FROM _variable v WHERE v.run_id = ${Number(this.runId)} AND v.leaf_form_id IS NOT NULL) ORDER BY g.id`,
-      after,
-    ))
+    >(sql, after)) {
+      if (!leaves.has(variable)) continue
       yield {
         variable,
         position: positionOfId(id),
@@ -102,6 +148,7 @@ export class NumberRows {
         zeroCount: zeros ?? 0,
         nonFiniteCount: bad ?? 0,
       }
+    }
   }
 
   *updates(after: number): Generator<UpdateRow> {
@@ -130,12 +177,17 @@ export class NumberRows {
     }
   }
 
-  private *rows<R>(sql: string, after: number): Generator<R> {
+  /** `sql` gives rows in the order of their ids, which come first. */
+  private *rows<R extends readonly [number, ...unknown[]]>(sql: string, after: number): Generator<R> {
     try {
-      yield* this.db
-        .prepare(sql)
-        .raw()
-        .iterate(eventId(this.runId, after), eventId(this.runId, POSITION_MAX)) as IterableIterator<R>
+      const statement = this.db.prepare(`${sql} LIMIT ${ROWS_AT_ONCE}`).raw()
+      const last = eventId(this.runId, this.until)
+      for (let from = eventId(this.runId, after); ; ) {
+        const rows = statement.all(from, last) as R[]
+        yield* rows
+        if (rows.length < ROWS_AT_ONCE) return
+        from = rows.at(-1)![0]
+      }
     } catch (error) {
       throw sqliteError(error, `reading the numbers of run ${this.runId}`)
     }
