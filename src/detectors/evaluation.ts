@@ -29,6 +29,8 @@ export function callInTrainingMode(events: StepEvents): FunctionCalled | null {
   for (const call of events.calls) {
     if (!isOfTraining(call)) continue
     if (call.linked) {
+      // A step without a pass may be one of training that was passed over.
+      if (events.passes.length === 0 && !EVALUATION.test(call.scope)) continue
       leading ??= events.ancestors(events.passes.flatMap(({ roots }) => roots))
       if (leading.has(call.position) || !isLoggedOnly(events, call)) continue
     }

@@ -78,6 +78,14 @@ export class SettingsWatch {
     })
   }
 
+  /** Whether no group of parameters has a learning rate above 0: where one has, others with 0 are frozen, perhaps for a while. */
+  get isAllStill(): boolean {
+    return [...this.classes.values()].flat().every(({ stretches }) => {
+      const last = stretches.get('lr')?.at(-1)
+      return last === undefined || last.value === 0
+    })
+  }
+
   /** Learning rates that became 0 and stayed so for the last fifth of all updates, of which there are `steps` and more. */
   stopped(steps: number): Stopped[] {
     const all = [...this.classes.values()].flat()

@@ -184,7 +184,7 @@ class SettingWatch implements StepWatch {
   private still(): Finding[] {
     if (this.told.has('still')) return []
     const [first] = this.watch.still(2 * STILL_STEPS)
-    if (first === undefined) return []
+    if (first === undefined || !this.watch.isAllStill) return []
     this.told.add('still')
     const { from: step, position, call } = first
     return [

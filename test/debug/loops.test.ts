@@ -241,6 +241,45 @@ test.each(SETTINGS)('%s', async (_, says, loop) => {
   expect(clean).toEqual([])
 })
 
+test.each<[string, Loop]>([
+  [
+    'steps whose loss is small and is logged, but not walked back through',
+    (run) => {
+      const model = new g.Sequential(new g.Linear(4, 8), g.relu, new g.Dropout(0.1), new g.Linear(8, 1))
+      const optimizer = new g.SGD(model.parameters(), { lr: 0.02 })
+      for (const [x, t] of new g.DataLoader(line().set, { batchSize: 6 })) {
+        const step = run.step()
+        const loss = g.meanSquaredError(model.forward(x!), t!)
+        run.log({ loss })
+        if (step % 4 === 0) continue
+        model.clearGrads()
+        loss.backward()
+        optimizer.step()
+      }
+    },
+  ],
+  [
+    'a front whose rate is 0 at first and at last',
+    (run) => {
+      const [w, b, ...head] = [...new g.MLP([4, 6, 1]).parameters()]
+      const optimizer = new g.Adam([{ parameters: [w!, b!], lr: 0 }, { parameters: head }], { lr: 0.01 })
+      const loader = new g.DataLoader(line().set, { batchSize: 12 })
+      for (let epoch = 0; epoch < 4; epoch++)
+        for (const [x, t] of loader) {
+          const step = run.step()
+          optimizer.groups[0]!.lr = step > 12 && step < 28 ? 0.01 : 0
+          const h = g.relu(g.linear(x!, w!, b!))
+          const loss = g.meanSquaredError(g.linear(h, head[0]!, head[1]!), t!)
+          optimizer.clearGrads()
+          loss.backward()
+          optimizer.step()
+        }
+    },
+  ],
+])('nothing is told of %s', async (_, loop) => {
+  expect((await told(loop)).clean).toEqual([])
+})
+
 test('what a run that went well has, too, is a note; what it has not is still told', async () => {
   const tape = g.openTape(':memory:')
   for (const isBad of [false, true]) {
