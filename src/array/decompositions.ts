@@ -1,7 +1,8 @@
 /**
  * Matrices taken apart, on arrays: QR by reflections, eigenvalues of symmetric matrices and singular values by Jacobi's rotations. Plain
  * loops in a fixed order, computed in float64 with nothing but +, −, ·, / and √, and rounded once to the dtype; so the bits are the same
- * everywhere. Jacobi's method is slower than others by a small factor and as exact as any.
+ * everywhere. Jacobi's method is as exact as any, and
+ * slow: at 100 × 100 it takes some fifty times what LAPACK takes.
  */
 import { TapeError } from '../errors.js'
 import { squareOf } from './linear-algebra.js'
