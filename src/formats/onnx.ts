@@ -4,7 +4,7 @@
  *
  * Source  onnx/onnx.proto, version 8 of the format
  */
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import type { BinaryWriter } from '@bufbuild/protobuf/wire'
 
 /** Version 8 of the format goes with version 17 of the operators. */
 const IR_VERSION = 8
@@ -64,8 +64,14 @@ const ATTRIBUTE = { name: 1, float: 2, integer: 3, text: 4, integers: 8, type: 2
 const ATTRIBUTE_TYPE = { float: 1, integer: 2, text: 3, integers: 7 }
 const TENSOR = { extents: 1, type: 2, name: 8, bytes: 9 }
 
-/** The bytes of the file. */
-export function onnxBytes(model: OnnxModel): Uint8Array {
+/** How a field's value is written: WireType of protocol buffers. */
+const VARINT = 0
+const LENGTH_DELIMITED = 2
+const BITS_32 = 5
+
+/** The bytes of the file. The library that writes it is loaded here: whoever exports nothing does not wait for its twenty files. */
+export async function onnxBytes(model: OnnxModel): Promise<Uint8Array> {
+  const { BinaryWriter } = await import('@bufbuild/protobuf/wire')
   const w = new BinaryWriter()
   integer(w, MODEL.irVersion, IR_VERSION)
   text(w, MODEL.producer, 'gradtape')
@@ -109,7 +115,7 @@ function writeAttribute(w: BinaryWriter, name: string, value: OnnxAttribute): vo
     text(w, ATTRIBUTE.text, value)
     type(ATTRIBUTE_TYPE.text)
   } else if ('float' in value) {
-    w.tag(ATTRIBUTE.float, WireType.Bit32).float(value.float)
+    w.tag(ATTRIBUTE.float, BITS_32).float(value.float)
     type(ATTRIBUTE_TYPE.float)
   } else {
     for (const one of value) integer(w, ATTRIBUTE.integers, one)
@@ -121,7 +127,7 @@ function writeTensor(w: BinaryWriter, { name, dtype, shape, bytes }: OnnxTensor)
   for (const extent of shape) integer(w, TENSOR.extents, extent)
   integer(w, TENSOR.type, ONNX_TYPES[dtype])
   text(w, TENSOR.name, name)
-  w.tag(TENSOR.bytes, WireType.LengthDelimited).bytes(bytes)
+  w.tag(TENSOR.bytes, LENGTH_DELIMITED).bytes(bytes)
 }
 
 /** ValueInfoProto: a name, and TypeProto.Tensor with an element type and the extents. */
@@ -138,15 +144,15 @@ function writeValue(w: BinaryWriter, { name, dtype, shape }: OnnxValue): void {
 }
 
 function integer(w: BinaryWriter, field: number, value: number): void {
-  w.tag(field, WireType.Varint).int64(value)
+  w.tag(field, VARINT).int64(value)
 }
 
 function text(w: BinaryWriter, field: number, value: string): void {
-  w.tag(field, WireType.LengthDelimited).string(value)
+  w.tag(field, LENGTH_DELIMITED).string(value)
 }
 
 function message(w: BinaryWriter, field: number, write: () => void): void {
-  w.tag(field, WireType.LengthDelimited).fork()
+  w.tag(field, LENGTH_DELIMITED).fork()
   write()
   w.join()
 }

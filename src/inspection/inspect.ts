@@ -93,7 +93,7 @@ export class Inspection {
    *
    * Throws  STEP_NOT_FOUND, VARIABLE_NOT_FOUND; ONNX_UNSUPPORTED names the functions that have no operator
    */
-  onnx(options: OnnxOptions = {}): OnnxExport {
+  onnx(options: OnnxOptions = {}): Promise<OnnxExport> {
     return onnxOf(this.run, options)
   }
 }

@@ -63,7 +63,7 @@ const LARGEST_BYTES = 2 ** 31 - 2 ** 20
  *
  * Throws  STEP_NOT_FOUND, VARIABLE_NOT_FOUND; ONNX_UNSUPPORTED names the calls that have no operator; BAD_ARGUMENT
  */
-export function onnxOf(run: InspectedRun, options: OnnxOptions = {}): OnnxExport {
+export async function onnxOf(run: InspectedRun, options: OnnxOptions = {}): Promise<OnnxExport> {
   return new Exporter(run, options).made()
 }
 
@@ -96,14 +96,14 @@ class Exporter {
     this.given = inputs === undefined ? null : new Set(inputs.map((what) => this.refOf(what)))
   }
 
-  made(): OnnxExport {
+  async made(): Promise<OnnxExport> {
     const order = this.callsBehind()
     this.refuseUnknown(order)
     for (const call of order) this.write(call)
     const outputs = this.wanted.map((ref) => this.port(ref, this.operandOf(ref)))
     const { past } = this.run
     return {
-      bytes: onnxBytes({
+      bytes: await onnxBytes({
         name: `${this.run.info.name}, step ${this.step}`,
         producerVersion: ENGINE_VERSION,
         doc: `The forward graph of step ${this.step} of run ${past.id} ("${this.run.info.name}"), as gradtape recorded it.`,

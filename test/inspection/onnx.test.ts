@@ -216,7 +216,7 @@ afterAll(() => {
   fs.rmSync(folder, { recursive: true, force: true })
 })
 
-const exported = (run: string, options: OnnxOptions = {}): OnnxExport =>
+const exported = (run: string, options: OnnxOptions = {}): Promise<OnnxExport> =>
   onnxOf(inspectedRun(tape, run), options)
 
 const valueAt = (run: string, step: number, { position, slot }: OnnxPort): g.NDArray =>
@@ -265,12 +265,12 @@ test('each function with a rule gives what was recorded', async () => {
     tape.query('SELECT DISTINCT function FROM call WHERE run_id = 1').map((row) => row.function),
   )
   expect([...ONNX_RULES.keys()].filter((name) => !called.has(name))).toEqual([])
-  expectEqual(await computed('functions', exported('functions', { outputs: names })))
+  expectEqual(await computed('functions', await exported('functions', { outputs: names })))
 })
 
 describe('models', () => {
   test('an MLP: its parameters as they were in the step, the batch under the name of its data set', async () => {
-    const model = exported('mlp', { step: 2 })
+    const model = await exported('mlp', { step: 2 })
     expect(model.inputs.map(({ name, shape }) => [name, shape])).toEqual([
       ['rows[0]', [3, 4]],
       ['rows[1]', [3]],
@@ -280,24 +280,24 @@ describe('models', () => {
     ])
     expectEqual(await computed('mlp', model))
     // Without the labels: what is deployed.
-    const logits = exported('mlp', { outputs: ['logits'] })
+    const logits = await exported('mlp', { outputs: ['logits'] })
     expect(logits.inputs.map(({ name }) => name)).toEqual(['rows[0]'])
     expectEqual(await computed('mlp', logits))
   })
 
   test('a CNN in training and in use, where no call has a gradient', async () => {
-    expectEqual(await computed('cnn', exported('cnn', { step: 1 })))
-    const inUse = exported('cnn', { step: 2, outputs: ['scores'] })
+    expectEqual(await computed('cnn', await exported('cnn', { step: 1 })))
+    const inUse = await exported('cnn', { step: 2, outputs: ['scores'] })
     expect(inUse.inputs).toHaveLength(1)
     expect(inUse.constants.map(({ name }) => name)).toContain('layers.1.runningVariance')
     expectEqual(await computed('cnn', inUse))
   })
 
   test('a block of a GPT, with the dropout of its step', async () => {
-    const model = exported('gpt')
+    const model = await exported('gpt')
     expect(model.inputs.map(({ name }) => name)).toEqual(['ids', 'input'])
     expectEqual(await computed('gpt', model))
-    expect(exported('gpt', { inputs: ['ids'], outputs: ['logits'] }).inputs).toHaveLength(1)
+    expect((await exported('gpt', { inputs: ['ids'], outputs: ['logits'] })).inputs).toHaveLength(1)
   })
 })
 
@@ -337,5 +337,5 @@ test('what has no operator is named before anything is written', async () => {
     opset: 17,
     inputs: [{ name: 'ids', dtype: 'int32', shape: [2, 4] }],
   })
-  expect(fs.readFileSync(output)).toEqual(Buffer.from(exported('gpt', { outputs: ['logits'] }).bytes))
+  expect(fs.readFileSync(output)).toEqual(Buffer.from((await exported('gpt', { outputs: ['logits'] })).bytes))
 })

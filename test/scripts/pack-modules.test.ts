@@ -33,6 +33,11 @@ test('a program loads a handful of files, and a thread that writes does not load
   expect(ofThread.flatMap(importsOf).filter((name) => name.startsWith('rxjs'))).toEqual([])
 })
 
+test('what only some exports need is loaded with them', () => {
+  const packages = [...loaded('index.js')].flatMap(importsOf).filter((name) => !name.startsWith('.'))
+  expect(packages).not.toContain('@bufbuild/protobuf/wire')
+})
+
 test('what asks a tape loads neither what writes one nor what computes', () => {
   const commands = ['runs', 'sql', 'query', 'schema'].map((command) => `cli/commands/${command}.js`)
   for (const entry of ['queries/sql-child.js', 'cli/main.js', ...commands]) {

@@ -171,7 +171,7 @@ async function model(file: string, options: Options, later: Later): Promise<Answ
   const run = await openRun(file, options, later)
   // Not with the command: its rules are not wanted by the other formats.
   const { onnxOf } = await import('../../inspection/onnx-graph.js')
-  const made = onnxOf(run, { step, outputs: variableKeys(outputs), inputs: variableKeys(inputs) })
+  const made = await onnxOf(run, { step, outputs: variableKeys(outputs), inputs: variableKeys(inputs) })
   wholeFile(output, (unfinished) => writing(output, () => fs.writeFileSync(unfinished, made.bytes)))
   const { bytes, ...rest } = made
   const list = (ports: typeof made.inputs) =>
