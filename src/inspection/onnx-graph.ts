@@ -262,7 +262,7 @@ class Exporter {
   /** The name of the data set that a batch is of. */
   private nameOfData(ref: Ref): string | null {
     const row = this.run.views.first<{ position: number | null }>(
-      `SELECT variable_position AS position FROM call_input WHERE run_id = ? AND call_position = ? AND slot = 0 AND function IN ('take', 'slice')
+      `SELECT variable_position AS position FROM call_input WHERE run_id = ? AND call_position = ? AND slot = 0 AND call_function IN ('take', 'slice')
        AND block_id = (SELECT max(id) FROM block WHERE id <= (? << 32) + ?)`,
       ...[this.run.past.id, positionOf(ref), this.run.past.id, positionOf(ref)],
     )

@@ -49,7 +49,7 @@ gradtape's functions: \`gradtape sql\`, or \`registerFunctions(db)\` on a connec
 - What has a \`block_id\` is found by its position at once, and otherwise by a walk over the run:
   \`SELECT * FROM event WHERE run_id = 1 AND position = 5000000 AND block_id = (SELECT max(id) FROM block WHERE id <= (1 << 32) + 5000000)\`. A \`name\` is looked up
   in an index.
-- The graph of a step is one view: \`SELECT call_position, function, slot, variable_position FROM call_input WHERE run_id = 1 AND step = 1500\`, a hundredth of a second among three
+- The graph of a step is one view: \`SELECT call_position, call_function, slot, variable_position FROM call_input WHERE run_id = 1 AND step = 1500\`, a hundredth of a second among three
   million calls. A join of \`call\` with \`call_input\` or \`edge\` compares each call with each edge of the step; join on \`block_id\` too where it is needed.
 - Nothing records the mode of a module; its calls show it. Dropout, also that of attention, is called in training alone, and \`batchNorm\` reads running statistics in use alone: see \`module_mode\`, and
   \`is_training\` of \`step_summary\`, which is NULL where no call of a step tells, or where some were in training and some not. \`random_draw\` has the seed and the counter of each draw.

@@ -188,7 +188,7 @@ describe('training and random numbers', () => {
     for (const view of ['call_input', 'edge'])
       expect(
         modes.all(
-          `SELECT count(*) AS n, sum(e.function = c.function AND e.scope = c.scope) AS equal FROM ${view} e JOIN call c ON c.run_id = e.run_id AND c.position = e.call_position`,
+          `SELECT count(*) AS n, sum(e.call_function = c.function AND e.call_scope = c.scope) AS equal FROM ${view} e JOIN call c ON c.run_id = e.run_id AND c.position = e.call_position`,
         ),
       ).toEqual(modes.all(`SELECT count(*) AS n, count(*) AS equal FROM ${view}`))
     modes.close()
@@ -214,6 +214,17 @@ describe('the documented schema', () => {
         .map((column) => column.name)
       expect([name, ...commentsOf(sql).columns.keys()]).toEqual([name, ...seen])
     }
+  })
+
+  test('calls and what they read share no column but their keys: a join on them needs no names before the others', () => {
+    const columnsOf = (view: string) => viewDocs(views).find(({ name }) => name === view)!.columns
+    const ofCalls = new Set(columnsOf('call').map(({ name }) => name))
+    for (const view of ['call_input', 'edge'])
+      expect(
+        columnsOf(view)
+          .map(({ name }) => name)
+          .filter((name) => ofCalls.has(name)),
+      ).toEqual(['run_id', 'step', 'block_id'])
   })
 
   test('a column without a comment has an empty one', () => {

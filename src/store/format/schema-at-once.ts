@@ -3,7 +3,7 @@
  * give. Written by scripts/embed-files.mjs: do not edit.
  */
 /** Of the migrations that it stands for. */
-export const AT_ONCE_OF = '681f409c8cc26d293b792854bcdfb738a979596f2dc42a80c9ea2e99c066d28a'
+export const AT_ONCE_OF = '8b73e3848699ab3b9b18e6a14e35551308c09ad77adbebec0fc8a755827d037e'
 export const SCHEMA_AT_ONCE = `CREATE TABLE _run (
   id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 2097151),
   name TEXT NOT NULL
@@ -800,8 +800,8 @@ SELECT
   CAST(CASE WHEN NOT EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN 0 ELSE abs(i.value) >> 40 END END AS INTEGER) AS variable_slot, -- joins variable.slot; null for a gradient
   CAST(CASE WHEN EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END END AS INTEGER) AS gradient_position, -- joins gradient.position; null for a variable
   b.id AS block_id, -- joins block.id: of the block that holds it, by which it is found at once; see block
-  CAST((SELECT s.function FROM _signature s WHERE s.id = e.value ->> 3) AS TEXT) AS function, -- of the call: as call.function, without a join
-  CAST((SELECT s.scope FROM _signature s WHERE s.id = e.value ->> 3) AS TEXT) AS scope -- of the call: as call.scope
+  CAST((SELECT s.function FROM _signature s WHERE s.id = e.value ->> 3) AS TEXT) AS call_function, -- call.function, without a join
+  CAST((SELECT s.scope FROM _signature s WHERE s.id = e.value ->> 3) AS TEXT) AS call_scope -- call.scope, likewise
 FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN json_each(e.value) i ON i.key >= 5;
 
 CREATE VIEW edge AS -- One edge: to a call (direction input), or from a call to its variable (direction output). Key: run_id, call_position, direction, slot.
@@ -816,8 +816,8 @@ SELECT
   CAST(CASE WHEN d.key = 1 THEN i.key WHEN NOT EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN 0 ELSE abs(i.value) >> 40 END END AS INTEGER) AS variable_slot, -- joins variable.slot; null for a gradient
   CAST(CASE WHEN d.key = 0 AND EXISTS (SELECT 1 FROM _gradient r WHERE r.id = (b.run_id << 32) + CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END) THEN CASE WHEN typeof(i.value) = 'real' THEN b.base - CAST(i.value - 0.5 AS INTEGER) WHEN i.value < 0 THEN -(i.value) & 1099511627775 WHEN i.value > 0 THEN (b.id & 4294967295) + (e.value ->> 0) - (i.value & 1099511627775) END END AS INTEGER) AS gradient_position, -- joins gradient.position; null for a variable
   b.id AS block_id, -- joins block.id: of the block that holds it, by which it is found at once; see block
-  s.function AS function, -- of the call: as call.function, without a join
-  s.scope AS scope -- of the call: as call.scope
+  s.function AS call_function, -- call.function, without a join
+  s.scope AS call_scope -- call.scope, likewise
 FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = e.value ->> 3 JOIN json_each('["input","output"]') d ON true
 JOIN json_each(CASE d.key WHEN 0 THEN e.value ELSE json_extract(s.content, '$[3]') END) i ON d.key = 1 OR i.key >= 5;
 

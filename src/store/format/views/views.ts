@@ -577,8 +577,8 @@ SELECT
   ${typed('INTEGER', `CASE WHEN NOT ${isGradient(position('i.value'))} THEN ${slot('i.value')} END`)} AS variable_slot, -- joins variable.slot; null for a gradient
   ${typed('INTEGER', `CASE WHEN ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS gradient_position, -- joins gradient.position; null for a variable
   ${BLOCK_ID.replace(' --', ', --')}
-  ${typed('TEXT', ofSignature('function'))} AS function, -- of the call: as call.function, without a join
-  ${typed('TEXT', ofSignature('scope'))} AS scope -- of the call: as call.scope
+  ${typed('TEXT', ofSignature('function'))} AS call_function, -- call.function, without a join
+  ${typed('TEXT', ofSignature('scope'))} AS call_scope -- call.scope, likewise
 FROM ${entries('calls')} JOIN json_each(e.value) i ON i.key >= ${CALL_ENTRY.inputs}`,
 
   call_output: `CREATE VIEW call_output AS -- One thing that a call makes. Key: run_id, call_position, slot.
@@ -604,8 +604,8 @@ SELECT
   ${typed('INTEGER', `CASE WHEN d.key = 1 THEN i.key WHEN NOT ${isGradient(position('i.value'))} THEN ${slot('i.value')} END`)} AS variable_slot, -- joins variable.slot; null for a gradient
   ${typed('INTEGER', `CASE WHEN d.key = 0 AND ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS gradient_position, -- joins gradient.position; null for a variable
   ${BLOCK_ID.replace(' --', ', --')}
-  s.function AS function, -- of the call: as call.function, without a join
-  s.scope AS scope -- of the call: as call.scope
+  s.function AS call_function, -- call.function, without a join
+  s.scope AS call_scope -- call.scope, likewise
 FROM ${CALLS} JOIN json_each('["input","output"]') d ON true
 JOIN json_each(CASE d.key WHEN 0 THEN e.value ELSE json_extract(s.content, '$[${SIGNATURE_LIST.outputs}]') END) i ON d.key = 1 OR i.key >= ${CALL_ENTRY.inputs}`,
 
