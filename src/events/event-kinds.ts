@@ -2,7 +2,7 @@
  * The one table of event kinds: what each type of event holds, which of its fields refer to others, which arrays it carries, and
  * how it is packed and stored. Everything that must treat each kind in its own way reads this table, or is a table over
  * EventType itself, so that the compiler names every place that a new kind must be added to. Those outside this room are:
- * `perform` (replay/replay.ts), `eventLine` (cli/event-line.ts) and EVENT_ROWS (store/format/views/views.ts, the view `event`).
+ * `perform` (replay/replay.ts), `eventLine` (cli/event-line.ts) and EVENT_PLACES (store/format/views/event-views.ts, the view `event`).
  */
 import {
   type Check,
