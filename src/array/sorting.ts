@@ -49,9 +49,9 @@ export function topk(
   return [values, indices]
 }
 
-/** Where at least so many times as many elements are as are wanted, those are found in one pass. */
+/** From this many elements for each that is wanted, the wanted ones are found in one pass. */
 const FEW = 4
-/** Runs of up to so many elements are sorted by insertion. */
+/** Runs of up to this many elements are sorted by insertion. */
 const SHORT = 8
 
 /** The places of the k least keys in order, equal ones in theirs. NaN comes first or last, by `nanFirst`. */

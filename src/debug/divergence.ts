@@ -16,7 +16,7 @@ const GROWN = 1_000
 /** Norms before that are compared, and steps back that are looked at for the beginning. */
 const BEFORE = 20
 const BACK = 200
-/** So many norms after it must have stayed far above what was. */
+/** This many norms after it must have stayed far above what was. */
 const AFTER = 3
 const STAYS = 100
 /** A step grows by this factor where the growth began. */

@@ -12,7 +12,7 @@ interface LoaderPlace {
   readonly used: number
 }
 
-/** The batch that an epoch's event tells of was taken at most so many events before. */
+/** The batch that an epoch's event tells of was taken at most this many events before. */
 const BEFORE = 256
 
 /**

@@ -17,7 +17,7 @@ import { type UpdateJump, updateJump } from './update-jump.js'
 
 /** The rows of this many spikes are compared. */
 const COMPARED_MAX = 32
-/** So many values on each side of one are those around it. */
+/** This many values on each side of one are those around it. */
 const AROUND = 10
 /** The first values of a run, and a factor of their median: up to that a loss comes back to where it began. */
 const FIRST = 8

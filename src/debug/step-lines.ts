@@ -253,7 +253,7 @@ function unreadTakes(side: Side, { last }: StepRange, lines: readonly Line[]): F
   })
 }
 
-/** What is not read so many events later is not read at all, as far as a comparison asks. */
+/** What is not read this many events later is not read at all, as far as a comparison asks. */
 const READ_WITHIN = 1 << 16
 
 function alike(key: string): string[] {

@@ -67,7 +67,7 @@ class ExplodingWatch implements StepWatch {
  * A gradient of a parameter that explodes.
  *
  * norm    its norm is above this; 10,000 when not given
- * factor  and so many times the highest of the last 20; 100 when not given
+ * factor  and this many times the highest of the last 20; 100 when not given
  */
 export const explodingGradients = detectorKind(
   'explodingGradients',
@@ -162,7 +162,7 @@ class VanishingWatch implements StepWatch {
 /**
  * The gradient of a weight at the front is much smaller than that of one at the back.
  *
- * steps   in so many steps one after the other; 10 when not given
+ * steps   in this many steps one after the other; 10 when not given
  */
 export const vanishingGradients = detectorKind(
   'vanishingGradients',

@@ -135,7 +135,7 @@ class PlateauWatch implements StepWatch {
 /**
  * A loss that does not fall any more, as a note: no value in the last fifth of the run is 1 % below the best before.
  *
- * steps   at least so many values without a better one; 100 when not given
+ * steps   at least this many values without a better one; 100 when not given
  */
 export const plateau = detectorKind(
   'plateau',

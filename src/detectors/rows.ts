@@ -4,9 +4,9 @@ import { finding, rowsText } from './draft.js'
 import type { Finding } from './finding.js'
 import type { BatchFact, LeafFacts, StepFacts } from './step-facts.js'
 
-/** So many batches in order show that order is meant. */
+/** This many batches in order show that order is meant. */
 const PATTERN = 10
-/** What follows a break is looked at for so many batches; more breaks than BREAKS_MAX among them are another pattern. */
+/** What follows a break is looked at for this many batches; more breaks than BREAKS_MAX among them are another pattern. */
 const AFTER = 8
 const BREAKS_MAX = 3
 

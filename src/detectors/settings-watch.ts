@@ -31,7 +31,7 @@ const BLIP_MAX = 5
 const NEIGHBOURS = 2
 /** A blip is off by at least this factor. */
 const OFF_BY = 3
-/** A value that comes back stands for so many steps around an odd one, or it is one of a cycle. */
+/** A value that comes back stands for this many steps around an odd one, or it is one of a cycle. */
 const AROUND_MIN = 5
 /** A rate that is 0 for this part of all updates is no end of a schedule. */
 const STOPPED_SHARE = 5

@@ -60,7 +60,7 @@ export interface StepFacts {
   readonly step: number
   /** Steps with equal numbers do the same: functions, references, what lies far back. */
   readonly shape: number
-  /** So many steps directly before were of this shape. */
+  /** This many steps directly before were of this shape. */
   readonly repeats: number
   /** The events of a step of this shape, not always of this one: numbers, positions and settings may be another's. */
   readonly like: StepEvents

@@ -16,7 +16,7 @@ import { notUpdated, ReachWatch, withoutGradient } from './reach.js'
 import { type SettingChange, SettingsWatch, type Stopped } from './settings-watch.js'
 import type { StepFacts } from './step-facts.js'
 
-/** After so many steps of one shape nothing new comes of another. */
+/** After this many steps of one shape nothing new comes of another. */
 const REPEATS = 3
 
 class ClearedWatch implements StepWatch {
@@ -107,7 +107,7 @@ export function doubledFinding(step: number, { sum, term, other }: DoubledTerm):
 /** Two passes of a step that add up, of which one root is part of the other; or a sum of losses that has one of them twice. */
 export const countedTwice = detectorKind('countedTwice', {}, () => new TwiceWatch())
 
-/** What is assigned in more steps than one in so many is done on purpose: weights that are clipped, copies that are moved. */
+/** What is assigned more often than in one of this many steps is done on purpose: weights that are clipped, copies that are moved. */
 const RARE = 5
 
 class OutsideWatch implements StepWatch {
@@ -162,7 +162,7 @@ function normOf(data: ArrayLike<number>): number {
 /** A parameter that calls update gets a value that no call made, for the first time and not in every fifth step. */
 export const outsideAssignment = detectorKind('outsideAssignment', {}, () => new OutsideWatch())
 
-/** A loss that jumps so many steps after a change is its effect. */
+/** A loss that jumps this many steps after a change is its effect. */
 export const EFFECT_STEPS = 10
 /** A learning rate of 0 for fewer steps is a warm-up. */
 export const STILL_STEPS = 5
@@ -343,13 +343,13 @@ class NoGradientWatch extends Unreached {
 /**
  * A parameter that has gradients and no update, while others have.
  *
- * steps  after so many steps with a pass; 10 when not given
+ * steps  after this many steps with a pass; 10 when not given
  */
 export const noUpdate = detectorKind('noUpdate', { steps: 10 }, (options) => new NoUpdateWatch(options))
 
 /**
  * A parameter that is used and has no gradient, while others have.
  *
- * steps  after so many steps with a pass; 10 when not given
+ * steps  after this many steps with a pass; 10 when not given
  */
 export const noGradient = detectorKind('noGradient', { steps: 10 }, (options) => new NoGradientWatch(options))

@@ -5,7 +5,7 @@ import type { LoggedBatch } from '../store/manage/batch-log.js'
 import type { BatchStore, StoredTape } from './batch-store.js'
 import { bringContents } from './bring-contents.js'
 
-/** A file of a folder has batches of so many bytes, about, before it is deflated. */
+/** A file of a folder has batches of about this many bytes, before it is deflated. */
 const SEGMENT_BYTES = 64 * 2 ** 20
 const CONTENT_BYTES = 8 * 2 ** 20
 

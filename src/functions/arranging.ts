@@ -60,7 +60,7 @@ function repeatsOf(value: unknown, what: string): readonly number[] {
 }
 
 /**
- * x repeated as a whole, so many times along each axis; missing axes count from the front, as in broadcasting.
+ * x repeated as a whole, this many times along each axis; missing axes count from the front, as in broadcasting.
  *
  * Shapes   x [2, 3], [2] → [2, 6]; [4, 1, 2] → [4, 2, 6]
  * Throws   BAD_ARGUMENT.
@@ -85,7 +85,7 @@ export function repeat(x: Operand, repeats: number | readonly number[]): Variabl
 }
 
 /**
- * Each element, or each slice along an axis, so many times in a row: one number for all, or one for each.
+ * Each element, or each slice along an axis, this many times in a row: one number for all, or one for each.
  *
  * Shapes   x [2, 3], 2, axis 1 → [2, 6]; without an axis of all elements as one row → [12]
  * Throws   BAD_ARGUMENT, BAD_AXIS; BAD_SHAPE for more elements than an array can have.

@@ -98,7 +98,7 @@ export function ctcLoss(x: Operand, targets: Operand, options: CtcOptions = {}):
   return mean(div(losses, divisors))
 }
 
-/** What is so many places before. */
+/** What is this many places before. */
 function moved(ways: Variable, by: number, places: number): Variable {
   const kept = slice(ways, [null, [0, Math.max(0, places - by)]])
   return pad(

@@ -161,7 +161,7 @@ export function cumsum(x: Operand, options: CumSumOptions = {}): Variable {
   return new CumSum(options).apply1(x)
 }
 
-/** Rows of up to so many factors take a square of as many rows. */
+/** Rows of up to this many factors take a square of as many rows. */
 const SQUARE_MAX = 256
 
 /** Running products.  Backward gxᵢ = Σ gyⱼ·yⱼ/xᵢ over j ≥ i, without the division where a factor is 0. */

@@ -180,7 +180,7 @@ function zeros(like: Variable): Variable {
   return new Variable(arrayOfZeros(like), false, 'constant')
 }
 
-/** So many arguments fit on the stack, whoever called; JavaScript ends with a RangeError somewhere above. */
+/** This many arguments fit on the stack, whoever called; JavaScript ends with a RangeError somewhere above. */
 const INPUTS_MAX = 16_384
 
 /** Throws BAD_ARGUMENT for more inputs than a function can be given. */

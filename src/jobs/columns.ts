@@ -13,7 +13,7 @@ export interface RunColumns {
   readonly row: Readonly<Record<string, unknown>>
 }
 
-/** So many points of a series are a row. */
+/** This many points of a series are a row. */
 const CHUNK = 4096
 /** Rows that are handed on together. */
 const TOGETHER = 32

@@ -55,7 +55,7 @@ export class JobSink {
     }
   }
 
-  /** The verdict, of a tape that had so many batches. */
+  /** The verdict, of a tape that had this many batches. */
   async end(result: JobResult, batches: number, worker: string): Promise<void> {
     const { kind, tape } = this.request
     const verdict = {

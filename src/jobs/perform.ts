@@ -38,7 +38,7 @@ export type JobOutput =
       readonly ranges: readonly (readonly [from: number, to: number])[]
     }
 
-/** A replay is divided at checkpoints into parts of so many events, about. */
+/** A replay is divided at checkpoints into parts of about this many events. */
 const PART_EVENTS = 200_000
 const PARQUET_VIEWS = ['run', 'metric', 'gradient', 'step', 'note', 'checkpoint']
 

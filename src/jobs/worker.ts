@@ -24,7 +24,7 @@ import { JOB_KINDS, type JobKind, type JobRequest, type JobResult, jobRequest } 
 import { JobQueue } from './queue.js'
 
 const MAIN = threadFile(() => new URL('./job-thread-main.js', import.meta.url))
-/** What may be otherwise when a job is begun again. */
+/** What may be different when a job is begun again. */
 const PASSING: ReadonlySet<ErrorCode> = new Set([
   'STORE_FAILED',
   'TAPE_BUSY',

@@ -25,7 +25,7 @@ export function verifyAnswer(desk: Desk, asked: Asked, tell: Tell): VerifyAnswer
   }
 }
 
-/** Computes drawn steps of a run again: `?sample=` so many, 3 when not said. */
+/** Computes drawn steps of a run again: `?sample=` this many, 3 when not said. */
 export function recomputeAnswer(desk: Desk, asked: Asked, tell: Tell): RecomputeAnswer {
   const key = asked.text('run')
   const sample = asked.whole('sample', { min: 1, max: 1e6 }, 3)

@@ -286,7 +286,7 @@ export class PastRun {
    *
    * everyMs  the file is looked at so often; 250 when not given
    * from     the step that it begins with, 1 when not given; 'recent': of a run of more than two million events the step from which
-   *          on so many were recorded, so that it begins at once however long the run is
+   *          on this many were recorded, so that it begins at once however long the run is
    * signal   ends it early
    * Throws   BAD_ARGUMENT; STEP_NOT_FOUND
    */

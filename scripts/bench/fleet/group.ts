@@ -14,7 +14,7 @@ const ROWS = 'a row an event'
 const WRITERS = [1, 8, 64]
 /** Each sends little, and often: what a training step of a second leaves. */
 const RECORDERS = 1_000
-/** Rows of one event each are slow: so many events show it. */
+/** Rows of one event each are slow: this many events show it. */
 const ROW_EVENTS = 4_000
 
 export function fleetWorkloads(quick: boolean): Workload[] {

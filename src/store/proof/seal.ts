@@ -95,7 +95,7 @@ interface ChainLink {
 /** What is signed begins with this, so that no signature made for something else passes for a seal. */
 const PREFIX = 'gradtape seal 1\n'
 const FILE_BYTES_MAX = 2 ** 26
-/** So many keys are told of. */
+/** This many keys are told of. */
 const KEYS_MAX = 100
 
 /** Where the seals of a tape are. */

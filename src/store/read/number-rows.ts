@@ -49,7 +49,7 @@ interface GradientVariable {
   size: number
 }
 
-/** Rows are read by so many: a step of a statement costs more than a row in a list. */
+/** Rows are read this many at a time: a step of a statement costs more than a row in a list. */
 const ROWS_AT_ONCE = 10_000
 
 /** Rows behind `after`, a position, up to what was in the file when this was made: so all tables end at the same event. */

@@ -320,7 +320,7 @@ public:
   void *const at;
 };
 
-/** The first seven numbers. False where one of them is too large, or spare memory of so many elements would be. */
+/** The first seven numbers. False where one of them is too large, or spare memory of this many elements would be. */
 bool readNormShape(Call &call, NormShape &z, std::size_t *places, std::size_t *spare, bool isSlope) {
   z = {call.count(0) != 0, call.count(1), call.count(2), call.count(3), call.count(4), call.count(5), call.instance->numbers[6]};
   constexpr std::size_t MOST = (std::size_t)1 << 31;

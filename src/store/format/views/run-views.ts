@@ -20,7 +20,7 @@ function assignedNorm(column: 'l2_norm' | 'update_norm'): string {
   return `(SELECT sqrt(sum(a.${column} * a.${column})) FROM _assignment a JOIN _variable v ON v.id = a.variable_id JOIN _leaf_form r ON r.id = v.leaf_form_id WHERE a.id > s.id AND a.id < ${stepEnd('s.id')} AND r.role = 'parameter' ${column === 'l2_norm' ? last : ''})`
 }
 
-/** Of a row of _label: it says that the run has the tag, and no later one says otherwise. */
+/** Of a row of _label: it says that the run has the tag, and no later one takes it away. */
 const IS_TAG = `l.kind = 'tagged' AND NOT EXISTS (SELECT 1 FROM _label u WHERE u.run_id = l.run_id AND u.kind <> 'named' AND u.text = l.text AND u.id > l.id)`
 
 /** The calls of step `s` of some functions. */

@@ -96,7 +96,7 @@ export const DRAWING = "'dropout', 'scaledDotProductAttention'"
 
 export const DRAWS = `g.function IN (${DRAWING}) AND ${setting('counter')} IS NOT NULL`
 
-/** Calls that compute otherwise in training than in use: what drops is called in training alone, batchNorm reads running statistics in use. */
+/** Calls that compute differently in training and in use: what drops is called in training alone, batchNorm reads running statistics in use. */
 export const TELLS_MODE = `(g.function = 'batchNorm' OR ${DRAWS})`
 
 export const IS_TRAINING = `g.function <> 'batchNorm' OR json_array_length(e.value) = ${CALL_ENTRY.inputs + 3}`
