@@ -61,7 +61,8 @@ export class BatchChannel implements ArrayKeeper {
   private readonly thread: FarEnd
   private readonly stream: EventStream
   private readonly packer: Packer
-  private readonly name: string
+  /** The run's. */
+  readonly name: string
   private readonly state: WriterState
   /** The texts by number, after the last batch that is known to be written. */
   private texts: string[]

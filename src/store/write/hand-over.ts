@@ -130,10 +130,7 @@ export interface ThreadData {
   /** Held, and nothing else: that it closes tells the training thread that this one is gone. */
   readonly life: MessagePort
   readonly control: Int32Array
-  /**
-   * How many listeners the program itself has for each of SIGNALS: it decides then, and not the thread. Behind these, when the last
-   * of them went, in milliseconds modulo 2^31: one that listens once is gone before the thread hears of the same signal.
-   */
+  /** How many listeners the program itself has for each of SIGNALS (see signal-listeners.ts): it decides then, and not the thread. */
   readonly listeners: Int32Array
 }
 

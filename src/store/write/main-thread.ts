@@ -11,7 +11,8 @@
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { BroadcastChannel, receiveMessageOnPort, type Worker } from 'node:worker_threads'
-import type { FromThread, ThreadData, ToThread } from './hand-over.js'
+import { type FromThread, SIGNALS, type ThreadData, type ToThread } from './hand-over.js'
+import { countListeners } from './signal-listeners.js'
 import type { ThreadLink } from './thread-link.js'
 
 /** Places in the block that the main thread, its writing thread and the worker share. */
@@ -119,13 +120,12 @@ class HostedLink implements ThreadLink {
     channel.onmessage = (event) => this.take((event as MessageEvent).data as Greeting | FromThread)
     this.channel = channel
     this.session = session
-    const words = [main.href, name, data.file, KEY, JSON.stringify(HOSTED)].map((word) =>
-      JSON.stringify(word),
-    )
+    const places = JSON.stringify({ hosted: HOSTED, signals: SIGNALS })
+    const words = [main.href, name, data.file, KEY, places].map((word) => JSON.stringify(word))
     session.post(
       'Runtime.evaluate',
       {
-        expression: `(${String(startHere)})(require, ${words.join()})`,
+        expression: `(${String(startHere)})(require, ${String(countListeners)}, ${words.join()})`,
         includeCommandLineAPI: true,
         silent: true,
       },
@@ -200,6 +200,7 @@ class HostedLink implements ThreadLink {
  */
 function startHere(
   require: (name: string) => unknown,
+  listenersOf: typeof countListeners,
   file: string,
   channel: string,
   identity: string,
@@ -210,31 +211,17 @@ function startHere(
   const { Worker, BroadcastChannel } = require('node:worker_threads') as typeof import('node:worker_threads')
   const answer = new BroadcastChannel(channel)
   try {
-    const { asked, answered, mayEnd, over, length } = JSON.parse(places) as typeof HOSTED
+    const { hosted: numbers, signals } = JSON.parse(places) as { hosted: typeof HOSTED; signals: string[] }
+    const { asked, answered, mayEnd, over, length } = numbers
     type Hosted = HostedThread & { worker: Worker; hosted: Int32Array }
     type Threads = Set<Hosted> & { listeners?: Int32Array }
     const shared = globalThis as unknown as { [key: symbol]: Threads | undefined }
     const waitMax = 20000
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGXCPU', 'SIGALRM']
     let threads = shared[Symbol.for(key)]
     if (threads === undefined) {
       const begun: Threads = new Set<Hosted>()
       threads = shared[Symbol.for(key)] = begun
-      const counts = new Int32Array(new SharedArrayBuffer(signals.length * 8))
-      begun.listeners = counts
-      const count = () => {
-        for (let i = 0; i < signals.length; i++) Atomics.store(counts, i, process.listenerCount(signals[i]!))
-      }
-      count()
-      process.on('newListener', (name) => {
-        const index = signals.indexOf(name as string)
-        if (index >= 0) Atomics.add(counts, index, 1)
-      })
-      process.on('removeListener', (name) => {
-        count()
-        const index = signals.indexOf(name as string)
-        if (index >= 0) Atomics.store(counts, signals.length + index, Date.now() % 2 ** 31)
-      })
+      begun.listeners = listenersOf(signals)
       process.on('exit', () => {
         for (const { worker } of begun) worker.postMessage('end')
         for (const { hosted } of begun) Atomics.wait(hosted, mayEnd, 0, waitMax)

@@ -2,14 +2,15 @@
  * The second thread of a tape, seen from the training thread: started when a run first needs it, serving all runs of the
  * tape, looked after while waiting, closed with the tape. What it does stands in writing-thread-main.ts.
  */
-import process from 'node:process'
 import { isMainThread } from 'node:worker_threads'
+import { valueText } from '../../errors.js'
 import type { EventStream } from '../../events/stream.js'
 import type { SameFile } from '../format/file-identity.js'
 import { BATCHES_IN_FLIGHT, BatchChannel, type FarEnd } from './batch-channel.js'
 import { type FromThread, SIGNALS, THREAD, THREAD_STATE, type ToThread } from './hand-over.js'
 import { threadOfMain } from './main-thread.js'
 import { SharedBatch } from './shared-batch.js'
+import { countListeners } from './signal-listeners.js'
 import { LOOK_AFTER_MS, threadFile } from './thread.js'
 import { ownThread, type ThreadLink } from './thread-link.js'
 import type { WriterState } from './writer.js'
@@ -32,28 +33,8 @@ const GREET_AFTER_MS = 5
 /** How long a process that is asked to end waits for its end. */
 const END_MAX_MS = 20_000
 
-/** How many listeners the program has for each signal, kept up to date from the first thread on. */
+/** How many listeners the program has for each signal; counted from the first thread on. */
 let listeners: Int32Array | null = null
-
-function listenerCounts(): Int32Array {
-  if (listeners !== null) return listeners
-  const counts = new Int32Array(new SharedArrayBuffer(SIGNALS.length * 8))
-  listeners = counts
-  const count = () => {
-    for (const [i, name] of SIGNALS.entries()) Atomics.store(counts, i, process.listenerCount(name))
-  }
-  count()
-  process.on('newListener', (name) => {
-    const index = (SIGNALS as readonly unknown[]).indexOf(name)
-    if (index >= 0) Atomics.add(counts, index, 1) // told before it is added
-  })
-  process.on('removeListener', (name) => {
-    count()
-    const index = (SIGNALS as readonly unknown[]).indexOf(name)
-    if (index >= 0) Atomics.store(counts, SIGNALS.length + index, Date.now() % 2 ** 31)
-  })
-  return counts
-}
 
 export class WritingThread implements FarEnd {
   private readonly file: SameFile
@@ -276,7 +257,8 @@ export class WritingThread implements FarEnd {
     this.introduced.clear()
     const control = new Int32Array(new SharedArrayBuffer(THREAD.length * 4))
     const { path, identity, content } = this.file
-    const data = { path, file: identity, content, control, listeners: listenerCounts() }
+    listeners ??= countListeners(SIGNALS)
+    const data = { path, file: identity, content, control, listeners }
     let link: ThreadLink | null = null
     const heard = (message: FromThread) => this.hear(message)
     if (this.asksMain) link = threadOfMain(MAIN!, data, heard)
@@ -300,8 +282,7 @@ export class WritingThread implements FarEnd {
     for (const channel of this.channels.values()) {
       channel.fail({
         code: 'WRITE_FAILED',
-        explanation:
-          'the thread that writes the tape ended on its own; what it has not written is kept: call flush() to go on with another',
+        explanation: `the thread that writes the tape ended on its own; what it has not written of run ${valueText(channel.name)} is kept: call flush() of this run to go on with another`,
         cause,
       })
     }
