@@ -1,6 +1,7 @@
 /** `gradtape why`: what went wrong in a recorded run, and where. */
 import type { Command } from 'commander'
 import type { Finding, Findings } from '../../detectors/finding.js'
+import { runNamed } from '../../inspection/inspected-run.js'
 import { type Answer, answer } from '../answer.js'
 import { openRun } from '../open.js'
 import { examples, wholeNumber, withImports, withJson } from '../options.js'
@@ -40,9 +41,7 @@ export function addWhy(program: Command): void {
         const findings = opened.past.why({
           ...(options.step === undefined ? {} : { step: options.step }),
           ...(options.metric === undefined ? {} : { metric: options.metric }),
-          ...(options.like === undefined
-            ? {}
-            : { like: opened.tape.run(/^\d+$/.test(options.like) ? Number(options.like) : options.like) }),
+          ...(options.like === undefined ? {} : { like: runNamed(opened.tape, options.like) }),
           ...(options.only === undefined ? {} : { only: options.only.split(',').map((kind) => kind.trim()) }),
         })
         return whyAnswer({ id: opened.past.id, name: opened.past.name }, findings)

@@ -159,7 +159,7 @@ function sleep(milliseconds: number): void {
  * What is behind an error of a connection that only reads: SQLite calls it a full disk when a damaged header promises more pages
  * than a file can have.
  */
-export function damageBehind(db: Connection, error: unknown): unknown {
+export function fullOrDamaged(db: Connection, error: unknown): unknown {
   if ((error as { code?: unknown } | null)?.code !== 'SQLITE_FULL') return error
   try {
     const [first] = db.pragma('quick_check(1)') as { quick_check: string }[]

@@ -6,7 +6,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { TapeError } from '../../errors.js'
 import type { Connection } from '../format/connection.js'
-import { damageBehind, openDatabase, sqliteError } from '../format/database.js'
+import { fullOrDamaged, openDatabase, sqliteError } from '../format/database.js'
 import { RunLock } from '../format/run-lock.js'
 import { sqlite } from '../format/sqlite.js'
 import { DigestThread } from './digest-thread.js'
@@ -140,7 +140,7 @@ function writeCopy(db: Connection, copy: string): void {
     db.pragma(`page_size = ${PAGE_BYTES}`)
     db.prepare('VACUUM INTO ?').run(copy)
   } catch (error) {
-    throw sqliteError(damageBehind(db, error), `writing ${copy}`)
+    throw sqliteError(fullOrDamaged(db, error), `writing ${copy}`)
   }
 }
 

@@ -192,7 +192,7 @@ export class Lookup {
       .map((row) => row.id - this.rows.base)
   }
 
-  /** The last epoch that had begun by step `step`: its number, the step that used a batch of it first, and which; null when none had. */
+  /** The position of the event of the last epoch that had begun by step `step`; null when none had. */
   epochBy(step: number): number | null {
     const row = this.rows.get<{ position: number }>(
       `SELECT id & 4294967295 AS position FROM _fact

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs'
 import type { Connection } from '../format/connection.js'
-import { damageBehind, sqliteError } from '../format/database.js'
+import { fullOrDamaged, sqliteError } from '../format/database.js'
 import { positionOfId, runOfId } from '../format/ids.js'
 import { present } from './present.js'
 import { type RunUse, readUse, type TapeUse } from './stats-use.js'
@@ -125,7 +125,7 @@ export function tapeStats(db: Connection, path: string, largest = 10): TapeStats
   try {
     return db.transaction(() => read(db, path, largest))() // one moment, though others write
   } catch (error) {
-    throw sqliteError(damageBehind(db, error), `reading ${path}`)
+    throw sqliteError(fullOrDamaged(db, error), `reading ${path}`)
   }
 }
 
