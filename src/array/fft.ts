@@ -81,7 +81,7 @@ function asConvolution(n: number, inverse: boolean): Transform {
   const [allCosines, allSines] = roots(2 * n, 2 * n, inverse)
   const chirpRe = Float64Array.from({ length: n }, (_, j) => allCosines[(j * j) % (2 * n)]!)
   const chirpIm = Float64Array.from({ length: n }, (_, j) => allSines[(j * j) % (2 * n)]!)
-  const [forward, backward] = [byHalves(length, false), byHalves(length, true)]
+  const forward = byHalves(length, false)
   const [kernelRe, kernelIm] = [new Float64Array(length), new Float64Array(length)]
   for (let j = 0; j < n; j++) {
     for (const at of j === 0 ? [0] : [j, length - j]) {
@@ -104,7 +104,8 @@ function asConvolution(n: number, inverse: boolean): Transform {
       b[k] = a[k]! * kernelIm[k]! + b[k]! * kernelRe[k]!
       a[k] = x
     }
-    backward(a, b)
+    // Backwards is the same with the parts exchanged, bit for bit.
+    forward(b, a)
     for (let k = 0; k < n; k++) {
       const [x, y] = [a[k]! / length, b[k]! / length]
       re[k] = x * chirpRe[k]! - y * chirpIm[k]!

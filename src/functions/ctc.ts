@@ -1,4 +1,5 @@
 /** The loss of sequences that are labelled without being aligned: speech and its text. */
+import { isFloating } from '../array/dtype.js'
 import { ndarray } from '../array/make-array.js'
 import type { NDArray } from '../array/ndarray.js'
 import { formatShape } from '../array/shape.js'
@@ -8,6 +9,7 @@ import { checkOptions } from '../options.js'
 import { add, div, neg } from './arithmetic.js'
 import { flagOf, integerOf, refuse } from './attributes.js'
 import { maximum } from './bounds.js'
+import { cast } from './casting.js'
 import { less, where } from './comparison.js'
 import { gather } from './gathering.js'
 import { pad, slice, split, stack } from './joining.js'
@@ -40,11 +42,13 @@ const NEVER = -1e30
  *
  * Shapes   x [n, times, classes], the logarithms of probabilities (`logSoftmax`); targets [n, labels] of integers → [], or [n] for 'none'
  * Throws   SHAPE_MISMATCH; BAD_DTYPE; INDEX_OUT_OF_RANGE for a label that is no class, or the blank; BAD_ARGUMENT
- * Source   Graves and others (2006); PyTorch `ctc_loss`, but rows come first. Its gradient by x is that of log_softmax's input already
+ * Source   Graves and others (2006); PyTorch `ctc_loss`, but rows come first. PyTorch's gradient by x is already that by the input of
+ *          `log_softmax`; this one is by x itself, and after `logSoftmax` both are the same
  */
 export function ctcLoss(x: Operand, targets: Operand, options: CtcOptions = {}): Variable {
   checkOptions(options, ['inputLengths', 'targetLengths', 'blank', 'reduction', 'zeroInfinity'], 'ctcLoss')
-  const logs = asVariable(x)
+  const given = asVariable(x)
+  const logs = isFloating(given.dtype) ? given : cast(given, 'float64')
   const labels = labelsOf(targets)
   if (logs.ndim !== 3 || labels.ndim !== 2 || logs.shape[0] !== labels.shape[0] || logs.shape[1] === 0)
     throw new TapeError(
@@ -68,8 +72,8 @@ export function ctcLoss(x: Operand, targets: Operand, options: CtcOptions = {}):
   const constantOf = (value: (row: number, place: number) => number) =>
     ndarray(grid(value), { shape: [n, places] }).astype(logs.dtype)
   const classOf = ndarray(Int32Array.from(grid(classAt)), { shape: [n, 1, places] })
-  const given = maximum(gather(logs, broadcastTo(classOf, [n, times, places]), { axis: 2 }), NEVER)
-  const at = split(given, times, { axis: 1 }).map((one) => squeeze(one, 1))
+  const said = maximum(gather(logs, broadcastTo(classOf, [n, times, places]), { axis: 2 }), NEVER)
+  const at = split(said, times, { axis: 1 }).map((one) => squeeze(one, 1))
   // A label may follow another at once, unless it is the same.
   const skips = constantOf((row, place) =>
     place % 2 === 1 && place > 1 && classAt(row, place) !== classAt(row, place - 2) ? 0 : NEVER,

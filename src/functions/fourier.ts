@@ -133,12 +133,20 @@ function transformed(
  * Throws   SHAPE_MISMATCH; BAD_AXIS, also for a scalar; BAD_SHAPE for an empty axis; BAD_ARGUMENT
  * Source   NumPy and PyTorch `fft`, of two real arrays
  */
-export function fft(real: Operand, imaginary?: Operand, options: FourierOptions = {}): Complex {
+export function fft(
+  real: Operand,
+  imaginary?: Operand,
+  options: FourierOptions = {},
+): [real: Variable, imaginary: Variable] {
   return transformed(real, imaginary, options, false, 'fft')
 }
 
 /** The inverse of `fft`: x[j] = Σ y[k]·e^(2πi·jk/n)/n. Shapes and errors as there. */
-export function ifft(real: Operand, imaginary?: Operand, options: FourierOptions = {}): Complex {
+export function ifft(
+  real: Operand,
+  imaginary?: Operand,
+  options: FourierOptions = {},
+): [real: Variable, imaginary: Variable] {
   return transformed(real, imaginary, options, true, 'ifft')
 }
 
@@ -149,7 +157,7 @@ export function ifft(real: Operand, imaginary?: Operand, options: FourierOptions
  * Throws   BAD_AXIS, also for a scalar; BAD_SHAPE for an empty axis; BAD_ARGUMENT
  * Source   NumPy and PyTorch `rfft`
  */
-export function rfft(x: Operand, options: FourierOptions = {}): Complex {
+export function rfft(x: Operand, options: FourierOptions = {}): [real: Variable, imaginary: Variable] {
   const { parts, back } = withAxisLast(partsOf(x, undefined, 'rfft'), options, 'rfft')
   const n = lengthOf(options, parts[0]!.shape.at(-1)!, 'rfft')
   const [re, im] = parts.map((part) => resized(part, n)) as Complex
@@ -176,9 +184,10 @@ export function irfft(real: Operand, imaginary: Operand, options: FourierOptions
   const factors = ndarray(
     Float64Array.from({ length: m }, (_, k) => (k === 0 || 2 * k === n ? 1 : 2) * scale),
   )
-  const [re, im] = parts.map((part) =>
-    resized(mul(resized(part, m), factors.astype(part.dtype)), n),
-  ) as Complex
+  const [re, im] = parts.map((part) => {
+    const dtype = part.dtype === 'float32' ? 'float32' : 'float64'
+    return resized(mul(resized(part, m), factors.astype(dtype)), n)
+  }) as Complex
   return back(fourierTransform(re, im, { inverse: true })[0])
 }
 

@@ -89,3 +89,15 @@ test('what does not fit a Fourier transform or CTC is refused, and what cannot b
   expect(() => ctcLoss(x, [[0.5]])).toThrow(/BAD_DTYPE/)
   expect(() => ctcLoss(x, labels([1], [1]))).toThrow(/SHAPE_MISMATCH/)
 })
+
+test('integers and booleans count as the numbers that they are in a Fourier transform and in CTC', () => {
+  const parts = [
+    [4, 1, 0],
+    [0, 1, 0],
+  ]
+  const [re, im] = parts.map((part) => ndarray(part, { dtype: 'int32' }))
+  expect([...irfft(re!, im!).data.data]).toEqual([...irfft(parts[0]!, parts[1]!).data.data])
+  expect([...irfft(ndarray([true, false]), ndarray([false, false])).data.data]).toEqual([0.5, 0.5])
+  const logs = ndarray([[[-1, -2, -3]]], { dtype: 'int32' })
+  expect(ctcLoss(logs, [[2]]).item()).toBe(3)
+})
