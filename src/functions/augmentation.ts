@@ -58,15 +58,24 @@ export interface RandomFlipOptions extends DrawOptions {
  * Each image as it is, or seen in a mirror.
  *
  * Shapes   x [n, …] → the same; each of n is drawn by itself
- * Throws   BAD_ARGUMENT for p outside [0, 1]; BAD_AXIS; SHAPE_MISMATCH for a scalar
+ * Throws   BAD_ARGUMENT for p outside [0, 1]; BAD_AXIS, also for axis 0, that of the images; SHAPE_MISMATCH for fewer than two axes
  */
 export function randomFlip(x: Operand, options: RandomFlipOptions = {}): Variable {
   checkOptions(options, ['p', 'axis', 'seed', 'counter'], 'randomFlip')
   const images = asVariable(x)
-  if (images.ndim === 0) throw new TapeError('SHAPE_MISMATCH', 'randomFlip expected images [n, …], got []')
+  if (images.ndim < 2)
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `randomFlip expected images [n, …] of one axis at least, got ${formatShape(images.shape)}`,
+    )
   const p = numberOf(options.p, 0.5, 'p', 'randomFlip')
   if (p < 0 || p > 1) refuse(`randomFlip expected p from 0 to 1, got ${p}`)
   const axis = normalizeAxis(oneAxisOf(options.axis, -1, 'randomFlip'), images.ndim, 'randomFlip')
+  if (axis === 0)
+    throw new TapeError(
+      'BAD_AXIS',
+      'randomFlip expected an axis of each image, got 0, along which the images lie',
+    )
   const n = images.shape[0]!
   const draws = uniform([n], { key: keyOf(options, 'randomFlip'), dtype: 'float64' }).data
   const shape = images.shape.map((extent, i) => (i === 0 ? extent : 1))

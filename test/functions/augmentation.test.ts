@@ -43,6 +43,12 @@ describe('randomFlip', () => {
     expect(rowsOf(randomFlip(x, { ...key, p: 1, axis: 2 }))).toEqual(rowsOf(x.flip(2)))
     expect(rowsOf(randomFlip(x, { ...key, p: 0 }))).toEqual(before)
   })
+
+  test('takes no image for another', () => {
+    expect(() => randomFlip(images(4), { axis: 0 })).toThrow(/BAD_AXIS.*got 0/)
+    expect(() => randomFlip(images(4), { axis: -4 })).toThrow(/BAD_AXIS.*got 0/)
+    expect(() => randomFlip([1, 2, 3])).toThrow(/SHAPE_MISMATCH.*\[3\]/)
+  })
 })
 
 describe('randomCrop', () => {
