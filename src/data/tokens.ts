@@ -1,8 +1,9 @@
 /** Text as integers and back: by character, or by the byte pairs of a tokenizer file; and text as a data set. */
 import { ndarray } from '../array/make-array.js'
-import type { NDArray } from '../array/ndarray.js'
+import { NDArray } from '../array/ndarray.js'
 import { TapeError, valueText } from '../errors.js'
 import { integerOf, refuse } from '../functions/attributes.js'
+import { Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { bytesOfFile } from './file-bytes.js'
 import { TensorDataset } from './tensor-dataset.js'
@@ -13,8 +14,8 @@ export interface Tokens {
   readonly size: number
   /** The ids of a text, int32 [length]. */
   encode(text: string): NDArray
-  /** The text of ids: an array of any shape, in row-major order, or a list. */
-  decode(ids: NDArray | ArrayLike<number>): string
+  /** The text of ids: an array or a Variable of any shape, in row-major order, or a list. */
+  decode(ids: Variable | NDArray | ArrayLike<number>): string
 }
 
 /**
@@ -72,7 +73,7 @@ export class CharacterTokens implements Tokens {
   }
 
   /** Throws INDEX_OUT_OF_RANGE for what is no id. */
-  decode(ids: NDArray | ArrayLike<number>): string {
+  decode(ids: Variable | NDArray | ArrayLike<number>): string {
     return idsOf(ids, this.size, 'CharacterTokens.decode')
       .map((id) => this.characters[id]!)
       .join('')
@@ -100,7 +101,8 @@ export async function fileTokens(path: string | URL): Promise<Tokens> {
   const description = parsed(path)
   const made = await tokenizerOf(description, path)
   const vocabulary = made.get_vocab(true)
-  const size = Math.max(-1, ...vocabulary.values()) + 1
+  let size = 0
+  for (const id of vocabulary.values()) size = Math.max(size, id + 1)
   return {
     size,
     encode(text) {
@@ -154,8 +156,12 @@ function notATokenizer(path: string | URL, cause: unknown): TapeError {
 }
 
 /** A list of ids, each below `size`. */
-function idsOf(ids: NDArray | ArrayLike<number>, size: number, what: string): number[] {
-  const list = Array.from((ids as NDArray).data ?? (ids as ArrayLike<number>))
+function idsOf(ids: Variable | NDArray | ArrayLike<number>, size: number, what: string): number[] {
+  const array = ids instanceof Variable ? ids.data : ids
+  const given = array instanceof NDArray ? array.data : array
+  if (typeof given?.length !== 'number')
+    refuse(`${what} expected ids, as an array or a list, got ${valueText(ids)}`)
+  const list = Array.from(given)
   const wrong = list.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= size)
   if (wrong === -1) return list
   throw new TapeError(
@@ -172,19 +178,23 @@ function idsOf(ids: NDArray | ArrayLike<number>, size: number, what: string): nu
  *
  * options  length: of a row; stride: from the beginning of a row to that of the next, `length` unless said
  * Shapes   ids [n] → inputs and targets, int32 [rows, length] each; what is left over at the end is left out
- * Throws   BAD_ARGUMENT for a text that is too short for one row
+ * Throws   BAD_ARGUMENT for a text that is too short for one row; BAD_DTYPE for ids that are no integers
  */
 export function nextTokens(
-  ids: NDArray,
+  ids: Variable | NDArray,
   options: { length: number; stride?: number | undefined },
 ): TensorDataset<[NDArray, NDArray]> {
   checkOptions(options, ['length', 'stride'], 'nextTokens')
   const length = integerOf(options.length, undefined, 1, 'length', 'nextTokens')
   const stride = integerOf(options.stride, length, 1, 'stride', 'nextTokens')
-  if (ids?.ndim !== 1) refuse(`nextTokens expected ids [n], got ${valueText(ids)}`)
-  const rows = Math.floor((ids.size - 1 - length) / stride) + 1
-  if (rows < 1) refuse(`nextTokens expected more than ${length} ids for rows of ${length}, got ${ids.size}`)
-  const { data } = ids
+  const array = ids instanceof Variable ? ids.data : ids
+  if (!(array instanceof NDArray) || array.ndim !== 1)
+    refuse(`nextTokens expected ids [n], got ${valueText(ids)}`)
+  if (array.dtype !== 'int32' && array.dtype !== 'uint8')
+    throw new TapeError('BAD_DTYPE', `nextTokens expected ids of int32 or uint8, got ${array.dtype}`)
+  const rows = Math.floor((array.size - 1 - length) / stride) + 1
+  if (rows < 1) refuse(`nextTokens expected more than ${length} ids for rows of ${length}, got ${array.size}`)
+  const { data } = array
   const part = (shift: number) =>
     ndarray(
       Int32Array.from(

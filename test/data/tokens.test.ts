@@ -44,6 +44,7 @@ describe('tokens by character', () => {
     expect(tokens.decode([0, 5])).toBe(' 🙂')
     expect(tokens.encode('').shape).toEqual([0])
     expect(tokens.decode(ndarray([[2], [1]], { dtype: 'int32' }))).toBe('he')
+    expect(tokens.decode(constant(ids))).toBe('hole🙂')
   })
 
   test('refuse what they do not know, or take it for another', () => {
@@ -51,6 +52,8 @@ describe('tokens by character', () => {
     expect(() => tokens.encode('abcd')).toThrow(/BAD_VALUE.*"d" at place 3/)
     expect(() => tokens.decode([3])).toThrow(/INDEX_OUT_OF_RANGE.*0 to 2/)
     expect(() => tokens.decode([0.5])).toThrow(/INDEX_OUT_OF_RANGE/)
+    for (const none of [null, undefined, 3])
+      expect(() => tokens.decode(none as never), String(none)).toThrow(/BAD_ARGUMENT.*decode expected ids/)
     expect(() => new CharacterTokens('')).toThrow(/BAD_ARGUMENT/)
     expect(() => new CharacterTokens('ab', { unknown: 'xy' })).toThrow(/BAD_ARGUMENT.*unknown/)
     const open = new CharacterTokens('abc', { unknown: '?' })
@@ -67,6 +70,15 @@ describe('tokens of a file', () => {
     expect(tokens.decode(ids)).toBe('low lower')
     expect(tokens.decode([7, 8])).toBe('lower')
     expect(() => tokens.decode([10])).toThrow(/INDEX_OUT_OF_RANGE.*0 to 9/)
+  })
+
+  test('may be more than a call can have arguments', async () => {
+    const words = Array.from({ length: 130_000 }, (_, i) => [`w${i}`, i])
+    const model = { ...description.model, vocab: Object.fromEntries(words), merges: [] }
+    const tokens = await fileTokens(
+      written('large.json', JSON.stringify({ ...description, added_tokens: [], model })),
+    )
+    expect(tokens.size).toBe(130_000)
   })
 
   test('a file that is none is refused, in words', async () => {
@@ -95,6 +107,10 @@ test('a text is a data set of rows and of the tokens that follow them', () => {
     ],
   ])
   expect(nextTokens(ids, { length: 3, stride: 1 }).length).toBe(5)
+  expect(nextTokens(constant(ids), { length: 3 }).arrays[1].data.toArray()).toEqual(
+    dataset.arrays[1].data.toArray(),
+  )
+  expect(() => nextTokens(ndarray([0.5, 1, 2]), { length: 1 })).toThrow(/BAD_DTYPE.*float64/)
   expect([...new DataLoader(dataset, { batchSize: 2 })][0]![1].dtype).toBe('int32')
   expect(() => nextTokens(ids, { length: 8 })).toThrow(/BAD_ARGUMENT.*more than 8/)
   expect(() => nextTokens(constant([[1]]).data, { length: 1 })).toThrow(/BAD_ARGUMENT/)
