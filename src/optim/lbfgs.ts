@@ -180,6 +180,7 @@ export class LBFGS {
     const names = Object.keys(state)
     const problems: string[] = []
     const pairs = state.pairs?.size === 1 ? state.pairs.item() : 0
+    if (!(Number.isSafeInteger(pairs) && pairs >= 0)) problems.push(`pairs expected a count, got ${pairs}`)
     const slots = Array.from({ length: Math.min(pairs, this.#history) }, (_, i) => i)
     const wanted = [
       'groups.0.lr',
@@ -336,6 +337,7 @@ function toleranceOf(value: unknown, otherwise: number, key: string): number {
 }
 
 const largest = (x: NDArray): number => {
+  if (x.size === 0) return 0
   const most = (array: NDArray) => reductions.max(array).item()
   return Math.max(most(x), -reductions.min(x).item())
 }

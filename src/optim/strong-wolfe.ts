@@ -1,6 +1,7 @@
 /**
  * How far to go along a direction: a step that lowers the value enough, at whose end the slope is small enough (the strong Wolfe
- * conditions). It looks for a bracket around such a step, then narrows it. Numbers only: it knows no parameters.
+ * conditions). It looks for a bracket around such a step, then narrows it. Numbers only: it knows no parameters. A value of NaN is too
+ * high, so that a step out of where the loss is defined is taken back.
  *
  * Source  PyTorch `LBFGS(line_search_fn='strong_wolfe')`, which follows minFunc by Mark Schmidt; Nocedal and Wright, algorithms 3.5, 3.6
  */
@@ -32,7 +33,7 @@ export function strongWolfe<T>(
   tolerance: number,
   evaluate: (t: number) => Trial<T>,
 ): { chosen: Trial<T>; trials: number } {
-  const isTooHigh = ({ t, value }: Trial<T>) => value > start.value + ENOUGH_LOWER * t * start.slope
+  const isTooHigh = ({ t, value }: Trial<T>) => !(value <= start.value + ENOUGH_LOWER * t * start.slope)
   const isFlat = ({ slope }: Trial<T>) => Math.abs(slope) <= -FLAT_ENOUGH * start.slope
 
   let before = start
@@ -59,7 +60,7 @@ export function strongWolfe<T>(
   }
   let [a, b] = bracket ?? [start, trial]
   // Which end is low: `a` unless it is higher.
-  let isLowFirst = a.value <= b.value
+  let isLowFirst = isLower(a, b)
   let isSlow = false
   while (steps < MOST_TRIALS) {
     if (Math.abs(b.t - a.t) * largest < tolerance) break
@@ -81,7 +82,7 @@ export function strongWolfe<T>(
     if (isTooHigh(trial) || trial.value >= low.value) {
       if (isLowFirst) b = trial
       else a = trial
-      isLowFirst = a.value <= b.value
+      isLowFirst = isLower(a, b)
       continue
     }
     const isDone = isFlat(trial)
@@ -92,13 +93,16 @@ export function strongWolfe<T>(
   return { chosen: isLowFirst ? a : b, trials: evaluations }
 }
 
-/** Where the cubic through two values with two slopes is least, between two bounds; their middle where it has no minimum. */
+/** Whether the first of two is the low one. NaN is above all numbers. */
+function isLower<T>(a: Trial<T>, b: Trial<T>): boolean {
+  return a.value <= b.value || (Number.isNaN(b.value) && !Number.isNaN(a.value))
+}
+
+/** Where the cubic through two values with two slopes is least, between two bounds; their middle where it has no minimum, or none that can be computed. */
 function cubicMinimum<T>(one: Trial<T>, other: Trial<T>, least: number, most: number): number {
   const slope = one.slope + other.slope - (3 * (one.value - other.value)) / (one.t - other.t)
-  const square = slope * slope - one.slope * other.slope
-  if (!(square >= 0)) return (least + most) / 2
-  const root = Math.sqrt(square)
+  const root = Math.sqrt(slope * slope - one.slope * other.slope)
   const [near, far] = one.t <= other.t ? [one, other] : [other, one]
   const t = far.t - (far.t - near.t) * ((far.slope + root - slope) / (far.slope - near.slope + 2 * root))
-  return Math.min(Math.max(t, least), most)
+  return Number.isNaN(t) ? (least + most) / 2 : Math.min(Math.max(t, least), most)
 }

@@ -3,12 +3,17 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { scalar } from '../../src/array/ndarray.js'
 import {
   add,
+  div,
+  greater,
   LBFGS,
   type LBFGSOptions,
   loadState,
+  log,
   mul,
+  neg,
   openTape,
   parameter,
   pow,
@@ -19,6 +24,7 @@ import {
   sub,
   sum,
   type Variable,
+  where,
 } from '../../src/index.js'
 import { Congruential, reference, relativeError } from '../nn/torch-reference.js'
 
@@ -97,6 +103,9 @@ test('a step goes on from a saved state, bit for bit', () => {
   for (let i = 0; i < 2; i++) expect(again.step()).toBe(whole.step())
   const { 'moves.0': _, ...lacking } = whole.optimizer.stateDict()
   expect(() => again.optimizer.loadStateDict(lacking)).toThrow(/STATE_MISMATCH.*missing: moves.0/)
+  expect(() => again.optimizer.loadStateDict({ ...lacking, pairs: scalar(1.5, 'float64') })).toThrow(
+    /STATE_MISMATCH.*pairs expected a count, got 1.5/,
+  )
   expect(() => again.optimizer.loadStateDict({ ...lacking, more: again.a.data })).toThrow(/not in.*more/)
 })
 
@@ -157,6 +166,26 @@ test('a run that ended after its first step has the state that only the next one
   train(other, straight)
   for (let i = 0; i < 2; i++) expect(train(again, resumed)).toBe(train(other, straight))
   tape.close()
+})
+
+test('a step out of where the loss is defined is taken back', () => {
+  const minimum = (begin: number, loss: (x: Variable) => Variable) => {
+    const x = parameter([begin])
+    const optimizer = new LBFGS([x], { lr: 100, lineSearch: 'strongWolfe' })
+    for (let i = 0; i < 3; i++)
+      optimizer.step(() => {
+        optimizer.clearGrads()
+        const value = sum(loss(x))
+        value.backward()
+        return value
+      })
+    return x.data.item()
+  }
+  // NaN where x is below 0.
+  expect(minimum(3, (x) => sub(x, mul(0.5, log(x))))).toBeCloseTo(0.5, 7)
+  // NaN on either side, Infinity at both ends.
+  expect(minimum(0.9, (x) => neg(log(mul(x, sub(1, x)))))).toBeCloseTo(0.5, 6)
+  expect(minimum(0.5, (x) => div(square(add(x, 2)), where(greater(x, -2.5), 1, 0)))).toBeCloseTo(-2, 4)
 })
 
 test('what a step cannot use is refused, and a closure that throws leaves the parameters where they were', () => {
