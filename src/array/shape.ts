@@ -81,13 +81,13 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`
 }
 
-/**
- * Throws BAD_SHAPE unless every extent is an integer of at least 0 and the size is one that a typed array can
- *          have.
- */
 /** As NumPy: nobody has more, but for a damaged or hostile file. */
 export const RANK_MAX = 64
 
+/**
+ * Throws BAD_SHAPE unless there are at most RANK_MAX axes, every extent is an integer of at least 0, and the size is one that a typed
+ *          array can have.
+ */
 export function requireShape(shape: Shape, what: string): Shape {
   if (!Array.isArray(shape)) {
     throw new TapeError('BAD_SHAPE', `${what} expected a shape (an array of extents), got ${String(shape)}`)
