@@ -177,7 +177,8 @@ function interfaceKeys(name, file, files) {
   const found = find('interfaces', name, file, files)
   if (found === undefined) return null
   const inherited = found.extends.flatMap((one) => interfaceKeys(one.expression.name, file, files) ?? [])
-  return [...keysOf(found.body.body), ...inherited]
+  // An option that is said again, with a docstring of its own, is one option.
+  return [...new Set([...keysOf(found.body.body), ...inherited])]
 }
 
 function keysOf(members) {
