@@ -96,12 +96,14 @@ function* bothLogged(pairs: readonly Pair[], [a, b]: Both<MetricColumns>): Gener
     const [from, to] = a.rangeOf(i)
     if (from === to) continue
     const [first, end] = b.rangeOf(j)
+    // A name may be logged more than once in a step: the second value stands for the second.
+    const next = new Map<string, number>()
     for (let k = from; k < to; k++) {
       const name = a.name(k)
-      // Of a step that logged a name more than once, its last value.
-      let other = end - 1
-      while (other >= first && b.name(other) !== name) other--
-      if (other < first) continue
+      let other = next.get(name) ?? first
+      while (other < end && b.name(other) !== name) other++
+      next.set(name, other + 1)
+      if (other >= end) continue
       const positions = [a.positions[k]!, b.positions[other]!] as const
       yield { name, step: a.steps[k]!, positions, values: [a.values[k]!, b.values[other]!] }
     }
@@ -206,6 +208,7 @@ class GradientColumn {
   private readonly page: Statement
   private after: number
   private before: number
+  private rows: GradientRow[] | null = null
 
   constructor(recording: Recording) {
     this.recording = recording
@@ -225,6 +228,7 @@ class GradientColumn {
     const end = eventId(this.recording.id + 1, 0)
     const rows = this.page.all(this.after, end) as (number | string | null)[]
     this.before = this.after
+    this.rows = null
     if (rows.length === PAGE)
       this.after = db
         .prepare(`SELECT id FROM _gradient WHERE id > ? ORDER BY id LIMIT 1 OFFSET ${PAGE - 1}`)
@@ -233,15 +237,15 @@ class GradientColumn {
     return rows
   }
 
-  /** What is known of gradient `index` of the page. */
+  /** What is known of gradient `index` of the page. Where one differs, many do: they are read together. */
   row(index: number): GradientRow {
-    const row = this.recording.reader.db
+    this.rows ??= this.recording.reader.db
       .prepare(
-        `SELECT (g.id & 4294967295) AS id, coalesce(abs(g.scalar), g.l2_norm, v.l2_norm) AS norm, hex(v.hash) AS hash
-         FROM _gradient g LEFT JOIN _value v ON v.id = g.value_id WHERE g.id > ? ORDER BY g.id LIMIT 1 OFFSET ?`,
+        `SELECT (g.id & 4294967295) AS id, coalesce(abs(g.scalar), g.l2_norm, v.l2_norm) AS norm, nullif(hex(v.hash), '') AS hash
+         FROM _gradient g LEFT JOIN _value v ON v.id = g.value_id WHERE g.id > ? ORDER BY g.id LIMIT ${PAGE}`,
       )
-      .get(this.before, index) as { id: number; norm: number | null; hash: string | null }
-    return { ...row, hash: row.hash === '' ? null : row.hash }
+      .all(this.before) as GradientRow[]
+    return this.rows[index]!
   }
 }
 

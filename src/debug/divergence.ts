@@ -104,6 +104,10 @@ function beginning(norms: readonly Norm[], at: number): number {
     if (norms[k]!.norm > RISES * highest) start = k
     else if (norms[k]!.norm < norms[start]!.norm / GROWN) break
   }
+  // Growth that is slower has no such step: it began with the first of the norms of which each is above the one before.
+  const isSlow = (k: number) =>
+    norms[k]!.norm > norms[k - 1]!.norm && norms[k]!.norm <= RISES * norms[k - 1]!.norm
+  if (start === at) while (start > 1 && isSlow(start) && isSlow(start - 1)) start--
   return start
 }
 

@@ -1,6 +1,7 @@
 /** Rows that are read in the wrong order, twice, beside the labels of others, or in training and in the test. */
 
 import { callText, finding, rowsText } from '../detectors/draft.js'
+import { isEvaluation } from '../detectors/evaluation.js'
 import type { Finding } from '../detectors/finding.js'
 import type { FunctionCalled } from '../events/event.js'
 import { batchesOf, stepOfBatch, type Taken } from './batches.js'
@@ -151,12 +152,8 @@ function repeated(view: RunView, batches: readonly Taken[]): Finding | null {
     for (const row of rows) seen.add(row)
     length++
   }
-  const inside = batches.find(({ rows }) => new Set(rows).size < rows.length)
-  const whole = Math.ceil(count / size)
-  if (length !== whole && length !== Math.floor(count / size)) {
-    // No epoch is seen: only a batch that has a row twice, where hardly any other has, says something.
-    return null
-  }
+  // Where no epoch is seen, a row that comes twice says nothing.
+  if (length !== Math.ceil(count / size) && length !== Math.floor(count / size)) return null
   const epochs = Math.floor(batches.length / length)
   const odd: { batch: Taken; row: number; first: Taken }[] = []
   for (let epoch = 0; epoch < epochs; epoch++) {
@@ -173,7 +170,6 @@ function repeated(view: RunView, batches: readonly Taken[]): Finding | null {
   }
   if (odd.length === 0 || epochs < 2 || odd.length > Math.max(1, epochs / 3)) return null
   const { batch, row, first } = odd[0]!
-  void inside
   return described(
     view,
     'row-repeated',
@@ -183,14 +179,12 @@ function repeated(view: RunView, batches: readonly Taken[]): Finding | null {
   )
 }
 
-const EVALUATION = /test|valid|eval|held|dev\b/i
-
 /** Rows that an evaluation reads and training does, too. */
 function shared(view: RunView, batches: readonly Taken[]): Finding | null {
   const evaluated = new Map<string, { batch: Taken; rows: Set<number> }>()
   const trained: Taken[] = []
   for (const batch of batches) {
-    if (!EVALUATION.test(batch.scope)) trained.push(batch)
+    if (!isEvaluation(batch.scope)) trained.push(batch)
     else {
       const known = evaluated.get(String(batch.data))
       if (known === undefined) evaluated.set(String(batch.data), { batch, rows: new Set(batch.rows) })

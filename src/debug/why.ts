@@ -85,6 +85,7 @@ export function why(recording: Recording, options: WhyOptions = {}): Findings {
   const { only, step, metric } = options
   if (step !== undefined) view.recording.lookup.stepRange(step, view.lastPosition)
   if (metric !== undefined) checkMetric(view, metric)
+  if (options.like !== undefined) checkOther(recording, options.like)
   const found: Found[] = []
   for (const [rank, { kinds, look }] of LOOKS.entries()) {
     if (only !== undefined && !kinds.some((kind) => only.includes(kind))) continue
@@ -100,7 +101,10 @@ export function why(recording: Recording, options: WhyOptions = {}): Findings {
         found.push({ finding: { ...sited(one, (position) => view.siteOf(position)), cost }, rank })
   }
   return {
-    findings: withEffects(options.like === undefined ? found : withoutUsual(found, options.like, options))
+    findings: (options.like === undefined
+      ? withEffects(found)
+      : withoutUsual(withEffects(found), options.like, options)
+    )
       .sort(inOrder)
       .map(({ finding }) => finding),
     looked: lookedText(view, performance.now() - began),
@@ -120,7 +124,8 @@ function withoutUsual(found: readonly Found[], like: Asked, { metric, only }: Wh
   for (const one of why(like.recording, asked).findings) usual.set(placeOf(one), one)
   return found.map((one) => {
     const other = usual.get(placeOf(one.finding))
-    if (other === undefined) return one
+    // That another run failed, too, makes no failure usual.
+    if (other === undefined || one.finding.kind === 'run-failed') return one
     const evidence = [
       ...one.finding.evidence,
       `usual     run ${like.id} ("${like.name}") has it too: ${other.text}`,
@@ -208,6 +213,15 @@ function checkMetric(view: RunView, metric: string): void {
     throw new TapeError(
       'BAD_ARGUMENT',
       `why() expected metric to be one that run "${view.recording.name}" logged (${names.length === 0 ? 'it logged none' : names.slice(0, 12).join(', ')}), got ${valueText(metric)}`,
+    )
+}
+
+/** All that is found in a run is found in it, too. */
+function checkOther({ reader, id, name }: Recording, like: Asked): void {
+  if (like.id === id && like.recording.reader.db === reader.db)
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `why() expected like to be another run, one that went well, got run ${id} ("${name}") itself`,
     )
 }
 

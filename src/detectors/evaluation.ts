@@ -17,8 +17,14 @@ function isOfTraining(call: FunctionCalled): boolean {
   return droppedBy(call) !== null || (call.function === 'batchNorm' && call.inputs.length === 3)
 }
 
-/** Scopes that say what they are. */
-const EVALUATION = /test|valid|eval|held|dev\b/i
+/** A word that begins so, and no `latest` or `retrieval`. */
+const EVALUATION =
+  /(?:^|\/)val(?:\/|$)|(?<![a-z])(?:test|valid|eval|held|dev\b)|Test|Valid|Eval|Held|Dev\b|(?<![A-Z])(?:TEST|VALID|EVAL|HELD|DEV\b)/
+
+/** Whether a scope says that it is one: `test`, `validation`, `epoch/eval`, `runTest`. */
+export function isEvaluation(scope: string): boolean {
+  return EVALUATION.test(scope)
+}
 
 /**
  * The first call of an evaluation that is in the mode of training: nothing that is trained comes of it, and it was made without a
@@ -30,7 +36,7 @@ export function callInTrainingMode(events: StepEvents): FunctionCalled | null {
     if (!isOfTraining(call)) continue
     if (call.linked) {
       // A step without a pass may be one of training that was passed over.
-      if (events.passes.length === 0 && !EVALUATION.test(call.scope)) continue
+      if (events.passes.length === 0 && !isEvaluation(call.scope)) continue
       leading ??= events.ancestors(events.passes.flatMap(({ roots }) => roots))
       if (leading.has(call.position) || !isLoggedOnly(events, call)) continue
     }
@@ -46,7 +52,7 @@ export function callInTrainingMode(events: StepEvents): FunctionCalled | null {
 
 /** Whether a metric of the step was computed from a call, or its scope says that it belongs to an evaluation. */
 function isLoggedOnly(events: StepEvents, call: FunctionCalled): boolean {
-  if (EVALUATION.test(call.scope)) return true
+  if (isEvaluation(call.scope)) return true
   const after = events.descendants([call.position])
   return events.events.some(
     (event) =>

@@ -337,3 +337,36 @@ it("where nothing that was given differs, the function that is not gradtape's is
   expect(first).toMatchObject({ kind: 'value', function: 'shifted', step: 1 })
   tape.close()
 })
+
+it('a metric that is logged several times in a step, or without steps, is compared value by value', async () => {
+  const tape = openTape(':memory:')
+  const logged: readonly (readonly number[])[] = [
+    [3, 1, 2],
+    [3, 1, 2],
+    [3, 9, 2],
+    [3, 1],
+  ]
+  for (const hasSteps of [true, false])
+    for (const values of logged) {
+      const run = tape.startRun('often', { seed: 1 })
+      for (let step = 1; step <= 2; step++) {
+        if (hasSteps) run.step()
+        for (const value of values) {
+          run.log({ score: value })
+          run.log({ other: -value })
+        }
+      }
+      await run.finish()
+    }
+  for (const [first, step] of [
+    [1, 1],
+    [5, 0],
+  ] as const) {
+    expect(diffRuns(tape.run(first), tape.run(first + 1)).equal).toBe(true)
+    const { first: found } = diffRuns(tape.run(first), tape.run(first + 2))
+    expect(found).toMatchObject({ step, variable: 'score' })
+    expect(found!.text).toMatch(/score differs \(1 \| 9\)/)
+  }
+  expect(diffRuns(tape.run(1), tape.run(4)).equal).toBe(true)
+  tape.close()
+})

@@ -1,5 +1,6 @@
 // Training loops written in other ways: own updates, gradients added over batches, sums of losses, evaluation without noGrad.
 import { expect, test } from 'vitest'
+import { isEvaluation } from '../../src/detectors/evaluation.js'
 import { WITHOUT_GRADIENT } from '../../src/detectors/reach.js'
 import { createFunc, registeredFuncs } from '../../src/graph/registry.js'
 import * as g from '../../src/index.js'
@@ -316,7 +317,90 @@ test('what a run that went well has, too, is a note; what it has not is still to
     /^usual +run 1 \("net"\) has it too: step 1: scale/,
   )
   expect(() => tape.run(2).why({ like: 1 as never })).toThrow(/BAD_ARGUMENT.*a run that went well/)
+  expect(() => tape.run(2).why({ like: tape.run(2) })).toThrow(/BAD_ARGUMENT.*another run.*itself/)
   tape.close()
+})
+
+test('a failure is told, also beside a run that failed; and what a training that diverges brings about is a note where the other run has it', async () => {
+  const tape = g.openTape(':memory:')
+  for (const reason of ['no room', 'disk full']) {
+    const run = tape.startRun('fails', { seed: 1 })
+    const w = g.parameter([0.5], { name: 'w' })
+    const optimizer = new g.SGD([w], { lr: 5 })
+    for (let i = 0; i < 40; i++) {
+      run.step()
+      const loss = g.meanSquaredError(g.mul(w, [1, 2]), [3, 1])
+      w.clearGrad()
+      loss.backward()
+      optimizer.step()
+      run.log({ loss })
+    }
+    await run.fail(new Error(reason))
+  }
+  const levels = ({ findings }: g.Findings) => findings.map(({ kind, level }) => [kind, level])
+  expect(levels(tape.run(2).why())).toEqual([
+    ['diverging', 'cause'],
+    ['loss-spike', 'symptom'],
+    ['run-failed', 'symptom'],
+  ])
+  expect(levels(tape.run(2).why({ like: tape.run(1) }))).toEqual([
+    ['run-failed', 'symptom'],
+    ['diverging', 'note'],
+    ['loss-spike', 'note'],
+  ])
+  tape.close()
+})
+
+test('a gradient that grows slowly diverges from the first step that began it', async () => {
+  const tape = g.openTape(':memory:')
+  const run = tape.startRun('slow', { seed: 1 })
+  const w = g.parameter([0.5], { name: 'w' })
+  const optimizer = new g.SGD([w], { lr: 2.7 })
+  for (let i = 0; i < 50; i++) {
+    run.step()
+    // Each step takes 1 − 2·lr/2 = −1.7 times the way to 0.
+    const loss = g.mul(0.5, g.mean(g.square(w)))
+    w.clearGrad()
+    loss.backward()
+    optimizer.step()
+    run.log({ loss })
+  }
+  await run.finish()
+  const [first] = tape.run('slow').why().findings
+  expect(first).toMatchObject({ kind: 'diverging', level: 'cause', step: 2 })
+  expect(first!.text).toMatch(
+    /^step 2: .* grows from 0\.5 in step 1 to 0\.85, after the update .* with lr 2\.7/,
+  )
+  tape.close()
+})
+
+test('scopes of evaluations are told from words that have one in them', () => {
+  const named = [
+    'test',
+    'validation',
+    'epoch/eval',
+    'heldOut',
+    'runTest',
+    'TEST',
+    'val',
+    'loop/val',
+    'dev',
+    'test_2',
+  ]
+  expect(named.filter((scope) => !isEvaluation(scope))).toEqual([])
+  const others = [
+    'latest',
+    'retrieval',
+    'contest/invalid',
+    'LATEST',
+    'medieval',
+    'interval',
+    'value',
+    'q_val',
+    'device',
+    '',
+  ]
+  expect(others.filter(isEvaluation)).toEqual([])
 })
 
 test('the functions without a gradient are those that detectors know', () => {
