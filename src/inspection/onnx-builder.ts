@@ -25,13 +25,20 @@ export class OnnxBuilder {
   readonly initializers: OnnxTensor[] = []
   private readonly taken = new Set<string>()
   private readonly constants = new Map<string, string>()
-  /** What the nodes of the call that is written are called by. */
-  place = ''
+  private place = ''
+  private firstNode = 0
 
-  /** A name that nothing has yet: as wanted, or with a number behind it. */
+  /** A call begins, by whose place its nodes are called. */
+  begin(place: string): void {
+    this.place = place
+    this.firstNode = this.nodes.length
+  }
+
+  /** A name that nothing has yet: as wanted, or with a number behind it. Runtimes take a NUL for the end of a name. */
   nameFor(wanted: string): string {
-    let name = wanted
-    for (let i = 2; this.taken.has(name); i++) name = `${wanted}_${i}`
+    const whole = wanted.replaceAll('\0', '\ufffd')
+    let name = whole
+    for (let i = 2; this.taken.has(name); i++) name = `${whole}_${i}`
     this.taken.add(name)
     return name
   }
@@ -47,10 +54,10 @@ export class OnnxBuilder {
     return output
   }
 
-  /** Gives a value the name that the run's variable has in the graph. */
+  /** Gives a value the name that the run's variable has in the graph. One that the call was given keeps the name that it has. */
   call(value: string, name: string): void {
     const last = this.nodes.at(-1)
-    if (last?.outputs.length === 1 && last.outputs[0] === value) {
+    if (this.nodes.length > this.firstNode && last?.outputs.length === 1 && last.outputs[0] === value) {
       this.nodes[this.nodes.length - 1] = { ...last, outputs: [name] }
       return
     }

@@ -11,7 +11,6 @@ import { positionOf, type Ref, refOf, slotOf } from '../events/event.js'
 import { textToPlain } from '../events/plain.js'
 import { ONNX_OPSET, type OnnxValue, onnxBytes } from '../formats/onnx.js'
 import { lastLoggedVariable } from '../queries/metrics.js'
-
 import { ENGINE_VERSION } from '../tape/version.js'
 import type { InspectedRun } from './inspected-run.js'
 import { OnnxBuilder, type OnnxOperand, onnxDtype } from './onnx-builder.js'
@@ -92,7 +91,7 @@ class Exporter {
     if (outputs?.length === 0)
       throw new TapeError('BAD_ARGUMENT', 'expected at least one output, got an empty list')
     const logged = outputs ?? lastOf(run, this.step)
-    this.wanted = logged.map((what) => this.refOf(what))
+    this.wanted = [...new Set(logged.map((what) => this.refOf(what)))]
     this.given = inputs === undefined ? null : new Set(inputs.map((what) => this.refOf(what)))
   }
 
@@ -188,10 +187,7 @@ class Exporter {
       dtype,
       shape,
     }))
-    this.g.place =
-      call.scope === ''
-        ? `${call.function}_${call.position}`
-        : `${call.scope}/${call.function}_${call.position}`
+    this.g.begin(`${call.scope === '' ? '' : `${call.scope}/`}${call.function}_${call.position}`)
     const made = write({ attributes, inputs, outputs }, this.g)
     if (made instanceof Refusal)
       throw new TapeError('ONNX_UNSUPPORTED', `${placeOf(call)} is not exported: ${made.why}`)

@@ -193,6 +193,17 @@ beforeAll(async () => {
   }
   await cnn.finish()
 
+  const odd = tape.startRun('odd')
+  const given = g.constant(array(3))
+  given.name = 'given\0 here'
+  const wave = g.sigmoid(given)
+  wave.name = 'wave'
+  // Both are float32 in the model: the cast is of no operator.
+  const narrow = g.cast(wave, 'float32')
+  narrow.name = 'given\0 there'
+  odd.log({ both: g.sum(g.add(wave, narrow)) })
+  await odd.finish()
+
   const gpt = tape.startRun('gpt')
   const table = new g.Embedding(11, 8)
   const block = new g.TransformerEncoderLayer(8, 2, { dropout: 0.1, causal: true, normFirst: true })
@@ -299,6 +310,13 @@ describe('models', () => {
     expectEqual(await computed('gpt', model))
     expect((await exported('gpt', { inputs: ['ids'], outputs: ['logits'] })).inputs).toHaveLength(1)
   })
+})
+
+test('a cast to what the model has anyway leaves its input as it is, names keep no NUL, and an output asked for twice is there once', async () => {
+  const model = await exported('odd', { outputs: ['wave', 'given\0 there', 'both', 'wave'] })
+  expect(model.inputs.map(({ name }) => name)).toEqual(['given\ufffd here'])
+  expect(model.outputs.map(({ name }) => name)).toEqual(['wave', 'given\ufffd there', 'both'])
+  expectEqual(await computed('odd', model))
 })
 
 test('what has no operator is named before anything is written', async () => {
