@@ -207,6 +207,8 @@ export interface TensorImages {
   /** How many there are, and how many are shown at once. */
   of: number
   most: number
+  /** The first that is shown: the one that was asked for, or the last where there are fewer. */
+  offset: number
   /** 1: grey; 3: red, green, blue. */
   channels: 1 | 3
   height: number
@@ -214,9 +216,9 @@ export interface TensorImages {
   /** The pixels that are sent: fewer, as means, where the image is large. */
   rows: number
   columns: number
-  /** The least and the largest number of those that are shown: ink 0, and ink 254. */
-  from: number
-  to: number
+  /** The least and the largest number of those that are shown: ink 0, and ink 254. Null where none is finite. */
+  from: number | null
+  to: number | null
   /** Base64 of a byte a channel and pixel, row by row; 255 stands for what is not finite. */
   pictures: string[]
 }

@@ -27,7 +27,7 @@ export function imagesOf(array: NDArray, as: string | null, offset: number): Ten
   const layout = as === null ? layoutOf(array.shape) : layoutAs(as, array)
   if (layout === null || array.size === 0) return null
   const { of, channels, height, width } = layout
-  const begin = Math.min(offset, of)
+  const begin = Math.min(offset, of - 1)
   const shown = Math.min(IMAGES_MAX, of - begin)
   const plane = height * width
   const part = array.data.subarray(begin * channels * plane, (begin + shown) * channels * plane)
@@ -42,7 +42,8 @@ export function imagesOf(array: NDArray, as: string | null, offset: number): Ten
     }
     return Buffer.from(inks).toString('base64')
   })
-  return { of, most: IMAGES_MAX, channels, height, width, rows, columns, from, to, pictures }
+  const bounds = from <= to ? { from, to } : { from: null, to: null }
+  return { of, most: IMAGES_MAX, offset: begin, channels, height, width, rows, columns, ...bounds, pictures }
 }
 
 function layoutOf(shape: readonly number[]): Layout | null {
@@ -74,7 +75,7 @@ function extremes(data: NDArray['data']): [from: number, to: number] {
     if (value < from) from = value
     if (value > to) to = value
   }
-  return from > to ? [0, 0] : [from, to]
+  return [from, to]
 }
 
 /** Means of the pixels that fall into each of fewer; NaN where one is not finite, so that it is seen. */

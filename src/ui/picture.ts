@@ -7,46 +7,16 @@ const ELEMENTS_MAX = 20_000
 const PIXELS_MAX = 16_384
 
 /** What of the style sheets says how an element looks; a picture has no style sheet. */
-const LOOKS = [
-  ...[
-    'display',
-    'position',
-    'box-sizing',
-    'width',
-    'height',
-    'margin',
-    'padding',
-    'inset',
-    'overflow',
-    'flex',
-    'gap',
-  ],
-  ...['flex-wrap', 'align-items', 'justify-content', 'grid-template-columns', 'vertical-align', 'list-style'],
-  ...[
-    'font',
-    'color',
-    'background-color',
-    'background-image',
-    'border',
-    'border-radius',
-    'border-collapse',
-    'opacity',
-  ],
-  ...[
-    'text-align',
-    'text-anchor',
-    'text-decoration',
-    'white-space',
-    'unicode-bidi',
-    'transform',
-    'image-rendering',
-  ],
-  ...['fill', 'stroke', 'stroke-width', 'stroke-dasharray'],
-]
+const LOOKS =
+  'display position box-sizing width height margin padding inset overflow flex gap flex-wrap align-items justify-content grid-template-columns vertical-align list-style font color background-color background-image border border-radius border-collapse opacity text-align text-anchor text-decoration white-space unicode-bidi transform image-rendering fill stroke stroke-width stroke-dasharray'.split(
+    ' ',
+  )
 
 /** What is no part of a picture: what one presses, and what only a screen reader says. In a table what one presses is a text, too. */
 const LEFT_OUT =
   ':is(button, label):not(th *, td *), input, select, textarea, fieldset, form, .hidden, .working, [hidden], script'
+/** Characters that a name may have and XML has no form for. */
+const NOT_IN_XML = /(?![\t\n\r])\p{Cc}|[\p{Surrogate}\ufffe\uffff]/gu
 /** Room under what is lowest. */
 const MARGIN = 16
 
@@ -68,7 +38,8 @@ export async function savePicture(name: string, kind: 'svg' | 'png'): Promise<vo
   canvas.height = Math.round(height * scale)
   canvas.getContext('2d')?.drawImage(image, 0, 0, canvas.width, canvas.height)
   const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'))
-  if (blob !== null) saveBlob(`${name}.png`, blob)
+  if (blob === null) throw new Error(`the browser could not paint ${canvas.width} by ${canvas.height} pixels`)
+  saveBlob(`${name}.png`, blob)
 }
 
 function drawn(main: HTMLElement): { svg: string; width: number; height: number } {
@@ -92,7 +63,7 @@ function drawn(main: HTMLElement): { svg: string; width: number; height: number 
   copy.style.setProperty('height', 'auto')
   copy.style.setProperty('background-color', getComputedStyle(document.body).backgroundColor)
   copy.setAttribute('xmlns', 'http://www.w3.org/1999/xhtml')
-  const inside = new XMLSerializer().serializeToString(copy)
+  const inside = new XMLSerializer().serializeToString(copy).replace(NOT_IN_XML, '\ufffd')
   return {
     svg: `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><foreignObject width="100%" height="100%">${inside}</foreignObject></svg>`,
     width,

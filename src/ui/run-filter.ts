@@ -4,7 +4,7 @@
  */
 import type { RunRow } from '../server/api.js'
 
-const TERM = /^(-?)([^\s:<>=!]+?)(:|>=|<=|!=|>|<|=)(.+)$/
+const TERM = /^(-?)([^\s:<>=!]+?)(:|>=|<=|!=|>|<|=)(.+)$/s
 const FIELDS = [
   'id',
   'name',
@@ -23,17 +23,28 @@ const FIELDS = [
   'error',
 ]
 
+/** Words with spaces stand in quotes; there a quote, or a backslash before one, has a backslash. */
+const TERMS = /(?:[^\s"]|"(?:[^"\\]|\\.)*")+/gs
+
+/** The filter for runs that have a tag. */
+export function tagFilter(tag: string): string {
+  return `tag="${tag.replace(/["\\]/g, '\\$&')}"`
+}
+
+function unquoted(text: string): string {
+  return text.replace(/"((?:[^"\\]|\\.)*)"/gs, (_, inner: string) => inner.replace(/\\(["\\])/g, '$1'))
+}
+
 export function filterRuns(
   runs: readonly RunRow[],
   filter: string,
 ): { found: readonly RunRow[]; problem: string | null } {
-  const terms = filter.match(/(?:[^\s"]|"[^"]*")+/g) ?? []
+  const terms = filter.match(TERMS) ?? []
   let problem: string | null = null
   const tests = terms.map((term) => {
     const [, not, field = '', sign = '', quoted = ''] = TERM.exec(term) ?? []
-    if (field === '')
-      return (run: RunRow) => run.name.toLowerCase().includes(term.replaceAll('"', '').toLowerCase())
-    const wanted = quoted.replaceAll('"', '')
+    if (field === '') return (run: RunRow) => run.name.toLowerCase().includes(unquoted(term).toLowerCase())
+    const wanted = unquoted(quoted)
     if (!runs.some((run) => fieldOf(run, field) !== undefined)) problem = `no run has ${field}`
     return (run: RunRow) => holds(fieldOf(run, field), sign, wanted) !== (not === '-')
   })

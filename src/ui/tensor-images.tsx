@@ -8,58 +8,79 @@ import { count, number } from './words.js'
 /** The least height and width of an image on the page. */
 const LEAST_PX = 72
 
-export function Images({ images, offset, as }: { images: TensorImages; offset: number; as: string }) {
-  const { height, width, of, channels, pictures, from, to } = images
-  const last = offset + pictures.length
+/** Of what has no rows and columns, such as a vector, only the question what they are. */
+export function Images({ images, as }: { images: TensorImages | null; as: string }) {
   return (
     <figure class="images">
       <div class="tools">
         <h2>Images</h2>
-        <button
-          type="button"
-          aria-label="Images before"
-          disabled={offset === 0}
-          onClick={() => change({ image: Math.max(0, offset - images.most) })}
-        >
-          Before
-        </button>
-        <button
-          type="button"
-          aria-label="Images after"
-          disabled={last >= of}
-          onClick={() => change({ image: offset + images.most })}
-        >
-          After
-        </button>
+        {images !== null && <Turning {...images} />}
         <label>
           each of{' '}
           <input
             size={10}
             value={as}
-            placeholder={`${height}x${width}`}
+            placeholder={images === null ? '8x8' : `${images.height}x${images.width}`}
             onChange={(event) => change({ as: event.currentTarget.value.trim() || null, image: null })}
           />
         </label>
       </div>
+      {images !== null && <Shown images={images} />}
+    </figure>
+  )
+}
+
+function Turning({ offset, most, of }: TensorImages) {
+  return (
+    <>
+      <button
+        type="button"
+        aria-label="Images before"
+        disabled={offset === 0}
+        onClick={() => change({ image: Math.max(0, offset - most) })}
+      >
+        Before
+      </button>
+      <button
+        type="button"
+        aria-label="Images after"
+        disabled={offset + most >= of}
+        onClick={() => change({ image: offset + most })}
+      >
+        After
+      </button>
+    </>
+  )
+}
+
+function Shown({ images }: { images: TensorImages }) {
+  const { offset, height, width, of, channels, pictures, rows, columns } = images
+  return (
+    <>
       <ul>
         {pictures.map((pixels, i) => (
           <li key={offset + i}>
             <Image
               label={`image ${offset + i} of ${of}, ${height} by ${width}`}
-              {...{ pixels, height: images.rows, width: images.columns, channels }}
+              {...{ pixels, height: rows, width: columns, channels }}
             />
             <small class="quiet">{offset + i}</small>
           </li>
         ))}
       </ul>
       <figcaption>
-        {`${of === 1 ? 'one image' : `${count(offset)} to ${count(last - 1)} of ${count(of)} images`}, ${height} by ${width}${channels === 3 ? ', in three colours' : ''}; ${number(from)} is ${channels === 3 ? 'dark' : 'black'}, ${number(to)} ${channels === 3 ? 'bright' : 'white'}, red what is not finite`}
-        {images.rows < height || images.columns < width
-          ? `; drawn as means on ${images.rows} by ${images.columns}`
-          : ''}
+        {`${of === 1 ? 'one image' : `${count(offset)} to ${count(offset + pictures.length - 1)} of ${count(of)} images`}, ${height} by ${width}${channels === 3 ? ', in three colours' : ''}; ${inksText(images)}`}
+        {rows < height || columns < width ? `; drawn as means on ${rows} by ${columns}` : ''}
       </figcaption>
-    </figure>
+    </>
   )
+}
+
+function inksText({ from, to, channels }: TensorImages): string {
+  if (from === null || to === null) return 'nothing is finite: all is red'
+  const [least, most] = channels === 3 ? ['dark', 'bright'] : ['black', 'white']
+  const inks = from === to ? `${number(from)} is grey` : `${number(from)} is ${least}, ${number(to)} ${most}`
+  return `${inks}, red what is not finite`
 }
 
 function Image(props: { label: string; pixels: string; height: number; width: number; channels: number }) {

@@ -46,6 +46,8 @@ test('inks go from the least to the largest number, pixel by pixel; what is not 
       )?.pictures[0],
     ),
   ).toEqual([127, 127, 127, 127])
+  const nothing = imagesOf(ndarray([Number.NaN, Number.NEGATIVE_INFINITY], { shape: [1, 2] }), '1x2', 0)
+  expect([nothing?.from, nothing?.to, inks(nothing?.pictures[0])]).toEqual([null, null, [255, 255]])
   const huge = Number.MAX_VALUE
   expect(
     inks(
@@ -66,7 +68,7 @@ test('a large image is sent as means, many images by the page, and rows as image
   expect([large?.rows, large?.columns, inks(large?.pictures[0]).length]).toEqual([64, 64, 4_096])
   const many = imagesOf(counted(50, 1, 2, 2), null, 36)
   expect([many?.of, many?.pictures.length]).toEqual([50, 14])
-  expect(imagesOf(counted(50, 1, 2, 2), null, 99)?.pictures).toEqual([])
+  expect(imagesOf(counted(50, 1, 2, 2), null, 99)).toMatchObject({ offset: 49, pictures: { length: 1 } })
   expect(imagesOf(counted(5, 64), '8x8', 0)).toMatchObject({ of: 5, height: 8, width: 8 })
   expect(imagesOf(counted(5, 12), '3 x 2 x 2', 0)).toMatchObject({ of: 5, channels: 3 })
   for (const as of ['7x7', '8', '0x4', '2x8x8', '8x8; DROP'])

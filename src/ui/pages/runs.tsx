@@ -4,7 +4,7 @@ import type { RunRow } from '../../server/api.js'
 import { useAnswer } from '../ask.js'
 import { toggleRun } from '../commands.js'
 import { change, chosenRuns, linkTo, parameter } from '../route.js'
-import { filterRuns } from '../run-filter.js'
+import { filterRuns, tagFilter } from '../run-filter.js'
 import { allRuns } from '../runs.js'
 import { Sparkline } from '../sparkline.js'
 import { count, duration, moment, number, short } from '../words.js'
@@ -88,27 +88,14 @@ export function RunsPage() {
               <th scope="col">
                 <span class="hidden">look at</span>
               </th>
-              {columns.map((column) => (
-                <th
-                  key={column.id}
-                  scope="col"
-                  class={column.isNumber ? 'number' : undefined}
-                  aria-sort={
-                    sort === column.id ? 'ascending' : sort === `-${column.id}` ? 'descending' : undefined
-                  }
-                >
-                  <button
-                    type="button"
-                    class="plain"
-                    onClick={() => change({ sort: sort === column.id ? `-${column.id}` : column.id })}
-                  >
-                    {short(column.title, 30)}
-                    {sort === column.id ? ' ▲' : sort === `-${column.id}` ? ' ▼' : ''}
-                  </button>
-                </th>
+              {columns.filter(isFront).map((column) => (
+                <Head key={column.id} column={column} sort={sort} />
               ))}
               <th scope="col">metrics</th>
               <th scope="col">look</th>
+              {columns.filter(isFurther).map((column) => (
+                <Head key={column.id} column={column} sort={sort} />
+              ))}
             </tr>
           </thead>
           <tbody>
@@ -128,8 +115,36 @@ export function RunsPage() {
   )
 }
 
+/** Metrics stand behind these: what follows may be as wide as a config is. */
+const isFront = ({ id }: Column) => ['id', 'name', 'status'].includes(id)
+const isFurther = (column: Column) => !isFront(column)
+
+function Head({ column, sort }: { column: Column; sort: string }) {
+  return (
+    <th
+      scope="col"
+      class={column.isNumber ? 'number' : undefined}
+      aria-sort={sort === column.id ? 'ascending' : sort === `-${column.id}` ? 'descending' : undefined}
+    >
+      <button
+        type="button"
+        class="plain"
+        onClick={() => change({ sort: sort === column.id ? `-${column.id}` : column.id })}
+      >
+        {short(column.title, 30)}
+        {sort === column.id ? ' ▲' : sort === `-${column.id}` ? ' ▼' : ''}
+      </button>
+    </th>
+  )
+}
+
 function Row({ run, columns, isChosen }: { run: RunRow; columns: readonly Column[]; isChosen: boolean }) {
   const { data } = useAnswer('metrics', { run: run.key }, { isLive: run.status === 'recording' })
+  const cell = (column: Column) => (
+    <td key={column.id} class={column.isNumber ? 'number' : undefined}>
+      <Cell run={run} column={column} />
+    </td>
+  )
   const isBad = run.status === 'failed' || run.firstNonFiniteStep !== null
   return (
     <tr class={isChosen ? 'chosen' : undefined}>
@@ -141,11 +156,7 @@ function Row({ run, columns, isChosen }: { run: RunRow; columns: readonly Column
           onChange={() => toggleRun(run.key)}
         />
       </td>
-      {columns.map((column) => (
-        <td key={column.id} class={column.isNumber ? 'number' : undefined}>
-          <Cell run={run} column={column} />
-        </td>
-      ))}
+      {columns.filter(isFront).map(cell)}
       <td>
         <div class="sparks">
           {(data?.metrics ?? []).slice(0, 3).map((metric) => (
@@ -169,6 +180,7 @@ function Row({ run, columns, isChosen }: { run: RunRow; columns: readonly Column
         <a href={linkTo('gradients', { run: run.key })}>gradients</a>{' '}
         {isBad && <a href={linkTo('why', { run: run.key })}>why</a>}
       </td>
+      {columns.filter(isFurther).map(cell)}
     </tr>
   )
 }
@@ -216,7 +228,7 @@ function Cell({ run, column }: { run: RunRow; column: Column }) {
 
 /** The filter for runs of one tag; a second press takes it away. */
 function filterOf(tag: string): string | null {
-  const filter = `tag="${tag}"`
+  const filter = tagFilter(tag)
   return parameter('filter') === filter ? null : filter
 }
 

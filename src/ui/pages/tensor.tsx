@@ -124,9 +124,7 @@ function Shown({ data, offset }: { data: TensorAnswer; offset: number }) {
         {data.histogram !== null && <Histogram {...data.histogram} />}
         {heat !== null && heat.rows * heat.columns > 1 && <Picture heat={heat} />}
       </div>
-      {data.images !== null && (
-        <Images images={data.images} offset={numberParameter('image') ?? 0} as={parameter('as') ?? ''} />
-      )}
+      {data.page.values.length > 0 && <Images images={data.images} as={parameter('as') ?? ''} />}
       <Values data={data} offset={offset} />
     </>
   )
