@@ -4,8 +4,10 @@ import { TapeError, valueText } from '../errors.js'
 import { isTapeName } from './batch-store.js'
 
 export interface BucketAddress {
-  /** The address as it was given, without the tape: the same bucket for whoever reads it. */
+  /** The address as it was given, without the tape. */
   readonly url: string
+  /** The address with the server and region that the environment named: the same bucket in every environment. */
+  readonly place: string
   readonly bucket: string
   /** Before the name of every object; empty, or with a slash at its end. */
   readonly prefix: string
@@ -42,14 +44,19 @@ export function bucketAddress(url: string): BucketAddress {
   for (const name of parameters.keys())
     if ((name !== 'endpoint' && name !== 'region') || parameters.getAll(name).length > 1) refuse(EXPECTED)
   const { env } = process
-  const region = parameters.get('region') ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? 'us-east-1'
+  const region = parameters.get('region') ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || 'us-east-1')
   if (!/^[a-z0-9-]{1,40}$/.test(region)) refuse('a region of small letters, digits and -')
-  const endpoint = parameters.get('endpoint') ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL
+  const endpoint = parameters.get('endpoint') ?? (env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || '')
+  const origin = originOf(bucket, region, endpoint, refuse)
+  const plain = `s3://${bucket}${parts.map((part) => `/${part}`).join('')}`
+  const server =
+    endpoint === '' ? '' : `endpoint=${encodeURIComponent(origin.slice(0, -`/${bucket}/`.length))}&`
   return {
-    url: `s3://${bucket}${parts.map((part) => `/${part}`).join('')}${query === '' ? '' : `?${query}`}`,
+    url: `${plain}${query === '' ? '' : `?${query}`}`,
+    place: `${plain}?${server}region=${region}`,
     bucket,
     prefix: parts.map((part) => `${part}/`).join(''),
-    origin: originOf(bucket, region, endpoint, refuse),
+    origin,
     region,
     tape: tape ?? null,
   }
@@ -59,10 +66,10 @@ export function bucketAddress(url: string): BucketAddress {
 function originOf(
   bucket: string,
   region: string,
-  endpoint: string | undefined,
+  endpoint: string,
   refuse: (explanation: string) => never,
 ): string {
-  if (endpoint === undefined || endpoint === '') {
+  if (endpoint === '') {
     const host = `s3.${region}.amazonaws.com`
     // A certificate for *.s3… does not cover a bucket with dots.
     return bucket.includes('.') ? `https://${host}/${bucket}/` : `https://${bucket}.${host}/`

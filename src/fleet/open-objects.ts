@@ -12,5 +12,5 @@ export function openObjects(place: string): ObjectStore {
 
 /** The address by which everybody finds the same place. Throws BAD_ARGUMENT. */
 export function placeOf(given: string): string {
-  return isBucketUrl(given) ? bucketAddress(given).url : path.resolve(given)
+  return isBucketUrl(given) ? bucketAddress(given).place : path.resolve(given)
 }

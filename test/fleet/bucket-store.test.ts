@@ -127,6 +127,10 @@ describe('the address of a bucket', () => {
     expect(bucketAddress('s3://runs/x#gpu-7')).toMatchObject({
       ...{ origin: 'http://minio:9000/s3/runs/', region: 'here', tape: 'gpu-7', url: 's3://runs/x' },
     })
+    const { place, origin } = bucketAddress('s3://runs/x')
+    for (const name of ['AWS_ENDPOINT_URL', 'AWS_REGION']) vi.stubEnv(name, '')
+    expect(bucketAddress('s3://runs/x').region).toBe('us-east-1')
+    expect(bucketAddress(place)).toMatchObject({ origin, region: 'here', place })
     vi.stubEnv('AWS_ENDPOINT_URL_S3', 'https://r2.example')
     expect(bucketAddress('s3://runs').origin).toBe('https://r2.example/runs/')
   })
