@@ -100,6 +100,12 @@ class Exporter {
     this.refuseUnknown(order)
     for (const call of order) this.write(call)
     const outputs = this.wanted.map((ref) => this.port(ref, this.operandOf(ref)))
+    for (const ref of this.given ?? [])
+      if (!this.inputs.some(({ position, slot }) => refOf(position, slot) === ref))
+        throw new TapeError(
+          'BAD_ARGUMENT',
+          `expected inputs that the outputs are computed from, got ${valueText(this.nameOf(ref) ?? positionOf(ref))}, which they do not read`,
+        )
     const { past } = this.run
     return {
       bytes: await onnxBytes({

@@ -309,6 +309,11 @@ describe('models', () => {
     expect(model.inputs.map(({ name }) => name)).toEqual(['ids', 'input'])
     expectEqual(await computed('gpt', model))
     expect((await exported('gpt', { inputs: ['ids'], outputs: ['logits'] })).inputs).toHaveLength(1)
+    const twice = await exported('gpt', { outputs: ['logits', 'logits'] })
+    expect(twice.outputs.map(({ name }) => name)).toEqual(['logits'])
+    await expect(exported('gpt', { inputs: ['ids', 'logits'], outputs: ['logits'] })).rejects.toThrow(
+      /^BAD_ARGUMENT: expected inputs that the outputs are computed from, got "logits", /,
+    )
   })
 })
 
