@@ -32,7 +32,9 @@ export function checkOptions(given: unknown, known: readonly string[], what: str
 export function refuseOptions(rest: readonly unknown[], what: string): void {
   if (rest.length === 0) return
   const given: unknown = rest[0]
-  if (typeof given !== 'object' || given === null || Object.getPrototypeOf(given) !== Object.prototype) return
+  if (typeof given !== 'object' || given === null) return
+  const prototype: unknown = Object.getPrototypeOf(given)
+  if (prototype !== Object.prototype && prototype !== null) return
   throw new TapeError('BAD_ARGUMENT', `${what} takes no options, got ${valueText(given)}`)
 }
 

@@ -189,6 +189,7 @@ describe('an unknown option is refused', () => {
     expect(() => g[name]!(...WITHOUT[name]!, UNKNOWN)).toThrow(
       /^BAD_ARGUMENT: \w+ takes no options, got \{"unknwon":1\}/,
     )
+    expect(() => g[name]!(...WITHOUT[name]!, Object.create(null))).toThrow(/takes no options/)
     // As `xs.map(relu)` calls it.
     expect(() => g[name]!(...WITHOUT[name]!, 0, [])).not.toThrow(/takes no options/)
   })

@@ -18,6 +18,8 @@ import { checkBeforeWriting } from './validate.js'
 /** The clock is looked at each time this many events were added, or, when they are slow, after about this long. */
 const LOOK_EVERY_MAX = 64
 const LOOK_EVERY_MS = 10
+/** A timer takes more for 1 ms. */
+const TIMER_MAX_MS = 2 ** 31 - 1
 
 /** Where the batches go. */
 export interface Outlet {
@@ -230,10 +232,13 @@ export class EventStream {
     // Nobody takes batches in a replay. A timer would keep the stream and its memory for as long as it runs.
     if (!this.batches$.observed) return
     // A program that waits (for data, for a person) would keep its last events back if there were no timer.
-    this.timer ??= setTimeout(() => {
-      this.timer = null
-      this.flush()
-    }, this.limits.ageMaxMs).unref()
+    this.timer ??= setTimeout(
+      () => {
+        this.timer = null
+        this.flush()
+      },
+      Math.min(this.limits.ageMaxMs, TIMER_MAX_MS),
+    ).unref()
   }
 
   private tell(at: number, step: number): void {

@@ -462,7 +462,7 @@ function checkRunOptions(options: RunOptions): void {
 function checkBatchLimits(limits: BatchLimits): void {
   checkOptions(limits, Object.keys(BATCH_LIMITS), 'batch')
   for (const name of Object.keys(BATCH_LIMITS) as (keyof BatchLimits)[])
-    if (!(limits[name] > 0))
+    if (!(typeof limits[name] === 'number' && limits[name] > 0))
       throw new TapeError('BAD_ARGUMENT', `batch expected ${name} above 0, got ${valueText(limits[name])}`)
 }
 

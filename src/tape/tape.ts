@@ -142,7 +142,7 @@ export class Tape {
         [String(which), String(which)],
         WHICH,
       )
-      if (before !== undefined)
+      if (before !== undefined && before.name !== String(which))
         throw new TapeError(
           'RUN_NOT_FOUND',
           `${this.path} has no run ${valueText(which)} any more: run ${before.id}, which was called so, is called ${valueText(before.name)} now; ${known}`,

@@ -28,6 +28,15 @@ describe('a stream of events', () => {
     expect(counts).toEqual([3, 1, 1])
   })
 
+  test('waits for no timer where a batch may become as old as it likes', async () => {
+    const { stream: events, counts } = stream({ ...LIMITS, ageMaxMs: Number.POSITIVE_INFINITY })
+    events.append({ type: 'NoteAdded', text: 'first' })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(counts).toEqual([])
+    events.complete()
+    expect(counts).toEqual([1])
+  })
+
   test('packs steps, metrics and passes to the same words and batches, with an object for them and without', () => {
     const packed = (fill: (stream: EventStream) => number[]) => {
       const made = new EventStream({ ...LIMITS, eventsMax: 7 })

@@ -148,6 +148,10 @@ test.skipIf(process.platform === 'win32')(
       expect(() => openTape(path.join(folder, 'a.tape '), { readonly })).toThrow(
         /^BAD_ARGUMENT: expected a path without white space at its end/,
       )
+    for (const readonly of [true, false])
+      expect(() => openTape(`${folder}/runs/`, { readonly })).toThrow(
+        /^BAD_ARGUMENT: expected the path of a file, got that of a folder/,
+      )
     // There is room for the file itself, and not for what stands beside it.
     const tape = openForTest(path.join(folder, `${'x'.repeat(240)}.tape`))
     expect(() => tape.startRun('r')).toThrow(/^TAPE_NOT_FOUND: starting run "r": /)

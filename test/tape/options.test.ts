@@ -19,7 +19,12 @@ describe('an option that is not known is refused', () => {
       [{ learningRateOfTheModel: 1 }, 'it knows capture, '],
     ] as const)
       expect(() => tape.startRun('r', options as never)).toThrow(advice)
-    for (const batch of [null, [], { eventsMax: 1 }, { eventsMax: 'x', bytesMax: 1, ageMaxMs: 1 }])
+    for (const batch of [
+      null,
+      [],
+      { eventsMax: 1 },
+      ...['x', '1', 1n, 0].map((eventsMax) => ({ eventsMax, bytesMax: 1, ageMaxMs: 1 })),
+    ])
       expect(() => tape.startRun('r', { batch } as never)).toThrow(/^BAD_ARGUMENT: batch expected/)
     expect(() => tape.startRun('r', 'strict' as never)).toThrow(
       /^BAD_ARGUMENT: startRun expected its options as an object/,

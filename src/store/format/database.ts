@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs'
 import os from 'node:os'
+import { sep } from 'node:path'
 import { TapeError, valueText } from '../../errors.js'
 import type { Connection } from './connection.js'
 import { fileIdentity } from './file-identity.js'
@@ -57,6 +58,12 @@ export function openDatabase(path: string, options: OpenOptions): Connection {
       `expected a path without white space at its end, which the driver would cut off, got ${valueText(path)}; rename the file`,
     )
   const exists = path !== ':memory:' && fs.existsSync(path)
+  // The driver would cut it off as well, and make a file of the name of the folder that was meant.
+  if (!exists && (path.endsWith('/') || path.endsWith(sep)))
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `expected the path of a file, got that of a folder, ${valueText(path)}`,
+    )
   if (options.readonly && !exists)
     throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${path}, found no file; check the path`)
   if (exists) checkKind(path)
