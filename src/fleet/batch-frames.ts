@@ -1,7 +1,7 @@
 /** Batches one after the other as bytes, deflated: how a folder keeps them. */
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { TapeError } from '../errors.js'
-import type { LoggedBatch } from '../store/manage/batch-log.js'
+import type { LoggedBatch } from '../store/manage/logged-batch.js'
 
 /** A batch without its bytes. */
 interface Header {

@@ -1,6 +1,6 @@
 /** Where batches of tapes are kept away from the machine that records them: what every kind of store does. */
 import { TapeError, valueText } from '../errors.js'
-import type { LoggedBatch, NamedContent } from '../store/manage/batch-log.js'
+import type { LoggedBatch, NamedContent } from '../store/manage/logged-batch.js'
 
 /** A tape in a store. */
 export interface StoredTape {

@@ -1,6 +1,6 @@
 /** The contents that batches name, on their way to a store: each once, and only those that it does not have. */
 import { dtypeCode, ELEMENT_BYTES } from '../events/dtypes.js'
-import { contentsOf, type LoggedBatch, type NamedContent } from '../store/manage/batch-log.js'
+import { contentsOf, type LoggedBatch, type NamedContent } from '../store/manage/logged-batch.js'
 import type { BatchStore } from './batch-store.js'
 
 /**

@@ -9,7 +9,7 @@
 import { TapeError } from '../errors.js'
 import { hashOf } from '../events/content.js'
 import { chained, GENESIS } from '../store/format/chain.js'
-import type { LoggedBatch, NamedContent } from '../store/manage/batch-log.js'
+import type { LoggedBatch, NamedContent } from '../store/manage/logged-batch.js'
 import { fromFrames, toFrames } from './batch-frames.js'
 import {
   type BatchStore,

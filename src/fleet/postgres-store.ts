@@ -8,7 +8,7 @@ import os from 'node:os'
 import process from 'node:process'
 import { TapeError } from '../errors.js'
 import { hashOf } from '../events/content.js'
-import { contentsOf, type LoggedBatch, type NamedContent } from '../store/manage/batch-log.js'
+import { contentsOf, type LoggedBatch, type NamedContent } from '../store/manage/logged-batch.js'
 import { headerBytes, headerFrom } from './batch-frames.js'
 import {
   type BatchStore,

@@ -1,7 +1,8 @@
 /** One tape on its way to one store: compares the two, sends what is missing, and goes on where an answer was lost. */
 import type { TapeError } from '../errors.js'
 import type { Connection } from '../store/format/connection.js'
-import { type LoggedBatch, TapeLog } from '../store/manage/batch-log.js'
+import { TapeLog } from '../store/manage/batch-log.js'
+import type { LoggedBatch } from '../store/manage/logged-batch.js'
 import { type BatchStore, conflict } from './batch-store.js'
 import { bringContents } from './bring-contents.js'
 import { NO_RECEIPT, type Receipt } from './receipt.js'

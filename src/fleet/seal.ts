@@ -1,7 +1,7 @@
 /** Brings a tape from one store to another, batch by batch: what lies there in the end has the same chain. */
 import { TapeError } from '../errors.js'
 import { chained, GENESIS } from '../store/format/chain.js'
-import type { LoggedBatch } from '../store/manage/batch-log.js'
+import type { LoggedBatch } from '../store/manage/logged-batch.js'
 import type { BatchStore, StoredTape } from './batch-store.js'
 import { bringContents } from './bring-contents.js'
 

@@ -34,12 +34,14 @@ export async function readBatches(path: string, store: Store): Promise<LoggedBat
   const { openDatabase } = await load<{
     openDatabase(path: string, options: { readonly: boolean }): { close(): void }
   }>('./store/format/database.js')
-  const { TapeLog, contentsOf } = await load<{
+  const { TapeLog } = await load<{
     TapeLog: new (
       db: unknown,
     ) => { batches(): Iterable<Omit<LoggedBatch, 'events'>>; content(content: Content): Buffer }
-    contentsOf(batch: unknown): Content[]
   }>('./store/manage/batch-log.js')
+  const { contentsOf } = await load<{ contentsOf(batch: unknown): Content[] }>(
+    './store/manage/logged-batch.js',
+  )
   const db = openDatabase(path, { readonly: true })
   try {
     const log = new TapeLog(db)
