@@ -63,6 +63,7 @@ const side = (size: number) => Math.round(Math.sqrt(size))
 const row = (size: number) => [numbers(1, size)]
 const rows = (size: number) => [numbers(1, size), numbers(2, size)]
 const matrix = (size: number) => [numbers(1, side(size), side(size))]
+const invertible = (size: number) => [dominant(side(size))]
 const normalized = (size: number) => [
   numbers(1, side(size), side(size)),
   numbers(2, side(size)),
@@ -75,13 +76,17 @@ const square = (size: number) => {
   return [edge, edge]
 }
 
-function named(names: string, operands: Subject['operands']): Record<string, Subject> {
+function named(
+  names: string,
+  operands: Subject['operands'],
+  limits: Pick<Subject, 'least' | 'most'> = {},
+): Record<string, Subject> {
   const functions = gradtape as unknown as Record<string, Apply>
   return Object.fromEntries(
     names.split(' ').map((name) => {
       const apply = functions[name]
       if (apply === undefined) throw new Error(`gradtape has no function ${name}`)
-      return [name, { operands, apply: (...xs: Variable[]) => apply(...xs) }]
+      return [name, { ...limits, operands, apply: (...xs: Variable[]) => apply(...xs) }]
     }),
   )
 }
@@ -91,7 +96,7 @@ const SUBJECTS: Record<string, Subject> = {
   ...named('relu leakyRelu sigmoid softplus gelu erf sum mean max min prod std norm logSumExp argmax', row),
   ...named('add sub mul div maximum minimum pow less meanSquaredError', rows),
   ...named('softmax logSoftmax transpose', matrix),
-  ...named('tan sinh cosh arcsin arccos arctan silu mish elu hardtanh square logicalNot', row),
+  ...named('tan sinh cosh arcsin arccos arctan silu mish elu hardtanh logicalNot', row),
   ...named('arctan2 remainder l1Loss smoothL1Loss huberLoss hingeLoss equal logicalAnd', rows),
   ...named('tril triu trace flip argsort cumprod', matrix),
   klDivergence: {
@@ -156,10 +161,11 @@ const SUBJECTS: Record<string, Subject> = {
     apply: (a, b) => gradtape.einsum('ij,kj->ik', a as Variable, b as Variable),
     most: 10_000,
   },
-  ...named('inv det cholesky', (size) => [dominant(side(size))]),
-  qr: { operands: (size) => [dominant(side(size))], apply: (x) => gradtape.qr(x as Variable)[0] },
-  svd: { operands: (size) => [dominant(side(size))], apply: (x) => gradtape.svd(x as Variable)[1] },
-  eigh: { operands: (size) => [dominant(side(size))], apply: (x) => gradtape.eigh(x as Variable)[0] },
+  // Square matrices of a million elements are taken apart for seconds.
+  ...named('inv det cholesky', invertible, { most: 10_000 }),
+  qr: { operands: invertible, apply: (x) => gradtape.qr(x as Variable)[0], most: 10_000 },
+  svd: { operands: invertible, apply: (x) => gradtape.svd(x as Variable)[1], most: 10_000 },
+  eigh: { operands: invertible, apply: (x) => gradtape.eigh(x as Variable)[0], most: 10_000 },
   solve: {
     operands: (size) => [dominant(side(size)), numbers(2, side(size), 1)],
     apply: (a, b) => gradtape.solve(a as Variable, b as Variable),
@@ -250,7 +256,7 @@ const SUBJECTS: Record<string, Subject> = {
     apply: (x, i) => gradtape.softmaxCrossEntropy(x as Variable, i as Variable),
   },
   ...named('layerNorm', normalized),
-  batchNorm: { ...(named('batchNorm', normalized).batchNorm as Subject), least: 100 },
+  ...named('batchNorm', normalized, { least: 100 }),
   dropout: {
     operands: row,
     apply: (x) => gradtape.dropout(x as Variable, { p: 0.5, seed: 1, counter: 1 }),
@@ -281,17 +287,11 @@ const SUBJECTS: Record<string, Subject> = {
   },
 }
 
-/** Square matrices of a million elements are taken apart for seconds. */
-const UP_TO_10_000 = new Set(['inv', 'det', 'cholesky', 'qr', 'svd', 'eigh', 'solve'])
-
 export function functionWorkloads(quick: boolean): Workload[] {
   const sizes = quick ? SIZES_QUICK : SIZES
   return Object.entries(SUBJECTS).flatMap(([name, subject]) =>
     sizes
-      .filter(
-        (size) =>
-          size >= (subject.least ?? 1) && size <= (UP_TO_10_000.has(name) ? 10_000 : (subject.most ?? size)),
-      )
+      .filter((size) => size >= (subject.least ?? 1) && size <= (subject.most ?? size))
       .map((size) => ({
         name: `${name} of ${size}`,
         mostMs: MOST_MS,
