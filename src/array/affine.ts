@@ -1,4 +1,4 @@
-/** Images turned, moved and scaled, each by its own numbers: what the place of each pixel was before, and a mean of four pixels there. */
+/** Images turned, moved and scaled, each by its own numbers: where each pixel comes from, and a weighted mean of the four pixels there. */
 import { cos, sin } from './math/trigonometry.js'
 import { allocate, type NDArray } from './ndarray.js'
 
@@ -11,8 +11,8 @@ export interface Placement {
 }
 
 /**
- * out[i, j] = x[the place that comes to i, j], a mean of the four pixels around it; outside of the image is 0. Turned and scaled about
- * the middle of the image. With `adjoint` the transpose of that: each element of x is shared among the pixels that it would be a mean of.
+ * out[i, j] is a weighted mean of the four pixels of x around the place that comes to [i, j]; outside of the image is 0. It is turned and
+ * scaled about the middle of the image. With `adjoint` the transpose of that: each element of x is shared among the pixels that it would be a mean of.
  */
 export function placed(x: NDArray, placements: readonly Placement[], adjoint: boolean): NDArray {
   const [n, channels, h, w] = x.shape as [number, number, number, number]

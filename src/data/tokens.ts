@@ -171,7 +171,7 @@ function idsOf(ids: Variable | NDArray | ArrayLike<number>, size: number, what: 
 }
 
 /**
- * A text as a data set for a model that foretells the next token: rows of `length` tokens, and the tokens that follow each of them.
+ * A text as a data set for a model that predicts the next token: rows of `length` tokens, and the tokens that follow each of them.
  *
  *     const dataset = nextTokens(tokens.encode(text), { length: 32 })
  *     for (const [x, t] of new DataLoader(dataset, { batchSize: 16, shuffle: true })) …

@@ -275,7 +275,7 @@ export interface NormalizeChannelsOptions {
 }
 
 /**
- * (x − mean)/deviation, by channel: what images are brought to before a model that was trained on such ones reads them.
+ * (x − mean)/deviation, by channel: images get the scale of those that a model was trained on.
  *
  * Shapes   x [n, channels, …] → the same
  * Throws   SHAPE_MISMATCH for fewer than two axes, or another number of channels; BAD_ARGUMENT for a deviation of 0

@@ -37,7 +37,7 @@ const NEVER = -1e30
 
 /**
  * Connectionist temporal classification: −ln of the probability of all ways to say the labels in these times, with blanks between
- * them. It is made of recorded calls, a few a time, so that it has derivatives of every order; inside of `vmap` targets must be the same
+ * them. It is made of recorded calls, a few for each time, so that it has derivatives of every order; inside of `vmap` targets must be the same
  * for all.
  *
  * Shapes   x [n, times, classes], the logarithms of probabilities (`logSoftmax`); targets [n, labels] of integers → [], or [n] for 'none'

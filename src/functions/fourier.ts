@@ -129,7 +129,7 @@ function transformed(
 /**
  * The discrete Fourier transform of real + i·imaginary: y[k] = Σ x[j]·e^(−2πi·jk/n). Along several axes it is taken one axis after the other.
  *
- * Shapes   [..., n] and the same (none: zeros) → [..., n] and [..., n]
+ * Shapes   [..., n] and the same → [..., n] and [..., n]; an imaginary part that is not given is 0
  * Throws   SHAPE_MISMATCH; BAD_AXIS, also for a scalar; BAD_SHAPE for an empty axis; BAD_ARGUMENT
  * Source   NumPy and PyTorch `fft`, of two real arrays
  */
@@ -151,7 +151,7 @@ export function ifft(
 }
 
 /**
- * The Fourier transform of a real array: its first n/2 + 1 places, of which the others are the conjugates.
+ * The Fourier transform of a real array: its first ⌊n/2⌋ + 1 places. The others are conjugates of these.
  *
  * Shapes   [..., n] → [..., ⌊n/2⌋ + 1] and [..., ⌊n/2⌋ + 1]
  * Throws   BAD_AXIS, also for a scalar; BAD_SHAPE for an empty axis; BAD_ARGUMENT

@@ -27,11 +27,11 @@ export interface LBFGSOptions {
   lr?: number | undefined
   /** How many directions one step goes at most. Default 20. */
   maxIterations?: number | undefined
-  /** After how many evaluations of the closure a step ends. Default 5/4 of maxIterations. */
+  /** After how many evaluations of the closure a step begins no other direction. Default 5/4 of maxIterations. */
   maxEvaluations?: number | undefined
   /** A step ends when no element of the gradient is larger. Default 1e-7. */
   gradientTolerance?: number | undefined
-  /** A step ends when neither the loss nor any element of the parameters changes by more. Default 1e-9. */
+  /** A step ends when the loss, or every element of the parameters, changes by no more than this. Default 1e-9. */
   changeTolerance?: number | undefined
   /** How many moves are remembered; each costs twice the memory of the parameters. Default 100. */
   history?: number | undefined

@@ -22,7 +22,7 @@ const MOST_TRIALS = 25
  * start      the trial at t = 0
  * first      the step to try first
  * largest    the largest element of the direction by size
- * tolerance  a bracket whose ends are less apart than this, times `largest`, is not narrowed
+ * tolerance  a bracket is not narrowed further when its length, times `largest`, is below this
  * evaluate   goes there and looks
  * Returns    the trial that was chosen, and how many were made
  */
