@@ -308,6 +308,9 @@ export interface DiffAnswer {
 }
 
 export interface SchemaAnswer {
+  /** What was asked: the tape, and the run that the statements are about; null is the newest. */
+  tape: number
+  run: string | null
   views: { name: string; doc: string; columns: { name: string; doc: string }[] }[]
   /** Statements without parameters, by chapter; `note` is what one must know to read the answer. */
   cookbook: { title: string; questions: { question: string; note: string | null; sql: string }[] }[]

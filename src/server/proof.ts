@@ -57,9 +57,13 @@ export function recomputeAnswer(desk: Desk, asked: Asked, tell: Tell): Recompute
 
 /** The views of a tape, and the questions of the cookbook as statements about one of its runs: `?run=` a number, else the newest. */
 export function schemaAnswer(desk: Desk, asked: Asked): SchemaAnswer {
-  const { views } = desk.tape(asked.whole('tape', NUMBERS, 1))
+  const tape = asked.whole('tape', NUMBERS, 1)
+  const run = asked.textOrNull('run')
+  const { views } = desk.tape(tape)
   return {
+    tape,
+    run,
     views: viewDocs(views).map(({ sql: _sql, ...view }) => view),
-    cookbook: askedOf(views, asked.textOrNull('run')),
+    cookbook: askedOf(views, run),
   }
 }

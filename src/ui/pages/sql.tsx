@@ -96,7 +96,11 @@ export function SqlPage() {
           )}
           {result !== null && error === null && <Result result={result} />}
         </div>
-        <Schema schema={schema} onChoose={choose} />
+        <Schema
+          schema={schema}
+          isOfThisRun={schema?.tape === tape && schema.run === (runLookedAt ?? null)}
+          onChoose={choose}
+        />
       </div>
     </>
   )
@@ -144,7 +148,13 @@ function SqlField({ text, schema, onRun }: { text: string; schema: SchemaAnswer 
   return <div class="sql-field" ref={holder} />
 }
 
-function Schema({ schema, onChoose }: { schema: SchemaAnswer | null; onChoose: (sql: string) => void }) {
+/** While the questions about another run are on their way, those that stand here are about the run before: nobody presses them. */
+function Schema(props: {
+  schema: SchemaAnswer | null
+  isOfThisRun: boolean
+  onChoose: (sql: string) => void
+}) {
+  const { schema, isOfThisRun, onChoose } = props
   if (schema === null) return null
   return (
     <aside class="panel" aria-label="Questions and views">
@@ -158,6 +168,7 @@ function Schema({ schema, onChoose }: { schema: SchemaAnswer | null; onChoose: (
                 <button
                   type="button"
                   class="plain link"
+                  disabled={!isOfThisRun}
                   title={note === null ? sql : `${note}\n\n${sql}`}
                   onClick={() => onChoose(sql)}
                 >
