@@ -12,12 +12,14 @@ const LOOKS =
     ' ',
   )
 
-/** What is no part of a picture: what one presses, and what only a screen reader says. In a table what one presses is a text, too. */
+/** What is no part of a picture: what one presses, and what only a screen reader says, and what is folded. In a table what one presses is a text, too. */
 const LEFT_OUT =
-  ':is(button, label):not(th *, td *), input, select, textarea, fieldset, form, .hidden, .working, [hidden], script'
+  ':is(button, label):not(th *, td *), input, select, textarea, fieldset, form, .hidden, .working, [hidden], script, details:not([open]) > :not(summary)'
 /** Characters that a name may have and XML has no form for. */
 const NOT_IN_XML = /(?![\t\n\r])\p{Cc}|[\p{Surrogate}\ufffe\uffff]/gu
-/** Room under what is lowest. */
+/** A list that is drawn where it is looked at; a picture has that part of it, and not the empty rest. */
+const WINDOW = '.virtual'
+/** Room under what is lowest, and right of what is farthest. */
 const MARGIN = 16
 
 /** Saves the page that is shown. Throws where it is too large. */
@@ -46,21 +48,11 @@ function drawn(main: HTMLElement): { svg: string; width: number; height: number 
   const count = main.querySelectorAll('*').length
   if (count > ELEMENTS_MAX)
     throw new Error(`the view has ${count} elements, more than a picture takes; show less of it`)
-  const box = main.getBoundingClientRect()
-  const all = [...main.querySelectorAll('*')]
-  // What one would have to scroll to is in the picture, too.
-  const farthest = (edge: (element: Element, rect: DOMRect) => number) =>
-    all.reduce((most, element) => Math.max(most, edge(element, element.getBoundingClientRect())), 0)
-  const scrolled = (element: Element) => isScrolled(getComputedStyle(element))
-  const right = farthest((element, { left }) => (scrolled(element) ? left + element.scrollWidth : 0))
-  const bottom = farthest((element, { top, bottom }) =>
-    scrolled(element) ? top + element.scrollHeight : bottom,
-  )
-  const width = Math.ceil(Math.max(main.scrollWidth, right - box.left + MARGIN))
-  const height = Math.ceil(bottom - box.top + main.scrollTop + MARGIN)
   const copy = copied(main)
-  copy.style.setProperty('width', `${width}px`)
   copy.style.setProperty('height', 'auto')
+  copy.style.setProperty('overflow', 'visible')
+  const { width, height } = extentOf(copy)
+  copy.style.setProperty('width', `${width}px`)
   copy.style.setProperty('background-color', getComputedStyle(document.body).backgroundColor)
   copy.setAttribute('xmlns', 'http://www.w3.org/1999/xhtml')
   const inside = new XMLSerializer().serializeToString(copy).replace(NOT_IN_XML, '\ufffd')
@@ -71,12 +63,33 @@ function drawn(main: HTMLElement): { svg: string; width: number; height: number 
   }
 }
 
+/** How much room a copy takes where nothing holds it, with what one would have to scroll to. */
+function extentOf(copy: HTMLElement | SVGElement): { width: number; height: number } {
+  const place = document.createElement('div')
+  Object.assign(place.style, { position: 'fixed', top: '0', left: '0', visibility: 'hidden' })
+  place.append(copy)
+  document.body.append(place)
+  const { left, top } = copy.getBoundingClientRect()
+  let [right, bottom] = [left, top]
+  const look = (element: Element) => {
+    const rect = element.getBoundingClientRect()
+    right = Math.max(right, rect.right)
+    bottom = Math.max(bottom, rect.bottom)
+    if (getComputedStyle(element).overflow !== 'hidden') for (const child of element.children) look(child)
+  }
+  look(copy)
+  place.remove()
+  return { width: Math.ceil(right - left + MARGIN), height: Math.ceil(bottom - top + MARGIN) }
+}
+
 /** The element with all that is in it, each with its looks written to it; a canvas becomes an image. */
 function copied(element: HTMLElement | SVGElement): HTMLElement | SVGElement {
   const copy = emptyCopy(element)
   const style = getComputedStyle(element)
   for (const name of LOOKS) copy.style.setProperty(name, style.getPropertyValue(name))
-  if (isScrolled(style)) copy.style.setProperty('overflow', 'visible')
+  if (isScrolled(style)) copy.style.setProperty('overflow', element.matches(WINDOW) ? 'hidden' : 'visible')
+  if (element.parentElement?.matches(WINDOW))
+    copy.style.setProperty('margin-top', `${-element.parentElement.scrollTop}px`)
   for (const name of ['id', 'class', 'href', 'tabindex']) copy.removeAttribute(name)
   if (element instanceof HTMLCanvasElement) return copy
   for (const child of element.childNodes) {

@@ -65,7 +65,7 @@ describe.runIf(found !== null)('in Chromium', () => {
 
   // Each page by its link in the bar, by mouse; what must be on it; and no complaint of axe, in light and in dark.
   const PAGES: readonly [title: string, query: string, awaited: string][] = [
-    ['Runs', '', 'tbody tr'],
+    ['Runs', '', '.spark-link'],
     ['Curves', '?run=1.1&run=1.2&metric=loss', '.chart canvas'],
     ['Gradients', '?run=1.2', '.heat canvas'],
     ['Graph', `?run=1.2&step=${BAD_STEP}`, '.box'],
@@ -195,7 +195,7 @@ describe.runIf(found !== null)('in Chromium', () => {
     await show('#/tensor?run=1.1&variable=weight&step=12&as=3x2x3', 'text=in three colours')
     await keepPicture(page, 'images')
     expect(await violationsOf(page)).toEqual([])
-    await show('#/tensor?run=1.1&variable=bias&step=12', 'text=Images')
+    await show('#/tensor?run=1.1&variable=bias&step=12', 'h2:has-text("bias")')
     await page.getByLabel('each of').fill('1x3')
     await page.keyboard.press('Enter')
     await page.getByRole('img', { name: 'image 0 of 1, 1 by 3' }).waitFor()
@@ -227,6 +227,11 @@ describe.runIf(found !== null)('in Chromium', () => {
     ['tensor?run=1.1&variable=weight&step=12', '.images canvas'],
     ['graph?run=1.2&step=7', '.box'],
     ['runs', '.spark-link'],
+    ['why?run=1.2', '.findings li'],
+    ['diff?a=1.1&b=1.2', 'tbody tr'],
+    ['events?run=1.2&from=1200', '.event-text'],
+    ["sql?sql=SELECT step, value FROM metric WHERE run_id = 1 AND name = 'loss'", '.sql-chart'],
+    ['verify', '.hash'],
   ])('the view %s is saved as PNG and as SVG', async (where, awaited) => {
     await show(`#/${where}`, awaited)
     const name = `gradtape-${where.split('?')[0]}`
@@ -238,6 +243,7 @@ describe.runIf(found !== null)('in Chromium', () => {
     const bytes = fs.readFileSync(path.join(SCREENS, `saved-${name}.png`))
     expect(bytes.toString('latin1', 1, 4)).toBe('PNG')
     expect(bytes.readUInt32BE(16)).toBeGreaterThan(800)
+    expect(bytes.readUInt32BE(20)).toBeLessThan(2_400)
     const savingSvg = page.waitForEvent('download')
     await page.locator('body').press('E')
     const svg = fs.readFileSync(await (await savingSvg).path(), 'utf8')
