@@ -26,6 +26,9 @@ const manifest = read('package.json') as {
   version: string
   allowScripts: Record<string, boolean>
   dependencies: Record<string, string>
+  optionalDependencies: Record<string, string>
+  peerDependencies: Record<string, string>
+  devDependencies: Record<string, string>
 }
 const locked = Object.entries(
   (read('package-lock.json') as { packages: Record<string, LockedPackage> }).packages,
@@ -57,6 +60,23 @@ describe('package-lock.json', () => {
     expect(scripted).toEqual(['better-sqlite3', 'koffi', 'protobufjs'])
     expect(manifest.allowScripts).toEqual({ 'better-sqlite3': true, koffi: false, protobufjs: false })
   })
+})
+
+test('docs/decisions.md says why each package is there', () => {
+  const said = readFileSync(new URL('../docs/decisions.md', import.meta.url), 'utf8').toLowerCase()
+  // Some have a name of their own in a sentence.
+  const words: readonly [RegExp, string][] = [
+    [/^@(codemirror|lezer)\//, 'codemirror'],
+    [/^@biomejs\/biome$/, 'biome'],
+    [/^@preact\/signals$/, 'preact with signals'],
+    [/^@modelcontextprotocol\/sdk$/, "the protocol's own package"],
+  ]
+  const nameOf = (name: string) => words.find(([pattern]) => pattern.test(name))?.[1] ?? name
+  const all = [manifest.dependencies, manifest.optionalDependencies, manifest.peerDependencies]
+    .concat(manifest.devDependencies)
+    .flatMap((packages) => Object.keys(packages))
+    .filter((name) => !name.startsWith('@types/') || name === '@types/better-sqlite3')
+  expect(all.filter((name) => !said.includes(nameOf(name)))).toEqual([])
 })
 
 describe('the packed package', () => {
