@@ -43,3 +43,6 @@ export function checkCallback(given: unknown, what: string): void {
   if (given === undefined || typeof given === 'function') return
   throw new TapeError('BAD_ARGUMENT', `${what} expected a function, got ${valueText(given)}`)
 }
+
+/** A timer of Node's that is longer than this is over at once. */
+export const TIMER_MAX_MS = 2 ** 31 - 1

@@ -50,6 +50,12 @@ describe('src/', () => {
     expect([...rooms].sort()).toEqual(['nn', 'optim'])
   })
 
+  test('waits and measures by a clock that nobody sets; where a moment is compared between threads, it says so', () => {
+    const byTheWall = [...sources].filter(([, source]) => /\bDate\.now\b/.test(source)).map(([path]) => path)
+    // When a signal was heard on one thread and on another: performance.now() counts from another moment on each.
+    expect(byTheWall.sort()).toEqual(['store/write/signal-listeners.ts', 'store/write/signal-watch.ts'])
+  })
+
   test('is scanned for all its imports: each line that looks like one was found', () => {
     // An independent and much cruder reader; it sees less, but what it sees the scanner must have seen too.
     for (const [path, source] of sources) {

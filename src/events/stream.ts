@@ -8,6 +8,7 @@
  */
 import { Observable } from 'rxjs/internal/Observable'
 import { Subject } from 'rxjs/internal/Subject'
+import { TIMER_MAX_MS } from '../options.js'
 import { appendEvent } from './append.js'
 import { BATCH_LIMITS, type BatchLimits, PATIENCE, WORDS_MAX } from './batch-limits.js'
 import type { BackwardStarted, Payload, RecordedArray, Ref, TapeEvent } from './event.js'

@@ -6,6 +6,7 @@ import fs from 'node:fs'
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
 import { TapeError } from '../errors.js'
+import { TIMER_MAX_MS } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase } from '../store/format/database.js'
 import type { BatchStore } from './batch-store.js'
@@ -23,17 +24,24 @@ const LOOK_EVERY_MS = 100
 const SENT_BYTES = 2 ** 20
 const RETRY_MIN_MS = 250
 const RETRY_MAX_MS = 5_000
+/** What was asked of a store when the patience was over may still be answered within so long. */
+const LAST_ANSWER_MS = 1_000
 
 const say = (message: FromSpoolThread) => parentPort!.postMessage(message)
 
 /** Ids of those who wait until all that is written by now is acknowledged. */
 let settling: number[] = []
+/** By the clock of `performance`, which nobody sets. */
 let endAt: number | null = null
 let wake = () => {}
 
 parentPort!.on('message', (message: ToSpoolThread) => {
   if (message.kind === 'settle') settling.push(message.id)
-  else endAt = Date.now() + message.patienceMs
+  else {
+    endAt = performance.now() + message.patienceMs
+    // A server that says nothing is waited for much longer than that. What it takes without our hearing of it is found there later.
+    setTimeout(() => process.exit(), Math.min(message.patienceMs + LAST_ANSWER_MS, TIMER_MAX_MS))
+  }
   wake()
 })
 
@@ -65,7 +73,7 @@ async function main(): Promise<void> {
         explanation: last.message.replace(/^\w+: /, ''),
         isFinal,
       })
-      if (isFinal || (endAt !== null && Date.now() + retryMs >= endAt)) return
+      if (isFinal || (endAt !== null && performance.now() + retryMs >= endAt)) return
       // Not all at once, when many recorders wait for one server.
       await sleep(retryMs * (0.5 + Math.random()))
       retryMs = Math.min(2 * retryMs, RETRY_MAX_MS)
@@ -118,7 +126,7 @@ async function push(db: Connection, store: BatchStore, onSuccess: () => void): P
           conflicts = 0
           onSuccess()
         }
-        if (endAt !== null && Date.now() >= endAt) return
+        if (endAt !== null && performance.now() >= endAt) return
       } while (session.isWaiting || session.stored.batches < session.local)
     } catch (error) {
       settling = [...asked, ...settling]

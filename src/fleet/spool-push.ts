@@ -9,6 +9,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, TapeError, valueText } from '../errors.js'
+import { TIMER_MAX_MS } from '../options.js'
 import { threadFile } from '../store/write/thread.js'
 import { NO_RECEIPT, type Receipt } from './receipt.js'
 import { storeAddress, withoutPassword } from './store-address.js'
@@ -97,9 +98,13 @@ export class SpoolPush {
   /**
    * Resolves when the store has acknowledged all that is on the spool tape by now (`run.flush()` brings what is recorded there).
    *
-   * Throws  what `problem` says when nothing more is sent; STORE_FAILED when it takes longer than `timeoutMs`
+   * Throws  what `problem` says when nothing more is sent; STORE_FAILED when it takes longer than `timeoutMs`; BAD_ARGUMENT
    */
   settled(timeoutMs = Number.POSITIVE_INFINITY): Promise<Receipt> {
+    if (!(typeof timeoutMs === 'number' && timeoutMs >= 0))
+      return Promise.reject(
+        new TapeError('BAD_ARGUMENT', `settled() expected milliseconds, got ${valueText(timeoutMs)}`),
+      )
     if (this.worker === null || this.isOver || this.hasGivenUp)
       return Promise.reject(
         this.trouble ??
@@ -116,19 +121,22 @@ export class SpoolPush {
       const done = () => {
         if (timer !== null) clearTimeout(timer)
         this.waiting.delete(id)
-        if (this.waiting.size === 0) worker.unref()
+        if (this.waiting.size === 0 && !this.isOver) worker.unref() // what is left of a closed tape is being sent
       }
       if (Number.isFinite(timeoutMs))
-        timer = setTimeout(() => {
-          done()
-          const why = this.trouble === null ? '' : ` (${this.trouble.message})`
-          reject(
-            new TapeError(
-              'STORE_FAILED',
-              `${this.url} has not acknowledged all of "${this.name}" within ${timeoutMs} ms${why}; it is on ${this.spool} and goes on being sent`,
-            ),
-          )
-        }, timeoutMs)
+        timer = setTimeout(
+          () => {
+            done()
+            const why = this.trouble === null ? '' : ` (${this.trouble.message})`
+            reject(
+              new TapeError(
+                'STORE_FAILED',
+                `${this.url} has not acknowledged all of "${this.name}" within ${timeoutMs} ms${why}; it is on ${this.spool} and goes on being sent`,
+              ),
+            )
+          },
+          Math.min(timeoutMs, TIMER_MAX_MS),
+        )
       this.waiting.set(id, {
         resolve: (receipt) => {
           done()

@@ -129,8 +129,12 @@ export class JobQueue {
     await this.trying(() => this.boss.fail(kind, id, { code: error.code, message: error.message }))
   }
 
-  /** Gives jobs of workers that are dead to others. */
+  /** Gives jobs of workers that are dead to others. A server whose clock was set back would wait for the moments that it has noted. */
   async reclaim(): Promise<void> {
+    await this.query(
+      `UPDATE ${SCHEMA}.job SET start_after = least(start_after, now()), started_on = least(started_on, now())
+         WHERE state <= 'active' AND (start_after > now() OR started_on > now())`,
+    )
     await this.trying(() => (this.boss as unknown as { expire(): Promise<void> }).expire())
   }
 

@@ -127,8 +127,8 @@ class FleetWorker {
   private readonly report = { done: 0, failed: 0 }
   /** Threads that have done a job and wait for another. */
   private readonly threads: Worker[] = []
-  private lastReclaim = 0
-  private lastTidy = Date.now()
+  private lastReclaim = Number.NEGATIVE_INFINITY
+  private lastTidy = performance.now()
   /** The last pull of each tape: two at a time would write one file. A job that reads the file keeps what it has opened. */
   private readonly pulls = new Map<string, Promise<unknown>>()
 
@@ -182,7 +182,7 @@ class FleetWorker {
 
   /** What every worker does for all: takes jobs from the dead, and sees which columns are behind. */
   private async look(): Promise<void> {
-    const now = Date.now()
+    const now = performance.now()
     if (now - this.lastReclaim < RECLAIM_EVERY_MS) return
     this.lastReclaim = now
     await this.queue.reclaim()
@@ -192,14 +192,15 @@ class FleetWorker {
     await this.queue.tidy()
   }
 
+  /** What is of a later moment than now is of a clock that was set back: it is long ago, for all that one knows. */
   private async follow(): Promise<void> {
     const rows = await this.queue.query<{ name: string }>(
       `SELECT name FROM gradtape.tape WHERE batches > columns_batches
-       AND (appended_at < clock_timestamp() - make_interval(secs => $1::float8)
-         OR coalesce(columns_at, created_at) < clock_timestamp() - make_interval(secs => $2::float8))
+       AND (appended_at NOT BETWEEN clock_timestamp() - make_interval(secs => $1::float8) AND clock_timestamp()
+         OR coalesce(columns_at, created_at) NOT BETWEEN clock_timestamp() - make_interval(secs => $2::float8) AND clock_timestamp())
        AND NOT EXISTS (SELECT FROM gradtape_jobs.job j WHERE j.name = 'columns' AND j.state <= 'active' AND j.data->>'tape' = tape.name)
        AND NOT EXISTS (SELECT FROM gradtape_jobs.job j WHERE j.name = 'columns' AND j.state = 'failed' AND j.data->>'tape' = tape.name
-         AND j.completed_on > clock_timestamp() - interval '10 minutes')
+         AND j.completed_on BETWEEN clock_timestamp() - interval '10 minutes' AND clock_timestamp())
        LIMIT 100`,
       [this.options.once === true ? 0 : QUIET_SECONDS, WAITED_SECONDS],
     )

@@ -7,6 +7,7 @@ import fs from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { type ErrorCode, TapeError } from '../errors.js'
+import { TIMER_MAX_MS } from '../options.js'
 
 /** A parameter as it is sent: JSON has no form for the objects' kinds. */
 export type SentParameter = null | number | string | { i: string } | { r: string } | { b: string }
@@ -138,7 +139,7 @@ export class SqlProcess {
     const waitMs = this.hasBegun ? this.leftMs : this.leftMs + START_MS
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), Math.min(waitMs, 2 ** 31 - 1))
+      timer = setTimeout(() => resolve('late'), Math.min(waitMs, TIMER_MAX_MS))
     })
     const chunk = await Promise.race([this.chunks.next(), late]).finally(() => clearTimeout(timer))
     if (this.hasBegun) this.leftMs -= performance.now() - from

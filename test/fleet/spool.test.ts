@@ -226,6 +226,49 @@ describeWithPostgres('a tape at a PostgreSQL store', (server) => {
     expect((await pullTape(url, out)).head).toBe(after.head)
   })
 
+  test('is sent for drainMs after it was closed, and no longer, though a server that took the connection says nothing', async () => {
+    const network = await Network.to(server().port)
+    onTestFinished(() => network.close())
+    const url = server().url(`${await server().database()}/silent`, 'postgres', network.port)
+    const tape = opened(url, { spool: temporaryFolder(), drainMs: 200 })
+    await recordRun(tape, 'heard', 2)
+    await tape.store!.settled(40_000)
+    network.swallowAnswers()
+    await recordRun(tape, 'unheard', 2)
+    const unheard = tape.store!.settled().catch(String)
+    tape.close()
+    await tape.store!.ended // its answer would be waited for two minutes
+    expect(await unheard).toMatch(/^TapeError: STORE_FAILED: not all of "silent" was acknowledged/)
+    for (const wrong of [Number.NaN, -1, '5' as unknown as number])
+      await expect(tape.store!.settled(wrong)).rejects.toThrow(
+        /^BAD_ARGUMENT: settled\(\) expected milliseconds/,
+      )
+  })
+
+  test('that was closed keeps its process until it is sent, though somebody has stopped waiting for it', async () => {
+    const database = await server().database()
+    const network = await Network.to(server().port)
+    onTestFinished(() => network.close())
+    network.delayMs = 60
+    const spool = temporaryFolder()
+    const child = startChild(
+      `const tape = gradtape.openTape(arg.url, { spool: arg.spool })
+       const run = tape.startRun('r')
+       run.log({ loss: 1 })
+       await run.finish()
+       void tape.store.settled(50).catch((error) => say(error.code))
+       tape.close()
+       say(tape.path)`,
+      { url: server().url(`${database}/slow`, 'postgres', network.port), spool },
+    )
+    const { stdout, stderr, code } = await child.ended
+    expect([stderr, code]).toEqual(['', 0])
+    const [file, said] = stdout.trim().split('\n')
+    expect(said).toBe('STORE_FAILED')
+    const out = path.join(temporaryFolder(), 'back.tape')
+    expect((await pullTape(server().url(database), out, { name: 'slow' })).head).toBe(headOf(file!))
+  })
+
   const kills = Number(process.env.GRADTAPE_FLEET_KILLS ?? 4)
   test(
     'loses nothing that was acknowledged when recorder and server are killed at random moments',

@@ -238,6 +238,35 @@ describeWithPostgres('with a server', (server) => {
     120_000 + 60_000 * kills,
   )
 
+  test('whose clock was set back by a day does what it was asked for before, and follows tapes', async () => {
+    const url = server().url(await server().database())
+    await pushTape(await twoRuns(), url, { name: 'a' })
+    const queue = await queueOf(url)
+    const [waiting, begun] = [
+      await queue.ask(jobRequest('why', ['a'])),
+      await queue.ask(jobRequest('verify', ['a'])),
+    ]
+    expect((await queue.take(['verify']))?.id).toBe(begun) // by somebody who dies then
+    await queue.query(
+      "UPDATE gradtape_jobs.job SET start_after = start_after + interval '1 day', started_on = started_on + interval '1 day'",
+    )
+    await queue.query(
+      "UPDATE gradtape.tape SET appended_at = appended_at + interval '1 day', created_at = created_at + interval '1 day'",
+    )
+    const ended: string[] = []
+    expect(await runWorker(url, { once: true, onJob: ({ request }) => ended.push(request.kind) })).toEqual({
+      done: 2,
+      failed: 0,
+    })
+    expect(ended.sort()).toEqual(['columns', 'why'])
+    const [{ silent }] = (await queue.query(
+      'SELECT started_on <= now() AS silent FROM gradtape_jobs.job WHERE id = $1::text::uuid',
+      [begun],
+    )) as [{ silent: boolean }]
+    expect(silent).toBe(true) // and taken for dead seconds later, as any other
+    expect((await queue.jobs({ ids: [waiting] }))[0]?.state).toBe('completed')
+  })
+
   test('by the command line, and by roles: a worker works, a reader looks, a recorder may neither', async () => {
     const database = await server().database()
     const owner = server().url(database)

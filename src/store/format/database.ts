@@ -67,7 +67,7 @@ export function openDatabase(path: string, options: OpenOptions): Connection {
   if (options.readonly && !exists)
     throw new TapeError('TAPE_NOT_FOUND', `expected a tape at ${path}, found no file; check the path`)
   if (exists) checkKind(path)
-  const deadline = Date.now() + BUSY_TIMEOUT_MS
+  const deadline = performance.now() + BUSY_TIMEOUT_MS
   for (;;) {
     let db: Connection | null = null
     const file = fileIdentity(path)
@@ -93,7 +93,7 @@ export function openDatabase(path: string, options: OpenOptions): Connection {
       if (options.readonly && isLocked(error)) return openLocked(path, options, log, error)
       // Where waiting could deadlock (two processes that both turn a new file to WAL), SQLite answers BUSY at once and
       // asks nobody to wait: whoever lost lets go of everything and comes again.
-      if (!isBusy(error) || Date.now() >= deadline) throw openingError(error, path)
+      if (!isBusy(error) || performance.now() >= deadline) throw openingError(error, path)
       sleep(5 + (process.pid % 20))
     }
   }
