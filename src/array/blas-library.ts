@@ -118,8 +118,9 @@ function bindingOf(search: BlasSearch): Binding {
 
 /** Only when it is asked for: an optional dependency may be missing, and loading it takes some milliseconds. */
 function koffi(): Binding {
-  const require = createRequire(import.meta.url)
-  return require('koffi') as Binding
+  // A bundle in CommonJS has no import.meta.url, and has its own name.
+  const own: string | undefined = import.meta.url
+  return createRequire(own ?? __filename)('koffi') as Binding
 }
 
 function open(

@@ -19,8 +19,6 @@ import { checkBeforeWriting } from './validate.js'
 /** The clock is looked at each time this many events were added, or, when they are slow, after about this long. */
 const LOOK_EVERY_MAX = 64
 const LOOK_EVERY_MS = 10
-/** A timer takes more for 1 ms. */
-const TIMER_MAX_MS = 2 ** 31 - 1
 
 /** Where the batches go. */
 export interface Outlet {

@@ -313,7 +313,7 @@ export function trace(x: Operand, ...rest: readonly unknown[]): Variable {
   return einsum('ii->', square)
 }
 
-registerFunc(Tile)
-registerFunc(Roll)
-registerFunc(Triu)
-registerFunc(Tril)
+registerFunc(Tile, { name: 'tile' })
+registerFunc(Roll, { name: 'roll' })
+registerFunc(Triu, { name: 'triu' })
+registerFunc(Tril, { name: 'tril' })

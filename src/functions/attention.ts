@@ -219,4 +219,4 @@ export function scaledDotProductAttention(
   return mask === undefined ? call.apply(q, k, v) : call.apply(q, k, v, mask)
 }
 
-registerFunc(ScaledDotProductAttention)
+registerFunc(ScaledDotProductAttention, { name: 'scaledDotProductAttention' })

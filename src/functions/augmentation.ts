@@ -310,5 +310,5 @@ export function normalizeChannels(x: Operand, options: NormalizeChannelsOptions)
   return div(sub(images, ofChannels(options.mean, 0, 'mean')), ofChannels(options.deviation, 1, 'deviation'))
 }
 
-registerFunc(RandomAffine)
-registerFunc(RandomNoise)
+registerFunc(RandomAffine, { name: 'randomAffine' })
+registerFunc(RandomNoise, { name: 'randomNoise' })

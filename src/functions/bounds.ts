@@ -130,7 +130,7 @@ export function clip(x: Operand, options: ClipOptions): Variable {
   return new Clip(options).apply1(x)
 }
 
-registerFunc(LargerShare)
-registerFunc(Maximum)
-registerFunc(Minimum)
-registerFunc(Clip)
+registerFunc(LargerShare, { name: 'largerShare' })
+registerFunc(Maximum, { name: 'maximum' })
+registerFunc(Minimum, { name: 'minimum' })
+registerFunc(Clip, { name: 'clip' })

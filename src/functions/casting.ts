@@ -38,4 +38,4 @@ export function cast(x: Operand, dtype: DType): Variable {
   return variable.dtype === dtype ? variable : new Cast({ dtype }).apply1(variable)
 }
 
-registerFunc(Cast)
+registerFunc(Cast, { name: 'cast' })

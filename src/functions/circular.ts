@@ -145,10 +145,10 @@ export function arctan2(y: Operand, x: Operand): Variable {
   return new Arctan2().apply2(y, x)
 }
 
-registerFunc(Tan)
-registerFunc(Sinh)
-registerFunc(Cosh)
-registerFunc(Arcsin)
-registerFunc(Arccos)
-registerFunc(Arctan)
-registerFunc(Arctan2)
+registerFunc(Tan, { name: 'tan' })
+registerFunc(Sinh, { name: 'sinh' })
+registerFunc(Cosh, { name: 'cosh' })
+registerFunc(Arcsin, { name: 'arcsin' })
+registerFunc(Arccos, { name: 'arccos' })
+registerFunc(Arctan, { name: 'arctan' })
+registerFunc(Arctan2, { name: 'arctan2' })

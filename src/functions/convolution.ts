@@ -438,6 +438,6 @@ export function tripleOf(
   )
 }
 
-registerFunc(Conv2d)
-registerFunc(ConvTranspose2d)
-registerFunc(Conv2dWeights)
+registerFunc(Conv2d, { name: 'conv2d' })
+registerFunc(ConvTranspose2d, { name: 'convTranspose2d' })
+registerFunc(Conv2dWeights, { name: 'conv2dWeights' })

@@ -212,6 +212,6 @@ export function histogram(x: Operand, options: HistogramOptions = {}): [counts: 
   return [counts!, edges!]
 }
 
-registerFunc(Unique)
-registerFunc(Bincount)
-registerFunc(Histogram)
+registerFunc(Unique, { name: 'unique' })
+registerFunc(Bincount, { name: 'bincount' })
+registerFunc(Histogram, { name: 'histogram' })

@@ -273,5 +273,5 @@ export function binaryCrossEntropyWithLogits(
   return new BinaryCrossEntropyWithLogits(options).apply2(x, t)
 }
 
-registerFunc(CrossEntropy)
-registerFunc(BinaryCrossEntropyWithLogits)
+registerFunc(CrossEntropy, { name: 'crossEntropy' })
+registerFunc(BinaryCrossEntropyWithLogits, { name: 'binaryCrossEntropyWithLogits' })

@@ -158,6 +158,6 @@ export function svd(x: Operand, ...rest: readonly unknown[]): [u: Variable, s: V
   return new Svd().applyAll(x) as [Variable, Variable, Variable]
 }
 
-registerFunc(Qr)
-registerFunc(Eigh)
-registerFunc(Svd)
+registerFunc(Qr, { name: 'qr' })
+registerFunc(Eigh, { name: 'eigh' })
+registerFunc(Svd, { name: 'svd' })

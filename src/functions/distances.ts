@@ -419,9 +419,9 @@ export function cosineEmbeddingLoss(
   return reduction === 'sum' ? sum(losses) : mean(losses)
 }
 
-registerFunc(L1Loss)
-registerFunc(SmoothL1Loss)
-registerFunc(HuberLoss)
-registerFunc(HingeLoss)
-registerFunc(KlDivergence)
-registerFunc(CosineSimilarity)
+registerFunc(L1Loss, { name: 'l1Loss' })
+registerFunc(SmoothL1Loss, { name: 'smoothL1Loss' })
+registerFunc(HuberLoss, { name: 'huberLoss' })
+registerFunc(HingeLoss, { name: 'hingeLoss' })
+registerFunc(KlDivergence, { name: 'klDivergence' })
+registerFunc(CosineSimilarity, { name: 'cosineSimilarity' })

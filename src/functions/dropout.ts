@@ -80,4 +80,4 @@ export function dropout(x: Operand, options: DropoutOptions = {}): Variable {
   return new Dropout({ p, seed, counter }).apply1(x)
 }
 
-registerFunc(Dropout)
+registerFunc(Dropout, { name: 'dropout' })

@@ -104,4 +104,4 @@ export function einsum(equation: string, ...operands: Operand[]): Variable {
   return new Einsum({ equation }).applyList(operands)[0]!
 }
 
-registerFunc(Einsum)
+registerFunc(Einsum, { name: 'einsum' })

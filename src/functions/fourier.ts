@@ -202,4 +202,4 @@ function partsOf(real: Operand, imaginary: Operand | undefined, what: string): [
   )
 }
 
-registerFunc(FourierTransform)
+registerFunc(FourierTransform, { name: 'fourierTransform' })

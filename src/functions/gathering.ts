@@ -92,5 +92,5 @@ export function scatterAdd(
   return new ScatterAdd(options).apply(target, indexOperand(indices), asVariable(values, target))
 }
 
-registerFunc(Gather)
-registerFunc(ScatterAdd)
+registerFunc(Gather, { name: 'gather' })
+registerFunc(ScatterAdd, { name: 'scatterAdd' })

@@ -187,5 +187,5 @@ export function rmsNorm(x: Operand, gamma: Operand, options: RmsNormOptions = {}
   return new RmsNorm(options).apply2(x, gamma)
 }
 
-registerFunc(GroupNorm)
-registerFunc(RmsNorm)
+registerFunc(GroupNorm, { name: 'groupNorm' })
+registerFunc(RmsNorm, { name: 'rmsNorm' })

@@ -219,7 +219,7 @@ export function oneHot(indices: Operand, options: OneHotOptions): Variable {
   return new OneHot(options).apply1(indexOperand(indices))
 }
 
-registerFunc(Take)
-registerFunc(ScatterTake)
-registerFunc(Embedding)
-registerFunc(OneHot)
+registerFunc(Take, { name: 'take' })
+registerFunc(ScatterTake, { name: 'scatterTake' })
+registerFunc(Embedding, { name: 'embedding' })
+registerFunc(OneHot, { name: 'oneHot' })

@@ -360,9 +360,9 @@ export function pad(x: Operand, widths: Widths, options: { value?: number | unde
   return new Pad({ ...options, widths }).apply1(x)
 }
 
-registerFunc(Concat)
-registerFunc(Stack)
-registerFunc(Split)
-registerFunc(Slice)
-registerFunc(ScatterSlice)
-registerFunc(Pad)
+registerFunc(Concat, { name: 'concat' })
+registerFunc(Stack, { name: 'stack' })
+registerFunc(Split, { name: 'split' })
+registerFunc(Slice, { name: 'slice' })
+registerFunc(ScatterSlice, { name: 'scatterSlice' })
+registerFunc(Pad, { name: 'pad' })

@@ -181,8 +181,8 @@ export function cholesky(x: Operand, ...rest: readonly unknown[]): Variable {
   return new Cholesky().apply1(x)
 }
 
-registerFunc(Inv)
-registerFunc(Solve)
-registerFunc(Det)
-registerFunc(Slogdet)
-registerFunc(Cholesky)
+registerFunc(Inv, { name: 'inv' })
+registerFunc(Solve, { name: 'solve' })
+registerFunc(Det, { name: 'det' })
+registerFunc(Slogdet, { name: 'slogdet' })
+registerFunc(Cholesky, { name: 'cholesky' })

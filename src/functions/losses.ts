@@ -204,6 +204,6 @@ export function binaryCrossEntropy(p: Operand, t: Operand, ...rest: readonly unk
   return new BinaryCrossEntropy().apply2(p, t)
 }
 
-registerFunc(BinaryCrossEntropy)
-registerFunc(SoftmaxCrossEntropy)
-registerFunc(MeanSquaredError)
+registerFunc(BinaryCrossEntropy, { name: 'binaryCrossEntropy' })
+registerFunc(SoftmaxCrossEntropy, { name: 'softmaxCrossEntropy' })
+registerFunc(MeanSquaredError, { name: 'meanSquaredError' })

@@ -281,5 +281,5 @@ export function batchNorm(
   return new BatchNorm({ eps }).apply(x, gamma, beta, runningMean, runningVariance)
 }
 
-registerFunc(LayerNorm)
-registerFunc(BatchNorm)
+registerFunc(LayerNorm, { name: 'layerNorm' })
+registerFunc(BatchNorm, { name: 'batchNorm' })

@@ -174,7 +174,7 @@ export function argsort(x: Operand, options: SortOptions = {}): Variable {
   return sort(x, options)[1]
 }
 
-registerFunc(Sort)
+registerFunc(Sort, { name: 'sort' })
 registerFunc(ArgMax, { name: 'argmax' })
 registerFunc(ArgMin, { name: 'argmin' })
-registerFunc(Topk)
+registerFunc(Topk, { name: 'topk' })

@@ -250,8 +250,8 @@ export function averagePool2dScatter(gy: Operand, options: PoolingOptions & { si
   return new AveragePool2dScatter(options).apply1(gy)
 }
 
-registerFunc(MaxPool2d)
-registerFunc(MaxPool2dScatter)
-registerFunc(MaxPool2dGather)
-registerFunc(AveragePool2d)
-registerFunc(AveragePool2dScatter)
+registerFunc(MaxPool2d, { name: 'maxPool2d' })
+registerFunc(MaxPool2dScatter, { name: 'maxPool2dScatter' })
+registerFunc(MaxPool2dGather, { name: 'maxPool2dGather' })
+registerFunc(AveragePool2d, { name: 'averagePool2d' })
+registerFunc(AveragePool2dScatter, { name: 'averagePool2dScatter' })

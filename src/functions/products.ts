@@ -151,4 +151,4 @@ export function linear(x: Operand, w: Operand, b?: Operand): Variable {
 }
 
 registerFunc(MatMul, { name: 'matmul' })
-registerFunc(Linear)
+registerFunc(Linear, { name: 'linear' })

@@ -157,7 +157,7 @@ export function min(x: Operand, options?: ReduceOptions): Variable {
   return new Min(options).apply1(x)
 }
 
-registerFunc(Sum)
-registerFunc(Mean)
-registerFunc(Max)
-registerFunc(Min)
+registerFunc(Sum, { name: 'sum' })
+registerFunc(Mean, { name: 'mean' })
+registerFunc(Max, { name: 'max' })
+registerFunc(Min, { name: 'min' })

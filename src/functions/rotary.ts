@@ -65,4 +65,4 @@ export function rotary(x: Operand, options: RotaryOptions = {}): Variable {
   return new Rotary(options).apply1(x)
 }
 
-registerFunc(Rotary)
+registerFunc(Rotary, { name: 'rotary' })

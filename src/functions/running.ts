@@ -241,6 +241,6 @@ export function cumprod(x: Operand, options: CumSumOptions = {}): Variable {
 }
 
 registerFunc(CumProd, { name: 'cumprod' })
-registerFunc(Prod)
-registerFunc(ProdOthers)
+registerFunc(Prod, { name: 'prod' })
+registerFunc(ProdOthers, { name: 'prodOthers' })
 registerFunc(CumSum, { name: 'cumsum' })

@@ -232,10 +232,10 @@ export function flip(x: Operand, axis?: Axis): Variable {
   return new Flip({ axis }).apply1(x)
 }
 
-registerFunc(Reshape)
-registerFunc(Transpose)
-registerFunc(BroadcastTo)
-registerFunc(SumTo)
-registerFunc(ExpandDims)
-registerFunc(Squeeze)
-registerFunc(Flip)
+registerFunc(Reshape, { name: 'reshape' })
+registerFunc(Transpose, { name: 'transpose' })
+registerFunc(BroadcastTo, { name: 'broadcastTo' })
+registerFunc(SumTo, { name: 'sumTo' })
+registerFunc(ExpandDims, { name: 'expandDims' })
+registerFunc(Squeeze, { name: 'squeeze' })
+registerFunc(Flip, { name: 'flip' })

@@ -71,5 +71,5 @@ export function logSoftmax(x: Operand, options: SoftmaxOptions = {}): Variable {
   return new LogSoftmax(options).apply1(x)
 }
 
-registerFunc(Softmax)
-registerFunc(LogSoftmax)
+registerFunc(Softmax, { name: 'softmax' })
+registerFunc(LogSoftmax, { name: 'logSoftmax' })

@@ -213,7 +213,7 @@ export function logSumExp(x: Operand, options?: ReduceOptions): Variable {
   return new LogSumExp(options).apply1(x)
 }
 
-registerFunc(Var)
-registerFunc(Std)
-registerFunc(Norm)
-registerFunc(LogSumExp)
+registerFunc(Var, { name: 'var' })
+registerFunc(Std, { name: 'std' })
+registerFunc(Norm, { name: 'norm' })
+registerFunc(LogSumExp, { name: 'logSumExp' })

@@ -52,4 +52,4 @@ export class Checkpoint extends Func {
   }
 }
 
-registerFunc(Checkpoint)
+registerFunc(Checkpoint, { name: 'checkpoint' })

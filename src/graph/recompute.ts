@@ -208,4 +208,4 @@ function sizeOf({ function: name, attributes, linked }: ProgramCall): number {
   return programOf(attributes, name).program.reduce((sum, call) => sum + sizeOf(call), 1)
 }
 
-registerFunc(Recompute)
+registerFunc(Recompute, { name: 'recompute' })

@@ -20,7 +20,7 @@ const classes = new Map<string, FuncClass>()
  * Lets tapes that hold calls of `funcClass` be read and replayed in this process.
  *
  * The name is the class's own with a small first letter (`Square` → `square`), or `options.name`. Registering the same
- * class again changes nothing.
+ * class again changes nothing. A program whose names a bundler makes short gives `options.name`, so that the tape can be read elsewhere.
  *
  * Throws   FUNC_NAME_TAKEN when another class has the name.
  */

@@ -20,7 +20,7 @@ export class StandIn extends Func {
   }
 }
 
-registerFunc(StandIn)
+registerFunc(StandIn, { name: 'standIn' })
 
 /**
  * A variable of its own for `variable`, of which derivatives can be asked. It is connected to `variable` in the graph, so that results

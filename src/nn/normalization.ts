@@ -240,4 +240,4 @@ export class RMSNorm extends Module {
   }
 }
 
-registerFunc(RunningStatistics)
+registerFunc(RunningStatistics, { name: 'runningStatistics' })

@@ -89,4 +89,4 @@ function clippedInParts(gradients: readonly Variable[], maxNorm: number): Variab
   return [whole, ...gradients.map((gradient) => mul(gradient, cast(factor, gradient.dtype)))]
 }
 
-registerFunc(ClipGradNorm)
+registerFunc(ClipGradNorm, { name: 'clipGradNorm' })

@@ -8,7 +8,7 @@
  */
 import path from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { siteText } from '../events/call-site.js'
 import { beforeCompilation } from './source-maps.js'
 
@@ -108,9 +108,17 @@ export class CallSites {
   }
 }
 
+/** The folder of this package's code; of a program bundled with it the file, in which nobody can tell the two apart. */
+function ownPlace(): string {
+  // A bundle in CommonJS has no import.meta.url, and has its own name.
+  const url: string | undefined = import.meta.url
+  if (url === undefined) return typeof __filename === 'string' ? pathToFileURL(__filename).href : 'a bundle'
+  return /\/(?:dist\/packed|src\/recorder)\/[\w-]+\.[jt]s(?:\?.*)?$/.test(url) ? new URL('..', url).href : url
+}
+
 /** Gives the text of the place in the user's code from which it is called: the first frame outside of gradtape. */
 function siteLooker(folder: string): () => string | null {
-  const own = new URL('..', import.meta.url).href
+  const own = ownPlace()
   const ownFiles = own.startsWith('file:') ? fileURLToPath(own) : own
   const files = new Map<string, string | null>()
   /** The name of a file for people; null for gradtape's own and for Node's. */

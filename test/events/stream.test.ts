@@ -16,20 +16,6 @@ function stream(limits = LIMITS): { stream: EventStream; counts: number[] } {
 }
 
 describe('a stream of events', () => {
-  test('keeps a batch that may become as old as one likes: timers of Node know no such age', async () => {
-    const warned: Error[] = []
-    process.on('warning', (warning) => warned.push(warning))
-    for (const ageMaxMs of [2 ** 31, 1e15, Number.POSITIVE_INFINITY]) {
-      const { stream: events, counts } = stream({ ...LIMITS, ageMaxMs })
-      events.append({ type: 'NoteAdded', text: 'a' })
-      await new Promise((resolve) => setTimeout(resolve, 5))
-      expect(counts).toEqual([])
-      events.complete()
-      expect(counts).toEqual([1])
-    }
-    expect(warned).toEqual([])
-  })
-
   test('hands over a batch when it is full, and the rest on flush and on completion', () => {
     const { stream: events, counts } = stream()
     for (let i = 0; i < 4; i++) events.append({ type: 'NoteAdded', text: String(i) })
