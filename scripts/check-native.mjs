@@ -101,8 +101,11 @@ async function sanitized() {
 }
 
 const UNARY =
-  'neg square abs relu sqrt reciprocal exp log sin cos tanh sigmoid erf gelu softplus expm1 log1p'.split(' ')
-const BINARY = 'add sub mul div maximum minimum pow'.split(' ')
+  'neg square abs relu sqrt reciprocal exp log sin cos tanh sigmoid erf gelu softplus expm1 log1p sign floor tan sinh cosh arcsin arccos arctan'.split(
+    ' ',
+  )
+const BINARY = 'add sub mul div maximum minimum pow arctan2 remainder'.split(' ')
+const COMPARE = 'equal notEqual less lessEqual greater greaterEqual'.split(' ')
 const REDUCE = ['sum', 'prod', 'max', 'min']
 
 /**
@@ -124,6 +127,18 @@ async function fusedCalls(engine, kernel, plain) {
   const [conv2d, convTranspose2d] = [
     await of('functions/convolution', 'conv2d'),
     await of('functions/convolution', 'convTranspose2d'),
+  ]
+  const activation = async (name) => await of('functions/activations', name)
+  const [leakyRelu, elu, hardtanh] = [
+    await activation('leakyRelu'),
+    await activation('elu'),
+    await activation('hardtanh'),
+  ]
+  const bound = async (name) => await of('functions/bounds', name)
+  const [clip, maximum, minimum] = [await bound('clip'), await bound('maximum'), await bound('minimum')]
+  const [where, greater] = [
+    await of('functions/comparison', 'where'),
+    await of('functions/comparison', 'greater'),
   ]
   const [maxPool2d, transpose] = [
     await of('functions/pooling', 'maxPool2d'),
@@ -157,6 +172,18 @@ async function fusedCalls(engine, kernel, plain) {
       () => [[[n, c, h, w % 7], [c], [c]], (...xs) => batchNorm(...xs), 'batchNorm of images'],
       () => [[[many, w]], (x) => softmax(x), 'softmax'],
       () => [[[many, w]], (x) => gelu(x), 'gelu'],
+      () => [[[many, w]], (x) => leakyRelu(x, { slope: 0.3 }), 'leakyRelu'],
+      () => [[[many, w]], (x) => elu(x, { alpha: 1.7 }), 'elu'],
+      () => [[[many, w]], (x) => hardtanh(x, { min: -0.1, max: 0.3 }), 'hardtanh'],
+      () => [[[many, w]], (x) => clip(x, { min: -0.1, max: 0.3 }), 'clip'],
+      () => [
+        [
+          [many, w],
+          [many, w],
+        ],
+        (x, y) => maximum(x, minimum(y, where(greater(x, y), x, 0.5))),
+        'maximum',
+      ],
       () => [[[few(), c, h, w]], (x) => transpose(x, order), 'transpose'],
       () => [[[few(), c, h, w]], (x) => maxPool2d(x, { kernel: size, stride, padding }), 'maxPool2d'],
       () => [
@@ -184,7 +211,7 @@ async function fusedCalls(engine, kernel, plain) {
         (q, k, v) => attention(q, k, v, { causal }),
         'attention',
       ],
-    ][below(11)]()
+    ][below(16)]()
     const Type = below(2) === 0 ? Float64Array : Float32Array
     const isOdd = below(2) === 0
     const count = (shape) => shape.reduce((product, extent) => product * extent, 1)
@@ -269,6 +296,14 @@ function drawn(native, kernel, plain, minutes, seed, others) {
       () => [
         `${pick(BINARY)}`,
         (c, o, op) => c.binary(op, m, n, x, at, ax ? n : 0, 1, y, at, bx ? n : 1, bx ? 1 : 0, o, at),
+      ],
+      () => [
+        `${pick(COMPARE)}`,
+        (c, o, op) => {
+          const bytes = new Uint8Array(room)
+          c.compare(op, m, n, x, at, ax ? n : 0, 1, y, at, bx ? n : 1, bx ? 1 : 0, bytes, at)
+          o.set(bytes)
+        },
       ],
       () => [`${pick(REDUCE)}`, (c, o, op) => c.reduceRows(op, x, at, m, n, o, at)],
       () => [`${pick(REDUCE)}`, (c, o, op) => c.accumulateRows(op, x, at, m, n, o, at)],

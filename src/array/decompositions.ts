@@ -7,6 +7,7 @@
 import { TapeError } from '../errors.js'
 import { squareOf } from './linear-algebra.js'
 import { allocate, type NDArray } from './ndarray.js'
+import { foldRows, takeOuter } from './row-updates.js'
 import { fixedShape, formatShape, sizeOf } from './shape.js'
 
 const SWEEPS_MAX = 60
@@ -84,13 +85,7 @@ function reflect(a: Float64Array, m: number, n: number): Float64Array {
     taus[c] = tau
     for (let i = c + 1; i < m; i++) a[i * n + c] = a[i * n + c]! / (head - pivot)
     a[c * n + c] = pivot
-    for (let j = c + 1; j < n; j++) {
-      let share = a[c * n + j]!
-      for (let i = c + 1; i < m; i++) share += a[i * n + c]! * a[i * n + j]!
-      share *= tau
-      a[c * n + j] = a[c * n + j]! - share
-      for (let i = c + 1; i < m; i++) a[i * n + j] = a[i * n + j]! - a[i * n + c]! * share
-    }
+    turnRows(a, a, c * n + c + 1, n, c * n + c, n, tau, m - c, n - c - 1)
   }
   return taus
 }
@@ -100,15 +95,30 @@ function applied(a: Float64Array, taus: Float64Array, m: number, n: number, k: n
   const q = new Float64Array(m * k)
   for (let i = 0; i < k; i++) q[i * k + i] = 1
   for (let c = k - 1; c >= 0; c--) {
-    for (let j = 0; j < k; j++) {
-      let share = q[c * k + j]!
-      for (let i = c + 1; i < m; i++) share += a[i * n + c]! * q[i * k + j]!
-      share *= taus[c]!
-      q[c * k + j] = q[c * k + j]! - share
-      for (let i = c + 1; i < m; i++) q[i * k + j] = q[i * k + j]! - a[i * n + c]! * share
-    }
+    turnRows(q, a, c * k, k, c * n + c, n, taus[c]!, m - c, k)
   }
   return q
+}
+
+/** rows × columns of x from `at` on, times I − τ·v·vᵀ, where v is 1 and then what lies below `a[from]`, `aStep` apart. */
+function turnRows(
+  x: Float64Array,
+  a: Float64Array,
+  at: number,
+  row: number,
+  from: number,
+  aStep: number,
+  tau: number,
+  rows: number,
+  columns: number,
+): void {
+  const shares = x.slice(at, at + columns)
+  foldRows(false, shares, 0, a, from + aStep, aStep, x, at + row, row, rows - 1, columns)
+  for (let j = 0; j < columns; j++) {
+    shares[j] = shares[j]! * tau
+    x[at + j] = x[at + j]! - shares[j]!
+  }
+  takeOuter(x, at + row, row, a, from + aStep, aStep, shares, 0, rows - 1, columns)
 }
 
 /** How a rotation makes an element 0 that has `twice·tangent of the double angle = difference`. */

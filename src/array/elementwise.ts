@@ -13,11 +13,19 @@ import { type DType, isFloating, promoteTypes } from './dtype.js'
 import { kernel } from './kernel.js'
 import { erf as erfOf, gelu as geluOf } from './math/erf.js'
 import { expm1 as expm1Of, exp as expOf } from './math/exp.js'
+import { cosh as coshOf, sinh as sinhOf } from './math/hyperbolic.js'
+import {
+  arccos as arccosOf,
+  arcsin as arcsinOf,
+  arctan2 as arctan2Of,
+  arctan as arctanOf,
+} from './math/inverse-circular.js'
 import { log1p as log1pOf, log as logOf } from './math/log.js'
 import { pow as powOf } from './math/pow.js'
+import { remainder as remainderOf } from './math/remainder.js'
 import { sigmoid as sigmoidOf, softplus as softplusOf } from './math/sigmoid.js'
 import { tanh as tanhOf } from './math/tanh.js'
-import { cos as cosOf, sin as sinOf } from './math/trigonometry.js'
+import { cos as cosOf, sin as sinOf, tan as tanOf } from './math/trigonometry.js'
 import { allocateUnset, float64Scalar, type NDArray } from './ndarray.js'
 import type { BinaryOp, UnaryOp } from './primitives.js'
 import { broadcastShapes, type Shape, sameShape } from './shape.js'
@@ -95,6 +103,19 @@ export function pow(a: NDArray, b: NDArray): NDArray {
     : binary('pow', a, b)
 }
 
+/** The angle of the point (x, y), operands y, x, in the dtype in which they meet; integers and bools count as float64. */
+export function arctan2(y: NDArray, x: NDArray): NDArray {
+  if (isNumber(y) && isNumber(x)) return float64Scalar(arctan2Of(valueIn(y), valueIn(x)), longer(y, x))
+  return binary('arctan2', y, x)
+}
+
+/** a − b·⌊a/b⌋; integers stay integers, and the caller has seen to it that none is divided by 0. */
+export function remainder(a: NDArray, b: NDArray): NDArray {
+  return isNumber(a) && isNumber(b)
+    ? float64Scalar(remainderOf(valueIn(a), valueIn(b)), longer(a, b))
+    : binary('remainder', a, b)
+}
+
 function binary(op: BinaryOp, a: NDArray, b: NDArray): NDArray {
   const dtype = binaryDtype(op, a.dtype, b.dtype)
   const work = dtype === 'bool' ? boolOp(op) : op
@@ -143,7 +164,7 @@ function binary(op: BinaryOp, a: NDArray, b: NDArray): NDArray {
 
 function binaryDtype(op: BinaryOp, a: DType, b: DType): DType {
   const dtype = promoteTypes(a, b)
-  if (op === 'div') return isFloating(dtype) ? dtype : 'float64'
+  if (op === 'div' || op === 'arctan2') return isFloating(dtype) ? dtype : 'float64'
   if (dtype !== 'bool') return dtype
   if (op === 'sub') {
     throw new TapeError(
@@ -269,6 +290,30 @@ export function softplus(x: NDArray): NDArray {
 
 export function reciprocal(x: NDArray): NDArray {
   return isNumber(x) ? float64Scalar(1 / valueIn(x), x.shape) : floating('reciprocal', x)
+}
+
+export function tan(x: NDArray): NDArray {
+  return isNumber(x) ? float64Scalar(tanOf(valueIn(x)), x.shape) : floating('tan', x)
+}
+
+export function sinh(x: NDArray): NDArray {
+  return isNumber(x) ? float64Scalar(sinhOf(valueIn(x)), x.shape) : floating('sinh', x)
+}
+
+export function cosh(x: NDArray): NDArray {
+  return isNumber(x) ? float64Scalar(coshOf(valueIn(x)), x.shape) : floating('cosh', x)
+}
+
+export function arcsin(x: NDArray): NDArray {
+  return isNumber(x) ? float64Scalar(arcsinOf(valueIn(x)), x.shape) : floating('arcsin', x)
+}
+
+export function arccos(x: NDArray): NDArray {
+  return isNumber(x) ? float64Scalar(arccosOf(valueIn(x)), x.shape) : floating('arccos', x)
+}
+
+export function arctan(x: NDArray): NDArray {
+  return isNumber(x) ? float64Scalar(arctanOf(valueIn(x)), x.shape) : floating('arctan', x)
 }
 
 function floating(op: UnaryOp, x: NDArray): NDArray {

@@ -6,11 +6,14 @@
 
 import { erf, gelu } from './math/erf.js'
 import { exp, expm1 } from './math/exp.js'
+import { cosh, sinh } from './math/hyperbolic.js'
+import { arccos, arcsin, arctan, arctan2 } from './math/inverse-circular.js'
 import { log, log1p } from './math/log.js'
 import { pow } from './math/pow.js'
+import { remainder } from './math/remainder.js'
 import { sigmoid, softplus } from './math/sigmoid.js'
 import { tanh } from './math/tanh.js'
-import { cos, sin } from './math/trigonometry.js'
+import { cos, sin, tan } from './math/trigonometry.js'
 import type { BinaryOp, UnaryOp } from './primitives.js'
 
 type Floats = Float64Array
@@ -55,6 +58,18 @@ export function unaryFloat64(op: UnaryOp, x: Floats, xo: number, out: Floats, oo
       return expm1Loop(x, xo, out, oo, n)
     case 'log1p':
       return log1pLoop(x, xo, out, oo, n)
+    case 'tan':
+      return tanLoop(x, xo, out, oo, n)
+    case 'sinh':
+      return sinhLoop(x, xo, out, oo, n)
+    case 'cosh':
+      return coshLoop(x, xo, out, oo, n)
+    case 'arcsin':
+      return arcsinLoop(x, xo, out, oo, n)
+    case 'arccos':
+      return arccosLoop(x, xo, out, oo, n)
+    case 'arctan':
+      return arctanLoop(x, xo, out, oo, n)
   }
 }
 
@@ -140,6 +155,30 @@ function log1pLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): v
   for (let i = 0; i < n; i++) out[oo + i] = log1p(x[xo + i]!)
 }
 
+function tanLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
+  for (let i = 0; i < n; i++) out[oo + i] = tan(x[xo + i]!)
+}
+
+function sinhLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
+  for (let i = 0; i < n; i++) out[oo + i] = sinh(x[xo + i]!)
+}
+
+function coshLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
+  for (let i = 0; i < n; i++) out[oo + i] = cosh(x[xo + i]!)
+}
+
+function arcsinLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
+  for (let i = 0; i < n; i++) out[oo + i] = arcsin(x[xo + i]!)
+}
+
+function arccosLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
+  for (let i = 0; i < n; i++) out[oo + i] = arccos(x[xo + i]!)
+}
+
+function arctanLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
+  for (let i = 0; i < n; i++) out[oo + i] = arctan(x[xo + i]!)
+}
+
 export function clipFloat64(
   x: Floats,
   xo: number,
@@ -184,6 +223,10 @@ export function binaryFloat64(
       return minimumLoop(rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo)
     case 'pow':
       return powLoop(rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo)
+    case 'arctan2':
+      return arctan2Loop(rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo)
+    case 'remainder':
+      return remainderLoop(rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo)
   }
 }
 
@@ -324,5 +367,45 @@ function powLoop(
   for (let r = 0, o = oo; r < rows; r++) {
     for (let c = 0, p = ao + r * ar, q = bo + r * br; c < columns; c++, p += ac, q += bc)
       out[o++] = pow(a[p]!, b[q]!)
+  }
+}
+
+function arctan2Loop(
+  rows: number,
+  columns: number,
+  a: Floats,
+  ao: number,
+  ar: number,
+  ac: number,
+  b: Floats,
+  bo: number,
+  br: number,
+  bc: number,
+  out: Floats,
+  oo: number,
+): void {
+  for (let r = 0, o = oo; r < rows; r++) {
+    for (let c = 0, p = ao + r * ar, q = bo + r * br; c < columns; c++, p += ac, q += bc)
+      out[o++] = arctan2(a[p]!, b[q]!)
+  }
+}
+
+function remainderLoop(
+  rows: number,
+  columns: number,
+  a: Floats,
+  ao: number,
+  ar: number,
+  ac: number,
+  b: Floats,
+  bo: number,
+  br: number,
+  bc: number,
+  out: Floats,
+  oo: number,
+): void {
+  for (let r = 0, o = oo; r < rows; r++) {
+    for (let c = 0, p = ao + r * ar, q = bo + r * br; c < columns; c++, p += ac, q += bc)
+      out[o++] = remainder(a[p]!, b[q]!)
   }
 }

@@ -3,7 +3,7 @@ import { TapeError } from '../errors.js'
 import { isFloating } from './dtype.js'
 import { kernel } from './kernel.js'
 import { allocateUnset, type NDArray } from './ndarray.js'
-import type { SlopeOp } from './primitives.js'
+import type { GateOp, SlopeOp } from './primitives.js'
 import { formatShape, sameShape } from './shape.js'
 
 /**
@@ -41,6 +41,31 @@ export function geluSlope(gy: NDArray, x: NDArray): NDArray | null {
   const out = allocateUnset(x.dtype, x.shape, x.size)
   const { buffer, offset, size } = out
   return fused.geluSlope(gy.buffer, gy.offset, x.buffer, x.offset, buffer, offset, size) ? out : null
+}
+
+/** `op` of g and x with its numbers (`FusedKernel.gate`); null where it is to be computed in steps. Throws SHAPE_MISMATCH. */
+export function gate(op: GateOp, g: NDArray, x: NDArray, p: number, q: number = 0): NDArray | null {
+  const { fused } = kernel
+  if (fused === undefined || g.dtype !== x.dtype || !isFloating(x.dtype)) return null
+  requireOneShape(g, x)
+  const out = allocateUnset(x.dtype, x.shape, x.size)
+  const { buffer, offset, size } = out
+  const [first, second] = x.dtype === 'float32' ? [Math.fround(p), Math.fround(q)] : [p, q]
+  return fused.gate(op, g.buffer, g.offset, x.buffer, x.offset, first, second, buffer, offset, size)
+    ? out
+    : null
+}
+
+/** What of g goes to a when the larger of a and b is taken; null where it is to be computed in steps. */
+export function shareOfLarger(g: NDArray, a: NDArray, b: NDArray): NDArray | null {
+  const { fused } = kernel
+  const isOne = g.dtype === a.dtype && a.dtype === b.dtype && isFloating(g.dtype)
+  if (fused === undefined || !isOne || !sameShape(g.shape, a.shape) || !sameShape(a.shape, b.shape))
+    return null
+  const out = allocateUnset(g.dtype, g.shape, g.size)
+  const { buffer, offset, size } = out
+  const [x, y, z] = [g.buffer, a.buffer, b.buffer]
+  return fused.largerShare(x, g.offset, y, a.offset, z, b.offset, buffer, offset, size) ? out : null
 }
 
 function slope(op: SlopeOp, g: NDArray, x: NDArray): NDArray {

@@ -34,14 +34,28 @@ export function take(x: NDArray, indices: NDArray, axis: number = 0): NDArray {
   const inner = sizeBetween(x.shape, at + 1)
   const out = allocateUnset(x.dtype, replaceAxes(x.shape, at, 1, indices.shape))
   let to = out.offset
+  const { buffer } = x
+  const wide = buffer instanceof Float64Array && inner < COPIED_AT_ONCE ? buffer : null
   for (let r = 0; r < outer; r++) {
     for (let i = 0; i < indices.size; i++, to += inner) {
       const from = x.offset + (r * extent + position(indices, i, extent, 'take')) * inner
-      if (inner >= 32) out.buffer.set(x.buffer.subarray(from, from + inner), to)
+      if (wide !== null) copyFloat64(wide, from, out.buffer as Float64Array, to, inner)
+      else if (inner >= 32) out.buffer.set(x.buffer.subarray(from, from + inner), to)
       else for (let c = 0; c < inner; c++) out.buffer[to + c] = x.buffer[from + c]!
     }
   }
   return out
+}
+
+/** From this many elements on the engine's own copy is faster than a loop. */
+const COPIED_AT_ONCE = 512
+
+function copyFloat64(x: Float64Array, from: number, out: Float64Array, to: number, count: number): void {
+  for (let i = 0; i < count; i++) out[to + i] = x[from + i]!
+}
+
+function addRowFloat64(x: Float64Array, from: number, out: Float64Array, to: number, count: number): void {
+  for (let i = 0; i < count; i++) out[to + i]! += x[from + i]!
 }
 
 /**
@@ -65,11 +79,13 @@ export function scatterTake(gy: NDArray, indices: NDArray, axis: number, size: n
   const shape = replaceAxes(gy.shape, at, indices.ndim, [size])
   const out = allocate(gy.dtype, requireShape(shape, 'scatterTake'))
   const bool = gy.dtype === 'bool'
+  const wide = gy.buffer instanceof Float64Array ? gy.buffer : null
   let from = gy.offset
   for (let r = 0; r < outer; r++) {
     for (let i = 0; i < indices.size; i++, from += inner) {
       const to = out.offset + (r * size + position(indices, i, size, 'scatterTake')) * inner
-      if (bool) for (let c = 0; c < inner; c++) out.buffer[to + c]! |= gy.buffer[from + c]!
+      if (wide !== null) addRowFloat64(wide, from, out.buffer as Float64Array, to, inner)
+      else if (bool) for (let c = 0; c < inner; c++) out.buffer[to + c]! |= gy.buffer[from + c]!
       else for (let c = 0; c < inner; c++) out.buffer[to + c]! += gy.buffer[from + c]!
     }
   }
@@ -208,14 +224,19 @@ function elementPlaces(shape: Shape, indices: NDArray, axis: number, what: strin
   // Along the last axis the place grows by one with each element, unless that is the axis of the indices.
   const step = at === last ? 0 : 1
   const { buffer, offset } = indices
+  const whole = buffer instanceof Int32Array ? buffer : null
   const coordinates = shape.map(() => 0)
   let base = 0
   for (let row = 0; row < places.length; row += width) {
-    for (let j = 0; j < width; j++) {
-      const index = buffer[offset + row + j]!
-      if (index < -extent || index >= extent) outOfRange(index, row + j, extent, -extent, what)
-      places[row + j] = base + j * step + (index < 0 ? index + extent : index) * stride
-    }
+    if (whole !== null) {
+      const wrong = rowOfPlaces(whole, offset + row, width, extent, stride, base, step, places, row)
+      if (wrong >= 0) outOfRange(whole[offset + row + wrong]!, row + wrong, extent, -extent, what)
+    } else
+      for (let j = 0; j < width; j++) {
+        const index = buffer[offset + row + j]!
+        if (index < -extent || index >= extent) outOfRange(index, row + j, extent, -extent, what)
+        places[row + j] = base + j * step + (index < 0 ? index + extent : index) * stride
+      }
     for (let d = last - 1; d >= 0; d--) {
       const move = d === at ? 0 : strides[d]!
       base += move
@@ -225,4 +246,24 @@ function elementPlaces(shape: Shape, indices: NDArray, axis: number, what: strin
     }
   }
   return places
+}
+
+/** Writes the places of one row of int32 indices; the first that names nothing, or −1. Compiled for this element type alone. */
+function rowOfPlaces(
+  indices: Int32Array,
+  from: number,
+  width: number,
+  extent: number,
+  stride: number,
+  base: number,
+  step: number,
+  places: Float64Array,
+  to: number,
+): number {
+  for (let j = 0; j < width; j++) {
+    const index = indices[from + j]!
+    if (index < -extent || index >= extent) return j
+    places[to + j] = base + j * step + (index < 0 ? index + extent : index) * stride
+  }
+  return -1
 }

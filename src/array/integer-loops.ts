@@ -3,6 +3,7 @@
  * typed array stores numbers modulo its width. Only products need care: those of int32 do not fit a double.
  */
 import { TapeError } from '../errors.js'
+import { remainder } from './math/remainder.js'
 import type { BinaryOp, UnaryOp } from './primitives.js'
 
 type Integers = Int32Array | Uint8Array
@@ -77,8 +78,11 @@ function combine(op: BinaryOp, x: number, y: number): number {
       return Math.min(x, y)
     case 'pow':
       return power(x, y)
+    case 'remainder':
+      return remainder(x, y)
     case 'div':
-      throw new TapeError('BAD_DTYPE', 'div expected a floating dtype, got integers; convert with astype')
+    case 'arctan2':
+      throw new TapeError('BAD_DTYPE', `${op} expected a floating dtype, got integers; convert with astype`)
   }
 }
 

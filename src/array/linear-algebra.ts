@@ -6,6 +6,7 @@ import { TapeError } from '../errors.js'
 import { log } from './math/log.js'
 import { allocate, type NDArray } from './ndarray.js'
 import { broadcastTo } from './rearrange.js'
+import { foldRows, takeOuter } from './row-updates.js'
 import { broadcastShapes, fixedShape, formatShape, type Shape, sameShape, sizeOf } from './shape.js'
 
 /** The extent of square matrices over the last two axes, and how many there are. Throws BAD_SHAPE. */
@@ -45,11 +46,9 @@ function factor(a: Float64Array, n: number): { rows: Int32Array; sign: number } 
     }
     const diagonal = a[k * n + k]!
     if (diagonal === 0) continue
-    for (let i = k + 1; i < n; i++) {
-      const share = a[i * n + k]! / diagonal
-      a[i * n + k] = share
-      for (let j = k + 1; j < n; j++) a[i * n + j] = a[i * n + j]! - share * a[k * n + j]!
-    }
+    for (let i = k + 1; i < n; i++) a[i * n + k] = a[i * n + k]! / diagonal
+    const [below, beside, rest] = [(k + 1) * n + k, k * n + k + 1, n - k - 1]
+    takeOuter(a, below + 1, n, a, below, n, a, beside, rest, rest)
   }
   return { rows, sign }
 }
@@ -71,23 +70,26 @@ export function solve(a: NDArray, b: NDArray): NDArray {
     const lu = matrixAt(left, index, n)
     const { rows } = factor(lu, n)
     for (let i = 0; i < n; i++) if (lu[i * n + i] === 0) singular('solve', index)
-    const x = new Float64Array(n)
-    for (let c = 0; c < columns; c++) {
-      for (let i = 0; i < n; i++) {
-        let value = right.buffer[right.offset + (index * n + rows[i]!) * columns + c]!
-        for (let j = 0; j < i; j++) value -= lu[i * n + j]! * x[j]!
-        x[i] = value
-      }
-      for (let i = n - 1; i >= 0; i--) {
-        let value = x[i]!
-        for (let j = i + 1; j < n; j++) value -= lu[i * n + j]! * x[j]!
-        value /= lu[i * n + i]!
-        x[i] = value === value ? value : NaN
-      }
-      for (let i = 0; i < n; i++) out.buffer[out.offset + (index * n + i) * columns + c] = x[i]!
+    const x = new Float64Array(n * columns)
+    const given = right.offset + index * n * columns
+    for (let i = 0; i < n; i++) {
+      const from = given + rows[i]! * columns
+      x.set(right.buffer.subarray(from, from + columns), i * columns)
+      foldRows(true, x, i * columns, lu, i * n, 1, x, 0, columns, i, columns)
     }
+    for (let i = n - 1; i >= 0; i--) {
+      const [at, below] = [i * columns, (i + 1) * columns]
+      foldRows(true, x, at, lu, i * n + i + 1, 1, x, below, columns, n - i - 1, columns)
+      const diagonal = lu[i * n + i]!
+      for (let c = at; c < below; c++) x[c] = oneNaN(x[c]! / diagonal)
+    }
+    out.buffer.set(x, out.offset + index * n * columns)
   }
   return out
+}
+
+function oneNaN(value: number): number {
+  return value === value ? value : NaN
 }
 
 function widened(x: NDArray, shape: Shape): NDArray {
@@ -143,25 +145,23 @@ export function cholesky(x: NDArray): NDArray {
   const out = allocate(x.dtype, x.shape, x.size)
   for (let index = 0; index < count; index++) {
     const a = matrixAt(x, index, n)
-    const l = new Float64Array(n * n)
+    // Lᵀ, so that what belongs to one column lies side by side.
+    const u = new Float64Array(n * n)
     for (let j = 0; j < n; j++) {
-      for (let i = j; i < n; i++) {
-        let value = (a[i * n + j]! + a[j * n + i]!) / 2
-        for (let k = 0; k < j; k++) value -= l[i * n + k]! * l[j * n + k]!
-        if (i === j) {
-          if (value <= 0)
-            throw new TapeError(
-              'BAD_VALUE',
-              `cholesky expected positive definite matrices, got one that is not (number ${index}, at row ${j}); add a little to its diagonal`,
-            )
-          l[j * n + j] = Math.sqrt(value)
-        } else {
-          value /= l[j * n + j]!
-          l[i * n + j] = value === value ? value : NaN
-        }
-      }
+      for (let i = j; i < n; i++) u[j * n + i] = (a[i * n + j]! + a[j * n + i]!) / 2
+      foldRows(true, u, j * n + j, u, j, n, u, j, n, j, n - j)
+      const square = u[j * n + j]!
+      if (square <= 0)
+        throw new TapeError(
+          'BAD_VALUE',
+          `cholesky expected positive definite matrices, got one that is not (number ${index}, at row ${j}); add a little to its diagonal`,
+        )
+      const diagonal = Math.sqrt(square)
+      u[j * n + j] = diagonal
+      for (let i = j + 1; i < n; i++) u[j * n + i] = oneNaN(u[j * n + i]! / diagonal)
     }
-    out.buffer.set(l, out.offset + index * n * n)
+    const start = out.offset + index * n * n
+    for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) out.buffer[start + i * n + j] = u[j * n + i]!
   }
   return out
 }

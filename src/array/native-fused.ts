@@ -4,11 +4,13 @@
  */
 import type { TypedArray } from './dtype.js'
 import type { Native } from './native/addon.js'
+import { GATE } from './native/calls.js'
 import type { Cut, FusedKernel, NormShape, WindowShape } from './primitives.js'
 
 type Floats = Float64Array | Float32Array
 
 const ELEMENTS_MIN = 64
+const CHOICES_MIN = 256
 /** Multiplications of all products of a convolution. */
 const PRODUCTS_MIN = 2048
 /** Elements to copy, and axes to copy them along. */
@@ -70,6 +72,49 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       return true
     },
 
+    largerShare(g, go, a, ao, b, bo, out, oo, count) {
+      const code = codeFor(g, count, ELEMENTS_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = go
+      numbers[1] = ao
+      numbers[2] = bo
+      numbers[3] = oo
+      numbers[4] = count
+      code.library.largerShare(g as Floats, a as Floats, b as Floats, out as Floats)
+      return true
+    },
+
+    choose(is, at, a, ao, aStep, b, bo, bStep, out, oo, count) {
+      const code = is instanceof Uint8Array ? codeFor(out, count, CHOICES_MIN) : null
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = count
+      numbers[1] = ao
+      numbers[2] = aStep
+      numbers[3] = bo
+      numbers[4] = bStep
+      numbers[5] = at
+      numbers[6] = oo
+      code.library.choose(a as Floats, b as Floats, is as Uint8Array, out as Floats)
+      return true
+    },
+
+    gate(op, g, go, x, xo, p, q, out, oo, count) {
+      const code = codeFor(g, count, ELEMENTS_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = GATE[op]
+      numbers[1] = go
+      numbers[2] = xo
+      numbers[3] = oo
+      numbers[4] = count
+      numbers[5] = p
+      numbers[6] = q
+      code.library.gate(g as Floats, x as Floats, out as Floats)
+      return true
+    },
+
     maxPool(z, x, xo, out, oo) {
       const code = codeFor(x, z.images * z.channels * z.rows * z.columns, ELEMENTS_MIN)
       if (code === null || !fitsWindows(z)) return false
@@ -108,6 +153,37 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       if (wanted === 'maps') library.convolve(x, y, to)
       else if (wanted === 'images') library.convolveTransposed(x, y, to)
       else library.convolveWeights(x, y, to)
+      return true
+    },
+
+    foldRows(isMinus, s, so, u, uo, uStep, a, ao, aRow, rows, columns) {
+      const code = codeFor(s, rows * columns, ELEMENTS_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = isMinus ? 1 : 0
+      numbers[1] = rows
+      numbers[2] = columns
+      numbers[3] = so
+      numbers[4] = uo
+      numbers[5] = uStep
+      numbers[6] = ao
+      numbers[7] = aRow
+      code.library.foldRows(s, u, a)
+      return true
+    },
+
+    takeOuter(a, ao, aRow, u, uo, uStep, v, vo, rows, columns) {
+      const code = codeFor(a, rows * columns, ELEMENTS_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = rows
+      numbers[1] = columns
+      numbers[2] = ao
+      numbers[3] = aRow
+      numbers[4] = uo
+      numbers[5] = uStep
+      numbers[6] = vo
+      code.library.takeOuter(a, u, v)
       return true
     },
 

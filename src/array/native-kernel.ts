@@ -4,12 +4,13 @@
  * these sizes are a matter of speed alone.
  */
 import type { TypedArray } from './dtype.js'
-import { cos, sin } from './math/trigonometry.js'
+import { cos, sin, tan } from './math/trigonometry.js'
 import type { Native } from './native/addon.js'
 import {
   adamNatively,
   binaryNatively,
   clipNatively,
+  compareNatively,
   matmulNatively,
   momentumNatively,
   rowsNatively,
@@ -26,10 +27,11 @@ import type { Kernel } from './primitives.js'
 /** Elements from which native code pays; multiplications of a product. */
 const ELEMENTS_MIN = 64
 const PAIRS_MIN = 512
+const COMPARISONS_MIN = 256
 const SUM_MIN = 256
 const PRODUCT_MIN = 2048
 
-/** The vector code of sine and cosine leaves larger arguments to the scalar one. */
+/** The vector code of sine, cosine and tangent leaves larger arguments to the scalar one. */
 const LARGE = 1048576
 
 type Floats = Float64Array | Float32Array
@@ -48,7 +50,7 @@ export function nativeKernelOver(native: () => Native | null): Kernel {
       const code = n >= ELEMENTS_MIN && isFloats(x) ? native() : null
       const number = code === null ? undefined : unaryNumber(op)
       if (code === null || number === undefined) return portableKernel.unary(op, x, xo, out, oo, n)
-      const scalar = op === 'sin' ? sin : op === 'cos' ? cos : null
+      const scalar = op === 'sin' ? sin : op === 'cos' ? cos : op === 'tan' ? tan : null
       if (scalar !== null && x === out) return portableKernel.unary(op, x, xo, out, oo, n)
       unaryNatively(code, number, x as Floats, xo, out as Floats, oo, n)
       if (scalar === null) return
@@ -60,7 +62,9 @@ export function nativeKernelOver(native: () => Native | null): Kernel {
 
     binary(op, rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo) {
       const code =
-        rows * columns >= (op === 'pow' ? ELEMENTS_MIN : PAIRS_MIN) && isFloats(a) ? native() : null
+        rows * columns >= (op === 'pow' || op === 'arctan2' ? ELEMENTS_MIN : PAIRS_MIN) && isFloats(a)
+          ? native()
+          : null
       if (code === null)
         return portableKernel.binary(op, rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo)
       const [x, y, z] = [a as Floats, b as Floats, out as Floats]
@@ -69,6 +73,13 @@ export function nativeKernelOver(native: () => Native | null): Kernel {
         return binaryNatively(code, op, 1, rows * columns, x, ao, 0, ac, y, bo, 0, bc, z, oo)
       }
       binaryNatively(code, op, rows, columns, x, ao, ar, ac, y, bo, br, bc, z, oo)
+    },
+
+    compare(op, rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo) {
+      const code = rows * columns >= COMPARISONS_MIN && isFloats(a) ? native() : null
+      if (code === null)
+        return portableKernel.compare(op, rows, columns, a, ao, ar, ac, b, bo, br, bc, out, oo)
+      compareNatively(code, op, rows, columns, a as Floats, ao, ar, ac, b as Floats, bo, br, bc, out, oo)
     },
 
     clip(x, xo, least, most, out, oo, n) {

@@ -26,14 +26,26 @@ type FloatUnaryOp =
   | 'expm1'
   | 'log1p'
   | 'reciprocal'
+  | 'tan'
+  | 'sinh'
+  | 'cosh'
+  | 'arcsin'
+  | 'arccos'
+  | 'arctan'
 
-/** `div` is only asked for in floating dtypes; integer `pow` only with exponents of at least 0. */
-export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum' | 'pow'
+/**
+ * `div` and `arctan2` are only asked for in floating dtypes; integer `pow` only with exponents of at least 0, integer `remainder`
+ * only by others than 0.
+ */
+export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum' | 'pow' | 'arctan2' | 'remainder'
 
 export type CompareOp = 'equal' | 'notEqual' | 'less' | 'lessEqual' | 'greater' | 'greaterEqual'
 
 /** Activations whose gradient is a primitive. */
 export type SlopeOp = 'relu' | 'sigmoid' | 'tanh'
+
+/** What a gate does with what it does not let through; see `FusedKernel.gate`. */
+export type GateOp = 'leaky' | 'elu' | 'eluSlope' | 'within' | 'between'
 
 export type ReduceOp = 'sum' | 'prod' | 'max' | 'min'
 
@@ -301,6 +313,58 @@ export interface FusedKernel {
     count: number,
   ): boolean
 
+  /** `LargerShare` of src/functions: what of g goes to a when the larger of a and b is taken. */
+  largerShare(
+    g: TypedArray,
+    gOffset: number,
+    a: TypedArray,
+    aOffset: number,
+    b: TypedArray,
+    bOffset: number,
+    out: TypedArray,
+    outOffset: number,
+    count: number,
+  ): boolean
+
+  /**
+   * out[i] = is[i] ≠ 0 ? a[i] : b[i], where a step of 0 repeats one element of a or b.
+   */
+  choose(
+    is: TypedArray,
+    isOffset: number,
+    a: TypedArray,
+    aOffset: number,
+    aStep: 0 | 1,
+    b: TypedArray,
+    bOffset: number,
+    bStep: 0 | 1,
+    out: TypedArray,
+    outOffset: number,
+    count: number,
+  ): boolean
+
+  /**
+   * What of g is let through by x, every operation rounded to the dtype, whose numbers p and q are:
+   *
+   *   leaky     g where x > 0, else g·p
+   *   elu       g where x > 0, else p·(eˣ − 1)
+   *   eluSlope  g where x > 0, else g·(p·eˣ)
+   *   within    g where p ≤ x ≤ q, else 0
+   *   between   0 where x ≤ p or q ≤ x, else g
+   */
+  gate(
+    op: GateOp,
+    g: TypedArray,
+    gOffset: number,
+    x: TypedArray,
+    xOffset: number,
+    p: number,
+    q: number,
+    out: TypedArray,
+    outOffset: number,
+    count: number,
+  ): boolean
+
   maxPool(shape: WindowShape, x: TypedArray, xOffset: number, out: TypedArray, outOffset: number): boolean
 
   /** `gx` is zeros before. */
@@ -329,6 +393,35 @@ export interface FusedKernel {
     bOffset: number,
     out: TypedArray,
     outOffset: number,
+  ): boolean
+
+  /** `foldRows` of row-updates.ts: s[c] less, or plus, Σ u[r]·a[r, c], row after row; float64. */
+  foldRows(
+    isMinus: boolean,
+    s: Float64Array,
+    sOffset: number,
+    u: Float64Array,
+    uOffset: number,
+    uStep: number,
+    a: Float64Array,
+    aOffset: number,
+    aRow: number,
+    rows: number,
+    columns: number,
+  ): boolean
+
+  /** `takeOuter` of row-updates.ts: a[r, c] less u[r]·v[c]; float64. */
+  takeOuter(
+    a: Float64Array,
+    aOffset: number,
+    aRow: number,
+    u: Float64Array,
+    uOffset: number,
+    uStep: number,
+    v: Float64Array,
+    vOffset: number,
+    rows: number,
+    columns: number,
   ): boolean
 
   /** out[i…] = x[xOffset + Σ i·stride], out contiguous. */

@@ -11,6 +11,11 @@ export function cumprod(x: NDArray, axis?: number): NDArray {
   const extent = shape[at]!
   const inner = sizeOf(shape.slice(at + 1))
   const out = allocate(from.dtype, shape, from.size)
+  if (from.buffer instanceof Float64Array) {
+    const rows = { outer: extent === 0 ? 0 : from.size / (extent * inner || 1), extent, inner }
+    runFloat64(from.buffer, from.offset, rows, out.buffer as Float64Array, out.offset)
+    return out
+  }
   const times = isFloating(from.dtype) ? (a: number, b: number) => a * b : Math.imul
   for (let i = 0; i < from.size; i++) {
     const value = from.buffer[from.offset + i]!
@@ -18,4 +23,28 @@ export function cumprod(x: NDArray, axis?: number): NDArray {
     out.buffer[out.offset + i] = isFirst ? value : times(out.buffer[out.offset + i - inner]!, value)
   }
   return out
+}
+
+/** The same, in loops compiled for the commonest element type alone. */
+function runFloat64(
+  x: Float64Array,
+  from: number,
+  { outer, extent, inner }: { outer: number; extent: number; inner: number },
+  out: Float64Array,
+  to: number,
+): void {
+  for (let r = 0; r < outer; r++) {
+    const start = r * extent * inner
+    if (inner === 1) {
+      let product = 1
+      for (let i = start; i < start + extent; i++) {
+        product = i === start ? x[from + i]! : product * x[from + i]!
+        out[to + i] = product
+      }
+      continue
+    }
+    for (let i = start; i < start + inner; i++) out[to + i] = x[from + i]!
+    for (let i = start + inner; i < start + extent * inner; i++)
+      out[to + i] = out[to + i - inner]! * x[from + i]!
+  }
 }

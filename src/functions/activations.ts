@@ -1,7 +1,7 @@
 /** Activations, element by element. Knows no layer. */
 import * as comparison from '../array/comparison.js'
 import * as elementwise from '../array/elementwise.js'
-import { gateAboveZero, geluSlope, sigmoidSlope } from '../array/gates.js'
+import { gate, gateAboveZero, geluSlope, sigmoidSlope } from '../array/gates.js'
 import { zerosLike } from '../array/make-array.js'
 import { expm1 as expm1Of } from '../array/math/exp.js'
 import { allocateUnset, type NDArray, scalar, viewOf } from '../array/ndarray.js'
@@ -101,13 +101,18 @@ export class LeakyRelu extends Func {
   }
 
   override forward(x: NDArray): NDArray {
+    const once = gate('leaky', x, x, this.slope)
+    if (once !== null) return once
     if (x.dtype === 'float64') return leaking(x, this.slope)
     const low = elementwise.mul(x, scalar(this.slope, x.dtype === 'float32' ? 'float32' : 'float64'))
     return comparison.where(comparison.greater(x, zerosLike(x)), x, low)
   }
 
   override backward(gy: Variable): Variable {
-    return where(greater(this.input, 0), gy, mul(gy, this.slope))
+    const x = this.input
+    const gx = needsCalls(gy, x) ? null : gate('leaky', gy.data, x.data, this.slope)
+    if (gx !== null) return new Variable(gx, false, 'variable')
+    return where(greater(x, 0), gy, mul(gy, this.slope))
   }
 }
 
@@ -229,6 +234,8 @@ export class Elu extends Func {
   }
 
   override forward(x: NDArray): NDArray {
+    const once = gate('elu', x, x, this.alpha)
+    if (once !== null) return once
     if (x.dtype === 'float64') return this.inOneLoop(x)
     const low = elementwise.expm1(elementwise.clip(x, undefined, 0))
     const scaled = elementwise.mul(low, scalar(this.alpha, low.dtype))
@@ -247,6 +254,8 @@ export class Elu extends Func {
 
   override backward(gy: Variable): Variable {
     const x = this.input
+    const gx = needsCalls(gy, x) ? null : gate('eluSlope', gy.data, x.data, this.alpha)
+    if (gx !== null) return new Variable(gx, false, 'variable')
     // The exponential of what is not above 0 alone: elsewhere it could be infinite, and infinity times 0 is NaN.
     const low = mul(gy, mul(exp(clip(x, { max: 0 })), this.alpha))
     return where(greater(x, 0), gy, low)
@@ -328,6 +337,8 @@ export class Hardtanh extends Func {
 
   override backward(gy: Variable): Variable {
     const x = this.input
+    const gx = needsCalls(gy, x) ? null : gate('between', gy.data, x.data, this.least, this.most)
+    if (gx !== null) return new Variable(gx, false, 'variable')
     return where(logicalOr(lessEqual(x, this.least), greaterEqual(x, this.most)), 0, gy)
   }
 }

@@ -3,7 +3,6 @@
  */
 import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
-import { mapPairs } from '../array/mapping.js'
 import type { NDArray } from '../array/ndarray.js'
 import { promoted } from '../array/promotion.js'
 import { TapeError } from '../errors.js'
@@ -206,7 +205,7 @@ export class Remainder extends Func {
         'BAD_VALUE',
         'remainder expected integers other than 0 to divide integers by, got 0; convert with astype to float64 for NaN there',
       )
-    return mapPairs(left, right, remainderOf, 'remainder')
+    return elementwise.remainder(left, right)
   }
 
   override backward(gy: Variable): (Variable | null)[] {
@@ -220,12 +219,6 @@ export class Remainder extends Func {
         : null,
     ]
   }
-}
-
-/** `%` is exact and has the sign of a; the remainder has the sign of b. */
-function remainderOf(a: number, b: number): number {
-  const rest = a % b
-  return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest
 }
 
 /**

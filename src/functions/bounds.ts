@@ -2,12 +2,14 @@
 
 import * as comparison from '../array/comparison.js'
 import * as elementwise from '../array/elementwise.js'
+import { gate, shareOfLarger } from '../array/gates.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
 import { valueText } from '../errors.js'
 import type { Attributes } from '../graph/attributes.js'
 import { Func } from '../graph/func.js'
+import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
-import type { Operand, Variable } from '../graph/variable.js'
+import { type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { refuse } from './attributes.js'
 import { greaterEqual, lessEqual, logicalAnd, where } from './comparison.js'
@@ -20,6 +22,8 @@ import { sumTo } from './shapes.js'
  */
 export class LargerShare extends Func {
   override forward(gy: NDArray, a: NDArray, b: NDArray): NDArray {
+    const share = shareOfLarger(gy, a, b)
+    if (share !== null) return share
     const half = elementwise.mul(gy, scalar(0.5, gy.dtype))
     const upper = comparison.where(comparison.equal(a, b), half, gy)
     return comparison.where(comparison.less(a, b), scalar(0, gy.dtype), upper)
@@ -107,6 +111,11 @@ export class Clip extends Func {
   override backward(gy: Variable): Variable {
     const x = this.input
     const { least, most } = this
+    // Where nobody will differentiate the gradient it needs no graph: the same bits in one pass.
+    const gx = needsCalls(gy, x)
+      ? null
+      : gate('within', gy.data, x.data, least ?? -Infinity, most ?? Infinity)
+    if (gx !== null) return new Variable(gx, false, 'variable')
     if (least === undefined) return where(lessEqual(x, most!), gy, 0)
     const above = greaterEqual(x, least)
     return where(most === undefined ? above : logicalAnd(above, lessEqual(x, most)), gy, 0)

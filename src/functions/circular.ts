@@ -1,15 +1,6 @@
 /** The tangent, the hyperbolic sine and cosine, and the inverse circular functions, element by element. */
-import { mapFloats, mapPairs } from '../array/mapping.js'
-import { cosh as coshOf, sinh as sinhOf } from '../array/math/hyperbolic.js'
-import {
-  arccos as arccosOf,
-  arcsin as arcsinOf,
-  arctan2 as arctan2Of,
-  arctan as arctanOf,
-} from '../array/math/inverse-circular.js'
-import { tan as tanOf } from '../array/math/trigonometry.js'
+import * as elementwise from '../array/elementwise.js'
 import type { NDArray } from '../array/ndarray.js'
-import { promotedToFloat } from '../array/promotion.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
@@ -19,7 +10,7 @@ import { sumTo } from './shapes.js'
 /** The tangent.  Backward gx = gy·(1 + y²). */
 export class Tan extends Func {
   override forward(x: NDArray): NDArray {
-    return mapFloats(x, tanOf)
+    return elementwise.tan(x)
   }
 
   override backward(gy: Variable): Variable {
@@ -35,7 +26,7 @@ export function tan(x: Operand): Variable {
 /** The hyperbolic sine.  Backward gx = gy·cosh x. */
 export class Sinh extends Func {
   override forward(x: NDArray): NDArray {
-    return mapFloats(x, sinhOf)
+    return elementwise.sinh(x)
   }
 
   override backward(gy: Variable): Variable {
@@ -51,7 +42,7 @@ export function sinh(x: Operand): Variable {
 /** The hyperbolic cosine.  Backward gx = gy·sinh x. */
 export class Cosh extends Func {
   override forward(x: NDArray): NDArray {
-    return mapFloats(x, coshOf)
+    return elementwise.cosh(x)
   }
 
   override backward(gy: Variable): Variable {
@@ -72,7 +63,7 @@ function beside(x: Variable): Variable {
 /** The angle with that sine.  Backward gx = gy/√(1 − x²). */
 export class Arcsin extends Func {
   override forward(x: NDArray): NDArray {
-    return mapFloats(x, arcsinOf)
+    return elementwise.arcsin(x)
   }
 
   override backward(gy: Variable): Variable {
@@ -88,7 +79,7 @@ export function arcsin(x: Operand): Variable {
 /** The angle with that cosine.  Backward gx = −gy/√(1 − x²). */
 export class Arccos extends Func {
   override forward(x: NDArray): NDArray {
-    return mapFloats(x, arccosOf)
+    return elementwise.arccos(x)
   }
 
   override backward(gy: Variable): Variable {
@@ -104,7 +95,7 @@ export function arccos(x: Operand): Variable {
 /** The angle with that tangent.  Backward gx = gy/(1 + x²). */
 export class Arctan extends Func {
   override forward(x: NDArray): NDArray {
-    return mapFloats(x, arctanOf)
+    return elementwise.arctan(x)
   }
 
   override backward(gy: Variable): Variable {
@@ -120,8 +111,7 @@ export function arctan(x: Operand): Variable {
 /** The angle of the point (x, y), operands y, x.  Backward gy = g·x/(x² + y²), gx = −g·y/(x² + y²). */
 export class Arctan2 extends Func {
   override forward(y: NDArray, x: NDArray): NDArray {
-    const [rise, run] = promotedToFloat([y, x] as const)
-    return mapPairs(rise, run, arctan2Of, 'arctan2')
+    return elementwise.arctan2(y, x)
   }
 
   override backward(g: Variable): (Variable | null)[] {

@@ -3,9 +3,9 @@
  * numbers that are not ordinary too, and nothing written beside the result.
  */
 import fc from 'fast-check'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { plainKernel } from '../../src/array/plain-kernel.js'
-import type { BinaryOp, Kernel, ReduceOp, SlopeOp, UnaryOp } from '../../src/array/primitives.js'
+import type { BinaryOp, CompareOp, Kernel, ReduceOp, SlopeOp, UnaryOp } from '../../src/array/primitives.js'
 import { Source } from './math/corpus.js'
 import { expectSameBits } from './wasm/same-bits.js'
 
@@ -20,8 +20,19 @@ const UNARY: readonly UnaryOp[] = [
   'reciprocal',
   'exp',
   'sin',
+  'tan',
+  'sinh',
+  'cosh',
+  'arcsin',
+  'arccos',
+  'arctan',
 ]
-const BINARY: readonly BinaryOp[] = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'pow']
+const BINARY: readonly BinaryOp[] = [
+  ...(['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'pow', 'arctan2', 'remainder'] as const),
+]
+const COMPARE: readonly CompareOp[] = [
+  ...(['equal', 'notEqual', 'less', 'lessEqual', 'greater', 'greaterEqual'] as const),
+]
 const SLOPES: readonly SlopeOp[] = ['relu', 'sigmoid', 'tanh']
 const REDUCE: readonly ReduceOp[] = ['sum', 'prod', 'max', 'min']
 const SPECIAL = [0, -0, NaN, Infinity, -Infinity, 5e-324, -1e-45, 3e38, 1e308, -2]
@@ -110,6 +121,33 @@ export function describeWay(name: string, tested: Kernel): void {
               `${op} ${rows}×${columns}, ${sa} and ${sb}`,
               (kernel, out, to) => kernel.binary(op, rows, columns, x, at, ar, ac, y, at, br, bc, out, to),
             )
+          },
+        ),
+      )
+    })
+
+    test('on comparisons, whatever is repeated', () => {
+      const steps = fc.constantFrom('like', 'row', 'column', 'one', 'transposed')
+      check(
+        fc.property(
+          ...([fc.constantFrom(...COMPARE), block, steps, steps, offset, seed] as const),
+          (op, [rows, columns], sa, sb, at, s) => {
+            const [x, y] = [numbers(Type, rows * columns + at, s), numbers(Type, rows * columns + at, s + 1)]
+            // Some are equal.
+            for (let i = 0; i < y.length; i += 3) y[i] = x[i]!
+            const all = {
+              ...({ like: [columns, 1], row: [0, 1], column: [1, 0], one: [0, 0] } as const),
+              transposed: [1, rows],
+            } as const
+            const [[ar, ac], [br, bc]] = [all[sa], all[sb]]
+            const on = (kernel: Kernel) => {
+              const out = new Uint8Array(rows * columns + 10).fill(7)
+              kernel.compare(op, rows, columns, x, at, ar, ac, y, at, br, bc, out, 5)
+              return out
+            }
+            const [got, expected] = [on(tested), on(plainKernel)]
+            const first = got.findIndex((byte, i) => byte !== expected[i])
+            expect(first, `${op} ${rows}×${columns}, ${sa} and ${sb}`).toBe(-1)
           },
         ),
       )

@@ -30,6 +30,12 @@ export interface NativeLibrary {
   convolve(x: Floats, w: Floats, out: Floats): void
   convolveTransposed(y: Floats, w: Floats, out: Floats): void
   convolveWeights(x: Floats, gy: Floats, out: Floats): void
+  compare(a: Floats, b: Floats, out: Uint8Array): void
+  choose(a: Floats, b: Floats, is: Uint8Array, out: Floats): void
+  largerShare(g: Floats, a: Floats, b: Floats, out: Floats): void
+  gate(g: Floats, x: Floats, out: Floats): void
+  foldRows(s: Float64Array, u: Float64Array, a: Float64Array): void
+  takeOuter(a: Float64Array, u: Float64Array, v: Float64Array): void
   copy(x: Floats, out: Floats): void
 }
 

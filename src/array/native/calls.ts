@@ -2,7 +2,16 @@
  * The calls into native code: the numbers of a call are written where code/addon.cpp reads them, then the arrays are given. Whoever
  * calls has seen to it that all arrays are of one floating type.
  */
-import type { AdamNumbers, BinaryOp, MomentumNumbers, ReduceOp, SlopeOp, UnaryOp } from '../primitives.js'
+import type {
+  AdamNumbers,
+  BinaryOp,
+  CompareOp,
+  GateOp,
+  MomentumNumbers,
+  ReduceOp,
+  SlopeOp,
+  UnaryOp,
+} from '../primitives.js'
 import type { Sums } from '../wasm/summaries.js'
 import type { Native } from './addon.js'
 
@@ -33,6 +42,14 @@ export const UNARY: { readonly [op in UnaryOp]?: number } = {
   softplus: 14,
   expm1: 15,
   log1p: 16,
+  sign: 17,
+  floor: 18,
+  tan: 19,
+  sinh: 20,
+  cosh: 21,
+  arcsin: 22,
+  arccos: 23,
+  arctan: 24,
 }
 export const BINARY: { readonly [op in BinaryOp | `${SlopeOp}Slope`]: number } = {
   add: 0,
@@ -45,6 +62,17 @@ export const BINARY: { readonly [op in BinaryOp | `${SlopeOp}Slope`]: number } =
   reluSlope: 7,
   sigmoidSlope: 8,
   tanhSlope: 9,
+  arctan2: 10,
+  remainder: 11,
+}
+/** `a > b` is asked for as `b < a`, `a ≥ b` as `b ≤ a`. */
+export const COMPARE = { equal: 0, notEqual: 1, less: 2, lessEqual: 3 } as const
+export const GATE: { readonly [op in GateOp]: number } = {
+  leaky: 0,
+  elu: 1,
+  eluSlope: 2,
+  within: 3,
+  between: 4,
 }
 export const REDUCE: { readonly [op in ReduceOp]: number } = { sum: 0, prod: 1, max: 2, min: 3 }
 
@@ -98,6 +126,39 @@ export function binaryNatively(
   numbers[8] = bc
   numbers[9] = oo
   library.binary(a, b, out)
+}
+
+/** Arguments as `Kernel.compare`. */
+export function compareNatively(
+  { library, numbers }: Native,
+  op: CompareOp,
+  rows: number,
+  columns: number,
+  a: Floats,
+  ao: number,
+  ar: number,
+  ac: number,
+  b: Floats,
+  bo: number,
+  br: number,
+  bc: number,
+  out: Uint8Array,
+  oo: number,
+): void {
+  const isTurned = op === 'greater' || op === 'greaterEqual'
+  const direct = op === 'greater' ? 'less' : op === 'greaterEqual' ? 'lessEqual' : op
+  numbers[0] = COMPARE[direct]
+  numbers[1] = rows
+  numbers[2] = columns
+  numbers[3] = isTurned ? bo : ao
+  numbers[4] = isTurned ? br : ar
+  numbers[5] = isTurned ? bc : ac
+  numbers[6] = isTurned ? ao : bo
+  numbers[7] = isTurned ? ar : br
+  numbers[8] = isTurned ? ac : bc
+  numbers[9] = oo
+  if (isTurned) library.compare(b, a, out)
+  else library.compare(a, b, out)
 }
 
 /** Arguments as `Kernel.clip`. */

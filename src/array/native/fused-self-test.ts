@@ -9,8 +9,8 @@ type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
 
 const HASHES: { readonly [name: string]: number } = {
-  Float64Array: -1211421331,
-  Float32Array: 1209482799,
+  Float64Array: 316693782,
+  Float32Array: 2132360551,
 }
 
 /** Whether all results of native code are those of the steps. `numbers` gives as many ordinary ones. */
@@ -52,6 +52,17 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
   }
   note(fused.softmaxSlope(gy, 1, x, 2, 7, 21, out, 0), out)
   note(fused.geluSlope(gy, 1, x, 2, out, 0, 147), out)
+  for (const op of ['leaky', 'elu', 'eluSlope', 'within', 'between'] as const)
+    note(fused.gate(op, gy, 1, x, 2, -0.25, 0.5, out, 0, 147), out)
+  note(fused.largerShare(gy, 1, x, 2, gy, 3, out, 0, 147), out)
+  if (out instanceof Float64Array && x instanceof Float64Array && gy instanceof Float64Array) {
+    note(fused.foldRows(true, out, 3, gy, 1, 2, x, 2, 45, 7, 43), out)
+    out.set(x)
+    note(fused.takeOuter(out, 3, 41, gy, 1, 2, gy, 30, 7, 40), out)
+  }
+  const is = new Uint8Array(300)
+  for (let i = 0; i < is.length; i++) is[i] = x[i]! > 0 ? 1 : 0
+  note(fused.choose(is, 1, gy, 1, 1, x, 2, 0, out, 0, 290), out)
   const image = {
     images: 6,
     channels: 2,

@@ -3,7 +3,7 @@
  * bit for bit. It takes some milliseconds, most of them to compile the loops, once a thread, before native code computes anything that anybody sees.
  */
 import { plainKernel } from '../plain-kernel.js'
-import type { AdamNumbers, BinaryOp, MomentumNumbers, ReduceOp, UnaryOp } from '../primitives.js'
+import type { AdamNumbers, BinaryOp, CompareOp, MomentumNumbers, ReduceOp, UnaryOp } from '../primitives.js'
 import type { Sums } from '../wasm/summaries.js'
 import type { Native } from './addon.js'
 import * as calls from './calls.js'
@@ -16,6 +16,7 @@ type Type = Float64ArrayConstructor | Float32ArrayConstructor
 const UNARY = Object.keys(calls.UNARY) as UnaryOp[]
 const SLOPES = ['relu', 'sigmoid', 'tanh'] as const
 const BINARY = Object.keys(calls.BINARY).filter((op) => !op.endsWith('Slope')) as BinaryOp[]
+const COMPARE = Object.keys(calls.COMPARE) as CompareOp[]
 const REDUCE = Object.keys(calls.REDUCE) as ReduceOp[]
 
 /** Odd ones, then ordinary ones; no sine of any needs another reduction of its argument. */
@@ -81,6 +82,12 @@ function agreesIn(native: Native, Type: Type): boolean {
     plainKernel.slope(op, x, 0, y, 0, a, 0, n)
     calls.binaryNatively(native, `${op}Slope`, 1, n, x, 0, n, 1, y, 0, n, 1, b, 0)
     if (!equal(a, b)) return false
+  }
+  const [is, was] = [new Uint8Array(n), new Uint8Array(n)]
+  for (const op of COMPARE) {
+    plainKernel.compare(op, 3, 49, x, 0, 49, 1, y, 0, 0, 1, is, 0)
+    calls.compareNatively(native, op, 3, 49, x, 0, 49, 1, y, 0, 0, 1, was, 0)
+    for (let i = 0; i < n; i++) if (is[i] !== was[i]) return false
   }
   plainKernel.clip(x, 0, -0.5, 2, a, 0, n)
   calls.clipNatively(native, x, 0, -0.5, 2, b, 0, n)

@@ -42,6 +42,8 @@ function pairsKernel(run: WasmExports, op: BinaryOp | `${SlopeOp}Slope`, wide: b
     case 'tanhSlope':
       return wide ? run.tanhSlope64 : run.tanhSlope32
     case 'pow':
+    case 'arctan2':
+    case 'remainder':
       return null
   }
 }
@@ -96,6 +98,8 @@ function columnsKernel(run: WasmExports, op: BinaryOp, wide: boolean): Columns |
     case 'minimum':
       return wide ? run.minimumColumns64 : run.minimumColumns32
     case 'pow':
+    case 'arctan2':
+    case 'remainder':
       return null
   }
 }

@@ -8,9 +8,11 @@ import { native } from '../../../src/array/native/library.js'
 import { nativeKernel } from '../../../src/array/native-kernel.js'
 import { plainKernel } from '../../../src/array/plain-kernel.js'
 import type { Kernel } from '../../../src/array/primitives.js'
-import { gelu } from '../../../src/functions/activations.js'
+import { elu, gelu, hardtanh, leakyRelu } from '../../../src/functions/activations.js'
 import { mul } from '../../../src/functions/arithmetic.js'
 import { scaledDotProductAttention } from '../../../src/functions/attention.js'
+import { clip, maximum, minimum } from '../../../src/functions/bounds.js'
+import { greater, where } from '../../../src/functions/comparison.js'
 import { conv2d, convTranspose2d } from '../../../src/functions/convolution.js'
 import { batchNorm, layerNorm } from '../../../src/functions/normalization.js'
 import { maxPool2d } from '../../../src/functions/pooling.js'
@@ -125,6 +127,35 @@ describe.runIf(ways.length > 0)('one call of native code has the bits of the ste
           [a, c, 3],
         ]
         check(heads, (q, k, v) => scaledDotProductAttention(q, k, v), 'attention', seed)
+      }),
+      runs,
+    )
+  })
+
+  test('leakyRelu, elu, hardtanh and clip, which let a gradient through or not', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 60, max: 700 }), fc.nat(), (n, seed) => {
+        check([[n]], (x) => leakyRelu(x, { slope: 0.3 }), 'leakyRelu', seed)
+        check([[n]], (x) => elu(x, { alpha: 1.7 }), 'elu', seed)
+        check([[n]], (x) => hardtanh(x, { min: -0.1, max: 0.3 }), 'hardtanh', seed)
+        check([[n]], (x) => clip(x, { min: -0.1, max: 0.3 }), 'clip', seed)
+        check([[n]], (x) => clip(x, { max: 0 }), 'clip from above', seed)
+        check([[n]], (x) => clip(x, { min: 0.1 }), 'clip from below', seed)
+      }),
+      runs,
+    )
+  })
+
+  test('maximum, minimum and where, equal and repeated numbers too', () => {
+    fc.assert(
+      fc.property(some, some, fc.nat(), (a, b, seed) => {
+        const shape = [8 + a, 8 + b]
+        const two = [shape, shape]
+        check(two, (x, y) => maximum(x, y), 'maximum', seed)
+        check(two, (x, y) => minimum(x, where(greater(y, 0), x, y)), 'minimum with equal ones', seed)
+        check(two, (x, y) => where(greater(x, y), x, 0.5), 'where with a number', seed)
+        check(two, (x, y) => where(greater(x, y), -0, y), 'where with a zero', seed)
+        check([shape, [8 + b]], (x, y) => where(greater(x, y), y, x), 'where with a row', seed)
       }),
       runs,
     )

@@ -60,9 +60,12 @@ Instance *instanceOf(napi_env env) {
 
 /** The arguments of one call: arrays of one floating type, and places within them. */
 class Call {
+  static constexpr std::size_t MOST = 7;
+
 public:
-  Call(napi_env env, napi_callback_info info, std::size_t expected)
-      : env(env), instance(instanceOf(env)), isFine(take(info, expected)) {}
+  /** `bytes` is the number of the one array that holds bytes of 0 and 1, if there is one. */
+  Call(napi_env env, napi_callback_info info, std::size_t expected, std::size_t bytes = MOST)
+      : env(env), instance(instanceOf(env)), bytes(bytes), isFine(take(info, expected)) {}
 
   /** Number `i` as a count or a place; anything else fails. */
   std::size_t count(std::size_t i) {
@@ -128,7 +131,7 @@ public:
   bool isNarrow = false;
 
 private:
-  static constexpr std::size_t MOST = 7;
+  const std::size_t bytes;
   std::size_t lengths[MOST] = {};
   void *data[MOST] = {};
 
@@ -145,6 +148,10 @@ private:
     for (std::size_t i = 0; i < expected; i++) {
       napi_typedarray_type type;
       if (napi_get_typedarray_info(env, given[i], &type, &lengths[i], &data[i], nullptr, nullptr) != napi_ok) return false;
+      if (i == bytes) {
+        if (type != napi_uint8_array) return false;
+        continue;
+      }
       if (type != napi_float64_array && type != napi_float32_array) return false;
       if (i == 0) isNarrow = type == napi_float32_array;
       else if (isNarrow != (type == napi_float32_array)) return false;
@@ -152,7 +159,7 @@ private:
     return true;
   }
   void fail() { isFine = false; }
-  void *at(std::size_t i, std::size_t from) { return static_cast<char *>(data[i]) + from * (isNarrow ? 4 : 8); }
+  void *at(std::size_t i, std::size_t from) { return static_cast<char *>(data[i]) + from * (i == bytes ? 1 : isNarrow ? 4 : 8); }
 };
 
 // Each reads its numbers in the order in which calls.ts writes them.
@@ -163,7 +170,7 @@ napi_value unary(napi_env env, napi_callback_info info) {
   const std::size_t op = call.count(0), n = call.count(3);
   const void *x = call.run(0, call.count(1), n);
   void *out = call.run(1, call.count(2), n);
-  if (!call.isFine || op > 16) return call.refuse();
+  if (!call.isFine || op > 24) return call.refuse();
   call.instance->way->unary(call.isNarrow, (int)op, x, out, n);
   return nullptr;
 }
@@ -176,7 +183,7 @@ napi_value binary(napi_env env, napi_callback_info info) {
   const void *a = call.block(0, call.count(3), rows, aRow, columns, aColumn);
   const void *b = call.block(1, call.count(6), rows, bRow, columns, bColumn);
   void *out = call.run(2, call.count(9), call.product(rows, columns));
-  if (!call.isFine || op > 9) return call.refuse();
+  if (!call.isFine || op > 11) return call.refuse();
   if (rows > 0 && columns > 0) call.instance->way->binary(call.isNarrow, (int)op, rows, columns, a, aRow, aColumn, b, bRow, bColumn, out);
   return nullptr;
 }
@@ -472,6 +479,82 @@ napi_value convolve(napi_env env, napi_callback_info info) { return convolution(
 napi_value convolveTransposed(napi_env env, napi_callback_info info) { return convolution(env, info, Part::images); }
 napi_value convolveWeights(napi_env env, napi_callback_info info) { return convolution(env, info, Part::weights); }
 
+napi_value compare(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3, 2);
+  if (!call.isFine) return call.refuse();
+  const std::size_t op = call.count(0), rows = call.count(1), columns = call.count(2);
+  const std::ptrdiff_t aRow = call.step(4), aColumn = call.step(5), bRow = call.step(7), bColumn = call.step(8);
+  const void *a = call.block(0, call.count(3), rows, aRow, columns, aColumn);
+  const void *b = call.block(1, call.count(6), rows, bRow, columns, bColumn);
+  void *out = call.run(2, call.count(9), call.product(rows, columns));
+  if (!call.isFine || op > 3) return call.refuse();
+  if (rows > 0 && columns > 0) call.instance->way->compare(call.isNarrow, (int)op, rows, columns, a, aRow, aColumn, b, bRow, bColumn, out);
+  return nullptr;
+}
+
+/** Two operands, each as long as the result or one element again and again, then bytes, then the result. */
+napi_value choose(napi_env env, napi_callback_info info) {
+  Call call(env, info, 4, 2);
+  if (!call.isFine) return call.refuse();
+  const std::size_t n = call.count(0), aStep = call.count(2), bStep = call.count(4);
+  const void *a = call.run(0, call.count(1), aStep == 0 ? 1 : n), *b = call.run(1, call.count(3), bStep == 0 ? 1 : n);
+  const void *is = call.run(2, call.count(5), n);
+  void *out = call.run(3, call.count(6), n);
+  if (!call.isFine || aStep > 1 || bStep > 1) return call.refuse();
+  call.instance->way->choose(call.isNarrow, is, a, aStep == 1, b, bStep == 1, out, n);
+  return nullptr;
+}
+
+napi_value largerShare(napi_env env, napi_callback_info info) {
+  Call call(env, info, 4);
+  if (!call.isFine) return call.refuse();
+  const std::size_t n = call.count(4);
+  const void *g = call.run(0, call.count(0), n), *a = call.run(1, call.count(1), n), *b = call.run(2, call.count(2), n);
+  void *out = call.run(3, call.count(3), n);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->largerShare(call.isNarrow, g, a, b, out, n);
+  return nullptr;
+}
+
+napi_value gate(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine) return call.refuse();
+  const std::size_t op = call.count(0), n = call.count(4);
+  const void *g = call.run(0, call.count(1), n), *x = call.run(1, call.count(2), n);
+  void *out = call.run(2, call.count(3), n);
+  if (!call.isFine || op > 4) return call.refuse();
+  call.instance->way->gate(call.isNarrow, (int)op, g, x, call.instance->numbers[5], call.instance->numbers[6], out, n);
+  return nullptr;
+}
+
+/** Rows of float64: s, the numbers that the rows are multiplied by, and the block. */
+napi_value foldRows(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine || call.isNarrow) return call.refuse();
+  const std::size_t rows = call.count(1), columns = call.count(2);
+  const std::ptrdiff_t uStep = call.step(5), aRow = call.step(7);
+  void *s = call.run(0, call.count(3), columns);
+  const void *u = call.block(1, call.count(4), rows, uStep, 1, 1), *a = call.block(2, call.count(6), rows, aRow, columns, 1);
+  if (!call.isFine) return call.refuse();
+  if (rows > 0 && columns > 0)
+    call.instance->way->foldRows(call.instance->numbers[0] != 0, (double *)s, (const double *)u, uStep, (const double *)a, aRow, rows, columns);
+  return nullptr;
+}
+
+/** The block, the numbers that the row is multiplied by, and the row. */
+napi_value takeOuter(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine || call.isNarrow) return call.refuse();
+  const std::size_t rows = call.count(0), columns = call.count(1);
+  const std::ptrdiff_t aRow = call.step(3), uStep = call.step(5);
+  const void *a = call.block(0, call.count(2), rows, aRow, columns, 1), *u = call.block(1, call.count(4), rows, uStep, 1, 1);
+  const void *v = call.run(2, call.count(6), columns);
+  if (!call.isFine) return call.refuse();
+  if (rows > 0 && columns > 0)
+    call.instance->way->takeOuter((double *)const_cast<void *>(a), aRow, (const double *)u, uStep, (const double *)v, rows, columns);
+  return nullptr;
+}
+
 constexpr int MOST_AXES = 8;
 
 /** Elements that lie apart, copied side by side: axes, places, then extents, then steps. */
@@ -601,6 +684,12 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "convolve", convolve);
   set(env, exports, "convolveTransposed", convolveTransposed);
   set(env, exports, "convolveWeights", convolveWeights);
+  set(env, exports, "compare", compare);
+  set(env, exports, "choose", choose);
+  set(env, exports, "largerShare", largerShare);
+  set(env, exports, "gate", gate);
+  set(env, exports, "foldRows", foldRows);
+  set(env, exports, "takeOuter", takeOuter);
   set(env, exports, "copy", copy);
   return exports;
 }

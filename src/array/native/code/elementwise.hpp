@@ -1,6 +1,6 @@
 /** Loops over elements: one operand, two operands, gradients of activations, steps of optimizers. Twins of the loops in src/array. */
 #pragma once
-#include "functions.hpp"
+#include "circular.hpp"
 
 namespace {
 
@@ -22,6 +22,13 @@ template <class T> struct Abs {
 template <class T> struct Relu {
   typedef typename Lanes<T>::V V;
   static inline V of(V x) { return x <= splat<T>(0) ? splat<T>(0) : x; }
+};
+template <class T> struct Sign {
+  typedef typename Lanes<T>::V V;
+  static inline V of(V x) {
+    const V zero = splat<T>(0), beside = x == zero ? zero : x;
+    return x > zero ? splat<T>(1) : x < zero ? splat<T>(-1) : beside;
+  }
 };
 template <class T> struct Sqrt {
   typedef typename Lanes<T>::V V;
@@ -49,6 +56,10 @@ template <class F, class T> void mapOwn(const T *x, T *out, std::size_t n) {
     for (std::size_t j = 0; i + j < n; j++) out[i + j] = last[j];
   }
 }
+
+struct Floor {
+  static inline vd of(vd x) { return Pow::floorOf(x); }
+};
 
 /** Functions of float64; float32 is computed in it and rounded once. */
 template <class F> void mapWide(const double *x, double *out, std::size_t n) {
@@ -92,6 +103,14 @@ template <class T> void unary(int op, const T *x, T *out, std::size_t n) {
     case 14: return mapWide<Softplus>(x, out, n);
     case 15: return mapWide<Expm1>(x, out, n);
     case 16: return mapWide<Log1p>(x, out, n);
+    case 17: return mapOwn<Sign<T>>(x, out, n);
+    case 18: return mapWide<Floor>(x, out, n);
+    case 19: return mapWide<Tan>(x, out, n);
+    case 20: return mapWide<Sinh>(x, out, n);
+    case 21: return mapWide<Cosh>(x, out, n);
+    case 22: return mapWide<Arcsin>(x, out, n);
+    case 23: return mapWide<Arccos>(x, out, n);
+    case 24: return mapWide<Arctan>(x, out, n);
   }
 }
 
@@ -180,8 +199,8 @@ template <class F, class T> void pairs(const Block<T> &z) {
   }
 }
 
-/** x^y has no form for one element: pieces of both operands are gathered into vectors. */
-template <class T> void powers(const Block<T> &z) {
+/** x^y and the angle have no form for one element: pieces of both operands are gathered into vectors. */
+template <class F, class T> void gathered(const Block<T> &z) {
   for (std::size_t r = 0; r < z.rows; r++) {
     const T *a = z.a + (std::ptrdiff_t)r * z.aRow;
     const T *b = z.b + (std::ptrdiff_t)r * z.bRow;
@@ -193,8 +212,22 @@ template <class T> void powers(const Block<T> &z) {
         x[j] = a[(std::ptrdiff_t)(i + j) * z.aColumn];
         y[j] = b[(std::ptrdiff_t)(i + j) * z.bColumn];
       }
-      const vd power = Pow::of(x, y);
-      for (int j = 0; j < some; j++) out[i + j] = (T)power[j];
+      const vd z_ = F::of(x, y);
+      for (int j = 0; j < some; j++) out[i + j] = (T)z_[j];
+    }
+  }
+}
+
+/** a − b·⌊a/b⌋, in float64 and rounded once. What C divides with is exact, as JavaScript's % is. */
+template <class T> void remainders(const Block<T> &z) {
+  for (std::size_t r = 0; r < z.rows; r++) {
+    const T *a = z.a + (std::ptrdiff_t)r * z.aRow;
+    const T *b = z.b + (std::ptrdiff_t)r * z.bRow;
+    T *out = z.out + r * z.columns;
+    for (std::size_t i = 0; i < z.columns; i++) {
+      const double x = a[(std::ptrdiff_t)i * z.aColumn], y = b[(std::ptrdiff_t)i * z.bColumn];
+      const double left = __builtin_fabs(x) < __builtin_fabs(y) ? x : __builtin_fmod(x, y);
+      out[i] = (T)(left != 0 && (left < 0) != (y < 0) ? left + y : left);
     }
   }
 }
@@ -208,10 +241,12 @@ template <class T> void binary(int op, const Block<T> &z) {
     case 3: return pairs<Div<T>>(z);
     case 4: return pairs<Larger<T>>(z);
     case 5: return pairs<Smaller<T>>(z);
-    case 6: return powers(z);
+    case 6: return gathered<Pow>(z);
     case 7: return pairs<ReluSlope<T>>(z);
     case 8: return pairs<SigmoidSlope<T>>(z);
     case 9: return pairs<TanhSlope<T>>(z);
+    case 10: return gathered<Arctan2>(z);
+    case 11: return remainders(z);
   }
 }
 

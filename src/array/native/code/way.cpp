@@ -2,8 +2,10 @@
  * One way of computing, compiled once for each instruction set with its WAY (a name) and VECTOR_BYTES. Nothing is fused, and no
  * sum is reordered: so all ways give the same bits, those of the plain loops in src/array.
  */
+#include "choices.hpp"
 #include "products.hpp"
 #include "reductions.hpp"
+#include "rows.hpp"
 #include "summaries.hpp"
 #include "way.hpp"
 #include "windows.hpp"
@@ -134,6 +136,29 @@ void maxPoolScatterOf(bool isNarrow, const WindowShape &z, const void *gy, const
   else maxPoolScatter(z, (D)gy, (D)x, (double *)gx);
 }
 
+void compareOf(bool isNarrow, int op, std::size_t rows, std::size_t columns, const void *a, std::ptrdiff_t aRow,
+               std::ptrdiff_t aColumn, const void *b, std::ptrdiff_t bRow, std::ptrdiff_t bColumn, void *out) {
+  std::uint8_t *to = (std::uint8_t *)out;
+  if (isNarrow) compare<float>(op, {rows, columns, (F)a, aRow, aColumn, (F)b, bRow, bColumn, to});
+  else compare<double>(op, {rows, columns, (D)a, aRow, aColumn, (D)b, bRow, bColumn, to});
+}
+
+void chooseOf(bool isNarrow, const void *is, const void *a, bool aMoves, const void *b, bool bMoves, void *out, std::size_t n) {
+  const std::uint8_t *which = (const std::uint8_t *)is;
+  if (isNarrow) choose(which, (F)a, aMoves, (F)b, bMoves, (float *)out, n);
+  else choose(which, (D)a, aMoves, (D)b, bMoves, (double *)out, n);
+}
+
+void largerShareOf(bool isNarrow, const void *g, const void *a, const void *b, void *out, std::size_t n) {
+  if (isNarrow) largerShare((F)g, (F)a, (F)b, (float *)out, n);
+  else largerShare((D)g, (D)a, (D)b, (double *)out, n);
+}
+
+void gateOf(bool isNarrow, int op, const void *g, const void *x, double p, double q, void *out, std::size_t n) {
+  if (isNarrow) gate(op, (F)g, (F)x, p, q, (float *)out, n);
+  else gate(op, (D)g, (D)x, p, q, (double *)out, n);
+}
+
 void copyOf(bool isNarrow, int axes, const std::size_t *extents, const std::ptrdiff_t *strides, const void *x, void *out) {
   if (isNarrow) copyAxes<float>(axes, extents, strides, (F)x, (float *)out);
   else copyAxes<double>(axes, extents, strides, (D)x, (double *)out);
@@ -161,5 +186,6 @@ extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     TEXT_OF(WAY), unaryOf,        binaryOf,  clipOf,         matmulOf,   reduceRowsOf,
     accumulateRowsOf, softmaxRowsOf, sgdStepOf, momentumStepOf, adamStepOf, summarizeOf,
     distanceOf, measureOf,   normalizeOf,    normalizeSlopesOf, softmaxSlopeOf, geluSlopeOf, maxPoolOf,
-    maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf, copyOf,
+    maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf, compareOf, chooseOf, largerShareOf, gateOf,
+    foldRows, takeOuter, copyOf,
 };

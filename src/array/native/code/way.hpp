@@ -64,6 +64,17 @@ struct Way {
   void (*convolveTransposed)(bool isNarrow, const WindowShape &z, std::size_t maps, const void *y, const void *w, void *out, void *spare);
   void (*convolveWeights)(bool isNarrow, const WindowShape &z, std::size_t outs, std::size_t most, std::size_t step, const void *x,
                           const void *gy, void *out, void *spare);
+  // `is` and the outcome of a comparison are bytes of 0 and 1.
+  void (*compare)(bool isNarrow, int op, std::size_t rows, std::size_t columns, const void *a, std::ptrdiff_t aRow,
+                  std::ptrdiff_t aColumn, const void *b, std::ptrdiff_t bRow, std::ptrdiff_t bColumn, void *out);
+  void (*choose)(bool isNarrow, const void *is, const void *a, bool aMoves, const void *b, bool bMoves, void *out, std::size_t n);
+  void (*largerShare)(bool isNarrow, const void *g, const void *a, const void *b, void *out, std::size_t n);
+  void (*gate)(bool isNarrow, int op, const void *g, const void *x, double p, double q, void *out, std::size_t n);
+  // Of float64 alone.
+  void (*foldRows)(bool isMinus, double *s, const double *u, std::ptrdiff_t uStep, const double *a, std::ptrdiff_t aRow,
+                   std::size_t rows, std::size_t columns);
+  void (*takeOuter)(double *a, std::ptrdiff_t aRow, const double *u, std::ptrdiff_t uStep, const double *v, std::size_t rows,
+                    std::size_t columns);
   /** out[i…] = x[Σ i·stride], out contiguous, of at least one axis and one element. */
   void (*copy)(bool isNarrow, int axes, const std::size_t *extents, const std::ptrdiff_t *strides, const void *x, void *out);
 };

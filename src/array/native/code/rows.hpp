@@ -1,0 +1,53 @@
+/** Rows times numbers, taken from rows: the twins of src/array/row-updates.ts. An element has the order of its rows, first to last. */
+#pragma once
+#include "lanes.hpp"
+
+namespace {
+
+/** s[c] plus or less Σ u[r]·a[r, c]. s is no part of the block. */
+inline void foldRows(bool isMinus, double *s, const double *u, std::ptrdiff_t uStep, const double *a, std::ptrdiff_t aRow,
+                     std::size_t rows, std::size_t columns) {
+  const double sign = isMinus ? -1 : 1;
+  std::size_t i = 0;
+  // Several vectors side by side: a sum waits for the one before it.
+  for (; i + 4 * WIDE <= columns; i += 4 * WIDE) {
+    vd w = load<vd>(s + i), x = load<vd>(s + i + WIDE), y = load<vd>(s + i + 2 * WIDE), z = load<vd>(s + i + 3 * WIDE);
+    const double *p = a + i;
+    for (std::size_t r = 0; r < rows; r++, p += aRow) {
+      const vd share = c(sign * u[(std::ptrdiff_t)r * uStep]);
+      w = w + share * load<vd>(p);
+      x = x + share * load<vd>(p + WIDE);
+      y = y + share * load<vd>(p + 2 * WIDE);
+      z = z + share * load<vd>(p + 3 * WIDE);
+    }
+    store(s + i, w);
+    store(s + i + WIDE, x);
+    store(s + i + 2 * WIDE, y);
+    store(s + i + 3 * WIDE, z);
+  }
+  for (; i + WIDE <= columns; i += WIDE) {
+    vd w = load<vd>(s + i);
+    const double *p = a + i;
+    for (std::size_t r = 0; r < rows; r++, p += aRow) w = w + c(sign * u[(std::ptrdiff_t)r * uStep]) * load<vd>(p);
+    store(s + i, w);
+  }
+  for (; i < columns; i++) {
+    double w = s[i];
+    for (std::size_t r = 0; r < rows; r++) w = w + sign * u[(std::ptrdiff_t)r * uStep] * a[(std::ptrdiff_t)r * aRow + (std::ptrdiff_t)i];
+    s[i] = w;
+  }
+}
+
+/** a[r, c] less u[r]·v[c]. v is no part of the block. */
+inline void takeOuter(double *a, std::ptrdiff_t aRow, const double *u, std::ptrdiff_t uStep, const double *v, std::size_t rows,
+                      std::size_t columns) {
+  for (std::size_t r = 0; r < rows; r++, a += aRow) {
+    const double share = u[(std::ptrdiff_t)r * uStep];
+    const vd all = c(share);
+    std::size_t i = 0;
+    for (; i + WIDE <= columns; i += WIDE) store(a + i, load<vd>(a + i) - all * load<vd>(v + i));
+    for (; i < columns; i++) a[i] = a[i] - share * v[i];
+  }
+}
+
+} // namespace
