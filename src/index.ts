@@ -6,6 +6,18 @@ import './functions/map-network-rules.js'
 import { setKernelFromEnvironment } from './array/kernel-choice.js'
 
 export { type DType, getDefaultDtype, setDefaultDtype, type TypedArray } from './array/dtype.js'
+export {
+  arange,
+  eye,
+  type FillOptions,
+  full,
+  linspace,
+  ones,
+  onesLike,
+  type Shaped,
+  zeros,
+  zerosLike,
+} from './array/filled-arrays.js'
 export { currentKernel } from './array/kernel.js'
 export { type KernelName, setKernel } from './array/kernel-choice.js'
 export { type ArrayLike, ndarray } from './array/make-array.js'
