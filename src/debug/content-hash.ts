@@ -20,6 +20,11 @@ export class ContentHash {
     this.word(WORDS[1]!)
   }
 
+  text(text: string): void {
+    for (let i = 0; i < text.length; i++) this.word(text.charCodeAt(i))
+    this.word(text.length)
+  }
+
   bytes(bytes: Buffer): void {
     const words = bytes.length >>> 2
     for (let i = 0; i < words; i++) this.word(bytes.readInt32LE(i * 4))

@@ -11,10 +11,11 @@ import { recompute } from '../past/hindsight.js'
 import type { Recording } from '../replay/replay-run.js'
 import type { Statement } from '../store/format/connection.js'
 import { eventId } from '../store/format/ids.js'
-import { fromScalar } from '../store/format/value.js'
 import type { Pair } from './alignment.js'
 import { distanceOf } from './array-distance.js'
-import type { Both, Growth, RunDiff, RunDifference, ValueDifference } from './run-diff.js'
+import type { EqualBeginning } from './equal-beginning.js'
+import { isClose, type Logged } from './logged-apart.js'
+import type { Both, RunDiff, RunDifference, ValueDifference } from './run-diff.js'
 import type { StepComparison } from './step-comparison.js'
 import type { Side } from './step-lines.js'
 
@@ -26,14 +27,17 @@ interface Result {
 }
 
 /** Null when all results that both tapes have are equal within the tolerance. */
-export function firstResult(
-  sides: Both<Side>,
-  pairs: readonly Pair[],
-  metrics: Both<MetricColumns>,
-  tolerance: number,
-): Result | null {
-  const gradient = firstGradient(sides, tolerance)
-  const metric = firstMetric(pairs, metrics, tolerance)
+export function firstResult(logged: Logged | null, gradient: Recorded | null): Result | null {
+  const metric: Recorded | null =
+    logged === null
+      ? null
+      : {
+          step: logged.step,
+          what: logged.name,
+          variable: logged.name,
+          values: logged.values,
+          positions: logged.positions,
+        }
   if (metric === null && gradient === null) return null
   const isGradient =
     gradient !== null && (metric === null || gradient.step < metric.step || gradient.step === metric.step)
@@ -62,7 +66,8 @@ export function firstResult(
   }
 }
 
-interface Recorded {
+/** A result that differs. */
+export interface Recorded {
   readonly step: number
   readonly what: string
   readonly variable: string | null
@@ -70,98 +75,14 @@ interface Recorded {
   readonly positions: Both<number>
 }
 
-function firstMetric(
-  pairs: readonly Pair[],
-  metrics: Both<MetricColumns>,
+/** Gradients in order, as long as both runs have computed them of variables of one name. */
+export function firstGradient(
+  sides: Both<Side>,
+  beginning: EqualBeginning | null,
   tolerance: number,
 ): Recorded | null {
-  for (const { name, step, positions, values } of bothLogged(pairs, metrics)) {
-    if (isClose(values[0], values[1], tolerance)) continue
-    return { step, what: name, variable: name, values, positions }
-  }
-  return null
-}
-
-interface Logged {
-  readonly name: string
-  readonly step: number
-  readonly positions: Both<number>
-  readonly values: Both<number>
-}
-
-/** The metrics that both runs logged in steps that stand for each other, in order. */
-function* bothLogged(pairs: readonly Pair[], [a, b]: Both<MetricColumns>): Generator<Logged> {
-  for (const [i, j] of pairs) {
-    if (i < 0 || j < 0) continue
-    const [from, to] = a.rangeOf(i)
-    if (from === to) continue
-    const [first, end] = b.rangeOf(j)
-    // A name may be logged more than once in a step: the second value stands for the second.
-    const next = new Map<string, number>()
-    for (let k = from; k < to; k++) {
-      const name = a.name(k)
-      let other = next.get(name) ?? first
-      while (other < end && b.name(other) !== name) other++
-      next.set(name, other + 1)
-      if (other >= end) continue
-      const positions = [a.positions[k]!, b.positions[other]!] as const
-      yield { name, step: a.steps[k]!, positions, values: [a.values[k]!, b.values[other]!] }
-    }
-  }
-}
-
-/** What a run logged, in columns: a run of a million steps has as many values, and more. */
-export class MetricColumns {
-  readonly positions: readonly number[]
-  readonly steps: readonly number[]
-  readonly values: readonly number[]
-  private readonly nameIds: readonly number[]
-  private readonly names = new Map<number, string>()
-  private readonly side: Side
-  private readonly starts: Int32Array
-
-  constructor(side: Side) {
-    this.side = side
-    const { reader, id } = side.recording
-    const column = <T>(name: string) =>
-      reader.db
-        .prepare(`SELECT ${name} FROM _metric WHERE id > ? AND id < ? ORDER BY id`)
-        .pluck()
-        .all(eventId(id, 0), eventId(id + 1, 0)) as T[]
-    this.positions = column<number>('id & 4294967295')
-    this.steps = column<number>('step')
-    this.nameIds = column<number>('name_id')
-    this.values = column<number | string>('scalar').map(fromScalar)
-    const last = this.steps.at(-1) ?? -1
-    this.starts = new Int32Array(last + 2)
-    for (let k = 0, step = 0; step <= last + 1; step++) {
-      while (k < this.steps.length && this.steps[k]! < step) k++
-      this.starts[step] = k
-    }
-  }
-
-  /** The indices of what a step logged: from the first to before the second. */
-  rangeOf(step: number): Both<number> {
-    return step + 1 < this.starts.length ? [this.starts[step]!, this.starts[step + 1]!] : [0, 0]
-  }
-
-  name(index: number): string {
-    const id = this.nameIds[index]!
-    let name = this.names.get(id)
-    if (name === undefined) {
-      name = this.side.recording.reader.db
-        .prepare('SELECT content FROM _text WHERE id = ?')
-        .pluck()
-        .get(id) as string
-      this.names.set(id, name)
-    }
-    return name
-  }
-}
-
-/** Gradients in order, as long as both runs have computed them of variables of one name. */
-function firstGradient(sides: Both<Side>, tolerance: number): Recorded | null {
-  const [a, b] = sides.map(({ recording }) => new GradientColumn(recording)) as [
+  if (beginning !== null && beginning.gradients === null) return null
+  const [a, b] = sides.map(({ recording }) => new GradientColumn(recording, beginning?.gradients ?? 1)) as [
     GradientColumn,
     GradientColumn,
   ]
@@ -210,7 +131,7 @@ class GradientColumn {
   private before: number
   private rows: GradientRow[] | null = null
 
-  constructor(recording: Recording) {
+  constructor(recording: Recording, first: number) {
     this.recording = recording
     const { db } = recording.reader
     this.page = db
@@ -219,7 +140,7 @@ class GradientColumn {
          FROM _gradient WHERE id > ? AND id < ? ORDER BY id LIMIT ${PAGE}`,
       )
       .pluck()
-    this.after = eventId(recording.id, 0)
+    this.after = eventId(recording.id, first - 1)
     this.before = this.after
   }
 
@@ -253,33 +174,6 @@ function nameOf({ recording }: Side, position: number): string {
   const event = recording.reader.event(recording.id, position)
   if (event.type !== 'GradientComputed') return event.type
   return recording.lookup.nameOf(event.variable) ?? `#${positionOf(event.variable)}`
-}
-
-function isClose(x: number, y: number, tolerance: number): boolean {
-  if (Object.is(x, y) || x === y) return true
-  return tolerance > 0 && Math.abs(x - y) <= tolerance * Math.max(Math.abs(x), Math.abs(y))
-}
-
-/** The course of each metric's difference: where it begins, and a few later steps. */
-export function growthOf(pairs: readonly Pair[], metrics: Both<MetricColumns>): Growth[] {
-  const points = new Map<string, { step: number; values: Both<number> }[]>()
-  for (const { name, step, values } of bothLogged(pairs, metrics)) {
-    if (Object.is(values[0], values[1])) continue
-    const list = points.get(name)
-    const point = { step, values }
-    if (list === undefined) points.set(name, [point])
-    else list.push(point)
-  }
-  return [...points].map(([metric, all]) => ({ metric, points: thinned(all) }))
-}
-
-/** The first, the last, and between them where the distance from the first doubles. */
-function thinned<T>(all: readonly T[]): T[] {
-  const kept: T[] = []
-  for (let i = 0; i < all.length - 1; i = i === 0 ? Math.max(1, Math.floor(all.length / 8)) : i * 2)
-    kept.push(all[i]!)
-  if (all.length > 0) kept.push(all.at(-1)!)
-  return kept
 }
 
 /** The first call of a pair of steps, computed again, that makes something else though it stands for the other. */

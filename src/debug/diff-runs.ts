@@ -6,15 +6,19 @@ import { TapeError, valueText } from '../errors.js'
 import type { Plain, RunStarted } from '../events/event.js'
 import { checkOptions } from '../options.js'
 import type { Recording } from '../replay/replay-run.js'
-import { align, type Pair } from './alignment.js'
-import { firstResult, growthOf, MetricColumns, valuesOfStep } from './diff-results.js'
+import { align, alignByIndex, type Pair, pairsOf, type Sequence, type Stretch } from './alignment.js'
+import { ContentHash } from './content-hash.js'
+import { firstGradient, firstResult, valuesOfStep } from './diff-results.js'
 import { diffResumed } from './diff-resumed.js'
+import { type EqualBeginning, equalBeginning } from './equal-beginning.js'
+import { growthOf, loggedApart } from './logged-apart.js'
 import { rowsOfStep } from './rows.js'
 import type { Both, DifferenceKind, DiffOptions, RunDiff, RunDifference, SaidDifference } from './run-diff.js'
 import { RunView } from './run-view.js'
+import { StepColumns } from './step-columns.js'
 import { type Found, StepComparison } from './step-comparison.js'
 import type { Side, StepRange } from './step-lines.js'
-import { type Key, Numbers, type Scan, StepScanner } from './step-scan.js'
+import { type Key, type Scan, StepScanner } from './step-scan.js'
 import { ownCalls, unsteadyHere } from './user-functions.js'
 
 /** The order in which differences of one step are told. */
@@ -58,7 +62,12 @@ export function diffRuns(a: Comparable, b: Comparable, options: DiffOptions = {}
     { recording: b.recording, name: names[1] },
   ]
   if (options.resume === true) return diffResumed(sides)
-  return new RunComparison(sides, options).answer()
+  const columns = new StepColumns()
+  try {
+    return new RunComparison(sides, options, columns).answer()
+  } finally {
+    columns.close()
+  }
 }
 
 class RunComparison {
@@ -66,24 +75,28 @@ class RunComparison {
   private readonly options: DiffOptions
   private readonly started: Both<RunStarted>
   private readonly scans: Both<Scan>
-  private readonly pairs: readonly Pair[]
+  /** Null for runs of two files. */
+  private readonly beginning: EqualBeginning | null
+  /** How the steps stand for each other, from the first that may differ; those before it stand for themselves. */
+  private readonly stretches: readonly Stretch[]
   private readonly skipped: { what: string; why: string }[] = []
 
-  constructor(sides: Both<Side>, options: DiffOptions) {
+  constructor(sides: Both<Side>, options: DiffOptions, columns: StepColumns) {
     this.sides = sides
     this.options = options
     this.started = [startOf(sides[0]), startOf(sides[1])]
-    const sameFile = sides[0].recording.reader.db === sides[1].recording.reader.db
+    const [a, b] = [sides[0].recording, sides[1].recording]
+    const sameFile = a.reader.db === b.reader.db
     const sameCapture = JSON.stringify(this.started[0].capture) === JSON.stringify(this.started[1].capture)
     // What one version of gradtape keeps in cells, it keeps there in every file.
     const sameEngine = this.started[0].engine === this.started[1].engine
     const contents = !sameCapture ? 'hashes' : sameFile ? 'ids' : sameEngine ? 'contents' : 'hashes'
-    const numbers = new Numbers()
-    this.scans = [
-      new StepScanner(sides[0].recording, numbers, contents).scan(),
-      new StepScanner(sides[1].recording, numbers, contents).scan(),
-    ]
-    this.pairs = this.aligned()
+    const scanners = [new StepScanner(a, contents), new StepScanner(b, contents)] as const
+    const isSame = (step: number) => scanners[0].textOf(step) === scanners[1].textOf(step)
+    this.beginning = sameFile ? equalBeginning(a, b, isSame) : null
+    const from = this.beginning?.steps ?? 0
+    this.scans = [scanners[0].scan(columns, from), scanners[1].scan(columns, from)]
+    this.stretches = this.aligned()
     if (!sameCapture)
       this.skipped.push({
         what: 'values that one capture keeps and the other does not',
@@ -98,17 +111,20 @@ class RunComparison {
     const found = this.firstOfEachKind()
     const differences = this.ranked(found)
     let first = differences[0] ?? null
-    const metrics: Both<MetricColumns> = [new MetricColumns(this.sides[0]), new MetricColumns(this.sides[1])]
-    const results = firstResult(this.sides, this.pairs, metrics, this.options.tolerance ?? 0)
+    const tolerance = this.options.tolerance ?? 0
+    const logged = loggedApart(this.sides, this.stretches, tolerance)
+    const gradient = firstGradient(this.sides, this.beginning, tolerance)
+    const results = firstResult(logged.first, gradient)
     if (first === null && results !== null) {
       first = this.ofOwnFunction(results.difference(this.started))
       differences.push(first)
     }
-    const growth = first === null ? [] : growthOf(this.pairs, metrics)
+    const growth = first === null ? [] : growthOf(this.sides, this.stretches, logged)
     const values = this.valuesAt(first)
     const names = [this.sides[0].name, this.sides[1].name] as const
-    const [countA, countB] = this.scans.map(({ starts }) => starts.length - 2) as [number, number]
-    const looked = `${this.pairs.length - 1} steps (${countA} and ${countB}), ${this.scans[0].calls + this.scans[1].calls} calls`
+    const [countA, countB] = this.scans.map(stepsOf) as [number, number]
+    const pairs = this.stretches.reduce((sum, { count }) => sum + count, this.scans[0].from)
+    const looked = `${pairs - 1} steps (${countA} and ${countB}), ${this.scans[0].calls + this.scans[1].calls} calls`
     if (first !== null && results !== null && first.kind !== 'value') {
       first = { ...first, evidence: [...first.evidence, ...results.evidence(first)] }
       differences[0] = first
@@ -135,54 +151,63 @@ class RunComparison {
    * Steps that stand for each other: by what they do; where many do the same, by their rows too. A run that ended earlier has its
    * steps where the other one has them, unless rows or calls say that some are missing in between.
    */
-  private aligned(): Pair[] {
+  private aligned(): readonly Stretch[] {
     const [a, b] = this.scans
-    const apartIn = (pairs: readonly Pair[]) =>
-      pairs.filter(([i, j]) => i < 0 || j < 0 || a.keys.rows[i] !== b.keys.rows[j]).length
+    const apartIn = (stretches: readonly Stretch[], isApart: (i: number, j: number) => boolean) => {
+      let apart = 0
+      for (const stretch of stretches) {
+        if (stretch.a < 0 || stretch.b < 0) apart += stretch.count
+        else for (let i = 0; i < stretch.count; i++) if (isApart(stretch.a + i, stretch.b + i)) apart++
+      }
+      return apart
+    }
+    const byRow = (i: number, j: number) => a.keys.rows.of(i) !== b.keys.rows.of(j)
     const byShape = align(a.keys.shape, b.keys.shape)
-    const wrong = apartIn(byShape)
+    const wrong = apartIn(byShape, byRow)
     if (wrong < 8) return byShape
-    const byIndex = indexForIndex(a.keys.shape.length, b.keys.shape.length)
-    const inPlace = byIndex.filter(
-      ([i, j]) => a.keys.shape[i] !== b.keys.shape[j] || a.keys.rows[i] !== b.keys.rows[j],
-    )
-    if (inPlace.length < wrong) return byIndex
+    const byIndex = alignByIndex(a.from, a.end, b.end)
+    const inPlace = apartIn(byIndex, (i, j) => byRow(i, j) || a.keys.shape.of(i) !== b.keys.shape.of(j))
+    if (inPlace < wrong) return byIndex
     const byRows = align(mixed(a), mixed(b))
-    return apartIn(byRows) * 4 <= wrong ? byRows : byShape
+    return apartIn(byRows, byRow) * 4 <= wrong ? byRows : byShape
   }
 
   /** The differences of the first pair in which each key differs, and how many more pairs do. */
   private firstOfEachKind(): Map<DifferenceKind, RunDifference> {
     const found = new Map<DifferenceKind, RunDifference>()
     const counts: Record<string, number> = {}
-    const looked = new Set<number>()
     const [a, b] = this.scans
     const structural: readonly Key[] = ['shape', 'forms', 'reads']
     const keys: readonly Key[] = ['outside', 'rows', 'settings', ...structural]
-    const firsts = new Map<Key, number>()
+    /** Pairs that are looked at event by event. */
+    const firsts = new Map<Key, Pair>()
+    const fresh: Pair[] = []
     const combinations = new Set<string>()
-    const fresh: number[] = []
-    let gap = -1
+    let gap: Gap | null = null
     let gaps = 0
-    for (const [index, [i, j]] of this.pairs.entries()) {
-      if (i < 0 || j < 0) {
-        gaps++
-        if (gap < 0) gap = index
+    for (const [at, stretch] of this.stretches.entries()) {
+      if (stretch.a < 0 || stretch.b < 0) {
+        gaps += stretch.count
+        gap ??= { ...stretch, at }
         continue
       }
-      let apart = false
-      for (const key of keys) {
-        if (a.keys[key][i] === b.keys[key][j]) continue
-        counts[key] = (counts[key] ?? 0) + 1
-        if (!firsts.has(key)) firsts.set(key, index)
-        if (key !== 'outside' && key !== 'rows') apart = true
+      for (let step = 0; step < stretch.count; step++) {
+        const [i, j] = [stretch.a + step, stretch.b + step]
+        let apart = false
+        for (const key of keys) {
+          if (a.keys[key].of(i) === b.keys[key].of(j)) continue
+          counts[key] = (counts[key] ?? 0) + 1
+          if (!firsts.has(key)) firsts.set(key, [i, j])
+          if (key !== 'outside' && key !== 'rows') apart = true
+        }
+        if (!apart || fresh.length >= DETAILS_MAX) continue
+        // Two forms of a step that are compared once differ in the same every time.
+        const [x, y] = [a.keys, b.keys]
+        const combination = `${x.shape.of(i)} ${y.shape.of(j)} ${x.reads.of(i)} ${y.reads.of(j)} ${a.repeated.of(i)} ${b.repeated.of(j)}`
+        if (combinations.has(combination)) continue
+        combinations.add(combination)
+        fresh.push([i, j])
       }
-      if (!apart || fresh.length >= DETAILS_MAX) continue
-      // Two forms of a step that are compared once differ in the same every time.
-      const combination = `${a.keys.shape[i]} ${b.keys.shape[j]} ${a.keys.reads[i]} ${b.keys.reads[j]} ${a.repeated[i]} ${b.repeated[j]}`
-      if (combinations.has(combination)) continue
-      combinations.add(combination)
-      fresh.push(index)
     }
     const add = (difference: Found) => {
       const known = found.get(difference.kind)
@@ -198,11 +223,9 @@ class RunComparison {
         })
       else if (difference.step < known.step) found.set(difference.kind, { ...difference, furtherSteps: 0 })
     }
-    if (gap >= 0 && this.options.ignoreStructure !== true) add(this.stepsOnly(gap, gaps))
-    for (const index of new Set([...firsts.values(), ...fresh].sort((x, y) => x - y))) {
-      if (looked.has(index)) continue
-      looked.add(index)
-      const [i, j] = this.pairs[index]!
+    if (gap !== null && this.options.ignoreStructure !== true) add(this.stepsOnly(gap, gaps))
+    const looked = new Map([...firsts.values(), ...fresh].map((pair) => [pair[0], pair]))
+    for (const [i, j] of [...looked.values()].sort(([x], [y]) => x - y)) {
       for (const difference of this.compare(i, j).differences()) {
         if (this.options.ignoreStructure === true && STRUCTURE.has(difference.kind)) continue
         add(this.withRowsElsewhere(difference, i, j))
@@ -253,26 +276,29 @@ class RunComparison {
     return listOf(this.sides[0]) !== listOf(this.sides[1])
   }
 
-  private stepsOnly(gap: number, gaps: number): Found {
-    const [i, j] = this.pairs[gap]!
-    const inA = j < 0
-    const steps = this.pairs.filter((pair) => pair[inA ? 1 : 0] < 0).map((pair) => pair[inA ? 0 : 1])
-    const step = inA ? i : j
+  private stepsOnly(gap: Gap, gaps: number): Found {
+    const inA = gap.b < 0
+    const alone = this.stretches.filter((stretch) => (inA ? stretch.b : stretch.a) < 0)
+    const count = alone.reduce((sum, stretch) => sum + stretch.count, 0)
+    const firstOf = (stretch: Stretch) => (inA ? stretch.a : stretch.b)
+    const step = firstOf(gap)
     const [side, other] = inA ? this.sides : [this.sides[1], this.sides[0]]
     const [own, its] = inA ? this.scans : [this.scans[1], this.scans[0]]
     const range = rangeOf(own, step)
-    const isEnd = this.pairs.slice(gap).every(([x, y]) => (inA ? y : x) < 0)
+    const isEnd = this.stretches.slice(gap.at).every((stretch) => (inA ? stretch.b : stretch.a) < 0)
     const rows = rowsOfStep(new RunView(side.recording), step)[0]?.rows ?? null
     const batch =
       rows === null
         ? ''
         : ` (a batch of ${rows.length} rows: ${rows.slice(0, 6).join(', ')}${rows.length > 6 ? ', …' : ''})`
+    const last = firstOf(alone.at(-1)!) + alone.at(-1)!.count - 1
+    const few = count > 7 ? [] : [...pairsOf(alone)].map(([i, j]) => (inA ? i : j)).slice(1)
     const list =
-      steps.length === 1
+      count === 1
         ? ''
-        : `; so are ${steps.length > 7 ? `${steps.length - 1} more, up to step ${steps.at(-1)}` : `steps ${steps.slice(1).join(', ')}`}`
+        : `; so are ${count > 7 ? `${count - 1} more, up to step ${last}` : `steps ${few.join(', ')}`}`
     const text = isEnd
-      ? `step ${step}: ${other.name} ended before it, after ${its.starts.length - 2} steps; ${side.name} has ${own.starts.length - 2}`
+      ? `step ${step}: ${other.name} ended before it, after ${stepsOf(its)} steps; ${side.name} has ${stepsOf(own)}`
       : `step ${step}: the step of ${side.name}${batch} is missing in ${other.name}${list}`
     return {
       kind: 'steps',
@@ -284,7 +310,7 @@ class RunComparison {
       rows,
       text,
       evidence: [
-        `${side.name} has ${own.starts.length - 2} steps, ${other.name} ${its.starts.length - 2}; ${gaps} stand alone`,
+        `${side.name} has ${stepsOf(own)} steps, ${other.name} ${stepsOf(its)}; ${gaps} stand alone`,
       ],
     }
   }
@@ -318,8 +344,8 @@ class RunComparison {
   private withRowsElsewhere(difference: Found, i: number, j: number): Found {
     if (difference.kind !== 'rows') return difference
     const [a, b] = this.scans
-    const inB = b.keys.rows.indexOf(a.keys.rows[i]!)
-    const inA = a.keys.rows.indexOf(b.keys.rows[j]!)
+    const inB = b.stepWithRows(a.keys.rows.of(i))
+    const inA = a.stepWithRows(b.keys.rows.of(j))
     const evidence: string[] = []
     const [one, other] = [this.sides[0].name, this.sides[1].name]
     if (inB >= 0) evidence.push(`${other} reads these rows of ${one} in step ${inB}`)
@@ -334,12 +360,23 @@ class RunComparison {
 
   private valuesAt(first: RunDifference | null): RunDiff['values'] {
     if (first === null) return null
-    const at = this.pairs.find(([i, j]) => i >= Math.max(1, first.step) && j >= 1)
-    if (at === undefined) return null
+    const at = this.pairFrom(Math.max(1, first.step))
+    if (at === null) return null
     const comparison = this.compare(at[0], at[1])
     return valuesOfStep(this.sides, at, comparison, this.options.tolerance ?? 0, (what, why) =>
       this.skipped.push({ what, why }),
     )
+  }
+
+  /** The first pair of steps whose first is `step` or later, and whose second is no beginning. */
+  private pairFrom(step: number): Pair | null {
+    if (step < this.scans[0].from) return [step, step]
+    for (const { a, b, count } of this.stretches) {
+      if (a < 0 || b < 0) continue
+      const skipped = Math.max(0, step - a, 1 - b)
+      if (skipped < count) return [a + skipped, b + skipped]
+    }
+    return null
   }
 
   private same(differences: readonly RunDifference[]): string[] {
@@ -370,18 +407,29 @@ const KEY_OF_KIND: Partial<Record<DifferenceKind, Key>> = {
   reads: 'reads',
 }
 
+/** Steps that one run has and the other has not, and which of the stretches they are. */
+interface Gap extends Stretch {
+  readonly at: number
+}
+
+/** Without what precedes the first. */
+function stepsOf({ end }: Scan): number {
+  return end - 1
+}
+
 function rangeOf(scan: Scan, step: number): StepRange {
   if (step < 0) return { step, first: 1, last: 0 }
-  return { step, first: scan.starts[step]!, last: scan.starts[step + 1]! - 1 }
+  return { step, first: scan.startOf(step), last: scan.startOf(step + 1) - 1 }
 }
 
-/** The first steps pair by pair, and what only the longer one has behind them. */
-function indexForIndex(a: number, b: number): Pair[] {
-  return Array.from({ length: Math.max(a, b) }, (_, i) => [i < a ? i : -1, i < b ? i : -1])
-}
-
-function mixed({ keys }: Scan): number[] {
-  return keys.shape.map((shape, i) => shape * 2 ** 32 + (keys.rows[i]! % 2 ** 32))
+/** The steps by what they do and by their rows. */
+function mixed({ keys: { shape, rows } }: Scan): Sequence {
+  const of = (step: number) => {
+    const hash = new ContentHash()
+    hash.word(shape.of(step))
+    return hash.mixed(rows.of(step))
+  }
+  return { from: shape.from, end: shape.end, of }
 }
 
 function parameterForms({ reader, id }: Recording): string[] {

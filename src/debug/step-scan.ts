@@ -3,42 +3,39 @@
  * its calls read, what came from outside, which rows its batch has. Read from blocks and templates, so a step that repeats costs one
  * look-up. A batch that is taken before `run.step()` belongs to the step that reads it.
  */
+import crypto from 'node:crypto'
 import { hashOf } from '../events/content.js'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
 import { ASSIGNMENT_ENTRY, CALL_ENTRY, CLEAR_ENTRY, LEAF_ENTRY, PASS_ENTRY } from '../events/record-layout.js'
 import type { Recording } from '../replay/replay-run.js'
+import type { CellReader } from '../store/format/cells.js'
+import { eventId, positionOfId } from '../store/format/ids.js'
 import { decodeRef } from '../store/format/template.js'
+import { type PagedBlock, pagedBlocks } from '../store/read/block-pages.js'
 import type { Block } from '../store/read/block-reader.js'
 import { RunRows } from '../store/read/run-rows.js'
 import { ValueRows } from '../store/read/stored-array.js'
+import { TemplateReader } from '../store/read/template-reader.js'
 import { ContentHash } from './content-hash.js'
-
-/** Numbers for texts, shared by the two scans that are compared. */
-export class Numbers {
-  private readonly known = new Map<string, number>()
-
-  of(text: string): number {
-    let number = this.known.get(text)
-    if (number === undefined) {
-      number = this.known.size + 1
-      this.known.set(text, number)
-    }
-    return number
-  }
-}
+import type { StepColumn, StepColumns } from './step-columns.js'
 
 /** What is compared of steps. */
 const KEYS = ['shape', 'forms', 'settings', 'reads', 'outside', 'rows'] as const
 export type Key = (typeof KEYS)[number]
 
 export interface Scan {
-  /** Of each step from 0: its first position; one more stands for the end. */
-  readonly starts: number[]
-  readonly keys: Readonly<Record<Key, number[]>>
+  /** The first step that was reduced; those before it are equal in both runs. */
+  readonly from: number
+  /** The step behind the last. */
+  readonly end: number
+  readonly keys: Readonly<Record<Key, StepColumn>>
   /** Settings, without those that differ in each call, as a counter of random numbers does. */
-  readonly repeated: number[]
-  readonly blocks: number
+  readonly repeated: StepColumn
   readonly calls: number
+  /** The first position of a step; of `end`, where it would begin. */
+  startOf(step: number): number
+  /** The first step with these rows; −1 for none. */
+  stepWithRows(rows: number): number
 }
 
 /** How cells are told apart: by the ids of one file; by content, where small arrays stand in the cells of both; or by hashes alone. */
@@ -51,8 +48,11 @@ const NONE: ReadonlySet<Ref> = new Set()
 
 const EMPTY = { shape: -1, forms: -1, settings: -1, reads: -1 } as const
 
-/** Positions read at once. */
-const PAGE = 1 << 16
+/** What nothing from outside is reduced to. */
+const NO_CONTENTS = new ContentHash().value
+
+/** Forms of steps that are kept: a run whose steps never repeat has as many as steps. */
+const FORMS_MAX = 4096
 
 interface Part {
   readonly id: number
@@ -99,70 +99,181 @@ interface Line {
   readonly passing: Place | null
 }
 
+type TemplatedBlock = Pick<Block, 'first' | 'base' | 'template'>
+
+/** What a step and the batch that was taken for it do, as numbers. */
+type Combination = Readonly<Record<(typeof COMBINED)[number] | 'settings', number>> & {
+  /** The number of the settings where none differs from call to call. */
+  readonly plain: number
+}
+
+/** A step as it is gone through, until the next is. */
+interface Gone {
+  /** Its blocks, and what they are. */
+  blocks: readonly PagedBlock[]
+  form: StepForm
+  /** The batch that was taken for it before it began, and the blocks of that. */
+  taken: Part
+  takenBlocks: readonly PagedBlock[]
+}
+
 export class StepScanner {
   private readonly recording: Recording
   private readonly rows: RunRows
+  private readonly templates: TemplateReader
   private readonly values: ValueRows
-  private readonly numbers: Numbers
   private readonly contents: Contents
+  /** Of steps that are one block, by its template: nearly all, and found without a text. */
+  private readonly single = new Map<number, { readonly back: number; readonly form: StepForm }>()
   private readonly forms = new Map<string, StepForm>()
   private readonly hashes = new Map<number, Buffer>()
   private readonly identities = new Map<Ref, string>()
-  private readonly combinations = new Map<
-    number,
-    Readonly<Record<(typeof COMBINED)[number] | 'settings', number>>
-  >()
+  private readonly combinations = new Map<number, Combination>()
   private readonly emptyPart: Part = { id: 0, ...EMPTY, outside: [], rows: [], passing: [] }
+  private readonly emptyForm: StepForm = { main: this.emptyPart, tail: this.emptyPart, tailAt: 0, calls: 0 }
   private readonly isStepless: boolean
   private parts = 0
+  private lastKey = -1
+  private lastCombination: Combination | null = null
 
-  constructor(recording: Recording, numbers: Numbers, contents: Contents) {
+  constructor(recording: Recording, contents: Contents) {
+    const { db } = recording.reader
     this.recording = recording
-    this.rows = new RunRows(recording.reader.db, recording.id)
-    this.values = new ValueRows(recording.reader.db)
-    this.numbers = numbers
+    this.rows = new RunRows(db, recording.id)
+    this.templates = new TemplateReader(db)
+    this.values = new ValueRows(db)
     this.contents = contents
     this.isStepless = recording.lookup.stepCount() === 0
   }
 
-  scan(): Scan {
-    const keys = { shape: [], forms: [], settings: [], reads: [], outside: [], rows: [] } as Record<
-      Key,
-      number[]
-    >
-    const starts: number[] = [1]
-    const repeated: number[] = []
-    let [blocks, calls] = [0, 0]
-    let before: { form: StepForm; blocks: readonly Block[] } | null = null
-    const close = (form: StepForm, own: readonly Block[]) => {
-      // A step has the batch that was taken for it before it began, and not the batch that it takes for the next.
-      const parts = [
-        ...(before === null ? [] : [{ part: before.form.tail, blocks: before.blocks }]),
-        { part: form.main, blocks: own },
-      ]
-      const same = this.combined(before?.form.tail ?? this.emptyPart, form.main)
+  /** Reduces the steps from `from` on to columns. Those before it must be equal in both runs. */
+  scan(columns: StepColumns, from = 0): Scan {
+    const column = () => columns.column(from)
+    const keys: Record<Key, StepColumn> = {
+      shape: column(),
+      forms: column(),
+      settings: column(),
+      reads: column(),
+      outside: column(),
+      rows: column(),
+    }
+    const [repeated, starts] = [column(), column()]
+    let calls = this.callsBefore(from)
+    let step = Math.max(0, from - 1)
+    if (from === 0) starts.push(1)
+    for (const gone of this.gone(step)) {
+      starts.push(gone.blocks[0]!.first + gone.form.tailAt)
+      if (step++ < from) continue
+      calls += gone.form.calls
+      const same = this.combined(gone.taken, gone.form.main)
       for (const key of COMBINED) keys[key].push(same[key])
-      const settings = new ContentHash()
-      for (const { part, blocks: of } of parts)
-        for (const place of part.passing) this.text(settings, of, place)
-      keys.settings.push(settings.mixed(same.settings))
+      keys.settings.push(this.settingsOf(gone, same))
       repeated.push(same.settings)
-      for (const key of ['outside', 'rows'] as const) {
-        const hash = new ContentHash()
-        for (const { part, blocks: of } of parts) for (const place of part[key]) this.content(hash, of, place)
-        keys[key].push(hash.value)
+      keys.outside.push(this.contentsOf(gone, 'outside'))
+      keys.rows.push(this.contentsOf(gone, 'rows'))
+    }
+    return {
+      from,
+      end: keys.shape.end,
+      keys,
+      repeated,
+      calls,
+      // The last start is the end, or where a batch begins that no step read.
+      startOf: (of) => (of < from ? this.startBefore(of) : starts.of(of)),
+      stepWithRows: (rows) => {
+        const before = this.stepBefore(from, rows)
+        return before >= 0 ? before : keys.rows.stepOf(rows)
+      },
+    }
+  }
+
+  /** What a step does, and with what, as a text: equal where nothing but how it is cut into blocks may differ. */
+  textOf(step: number): string {
+    for (const gone of this.gone(step)) {
+      const { form, blocks } = gone
+      const parts = [form.main, form.tail].map((part) => {
+        const alone = { ...gone, form: { ...form, main: part }, taken: this.emptyPart, takenBlocks: blocks }
+        const settings = this.settingsOf(alone, this.combined(this.emptyPart, part))
+        return [part.shape, part.forms, part.reads, settings].concat(
+          this.contentsOf(alone, 'outside'),
+          this.contentsOf(alone, 'rows'),
+        )
+      })
+      return JSON.stringify([form.tailAt, parts])
+    }
+    return ''
+  }
+
+  /** How many calls the steps before one have. */
+  private callsBefore(step: number): number {
+    if (step === 0) return 0
+    const { id } = this.recording
+    const counts = this.rows.all<{ template: number; count: number }>(
+      'SELECT template_id AS template, count(*) AS count FROM _block WHERE id > ? AND id < ? GROUP BY template_id',
+      eventId(id, 0),
+      eventId(id, this.firstBlockOf(step)),
+    )
+    return counts.reduce(
+      (sum, { template, count }) => sum + count * this.templates.lists(template).calls.length,
+      0,
+    )
+  }
+
+  /** The position of a step's first block; behind the end for one that the run has not. */
+  private firstBlockOf(step: number): number {
+    const { id, lastPosition } = this.recording
+    const row = this.rows.get<{ id: number | null }>(
+      'SELECT min(id) AS id FROM _block WHERE run_id = ? AND step = ?',
+      id,
+      step,
+    )
+    return row?.id == null ? lastPosition + 1 : positionOfId(row.id)
+  }
+
+  private startBefore(step: number): number {
+    if (step === 0) return 1
+    for (const { blocks, form } of this.gone(step - 1)) return blocks[0]!.first + form.tailAt
+    return this.recording.lastPosition + 1
+  }
+
+  /** The first step before another that has these rows; −1 for none. */
+  private stepBefore(end: number, rows: number): number {
+    let step = 0
+    if (end > 0)
+      for (const gone of this.gone(0)) {
+        if (step === end) break
+        if (this.contentsOf(gone, 'rows') === rows) return step
+        step++
       }
+    return -1
+  }
+
+  /** The steps from one on, in order. Of the first it is not known what was taken for it, unless it is the very first. */
+  private *gone(first: number): Generator<Gone> {
+    const gone: Gone = { blocks: [], form: this.emptyForm, taken: this.emptyPart, takenBlocks: [] }
+    for (const blocks of this.steps(first)) {
+      gone.taken = gone.form.tail
+      gone.takenBlocks = gone.blocks
+      gone.form = this.formOf(blocks)
+      gone.blocks = blocks
+      yield gone
     }
-    for (const own of this.steps()) {
-      const form = this.formOf(own)
-      blocks += own.length
-      calls += form.calls
-      close(form, own)
-      starts.push(own[0]!.first + form.tailAt)
-      before = { form, blocks: own }
-    }
-    // The last start is the end, or where a batch begins that no step read.
-    return { starts, keys, repeated, blocks, calls }
+  }
+
+  private settingsOf({ taken, takenBlocks, form, blocks }: Gone, same: Combination): number {
+    if (taken.passing.length === 0 && form.main.passing.length === 0) return same.plain
+    const hash = new ContentHash()
+    for (const place of taken.passing) this.text(hash, takenBlocks, place)
+    for (const place of form.main.passing) this.text(hash, blocks, place)
+    return hash.mixed(same.settings)
+  }
+
+  private contentsOf({ taken, takenBlocks, form, blocks }: Gone, key: 'outside' | 'rows'): number {
+    if (taken[key].length === 0 && form.main[key].length === 0) return NO_CONTENTS
+    const hash = new ContentHash()
+    for (const place of taken[key]) this.content(hash, takenBlocks, place)
+    for (const place of form.main[key]) this.content(hash, blocks, place)
+    return hash.value
   }
 
   /** The name of a variable that was made in an earlier step. */
@@ -170,6 +281,7 @@ export class StepScanner {
     let known = this.identities.get(ref)
     if (known === undefined) {
       known = this.identify(ref)
+      if (this.identities.size >= FORMS_MAX) this.identities.clear()
       this.identities.set(ref, known)
     }
     return known
@@ -200,40 +312,56 @@ export class StepScanner {
     )
   }
 
-  /** The blocks of each step, from step 0. */
-  private *steps(): Generator<Block[]> {
-    const { lastPosition } = this.recording
-    let own: Block[] = []
-    for (let from = 1; from <= lastPosition; from += PAGE) {
-      const to = Math.min(lastPosition, from + PAGE - 1)
-      for (const block of this.rows.blocks(from, to)) {
-        if (block.first < from) continue // it reaches over, and was read with the page before
-        if (own.length > 0 && own[0]!.step !== block.step) {
-          yield own
-          own = []
-        }
-        own.push(block)
+  /** The blocks of each step, from one on. */
+  private *steps(first: number): Generator<PagedBlock[]> {
+    const { id, lastPosition, reader } = this.recording
+    let own: PagedBlock[] = []
+    for (const block of pagedBlocks(
+      reader.db,
+      id,
+      first === 0 ? 1 : this.firstBlockOf(first),
+      lastPosition,
+    )) {
+      if (own.length > 0 && own[0]!.step !== block.step) {
+        yield own
+        own = []
       }
+      own.push(block)
     }
     if (own.length > 0) yield own
   }
 
   /** The numbers of a step of two parts; the same few parts follow each other all the time. */
-  private combined(tail: Part, main: Part): Readonly<Record<(typeof COMBINED)[number] | 'settings', number>> {
+  private combined(tail: Part, main: Part): Combination {
     const key = tail.id * 2 ** 26 + main.id
+    if (key === this.lastKey) return this.lastCombination!
     let known = this.combinations.get(key)
     if (known === undefined) {
       const of = (what: 'shape' | 'forms' | 'settings' | 'reads') =>
-        this.numbers.of(`${what} ${tail[what]} ${main[what]}`)
-      known = { shape: of('shape'), forms: of('forms'), settings: of('settings'), reads: of('reads') }
-      if (this.combinations.size >= 4096) this.combinations.clear()
+        numberOfText(`${what} ${tail[what]} ${main[what]}`)
+      const settings = of('settings')
+      known = {
+        shape: of('shape'),
+        forms: of('forms'),
+        settings,
+        reads: of('reads'),
+        plain: new ContentHash().mixed(settings),
+      }
+      if (this.combinations.size >= FORMS_MAX) this.combinations.clear()
       this.combinations.set(key, known)
     }
+    this.lastKey = key
+    this.lastCombination = known
     return known
   }
 
-  private formOf(blocks: readonly Block[]): StepForm {
-    const [{ first }] = blocks as [Block]
+  private formOf(blocks: readonly PagedBlock[]): StepForm {
+    const { first, templateId, base } = blocks[0]!
+    const back = base === 0 ? 0 : first - base
+    if (blocks.length === 1) {
+      const single = this.single.get(templateId)
+      if (single !== undefined && single.back === back) return single.form
+    }
     let key = ''
     for (const block of blocks)
       key += `${block.templateId} ${block.first - first} ${block.base === 0 ? 0 : first - block.base},`
@@ -241,13 +369,18 @@ export class StepScanner {
     if (form === undefined) {
       form = this.makeForm(blocks, first)
       // A run whose steps never repeat must not keep them all.
-      if (this.forms.size >= 4096) this.forms.clear()
+      if (this.forms.size >= FORMS_MAX) this.forms.clear()
       this.forms.set(key, form)
+    }
+    if (blocks.length === 1) {
+      if (this.single.size >= FORMS_MAX) this.single.clear()
+      this.single.set(templateId, { back, form })
     }
     return form
   }
 
-  private makeForm(blocks: readonly Block[], first: number): StepForm {
+  private makeForm(paged: readonly PagedBlock[], first: number): StepForm {
+    const blocks = paged.map((block) => ({ ...block, template: this.templates.lists(block.templateId) }))
     const lines = blocks.flatMap((block, i) => this.linesOf(block, i, first)).sort((a, b) => a.at - b.at)
     // Without steps there is no step that a batch could belong to.
     const tail = this.isStepless ? lines.length : tailOf(lines, first, (ref) => this.identity(ref))
@@ -270,7 +403,7 @@ export class StepScanner {
       }),
     )
     const number = (what: string, parts: readonly unknown[]) =>
-      this.numbers.of(`${what} ${JSON.stringify(parts)}`)
+      numberOfText(`${what} ${JSON.stringify(parts)}`)
     const outside = own.filter(({ place }) => place !== null)
     const isRows = ({ at, place }: Line) => place!.dtype === 'int32' && taken.has(first + at)
     return {
@@ -294,7 +427,7 @@ export class StepScanner {
     }
   }
 
-  private linesOf({ template, first, base }: Block, block: number, stepFirst: number): Line[] {
+  private linesOf({ template, first, base }: TemplatedBlock, block: number, stepFirst: number): Line[] {
     const { texts } = this.rows
     const blank = {
       inputs: [],
@@ -387,10 +520,10 @@ export class StepScanner {
 
   private content(
     hash: ContentHash,
-    blocks: readonly Block[],
+    blocks: readonly PagedBlock[],
     { block, cell, cells: taken, dtype }: Place,
   ): void {
-    const { cells } = blocks[block]!
+    const cells = cellsOf(blocks[block]!)
     if (taken === 0) return
     if (taken > 1) {
       // A summary instead of the bytes takes six cells too; its first is no count of bytes, and inline() says so.
@@ -417,10 +550,10 @@ export class StepScanner {
     return known
   }
 
-  private text(hash: ContentHash, blocks: readonly Block[], { block, cell }: Place): void {
-    const id = blocks[block]!.cells.textId(cell)
+  private text(hash: ContentHash, blocks: readonly PagedBlock[], { block, cell }: Place): void {
+    const id = cellsOf(blocks[block]!).textId(cell)
     if (this.contents === 'ids') hash.word(id)
-    else hash.word(this.numbers.of(`text ${this.rows.texts.passing(id)}`))
+    else hash.text(this.rows.texts.passing(id))
   }
 }
 
@@ -454,9 +587,21 @@ function tailOf(lines: readonly Line[], first: number, identity: (ref: Ref) => s
   return takes ? tail : lines.length
 }
 
-function stepLength(blocks: readonly Block[], first: number): number {
+function stepLength(blocks: readonly TemplatedBlock[], first: number): number {
   const last = blocks.at(-1)!
   return last.first + last.template.eventCount - first
+}
+
+/** The cells of a block, in its page. */
+function cellsOf({ cells, from, to }: PagedBlock): CellReader {
+  cells.seek(from, to)
+  return cells
+}
+
+/** A number that equal texts have; that others have it, too, is as unlikely as it can be for a number. */
+function numberOfText(text: string): number {
+  const hash = crypto.createHash('sha256').update(text).digest()
+  return hash.readUIntBE(0, 6) * 16 + (hash[6]! & 15)
 }
 
 function place(block: number, cell: number, cells: number, dtype: string): Place {

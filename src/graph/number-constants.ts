@@ -38,6 +38,11 @@ export class NumberConstants<V extends Typed> {
     return made
   }
 
+  /** What a run records must not depend on the numbers that came before it. */
+  forgetAll(): void {
+    for (const known of Object.values(this.made)) known.clear()
+  }
+
   /** An assigned constant is no longer the number it is known by, which `array` holds. */
   forget(constant: V, array: NDArray): void {
     if (array.size !== 1 || !(array.dtype in this.made)) return

@@ -446,6 +446,11 @@ type GradientHook = (gradient: Variable) => Variable | null | undefined | void
 
 const numbers = new NumberConstants((array) => new Variable(array, false, 'constant'))
 
+/** @internal When a run begins: the numbers that came before it are no part of it. */
+export function forgetNumbers(): void {
+  numbers.forgetAll()
+}
+
 /**
  * The operand as a Variable. A bare number takes the floating dtype of its partner, as NumPy's weak scalars do, so
  * that `x.mul(2)` of float32 stays float32.

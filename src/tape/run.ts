@@ -22,7 +22,7 @@ import { checkText } from '../events/validate.js'
 import { mode, withScope } from '../graph/mode.js'
 import { epochUnderWay, type OpenEpoch } from '../graph/open-epochs.js'
 import { finished, refuseLaterWork } from '../graph/unfinished.js'
-import { Variable } from '../graph/variable.js'
+import { forgetNumbers, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { CallSites } from '../recorder/call-sites.js'
 import { CheckpointSchedule } from '../recorder/checkpoint-schedule.js'
@@ -139,6 +139,8 @@ export class Run {
       this.putKernelBack()
       throw sqliteError(error, `starting run ${valueText(name)}`)
     }
+    // Alone, it records the same whatever this process has computed before.
+    if (openRecorders.length === 0) forgetNumbers()
     beginRecording(this.recorder)
     runBegins()
   }

@@ -116,3 +116,20 @@ test('runs that nest: the innermost records, and the outer one when it is over',
     [...tape.run(run).events()].flatMap((event) => (event.type === 'FunctionCalled' ? [event.function] : []))
   expect([names('outer'), names('inner')]).toEqual([['mul'], ['square', 'square']])
 })
+
+test('a run records the same whatever numbers this process has computed with before', async () => {
+  const tape = openForTest(newTapePath())
+  const events: string[][] = []
+  for (const name of ['first', 'second']) {
+    const run = tape.startRun(name, { capture: 'structure' })
+    const w = parameter(1, { name: 'w' })
+    // More numbers than are kept as constants, and one that returns.
+    for (let i = 0; i < 2100; i++) {
+      mul(w, i + 0.25)
+      mul(w, 0.5)
+    }
+    await run.finish()
+    events.push([...tape.run(name).events()].map(({ type }) => type))
+  }
+  expect(events[1]).toEqual(events[0])
+})

@@ -112,15 +112,25 @@ export interface CellContent {
 export class CellReader {
   private readonly bytes: Buffer | null
   private readonly view: DataView
+  /** Where the cells of the block stand, in bytes. */
+  private from = 0
+  private to: number
 
   /** @internal */
   constructor(bytes: Buffer | null) {
     this.bytes = bytes
     this.view = bytes === null ? NO_CELLS : new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.to = this.view.byteLength
+  }
+
+  /** @internal From now on the cells are those between these bytes, of a page with the cells of many blocks. */
+  seek(from: number, to: number): void {
+    this.from = from
+    this.to = to
   }
 
   number(cell: number): number {
-    return this.at(cell).getFloat64(cell * 8)
+    return this.at(cell).getFloat64(this.from + cell * 8)
   }
 
   describe(cell: number): CellContent {
@@ -133,7 +143,7 @@ export class CellReader {
 
   /** Whether a cell holds a number, and not something else. */
   isNumber(cell: number): boolean {
-    const tag = this.at(cell).getUint16(cell * 8)
+    const tag = this.at(cell).getUint16(this.from + cell * 8)
     return tag < TAG.hashed || tag > TAG.nothing
   }
 
@@ -155,11 +165,12 @@ export class CellReader {
   /** @internal The bytes that begin at `cell`; at most `cells` of them hold them. */
   inline(cell: number, cells: number): Buffer {
     const head = this.at(cell)
-    const count = head.getUint32(cell * 8 + 4)
-    if (head.getUint32(cell * 8) !== 0 || inlineCells(count) !== cells)
+    const at = this.from + cell * 8
+    const count = head.getUint32(at + 4)
+    if (head.getUint32(at) !== 0 || inlineCells(count) !== cells)
       throw new TapeError('TAPE_CORRUPT', `a block has ${count} bytes in ${cells} cells`)
     this.at(cell + cells - 1)
-    return this.bytes!.subarray(cell * 8 + 8, cell * 8 + 8 + count)
+    return this.bytes!.subarray(at + 8, at + 8 + count)
   }
 
   /**
@@ -168,7 +179,7 @@ export class CellReader {
    * inline  where arrays stand themselves: first cells and how many
    */
   *values(inline: ReadonlyMap<number, number>): Generator<{ id: number; withBytes: boolean; cell: number }> {
-    for (let cell = 0; cell < (this.bytes?.length ?? 0) / 8; cell++) {
+    for (let cell = 0; cell < (this.to - this.from) / 8; cell++) {
       const skipped = inline.get(cell)
       if (skipped !== undefined) {
         cell += skipped - 1
@@ -185,21 +196,20 @@ export class CellReader {
   }
 
   isNothing(cell: number): boolean {
-    return this.at(cell).getUint16(cell * 8) === TAG.nothing
+    return this.at(cell).getUint16(this.from + cell * 8) === TAG.nothing
   }
 
   private tagged(cell: number, tag: number): number {
     const view = this.at(cell)
-    return view.getUint16(cell * 8) === tag
-      ? idInCell(view.getUint32(cell * 8), view.getUint32(cell * 8 + 4))
-      : 0
+    const at = this.from + cell * 8
+    return view.getUint16(at) === tag ? idInCell(view.getUint32(at), view.getUint32(at + 4)) : 0
   }
 
   private at(cell: number): DataView {
-    if (!(cell >= 0 && Number.isInteger(cell) && this.view.byteLength >= cell * 8 + 8)) {
+    if (!(cell >= 0 && Number.isInteger(cell) && this.to - this.from >= cell * 8 + 8)) {
       throw new TapeError(
         'TAPE_CORRUPT',
-        `a block has ${this.view.byteLength / 8} cells, its template expects more`,
+        `a block has ${(this.to - this.from) / 8} cells, its template expects more`,
       )
     }
     return this.view
