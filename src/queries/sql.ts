@@ -5,6 +5,7 @@
 import path from 'node:path'
 import { TapeError } from '../errors.js'
 import { nearest } from '../nearest.js'
+import { ROW_FUNCTIONS } from './functions/host.js'
 import { type ViewDoc, viewDocs } from './schema.js'
 import {
   type Question,
@@ -172,6 +173,9 @@ function hintIn(file: string, explanation: string, sql: string): string {
 /** What to say after SQLite's "no such table" or "no such column". */
 export function hintFor(explanation: string, sql: string, docs: readonly ViewDoc[]): string {
   const [, what, missing = ''] = /^no such (table|column): (?:.*\.)?(.+)$/.exec(explanation) ?? []
+  // A driver that can have no functions with rows (node:sqlite) takes them for tables that are not there.
+  if (what === 'table' && ROW_FUNCTIONS.includes(missing))
+    return `; ${missing} gives rows, and functions that do need better-sqlite3: npm install better-sqlite3`
   if (what === 'table') {
     const names = docs.map((view) => view.name)
     const near = nearest(missing, names)

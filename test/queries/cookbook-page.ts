@@ -36,7 +36,8 @@ gradtape query ancestors runs.tape --explain
 \`\`\`
 
 The queries are plain SQL on the views of the tape (\`gradtape schema FILE\`), so any SQLite program can ask them. Those with \`tensor_…\`, \`value_of\`, \`corr\` or \`ema\` need
-gradtape's functions: \`gradtape sql\`, or \`registerFunctions(db)\` on a connection of better-sqlite3. \`:run\` is the number of a run.
+gradtape's functions: \`gradtape sql\`, or \`registerFunctions(db)\` on a connection of better-sqlite3, or of node:sqlite, which has all but
+those that give rows (\`tensor_elements\`, \`ancestors\`). \`:run\` is the number of a run.
 
 ## What to know of the views
 

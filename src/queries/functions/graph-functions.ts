@@ -25,7 +25,7 @@ export function registerGraphFunctions(host: FunctionHost, open: () => Connectio
     return graph
   }
 
-  host.table('call_at', {
+  host.table?.('call_at', {
     columns: ['position', 'step', 'function', 'scope', 'attributes', 'dtype', 'shape', 'inputs', 'block_id'],
     parameters: ['run', 'at'],
     directOnly: true,
@@ -51,7 +51,7 @@ export function registerGraphFunctions(host: FunctionHost, open: () => Connectio
     name: string,
     steps: (graph: GraphWalk, at: number, slot: number, depth: number, until: number) => Generator<WalkStep>,
   ) => {
-    host.table(name, {
+    host.table?.(name, {
       columns: ['depth', 'position', 'slot', 'kind', 'function', 'scope'],
       parameters: ['run', 'at', 'output', 'most', 'until'],
       directOnly: true,

@@ -1,7 +1,10 @@
-/** What a connection must offer for functions to be registered on it; better-sqlite3's `Database` does. */
+/**
+ * What a connection must offer for functions to be registered on it: `Database` of better-sqlite3 does, and `DatabaseSync` of
+ * node:sqlite, which can have no functions that give rows.
+ */
 export interface FunctionHost {
-  /** The path of the file. */
-  readonly name: string
+  /** The path of the file, where the connection says it. */
+  readonly name?: string
   function(
     name: string,
     options: { varargs?: boolean; deterministic?: boolean; directOnly?: boolean },
@@ -17,7 +20,7 @@ export interface FunctionHost {
       result: (total: T) => unknown
     },
   ): unknown
-  table(
+  table?(
     name: string,
     definition: {
       columns: string[]
@@ -28,8 +31,19 @@ export interface FunctionHost {
   ): unknown
 }
 
-/** Whether functions and tables of ours can be registered on a connection: node:sqlite cannot have tables. */
+/** Whether functions of ours can be registered on a connection. */
 export function isFunctionHost(db: unknown): db is FunctionHost {
-  const { function: scalar, aggregate, table } = db as Partial<FunctionHost>
-  return [scalar, aggregate, table].every((register) => typeof register === 'function')
+  const { function: scalar, aggregate } = db as Partial<FunctionHost>
+  return typeof scalar === 'function' && typeof aggregate === 'function'
 }
+
+/** Our functions that give rows. SQLite calls one that is not there a table. */
+export const ROW_FUNCTIONS = [
+  'tensor_elements',
+  'tensor_axis',
+  'tensor_histogram',
+  'call_at',
+  'ancestors',
+  'descendants',
+  'value_of',
+]

@@ -5,7 +5,7 @@ import { type FunctionOptions, registerStoredFunctions } from './stored-function
 import { registerValueOf } from './value-of.js'
 
 /**
- * Makes gradtape's SQL functions known to a connection of better-sqlite3 to a tape:
+ * Makes gradtape's SQL functions known to a connection of better-sqlite3 to a tape, or one of node:sqlite (without those that give rows):
  *
  *   tensor_norm(a) · tensor_dot(a, b) · tensor_cosine(a, b) · tensor_distance(a, b) · tensor_quantile(a, q)
  *   tensor_get(a, [shape,] index) · tensor_slice(a, [shape,] start [, stop]) · tensor_text(a [, shape])

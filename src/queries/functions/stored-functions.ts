@@ -17,7 +17,7 @@ export interface FunctionOptions {
 /** All of `registerFunctions` but `value_of`. */
 export function registerStoredFunctions(
   db: FunctionHost,
-  { path = db.name, isOnlyTape = true }: FunctionOptions = {},
+  { path = pathOf(db), isOnlyTape = true }: FunctionOptions = {},
 ): void {
   registerTensorFunctions(db, isOnlyTape ? storedValuesOf(path) : refuseIds)
   registerStatistics(db)
@@ -25,6 +25,16 @@ export function registerStoredFunctions(
     if (isOnlyTape) return openDatabase(path, { readonly: true })
     return refuse('a function on the graph', 'one tape: with several a run is not named by its number', path)
   })
+}
+
+/** Where the tape of a connection is. */
+export function pathOf(db: FunctionHost): string {
+  if (typeof db.name === 'string') return db.name
+  const { location } = db as { location?: () => string | null }
+  return (
+    location?.call(db) ??
+    refuse('registerFunctions', 'a connection to a file, or its path as { path }', 'neither')
+  )
 }
 
 function refuseIds(id: number): never {

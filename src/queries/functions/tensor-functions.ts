@@ -80,7 +80,7 @@ export function registerTensorFunctions(host: FunctionHost, stored: StoredValues
     each: (tensor: Tensor, rest: readonly unknown[]) => Iterable<readonly unknown[]>,
     least: number | null,
   ) => {
-    host.table(name, {
+    host.table?.(name, {
       columns,
       parameters,
       directOnly: true,

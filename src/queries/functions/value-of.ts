@@ -3,7 +3,7 @@ import { TapeError } from '../../errors.js'
 import { openTape } from '../../tape/open-tape.js'
 import type { Tape } from '../../tape/tape.js'
 import type { FunctionHost } from './host.js'
-import type { FunctionOptions } from './stored-functions.js'
+import { type FunctionOptions, pathOf } from './stored-functions.js'
 import { integerOf, refuse } from './tensor.js'
 
 interface Value {
@@ -18,7 +18,7 @@ const UNKNOWN = new Set(['VARIABLE_NOT_FOUND', 'VALUE_NOT_CAPTURED'])
 /** Registers `value_of` as a function and as a table. */
 export function registerValueOf(
   host: FunctionHost,
-  { path = host.name, isOnlyTape = true }: FunctionOptions = {},
+  { path = pathOf(host), isOnlyTape = true }: FunctionOptions = {},
 ): void {
   let opened: Tape | null = null
   const valueAt = (run: unknown, step: unknown, name: unknown): Value | null => {
@@ -44,7 +44,7 @@ export function registerValueOf(
     if (value === null) return null
     return numberOf(value) ?? bytesOf(value)
   })
-  host.table('value_of', {
+  host.table?.('value_of', {
     columns: ['dtype', 'shape', 'value', 'bytes'],
     parameters: ['run', 'at', 'name'],
     directOnly: true,

@@ -22,6 +22,8 @@ interface InnerDatabase {
   prepare(sql: string): InnerStatement
   exec(sql: string): void
   close(): void
+  function(name: string, options: object, fn: (...parameters: never[]) => unknown): void
+  aggregate(name: string, options: object): void
 }
 export interface NodeSqlite {
   readonly DatabaseSync: new (path: string, options: { readOnly: boolean; timeout?: number }) => InnerDatabase
@@ -96,6 +98,16 @@ class NodeConnection implements Connection {
       }
     }
     return Object.assign(run('BEGIN'), { immediate: run('BEGIN IMMEDIATE') })
+  }
+
+  function(name: string, options: object, fn: (...parameters: never[]) => unknown): this {
+    this.inner.function(name, options, fn)
+    return this
+  }
+
+  aggregate(name: string, options: object): this {
+    this.inner.aggregate(name, options)
+    return this
   }
 
   close(): this {
