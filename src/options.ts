@@ -44,5 +44,17 @@ export function checkCallback(given: unknown, what: string): void {
   throw new TapeError('BAD_ARGUMENT', `${what} expected a function, got ${valueText(given)}`)
 }
 
+/** Throws BAD_ARGUMENT unless `given` may name a file or folder. SQLite cuts blanks off, and takes nothing for a file of its own. */
+export function checkPath(given: unknown, what: string): void {
+  if (typeof given === 'string' && given.trim() !== '' && !given.includes('\0')) return
+  throw new TapeError('BAD_ARGUMENT', `${what} expected a path, got ${valueText(given)}`)
+}
+
+/** Throws BAD_ARGUMENT unless `given` is a list with something in it. */
+export function checkList(given: unknown, what: string, of: string): void {
+  if (Array.isArray(given) && given.length > 0) return
+  throw new TapeError('BAD_ARGUMENT', `${what} expected a list of ${of}, got ${valueText(given)}`)
+}
+
 /** A timer of Node's that is longer than this is over at once. */
 export const TIMER_MAX_MS = 2 ** 31 - 1

@@ -55,6 +55,12 @@ interface Comparable {
  * Throws  BAD_ARGUMENT for an option that it does not know; TAPE_CORRUPT
  */
 export function diffRuns(a: Comparable, b: Comparable, options: DiffOptions = {}): RunDiff {
+  for (const run of [a, b] as (Comparable | undefined)[])
+    if (typeof run?.recording !== 'object')
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `diffRuns expected two runs of tapes, as openTape(…).run(…) gives them, got ${valueText(run)}`,
+      )
   checkDiffOptions(options)
   const names = options.names ?? namesOf(a.recording, b.recording)
   const sides: Both<Side> = [

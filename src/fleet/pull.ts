@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { TapeError } from '../errors.js'
-import { checkCallback, checkOptions } from '../options.js'
+import { checkCallback, checkOptions, checkPath } from '../options.js'
 import { chained } from '../store/format/chain.js'
 import { openDatabase } from '../store/format/database.js'
 import { TapeLog } from '../store/manage/batch-log.js'
@@ -42,6 +42,7 @@ export interface PullReport {
  *         does not have its hashes; TAPE_NOT_FOUND for a name that the store does not have
  */
 export async function pullTape(url: string, output: string, options: PullOptions = {}): Promise<PullReport> {
+  checkPath(output, 'pullTape')
   checkOptions(options, ['name', 'onProgress'], 'pullTape')
   checkCallback(options.onProgress, 'the onProgress of pullTape')
   const address = storeAddress(url)
@@ -71,6 +72,7 @@ export async function pullTape(url: string, output: string, options: PullOptions
  * Throws   as `pullTape`
  */
 export async function pullTapes(url: string, folder: string): Promise<string[]> {
+  checkPath(folder, 'pullTapes')
   const address = storeAddress(url)
   const store = await openStore(address)
   try {

@@ -1,7 +1,7 @@
 /** Brings the batches of a tape to a store. */
 import path from 'node:path'
 import { TapeError } from '../errors.js'
-import { checkCallback, checkOptions } from '../options.js'
+import { checkCallback, checkOptions, checkPath } from '../options.js'
 import { openDatabase } from '../store/format/database.js'
 import { checkTapeName } from './batch-store.js'
 import { openStore } from './open-store.js'
@@ -36,6 +36,7 @@ export interface PushReport {
  *         reached; TAPE_CORRUPT when a batch of the tape does not have its hash
  */
 export async function pushTape(file: string, url: string, options: PushOptions = {}): Promise<PushReport> {
+  checkPath(file, 'pushTape')
   checkOptions(options, ['name', 'onProgress'], 'pushTape')
   checkCallback(options.onProgress, 'the onProgress of pushTape')
   const address = storeAddress(url)

@@ -26,6 +26,8 @@ const RETRY_MIN_MS = 250
 const RETRY_MAX_MS = 5_000
 /** What was asked of a store when the patience was over may still be answered within so long. */
 const LAST_ANSWER_MS = 1_000
+/** A store that has not answered for so long is said to be silent. It is waited for all the same. */
+const SILENT_MS = 10_000
 
 const say = (message: FromSpoolThread) => parentPort!.postMessage(message)
 
@@ -121,7 +123,7 @@ async function push(db: Connection, store: BatchStore, onSuccess: () => void): P
           db.exec('COMMIT')
         }
         if (session.isWaiting) {
-          await session.send()
+          await send(session)
           note(session.stored)
           conflicts = 0
           onSuccess()
@@ -136,6 +138,19 @@ async function push(db: Connection, store: BatchStore, onSuccess: () => void): P
     if (isEnding) return
     while (settling.length === 0 && endAt === null && version === db.pragma('data_version', { simple: true }))
       await sleep(LOOK_EVERY_MS)
+  }
+}
+
+/** A cut network may say nothing at all for as long as it is cut. */
+async function send(session: PushSession): Promise<void> {
+  const silent = setTimeout(() => {
+    const explanation = `the store has said nothing for ${SILENT_MS / 1000} s since it was sent something; it is waited for`
+    say({ kind: 'problem', code: 'STORE_FAILED', explanation, isFinal: false })
+  }, SILENT_MS)
+  try {
+    await session.send()
+  } finally {
+    clearTimeout(silent)
   }
 }
 

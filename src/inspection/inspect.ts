@@ -1,4 +1,5 @@
 /** The one door of this room for programs: what the commands `show` and `gradient` answer, as data. */
+import { TapeError, valueText } from '../errors.js'
 import type { Tape } from '../tape/tape.js'
 import { ENGINE_VERSION } from '../tape/version.js'
 import { type CreatorNode, creatorTree } from './creators.js'
@@ -20,6 +21,11 @@ import { reportOnVariable, type VariableReport } from './variable-report.js'
  * Throws  RUN_NOT_FOUND
  */
 export function inspect(tape: Tape, which?: number | string): Inspection {
+  if (typeof (tape as Tape | undefined)?.runs !== 'function')
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `inspect expected a tape, as openTape gives it, got ${valueText(tape)}`,
+    )
   return new Inspection(inspectedRun(tape, which))
 }
 

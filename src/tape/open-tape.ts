@@ -1,7 +1,7 @@
 /** Opening a tape: what may be said of it, checked before anything is made, and where the file of a store's tape is. */
 import { TapeError, valueText } from '../errors.js'
 import { isStoreUrl, SpoolPush, spoolPath } from '../fleet/spool-push.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, checkPath } from '../options.js'
 import { Tape } from './tape.js'
 
 export interface TapeOptions {
@@ -37,10 +37,7 @@ const DRAIN_MS = 30_000
  * Throws  TAPE_NOT_FOUND, NOT_A_TAPE, TAPE_TOO_NEW, TAPE_CORRUPT; the file is left as it was
  */
 export function openTape(path: string, options: TapeOptions = {}): Tape {
-  if (typeof path !== 'string' || path.trim() === '' || path.includes('\0')) {
-    // SQLite cuts blanks off and takes nothing for a database that is gone when it is closed.
-    throw new TapeError('BAD_ARGUMENT', `openTape expected a path, got ${valueText(path)}`)
-  }
+  checkPath(path, 'openTape')
   checkOptions(options, ['readonly', 'onSignal', 'spool', 'drainMs'], 'openTape')
   const { onSignal = 'drain' } = options
   if (onSignal !== 'drain' && onSignal !== 'default')

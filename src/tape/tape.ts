@@ -4,7 +4,7 @@ import path from 'node:path'
 import { checkRecomputeOptions, type RecomputeOptions, type RunProof } from '../debug/recompute.js'
 import { TapeError, valueText } from '../errors.js'
 import type { SpoolPush } from '../fleet/spool-push.js'
-import { checkCallback, checkOptions } from '../options.js'
+import { checkCallback, checkList, checkOptions, checkPath } from '../options.js'
 import type { Connection } from '../store/format/connection.js'
 import { openDatabase, sqliteError } from '../store/format/database.js'
 import { fileIdentity, SameFile } from '../store/format/file-identity.js'
@@ -300,6 +300,7 @@ export class Tape {
    * Throws  BAD_ARGUMENT when there is a file; TAPE_CORRUPT, and nothing is written, when the tape does not verify
    */
   copy(output: string, onVerify?: (events: number, total: number) => void): VerifyReport {
+    checkPath(output, 'copy()')
     this.checkReadable()
     return copyTape(this.path, output, onVerify)
   }
@@ -316,6 +317,8 @@ export class Tape {
     output: string,
     onProgress?: (events: number) => void,
   ): NewTapeReport {
+    checkList(runs, 'split()', 'runs')
+    checkPath(output, 'split()')
     checkCallback(onProgress, 'the onProgress of split()')
     const chosen = new Set(runs.map((which) => this.run(which).id))
     return copyRuns(
@@ -331,6 +334,8 @@ export class Tape {
     output: string,
     onProgress?: (events: number) => void,
   ): NewTapeReport {
+    checkList(drop, 'prune()', 'runs')
+    checkPath(output, 'prune()')
     checkCallback(onProgress, 'the onProgress of prune()')
     const dropped = new Set(drop.map((which) => this.run(which).id))
     const kept = this.runs()

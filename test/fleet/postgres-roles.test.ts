@@ -1,5 +1,6 @@
 /** What the database refuses by itself, whatever a recorder's program does: it may append what continues its own tape, and nothing else. */
 import { createHash } from 'node:crypto'
+import fs from 'node:fs'
 import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { pullTape } from '../../src/fleet/pull.js'
@@ -304,6 +305,42 @@ describeWithPostgres('a recorder', (server) => {
     await expect(append(query, 'path', epoch, 1, Buffer.alloc(32), Buffer.from('a'))).rejects.toMatchObject({
       code: 'GT004',
     })
+  })
+
+  test('that appends what nobody can read, though its hashes are right, is refused when it is pulled, and nobody else has to suffer', async () => {
+    const { mallory, as, database, pushed } = await store()
+    const query = await as(mallory)
+    const [{ header, payload }] = (await server().sql(
+      database,
+      "SELECT b.header, b.payload FROM gradtape.batch b JOIN gradtape.tape t ON t.id = b.tape_id WHERE t.name = 'honest' AND n = 1",
+    )) as [{ header: Buffer; payload: Buffer }]
+    const said = JSON.parse(String(header)) as object
+    const headers = [
+      '{',
+      'null',
+      '{}',
+      '['.repeat(50_000),
+      { wordsBytes: 1e12 },
+      { payloadBytes: -1, wordsBytes: -5 },
+      { kind: 'evil' },
+      { arrays: [{ hash: 'zz', dtype: 'float64', size: 1e12 }] },
+    ]
+    for (const [i, forged] of headers.entries()) {
+      const { now_epoch: epoch } = await claim(query, `forged-${i}`)
+      const bytes = Buffer.from(typeof forged === 'string' ? forged : JSON.stringify({ ...said, ...forged }))
+      await query('SELECT * FROM gradtape.append($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, 15)', [
+        ...[`forged-${i}`, epoch, hashOn(GENESIS, payload), payload, [payload.length], bytes, [bytes.length]],
+        ...[[0], Buffer.alloc(0), [0]],
+      ])
+      const out = newTapePath()
+      await expect(
+        pullTape(server().url(database), out, { name: `forged-${i}` }),
+        String(bytes).slice(0, 80),
+      ).rejects.toThrow(/^TAPE_CORRUPT/)
+      expect(fs.existsSync(out)).toBe(false)
+    }
+    const back = newTapePath()
+    expect((await pullTape(server().url(database), back, { name: 'honest' })).head).toBe(pushed.stored.head)
   })
 
   test('is told what to do where it may not set a store up, or a newer gradtape has', async () => {

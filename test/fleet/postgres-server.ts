@@ -10,7 +10,7 @@ export function describeWithPostgres(title: string, tests: (server: () => Postgr
   describe.skipIf(POSTGRES === null)(needed, () => {
     let server: PostgresServer | null = null
     beforeAll(async () => {
-      server = await PostgresServer.start()
+      server = await PostgresServer.start({ walMegabytes: 1 })
     })
     afterAll(() => server?.stop())
     tests(() => server!)

@@ -2,8 +2,11 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { ndarray } from '../../src/array/make-array.js'
 import { pullTape } from '../../src/fleet/pull.js'
 import { pushTape } from '../../src/fleet/push.js'
+import { square } from '../../src/functions/arithmetic.js'
+import { Variable } from '../../src/graph/variable.js'
 import { openTape, type TapeOptions } from '../../src/tape/open-tape.js'
 import type { Tape } from '../../src/tape/tape.js'
 import { startChild } from '../tape/child-process.js'
@@ -224,6 +227,26 @@ describeWithPostgres('a tape at a PostgreSQL store', (server) => {
     )
     const out = path.join(temporaryFolder(), 'back.tape')
     expect((await pullTape(url, out)).head).toBe(after.head)
+  })
+
+  test('goes on being recorded while the disk of the server is full, says so, and is sent when there is room', async () => {
+    const tape = opened(server().url(`${await server().database()}/full`), { spool: temporaryFolder() })
+    const noise = (n: number) => Float64Array.from({ length: n }, Math.random) // which no compression makes smaller
+    const record = async (name: string, n: number) => {
+      const run = tape.startRun(name, { capture: 'full' })
+      square(new Variable(ndarray(noise(n))))
+      await run.finish()
+    }
+    await record('before', 10)
+    await tape.store!.settled(40_000)
+    await server().limitFiles(2 ** 21)
+    for (let i = 0; i < 4; i++) await record(`full ${i}`, 80_000)
+    await expect
+      .poll(() => tape.store!.problem?.message, { timeout: 40_000 })
+      .toMatch(/^STORE_FAILED: .*could not extend file/)
+    await server().limitFiles('unlimited')
+    expect((await tape.store!.settled(40_000)).head).toBe(headOf(tape.path))
+    expect(tape.store!.problem).toBe(null)
   })
 
   test('is sent for drainMs after it was closed, and no longer, though a server that took the connection says nothing', async () => {

@@ -61,7 +61,8 @@ export class PostgresServer {
     return this.process!.pid!
   }
 
-  static async start(): Promise<PostgresServer> {
+  /** walMegabytes: how long a file of its log is. */
+  static async start({ walMegabytes = 16 } = {}): Promise<PostgresServer> {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-postgres-'))
     const { uid, gid } = user()
     if (uid !== undefined) fs.chownSync(folder, uid, gid!)
@@ -78,9 +79,28 @@ export class PostgresServer {
       'UTF8',
       '--locale=C',
       '--no-sync',
+      `--wal-segsize=${walMegabytes}`,
     )
     await server.up()
     return server
+  }
+
+  /** Lets no file of the server grow beyond so many bytes, as on a disk that is full; of the processes that are there, and of later ones. */
+  async limitFiles(bytes: number | 'unlimited'): Promise<void> {
+    const limit = (pid: number) =>
+      execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`], { ...user(), stdio: 'pipe' })
+    limit(this.pid) // first: whoever connects from now on has it
+    const rows = await this.sql(
+      'postgres',
+      'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = $1',
+      ['client backend'],
+    )
+    for (const { pid } of rows)
+      try {
+        limit(Number(pid))
+      } catch (error) {
+        if (fs.existsSync(`/proc/${pid}`)) throw error // it was gone before it could be limited
+      }
   }
 
   /** Runs one of PostgreSQL's programs as its user. */

@@ -10,7 +10,7 @@ import fs from 'node:fs'
 import { TapeError } from '../../errors.js'
 import { type PackedBatch, Packer } from '../../events/pack.js'
 import { ScalarValue } from '../../events/scalar-value.js'
-import { checkCallback } from '../../options.js'
+import { checkCallback, checkList, checkPath } from '../../options.js'
 import { chained, chainHash, GENESIS, labelsPayload, materializedHash } from '../format/chain.js'
 import type { Connection } from '../format/connection.js'
 import { openDatabase, sqliteError } from '../format/database.js'
@@ -112,7 +112,8 @@ export function mergeTapes(
   onProgress?: (events: number) => void,
 ): NewTapeReport {
   checkCallback(onProgress, 'the onProgress of mergeTapes')
-  if (files.length === 0) throw new TapeError('BAD_ARGUMENT', 'mergeTapes expected tapes, got none')
+  checkList(files, 'mergeTapes', 'tapes')
+  for (const path of [...files, output]) checkPath(path, 'mergeTapes')
   return copyRuns(
     files.map((path) => ({ path })),
     output,
@@ -131,6 +132,7 @@ export function salvageTape(
   output: string,
   onProgress?: (events: number) => void,
 ): NewTapeReport {
+  for (const path of [file, output]) checkPath(path, 'salvageTape')
   checkCallback(onProgress, 'the onProgress of salvageTape')
   const options = { salvage: true, ...(onProgress === undefined ? {} : { onProgress }) }
   const padded = paddedCopy(file, `${output}.padded`)

@@ -2,10 +2,12 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { diffRuns } from '../../../src/debug/diff-runs.js'
 import type { TapeEvent } from '../../../src/events/event.js'
 import { mul, sub } from '../../../src/functions/arithmetic.js'
 import { sum } from '../../../src/functions/reductions.js'
 import { Variable } from '../../../src/graph/variable.js'
+import { inspect } from '../../../src/inspection/inspect.js'
 import { mergeTapes, salvageTape } from '../../../src/store/manage/copy-runs.js'
 import type { RunOptions } from '../../../src/tape/run.js'
 import type { Tape } from '../../../src/tape/tape.js'
@@ -86,6 +88,37 @@ describe('a copy', () => {
       .get(Buffer.from(report.head, 'hex'))
     expect(commit).toBe(1)
     expect(fs.readdirSync(path.dirname(out))).toEqual(['new.tape'])
+  })
+
+  test('of what is no list of runs, or to what is no path, is refused before anything is written', async () => {
+    const tape = openForTest(await richTape(), { readonly: true })
+    const before = fs.readdirSync(path.dirname(tape.path))
+    const wrong = (value: unknown) => value as never
+    for (const no of [undefined, null, 5, '', ' ', {}, 'a\0b'].map(wrong)) {
+      const makes = [
+        () => tape.copy(no),
+        () => tape.split([1], no),
+        () => tape.prune([1], no),
+        () => mergeTapes([tape.path], no),
+        () => mergeTapes([no], output()),
+        () => salvageTape(tape.path, no),
+        () => salvageTape(no, output()),
+      ]
+      for (const make of makes)
+        expect(make, String(make)).toThrow(/^BAD_ARGUMENT: \w+(\(\))? expected a path, got /)
+    }
+    for (const no of [undefined, 1, 'first', [], {}].map(wrong))
+      for (const make of [
+        () => tape.split(no, output()),
+        () => tape.prune(no, output()),
+        () => mergeTapes(no, output()),
+      ])
+        expect(make, String(make)).toThrow(/^BAD_ARGUMENT: \w+(\(\))? expected a list of (runs|tapes), got /)
+    for (const no of [undefined, null, tape.path, {}].map(wrong)) {
+      expect(() => diffRuns(tape.run(1), no)).toThrow(/^BAD_ARGUMENT: diffRuns expected two runs of tapes/)
+      expect(() => inspect(no)).toThrow(/^BAD_ARGUMENT: inspect expected a tape/)
+    }
+    expect(fs.readdirSync(path.dirname(tape.path))).toEqual(before)
   })
 
   test('never takes the place of a file', async () => {
