@@ -144,6 +144,7 @@ async function fusedCalls(engine, kernel, plain) {
     await of('functions/pooling', 'maxPool2d'),
     await of('functions/shapes', 'transpose'),
   ]
+  const groupNorm = await of('functions/group-normalization', 'groupNorm')
   const attention = await of('functions/attention', 'scaledDotProductAttention')
   const byHalves = await of('array/halves', 'byHalves')
   const pairs = [
@@ -170,6 +171,7 @@ async function fusedCalls(engine, kernel, plain) {
       () => [[[many, c, h % 4], [c], [c]], (...xs) => batchNorm(...xs), 'batchNorm'],
       () => [[[many, w], [w], [w]], (...xs) => batchNorm(...xs), 'batchNorm of rows'],
       () => [[[n, c, h, w % 7], [c], [c]], (...xs) => batchNorm(...xs), 'batchNorm of images'],
+      () => [[[few(), 4, h, w], [4], [4]], (...xs) => groupNorm(...xs, { groups: 2 }), 'groupNorm'],
       () => [[[many, w]], (x) => softmax(x), 'softmax'],
       () => [[[many, w]], (x) => gelu(x), 'gelu'],
       () => [[[many, w]], (x) => leakyRelu(x, { slope: 0.3 }), 'leakyRelu'],
@@ -211,7 +213,7 @@ async function fusedCalls(engine, kernel, plain) {
         (q, k, v) => attention(q, k, v, { causal }),
         'attention',
       ],
-    ][below(16)]()
+    ][below(17)]()
     const Type = below(2) === 0 ? Float64Array : Float32Array
     const isOdd = below(2) === 0
     const count = (shape) => shape.reduce((product, extent) => product * extent, 1)

@@ -101,33 +101,22 @@ export function scatterTake(gy: NDArray, indices: NDArray, axis: number, size: n
  * Source   PyTorch `gather`.
  */
 export function gather(x: NDArray, indices: NDArray, axis: number): NDArray {
-  const places = elementPlaces(x.shape, indices, axis, 'gather')
-  const out = allocate(x.dtype, indices.shape, indices.size)
-  const { buffer, offset } = x
-  const [to, at] = [out.buffer, out.offset]
-  if (buffer instanceof Float64Array) readFloat64(buffer, offset, places, to as Float64Array, at)
-  else for (let i = 0; i < places.length; i++) to[at + i] = buffer[offset + places[i]!]!
+  const out = allocateUnset(x.dtype, indices.shape, indices.size)
+  const { buffer: from, offset } = x
+  const { buffer: to, offset: at } = out
+  const { buffer: which, offset: first } = indices
+  const isUsual = from instanceof Float64Array && to instanceof Float64Array && which instanceof Int32Array
+  overRows(x.shape, indices, axis, 'gather', (row, width, base, step, extent, stride) => {
+    if (isUsual)
+      return readRow(from, offset + base, which, first + row, width, step, extent, stride, to, at + row)
+    for (let j = 0; j < width; j++) {
+      const index = which[first + row + j]!
+      if (index < -extent || index >= extent) return j
+      to[at + row + j] = from[offset + base + j * step + (index < 0 ? index + extent : index) * stride]!
+    }
+    return -1
+  })
   return out
-}
-
-function readFloat64(
-  x: Float64Array,
-  offset: number,
-  places: Float64Array,
-  out: Float64Array,
-  at: number,
-): void {
-  for (let i = 0; i < places.length; i++) out[at + i] = x[offset + places[i]!]!
-}
-
-function addFloat64(
-  x: Float64Array,
-  offset: number,
-  places: Float64Array,
-  out: Float64Array,
-  at: number,
-): void {
-  for (let i = 0; i < places.length; i++) out[at + places[i]!]! += x[offset + i]!
 }
 
 /**
@@ -139,7 +128,7 @@ function addFloat64(
  * Source   PyTorch `scatter_add`.
  */
 export function scatterAdd(shape: Shape, indices: NDArray, axis: number, values: NDArray): NDArray {
-  const places = elementPlaces(requireShape(shape, 'scatterAdd'), indices, axis, 'scatterAdd')
+  requirePlaces(requireShape(shape, 'scatterAdd'), indices, axis, 'scatterAdd')
   if (!sameShape(values.shape, indices.shape)) {
     throw new TapeError(
       'SHAPE_MISMATCH',
@@ -148,13 +137,23 @@ export function scatterAdd(shape: Shape, indices: NDArray, axis: number, values:
     )
   }
   const out = allocate(values.dtype, copyShape(shape))
-  const { buffer, offset } = out
-  const from = values.offset
-  if (values.dtype === 'bool')
-    for (let i = 0; i < values.size; i++) buffer[offset + places[i]!]! |= values.buffer[from + i]!
-  else if (values.buffer instanceof Float64Array)
-    addFloat64(values.buffer, from, places, buffer as Float64Array, offset)
-  else for (let i = 0; i < values.size; i++) buffer[offset + places[i]!]! += values.buffer[from + i]!
+  const { buffer: to, offset } = out
+  const { buffer: from, offset: at } = values
+  const { buffer: which, offset: first } = indices
+  const isUsual = from instanceof Float64Array && to instanceof Float64Array && which instanceof Int32Array
+  const isBool = values.dtype === 'bool'
+  overRows(shape, indices, axis, 'scatterAdd', (row, width, base, step, extent, stride) => {
+    if (isUsual)
+      return addRow(from, at + row, which, first + row, width, step, extent, stride, to, offset + base)
+    for (let j = 0; j < width; j++) {
+      const index = which[first + row + j]!
+      if (index < -extent || index >= extent) return j
+      const place = offset + base + j * step + (index < 0 ? index + extent : index) * stride
+      if (isBool) to[place]! |= from[at + row + j]!
+      else to[place]! += from[at + row + j]!
+    }
+    return -1
+  })
   return out
 }
 
@@ -202,11 +201,8 @@ function outOfRange(index: number, at: number, extent: number, least: number, wh
   )
 }
 
-/**
- * For every index the place in an array of `shape` that it names along `axis`, its other coordinates being
- * its own.
- */
-function elementPlaces(shape: Shape, indices: NDArray, axis: number, what: string): Float64Array {
+/** The axis, which the indices fit. */
+function requirePlaces(shape: Shape, indices: NDArray, axis: number, what: string): number {
   const at = normalizeAxis(axis, shape.length, what)
   if (indices.ndim !== shape.length || indices.shape.some((extent, i) => i !== at && extent > shape[i]!)) {
     throw new TapeError(
@@ -216,27 +212,37 @@ function elementPlaces(shape: Shape, indices: NDArray, axis: number, what: strin
     )
   }
   requireIndices(indices, what)
-  const places = new Float64Array(indices.size)
-  if (places.length === 0) return places
+  return at
+}
+
+/**
+ * What is done with a row of indices, `width` of them from number `row` on: number j names the place base + j·step + index·stride, where an
+ * index below 0 counts from `extent`. Gives the number of the first in the row that names nothing, or −1.
+ */
+type RowVisit = (
+  row: number,
+  width: number,
+  base: number,
+  step: number,
+  extent: number,
+  stride: number,
+) => number
+
+/** Every row of indices along the last axis: each index names a place in an array of `shape`, its other coordinates being its own. */
+function overRows(shape: Shape, indices: NDArray, axis: number, what: string, visit: RowVisit): void {
+  const at = requirePlaces(shape, indices, axis, what)
+  if (indices.size === 0) return
   const strides = stridesOf(shape)
   const last = shape.length - 1
   const [width, extent, stride] = [indices.shape[last]!, shape[at]!, strides[at]!]
   // Along the last axis the place grows by one with each element, unless that is the axis of the indices.
   const step = at === last ? 0 : 1
-  const { buffer, offset } = indices
-  const whole = buffer instanceof Int32Array ? buffer : null
   const coordinates = shape.map(() => 0)
   let base = 0
-  for (let row = 0; row < places.length; row += width) {
-    if (whole !== null) {
-      const wrong = rowOfPlaces(whole, offset + row, width, extent, stride, base, step, places, row)
-      if (wrong >= 0) outOfRange(whole[offset + row + wrong]!, row + wrong, extent, -extent, what)
-    } else
-      for (let j = 0; j < width; j++) {
-        const index = buffer[offset + row + j]!
-        if (index < -extent || index >= extent) outOfRange(index, row + j, extent, -extent, what)
-        places[row + j] = base + j * step + (index < 0 ? index + extent : index) * stride
-      }
+  for (let row = 0; row < indices.size; row += width) {
+    const wrong = visit(row, width, base, step, extent, stride)
+    if (wrong >= 0)
+      outOfRange(indices.buffer[indices.offset + row + wrong]!, row + wrong, extent, -extent, what)
     for (let d = last - 1; d >= 0; d--) {
       const move = d === at ? 0 : strides[d]!
       base += move
@@ -245,25 +251,62 @@ function elementPlaces(shape: Shape, indices: NDArray, axis: number, what: strin
       coordinates[d] = 0
     }
   }
-  return places
 }
 
-/** Writes the places of one row of int32 indices; the first that names nothing, or −1. Compiled for this element type alone. */
-function rowOfPlaces(
-  indices: Int32Array,
+// The commonest element types have loops compiled for them alone. Arguments as RowVisit's.
+
+function readRow(
+  x: Float64Array,
   from: number,
+  which: Int32Array,
+  first: number,
   width: number,
+  step: number,
   extent: number,
   stride: number,
-  base: number,
-  step: number,
-  places: Float64Array,
+  out: Float64Array,
   to: number,
 ): number {
+  if (stride === 1 && step === 0) {
+    for (let j = 0; j < width; j++) {
+      const index = which[first + j]!
+      if (index < -extent || index >= extent) return j
+      out[to + j] = x[(index < 0 ? from + extent : from) + index]!
+    }
+    return -1
+  }
   for (let j = 0; j < width; j++) {
-    const index = indices[from + j]!
+    const index = which[first + j]!
     if (index < -extent || index >= extent) return j
-    places[to + j] = base + j * step + (index < 0 ? index + extent : index) * stride
+    out[to + j] = x[from + j * step + (index < 0 ? index + extent : index) * stride]!
+  }
+  return -1
+}
+
+function addRow(
+  values: Float64Array,
+  from: number,
+  which: Int32Array,
+  first: number,
+  width: number,
+  step: number,
+  extent: number,
+  stride: number,
+  out: Float64Array,
+  to: number,
+): number {
+  if (stride === 1 && step === 0) {
+    for (let j = 0; j < width; j++) {
+      const index = which[first + j]!
+      if (index < -extent || index >= extent) return j
+      out[(index < 0 ? to + extent : to) + index]! += values[from + j]!
+    }
+    return -1
+  }
+  for (let j = 0; j < width; j++) {
+    const index = which[first + j]!
+    if (index < -extent || index >= extent) return j
+    out[to + j * step + (index < 0 ? index + extent : index) * stride]! += values[from + j]!
   }
   return -1
 }

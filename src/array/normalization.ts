@@ -39,6 +39,88 @@ export function normalize(z: NormShape | null, x: NDArray, gamma: NDArray, beta:
   return isDone ? out : null
 }
 
+/** How groups of channels lie: `rows` of `columns` elements, where each row is a group of an image of `size` elements. */
+export interface GroupRows {
+  readonly rows: number
+  readonly columns: number
+  readonly size: number
+}
+
+/** Rows shorter than this are normalised in steps. */
+const GROUP_MIN = 64
+
+function rowOf({ columns }: GroupRows, eps: number): NormShape {
+  return { isByChannel: false, images: 1, channels: columns, inner: 1, cut: cutOf(kernel, 'rows'), eps }
+}
+
+/** A number for each element of an image from one for each channel. */
+function spread(channels: NDArray, size: number): NDArray {
+  const out = allocateUnset(channels.dtype, Object.freeze([size]), size)
+  const inner = size / channels.size
+  for (let c = 0, at = out.offset; c < channels.size; c++, at += inner)
+    out.buffer.fill(channels.buffer[channels.offset + c]!, at, at + inner)
+  return out
+}
+
+/** (x − mean)/√(variance + eps)·gamma + beta for each group, where gamma and beta have a number for each channel; null as `normalize`. */
+export function normalizeGroups(
+  z: GroupRows,
+  eps: number,
+  x: NDArray,
+  gamma: NDArray,
+  beta: NDArray,
+): NDArray | null {
+  const { fused } = kernel
+  if (fused === undefined || z.rows === 0 || z.columns < GROUP_MIN || !isFloating(x.dtype)) return null
+  const [scale, shift] = [spread(gamma, z.size), spread(beta, z.size)]
+  const shape = rowOf(z, eps)
+  const out = allocateUnset(x.dtype, x.shape, x.size)
+  for (let at = 0; at < x.size; at += z.columns) {
+    const of = at % z.size
+    const done = fused.normalize(
+      ...([shape, x.buffer, x.offset + at, scale.buffer, scale.offset + of] as const),
+      ...([shift.buffer, shift.offset + of, out.buffer, out.offset + at] as const),
+    )
+    if (!done) return null
+  }
+  return out
+}
+
+/** The gradient of x, and gy·x̂ for each element; null as `normalize`. */
+export function normalizeGroupsSlopes(
+  z: GroupRows,
+  eps: number,
+  gy: NDArray,
+  x: NDArray,
+  gamma: NDArray,
+): [gx: NDArray, shares: NDArray] | null {
+  const { fused } = kernel
+  if (fused === undefined || z.rows === 0 || z.columns < GROUP_MIN || !isFloating(gy.dtype)) return null
+  if (x.dtype !== gy.dtype || gamma.dtype !== gy.dtype) return null
+  const scale = spread(gamma, z.size)
+  const shape = rowOf(z, eps)
+  const gx = allocateUnset(gy.dtype, x.shape, x.size)
+  const shares = allocateUnset(gy.dtype, x.shape, x.size)
+  const sums = allocateUnset(gy.dtype, Object.freeze([2 * z.columns]), 2 * z.columns)
+  for (let at = 0; at < x.size; at += z.columns) {
+    const done = fused.normalizeSlopes(
+      ...([shape, gy.buffer, gy.offset + at, x.buffer, x.offset + at] as const),
+      ...([
+        scale.buffer,
+        scale.offset + (at % z.size),
+        gx.buffer,
+        gx.offset + at,
+        sums.buffer,
+        sums.offset,
+      ] as const),
+    )
+    if (!done) return null
+    // Of a single row the sums over rows are its elements.
+    shares.buffer.set(sums.buffer.subarray(sums.offset, sums.offset + z.columns), shares.offset + at)
+  }
+  return [gx, shares]
+}
+
 /** The gradients of x, gamma and beta, or null where they are to be computed in steps. */
 export function normalizeSlopes(
   z: NormShape | null,

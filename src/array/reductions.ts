@@ -13,7 +13,7 @@ import { type DType, isFloating, newStorage, type TypedArray } from './dtype.js'
 import { add, exp, log, sub } from './elementwise.js'
 import { sumParts } from './halves.js'
 import { kernel } from './kernel.js'
-import { allocate, type NDArray, viewOf } from './ndarray.js'
+import { allocate, allocateUnset, type NDArray, viewOf } from './ndarray.js'
 import type { ReduceOp } from './primitives.js'
 import {
   copyShape,
@@ -344,7 +344,8 @@ export function cumsum(x: NDArray, axis?: number): NDArray {
   if (x.ndim === 0 && (axis === 0 || axis === -1)) return cumsum(x)
   const { outer, extent, inner } = around(x.shape, axis, 'cumsum')
   const dtype = isFloating(x.dtype) ? x.dtype : 'float64'
-  const out = allocate(dtype, axis === undefined ? fixedShape([x.size]) : x.shape)
+  const shape = axis === undefined ? fixedShape([x.size]) : x.shape
+  const out = allocateUnset(dtype, shape, x.size)
   if (x.buffer instanceof Float64Array) {
     runFloat64(x.buffer, x.offset, outer, extent, inner, out.buffer as Float64Array, out.offset)
     return out
@@ -374,9 +375,11 @@ function runFloat64(
   for (let r = 0; r < outer; r++) {
     const start = r * extent * inner
     if (inner === 1) {
-      let sum = 0
-      for (let i = start; i < start + extent; i++) {
-        sum = i === start ? x[from + i]! : sum + x[from + i]!
+      if (extent === 0) continue
+      let sum = x[from + start]!
+      out[to + start] = sum
+      for (let i = start + 1; i < start + extent; i++) {
+        sum += x[from + i]!
         out[to + i] = sum
       }
       continue

@@ -1,6 +1,6 @@
 /** Products of all elements up to each along an axis. */
 import { isFloating } from './dtype.js'
-import { allocate, type NDArray } from './ndarray.js'
+import { allocateUnset, type NDArray } from './ndarray.js'
 import { fixedShape, normalizeAxis, sizeOf } from './shape.js'
 
 /** From left to right, rounded to the dtype at each factor; integers and bools give int32, which wraps. Without an axis, of all as one row. */
@@ -10,7 +10,7 @@ export function cumprod(x: NDArray, axis?: number): NDArray {
   const at = normalizeAxis(axis ?? 0, shape.length, 'cumprod')
   const extent = shape[at]!
   const inner = sizeOf(shape.slice(at + 1))
-  const out = allocate(from.dtype, shape, from.size)
+  const out = allocateUnset(from.dtype, shape, from.size)
   if (from.buffer instanceof Float64Array) {
     const rows = { outer: extent === 0 ? 0 : from.size / (extent * inner || 1), extent, inner }
     runFloat64(from.buffer, from.offset, rows, out.buffer as Float64Array, out.offset)
@@ -36,9 +36,11 @@ function runFloat64(
   for (let r = 0; r < outer; r++) {
     const start = r * extent * inner
     if (inner === 1) {
-      let product = 1
-      for (let i = start; i < start + extent; i++) {
-        product = i === start ? x[from + i]! : product * x[from + i]!
+      if (extent === 0) continue
+      let product = x[from + start]!
+      out[to + start] = product
+      for (let i = start + 1; i < start + extent; i++) {
+        product *= x[from + i]!
         out[to + i] = product
       }
       continue

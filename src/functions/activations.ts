@@ -2,7 +2,6 @@
 import * as comparison from '../array/comparison.js'
 import * as elementwise from '../array/elementwise.js'
 import { gate, gateAboveZero, geluSlope, sigmoidSlope } from '../array/gates.js'
-import { zerosLike } from '../array/make-array.js'
 import { expm1 as expm1Of } from '../array/math/exp.js'
 import { allocateUnset, type NDArray, scalar, viewOf } from '../array/ndarray.js'
 import { promotedToFloat } from '../array/promotion.js'
@@ -105,7 +104,7 @@ export class LeakyRelu extends Func {
     if (once !== null) return once
     if (x.dtype === 'float64') return leaking(x, this.slope)
     const low = elementwise.mul(x, scalar(this.slope, x.dtype === 'float32' ? 'float32' : 'float64'))
-    return comparison.where(comparison.greater(x, zerosLike(x)), x, low)
+    return comparison.where(comparison.greater(x, scalar(0, x.dtype)), x, low)
   }
 
   override backward(gy: Variable): Variable {
@@ -239,7 +238,7 @@ export class Elu extends Func {
     if (x.dtype === 'float64') return this.inOneLoop(x)
     const low = elementwise.expm1(elementwise.clip(x, undefined, 0))
     const scaled = elementwise.mul(low, scalar(this.alpha, low.dtype))
-    return comparison.where(comparison.greater(x, zerosLike(x)), x, scaled)
+    return comparison.where(comparison.greater(x, scalar(0, x.dtype)), x, scaled)
   }
 
   /** The exponential is taken only of what is not above 0. */
@@ -272,7 +271,11 @@ export class Prelu extends Func {
   override forward(x: NDArray, weight: NDArray): NDArray {
     const shape = slopeShape(x.shape, weight.shape)
     const [from, slopes] = promotedToFloat([x, viewOf(weight, shape)] as const)
-    return comparison.where(comparison.greater(from, zerosLike(from)), from, elementwise.mul(from, slopes))
+    return comparison.where(
+      comparison.greater(from, scalar(0, from.dtype)),
+      from,
+      elementwise.mul(from, slopes),
+    )
   }
 
   override backward(gy: Variable): (Variable | null)[] {

@@ -1,7 +1,7 @@
 /** Arrays repeated, rolled, cut to a triangle, and what is made of neighbours and pairs. */
-import { allocate, type NDArray, viewOf } from '../array/ndarray.js'
+import { allocate, allocateUnset, type NDArray, viewOf } from '../array/ndarray.js'
 import * as rearrange from '../array/rearrange.js'
-import { fixedShape, formatShape, normalizeAxis, requireShape, type Shape } from '../array/shape.js'
+import { fixedShape, formatShape, normalizeAxis, requireShape, type Shape, sizeOf } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
@@ -156,9 +156,15 @@ function rolled(x: NDArray, axis: number, shift: number): NDArray {
   if (extent === 0) return x
   const by = ((shift % extent) + extent) % extent
   if (by === 0) return x
-  const before = new Array<null>(at).fill(null)
-  const tail = rearrange.slice(x, [...before, [extent - by, extent]])
-  return rearrange.concat([tail, rearrange.slice(x, [...before, [0, extent - by]])], at)
+  const inner = sizeOf(x.shape.slice(at + 1))
+  const out = allocateUnset(x.dtype, x.shape, x.size)
+  const [row, moved] = [extent * inner, by * inner]
+  for (let start = 0; start < x.size; start += row) {
+    const [from, to] = [x.offset + start, out.offset + start]
+    out.buffer.set(x.buffer.subarray(from + row - moved, from + row), to)
+    out.buffer.set(x.buffer.subarray(from, from + row - moved), to + moved)
+  }
+  return out
 }
 
 /**

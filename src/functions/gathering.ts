@@ -4,6 +4,7 @@ import * as indexing from '../array/indexing.js'
 import type { NDArray } from '../array/ndarray.js'
 import { promoted } from '../array/promotion.js'
 import { Func } from '../graph/func.js'
+import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
@@ -34,6 +35,12 @@ export class Gather extends Func {
 
   override backward(gy: Variable): (Variable | null)[] {
     const x = this.inputAt(0)
+    const indices = this.inputAt(1)
+    // Where nobody will differentiate the gradient it needs no graph, and no zeros to add to.
+    if (!needsCalls(gy, x) && indices.mapped === null && gy.dtype === x.dtype) {
+      const gx = indexing.scatterAdd(x.shape, indices.data, this.axis, gy.data)
+      return [new Variable(gx, false, 'variable'), null]
+    }
     return [
       scatterAdd(broadcastTo(asVariable(0, x), x.shape), this.inputAt(1), gy, { axis: this.axis }),
       null,

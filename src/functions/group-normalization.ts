@@ -1,13 +1,15 @@
 /** Normalisation of groups of channels, of single channels, and by the root of the mean square. */
 import * as elementwise from '../array/elementwise.js'
 import { type NDArray, scalar, viewOf } from '../array/ndarray.js'
+import { type GroupRows, normalizeGroups, normalizeGroupsSlopes } from '../array/normalization.js'
 import { promotedToFloat } from '../array/promotion.js'
 import * as reductions from '../array/reductions.js'
 import { fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
+import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
-import { asVariable, type Operand, type Variable } from '../graph/variable.js'
+import { asVariable, type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { add, div, mul, sqrt, square, sub } from './arithmetic.js'
 import { integerOf, numberOf, refuse } from './attributes.js'
@@ -43,6 +45,8 @@ export class GroupNorm extends Func {
   override forward(x: NDArray, gamma: NDArray, beta: NDArray): NDArray {
     this.requireChannels(x, gamma, beta)
     const [from, scale, shift] = promotedToFloat([x, gamma, beta] as const)
+    const once = normalizeGroups(this.rowsOf(x.shape), this.eps, from, scale, shift)
+    if (once !== null) return once
     const rows = viewOf(from, this.grouped(x.shape))
     const over = { axis: 2, keepdims: true }
     const centred = elementwise.sub(rows, reductions.mean(rows, over))
@@ -55,15 +59,39 @@ export class GroupNorm extends Func {
 
   override backward(gy: Variable): (Variable | null)[] {
     const x = cast(this.inputAt(0), gy.dtype)
+    const axis = x.shape.map((_, i) => i).filter((i) => i !== 1)
+    if (!needsCalls(gy, x) && this.inputAt(1).mapped === null) {
+      // Where nobody will differentiate the gradients they need no graph: the same bits, a call for each group.
+      const once = normalizeGroupsSlopes(
+        this.rowsOf(x.shape),
+        this.eps,
+        gy.data,
+        x.data,
+        this.inputAt(1).data,
+      )
+      if (once !== null) {
+        const given = (array: NDArray) => new Variable(array, false, 'variable')
+        const [gx, shares] = once
+        return [
+          given(gx),
+          this.needsGradient(1) ? given(reductions.sum(shares, { axis })) : null,
+          this.needsGradient(2) ? given(reductions.sum(gy.data, { axis })) : null,
+        ]
+      }
+    }
     const rows = this.grouped(x.shape)
     const h = mul(gy, reshape(this.inputAt(1), channelShape(x.shape)))
     const { xHat, gx } = backThrough(reshape(x, rows), reshape(h, rows), [2], this.eps)
-    const axis = x.shape.map((_, i) => i).filter((i) => i !== 1)
     return [
       reshape(gx, x.shape),
       this.needsGradient(1) ? sum(mul(gy, reshape(xHat, x.shape)), { axis }) : null,
       this.needsGradient(2) ? sum(gy, { axis }) : null,
     ]
+  }
+
+  private rowsOf(shape: Shape): GroupRows {
+    const [n, groups, columns] = this.grouped(shape) as [number, number, number]
+    return { rows: n * groups, columns, size: groups * columns }
   }
 
   /** [n, groups, all of a group]. */

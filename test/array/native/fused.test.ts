@@ -14,6 +14,8 @@ import { scaledDotProductAttention } from '../../../src/functions/attention.js'
 import { clip, maximum, minimum } from '../../../src/functions/bounds.js'
 import { greater, where } from '../../../src/functions/comparison.js'
 import { conv2d, convTranspose2d } from '../../../src/functions/convolution.js'
+import { gather } from '../../../src/functions/gathering.js'
+import { groupNorm } from '../../../src/functions/group-normalization.js'
 import { batchNorm, layerNorm } from '../../../src/functions/normalization.js'
 import { maxPool2d } from '../../../src/functions/pooling.js'
 import { softmax } from '../../../src/functions/softmax.js'
@@ -114,6 +116,35 @@ describe.runIf(ways.length > 0)('one call of native code has the bits of the ste
     )
     check([[1100, 3], [3], [3]], call, 'batchNorm', 1)
     check([[270, 3, 5], [3], [3]], call, 'batchNorm', 1)
+  })
+
+  test('groupNorm, a group after the other', () => {
+    fc.assert(
+      fc.property(few, fc.integer({ min: 1, max: 3 }), some, fc.nat(), (n, groups, inner, seed) => {
+        const channels = 2 * groups
+        const shapes = [[n, channels, 20 + inner], [channels], [channels]]
+        check(shapes, (x, gamma, beta) => groupNorm(x, gamma, beta, { groups }), 'groupNorm', seed)
+      }),
+      runs,
+    )
+    // More images than a block of a sum has.
+    check([[140, 2, 40], [2], [2]], (x, g, b) => groupNorm(x, g, b, { groups: 1 }), 'groupNorm', 1)
+  })
+
+  test('gather, whose gradient needs no graph', () => {
+    fc.assert(
+      fc.property(some, some, fc.integer({ min: 0, max: 1 }), fc.nat(), (a, b, axis, seed) => {
+        const [rows, columns] = [a + 8, b + 8]
+        const below = axis === 0 ? rows : columns
+        const places = Int32Array.from(
+          { length: rows * columns },
+          (_, i) => ((i * 7919 + seed) % (2 * below)) - below,
+        )
+        const indices = ndarray(places, { shape: [rows, columns] })
+        check([[rows, columns]], (x) => gather(x, indices, { axis }), 'gather', seed)
+      }),
+      runs,
+    )
   })
 
   test('softmax, gelu and attention', () => {

@@ -128,12 +128,18 @@ template <class T> struct Leaky {
 };
 /** g above 0, p·(eˣ − 1) elsewhere. */
 template <class T> struct Elu {
-  static inline vd of(vd g, vd x, vd p, vd) { return select(x > c(0), g, rounded<T>(rounded<T>(Expm1::of(x)) * p)); }
+  static inline vd of(vd g, vd x, vd p, vd) {
+    const vi isAbove = x > c(0);
+    if (all(isAbove)) return g;
+    return select(isAbove, g, rounded<T>(rounded<T>(Expm1::of(x)) * p));
+  }
 };
 /** g above 0, g·(p·eˣ) elsewhere. */
 template <class T> struct EluSlope {
   static inline vd of(vd g, vd x, vd p, vd) {
-    return select(x > c(0), g, rounded<T>(g * rounded<T>(rounded<T>(Exp::of(x)) * p)));
+    const vi isAbove = x > c(0);
+    if (all(isAbove)) return g;
+    return select(isAbove, g, rounded<T>(g * rounded<T>(rounded<T>(Exp::of(x)) * p)));
   }
 };
 /** g from p to q, 0 elsewhere. */
