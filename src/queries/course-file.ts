@@ -11,17 +11,24 @@ import type { ReadUntil, StoredCourses } from './run-courses.js'
 import type { Views } from './views.js'
 
 /** The digit grows when the courses of a run come to hold other numbers. */
-const MAGIC = 'gtcours3'
+const MAGIC = 'gtcours4'
 const HEAD_AT = 12
 const HASH_BYTES = 32
-/** Bytes of a point: step, position, value. */
-const POINT_BYTES = 16
 
 interface Head {
   /** The last commit that the columns are made from, and its hash: a tape that has it has what came before. */
   commit: number
   hash: string
-  runs: { id: number; readUntil: ReadUntil; courses: { key: string; length: number }[] }[]
+  runs: { id: number; readUntil: ReadUntil; courses: CourseHead[] }[]
+}
+
+interface CourseHead {
+  key: string
+  length: number
+  /** What all values are; they have no column then. */
+  constant: number | null
+  /** Whether it has the steps and positions of the last course before it that has columns of them. */
+  isBeside: boolean
 }
 
 export function courseFile(tape: string): string {
@@ -42,20 +49,25 @@ export function readCourseFile(tape: string, views: Views): Map<number, StoredCo
   let at = bodyAt(bytes)
   for (const { id, readUntil, courses } of head.runs) {
     const stored: StoredCourses = { readUntil, courses: new Map() }
-    for (const { key, length } of courses) {
-      const from = bytes.byteOffset + at
+    let base: Course | null = null
+    for (const { key, length, constant, isBeside } of courses) {
       // Copied, so that it is aligned and grows by itself.
-      const column = (offset: number, size: number) =>
-        bytes.buffer.slice(from + offset * length, from + (offset + size) * length) as ArrayBuffer
-      stored.courses.set(
-        key,
-        Course.of(
-          new Int32Array(column(8, 4)),
-          new Uint32Array(column(12, 4)),
-          new Float64Array(column(0, 8)),
-        ),
-      )
-      at += POINT_BYTES * length
+      const column = (size: number) => {
+        const from = bytes.byteOffset + at
+        at += size * length
+        return bytes.buffer.slice(from, from + size * length) as ArrayBuffer
+      }
+      const values: Float64Array | number = constant ?? new Float64Array(column(8))
+      const course: Course =
+        isBeside && base !== null
+          ? Course.of(base, values, length)
+          : Course.of(
+              { steps: new Int32Array(column(4)), positions: new Uint32Array(column(4)) },
+              values,
+              length,
+            )
+      if (!isBeside) base = course
+      stored.courses.set(key, course)
     }
     runs.set(id, stored)
   }
@@ -76,10 +88,18 @@ export function writeCourseFile(
     head.runs.push({
       id,
       readUntil,
-      courses: [...courses].map(([key, { length }]) => ({ key, length })),
+      courses: [...courses].map(([key, { length, constant, isBeside }]) => ({
+        key,
+        length,
+        constant,
+        isBeside,
+      })),
     })
-    for (const { values, steps, positions, length } of courses.values())
-      columns.push(bytesOf(values, length), bytesOf(steps, length), bytesOf(positions, length))
+    for (const course of courses.values()) {
+      const { length } = course
+      if (course.constant === null) columns.push(bytesOf(course.values, length))
+      if (!course.isBeside) columns.push(bytesOf(course.steps, length), bytesOf(course.positions, length))
+    }
   }
   const text = Buffer.from(JSON.stringify(head))
   const start = Buffer.alloc(HEAD_AT)

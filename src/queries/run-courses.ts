@@ -45,9 +45,12 @@ export class RunCourses {
   /** When each step began, in milliseconds after the run did. */
   elapsed = new Course()
   readonly metrics = new Map<string, Course>()
+  /** Where each step began, for who asks no more. */
+  private readonly places = new Course()
   private readonly byVariable = new Map<number, GradientCourses>()
   private readonly updates = new Map<number, Course>()
-  private readonly readUntil: ReadUntil & { steps: number; metrics: number } = {
+  private readonly readUntil: ReadUntil & { places: number; steps: number; metrics: number } = {
+    places: 0,
     steps: 0,
     metrics: 0,
     gradients: 0,
@@ -65,7 +68,7 @@ export class RunCourses {
 
   /** How many points there are in all. */
   get points(): number {
-    let points = this.elapsed.length
+    let points = this.elapsed.length + this.places.length
     for (const course of this.metrics.values()) points += course.length
     for (const { norm } of this.byVariable.values()) points += 3 * norm.length
     for (const course of this.updates.values()) points += course.length
@@ -80,27 +83,44 @@ export class RunCourses {
   /** Reads when steps began, as far as that was recorded since. */
   extendSteps(views: Views, rows = new NumberRows(views.db, this.runId)): number {
     let count = 0
-    for (const { step, position, elapsedMs } of rows.steps(this.readUntil.steps)) {
-      this.elapsed.add(step, position, elapsedMs)
-      this.readUntil.steps = position
-      count++
+    for (const page of rows.steps(this.readUntil.steps)) {
+      for (let i = 0; i < page.count; i++)
+        this.elapsed.add(page.steps[i]!, page.positions[i]!, page.elapsedMs[i]!)
+      this.readUntil.steps = page.positions.at(-1)!
+      count += page.count
     }
     return count
+  }
+
+  /** Where the steps so far began. */
+  private stepPlaces(views: Views, rows: NumberRows): Course {
+    if (this.elapsed.length > 0) {
+      this.extendSteps(views, rows)
+      return this.elapsed
+    }
+    for (const page of rows.stepPlaces(this.readUntil.places)) {
+      for (let i = 0; i < page.count; i++) this.places.add(page.steps[i]!, page.positions[i]!, 0)
+      this.readUntil.places = page.positions.at(-1)!
+    }
+    return this.places
   }
 
   /** Reads metrics that were recorded since. */
   extendMetrics(views: Views): number {
     const rows = new NumberRows(views.db, this.runId)
     let count = 0
-    for (const { name, step, position, value } of rows.metrics(this.readUntil.metrics)) {
-      let course = this.metrics.get(name)
-      if (course === undefined) {
-        course = new Course()
-        this.metrics.set(name, course)
+    for (const page of rows.metrics(this.readUntil.metrics)) {
+      for (let i = 0; i < page.count; i++) {
+        const name = page.names[i]!
+        let course = this.metrics.get(name)
+        if (course === undefined) {
+          course = new Course()
+          this.metrics.set(name, course)
+        }
+        course.add(page.steps[i]!, page.positions[i]!, page.values[i]!)
       }
-      course.add(step, position, value)
-      this.readUntil.metrics = position
-      count++
+      this.readUntil.metrics = page.positions.at(-1)!
+      count += page.count
     }
     return count
   }
@@ -112,17 +132,20 @@ export class RunCourses {
   updatesBy(views: Views): ReadonlyMap<number, Course> {
     const rows = new NumberRows(views.db, this.runId)
     if (!rows.hasUpdates(this.readUntil.updates)) return this.updates
-    this.extendSteps(views, rows)
-    let at = this.stepPlace(this.readUntil.updates)
-    for (const { variable, position, ratio } of rows.updates(this.readUntil.updates)) {
-      let course = this.updates.get(variable)
-      if (course === undefined) {
-        course = new Course()
-        this.updates.set(variable, course)
+    const { steps, positions: began, length: stepCount } = this.stepPlaces(views, rows)
+    let at = lastPlace(began, stepCount, this.readUntil.updates)
+    for (const page of rows.updates(this.readUntil.updates)) {
+      for (let i = 0; i < page.count; i++) {
+        const [variable, position] = [page.variables[i]!, page.positions[i]!]
+        let course = this.updates.get(variable)
+        if (course === undefined) {
+          course = new Course()
+          this.updates.set(variable, course)
+        }
+        while (at + 1 < stepCount && began[at + 1]! <= position) at++
+        course.add(at < 0 ? 0 : steps[at]!, position, page.ratios[i]!)
       }
-      while (at + 1 < this.elapsed.length && this.elapsed.positions[at + 1]! <= position) at++
-      course.add(at < 0 ? 0 : this.elapsed.steps[at]!, position, ratio)
-      this.readUntil.updates = position
+      this.readUntil.updates = page.positions.at(-1)!
     }
     return this.updates
   }
@@ -145,24 +168,33 @@ export class RunCourses {
   extendGradients(views: Views): number {
     const rows = new NumberRows(views.db, this.runId)
     if (!rows.hasGradients(this.readUntil.gradients)) return 0
-    this.extendSteps(views, rows)
+    const { steps, positions: began, length: stepCount } = this.stepPlaces(views, rows)
     let count = 0
     const begun: number[] = []
-    let at = this.stepPlace(this.readUntil.gradients)
-    for (const row of rows.leafGradients(this.readUntil.gradients)) {
-      let gradient = this.byVariable.get(row.variable)
-      if (gradient === undefined) {
-        gradient = courses(row.variable, '', 0, '', 0)
-        this.byVariable.set(row.variable, gradient)
-        begun.push(row.variable)
+    let at = lastPlace(began, stepCount, this.readUntil.gradients)
+    for (const page of rows.leafGradients(this.readUntil.gradients)) {
+      const { zeroCounts, nonFiniteCounts } = page
+      for (let i = 0; i < page.count; i++) {
+        const [variable, position] = [page.variables[i]!, page.positions[i]!]
+        if (variable === 0) continue
+        let gradient = this.byVariable.get(variable)
+        if (gradient === undefined) {
+          gradient = courses(variable, '', 0, '', 0)
+          this.byVariable.set(variable, gradient)
+          begun.push(variable)
+        }
+        while (at + 1 < stepCount && began[at + 1]! <= position) at++
+        const step = at < 0 ? 0 : steps[at]!
+        gradient.norm.add(step, position, page.l2Norms[i]!)
+        gradient.zeros.add(step, position, typeof zeroCounts === 'number' ? zeroCounts : zeroCounts[i]!)
+        gradient.nonFinite.add(
+          step,
+          position,
+          typeof nonFiniteCounts === 'number' ? nonFiniteCounts : nonFiniteCounts[i]!,
+        )
+        count++
       }
-      while (at + 1 < this.elapsed.length && this.elapsed.positions[at + 1]! <= row.position) at++
-      const step = at < 0 ? 0 : this.elapsed.steps[at]!
-      gradient.norm.add(step, row.position, row.l2Norm)
-      gradient.zeros.add(step, row.position, row.zeroCount)
-      gradient.nonFinite.add(step, row.position, row.nonFiniteCount)
-      this.readUntil.gradients = row.position
-      count++
+      this.readUntil.gradients = page.positions.at(-1)!
     }
     if (begun.length > 0) this.nameGradients(views, rows, new Set(begun))
     return count
@@ -177,17 +209,6 @@ export class RunCourses {
       const called = lookup.nameOf(position) ?? name ?? `#${position}`
       this.byVariable.set(variable, { ...known, name: called, position, role, size })
     }
-  }
-
-  /** The place of the last step that began at or before a position; -1 for none. */
-  private stepPlace(position: number): number {
-    let [low, high] = [0, this.elapsed.length]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.elapsed.positions[middle]! <= position) low = middle + 1
-      else high = middle
-    }
-    return low - 1
   }
 
   /** Takes gradients and updates from a side file; only while none was read. */
@@ -212,6 +233,17 @@ export class RunCourses {
   }
 }
 
+/** The place of the last step that began at or before a position; -1 for none. */
+function lastPlace(began: Uint32Array, length: number, position: number): number {
+  let [low, high] = [0, length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (began[middle]! <= position) low = middle + 1
+    else high = middle
+  }
+  return low - 1
+}
+
 function courses(
   variable: number,
   name: string,
@@ -219,14 +251,6 @@ function courses(
   role: string,
   size: number,
 ): GradientCourses {
-  return {
-    variable,
-    name,
-    position,
-    role,
-    size,
-    norm: new Course(),
-    zeros: new Course(),
-    nonFinite: new Course(),
-  }
+  const norm = new Course()
+  return { variable, name, position, role, size, norm, zeros: new Course(norm), nonFinite: new Course(norm) }
 }

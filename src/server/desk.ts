@@ -65,6 +65,15 @@ export class OpenTape {
 
   /** The metrics of a run as they are by now; with `steps` when its steps began, too. Throws RUN_NOT_FOUND. */
   coursesOf(id: number, { steps = false } = {}): RunCourses {
+    const courses = this.known(id)
+    courses.extendMetrics(this.views)
+    if (steps) courses.extendSteps(this.views)
+    this.forgetOldest()
+    return courses
+  }
+
+  /** What was read of a run so far; it is the last to be forgotten. */
+  private known(id: number): RunCourses {
     let courses = this.courses.get(id)
     this.courses.delete(id)
     if (courses === undefined) {
@@ -72,9 +81,6 @@ export class OpenTape {
       courses = new RunCourses(id)
     }
     this.courses.set(id, courses)
-    courses.extendMetrics(this.views)
-    if (steps) courses.extendSteps(this.views)
-    this.forgetOldest()
     return courses
   }
 
@@ -93,7 +99,7 @@ export class OpenTape {
 
   /** The courses of a run with what the side file has of it. */
   private withStored(id: number): RunCourses {
-    const courses = this.coursesOf(id)
+    const courses = this.known(id)
     this.stored ??= readCourseFile(this.path, this.views)
     const stored = this.stored.get(id)
     if (stored !== undefined) courses.restore(stored)

@@ -52,6 +52,43 @@ test('a stretch is what a walk over its points gives, wherever it begins and end
   )
 })
 
+test('a course that is asked while it grows says the same as one that is asked at the end', () => {
+  fc.assert(
+    fc.property(fc.array(number, { maxLength: 700 }), fc.integer({ min: 1, max: 90 }), (values, every) => {
+      const asked = new Course()
+      for (const [i, value] of values.entries()) {
+        asked.add(i, i + 1, value)
+        if (i % every === 0) asked.stretch(i >>> 1, i + 1)
+      }
+      const once = courseOf(values)
+      for (const from of [0, 1, 16, 256, values.length >>> 1])
+        expect(asked.stretch(from, values.length)).toEqual(once.stretch(from, values.length))
+    }),
+  )
+})
+
+test('counts that are all one number stay so, beside the course they belong to, until another comes', () => {
+  const norm = new Course()
+  const zeros = new Course(norm)
+  const add = (step: number, count: number) => {
+    norm.add(step, 2 * step, step / 3)
+    zeros.add(step, 2 * step, count)
+  }
+  for (let step = 1; step <= 500; step++) add(step, 4)
+  expect([zeros.constant, norm.constant]).toEqual([4, null])
+  expect(zeros.stretch(7, 400)).toEqual({ min: 4, max: 4, mean: 4, count: 393, nonFinite: 0 })
+  expect(zeros.stretch(9, 9).count).toBe(0)
+  expect([zeros.placeOf(300), zeros.steps[299], zeros.positions[299], zeros.values[299]]).toEqual([
+    299, 300, 600, 4,
+  ])
+  add(501, 6)
+  expect(zeros.constant).toBeNull()
+  expect(zeros.stretch(0, 501)).toMatchObject({ min: 4, max: 6, count: 501 })
+  const bad = new Course()
+  for (let step = 1; step <= 40; step++) bad.add(step, step, Number.NaN)
+  expect([bad.constant, bad.stretch(3, 40)]).toEqual([null, { ...new Course().stretch(0, 0), nonFinite: 37 }])
+})
+
 test('a spike of one point among 300,000 is in every stretch that holds it', () => {
   const values = new Array<number>(300_000).fill(1)
   values[123_456] = 99
@@ -79,7 +116,14 @@ test('the side file gives back what the tape has, and is not believed when it wa
   again.extendMetrics(views)
   const shown = (courses: RunCourses) => [
     [...courses.metrics].map(([name, { values, length }]) => [name, [...values.slice(0, length)]]),
-    courses.gradients.map(({ name, size, norm }) => [name, size, [...norm.values.slice(0, norm.length)]]),
+    courses.gradients.map(({ name, size, norm, zeros, nonFinite }) => [
+      name,
+      size,
+      [...norm.values.slice(0, norm.length)],
+      [...zeros.steps.slice(0, zeros.length)],
+      [...zeros.values.slice(0, zeros.length)],
+      [...nonFinite.values.slice(0, nonFinite.length)],
+    ]),
   ]
   expect(shown(again)).toEqual(shown(fresh))
 
@@ -87,7 +131,7 @@ test('the side file gives back what the tape has, and is not believed when it wa
   bytes[bytes.length - 9]! ^= 1
   fs.writeFileSync(courseFile(file), bytes)
   expect(readCourseFile(file, views).size).toBe(0)
-  fs.writeFileSync(courseFile(file), 'gtcours3')
+  fs.writeFileSync(courseFile(file), 'gtcours4')
   expect(readCourseFile(file, views).size).toBe(0)
   writeCourseFile(file, views, new Map([[2, fresh.stored()]]))
   const other = path.join(folder, 'b.tape')

@@ -4,39 +4,42 @@
  */
 import type { Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
-import { eventId, positionOfId } from '../format/ids.js'
+import { eventId } from '../format/ids.js'
 import { fromScalar } from '../format/value.js'
 
-interface StepRow {
-  step: number
-  position: number
-  elapsedMs: number
+/** Rows in columns, in the order of their positions. */
+interface Columns {
+  readonly count: number
+  readonly positions: readonly number[]
 }
 
-export interface MetricRow {
-  name: string
-  step: number
-  position: number
-  value: number
+interface StepPage extends Columns {
+  readonly steps: readonly number[]
+  readonly elapsedMs: readonly number[]
 }
 
-/** What the gradient of a leaf was after a pass: the sum, where the pass added to what was there. */
-interface LeafGradientRow {
-  /** Of the variable: its number in the tape. */
-  variable: number
-  position: number
-  /** NaN when it is not finite. */
-  l2Norm: number
-  zeroCount: number
-  nonFiniteCount: number
+interface MetricPage extends Columns {
+  readonly names: readonly string[]
+  readonly steps: readonly number[]
+  readonly values: readonly number[]
 }
 
-/** How far an assignment moved a parameter, in parts of its new norm. */
-interface UpdateRow {
-  variable: number
-  position: number
+/** What the gradients of leaves were after a pass: the sum, where the pass added to what was there. */
+interface LeafGradientPage extends Columns {
+  /** Of the variable: its number in the tape; 0 for what is no leaf. */
+  readonly variables: readonly number[]
+  /** NaN for one that is not finite. */
+  readonly l2Norms: readonly number[]
+  /** One number where it is that of all. */
+  readonly zeroCounts: number | readonly number[]
+  readonly nonFiniteCounts: number | readonly number[]
+}
+
+/** How far assignments moved parameters, in parts of their new norms. */
+interface UpdatePage extends Columns {
+  readonly variables: readonly number[]
   /** NaN where it is not known, or not finite. */
-  ratio: number
+  readonly ratios: readonly number[]
 }
 
 interface GradientVariable {
@@ -93,32 +96,50 @@ export class NumberRows {
     )
   }
 
-  *steps(after: number): Generator<StepRow> {
-    for (const [id, step, elapsedMs] of this.rows<[number, number, number]>(
-      'SELECT id, step, elapsed_ms FROM _step WHERE id > ? AND id <= ? ORDER BY id',
-      after,
-    ))
-      yield { step, position: positionOfId(id), elapsedMs }
+  /** Where steps began, a page at a time. */
+  *stepPlaces(after: number): Generator<Columns & { steps: readonly number[] }> {
+    for (const { count, positions, whole } of this.pages(after, {
+      from: '_step',
+      whole: ['step'],
+      numbers: [],
+    }))
+      yield { count, positions, steps: whole[0]! }
   }
 
-  *metrics(after: number): Generator<MetricRow> {
-    const names = new Map<number, string>()
+  /** Where and when steps began, a page at a time. */
+  *steps(after: number): Generator<StepPage> {
+    for (const { count, positions, whole, numbers } of this.pages(after, {
+      from: '_step',
+      whole: ['step'],
+      numbers: ['elapsed_ms'],
+    }))
+      yield { count, positions, steps: whole[0]!, elapsedMs: numbers[0] as number[] }
+  }
+
+  /** What was logged, a page at a time. */
+  *metrics(after: number): Generator<MetricPage> {
+    const known = new Map<number, string>()
     const nameOf = this.db.prepare('SELECT content FROM _text WHERE id = ?').pluck()
-    for (const [id, step, nameId, scalar] of this.rows<[number, number, number, number | string]>(
-      'SELECT id, step, name_id, scalar FROM _metric WHERE id > ? AND id <= ? ORDER BY id',
-      after,
-    )) {
-      let name = names.get(nameId)
-      if (name === undefined) {
-        name = String(nameOf.get(nameId) ?? '')
-        names.set(nameId, name)
-      }
-      yield { name, step, position: positionOfId(id), value: fromScalar(scalar) }
+    for (const { count, positions, whole, numbers } of this.pages(after, {
+      from: '_metric',
+      whole: ['step', 'name_id'],
+      numbers: ['scalar'],
+    })) {
+      const names = whole[1]!.map((id) => {
+        let name = known.get(id)
+        if (name === undefined) {
+          name = String(nameOf.get(id) ?? '')
+          known.set(id, name)
+        }
+        return name
+      })
+      const scalars = numbers[0] as (number | string)[]
+      yield { count, positions, steps: whole[0]!, names, values: scalars.map(fromScalar) }
     }
   }
 
-  /** Those of leaves: an output of a call is another variable in each step. */
-  *leafGradients(after: number): Generator<LeafGradientRow> {
+  /** Those of leaves, a page at a time: an output of a call is another variable in each step. */
+  *leafGradients(after: number): Generator<LeafGradientPage> {
     const leaves = new Set(
       this.db
         .prepare('SELECT id FROM _variable WHERE run_id = ? AND leaf_form_id IS NOT NULL')
@@ -130,33 +151,39 @@ export class NumberRows {
       this.db
         .prepare('SELECT 1 FROM _accumulated WHERE id > ? AND id <= ? LIMIT 1')
         .get(eventId(this.runId, after), eventId(this.runId, this.until)) !== undefined
-    const sql = isSummed
-      ? `SELECT g.id, g.variable_id, iif(g.held = 2, a.l2_norm, g.l2_norm), iif(g.held = 2, a.zero_count, g.zero_count),
-           iif(g.held = 2, a.non_finite_count, g.non_finite_count)
-         FROM _gradient g LEFT JOIN _accumulated a ON a.id = g.id
-         WHERE g.id > ? AND g.id <= ? AND iif(g.held = 2, coalesce(a.kept, 0), g.kept) <> 0 ORDER BY g.id`
-      : `SELECT id, variable_id, l2_norm, zero_count, non_finite_count FROM _gradient
-         WHERE id > ? AND id <= ? AND held <> 2 AND kept <> 0 ORDER BY id`
-    for (const [id, variable, norm, zeros, bad] of this.rows<
-      [number, number, number | null, number | null, number | null]
-    >(sql, after)) {
-      if (!leaves.has(variable)) continue
+    const of = (column: string) => (isSummed ? `iif(g.held = 2, a.${column}, g.${column})` : `g.${column}`)
+    const pages = this.pages(after, {
+      from: isSummed ? '_gradient g LEFT JOIN _accumulated a ON a.id = g.id' : '_gradient g',
+      id: 'g.id',
+      where: isSummed ? 'iif(g.held = 2, coalesce(a.kept, 0), g.kept) <> 0' : 'g.held <> 2 AND g.kept <> 0',
+      whole: ['g.variable_id'],
+      rare: [of('zero_count'), of('non_finite_count')],
+      numbers: [of('l2_norm')],
+    })
+    for (const { count, positions, whole, rare, numbers } of pages)
       yield {
-        variable,
-        position: positionOfId(id),
-        l2Norm: norm ?? Number.NaN,
-        zeroCount: zeros ?? 0,
-        nonFiniteCount: bad ?? 0,
+        count,
+        positions,
+        // What is no leaf is no variable.
+        variables: whole[0]!.map((variable) => (leaves.has(variable) ? variable : 0)),
+        l2Norms: (numbers[0] as (number | null)[]).map((norm) => norm ?? Number.NaN),
+        zeroCounts: rare[0]!,
+        nonFiniteCounts: rare[1]!,
       }
-    }
   }
 
-  *updates(after: number): Generator<UpdateRow> {
-    for (const [id, variable, ratio] of this.rows<[number, number, number | null]>(
-      'SELECT id, variable_id, update_norm / l2_norm FROM _assignment WHERE id > ? AND id <= ? ORDER BY id',
-      after,
-    ))
-      yield { variable, position: positionOfId(id), ratio: ratio ?? Number.NaN }
+  *updates(after: number): Generator<UpdatePage> {
+    for (const { count, positions, whole, numbers } of this.pages(after, {
+      from: '_assignment',
+      whole: ['variable_id'],
+      numbers: ['update_norm / l2_norm'],
+    }))
+      yield {
+        count,
+        positions,
+        variables: whole[0]!,
+        ratios: (numbers[0] as (number | null)[]).map((ratio) => ratio ?? Number.NaN),
+      }
   }
 
   /** The leaves that gradients are about, in the order in which the run first had a gradient of each. */
@@ -177,19 +204,78 @@ export class NumberRows {
     }
   }
 
-  /** `sql` gives rows in the order of their ids, which come first. */
-  private *rows<R extends readonly [number, ...unknown[]]>(sql: string, after: number): Generator<R> {
+  /**
+   * Rows in the order of their ids, in columns. A page of whole numbers is handed over as one text, which takes a fifth of what as many
+   * values take; other numbers one by one, as a text would not keep their bits.
+   */
+  private *pages(
+    after: number,
+    { from, id = 'id', where = 'true', whole, rare = [], numbers }: Wanted,
+  ): Generator<Page> {
+    const rows = (columns: readonly string[]) =>
+      `SELECT ${[id, ...columns].map((column, i) => `${column} AS c${i}`).join(', ')} FROM ${from}
+       WHERE ${id} > ? AND ${id} <= ? AND ${where} ORDER BY ${id} LIMIT ${ROWS_AT_ONCE}`
+    const listed = (columns: readonly string[]) =>
+      columns.map((_, i) => `json_group_array(c${i + 1})`).join(', ')
+    const spans = rare.map((_, i) => {
+      const column = `ifnull(c${whole.length + i + 1}, 0)`
+      return `, min(${column}), max(${column})`
+    })
     try {
-      const statement = this.db.prepare(`${sql} LIMIT ${ROWS_AT_ONCE}`).raw()
+      const page = this.db
+        .prepare(
+          `SELECT count(*), max(c0), json_group_array(c0 & 4294967295), ${listed(whole)}${spans.join('')} FROM (${rows([...whole, ...rare])})`,
+        )
+        .raw()
+      const several = rare.map((column) =>
+        this.db.prepare(`SELECT json_group_array(ifnull(c1, 0)) FROM (${rows([column])})`).pluck(),
+      )
+      const plucked = numbers.map((column) => this.db.prepare(`SELECT c1 FROM (${rows([column])})`).pluck())
       const last = eventId(this.runId, this.until)
-      for (let from = eventId(this.runId, after); ; ) {
-        const rows = statement.all(from, last) as R[]
-        yield* rows
-        if (rows.length < ROWS_AT_ONCE) return
-        from = rows.at(-1)![0]
+      for (let begin = eventId(this.runId, after); ; ) {
+        const [count, end, positions, ...others] = page.get(begin, last) as [
+          number,
+          number,
+          string,
+          ...unknown[],
+        ]
+        if (count === 0) return
+        const span = (i: number) => others.slice(whole.length + 2 * i) as [number, number]
+        yield {
+          count,
+          positions: JSON.parse(positions) as number[],
+          whole: whole.map((_, i) => JSON.parse(others[i] as string) as number[]),
+          rare: several.map((column, i) => {
+            const [least, most] = span(i)
+            return least === most ? least : (JSON.parse(column.get(begin, last) as string) as number[])
+          }),
+          numbers: plucked.map((column) => column.all(begin, last)),
+        }
+        if (count < ROWS_AT_ONCE) return
+        begin = end
       }
     } catch (error) {
       throw sqliteError(error, `reading the numbers of run ${this.runId}`)
     }
   }
+}
+
+/** What is read of a table. */
+interface Wanted {
+  readonly from: string
+  readonly id?: string
+  readonly where?: string
+  /** Columns of whole numbers. */
+  readonly whole: readonly string[]
+  /** Those of which most pages have one number alone, 0 for NULL. */
+  readonly rare?: readonly string[]
+  readonly numbers: readonly string[]
+}
+
+interface Page {
+  readonly count: number
+  readonly positions: readonly number[]
+  readonly whole: readonly (readonly number[])[]
+  readonly rare: readonly (number | readonly number[])[]
+  readonly numbers: readonly (readonly unknown[])[]
 }
