@@ -3,6 +3,7 @@
  * sends it on. Recording waits for the disk of this machine only, and never for the network. What is not sent yet when a
  * process ends is sent by the next one that opens the same address.
  */
+import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -259,17 +260,28 @@ export function spoolPath(url: string, folder?: string): { spool: string; name: 
       `openTape expected postgres://host/DATABASE/TAPE or pglite:FOLDER#TAPE, got ${valueText(withoutPassword(url))}; who records says which tape it is`,
     )
   const base = folder ?? process.env.GRADTAPE_SPOOL ?? path.join(os.homedir(), '.gradtape', 'spool')
-  // Neither a password nor what comes after a question mark says where a store is.
-  const where =
-    kind === 'pglite' ? `pglite ${path.resolve(place)}` : withoutPassword(place).replace(/\?.*$/, '')
+  const where = kind === 'pglite' ? `pglite ${path.resolve(place)}` : whereOf(place)
   const word = where
     .replace(/^[a-z]+:\/\//i, '')
+    .replace(/\?.*$/, '')
     .replace(/[^A-Za-z0-9.-]+/g, '_')
     .slice(-100)
-  const spool = path.join(base, word, `${tape}.tape`)
+  // Two addresses may have one word.
+  const mark = createHash('sha256').update(where).digest('hex').slice(0, 8)
+  const spool = path.join(base, `${word}_${mark}`, `${tape}.tape`)
   fs.mkdirSync(path.dirname(spool), { recursive: true })
   return { spool, name: tape }
 }
+
+/** A server's address by what says where it is: not the password, nor how one connects. */
+function whereOf(place: string): string {
+  const [start = '', query = ''] = withoutPassword(place).split('?')
+  const said = [...new URLSearchParams(query)].filter(([name]) => WHERE.has(name))
+  const where = start.replace(/^[a-z]+:/i, 'postgres:')
+  return said.length === 0 ? where : `${where}?${said.sort().join('&')}`
+}
+
+const WHERE = new Set(['host', 'hostaddr', 'port', 'user', 'database', 'dbname'])
 
 /** Whether it is the address of a store, and not a file. */
 export function isStoreUrl(url: string): boolean {

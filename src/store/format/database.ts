@@ -183,8 +183,8 @@ export function fullOrDamaged(db: Connection, error: unknown): unknown {
   }
 }
 
-/** Turns what SQLite throws into a TapeError that says what it means for the tape. */
-export function sqliteError(error: unknown, doing: string): unknown {
+/** Turns what SQLite throws into a TapeError that says what it means for the tape; `whenFull` is what to do then. */
+export function sqliteError(error: unknown, doing: string, whenFull = 'make room and try again'): unknown {
   if (error instanceof TapeError || !(error instanceof Error)) return error
   if (error.message.includes('database connection is not open'))
     return new TapeError('TAPE_CLOSED', `${doing}: the tape was closed; open it again`, { cause: error })
@@ -222,11 +222,7 @@ export function sqliteError(error: unknown, doing: string): unknown {
       cause: error,
     })
   if (code === 'SQLITE_FULL')
-    return new TapeError(
-      'WRITE_FAILED',
-      `${doing}: the disk is full; make room and call flush() again, nothing is lost until the process ends`,
-      { cause: error },
-    )
+    return new TapeError('WRITE_FAILED', `${doing}: the disk is full; ${whenFull}`, { cause: error })
   if (code === 'SQLITE_CANTOPEN')
     return new TapeError('TAPE_NOT_FOUND', `${doing}: ${error.message}; is its folder there and writable?`, {
       cause: error,

@@ -119,6 +119,7 @@ export class Writer {
       const failure = sqliteError(
         error,
         `writing events ${first.firstPosition} to ${last.firstPosition + last.count - 1} of run "${this.runName}"`,
+        'make room and call flush() again, nothing is lost until the process ends',
       )
       return failure as TapeError
     }

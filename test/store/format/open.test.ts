@@ -3,9 +3,10 @@ import fs from 'node:fs'
 import process from 'node:process'
 import { pathToFileURL } from 'node:url'
 import { expect, test, vi } from 'vitest'
-import { APPLICATION_ID } from '../../../src/store/format/database.js'
+import { APPLICATION_ID, sqliteError } from '../../../src/store/format/database.js'
 import { migrate } from '../../../src/store/format/migrations.js'
 import { sqlite } from '../../../src/store/format/sqlite.js'
+import { plainDatabase } from '../../plain-database.js'
 import { DIST, startChild } from '../../tape/child-process.js'
 import { newTapePath, openForTest } from '../../tape/temporary-tape.js'
 
@@ -26,6 +27,22 @@ test('a new file that another process is just making into a tape is waited for',
   expect(performance.now() - startedAt).toBeGreaterThan(200)
   expect(tape.runs()).toEqual([])
   expect((await child.ended).stderr).toBe('')
+})
+
+test('where there is no room any more, who does not record is not told to flush', () => {
+  const db = plainDatabase(newTapePath())
+  db.exec('CREATE TABLE x (b)')
+  db.pragma('max_page_count = 4')
+  let full: unknown = null
+  try {
+    db.exec('INSERT INTO x VALUES (zeroblob(1000000))')
+  } catch (error) {
+    full = error
+  }
+  db.close()
+  expect(String(sqliteError(full, 'writing copy.tape'))).toBe(
+    'TapeError: WRITE_FAILED: writing copy.tape: the disk is full; make room and try again',
+  )
 })
 
 test('a file that becomes a tape while it is being looked at is a tape, not a stranger', () => {
