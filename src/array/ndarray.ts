@@ -14,6 +14,7 @@ import {
 } from './dtype.js'
 import { formatArray } from './format.js'
 import { copyShape, formatShape, SCALAR, type Shape, sizeOf } from './shape.js'
+import { born, takeSpare } from './spare-memory.js'
 
 /** What `toArray` gives: a bare number or boolean for a scalar, else nested arrays. */
 type NestedValues = number | boolean | NestedValues[]
@@ -211,7 +212,7 @@ let scalarsUsed = 0
 
 /** A zeroed array, for the operation that fills it. `size` may be passed when it is known. */
 export function allocate(dtype: DType, shape: Shape, size: number = sizeOf(shape)): NDArray {
-  if (size > LARGE_MAX) return new NDArray(dtype, shape, size, newStorage(dtype, size), 0)
+  if (size > LARGE_MAX) return large(dtype, shape, size, true)
   switch (dtype) {
     case 'float64':
       return float64Slabs.cut(dtype, shape, size)
@@ -227,8 +228,16 @@ export function allocate(dtype: DType, shape: Shape, size: number = sizeOf(shape
 
 /** An array whose elements are whatever was there before, for the operation that writes every one of them. */
 export function allocateUnset(dtype: DType, shape: Shape, size: number = sizeOf(shape)): NDArray {
-  if (size > LARGE_MAX) return new NDArray(dtype, shape, size, newUnsetStorage(dtype, size), 0)
+  if (size > LARGE_MAX) return large(dtype, shape, size, false)
   return allocate(dtype, shape, size)
+}
+
+function large(dtype: DType, shape: Shape, size: number, isZeroed: boolean): NDArray {
+  const spare = takeSpare(dtype, size)
+  if (spare !== null && isZeroed) spare.fill(0)
+  const memory = spare ?? (isZeroed ? newStorage(dtype, size) : newUnsetStorage(dtype, size))
+  born(memory)
+  return new NDArray(dtype, shape, size, memory, 0)
 }
 
 /**

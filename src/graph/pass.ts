@@ -19,6 +19,7 @@ import type { CallLinks, MoreLinks, Unfolding } from './call-links.js'
 import type { Func } from './func.js'
 import { LeafGradients } from './leaf-gradients.js'
 import { mode } from './mode.js'
+import { PassMemory } from './pass-memory.js'
 import type { PassRequest, PastOwner, PendingGradients, Recorder } from './recorder.js'
 import { createFunc } from './registry.js'
 import { oldestStandIn, StandIn } from './stand-in.js'
@@ -53,6 +54,7 @@ class Pass {
   private id = 0
   private readonly heap = new CallHeap()
   private readonly atLeaves = new LeafGradients()
+  private readonly memory = new PassMemory()
   private request: PassRequest | null = null
   private createGraph = false
   private retainGrad = false
@@ -92,6 +94,7 @@ class Pass {
     // is not on the tape, which knows no examples: its arithmetic is.
     if (!this.createGraph && !isMapped) mode.recorder = null
     mode.linking = this.createGraph
+    this.memory.open(!this.createGraph && !isMapped && recorder === null)
     try {
       try {
         this.walk(request)
@@ -99,6 +102,7 @@ class Pass {
         mode.recorder = recorder
         mode.linking = linking
         useKernel(kernel)
+        this.memory.close()
       }
     } catch (error) {
       this.recorder?.backwardAborted(this.recordedPass)
@@ -125,6 +129,7 @@ class Pass {
   }
 
   private walk({ roots, seeds }: PassRequest): void {
+    const { memory } = this
     for (let i = 0; i < roots.length; i++) this.arrive(roots[i]!, seeds[i]!)
     for (let call = this.latest(); call !== null; call = this.latest()) {
       const { func, more } = call
@@ -132,17 +137,30 @@ class Pass {
         const gradient = call.pending!
         call.pending = null
         call.pass = 0
-        this.distribute(call, func.backward(this.finish(call.output0!, gradient)))
+        const complete = this.finish(call.output0!, gradient)
+        if (memory.isBusy) memory.shows(func, complete)
+        const result = func.backward(complete)
+        if (memory.isBusy) memory.made(func)
+        this.distribute(call, result)
+        if (memory.isBusy) memory.done(gradient)
       } else if (more !== null && more.unfolding !== null) {
         this.unfold(call, more, more.unfolding)
       } else {
+        const pending = [call.pending, ...(more?.pending ?? [])]
         const gradients = this.gradientsOfOutputs(call)
         call.pass = 0
-        this.distribute(call, func.backwardList(gradients))
+        for (const gradient of gradients) memory.shows(func, gradient)
+        const result = func.backwardList(gradients)
+        memory.made(func)
+        this.distribute(call, result)
+        for (const each of pending) memory.done(each)
       }
     }
     const { leaves, gradients } = this.atLeaves
-    for (let i = 0; i < leaves.length; i++) this.finish(leaves[i]!, gradients[i]!)
+    for (let i = 0; i < leaves.length; i++) {
+      this.finish(leaves[i]!, gradients[i]!)
+      if (memory.isBusy) memory.done(gradients[i]!)
+    }
   }
 
   /** The latest call that has gradients. All live ones are later than those of the past. */
@@ -154,6 +172,7 @@ class Pass {
     for (const pending of past.values()) {
       const call = pending.next()
       if (call === null) continue
+      this.memory.stop()
       // With its own kernel a past run gives the gradients that it had. A run that records now names the kernel of today.
       if (this.recorder === null && pending.kernel !== null) useKernel(pending.kernel)
       return call
@@ -167,10 +186,14 @@ class Pass {
     call.pending = null
     more.pending = null
     call.pass = 0
+    const { madeSoFar } = this.memory
     const outputs = unfolding.unfold(call, this.createGraph)
+    this.memory.leave(madeSoFar)
     for (let slot = 0; slot < gradients.length; slot++) {
       const gradient = gradients[slot]!
-      if (gradient !== null) this.arrive(outputs[slot]!, gradient)
+      if (gradient === null) continue
+      this.arrive(outputs[slot]!, gradient)
+      this.memory.done(gradient)
     }
   }
 
@@ -241,16 +264,22 @@ class Pass {
     if (call.pass !== this.id) this.visit(call)
     const { slot } = variable
     if (slot === 0) {
-      call.pending = call.pending === null ? gradient : this.sum(call.pending, gradient)
+      const { pending } = call
+      const sum = pending === null ? gradient : this.sum(pending, gradient)
+      call.pending = sum
+      if (this.memory.isBusy) this.memory.replaced(pending, sum)
       return
     }
     const more = call.more!
     more.pending ??= new Array<Variable | null>(more.outputs.length).fill(null)
-    const before = more.pending[slot - 1] ?? null
-    more.pending[slot - 1] = before === null ? gradient : this.sum(before, gradient)
+    const pending = more.pending[slot - 1] ?? null
+    const sum = pending === null ? gradient : this.sum(pending, gradient)
+    more.pending[slot - 1] = sum
+    this.memory.replaced(pending, sum)
   }
 
   private arriveInPast(owner: PastOwner, ref: number, gradient: Variable): void {
+    this.memory.stop()
     const pending = this.pendingOf(owner)
     const leaf = pending.cutLeaf(ref)
     if (leaf === null) pending.arrive(ref, gradient)
@@ -287,8 +316,11 @@ class Pass {
   private arriveAtLeaf(leaf: Variable, gradient: Variable): void {
     const { atLeaves } = this
     const place = atLeaves.find(leaf)
-    if (place < 0) atLeaves.add(leaf, gradient)
-    else atLeaves.gradients[place] = this.sum(atLeaves.gradients[place]!, gradient)
+    const before = place < 0 ? null : atLeaves.gradients[place]!
+    const sum = before === null ? gradient : this.sum(before, gradient)
+    if (before === null) atLeaves.add(leaf, sum)
+    else atLeaves.gradients[place] = sum
+    if (this.memory.isBusy) this.memory.replaced(before, sum)
   }
 
   /** Begins to collect at a call. */
@@ -307,9 +339,19 @@ class Pass {
   /** A gradient is complete: hooks see it, `.grad` or the answer takes it, the recorder hears of it. */
   private finish(variable: Variable, complete: Variable): Variable {
     const watched = variable.gradientHooks !== null || this.recorder !== null
-    const gradient = watched ? this.replaced(variable, complete) : complete
+    const gradient = watched ? this.watched(variable, complete) : complete
     if (this.targets !== null || this.recorder !== null || this.retainGrad || variable.knownLinks === null)
       this.keep(variable, gradient, gradient !== complete)
+    return gradient
+  }
+
+  /** What those who watch make of a gradient; it and what they made are theirs. */
+  private watched(variable: Variable, complete: Variable): Variable {
+    const { memory } = this
+    memory.forget(complete)
+    const { madeSoFar } = memory
+    const gradient = this.replaced(variable, complete)
+    memory.leave(madeSoFar)
     return gradient
   }
 
@@ -322,18 +364,26 @@ class Pass {
       if (this.targets.has(variable)) {
         contribution = held = this.ownGradient(variable, gradient, replaced)
         this.found!.set(variable, held)
+        this.memory.forget(gradient)
       }
     } else if (variable.knownLinks === null || this.retainGrad) {
-      const before = variable.heldGrad
+      const before = variable.passingGrad
       if (before === null) {
         contribution = held = this.ownGradient(variable, gradient, replaced)
         variable.holdGrad(held)
+        this.leave(variable, held, gradient)
       } else {
         held = this.accumulate(variable, before, gradient)
       }
     }
     if (this.recorder !== null)
       this.recorder.gradientComputed(this.recordedPass, variable, contribution, held)
+  }
+
+  /** The program may look at it from now on; until it does so, the memory of a leaf's gradient is nobody else's. */
+  private leave(variable: Variable, held: Variable, gradient: Variable): void {
+    if (variable.knownLinks !== null) this.memory.forget(gradient)
+    else if (this.memory.handOver(gradient)) held.markUnseen()
   }
 
   /** What the variable's hooks, or those of a recorded pass, make of a gradient. */
@@ -354,8 +404,11 @@ class Pass {
   private accumulate(variable: Variable, before: Variable, gradient: Variable): Variable {
     // The assigned gradient of a root is its seed; it stays as the user assigned it.
     if (variable.gradientAssigned && this.request!.roots.includes(variable)) return before
+    if (!this.memory.isOpen) before.markSeen()
     const held = this.sum(before, gradient)
     variable.holdGrad(held)
+    this.leave(variable, held, held)
+    before.giveBackUnseen()
     return held
   }
 

@@ -43,10 +43,21 @@ export function registerFunc<C extends FuncClass>(funcClass: C, options: { name?
 }
 
 let own: ReadonlySet<string> = new Set()
+let ownBackwards: ReadonlyMap<object, unknown> = new Map()
 
 /** @internal What is registered by now is gradtape's own; what comes later is the user's. */
 export function noteOwnFuncs(): void {
   own = new Set(classes.keys())
+  ownBackwards = new Map([...classes.values()].map((each) => [each, (each.prototype as Func).backward]))
+}
+
+/**
+ * @internal Whether the function is gradtape's own, as it is written: when its call or its `backward` is over, it has nothing of what
+ * it was given or has made.
+ */
+export function keepsNothing(func: Func): boolean {
+  const own = ownBackwards.get(func.constructor)
+  return own !== undefined && own === func.backward
 }
 
 /** @internal Whether gradtape itself brings a function of this name. */

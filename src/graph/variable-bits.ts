@@ -9,7 +9,9 @@ export const GRADIENT_ASSIGNED = 2
 const ROLE_SHIFT = 2
 /** It is the gradient of a variable, or was. */
 export const IS_GRADIENT = 16
-const SLOT_SHIFT = 5
+/** It is a gradient whose memory nobody else has, and that was shown to nobody. */
+export const UNSEEN = 32
+const SLOT_SHIFT = 6
 const BELOW_SLOT = 2 ** SLOT_SHIFT - 1
 const ROLES: readonly Role[] = ['variable', 'parameter', 'constant']
 

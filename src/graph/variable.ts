@@ -7,6 +7,7 @@ import { type DType, isFloating } from '../array/dtype.js'
 import { type ArrayLike, full, ndarray } from '../array/make-array.js'
 import { NDArray } from '../array/ndarray.js'
 import { formatShape, type Shape, sameShape } from '../array/shape.js'
+import { giveBack, noteBirths } from '../array/spare-memory.js'
 import { markAsOurs } from '../copies.js'
 import { TapeError, valueText } from '../errors.js'
 import { checkOptions } from '../options.js'
@@ -25,6 +26,7 @@ import {
   type Role,
   roleIn,
   slotIn,
+  UNSEEN,
   withSlot,
 } from './variable-bits.js'
 
@@ -313,12 +315,36 @@ export class Variable {
 
   /** The accumulated gradient: a Variable, so that it can be computed with and differentiated again. */
   get grad(): Variable | null {
-    return this.gradient ?? this.owner?.past?.recordedGradient(this) ?? null
+    return this.heldGrad ?? this.owner?.past?.recordedGradient(this) ?? null
   }
 
   /** @internal What passes left, without what a tape remembers of earlier ones. */
   get heldGrad(): Variable | null {
+    const { gradient } = this
+    if (gradient !== null) gradient.markSeen()
+    return gradient
+  }
+
+  /** @internal As `heldGrad`, for who keeps nothing of it and shows it to nobody. */
+  get passingGrad(): Variable | null {
     return this.gradient
+  }
+
+  /** @internal Somebody may have it now. */
+  markSeen(): void {
+    this.bits &= ~UNSEEN
+  }
+
+  /** @internal Its memory is nobody else's: when it is cleared before anybody saw it, that can be used again. */
+  markUnseen(): void {
+    this.bits |= UNSEEN
+  }
+
+  /** @internal Gives the memory of a gradient back, if nobody can have it. */
+  giveBackUnseen(): void {
+    if ((this.bits & UNSEEN) === 0) return
+    this.bits &= ~UNSEEN
+    giveBack(this.array!.buffer)
   }
 
   /**
@@ -356,8 +382,9 @@ export class Variable {
     this.gradient = null
     this.bits &= ~GRADIENT_ASSIGNED
     this.owner?.past?.forgetGradient(this)
-    if (gradient !== null && mode.recorder !== null)
-      mode.recorder.gradientCleared(this, gradient, gradientAssigned)
+    if (gradient === null) return
+    if (mode.recorder !== null) mode.recorder.gradientCleared(this, gradient, gradientAssigned)
+    else gradient.giveBackUnseen()
   }
 
   /** Says which call made this variable (DeZero's `set_creator`); `apply` does it for you. */
@@ -425,7 +452,12 @@ export class Variable {
   }
 
   private load(): NDArray {
-    this.array = this.owner!.loader!.loadValue(this)
+    const births = noteBirths(null) // what a file gives is its owner's, also in the middle of a pass
+    try {
+      this.array = this.owner!.loader!.loadValue(this)
+    } finally {
+      noteBirths(births)
+    }
     return this.array
   }
 }

@@ -11,6 +11,7 @@ import { flagOf, refuse } from '../functions/attributes.js'
 import type { Func } from '../graph/func.js'
 import { constant } from '../graph/leaves.js'
 import { mode, noGrad, withScope } from '../graph/mode.js'
+import { keepsNothing } from '../graph/registry.js'
 import type { Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import {
@@ -106,7 +107,7 @@ export abstract class Optimizer<R extends Rule> {
         for (const group of this.groups) {
           const keys = this.keys(group.rule)
           for (const parameter of group.parameters) {
-            const gradient = parameter.grad
+            const gradient = mode.recorder === null ? parameter.passingGrad : parameter.grad
             if (gradient === null || !parameter.requiresGrad) continue
             this.update(parameter, this.flag('maximize') ? neg(gradient) : gradient, keys, group.rule)
             updated++
@@ -196,7 +197,7 @@ export abstract class Optimizer<R extends Rule> {
 
   private update(parameter: Variable, gradient: Variable, keys: readonly string[], rule: R): void {
     if (keys.length === 0) {
-      parameter.data = this.call(rule, false).apply2(parameter, gradient).data
+      parameter.data = this.checked(this.call(rule, false), gradient).apply2(parameter, gradient).data
       return
     }
     const inputs = [parameter, gradient]
@@ -208,13 +209,19 @@ export abstract class Optimizer<R extends Rule> {
     const isUnseen = parameter.data.size >= LARGE && mode.recorder === null && !this.#isShown
     const overwrites =
       isUnseen && inputs.every(({ data }, i) => i < 2 || data.size === 1 || this.#unseen.has(data))
-    const outputs = this.call(rule, overwrites).applyAll(...inputs)
+    const outputs = this.checked(this.call(rule, overwrites), gradient).applyAll(...inputs)
     parameter.data = outputs[0]!.data
     for (let i = 0; i < keys.length; i++) {
       const array = outputs[i + 1]!.data
       if (isUnseen) this.#unseen.add(array)
       this.#keep(parameter, keys[i]!, array)
     }
+  }
+
+  /** A call that is not ours may keep the gradient. */
+  private checked(call: Func, gradient: Variable): Func {
+    if (!keepsNothing(call)) gradient.markSeen()
+    return call
   }
 
   #begin(parameter: Variable, key: string): Variable | null {

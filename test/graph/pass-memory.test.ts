@@ -1,0 +1,216 @@
+// A pass uses the memory of its own gradients again. For any program: nothing that the program can see changes by it, though all memory
+// that a pass gives back is spoiled at once.
+import { randomInt } from 'node:crypto'
+import fc from 'fast-check'
+import { afterEach, expect, test } from 'vitest'
+import { useSpare } from '../../src/array/spare-memory.js'
+import {
+  AdamW,
+  add,
+  clipGradNorm,
+  concat,
+  constant,
+  Func,
+  gelu,
+  grad,
+  linear,
+  matmul,
+  maximum,
+  mul,
+  type NDArray,
+  ndarray,
+  parameter,
+  recompute,
+  relu,
+  reshape,
+  SGD,
+  slice,
+  softmax,
+  sub,
+  sum,
+  take,
+  tanh,
+  transpose,
+  type Variable,
+} from '../../src/index.js'
+
+const PROGRAMS = Number(process.env.GRADTAPE_PROGRAMS ?? 25)
+/** A square of this edge is just large enough to have memory of its own. */
+const EDGE = 64
+
+afterEach(() => useSpare('all'))
+
+/** Keeps the gradients that it gets, and passes one of them on as it is. */
+class Keeper extends Func {
+  static kept: Variable[] = []
+  override forward(a: NDArray, b: NDArray): NDArray {
+    return a.map((value, i) => value - (b.data[i] as number))
+  }
+  override backward(gy: Variable): Variable[] {
+    Keeper.kept.push(gy)
+    const other = mul(gy, -1)
+    Keeper.kept.push(other)
+    return [gy, other]
+  }
+}
+
+/** Of ours by its forward alone. */
+class KeepingTanh extends Func {
+  override forward(x: NDArray): NDArray {
+    return x.map(Math.tanh)
+  }
+  override backward(gy: Variable): Variable {
+    Keeper.kept.push(gy)
+    return mul(gy, sub(1, mul(this.output, this.output)))
+  }
+}
+
+type Binary = (a: Variable, b: Variable) => Variable
+const OPERATIONS: readonly Binary[] = [
+  add,
+  sub,
+  mul,
+  maximum,
+  (a, b) => mul(matmul(a, b), 1 / EDGE),
+  (a, b) => mul(linear(a, b, sum(b, { axis: 0 })), 1 / EDGE),
+  (a) => transpose(a),
+  (a) => transpose(reshape(a, [EDGE / 2, 2 * EDGE])).reshape([EDGE, EDGE]),
+  (a) => relu(a),
+  (a) => gelu(a),
+  (a) => tanh(a),
+  (a) => softmax(a),
+  (a, b) => slice(concat([a, b]), [[EDGE / 2, EDGE + EDGE / 2]]),
+  (a) => take(a, [...Array(EDGE).keys()].reverse()),
+  (a, b) => add(a, sum(b, { axis: 1, keepdims: true })),
+  (a, b) => new Keeper().apply(a, b),
+  (a) => new KeepingTanh().apply(a),
+  (a, b) => recompute((x, y) => mul(tanh(x), add(y, x)), a, b),
+  (a) => a.detach(),
+]
+const WATCHES = ['nothing', 'nothing', 'nothing', 'hook', 'replace', 'name'] as const
+const PASSES = ['pass', 'pass', 'pass', 'pass twice', 'retain', 'graph', 'targets'] as const
+const AFTER = ['sgd', 'adam', 'clip', 'see', 'see some', 'no clearing', 'nothing', 'assign'] as const
+
+interface Call {
+  operation: number
+  a: number
+  b: number
+  watch: (typeof WATCHES)[number]
+}
+interface Round {
+  calls: readonly Call[]
+  pass: (typeof PASSES)[number]
+  after: (typeof AFTER)[number]
+}
+
+const anyCall = fc.record({
+  operation: fc.nat(OPERATIONS.length - 1),
+  a: fc.nat(9),
+  b: fc.nat(9),
+  watch: fc.constantFrom(...WATCHES),
+})
+const anyRound = fc.record({
+  calls: fc.array(anyCall, { minLength: 1, maxLength: 8 }),
+  pass: fc.constantFrom(...PASSES),
+  after: fc.constantFrom(...AFTER),
+})
+
+/** Runs a program; gives all that it saw, as it is at the very end. */
+function run(rounds: readonly Round[], use: 'nothing' | 'spoil'): number[] {
+  useSpare(use)
+  Keeper.kept = []
+  const seen: (Variable | NDArray)[] = []
+  const leaves = [1, 2, 3].map((seed) => parameter(square(seed), { name: `p${seed}` }))
+  const sgd = new SGD(leaves, { lr: 0.1, momentum: 0.9 })
+  const adam = new AdamW(leaves, { lr: 0.01 })
+  for (const { calls, pass, after } of rounds) {
+    const made: Variable[] = [...leaves, constant(square(4))]
+    for (const { operation, a, b, watch } of calls) {
+      const y = OPERATIONS[operation]!(made.at(-1 - (a % made.length))!, made[b % made.length]!)
+      if (watch === 'hook') y.onGradient((gradient) => void seen.push(gradient))
+      if (watch === 'replace') {
+        y.onGradient((gradient) => {
+          const other = mul(gradient, 0.5)
+          seen.push(gradient, other.data)
+          return other
+        })
+      }
+      made.push(y)
+    }
+    const loss = sum(mul(made.at(-1)!, add(made.at(-2)!, leaves[0]!)))
+    if (pass === 'targets') seen.push(...grad(loss, made.filter((each) => each.requiresGrad).slice(0, 5)))
+    else loss.backward({ retainGrad: pass === 'retain', createGraph: pass === 'graph' })
+    if (pass === 'pass twice' || pass === 'retain') loss.backward({ retainGrad: pass === 'retain' })
+    if (pass === 'retain') for (const [i, each] of made.entries()) if (i > 3 && i % 3 === 0) each.clearGrad()
+    if (pass === 'retain') for (const { grad } of made) if (grad !== null) seen.push(grad)
+    if (pass === 'graph') {
+      for (const { grad } of leaves) seen.push(...(grad?.creator?.inputs ?? []))
+      const slopes = leaves.flatMap(({ grad }) => (grad === null ? [] : [sum(mul(grad, grad))]))
+      if (slopes.some((slope) => slope.requiresGrad))
+        seen.push(
+          ...grad(
+            slopes.filter((each) => each.requiresGrad),
+            leaves,
+          ),
+        )
+    }
+    const hasGradient = pass !== 'targets' // asking the leaves would be seeing
+    if (after === 'clip' && hasGradient) seen.push(clipGradNorm(leaves, 1))
+    if (after === 'sgd' && hasGradient) sgd.step()
+    if ((after === 'adam' || after === 'clip') && hasGradient) adam.step()
+    if (after === 'see') for (const { grad } of leaves) if (grad !== null) seen.push(grad)
+    if (after === 'see some' && leaves[1]!.grad !== null) seen.push(leaves[1]!.grad.data)
+    if (after === 'assign') leaves[2]!.grad = leaves[0]!.grad
+    if (after !== 'no clearing') for (const leaf of leaves) leaf.clearGrad()
+    seen.push(loss)
+  }
+  for (const leaf of leaves) {
+    seen.push(leaf.data)
+    if (leaf.grad !== null) seen.push(leaf.grad)
+  }
+  return [...seen, ...Keeper.kept].map((each) =>
+    fingerprint('data' in each && !ArrayBuffer.isView(each.data) ? each.data : (each as NDArray)),
+  )
+}
+
+function square(seed: number): NDArray {
+  return ndarray(
+    Float64Array.from({ length: EDGE * EDGE }, (_, i) => Math.sin(seed * 77 + i * (seed + 0.37))),
+    { shape: [EDGE, EDGE] },
+  )
+}
+
+/** One number that nearly every change of a bit changes. */
+function fingerprint({ data }: NDArray): number {
+  const words = new Int32Array(data.slice().buffer)
+  let hash = words.length
+  for (let i = 0; i < words.length; i++) hash = (Math.imul(hash, 31) + words[i]!) | 0
+  return hash
+}
+
+test('whatever a program sees is the same when passes use memory again and spoil it first', () => {
+  const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
+  process.stderr.write(`memory of passes: GRADTAPE_SEED=${seed}\n`)
+  fc.assert(
+    fc.property(fc.array(anyRound, { minLength: 1, maxLength: 4 }), (rounds) => {
+      expect(run(rounds, 'spoil')).toEqual(run(rounds, 'nothing'))
+    }),
+    { seed, numRuns: PROGRAMS },
+  )
+})
+
+test('the memory of a gradient is used again once it is cleared, and never when the program has seen it', () => {
+  const w = parameter(square(1))
+  const memories = (look: () => void) =>
+    new Set(
+      Array.from({ length: 10 }, () => {
+        sum(mul(w, constant(square(2)))).backward()
+        look()
+        const { buffer } = w.passingGrad!.data
+        w.clearGrad()
+        return buffer
+      }),
+    )
+  expect(memories(() => {}).size).toBe(2)
+  expect(memories(() => w.grad).size).toBe(10)
+})
