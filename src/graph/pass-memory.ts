@@ -95,14 +95,15 @@ export class PassMemory {
   /** From here on others have it. */
   forget(gradient: Variable): void {
     this.count() // else what was just made would count from now on
-    if (!this.isEmpty) this.holders.delete(memoryOf(gradient))
+    const memory = this.memoryOf(gradient)
+    if (memory !== null) this.holders.delete(memory)
   }
 
   /** Leaves the memory of a gradient to a leaf; whether nobody else has it. */
   handOver(gradient: Variable): boolean {
     this.count()
-    if (this.isEmpty) return false
-    const memory = memoryOf(gradient)
+    const memory = this.memoryOf(gradient)
+    if (memory === null) return false
     const count = this.holders.get(memory)
     this.holders.delete(memory)
     return count !== undefined && count <= 1
@@ -117,11 +118,17 @@ export class PassMemory {
   }
 
   private change(gradient: Variable, by: number): void {
-    const memory = memoryOf(gradient)
-    const before = this.holders.get(memory)
-    if (before === undefined) return
+    const memory = this.memoryOf(gradient)
+    const before = memory === null ? undefined : this.holders.get(memory)
+    if (memory === null || before === undefined) return
     if (before + by > 0) this.holders.set(memory, before + by)
     else this.release(memory)
+  }
+
+  /** The memory of a gradient; null where nothing counts, or no longer: what stands for an example has an array elsewhere. */
+  private memoryOf({ loadedData }: Variable): TypedArray | null {
+    if (loadedData === null) this.stop()
+    return this.isEmpty ? null : loadedData!.buffer
   }
 
   private release(memory: TypedArray): void {
@@ -136,8 +143,4 @@ export class PassMemory {
     this.holders.clear()
     this.isEmpty = true
   }
-}
-
-function memoryOf({ data }: Variable): TypedArray {
-  return data.buffer
 }
