@@ -13,11 +13,12 @@ export const CELL = cellHex(FIRST)
 
 /**
  * The last name that a variable was given by an event. Whether a tape has such events at all is asked once a query, and not once a
- * variable: `EXISTS` names nothing of the row.
+ * variable: `EXISTS` names nothing of the row. The plus takes the affinity from a column, without which the index on an expression is not
+ * used, and every name a walk over all events of the kind.
  */
 export function nameGiven(run: string, ref: string): string {
   const kind = EVENT_KINDS.VariableNamed.kind
-  return `CASE WHEN EXISTS (SELECT 1 FROM _fact WHERE kind = ${kind}) THEN (SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = ${run} AND n.kind = ${kind} AND n.subject = ${ref} ORDER BY n.id DESC LIMIT 1) END`
+  return `CASE WHEN EXISTS (SELECT 1 FROM _fact WHERE kind = ${kind}) THEN (SELECT json_extract(n.payload, '$.name') FROM _fact n WHERE n.id >> 32 = +${run} AND n.kind = ${kind} AND n.subject = ${ref} ORDER BY n.id DESC LIMIT 1) END`
 }
 
 /** The name under which a variable was logged in the step that made it. `id` is that of the event that did. */
