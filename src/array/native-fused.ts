@@ -187,6 +187,29 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       return true
     },
 
+    diagonalize(a, turned, n, least, sweeps) {
+      const code = codeFor(a, n * n, ELEMENTS_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = n
+      numbers[1] = least
+      numbers[2] = sweeps
+      code.library.diagonalize(a, turned)
+      return true
+    },
+
+    orthogonalize(columns, turned, count, n, share, sweeps) {
+      const code = codeFor(columns, count * n, ELEMENTS_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = count
+      numbers[1] = n
+      numbers[2] = share
+      numbers[3] = sweeps
+      code.library.orthogonalize(columns, turned)
+      return true
+    },
+
     copy(x, xo, extents, strides, out, oo) {
       const axes = extents.length
       let count = 1

@@ -424,6 +424,22 @@ export interface FusedKernel {
     columns: number,
   ): boolean
 
+  /**
+   * Rotates the symmetric `a` [n, n] until nothing off its diagonal is above `least`, as decompositions.ts does; `turned`, the identity
+   * before, gets the product of the rotations, its columns as rows.
+   */
+  diagonalize(a: Float64Array, turned: Float64Array, n: number, least: number, sweeps: number): boolean
+
+  /** Rotates pairs of `count` columns of `n` elements, which lie side by side, until all are orthogonal; `turned` as above. */
+  orthogonalize(
+    columns: Float64Array,
+    turned: Float64Array,
+    count: number,
+    n: number,
+    share: number,
+    sweeps: number,
+  ): boolean
+
   /** out[i…] = x[xOffset + Σ i·stride], out contiguous. */
   copy(
     x: TypedArray,

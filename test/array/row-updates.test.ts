@@ -2,10 +2,10 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { numbers } from '../../scripts/kernel-corpus.mjs'
-import { qr } from '../../src/array/decompositions.js'
+import { eigh, qr, svd } from '../../src/array/decompositions.js'
 import { plainKernel2, portableKernel2, useKernel } from '../../src/array/kernel.js'
 import { cholesky, inv, solve } from '../../src/array/linear-algebra.js'
-import { ndarray } from '../../src/array/make-array.js'
+import { eye, ndarray } from '../../src/array/make-array.js'
 import { native } from '../../src/array/native/library.js'
 import type { NDArray } from '../../src/array/ndarray.js'
 import { foldRows, takeOuter } from '../../src/array/row-updates.js'
@@ -100,5 +100,15 @@ describe('factors have the same bits by each way:', () => {
     )
     const [l] = eachWay(() => bits(cholesky(positive)), `cholesky of ${n}`)
     for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) expect(l![i * n + j]).toBe(0)
+    // A matrix of one rank less than it has rows, and of equal values too.
+    const poor = ndarray(x.data.map((value, i) => (i % n === 0 ? 0 : value)) as Float64Array, {
+      shape: [n, n],
+    })
+    const rotated = [...eigh(x), ...eigh(eye(n)), ...svd(wide), ...svd(b), ...svd(poor)]
+    eachWay(
+      () => bits(...eigh(x), ...eigh(eye(n)), ...svd(wide), ...svd(b), ...svd(poor)),
+      `rotations of ${n}`,
+    )
+    expect(rotated.every(({ data }) => data.every(Number.isFinite))).toBe(true)
   })
 })

@@ -36,6 +36,8 @@ export interface NativeLibrary {
   gate(g: Floats, x: Floats, out: Floats): void
   foldRows(s: Float64Array, u: Float64Array, a: Float64Array): void
   takeOuter(a: Float64Array, u: Float64Array, v: Float64Array): void
+  diagonalize(a: Float64Array, turned: Float64Array): void
+  orthogonalize(columns: Float64Array, turned: Float64Array): void
   copy(x: Floats, out: Floats): void
 }
 

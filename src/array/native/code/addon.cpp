@@ -555,6 +555,28 @@ napi_value takeOuter(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** A symmetric matrix, and what the product of its rotations goes into. */
+napi_value diagonalize(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine || call.isNarrow) return call.refuse();
+  const std::size_t n = call.count(0), sweeps = call.count(2), size = call.product(n, n);
+  void *a = call.run(0, 0, size), *turned = call.run(1, 0, size);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->diagonalize((double *)a, (double *)turned, n, call.instance->numbers[1], sweeps);
+  return nullptr;
+}
+
+/** Columns side by side, and what the product of their rotations goes into. */
+napi_value orthogonalize(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine || call.isNarrow) return call.refuse();
+  const std::size_t count = call.count(0), n = call.count(1), sweeps = call.count(3);
+  void *columns = call.run(0, 0, call.product(count, n)), *turned = call.run(1, 0, call.product(count, count));
+  if (!call.isFine) return call.refuse();
+  call.instance->way->orthogonalize((double *)columns, (double *)turned, count, n, call.instance->numbers[2], sweeps);
+  return nullptr;
+}
+
 constexpr int MOST_AXES = 8;
 
 /** Elements that lie apart, copied side by side: axes, places, then extents, then steps. */
@@ -690,6 +712,8 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "gate", gate);
   set(env, exports, "foldRows", foldRows);
   set(env, exports, "takeOuter", takeOuter);
+  set(env, exports, "diagonalize", diagonalize);
+  set(env, exports, "orthogonalize", orthogonalize);
   set(env, exports, "copy", copy);
   return exports;
 }

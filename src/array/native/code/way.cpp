@@ -5,6 +5,7 @@
 #include "choices.hpp"
 #include "products.hpp"
 #include "reductions.hpp"
+#include "rotations.hpp"
 #include "rows.hpp"
 #include "summaries.hpp"
 #include "way.hpp"
@@ -187,5 +188,5 @@ extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     accumulateRowsOf, softmaxRowsOf, sgdStepOf, momentumStepOf, adamStepOf, summarizeOf,
     distanceOf, measureOf,   normalizeOf,    normalizeSlopesOf, softmaxSlopeOf, geluSlopeOf, maxPoolOf,
     maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf, compareOf, chooseOf, largerShareOf, gateOf,
-    foldRows, takeOuter, copyOf,
+    foldRows, takeOuter, diagonalize, orthogonalize, copyOf,
 };

@@ -75,6 +75,8 @@ struct Way {
                    std::size_t rows, std::size_t columns);
   void (*takeOuter)(double *a, std::ptrdiff_t aRow, const double *u, std::ptrdiff_t uStep, const double *v, std::size_t rows,
                     std::size_t columns);
+  void (*diagonalize)(double *a, double *turned, std::size_t n, double least, std::size_t sweeps);
+  void (*orthogonalize)(double *columns, double *turned, std::size_t count, std::size_t n, double share, std::size_t sweeps);
   /** out[i…] = x[Σ i·stride], out contiguous, of at least one axis and one element. */
   void (*copy)(bool isNarrow, int axes, const std::size_t *extents, const std::ptrdiff_t *strides, const void *x, void *out);
 };
