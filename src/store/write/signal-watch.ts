@@ -7,14 +7,7 @@
 import os from 'node:os'
 import process from 'node:process'
 import { SIGNALS, THREAD } from './hand-over.js'
-
-/** Node's own class behind `process.on('SIGINT')`, which works on the main thread only. */
-interface SignalHandle {
-  onsignal: (signal: number) => void
-  unref(): void
-  start(signal: number): number
-  close(): void
-}
+import { type SignalHandle, signalClass } from './node-signal.js'
 
 /** The training thread hands over within this long; one that computes without recording anything does not hear. */
 const HAND_OVER_MAX_MS = 2_000
@@ -119,23 +112,5 @@ export class SignalWatch {
     process.kill(process.pid, signal)
     // Somebody else in the process listens, in a way that could not be seen; it had its turn.
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), HAND_OVER_MAX_MS)
-  }
-}
-
-/** Null where the runtime has none: then signals have their usual effect, at once. */
-function signalClass(): (new () => SignalHandle) | null {
-  if (process.platform === 'win32') return null
-  const { binding } = process as unknown as {
-    binding?: (name: string) => { Signal?: new () => SignalHandle }
-  }
-  const { noDeprecation } = process
-  process.noDeprecation = true // of this thread only
-  try {
-    return binding?.call(process, 'signal_wrap').Signal ?? null
-  } catch {
-    return null // not under a permission model
-  } finally {
-    if (noDeprecation === undefined) delete process.noDeprecation
-    else process.noDeprecation = noDeprecation
   }
 }
