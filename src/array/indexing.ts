@@ -7,7 +7,9 @@ import { TapeError } from '../errors.js'
 import { stridesOf } from './broadcast.js'
 import type { DType } from './dtype.js'
 import { getDefaultDtype, requireDType } from './dtype.js'
+import { kernel } from './kernel.js'
 import { allocate, allocateUnset, type NDArray } from './ndarray.js'
+import type { PlaceOp } from './primitives.js'
 import {
   copyShape,
   formatShape,
@@ -33,6 +35,7 @@ export function take(x: NDArray, indices: NDArray, axis: number = 0): NDArray {
   const outer = sizeBetween(x.shape, 0, at)
   const inner = sizeBetween(x.shape, at + 1)
   const out = allocateUnset(x.dtype, replaceAxes(x.shape, at, 1, indices.shape))
+  if (atOnce('take', x, indices, out, outer, extent, indices.size, inner)) return out
   let to = out.offset
   const { buffer } = x
   const wide = buffer instanceof Float64Array && inner < COPIED_AT_ONCE ? buffer : null
@@ -78,6 +81,7 @@ export function scatterTake(gy: NDArray, indices: NDArray, axis: number, size: n
   const inner = sizeBetween(gy.shape, at + indices.ndim)
   const shape = replaceAxes(gy.shape, at, indices.ndim, [size])
   const out = allocate(gy.dtype, requireShape(shape, 'scatterTake'))
+  if (atOnce('scatterTake', gy, indices, out, outer, size, indices.size, inner)) return out
   const bool = gy.dtype === 'bool'
   const wide = gy.buffer instanceof Float64Array ? gy.buffer : null
   let from = gy.offset
@@ -101,7 +105,9 @@ export function scatterTake(gy: NDArray, indices: NDArray, axis: number, size: n
  * Source   PyTorch `gather`.
  */
 export function gather(x: NDArray, indices: NDArray, axis: number): NDArray {
+  const along = requirePlaces(x.shape, indices, axis, 'gather')
   const out = allocateUnset(x.dtype, indices.shape, indices.size)
+  if (elementsAtOnce('gather', x, indices, out, x.shape, along)) return out
   const { buffer: from, offset } = x
   const { buffer: to, offset: at } = out
   const { buffer: which, offset: first } = indices
@@ -128,7 +134,7 @@ export function gather(x: NDArray, indices: NDArray, axis: number): NDArray {
  * Source   PyTorch `scatter_add`.
  */
 export function scatterAdd(shape: Shape, indices: NDArray, axis: number, values: NDArray): NDArray {
-  requirePlaces(requireShape(shape, 'scatterAdd'), indices, axis, 'scatterAdd')
+  const along = requirePlaces(requireShape(shape, 'scatterAdd'), indices, axis, 'scatterAdd')
   if (!sameShape(values.shape, indices.shape)) {
     throw new TapeError(
       'SHAPE_MISMATCH',
@@ -137,6 +143,7 @@ export function scatterAdd(shape: Shape, indices: NDArray, axis: number, values:
     )
   }
   const out = allocate(values.dtype, copyShape(shape))
+  if (elementsAtOnce('scatterAdd', values, indices, out, shape, along)) return out
   const { buffer: to, offset } = out
   const { buffer: from, offset: at } = values
   const { buffer: which, offset: first } = indices
@@ -155,6 +162,12 @@ export function scatterAdd(shape: Shape, indices: NDArray, axis: number, values:
     return -1
   })
   return out
+}
+
+/** a + b in the memory of b, which nobody else has; of one shape and one floating dtype. */
+export function addedInto(a: NDArray, b: NDArray): NDArray {
+  kernel.binary('add', 1, b.size, a.buffer, a.offset, 0, 1, b.buffer, b.offset, 0, 1, b.buffer, b.offset)
+  return b
 }
 
 /**
@@ -199,6 +212,40 @@ function outOfRange(index: number, at: number, extent: number, least: number, wh
     'INDEX_OUT_OF_RANGE',
     `${what} expected ${range}, got ${index} at element ${at} of the indices`,
   )
+}
+
+/** Whether the kernel did it in one call. Throws INDEX_OUT_OF_RANGE. */
+function atOnce(
+  op: PlaceOp,
+  x: NDArray,
+  indices: NDArray,
+  out: NDArray,
+  outer: number,
+  extent: number,
+  count: number,
+  inner: number,
+): boolean {
+  const found = kernel.fused?.atPlaces(
+    ...([op, x.buffer, x.offset, indices.buffer, indices.offset, out.buffer, out.offset] as const),
+    ...([outer, extent, count, inner] as const),
+  )
+  if (found === undefined || found === null) return false
+  if (found >= 0) outOfRange(indices.buffer[indices.offset + found]!, found, extent, -extent, op)
+  return true
+}
+
+/** The same where an index belongs to each element, if but for the axis the indices reach over all of `shape`. */
+function elementsAtOnce(
+  op: PlaceOp,
+  x: NDArray,
+  indices: NDArray,
+  out: NDArray,
+  shape: Shape,
+  at: number,
+): boolean {
+  if (indices.shape.some((extent, i) => i !== at && extent !== shape[i]!)) return false
+  const [outer, inner] = [sizeBetween(shape, 0, at), sizeBetween(shape, at + 1)]
+  return atOnce(op, x, indices, out, outer, shape[at]!, indices.shape[at]!, inner)
 }
 
 /** The axis, which the indices fit. */

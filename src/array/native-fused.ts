@@ -4,7 +4,7 @@
  */
 import type { TypedArray } from './dtype.js'
 import type { Native } from './native/addon.js'
-import { GATE } from './native/calls.js'
+import { GATE, PLACES } from './native/calls.js'
 import type { Cut, FusedKernel, NormShape, WindowShape } from './primitives.js'
 
 type Floats = Float64Array | Float32Array
@@ -208,6 +208,22 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       numbers[3] = sweeps
       code.library.orthogonalize(columns, turned)
       return true
+    },
+
+    atPlaces(op, x, xo, which, wo, out, oo, outer, extent, count, inner) {
+      const code = which instanceof Int32Array ? codeFor(x, outer * count * inner, ELEMENTS_MIN) : null
+      if (code === null) return null
+      const { numbers } = code
+      numbers[0] = PLACES[op]
+      numbers[1] = outer
+      numbers[2] = extent
+      numbers[3] = count
+      numbers[4] = inner
+      numbers[5] = xo
+      numbers[6] = wo
+      numbers[7] = oo
+      code.library.atPlaces(x as Floats, which as Int32Array, out as Floats)
+      return numbers[0]
     },
 
     copy(x, xo, extents, strides, out, oo) {

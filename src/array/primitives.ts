@@ -44,6 +44,9 @@ export type CompareOp = 'equal' | 'notEqual' | 'less' | 'lessEqual' | 'greater' 
 /** Activations whose gradient is a primitive. */
 export type SlopeOp = 'relu' | 'sigmoid' | 'tanh'
 
+/** Functions of elements and slices that indices name, of array/indexing.ts. */
+export type PlaceOp = 'gather' | 'scatterAdd' | 'take' | 'scatterTake'
+
 /** What a gate does with what it does not let through; see `FusedKernel.gate`. */
 export type GateOp = 'leaky' | 'elu' | 'eluSlope' | 'within' | 'between'
 
@@ -439,6 +442,25 @@ export interface FusedKernel {
     share: number,
     sweeps: number,
   ): boolean
+
+  /**
+   * `op` of array/indexing.ts, with `count` indices along an axis of `extent` elements, `outer` and `inner` elements before and behind it;
+   * what is added to is zeros before. −1, or the number of the first index that names nothing, when nothing was written; null when it was
+   * not done.
+   */
+  atPlaces(
+    op: PlaceOp,
+    x: TypedArray,
+    xOffset: number,
+    which: TypedArray,
+    whichOffset: number,
+    out: TypedArray,
+    outOffset: number,
+    outer: number,
+    extent: number,
+    count: number,
+    inner: number,
+  ): number | null
 
   /** out[i…] = x[xOffset + Σ i·stride], out contiguous. */
   copy(

@@ -1,4 +1,5 @@
 /** Single elements named by indices, in PyTorch's meaning: one index for each element read or added to. */
+import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
 import * as indexing from '../array/indexing.js'
 import type { NDArray } from '../array/ndarray.js'
@@ -73,7 +74,8 @@ export class ScatterAdd extends Func {
   override forward(x: NDArray, indices: NDArray, values: NDArray): NDArray {
     requireIndices(indices, 'scatterAdd: indices')
     const [target, added] = promoted([x, values] as const)
-    return elementwise.add(target, indexing.scatterAdd(x.shape, indices, this.axis, added))
+    const sums = indexing.scatterAdd(x.shape, indices, this.axis, added)
+    return isFloating(sums.dtype) ? indexing.addedInto(target, sums) : elementwise.add(target, sums)
   }
 
   override backward(gy: Variable): (Variable | null)[] {

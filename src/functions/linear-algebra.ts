@@ -157,10 +157,11 @@ export class Cholesky extends Func {
   override backward(gy: Variable): Variable {
     const l = this.output
     const n = l.shape.at(-1)!
-    const half = Float64Array.from({ length: n * n }, (_, i) => {
-      const [row, column] = [Math.floor(i / n), i % n]
-      return row === column ? 0.5 : row > column ? 1 : 0
-    })
+    const half = new Float64Array(n * n)
+    for (let row = 0; row < n; row++) {
+      half.fill(1, row * n, row * n + row)
+      half[row * n + row] = 0.5
+    }
     const p = mul(matmul(l, gy, { transposeA: true }), ndarray(half, { shape: [n, n] }).astype(gy.dtype))
     const back = inv(l)
     const s = matmul(matmul(back, p, { transposeA: true }), back)

@@ -38,6 +38,7 @@ export interface NativeLibrary {
   takeOuter(a: Float64Array, u: Float64Array, v: Float64Array): void
   diagonalize(a: Float64Array, turned: Float64Array): void
   orthogonalize(columns: Float64Array, turned: Float64Array): void
+  atPlaces(x: Floats, which: Int32Array, out: Floats): void
   copy(x: Floats, out: Floats): void
 }
 

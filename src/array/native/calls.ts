@@ -8,6 +8,7 @@ import type {
   CompareOp,
   GateOp,
   MomentumNumbers,
+  PlaceOp,
   ReduceOp,
   SlopeOp,
   UnaryOp,
@@ -73,6 +74,12 @@ export const GATE: { readonly [op in GateOp]: number } = {
   eluSlope: 2,
   within: 3,
   between: 4,
+}
+export const PLACES: { readonly [op in PlaceOp]: number } = {
+  gather: 0,
+  scatterAdd: 1,
+  take: 2,
+  scatterTake: 3,
 }
 export const REDUCE: { readonly [op in ReduceOp]: number } = { sum: 0, prod: 1, max: 2, min: 3 }
 

@@ -9,8 +9,8 @@ type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
 
 const HASHES: { readonly [name: string]: number } = {
-  Float64Array: 615924381,
-  Float32Array: 2132360551,
+  Float64Array: -1754541312,
+  Float32Array: 1636671549,
 }
 
 /** Whether all results of native code are those of the steps. `numbers` gives as many ordinary ones. */
@@ -70,6 +70,10 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
   const is = new Uint8Array(300)
   for (let i = 0; i < is.length; i++) is[i] = x[i]! > 0 ? 1 : 0
   note(fused.choose(is, 1, gy, 1, 1, x, 2, 0, out, 0, 290), out)
+  const which = new Int32Array(300)
+  for (let i = 0; i < which.length; i++) which[i] = ((i * 7) % 18) - 9
+  for (const op of ['gather', 'scatterAdd', 'take', 'scatterTake'] as const)
+    note(fused.atPlaces(op, x, 2, which, 1, out, 3, 5, 9, 7, 3) === -1, out)
   const image = {
     images: 6,
     channels: 2,

@@ -14,8 +14,9 @@ import { scaledDotProductAttention } from '../../../src/functions/attention.js'
 import { clip, maximum, minimum } from '../../../src/functions/bounds.js'
 import { greater, where } from '../../../src/functions/comparison.js'
 import { conv2d, convTranspose2d } from '../../../src/functions/convolution.js'
-import { gather } from '../../../src/functions/gathering.js'
+import { gather, scatterAdd } from '../../../src/functions/gathering.js'
 import { groupNorm } from '../../../src/functions/group-normalization.js'
+import { take } from '../../../src/functions/indexing.js'
 import { batchNorm, layerNorm } from '../../../src/functions/normalization.js'
 import { maxPool2d } from '../../../src/functions/pooling.js'
 import { softmax } from '../../../src/functions/softmax.js'
@@ -131,20 +132,35 @@ describe.runIf(ways.length > 0)('one call of native code has the bits of the ste
     check([[140, 2, 40], [2], [2]], (x, g, b) => groupNorm(x, g, b, { groups: 1 }), 'groupNorm', 1)
   })
 
-  test('gather, whose gradient needs no graph', () => {
+  test('gather, scatterAdd and take, whatever the axis and the places', () => {
+    const axis = fc.integer({ min: 0, max: 2 })
     fc.assert(
-      fc.property(some, some, fc.integer({ min: 0, max: 1 }), fc.nat(), (a, b, axis, seed) => {
-        const [rows, columns] = [a + 8, b + 8]
-        const below = axis === 0 ? rows : columns
-        const places = Int32Array.from(
-          { length: rows * columns },
-          (_, i) => ((i * 7919 + seed) % (2 * below)) - below,
-        )
-        const indices = ndarray(places, { shape: [rows, columns] })
-        check([[rows, columns]], (x) => gather(x, indices, { axis }), 'gather', seed)
+      fc.property(few, some, some, axis, fc.nat(), (a, b, c, at, seed) => {
+        const shape = [a, b + 4, c + 4]
+        const below = shape[at]!
+        const places = (count: number) =>
+          Int32Array.from({ length: count }, (_, i) => ((i * 7919 + seed) % (2 * below)) - below)
+        const elements = ndarray(places(a * (b + 4) * (c + 4)), { shape })
+        const slices = ndarray(places(5))
+        check([shape], (x) => gather(x, elements, { axis: at }), 'gather', seed)
+        check([shape, shape], (x, y) => scatterAdd(x, elements, y, { axis: at }), 'scatterAdd', seed)
+        check([shape], (x) => take(x, slices, { axis: at }), 'take', seed)
       }),
       runs,
     )
+  })
+
+  test('and the first index that names nothing is the one that is named, by each way', () => {
+    const x = new Variable(ndarray(new Float64Array(800), { shape: [20, 40] }))
+    const wrong = Int32Array.from({ length: 800 }, (_, i) => (i === 555 ? 40 : i === 700 ? -41 : i % 40))
+    for (const kernel of [plainKernel2, portableKernel2]) {
+      useKernel(kernel)
+      const elements = ndarray(wrong, { shape: [20, 40] })
+      const says = /expected indices from -40 to 39, got 40 at element 555 of the indices/
+      expect(() => gather(x, elements, { axis: 1 })).toThrow(says)
+      expect(() => scatterAdd(x, elements, x, { axis: 1 })).toThrow(says)
+      expect(() => take(x, ndarray(wrong), { axis: 1 })).toThrow(says)
+    }
   })
 
   test('softmax, gelu and attention', () => {

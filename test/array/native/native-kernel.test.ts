@@ -140,6 +140,7 @@ const CHECKED = [
     'choose',
     'largerShare',
     'gate',
+    'atPlaces',
     'foldRows',
     'takeOuter',
     'diagonalize',

@@ -63,9 +63,10 @@ class Call {
   static constexpr std::size_t MOST = 7;
 
 public:
-  /** `bytes` is the number of the one array that holds bytes of 0 and 1, if there is one. */
-  Call(napi_env env, napi_callback_info info, std::size_t expected, std::size_t bytes = MOST)
-      : env(env), instance(instanceOf(env)), bytes(bytes), isFine(take(info, expected)) {}
+  /** `whole` is the number of the one array that holds integers, if there is one: bytes of 0 and 1, or int32. */
+  Call(napi_env env, napi_callback_info info, std::size_t expected, std::size_t whole = MOST,
+       napi_typedarray_type wholeType = napi_uint8_array)
+      : env(env), instance(instanceOf(env)), whole(whole), wholeType(wholeType), isFine(take(info, expected)) {}
 
   /** Number `i` as a count or a place; anything else fails. */
   std::size_t count(std::size_t i) {
@@ -131,7 +132,8 @@ public:
   bool isNarrow = false;
 
 private:
-  const std::size_t bytes;
+  const std::size_t whole;
+  const napi_typedarray_type wholeType;
   std::size_t lengths[MOST] = {};
   void *data[MOST] = {};
 
@@ -148,8 +150,8 @@ private:
     for (std::size_t i = 0; i < expected; i++) {
       napi_typedarray_type type;
       if (napi_get_typedarray_info(env, given[i], &type, &lengths[i], &data[i], nullptr, nullptr) != napi_ok) return false;
-      if (i == bytes) {
-        if (type != napi_uint8_array) return false;
+      if (i == whole) {
+        if (type != wholeType) return false;
         continue;
       }
       if (type != napi_float64_array && type != napi_float32_array) return false;
@@ -159,7 +161,7 @@ private:
     return true;
   }
   void fail() { isFine = false; }
-  void *at(std::size_t i, std::size_t from) { return static_cast<char *>(data[i]) + from * (i == bytes ? 1 : isNarrow ? 4 : 8); }
+  void *at(std::size_t i, std::size_t from) { return static_cast<char *>(data[i]) + from * (i == whole ? (wholeType == napi_uint8_array ? 1 : 4) : isNarrow ? 4 : 8); }
 };
 
 // Each reads its numbers in the order in which calls.ts writes them.
@@ -577,6 +579,25 @@ napi_value orthogonalize(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** The array that is read, the indices, the array that is written. Leaves the number of the first index that names nothing, or −1. */
+napi_value atPlaces(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3, 1, napi_int32_array);
+  if (!call.isFine) return call.refuse();
+  const std::size_t op = call.count(0);
+  const PlaceShape z = {call.count(1), call.count(2), call.count(3), call.count(4)};
+  const std::size_t many = call.product(call.product(z.outer, z.count), z.inner), whole = call.product(call.product(z.outer, z.extent), z.inner);
+  const std::size_t indices = op < 2 ? many : z.count;
+  const bool isAdding = op == 1 || op == 3;
+  const void *x = call.run(0, call.count(5), isAdding ? many : whole);
+  const std::int32_t *which = static_cast<std::int32_t *>(call.run(1, call.count(6), indices));
+  void *out = call.run(2, call.count(7), isAdding ? whole : many);
+  if (!call.isFine || op > 3) return call.refuse();
+  const std::ptrdiff_t beyond = call.instance->way->firstBeyond(which, indices, z.extent);
+  call.instance->numbers[0] = (double)beyond;
+  if (beyond < 0) call.instance->way->atPlaces(call.isNarrow, (int)op, z, x, which, out);
+  return nullptr;
+}
+
 constexpr int MOST_AXES = 8;
 
 /** Elements that lie apart, copied side by side: axes, places, then extents, then steps. */
@@ -714,6 +735,7 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "takeOuter", takeOuter);
   set(env, exports, "diagonalize", diagonalize);
   set(env, exports, "orthogonalize", orthogonalize);
+  set(env, exports, "atPlaces", atPlaces);
   set(env, exports, "copy", copy);
   return exports;
 }

@@ -3,6 +3,7 @@
  * sum is reordered: so all ways give the same bits, those of the plain loops in src/array.
  */
 #include "choices.hpp"
+#include "places.hpp"
 #include "products.hpp"
 #include "reductions.hpp"
 #include "rotations.hpp"
@@ -160,6 +161,11 @@ void gateOf(bool isNarrow, int op, const void *g, const void *x, double p, doubl
   else gate(op, (D)g, (D)x, p, q, (double *)out, n);
 }
 
+void atPlacesOf(bool isNarrow, int op, const PlaceShape &z, const void *x, const std::int32_t *which, void *out) {
+  if (isNarrow) atPlaces(op, z, (F)x, which, (float *)out);
+  else atPlaces(op, z, (D)x, which, (double *)out);
+}
+
 void copyOf(bool isNarrow, int axes, const std::size_t *extents, const std::ptrdiff_t *strides, const void *x, void *out) {
   if (isNarrow) copyAxes<float>(axes, extents, strides, (F)x, (float *)out);
   else copyAxes<double>(axes, extents, strides, (D)x, (double *)out);
@@ -188,5 +194,5 @@ extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     accumulateRowsOf, softmaxRowsOf, sgdStepOf, momentumStepOf, adamStepOf, summarizeOf,
     distanceOf, measureOf,   normalizeOf,    normalizeSlopesOf, softmaxSlopeOf, geluSlopeOf, maxPoolOf,
     maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf, compareOf, chooseOf, largerShareOf, gateOf,
-    foldRows, takeOuter, diagonalize, orthogonalize, copyOf,
+    foldRows, takeOuter, diagonalize, orthogonalize, firstBeyond, atPlacesOf, copyOf,
 };

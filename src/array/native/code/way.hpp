@@ -1,6 +1,7 @@
 /** What one way of computing offers: the same functions for each instruction set, behind pointers. */
 #pragma once
 #include <cstddef>
+#include <cstdint>
 
 /** How windows lie on images: numbers of images, channels and elements, and where windows begin. */
 struct WindowShape {
@@ -31,6 +32,11 @@ inline std::size_t depthOf(std::size_t count, std::size_t most, std::size_t step
   }
   return depth;
 }
+
+/** Indices along an axis of `extent` elements, `count` of them, with what lies before and behind that axis. */
+struct PlaceShape {
+  std::size_t outer, extent, count, inner;
+};
 
 /** Operands as the addon has checked them. `isNarrow` says float32, else float64. */
 struct Way {
@@ -77,6 +83,8 @@ struct Way {
                     std::size_t columns);
   void (*diagonalize)(double *a, double *turned, std::size_t n, double least, std::size_t sweeps);
   void (*orthogonalize)(double *columns, double *turned, std::size_t count, std::size_t n, double share, std::size_t sweeps);
+  std::ptrdiff_t (*firstBeyond)(const std::int32_t *which, std::size_t n, std::size_t extent);
+  void (*atPlaces)(bool isNarrow, int op, const PlaceShape &z, const void *x, const std::int32_t *which, void *out);
   /** out[i…] = x[Σ i·stride], out contiguous, of at least one axis and one element. */
   void (*copy)(bool isNarrow, int axes, const std::size_t *extents, const std::ptrdiff_t *strides, const void *x, void *out);
 };

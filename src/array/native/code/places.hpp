@@ -1,0 +1,59 @@
+/** Elements and slices named by indices: the twins of the loops in src/array/indexing.ts. */
+#pragma once
+#include "lanes.hpp"
+#include "way.hpp"
+
+namespace {
+
+/** The number of the first index that names nothing, or −1. */
+inline std::ptrdiff_t firstBeyond(const std::int32_t *which, std::size_t n, std::size_t extent) {
+  const std::int64_t most = (std::int64_t)extent;
+  for (std::size_t i = 0; i < n; i++)
+    if (which[i] < -most || which[i] >= most) return (std::ptrdiff_t)i;
+  return -1;
+}
+
+inline std::size_t fromFront(std::int32_t index, std::size_t extent) {
+  return index < 0 ? (std::size_t)((std::int64_t)index + (std::int64_t)extent) : (std::size_t)index;
+}
+
+template <class T> inline void copyRun(const T *x, T *out, std::size_t n) { std::memcpy(out, x, n * sizeof(T)); }
+template <class T> inline void addRun(const T *x, T *out, std::size_t n) {
+  typedef typename Lanes<T>::V V;
+  constexpr std::size_t L = Lanes<T>::count;
+  std::size_t i = 0;
+  for (; i + L <= n; i += L) store(out + i, load<V>(out + i) + load<V>(x + i));
+  for (; i < n; i++) out[i] = out[i] + x[i];
+}
+
+/** The order of `PLACES` in src/array/native/calls.ts. All indices name something. */
+template <class T> void atPlaces(int op, const PlaceShape &z, const T *x, const std::int32_t *which, T *out) {
+  const std::size_t block = z.extent * z.inner;
+  const T *from = x;
+  T *to = out;
+  switch (op) {
+    case 0: // out[r, i, k] = x[r, which[r, i, k], k]
+      for (std::size_t r = 0; r < z.outer; r++, from += block)
+        for (std::size_t i = 0; i < z.count; i++)
+          for (std::size_t k = 0; k < z.inner; k++) *to++ = from[fromFront(*which++, z.extent) * z.inner + k];
+      return;
+    case 1: // out[r, which[r, i, k], k] += x[r, i, k]
+      for (std::size_t r = 0; r < z.outer; r++, to += block)
+        for (std::size_t i = 0; i < z.count; i++)
+          for (std::size_t k = 0; k < z.inner; k++) {
+            T *place = to + fromFront(*which++, z.extent) * z.inner + k;
+            *place = *place + *from++;
+          }
+      return;
+    case 2: // out[r, i] = x[r, which[i]]
+      for (std::size_t r = 0; r < z.outer; r++, from += block)
+        for (std::size_t i = 0; i < z.count; i++, to += z.inner) copyRun(from + fromFront(which[i], z.extent) * z.inner, to, z.inner);
+      return;
+    case 3: // out[r, which[i]] += x[r, i]
+      for (std::size_t r = 0; r < z.outer; r++, to += block)
+        for (std::size_t i = 0; i < z.count; i++, from += z.inner) addRun(from, to + fromFront(which[i], z.extent) * z.inner, z.inner);
+      return;
+  }
+}
+
+} // namespace
