@@ -121,6 +121,37 @@ inline bool allWithin(vd x, double bound) { return all(abs(x) < c(bound)); }
 inline vd lessExactly(vd x, vd n, double b) { return x - n * c(b); }
 #endif
 
+#if VECTOR_BYTES == 64 && defined(__AVX512F__)
+constexpr bool TURNS_SQUARES = true;
+
+/** Lane i is lane which[i] of a and b in a row. */
+inline vf pick(vf a, vn which, vf b) { return (vf)_mm512_permutex2var_ps((__m512)a, (__m512i)which, (__m512)b); }
+inline vd pick(vd a, vi which, vd b) { return (vd)_mm512_permutex2var_pd((__m512d)a, (__m512i)which, (__m512d)b); }
+
+/** Turns a square: lane j of row i becomes lane i of row j. By halves: two rows exchange the halves of each group of their lanes. */
+template <class T> inline void turn(typename Lanes<T>::V *rows) {
+  typedef typename Lanes<T>::V V;
+  constexpr int L = Lanes<T>::count;
+#pragma GCC unroll 4
+  for (int half = L / 2; half > 0; half /= 2) {
+    typename Lanes<T>::Mask upper, lower;
+    for (int i = 0; i < L; i++) {
+      upper[i] = i & half ? L + i - half : i;
+      lower[i] = i & half ? L + i : i + half;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < L; i++) {
+      if (i & half) continue;
+      const V a = rows[i], b = rows[i + half];
+      rows[i] = pick(a, upper, b);
+      rows[i + half] = pick(a, lower, b);
+    }
+  }
+}
+#else
+constexpr bool TURNS_SQUARES = false; // narrower vectors would gain little
+#endif
+
 /** a + b·x, two roundings. */
 inline vd line(double a, double b, vd x) { return c(a) + x * c(b); }
 

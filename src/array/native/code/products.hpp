@@ -118,9 +118,22 @@ template <class T> void pack(const Matrix<T> &b, std::size_t k, int width, int a
     }
     return;
   }
+  std::size_t turned = 0;
+#if VECTOR_BYTES == 64 && defined(__AVX512F__)
+  if (b.row == 1 && width == across) {
+    for (; turned + L <= k; turned += L) {
+      for (int j = 0; j < across; j += L) {
+        V rows[L];
+        for (int i = 0; i < L; i++) rows[i] = load<V>(b.at + (j + i) * b.column + turned);
+        turn<T>(rows);
+        for (int i = 0; i < L; i++) store(panel + (turned + i) * across + j, rows[i]);
+      }
+    }
+  }
+#endif
   for (int j = 0; j < width; j++) {
     const T *from = b.at + j * b.column;
-    for (std::size_t t = 0; t < k; t++) panel[t * across + j] = from[(std::ptrdiff_t)t * b.row];
+    for (std::size_t t = turned; t < k; t++) panel[t * across + j] = from[(std::ptrdiff_t)t * b.row];
   }
   for (int j = width; j < across; j++)
     for (std::size_t t = 0; t < k; t++) panel[t * across + j] = 0;
@@ -164,9 +177,10 @@ void product(std::size_t m, std::size_t k, std::size_t n, const Matrix<T> &a, co
 template <class T>
 void matmul(std::size_t m, std::size_t k, std::size_t n, const Matrix<T> &a, const Matrix<T> &b, T *out) {
   constexpr std::size_t L = Lanes<T>::count;
-  // Turned around, (bᵀ·aᵀ)ᵀ: the same products in the same order. It pays where b would have to be turned to be packed and has
-  // more columns than a has rows, or where b is too narrow for a vector and a is not.
-  const bool isTurnedB = b.column != 1 && n > m && m > L / 2 && k > 32;
+  // Turned around, (bᵀ·aᵀ)ᵀ: the same products in the same order. It pays where b would have to be turned to be packed, element by
+  // element, and has more columns than a has rows, or where b is too narrow for a vector and a is not.
+  const bool isSlowToPack = b.column != 1 && !(TURNS_SQUARES && b.row == 1);
+  const bool isTurnedB = isSlowToPack && n > m && m > L / 2 && k > 32;
   const bool isNarrow = n <= L / 2 && m > n;
   if (isTurnedB || isNarrow) {
     product<T>(n, k, m, {b.at, b.column, b.row}, {a.at, a.column, a.row}, {out, 1, (std::ptrdiff_t)n});
