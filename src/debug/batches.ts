@@ -2,10 +2,12 @@
 import type { TapeEvent } from '../events/event.js'
 import { CALL_ENTRY, LEAF_ENTRY } from '../events/record-layout.js'
 import { decodeRef, type TemplateLists } from '../store/format/template.js'
+import { pagedBlocks } from '../store/read/block-pages.js'
 import type { Block } from '../store/read/block-reader.js'
 import type { RunRows } from '../store/read/run-rows.js'
 import { PAGE } from '../store/read/run-rows.js'
 import { StoredArray, ValueRows } from '../store/read/stored-array.js'
+import { TemplateReader } from '../store/read/template-reader.js'
 import { takenRows } from './rows.js'
 import type { RunView } from './run-view.js'
 
@@ -26,6 +28,9 @@ export interface Taken {
 /** More batches than this are not read. */
 const BATCHES_MAX = 50_000
 
+/** Templates of which it is remembered whether they take rows. */
+const TEMPLATES_MAX = 1 << 16
+
 /** Where a template takes rows. */
 type Spec = { call: number[]; scope: string; reads: boolean }
 
@@ -39,20 +44,40 @@ export function batchesOf(view: RunView): Taken[] {
   const known = KEPT.get(view)
   if (known !== undefined) return known
   const found: Taken[] = []
-  for (let from = 1; from <= view.lastPosition && found.length < BATCHES_MAX; from += PAGE) {
-    const to = Math.min(view.lastPosition, from + PAGE - 1)
-    for (const block of view.rows.blocks(from, to)) {
-      // A block that begins before the page was read with the page before.
-      if (block.first < from && from > 1) continue
-      for (const one of takenIn(view, block)) found.push(one)
-      if (!view.isReplayable && specsOf(view, block).length > 0)
-        view.skipped.set('rows', "the capture 'structure' keeps no indices")
+  const templates = new TemplateReader(view.rows.db)
+  // Most blocks take nothing: of these only the template is looked at, once.
+  const takes = new Map<number, boolean>()
+  const isTaking = (id: number) => {
+    let known = takes.get(id)
+    if (known === undefined) {
+      known = specsOf(view, { template: templates.lists(id) }).length > 0
+      if (takes.size >= TEMPLATES_MAX) takes.clear()
+      takes.set(id, known)
     }
+    return known
   }
-  if (found.length >= BATCHES_MAX)
-    view.skipped.set('rows', `batches after step ${found.at(-1)!.step}: ${BATCHES_MAX} were read`)
+  let isCut = false
+  for (const block of hasTakes(view)
+    ? pagedBlocks(view.rows.db, view.rows.runId, 1, view.lastPosition)
+    : []) {
+    if (!isTaking(block.templateId)) continue
+    isCut = found.length >= BATCHES_MAX
+    if (isCut) break
+    const { first, step, templateId, base, cells, from, to } = block
+    cells.seek(from, to)
+    found.push(
+      ...takenIn(view, { first, step, templateId, base, cells, template: templates.lists(templateId) }),
+    )
+    if (!view.isReplayable) view.skipped.set('rows', "the capture 'structure' keeps no indices")
+  }
+  if (isCut) view.skipped.set('rows', `batches after step ${found.at(-1)!.step}: ${BATCHES_MAX} were read`)
   KEPT.set(view, found)
   return found
+}
+
+/** Whether anything on the tape takes rows. */
+function hasTakes({ rows }: RunView): boolean {
+  return rows.get('SELECT 1 FROM _signature WHERE function = ? LIMIT 1', 'take') !== undefined
 }
 
 const KEPT = new WeakMap<RunView, Taken[]>()
@@ -63,7 +88,7 @@ export function takenIn(source: BatchSource, block: Block): Taken[] {
   return specsOf(source, block).flatMap((spec) => taken(source, block, spec) ?? [])
 }
 
-function specsOf({ rows: { texts } }: BatchSource, { template }: Block): Spec[] {
+function specsOf({ rows: { texts } }: BatchSource, { template }: Pick<Block, 'template'>): Spec[] {
   let specs = SPECS.get(template)
   if (specs === undefined) {
     specs = template.calls.flatMap((call) => {
