@@ -118,7 +118,8 @@ function withPlaces(code, folder) {
   return code.replace(/new URL\('(\.[^']*)', import\.meta\.url\)/g, (_, name) => {
     const isFolder = /(?:^|\/)\.{0,2}$/.test(name)
     const place = posix.join('..', folder, name)
-    return `new URL('${isFolder && !place.endsWith('/') ? `${place}/` : place}', import.meta.url)`
+    // Some bundlers (webpack) take a file for their own that stands beside the very words `import.meta.url`, and cannot make it small.
+    return `new URL('${isFolder && !place.endsWith('/') ? `${place}/` : place}', \`\${import.meta.url}\`)`
   })
 }
 

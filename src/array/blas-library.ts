@@ -2,7 +2,7 @@
  * Finds the machine's BLAS (OpenBLAS on Linux, Accelerate on macOS), pins its threads and makes its two matrix
  * products callable through koffi. Knows nothing of kernels and checks no arguments: blas-kernel.ts does.
  */
-import { createRequire } from 'node:module'
+import nodeModule from 'node:module'
 import os from 'node:os'
 import process from 'node:process'
 import { TapeError } from '../errors.js'
@@ -120,7 +120,7 @@ function bindingOf(search: BlasSearch): Binding {
 function koffi(): Binding {
   // A bundle in CommonJS has no import.meta.url, and has its own name.
   const own: string | undefined = import.meta.url
-  return createRequire(own ?? __filename)('koffi') as Binding
+  return nodeModule.createRequire(own ?? __filename)('koffi') as Binding
 }
 
 function open(

@@ -23,6 +23,14 @@ function loaded(file: string): Set<string> {
   return found
 }
 
+test('packed code has nothing that webpack takes for a file of its own, or replaces by nothing', () => {
+  for (const name of fs.readdirSync(path.join(DIST, 'packed')).filter((each) => each.endsWith('.js'))) {
+    const code = fs.readFileSync(path.join(DIST, 'packed', name), 'utf8')
+    expect(code.match(/new URL\(['"][^'"]*['"], import\.meta\.url\)/), name).toBe(null)
+    expect(code.match(/[^.]createRequire\([^)]*\)\(['"](better-sqlite3|koffi)/), name).toBe(null)
+  }
+})
+
 test('a program loads a handful of files, and a thread that writes does not load the engine', () => {
   expect([...loaded('index.js')].sort()).toEqual([
     'index.js',

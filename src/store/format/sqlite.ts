@@ -3,7 +3,7 @@
  * in this package loads either. Both are loaded when the first tape is opened and not before, so that a program that
  * records nothing needs neither.
  */
-import { createRequire } from 'node:module'
+import nodeModule from 'node:module'
 import process from 'node:process'
 import { TapeError } from '../../errors.js'
 import { betterSqlite3 } from './better-sqlite3-driver.js'
@@ -65,7 +65,7 @@ function loadBetterSqlite3(): Loaded {
   let failure: unknown = null
   for (const from of requiringFiles()) {
     try {
-      return { driver: betterSqlite3(createRequire(from)('better-sqlite3')) }
+      return { driver: betterSqlite3(nodeModule.createRequire(from)('better-sqlite3')) }
     } catch (error) {
       // What was found and does not work says more than that it is not elsewhere.
       if (failure === null || isMissing(failure)) failure = error
@@ -74,7 +74,10 @@ function loadBetterSqlite3(): Loaded {
   return { reason: reasonOf(failure) }
 }
 
-/** The files from whose folders upwards better-sqlite3 is looked for: this one, and the program that runs. */
+/**
+ * The files from whose folders upwards better-sqlite3 is looked for: this one, and the program that runs. `createRequire` is not
+ * imported by its name: webpack would put nothing in the place of what it cannot follow.
+ */
 function requiringFiles(): string[] {
   // A bundle in CommonJS has no import.meta.url, and has its own name.
   const own: string | undefined = import.meta.url ?? (typeof __filename === 'string' ? __filename : undefined)
