@@ -15,13 +15,15 @@ const PACKAGE = `node-${process.platform === 'win32' ? 'win' : process.platform}
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'gradtape-newest-node')
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-/** The product on two pages, every kind of edit that verify must find, signals, tapes of every old schema, and what only such a SQLite lacks. */
+/** The product on two pages, every kind of edit that verify must find, signals, tapes of every old schema, and what that SQLite does otherwise. */
 const TESTS = [
   'test/01-tour.test.ts',
   'test/store/proof/tampering.test.ts',
   'test/tape/signals.test.ts',
   'test/store/format/migration.test.ts',
   'test/queries/functions/without-tables.test.ts',
+  'test/store/format/drivers.test.ts',
+  'test/tape/bad-input.test.ts',
 ]
 
 function newestNode() {

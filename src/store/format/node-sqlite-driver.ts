@@ -61,7 +61,7 @@ class NodeConnection implements Connection {
   }
 
   get inTransaction(): boolean {
-    return this.inner.isTransaction
+    return this.open && this.inner.isTransaction
   }
 
   prepare<P extends unknown[] = unknown[], R = unknown>(sql: string): Statement<P, R> {

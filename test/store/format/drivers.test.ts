@@ -123,6 +123,9 @@ describe.each(drivers.map((driver) => [driver.name, driver] as const))('the driv
     db.close()
     expect(db.open).toBe(false)
     expect(code(() => db.prepare('SELECT 1'))).toBe('The database connection is not open')
+    expect(db.inTransaction).toBe(false)
+    expect(code(() => db.transaction(() => {})())).toBe('The database connection is not open')
+    expect(code(() => db.pragma('user_version'))).toBe('The database connection is not open')
     expect(db.close()).toBe(db)
   })
 
