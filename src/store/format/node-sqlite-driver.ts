@@ -142,7 +142,9 @@ class NodeStatement<P extends unknown[], R> implements Statement<P, R> {
 
   /** SQLite's own answer cannot be asked for, so this looks at the program that the statement compiles to. */
   get readonly(): boolean {
-    const program = translated(() => this.db.prepare(`EXPLAIN ${this.sql}`).all()) as {
+    // To explain a statement counts as what the statement does, for SQLite too.
+    const explained = withoutComments(this.sql).replace(/^explain(?:\s+query\s+plan)?\b/i, '')
+    const program = translated(() => this.db.prepare(`EXPLAIN ${explained}`).all()) as {
       opcode: string
       p1: number
       p2: number

@@ -100,6 +100,8 @@ describe.each(drivers.map((driver) => [driver.name, driver] as const))('the driv
     const readonly = (sql: string) => db.prepare(sql).readonly
     expect(readonly('SELECT * FROM t')).toBe(true)
     expect(readonly('WITH x AS (SELECT 1) SELECT * FROM x')).toBe(true)
+    expect(readonly('/* why */ EXPLAIN QUERY PLAN SELECT * FROM t')).toBe(true)
+    expect(readonly('explain INSERT INTO t VALUES (1)')).toBe(false)
     expect(readonly('INSERT INTO t VALUES (1)')).toBe(false)
     expect(readonly('DELETE FROM t RETURNING a')).toBe(false)
   })
