@@ -255,12 +255,17 @@ function apart(random: Random, m: number, n: number): DrawnArray {
 }
 
 /** A loss of two operands, of which one may have to be repeated. */
+/** A number near `value` that is apart from all of these by more than a step of differences. */
+function apartFrom(others: readonly number[], value: number): number {
+  const moved = others.some((other) => Math.abs(other - value) < 1e-3) ? value + 2.5e-3 : value
+  return moved === value ? value : apartFrom(others, moved)
+}
+
 function loss(more: (random: Random) => object = () => ({}), targets: typeof values = values): Draw {
   return (random) => {
     const shape = drawShape(random).map((one) => Math.max(1, one))
     const x = values(random, random.oneIn(2) ? shape : narrower(random, shape))
-    // Apart from x by more than a step of differences.
-    const t = mapped(targets(random, shape), (value) => value + 1e-3)
+    const t = mapped(targets(random, shape), (value) => apartFrom(x.values, value + 1e-3))
     return { inputs: [x, t], args: [{ ...more(random), reduction: random.pick(['mean', 'sum', 'none']) }] }
   }
 }
