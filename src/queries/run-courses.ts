@@ -26,6 +26,7 @@ export interface GradientCourses {
 
 /** How far the tables were read: positions of the last rows. */
 export interface ReadUntil {
+  metrics: number
   gradients: number
   updates: number
 }
@@ -36,6 +37,7 @@ export interface StoredCourses {
   courses: Map<string, Course>
 }
 
+const METRIC = 'metric '
 const GRADIENT = 'gradient '
 const UPDATE = 'update '
 const PARTS = ['norm', 'zeros', 'nonFinite'] as const
@@ -49,7 +51,7 @@ export class RunCourses {
   private readonly places = new Course()
   private readonly byVariable = new Map<number, GradientCourses>()
   private readonly updates = new Map<number, Course>()
-  private readonly readUntil: ReadUntil & { places: number; steps: number; metrics: number } = {
+  private readonly readUntil: ReadUntil & { places: number; steps: number } = {
     places: 0,
     steps: 0,
     metrics: 0,
@@ -150,9 +152,10 @@ export class RunCourses {
     return this.updates
   }
 
-  /** What takes long to read, for a side file: gradients and updates. */
+  /** What takes long to read, for a side file: metrics, gradients and updates. */
   stored(): StoredCourses {
     const courses = new Map<string, Course>()
+    for (const [name, course] of this.metrics) courses.set(METRIC + name, course)
     for (const [variable, gradient] of this.byVariable)
       for (const part of PARTS)
         courses.set(
@@ -161,7 +164,8 @@ export class RunCourses {
           gradient[part],
         )
     for (const [variable, course] of this.updates) courses.set(`${UPDATE}${variable}`, course)
-    return { readUntil: { gradients: this.readUntil.gradients, updates: this.readUntil.updates }, courses }
+    const { metrics, gradients, updates } = this.readUntil
+    return { readUntil: { metrics, gradients, updates }, courses }
   }
 
   /** Reads gradients that were recorded since. */
@@ -211,12 +215,14 @@ export class RunCourses {
     }
   }
 
-  /** Takes gradients and updates from a side file; only while none was read. */
+  /** Takes what a side file has; only while nothing of that was read. */
   restore({ readUntil, courses: stored }: StoredCourses): void {
-    if (this.readUntil.gradients > 0 || this.readUntil.updates > 0) return
+    const { metrics, gradients, updates } = this.readUntil
+    if (metrics > 0 || gradients > 0 || updates > 0) return
     Object.assign(this.readUntil, readUntil)
     for (const [key, course] of stored) {
-      if (key.startsWith(UPDATE)) this.updates.set(Number(key.slice(UPDATE.length)), course)
+      if (key.startsWith(METRIC)) this.metrics.set(key.slice(METRIC.length), course)
+      else if (key.startsWith(UPDATE)) this.updates.set(Number(key.slice(UPDATE.length)), course)
       else {
         const [variable, part, ...about] = JSON.parse(key.slice(GRADIENT.length)) as [
           number,

@@ -65,10 +65,9 @@ export class OpenTape {
 
   /** The metrics of a run as they are by now; with `steps` when its steps began, too. Throws RUN_NOT_FOUND. */
   coursesOf(id: number, { steps = false } = {}): RunCourses {
-    const courses = this.known(id)
-    courses.extendMetrics(this.views)
+    const courses = this.withStored(id)
+    this.kept(() => courses.extendMetrics(this.views))
     if (steps) courses.extendSteps(this.views)
-    this.forgetOldest()
     return courses
   }
 
@@ -123,7 +122,7 @@ export class OpenTape {
   /** A folder that cannot be written to costs the next look its time, and nothing else. */
   private keep(): void {
     const runs = new Map(this.stored ?? [])
-    for (const [id, courses] of this.courses) if (courses.gradients.length > 0) runs.set(id, courses.stored())
+    for (const [id, courses] of this.courses) runs.set(id, courses.stored())
     writeCourseFile(this.path, this.views, runs)
   }
 
