@@ -17,15 +17,12 @@ type SignalClass = new () => SignalHandle
 /** Null where the runtime has none (Windows, Deno, Bun), or gives none (a permission model): then signals have their usual effect, at once. */
 export function signalClass(): SignalClass | null {
   if (process.platform === 'win32') return null
-  try {
-    return ofBinding()
-  } catch {
+  for (const found of [ofBinding, ofScope]) {
     try {
-      return ofScope()
-    } catch {
-      return null
-    }
+      return found()
+    } catch {} // not this way
   }
+  return null
 }
 
 /** Throws  where Node gives it no more, and under a permission model */
@@ -51,6 +48,8 @@ interface Answer {
   readonly result?: { readonly objectId?: string } | readonly Property[]
   readonly internalProperties?: readonly Property[]
 }
+
+const KEY = 'gradtape: what hears signals'
 
 /** Throws  where there is no inspector, or Node is built otherwise */
 function ofScope(): SignalClass {
@@ -79,8 +78,6 @@ function ofScope(): SignalClass {
     session.disconnect()
   }
 }
-
-const KEY = 'gradtape: what hears signals'
 
 function constructorOf(found: unknown): SignalClass {
   if (typeof found !== 'function') throw new TypeError('no class that hears signals')
