@@ -6,8 +6,9 @@
  */
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
+import { threadId } from 'node:worker_threads'
 import { Course } from './course.js'
-import type { ReadUntil, StoredCourses } from './run-courses.js'
+import type { ReadUntil, RunCourses, StoredCourses } from './run-courses.js'
 import type { Views } from './views.js'
 
 /** The digit grows when the courses of a run come to hold other numbers. */
@@ -74,8 +75,22 @@ export function readCourseFile(tape: string, views: Views): Map<number, StoredCo
   return runs
 }
 
-/** Writes the file anew, whole or not at all. Returns why it could not be written; null when it was. */
-export function writeCourseFile(
+/**
+ * Writes what was read of runs to the side file; what others wrote there meanwhile stays. Returns why it could not be written; null
+ * when it was.
+ */
+export function keepCourses(tape: string, views: Views, runs: Iterable<RunCourses>): string | null {
+  const kept = readCourseFile(tape, views)
+  for (const courses of runs) {
+    const known = kept.get(courses.runId)
+    if (known !== undefined) courses.restore(known)
+    kept.set(courses.runId, courses.stored())
+  }
+  return writeCourseFile(tape, views, kept)
+}
+
+/** Writes the file anew, whole or not at all. */
+function writeCourseFile(
   tape: string,
   views: Views,
   runs: ReadonlyMap<number, StoredCourses>,
@@ -108,7 +123,8 @@ export function writeCourseFile(
   const hash = createHash('sha256').update(text)
   for (const column of columns) hash.update(column)
   const file = courseFile(tape)
-  const next = `${file}.${process.pid}`
+  // Several threads of a process may write it at once.
+  const next = `${file}.${process.pid}.${threadId}.unfinished`
   try {
     fs.writeFileSync(next, '')
     for (const part of [start, text, hash.digest(), ...columns]) fs.appendFileSync(next, part)

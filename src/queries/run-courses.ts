@@ -41,6 +41,7 @@ const METRIC = 'metric '
 const GRADIENT = 'gradient '
 const UPDATE = 'update '
 const PARTS = ['norm', 'zeros', 'nonFinite'] as const
+const KINDS = ['metrics', 'gradients', 'updates'] as const
 
 export class RunCourses {
   readonly runId: number
@@ -215,14 +216,15 @@ export class RunCourses {
     }
   }
 
-  /** Takes what a side file has; only while nothing of that was read. */
+  /** Takes what a side file has of each kind of which nothing was read yet. */
   restore({ readUntil, courses: stored }: StoredCourses): void {
-    const { metrics, gradients, updates } = this.readUntil
-    if (metrics > 0 || gradients > 0 || updates > 0) return
-    Object.assign(this.readUntil, readUntil)
+    const taken = KINDS.filter((kind) => this.readUntil[kind] === 0)
+    for (const kind of taken) this.readUntil[kind] = readUntil[kind]
     for (const [key, course] of stored) {
-      if (key.startsWith(METRIC)) this.metrics.set(key.slice(METRIC.length), course)
-      else if (key.startsWith(UPDATE)) this.updates.set(Number(key.slice(UPDATE.length)), course)
+      const kind = kindOf(key)
+      if (!taken.includes(kind)) continue
+      if (kind === 'metrics') this.metrics.set(key.slice(METRIC.length), course)
+      else if (kind === 'updates') this.updates.set(Number(key.slice(UPDATE.length)), course)
       else {
         const [variable, part, ...about] = JSON.parse(key.slice(GRADIENT.length)) as [
           number,
@@ -237,6 +239,12 @@ export class RunCourses {
       }
     }
   }
+}
+
+/** What a course of a side file is of, which the beginning of its key says. */
+function kindOf(key: string): keyof ReadUntil {
+  if (key.startsWith(METRIC)) return 'metrics'
+  return key.startsWith(UPDATE) ? 'updates' : 'gradients'
 }
 
 /** The place of the last step that began at or before a position; -1 for none. */

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { TapeError, valueText } from '../errors.js'
 import { type InspectedRun, inspectedRun } from '../inspection/inspected-run.js'
 import type { Course } from '../queries/course.js'
-import { readCourseFile, writeCourseFile } from '../queries/course-file.js'
+import { keepCourses, readCourseFile } from '../queries/course-file.js'
 import { type GradientCourses, RunCourses, type StoredCourses } from '../queries/run-courses.js'
 import { Views } from '../queries/views.js'
 import { fileIdentity } from '../store/format/file-identity.js'
@@ -121,9 +121,7 @@ export class OpenTape {
 
   /** A folder that cannot be written to costs the next look its time, and nothing else. */
   private keep(): void {
-    const runs = new Map(this.stored ?? [])
-    for (const [id, courses] of this.courses) runs.set(id, courses.stored())
-    writeCourseFile(this.path, this.views, runs)
+    keepCourses(this.path, this.views, this.courses.values())
   }
 
   private forgetOldest(): void {

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { mul, openTape, parameter, Variable } from '../../src/index.js'
 import { Course } from '../../src/queries/course.js'
-import { courseFile, readCourseFile, writeCourseFile } from '../../src/queries/course-file.js'
+import { courseFile, keepCourses, readCourseFile } from '../../src/queries/course-file.js'
 import { RunCourses } from '../../src/queries/run-courses.js'
 import { Views } from '../../src/queries/views.js'
 import { temporaryFolder } from '../cli/gradtape.js'
@@ -108,7 +108,7 @@ test('the side file gives back what the tape has, and is not believed when it wa
   const views = new Views(file)
   const fresh = new RunCourses(2)
   fresh.extend(views)
-  expect(writeCourseFile(file, views, new Map([[2, fresh.stored()]]))).toBeNull()
+  expect(keepCourses(file, views, [fresh])).toBeNull()
   const stored = readCourseFile(file, views).get(2)
   const again = new RunCourses(2)
   again.restore(stored!)
@@ -133,7 +133,7 @@ test('the side file gives back what the tape has, and is not believed when it wa
   expect(readCourseFile(file, views).size).toBe(0)
   fs.writeFileSync(courseFile(file), 'gtcours5')
   expect(readCourseFile(file, views).size).toBe(0)
-  writeCourseFile(file, views, new Map([[2, fresh.stored()]]))
+  keepCourses(file, views, [fresh])
   const other = path.join(folder, 'b.tape')
   const tape = openTape(other)
   await tape.startRun('other').finish()
@@ -143,6 +143,63 @@ test('the side file gives back what the tape has, and is not believed when it wa
   expect(readCourseFile(other, otherViews).size).toBe(0)
   views.close()
   otherViews.close()
+})
+
+test('the side file keeps what another thread wrote, and no point twice', async () => {
+  const file = path.join(temporaryFolder(), 'two.tape')
+  const tape = openTape(file)
+  const run = tape.startRun('growing')
+  const w = parameter([1, 2], { name: 'w' })
+  const names = ['loss', 'update 1', 'gradient [1]', '__proto__', 'metric loss']
+  const step = async () => {
+    run.step()
+    w.clearGrad()
+    mul(w, w).sum().backward()
+    for (const [i, name] of names.entries()) run.log(Object.fromEntries([[name, i]]))
+    await run.flush()
+  }
+  await step()
+  const views = new Views(file)
+  const [one, other] = [new RunCourses(1), new RunCourses(1)]
+  one.extendGradients(views)
+  other.extendMetrics(views)
+  const finished = tape.startRun('finished')
+  finished.step()
+  finished.log({ loss: 7 })
+  await finished.finish()
+  const second = new RunCourses(2)
+  second.extend(views)
+  keepCourses(file, views, [one, second])
+  await step()
+  other.extendMetrics(views)
+  keepCourses(file, views, [other])
+  const stored = readCourseFile(file, views)
+  expect([...stored.keys()].sort()).toEqual([1, 2])
+  expect(stored.get(1)?.readUntil.gradients).toBeGreaterThan(0)
+  expect(stored.get(1)?.readUntil.metrics).toBeGreaterThan(0)
+  await step()
+  const [again, fresh] = [new RunCourses(1), new RunCourses(1)]
+  again.restore(stored.get(1)!)
+  again.restore(stored.get(1)!)
+  again.extend(views)
+  again.updatesBy(views)
+  fresh.extend(views)
+  fresh.updatesBy(views)
+  const columns = ({ metrics, gradients }: RunCourses) =>
+    [...metrics, ...gradients.map(({ name, norm }) => [name, norm] as const)].map(
+      ([name, { steps, values, length }]) => [
+        name,
+        [...steps.slice(0, length)],
+        [...values.slice(0, length)],
+      ],
+    )
+  expect(columns(again)).toEqual(columns(fresh))
+  expect([...again.metrics.keys()]).toEqual(names)
+  expect(again.metrics.get('update 1')?.length).toBe(3)
+  expect(fs.readdirSync(path.dirname(file)).filter((name) => name.includes('unfinished'))).toEqual([])
+  await run.finish()
+  views.close()
+  tape.close()
 })
 
 test('a gradient that several passes add to is the sum so far, as the variable holds it', async () => {
