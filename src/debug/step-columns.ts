@@ -157,12 +157,13 @@ function risesEvenly(values: Float64Array, rise: number): boolean {
 /** Where the system allows, its name is gone at once, so that it goes with the process whatever happens to that. */
 function newFile(): { fd: number; path: string } {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-'))
-  const file = path.join(folder, 'steps')
-  const fd = fs.openSync(file, 'wx+', 0o600)
   try {
-    fs.rmSync(folder, { recursive: true })
-  } catch {
-    // Windows removes no open file; close() does.
+    return { fd: fs.openSync(path.join(folder, 'steps'), 'wx+', 0o600), path: folder }
+  } finally {
+    try {
+      fs.rmSync(folder, { recursive: true })
+    } catch {
+      // Windows removes no open file; close() does.
+    }
   }
-  return { fd, path: folder }
 }
