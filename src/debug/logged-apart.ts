@@ -20,7 +20,7 @@ export interface Logged {
 export interface LoggedApart {
   /** The first that differs by more than the tolerance; null for none. */
   readonly first: Logged | null
-  /** Of each metric that differs anywhere, in the order in which they do: in how many steps. */
+  /** How many values of each metric differ, of those that do, in the order in which they do. */
   readonly counts: ReadonlyMap<string, number>
 }
 

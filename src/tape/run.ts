@@ -139,7 +139,8 @@ export class Run {
       this.putKernelBack()
       throw sqliteError(error, `starting run ${valueText(name)}`)
     }
-    // Alone, it records the same whatever this process has computed before.
+    // Alone, it records the same whatever this process has computed before. Beside another run nothing is forgotten, as what
+    // that one records would then depend on when this one begins.
     if (openRecorders.length === 0) forgetNumbers()
     beginRecording(this.recorder)
     runBegins()

@@ -89,12 +89,12 @@ export class CellBuffer {
   }
 }
 
-/** How many cells an array of this many bytes takes. */
 /** The id in a tagged cell, from its two halves. */
 export function idInCell(high: number, low: number): number {
   return (high & 0xffff) * 2 ** 32 + low
 }
 
+/** How many cells an array of this many bytes takes. */
 export function inlineCells(bytes: number): number {
   return 1 + Math.ceil(bytes / 8)
 }
