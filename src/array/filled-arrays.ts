@@ -7,7 +7,7 @@ import { checkOptions } from '../options.js'
 import { type DType, getDefaultDtype, requireDType } from './dtype.js'
 import * as make from './make-array.js'
 import { fill, type NDArray } from './ndarray.js'
-import type { Shape } from './shape.js'
+import { requireShape, type Shape } from './shape.js'
 
 export interface FillOptions {
   /** The default dtype unless said, which is float64 unless `setDefaultDtype` said another. */
@@ -83,7 +83,8 @@ export function onesLike(like: Shaped, options: FillOptions = {}): NDArray {
  * Of the default dtype: indices are `arange(n, { dtype: 'int32' })`.
  *
  * Shapes   5 → [5]; 2, 5 → [3]; 0, 1, 0.25 → [4]
- * Throws   BAD_ARGUMENT for a step of 0 and for numbers that are not finite; BAD_VALUE for fractions in an integer dtype.
+ * Throws   BAD_ARGUMENT for a step of 0 and for numbers that are not finite; BAD_SHAPE for more elements than an array can have; BAD_VALUE
+ *          for fractions in an integer dtype.
  * Source   NumPy `arange`: element i is start + i·step.
  */
 export function arange(stop: number, options?: FillOptions): NDArray
@@ -99,7 +100,7 @@ export function arange(...given: readonly (number | FillOptions | undefined)[]):
  * `count` numbers from start to stop, both among them, at equal distances. One number is start.
  *
  * Shapes   0, 1, 5 → [5]
- * Throws   BAD_ARGUMENT unless start and stop are finite and count is an integer of at least 0; BAD_VALUE as `arange`.
+ * Throws   BAD_ARGUMENT unless start and stop are finite and count is an integer of at least 0; BAD_SHAPE and BAD_VALUE as `arange`.
  * Source   NumPy `linspace`: element i is start + i·(stop − start)/(count − 1), and the last one is stop.
  */
 export function linspace(start: number, stop: number, count: number, options: FillOptions = {}): NDArray {
@@ -109,11 +110,12 @@ export function linspace(start: number, stop: number, count: number, options: Fi
       'BAD_ARGUMENT',
       `linspace expected finite bounds and how many numbers, got ${valueText(start)}, ${valueText(stop)}, ${valueText(count)}`,
     )
-  const step = (stop - start) / (count - 1)
+  const values = new Float64Array(requireShape([count], 'linspace')[0]!)
   const last = count - 1
-  const values = Float64Array.from({ length: count }, (_, i) =>
-    i === last && i > 0 ? stop : i === 0 ? start : start + i * step,
-  )
+  const step = (stop - start) / last
+  for (let i = 1; i < last; i++) values[i] = start + i * step
+  if (count > 1) values[last] = stop
+  if (count > 0) values[0] = start
   return fill(values, [count], dtype, false)
 }
 
@@ -146,5 +148,5 @@ function apart(
       'BAD_ARGUMENT',
       `${what} expected ${least} to ${most} numbers and then options, got ${given.map(valueText).join(', ') || 'nothing'}`,
     )
-  return { numbers, options: (rest[0] ?? {}) as FillOptions }
+  return { numbers, options: (rest[0] === undefined ? {} : rest[0]) as FillOptions }
 }

@@ -111,7 +111,7 @@ export function onesLike(x: NDArray): NDArray {
 /**
  * `start`, `start + step`, … below `stop` (above it for a negative step); `arange(n)` counts 0 … n-1.
  *
- * Throws   BAD_ARGUMENT for a step of 0 or bounds that are not finite.
+ * Throws   BAD_ARGUMENT for a step of 0 or bounds that are not finite; BAD_SHAPE for more elements than an array can have.
  * Source   NumPy `arange`: element i is start + i·step.
  */
 export function arange(
@@ -129,13 +129,15 @@ export function arange(
       `arange expected finite bounds and a step other than 0, got ${from}, ${to}, ${step}`,
     )
   }
-  const values = Array.from({ length: count }, (_, i) => from + i * step)
-  return fill(values, [count], requireDType(dtype, 'arange'), false)
+  requireDType(dtype, 'arange')
+  const values = new Float64Array(requireShape([count], 'arange')[0]!)
+  for (let i = 0; i < count; i++) values[i] = from + i * step
+  return fill(values, [count], dtype, false)
 }
 
 /** The identity matrix [n, m], with ones where row = column; m = n unless said. */
 export function eye(n: number, m: number = n, dtype: DType = getDefaultDtype()): NDArray {
-  const out = zeros([n, m], dtype)
+  const out = zeros(requireShape([n, m], 'eye'), dtype)
   for (let i = 0; i < Math.min(n, m); i++) out.buffer[out.offset + i * m + i] = 1
   return out
 }
