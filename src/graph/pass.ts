@@ -25,6 +25,9 @@ import { createFunc } from './registry.js'
 import { oldestStandIn, StandIn } from './stand-in.js'
 import { gradientLike, Variable } from './variable.js'
 
+/** Of a call whose gradients lie in no memory that counts: when it is done, only what it made is nobody's. */
+const NONE: readonly null[] = [null]
+
 let passCount = 0
 
 /** What an outer pass had noted at a call. */
@@ -146,14 +149,14 @@ class Pass {
       } else if (more !== null && more.unfolding !== null) {
         this.unfold(call, more, more.unfolding)
       } else {
-        const pending = [call.pending, ...(more?.pending ?? [])]
+        const pending = memory.isBusy ? [call.pending, ...(more?.pending ?? [])] : NONE
         const gradients = this.gradientsOfOutputs(call)
         call.pass = 0
-        for (const gradient of gradients) memory.shows(func, gradient)
+        if (memory.isBusy) for (const gradient of gradients) memory.shows(func, gradient)
         const result = func.backwardList(gradients)
-        memory.made(func)
+        if (memory.isBusy) memory.made(func)
         this.distribute(call, result)
-        for (const each of pending) memory.done(each)
+        if (memory.isBusy) for (const each of pending) memory.done(each)
       }
     }
     const { leaves, gradients } = this.atLeaves
@@ -275,7 +278,7 @@ class Pass {
     const pending = more.pending[slot - 1] ?? null
     const sum = pending === null ? gradient : this.sum(pending, gradient)
     more.pending[slot - 1] = sum
-    this.memory.replaced(pending, sum)
+    if (this.memory.isBusy) this.memory.replaced(pending, sum)
   }
 
   private arriveInPast(owner: PastOwner, ref: number, gradient: Variable): void {

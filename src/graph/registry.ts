@@ -43,21 +43,27 @@ export function registerFunc<C extends FuncClass>(funcClass: C, options: { name?
 }
 
 let own: ReadonlySet<string> = new Set()
-let ownBackwards: ReadonlyMap<object, unknown> = new Map()
+/** What the prototypes of our own functions say, as they are written. */
+let ownBackwards: ReadonlyMap<object, Pick<Func, 'backward' | 'backwardList'>> = new Map()
 
 /** @internal What is registered by now is gradtape's own; what comes later is the user's. */
 export function noteOwnFuncs(): void {
   own = new Set(classes.keys())
-  ownBackwards = new Map([...classes.values()].map((each) => [each, (each.prototype as Func).backward]))
+  ownBackwards = new Map(
+    Array.from(classes.values(), (each) => {
+      const { backward, backwardList } = each.prototype as Func
+      return [each, { backward, backwardList }]
+    }),
+  )
 }
 
 /**
  * @internal Whether the function is gradtape's own, as it is written: when its call or its `backward` is over, it has nothing of what
- * it was given or has made.
+ * it was given or has made. A `forward` that a program replaced is not looked for.
  */
 export function keepsNothing(func: Func): boolean {
   const own = ownBackwards.get(func.constructor)
-  return own !== undefined && own === func.backward
+  return own !== undefined && own.backward === func.backward && own.backwardList === func.backwardList
 }
 
 /** @internal Whether gradtape itself brings a function of this name. */

@@ -7,6 +7,7 @@ import { useSpare } from '../../src/array/spare-memory.js'
 import {
   AdamW,
   add,
+  type BackwardResult,
   clipGradNorm,
   concat,
   constant,
@@ -26,6 +27,7 @@ import {
   SGD,
   slice,
   softmax,
+  split,
   sub,
   sum,
   take,
@@ -82,6 +84,8 @@ const OPERATIONS: readonly Binary[] = [
   (a, b) => slice(concat([a, b]), [[EDGE / 2, EDGE + EDGE / 2]]),
   (a) => take(a, [...Array(EDGE).keys()].reverse()),
   (a, b) => add(a, sum(b, { axis: 1, keepdims: true })),
+  (a) => concat(split(a, [EDGE - 1]).reverse()),
+  (a, b) => concat([split(a, [EDGE - 1])[0]!, slice(b, [[0, 1]])]),
   (a, b) => new Keeper().apply(a, b),
   (a) => new KeepingTanh().apply(a),
   (a, b) => recompute((x, y) => mul(tanh(x), add(y, x)), a, b),
@@ -197,6 +201,33 @@ test('whatever a program sees is the same when passes use memory again and spoil
     }),
     { seed, numRuns: PROGRAMS },
   )
+})
+
+test('a backward of ours that a program replaced may keep what it gets and makes, of one output or of several', () => {
+  const keep = (kept: Variable[], gradients: readonly Variable[], made: BackwardResult) => {
+    kept.push(...gradients, ...[made].flat().filter((each) => each !== null))
+    return made
+  }
+  const keptBy = (use: 'nothing' | 'spoil') => {
+    useSpare(use)
+    const kept: Variable[] = []
+    const w = parameter(square(1))
+    for (let i = 0; i < 2; i++) {
+      const parts = split(tanh(tanh(w)), [EDGE - 1], { axis: 0 })
+      const cut = parts[0]!.creator!
+      const { backwardList } = cut
+      cut.backwardList = (gys) => keep(kept, gys, backwardList.call(cut, gys))
+      const before = cut.inputs[0]!.creator!
+      const { backward } = before
+      before.backward = (...gys) => keep(kept, gys, backward.apply(before, gys))
+      sum(tanh(mul(concat(parts), square(2)))).backward()
+      w.clearGrad()
+    }
+    return kept.map(({ data }) => fingerprint(data))
+  }
+  const kept = keptBy('nothing')
+  expect(kept.length).toBe(10)
+  expect(keptBy('spoil')).toEqual(kept)
 })
 
 test('the memory of a gradient is used again once it is cleared, and never when the program has seen it', () => {
