@@ -11,6 +11,7 @@ import {
   openTape,
   parameter,
   Sequential,
+  SGD,
   scaledDotProductAttention,
   seedRandom,
   sum,
@@ -255,37 +256,46 @@ test('a connection for views cannot write', () => {
   expect(() => views.all('CREATE TABLE t (a)')).toThrow()
 })
 
-test.each(['leaf', 'output', 'variable', 'gradient', 'optimizer_step'])(
-  'the names in %s are found by the index of events, and are those of a walk',
-  async (view) => {
-    const named = path.join(folder, `${view}.tape`)
+describe('names', () => {
+  const named = path.join(folder, 'named.tape')
+
+  beforeAll(async () => {
     const tape = openTape(named)
     for (const name of ['one', 'other']) {
       const run = tape.startRun(name)
       const w = parameter([1, 2], { name: 'w' })
+      const optimizer = new SGD([w], { lr: 0.1 })
       for (let i = 0; i < 3; i++) {
         run.step()
         const y = mul(w, constant([i, 1]))
         y.name = i === 1 ? `${name} y` : 'y'
+        w.clearGrad()
         sum(y).backward()
+        optimizer.step()
         if (i === 2) w.name = 'weights'
       }
       await run.finish()
     }
     tape.close()
-    const db = plainDatabase(named)
-    const plan = db.prepare(`EXPLAIN QUERY PLAN SELECT * FROM ${view}`).all() as { detail: string }[]
-    const details = plan.map(({ detail }) => detail)
-    expect(details.some((line) => /_fact_by_kind \(<expr>=\? AND kind=\? AND subject=\?/.test(line))).toBe(
-      true,
-    )
-    expect(details.filter((line) => /^SCAN n\b/.test(line))).toEqual([])
-    // The same view as it was up to schema 8, whose comparison the index does not know.
-    const before = VIEWS[view as keyof typeof VIEWS].replaceAll('>> 32 = +', '>> 32 = ')
-    db.exec(before.replace(`CREATE VIEW ${view}`, 'CREATE TEMP VIEW walked'))
-    const rows = (from: string) => db.prepare(`SELECT * FROM ${from}`).all()
-    expect(rows('walked')).toEqual(rows(view))
-    expect(rows(view).length > 0 || view === 'optimizer_step').toBe(true)
-    db.close()
-  },
-)
+  })
+
+  test.each(['leaf', 'output', 'variable', 'gradient', 'optimizer_step'])(
+    'in %s are found by the index of events, and are those of a walk',
+    (view) => {
+      const db = plainDatabase(named)
+      const plan = db.prepare(`EXPLAIN QUERY PLAN SELECT * FROM ${view}`).all() as { detail: string }[]
+      const details = plan.map(({ detail }) => detail)
+      expect(details.some((line) => /_fact_by_kind \(<expr>=\? AND kind=\? AND subject=\?/.test(line))).toBe(
+        true,
+      )
+      expect(details.filter((line) => /^SCAN n\b/.test(line))).toEqual([])
+      // The same view as it was up to schema 8, whose comparison the index does not know.
+      const before = VIEWS[view as keyof typeof VIEWS].replaceAll('>> 32 = +', '>> 32 = ')
+      db.exec(before.replace(`CREATE VIEW ${view}`, 'CREATE TEMP VIEW walked'))
+      const rows = (from: string) => db.prepare(`SELECT * FROM ${from}`).all()
+      expect(rows('walked')).toEqual(rows(view))
+      expect(rows(view).length).toBeGreaterThan(0)
+      db.close()
+    },
+  )
+})
