@@ -1,9 +1,10 @@
 /** Gradients of activations, each in one pass; what they are the gradients of is not known here. */
 import { TapeError } from '../errors.js'
 import { isFloating } from './dtype.js'
+import type { GateOp } from './fused-primitives.js'
 import { kernel } from './kernel.js'
 import { allocateUnset, type NDArray } from './ndarray.js'
-import type { GateOp, SlopeOp } from './primitives.js'
+import type { SlopeOp } from './primitives.js'
 import { formatShape, sameShape } from './shape.js'
 
 /**

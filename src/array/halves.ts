@@ -9,7 +9,8 @@
  * whole. docs/kernels.md says the order so that somebody else can compute it.
  */
 import type { TypedArray } from './dtype.js'
-import type { Cut, Kernel } from './primitives.js'
+import type { Cut } from './fused-primitives.js'
+import type { Kernel } from './primitives.js'
 
 /** Products of at most this many terms an element are one block. */
 const PRODUCT_BLOCK = 1024

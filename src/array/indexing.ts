@@ -7,9 +7,9 @@ import { TapeError } from '../errors.js'
 import { stridesOf } from './broadcast.js'
 import type { DType } from './dtype.js'
 import { getDefaultDtype, requireDType } from './dtype.js'
+import type { PlaceOp } from './fused-primitives.js'
 import { kernel } from './kernel.js'
 import { allocate, allocateUnset, type NDArray } from './ndarray.js'
-import type { PlaceOp } from './primitives.js'
 import {
   copyShape,
   formatShape,
@@ -112,7 +112,7 @@ export function gather(x: NDArray, indices: NDArray, axis: number): NDArray {
   const { buffer: to, offset: at } = out
   const { buffer: which, offset: first } = indices
   const isUsual = from instanceof Float64Array && to instanceof Float64Array && which instanceof Int32Array
-  overRows(x.shape, indices, axis, 'gather', (row, width, base, step, extent, stride) => {
+  overRows(x.shape, indices, along, 'gather', (row, width, base, step, extent, stride) => {
     if (isUsual)
       return readRow(from, offset + base, which, first + row, width, step, extent, stride, to, at + row)
     for (let j = 0; j < width; j++) {
@@ -149,7 +149,7 @@ export function scatterAdd(shape: Shape, indices: NDArray, axis: number, values:
   const { buffer: which, offset: first } = indices
   const isUsual = from instanceof Float64Array && to instanceof Float64Array && which instanceof Int32Array
   const isBool = values.dtype === 'bool'
-  overRows(shape, indices, axis, 'scatterAdd', (row, width, base, step, extent, stride) => {
+  overRows(shape, indices, along, 'scatterAdd', (row, width, base, step, extent, stride) => {
     if (isUsual)
       return addRow(from, at + row, which, first + row, width, step, extent, stride, to, offset + base)
     for (let j = 0; j < width; j++) {
@@ -275,9 +275,10 @@ type RowVisit = (
   stride: number,
 ) => number
 
-/** Every row of indices along the last axis: each index names a place in an array of `shape`, its other coordinates being its own. */
-function overRows(shape: Shape, indices: NDArray, axis: number, what: string, visit: RowVisit): void {
-  const at = requirePlaces(shape, indices, axis, what)
+/**
+ * Every row of indices along the last axis: each index counts along axis `at` of an array of `shape`, its other coordinates being its own.
+ */
+function overRows(shape: Shape, indices: NDArray, at: number, what: string, visit: RowVisit): void {
   if (indices.size === 0) return
   const strides = stridesOf(shape)
   const last = shape.length - 1

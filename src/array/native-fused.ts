@@ -3,9 +3,9 @@
  * arrays between the steps. Below the sizes here the steps are as fast.
  */
 import type { TypedArray } from './dtype.js'
+import type { Cut, FusedKernel, NormShape, WindowShape } from './fused-primitives.js'
 import type { Native } from './native/addon.js'
 import { GATE, PLACES } from './native/calls.js'
-import type { Cut, FusedKernel, NormShape, WindowShape } from './primitives.js'
 
 type Floats = Float64Array | Float32Array
 

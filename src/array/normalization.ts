@@ -3,10 +3,10 @@
  * src/functions/normalization.ts.
  */
 import { isFloating } from './dtype.js'
+import type { NormShape } from './fused-primitives.js'
 import { cutOf } from './halves.js'
 import { kernel } from './kernel.js'
 import { allocateUnset, NDArray } from './ndarray.js'
-import type { NormShape } from './primitives.js'
 import { type Shape, sizeBetween } from './shape.js'
 
 /** Rows of all axes from `axis` on; null where they have one element, or none. */

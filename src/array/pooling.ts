@@ -5,9 +5,9 @@
 import { TapeError } from '../errors.js'
 import { type Pair, type Windowing, windowCount } from './convolution.js'
 import { isFloating, type TypedArray } from './dtype.js'
+import type { WindowShape } from './fused-primitives.js'
 import { kernel } from './kernel.js'
 import { allocate, allocateUnset, type NDArray } from './ndarray.js'
-import type { WindowShape } from './primitives.js'
 import { formatShape, type Shape, sameShape } from './shape.js'
 
 type Pooling = Windowing & { readonly kernel: Pair }

@@ -42,10 +42,7 @@ export class Gather extends Func {
       const gx = indexing.scatterAdd(x.shape, indices.data, this.axis, gy.data)
       return [new Variable(gx, false, 'variable'), null]
     }
-    return [
-      scatterAdd(broadcastTo(asVariable(0, x), x.shape), this.inputAt(1), gy, { axis: this.axis }),
-      null,
-    ]
+    return [scatterAdd(broadcastTo(asVariable(0, x), x.shape), indices, gy, { axis: this.axis }), null]
   }
 }
 

@@ -1,9 +1,9 @@
 /** Normalisation to mean 0 and variance 1 with learned scale and shift: over the last axes, or over all but the channels. */
 
 import * as elementwise from '../array/elementwise.js'
+import type { NormShape } from '../array/fused-primitives.js'
 import { type NDArray, scalar, viewOf } from '../array/ndarray.js'
 import { channelsOf, normalize, normalizeSlopes, rowsFrom } from '../array/normalization.js'
-import type { NormShape } from '../array/primitives.js'
 import { promotedToFloat } from '../array/promotion.js'
 import * as reductions from '../array/reductions.js'
 import { fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'

@@ -2,13 +2,12 @@
  * The calls into native code: the numbers of a call are written where code/addon.cpp reads them, then the arrays are given. Whoever
  * calls has seen to it that all arrays are of one floating type.
  */
+import type { GateOp, PlaceOp } from '../fused-primitives.js'
 import type {
   AdamNumbers,
   BinaryOp,
   CompareOp,
-  GateOp,
   MomentumNumbers,
-  PlaceOp,
   ReduceOp,
   SlopeOp,
   UnaryOp,
