@@ -3,18 +3,19 @@
  * each kind of thing differs. What is told first is the first difference that somebody made, not the first that shows.
  */
 import { TapeError, valueText } from '../errors.js'
-import type { Plain, RunStarted } from '../events/event.js'
+import type { RunStarted } from '../events/event.js'
 import { checkOptions } from '../options.js'
 import type { Recording } from '../replay/replay-run.js'
-import { align, alignByIndex, type Pair, pairsOf, type Sequence, type Stretch } from './alignment.js'
-import { ContentHash } from './content-hash.js'
+import { alignedSteps } from './aligned-steps.js'
+import { type Pair, pairsOf, type Stretch } from './alignment.js'
 import { firstGradient, firstResult, valuesOfStep } from './diff-results.js'
 import { diffResumed } from './diff-resumed.js'
 import { type EqualBeginning, equalBeginning } from './equal-beginning.js'
 import { growthOf, loggedApart } from './logged-apart.js'
 import { rowsOfStep } from './rows.js'
-import type { Both, DifferenceKind, DiffOptions, RunDiff, RunDifference, SaidDifference } from './run-diff.js'
+import type { Both, DifferenceKind, DiffOptions, RunDiff, RunDifference } from './run-diff.js'
 import { RunView } from './run-view.js'
+import { saidDifferences } from './said-differences.js'
 import { StepColumns } from './step-columns.js'
 import { type Found, StepComparison } from './step-comparison.js'
 import type { Side, StepRange } from './step-lines.js'
@@ -90,8 +91,8 @@ class RunComparison {
   constructor(sides: Both<Side>, options: DiffOptions, columns: StepColumns) {
     this.sides = sides
     this.options = options
-    this.started = [startOf(sides[0]), startOf(sides[1])]
     const [a, b] = [sides[0].recording, sides[1].recording]
+    this.started = [startOf(a), startOf(b)]
     const sameFile = a.reader.db === b.reader.db
     const sameCapture = JSON.stringify(this.started[0].capture) === JSON.stringify(this.started[1].capture)
     // What one version of gradtape keeps in cells, it keeps there in every file.
@@ -102,7 +103,7 @@ class RunComparison {
     this.beginning = sameFile ? equalBeginning(a, b, isSame) : null
     const from = this.beginning?.steps ?? 0
     this.scans = [scanners[0].scan(columns, from), scanners[1].scan(columns, from)]
-    this.stretches = this.aligned()
+    this.stretches = alignedSteps(this.scans)
     if (!sameCapture)
       this.skipped.push({
         what: 'values that one capture keeps and the other does not',
@@ -151,31 +152,6 @@ class RunComparison {
       looked,
       skipped: this.skipped,
     }
-  }
-
-  /**
-   * Steps that stand for each other: by what they do; where many do the same, by their rows too. A run that ended earlier has its
-   * steps where the other one has them, unless rows or calls say that some are missing in between.
-   */
-  private aligned(): readonly Stretch[] {
-    const [a, b] = this.scans
-    const apartIn = (stretches: readonly Stretch[], isApart: (i: number, j: number) => boolean) => {
-      let apart = 0
-      for (const stretch of stretches) {
-        if (stretch.a < 0 || stretch.b < 0) apart += stretch.count
-        else for (let i = 0; i < stretch.count; i++) if (isApart(stretch.a + i, stretch.b + i)) apart++
-      }
-      return apart
-    }
-    const byRow = (i: number, j: number) => a.keys.rows.of(i) !== b.keys.rows.of(j)
-    const byShape = align(a.keys.shape, b.keys.shape)
-    const wrong = apartIn(byShape, byRow)
-    if (wrong < 8) return byShape
-    const byIndex = alignByIndex(a.from, a.end, b.end)
-    const inPlace = apartIn(byIndex, (i, j) => byRow(i, j) || a.keys.shape.of(i) !== b.keys.shape.of(j))
-    if (inPlace < wrong) return byIndex
-    const byRows = align(mixed(a), mixed(b))
-    return apartIn(byRows, byRow) * 4 <= wrong ? byRows : byShape
   }
 
   /** The differences of the first pair in which each key differs, and how many more pairs do. */
@@ -428,16 +404,6 @@ function rangeOf(scan: Scan, step: number): StepRange {
   return { step, first: scan.startOf(step), last: scan.startOf(step + 1) - 1 }
 }
 
-/** The steps by what they do and by their rows. */
-function mixed({ keys: { shape, rows } }: Scan): Sequence {
-  const of = (step: number) => {
-    const hash = new ContentHash()
-    hash.word(shape.of(step))
-    return hash.mixed(rows.of(step))
-  }
-  return { from: shape.from, end: shape.end, of }
-}
-
 function parameterForms({ reader, id }: Recording): string[] {
   const rows = reader.db
     .prepare(
@@ -448,45 +414,13 @@ function parameterForms({ reader, id }: Recording): string[] {
   return rows.map(({ content }) => content)
 }
 
-function startOf({ recording }: Side): RunStarted {
-  return recording.reader.event(recording.id, 1) as RunStarted
+function startOf({ reader, id }: Recording): RunStarted {
+  return reader.event(id, 1) as RunStarted
 }
 
 function namesOf(a: Recording, b: Recording): Both<string> {
   if (a.id !== b.id) return [`run ${a.id}`, `run ${b.id}`]
   return ['A', 'B']
-}
-
-function saidDifferences([a, b]: Both<RunStarted>): SaidDifference[] {
-  const said: SaidDifference[] = []
-  const compare = (what: string, x: Plain | undefined, y: Plain | undefined) => {
-    if (JSON.stringify(x) === JSON.stringify(y)) return
-    if (isObject(x) && isObject(y)) {
-      for (const key of new Set([...Object.keys(x), ...Object.keys(y)]))
-        compare(`${what}.${key}`, x[key], y[key])
-    } else said.push({ what, values: [text(x), text(y)] })
-  }
-  for (const field of [
-    'config',
-    'seed',
-    'kernel',
-    'capture',
-    'name',
-    'engine',
-    'node',
-    'v8',
-    'platform',
-  ] as const)
-    compare(field, a[field], b[field])
-  return said
-}
-
-function isObject(value: Plain | undefined): value is { readonly [key: string]: Plain } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function text(value: Plain | undefined): string {
-  return value === undefined ? 'not given' : typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function checkDiffOptions(options: DiffOptions): void {
