@@ -17,11 +17,11 @@ function isOfTraining(call: FunctionCalled): boolean {
   return droppedBy(call) !== null || (call.function === 'batchNorm' && call.inputs.length === 3)
 }
 
-/** A word that begins so, and no `latest` or `retrieval`. */
+/** A word that begins so, and no `latest` or `retrieval`; `val` is one only as a scope's whole name. */
 const EVALUATION =
-  /(?:^|\/)val(?:\/|$)|(?<![a-z])(?:test|valid|eval|held|dev\b)|Test|Valid|Eval|Held|Dev\b|(?<![A-Z])(?:TEST|VALID|EVAL|HELD|DEV\b)/
+  /(?:^|[./])(?:val|Val|VAL)(?:[./]|$)|(?<![a-z])(?:test|valid|eval|held|dev\b)|Test|Valid|Eval|Held|Dev\b|(?<![A-Z])(?:TEST|VALID|EVAL|HELD|DEV\b)/
 
-/** Whether a scope says that it is one: `test`, `validation`, `epoch/eval`, `runTest`. */
+/** Whether a scope says that it is one: `test`, `validation`, `epoch.val`, `runTest`. */
 export function isEvaluation(scope: string): boolean {
   return EVALUATION.test(scope)
 }

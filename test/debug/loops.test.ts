@@ -378,11 +378,14 @@ test('scopes of evaluations are told from words that have one in them', () => {
   const named = [
     'test',
     'validation',
+    'epoch.eval',
     'epoch/eval',
     'heldOut',
     'runTest',
     'TEST',
     'val',
+    'epoch.val',
+    'val.forward',
     'loop/val',
     'dev',
     'test_2',
@@ -397,6 +400,7 @@ test('scopes of evaluations are told from words that have one in them', () => {
     'interval',
     'value',
     'q_val',
+    'model.value',
     'device',
     '',
   ]
