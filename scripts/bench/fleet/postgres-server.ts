@@ -85,7 +85,7 @@ export class PostgresServer {
     return server
   }
 
-  /** Lets no file of the server grow beyond so many bytes, as on a disk that is full; of the processes that are there, and of later ones. */
+  /** Lets no file of the server grow beyond this many bytes, as on a disk that is full; of the processes that are there, and of later ones. */
   async limitFiles(bytes: number | 'unlimited'): Promise<void> {
     const limit = (pid: number) =>
       execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`], { ...user(), stdio: 'pipe' })

@@ -130,6 +130,165 @@ describe.runIf(ways.length > 0)('what native code refuses', () => {
     expect(made.library.use('avx1024')).toBe(false)
     expect((made.library.use as (way: unknown) => boolean)(5)).toBe(false)
   })
+
+  // Numbers as calls.ts and native-fused.ts write them; arrays that hold just what these numbers name. The last list: the numbers that may be any.
+  const [doubles, bytes, words] = [Float64Array, Uint8Array, Int32Array]
+  const exact: readonly [
+    string,
+    readonly [typeof doubles | typeof bytes | typeof words, number][],
+    number[],
+    number[],
+  ][] = [
+    [
+      'compare',
+      [
+        [doubles, 23],
+        [doubles, 23],
+        [bytes, 23],
+      ],
+      [2, 4, 5, 3, 5, 1, 3, 5, 1, 3],
+      [],
+    ],
+    [
+      'choose',
+      [
+        [doubles, 23],
+        [doubles, 4],
+        [bytes, 23],
+        [doubles, 23],
+      ],
+      [20, 3, 1, 3, 0, 3, 3],
+      [],
+    ],
+    [
+      'largerShare',
+      [
+        [doubles, 23],
+        [doubles, 23],
+        [doubles, 23],
+        [doubles, 23],
+      ],
+      [3, 3, 3, 3, 20],
+      [],
+    ],
+    [
+      'gate',
+      [
+        [doubles, 23],
+        [doubles, 23],
+        [doubles, 23],
+      ],
+      [1, 3, 3, 3, 20, 0.1, 0.2],
+      [5, 6],
+    ],
+    [
+      'foldRows',
+      [
+        [doubles, 8],
+        [doubles, 10],
+        [doubles, 23],
+      ],
+      [1, 4, 5, 3, 3, 2, 3, 5],
+      [0],
+    ],
+    [
+      'takeOuter',
+      [
+        [doubles, 23],
+        [doubles, 10],
+        [doubles, 8],
+      ],
+      [4, 5, 3, 5, 3, 2, 3],
+      [],
+    ],
+    [
+      'diagonalize',
+      [
+        [doubles, 16],
+        [doubles, 16],
+      ],
+      [4, 1e-9, 9],
+      [1],
+    ],
+    [
+      'orthogonalize',
+      [
+        [doubles, 20],
+        [doubles, 16],
+      ],
+      [4, 5, 1e-9, 9],
+      [2],
+    ],
+    [
+      'atPlaces',
+      [
+        [doubles, 33],
+        [words, 43],
+        [doubles, 43],
+      ],
+      [0, 2, 3, 4, 5, 3, 3, 3],
+      [],
+    ],
+    [
+      'atPlaces',
+      [
+        [doubles, 43],
+        [words, 43],
+        [doubles, 33],
+      ],
+      [1, 2, 3, 4, 5, 3, 3, 3],
+      [],
+    ],
+    [
+      'atPlaces',
+      [
+        [doubles, 33],
+        [words, 7],
+        [doubles, 43],
+      ],
+      [2, 2, 3, 4, 5, 3, 3, 3],
+      [],
+    ],
+    [
+      'atPlaces',
+      [
+        [doubles, 43],
+        [words, 7],
+        [doubles, 33],
+      ],
+      [3, 2, 3, 4, 5, 3, 3, 3],
+      [],
+    ],
+  ]
+  test.each(exact)(
+    '%s of %j with %j: less memory, another type, other numbers',
+    (name, sizes, numbers, free) => {
+      const call = (arrays: readonly unknown[], given: readonly number[]) => {
+        made.numbers.set(given)
+        ;(made.library as unknown as Record<string, (...arrays: readonly unknown[]) => void>)[name]!(
+          ...arrays,
+        )
+      }
+      const fresh = () =>
+        sizes.map(([Type, size], number) => {
+          const array = new Type(size)
+          for (let i = 0; i < size; i++) array[i] = Type === doubles ? number + i / 7 : i % 2
+          return array
+        })
+      const arrays = fresh()
+      sizes.forEach(([Type, size], i) => {
+        const others = [new Type(size - 1), new Float32Array(size), new Int8Array(size), null]
+        for (const other of others) refused(() => call(arrays.with(i, other as never), numbers))
+      })
+      refused(() => call(arrays.slice(1), numbers))
+      numbers.forEach((_, i) => {
+        if (!free.includes(i)) for (const x of [NaN, 2 ** 60]) refused(() => call(arrays, numbers.with(i, x)))
+      })
+      expect(arrays).toEqual(fresh())
+      call(arrays, numbers)
+      expect(arrays).not.toEqual(fresh())
+    },
+  )
 })
 
 const CHECKED = [
