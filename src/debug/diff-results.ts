@@ -11,6 +11,7 @@ import { recompute } from '../past/hindsight.js'
 import type { Recording } from '../replay/replay-run.js'
 import type { Statement } from '../store/format/connection.js'
 import { eventId } from '../store/format/ids.js'
+import { fromScalar } from '../store/format/value.js'
 import type { Pair } from './alignment.js'
 import { distanceOf } from './array-distance.js'
 import type { EqualBeginning } from './equal-beginning.js'
@@ -93,13 +94,7 @@ export function firstGradient(
       const [x, y] = [page[i]!, other[i]!]
       if (Object.is(x, y) && x !== null) continue
       const [p, q] = [a.row(i), b.row(i)]
-      if (
-        p.norm === null ||
-        q.norm === null ||
-        (isClose(p.norm, q.norm, tolerance) &&
-          (p.hash === null || q.hash === null || tolerance > 0 || p.hash === q.hash))
-      )
-        continue
+      if (!isApart(p, q, tolerance)) continue
       const { recording } = sides[0]
       const name = nameOf(sides[0], p.id)
       if (name !== nameOf(sides[1], q.id)) return null
@@ -107,7 +102,7 @@ export function firstGradient(
         step: recording.reader.event(recording.id, p.id).step,
         what: `the gradient of ${name}`,
         variable: name,
-        values: [`norm ${p.norm}`, `norm ${q.norm}`],
+        values: [sizeOf(p), sizeOf(q)],
         positions: [p.id, q.id],
       }
     }
@@ -117,8 +112,28 @@ export function firstGradient(
 
 interface GradientRow {
   readonly id: number
+  readonly isKept: 0 | 1
+  /** Of one element: the number. */
+  readonly scalar: number | string | null
+  /** Null where an element is not finite. */
   readonly norm: number | null
   readonly hash: string | null
+}
+
+/** Where the tapes do not tell, because the one keeps less than the other, two gradients are not apart. */
+function isApart(p: GradientRow, q: GradientRow, tolerance: number): boolean {
+  if (p.isKept === 0 || q.isKept === 0) return false
+  if (p.scalar !== null && q.scalar !== null)
+    return !isClose(fromScalar(p.scalar), fromScalar(q.scalar), tolerance)
+  if (p.norm === null || q.norm === null) {
+    if (p.norm !== q.norm) return true
+  } else if (!isClose(p.norm, q.norm, tolerance)) return true
+  return tolerance === 0 && p.hash !== null && q.hash !== null && p.hash !== q.hash
+}
+
+function sizeOf({ scalar, norm }: GradientRow): string {
+  if (scalar !== null) return String(fromScalar(scalar))
+  return norm === null ? 'not finite' : `norm ${norm}`
 }
 
 const PAGE = 4096
@@ -136,7 +151,7 @@ class GradientColumn {
     const { db } = recording.reader
     this.page = db
       .prepare(
-        `SELECT CASE WHEN value_id IS NULL THEN coalesce(abs(scalar), l2_norm) ELSE (SELECT hex(hash) FROM _value v WHERE v.id = value_id) END
+        `SELECT CASE WHEN value_id IS NULL THEN coalesce(scalar, l2_norm) ELSE (SELECT hex(hash) FROM _value v WHERE v.id = value_id) END
          FROM _gradient WHERE id > ? AND id < ? ORDER BY id LIMIT ${PAGE}`,
       )
       .pluck()
@@ -162,7 +177,8 @@ class GradientColumn {
   row(index: number): GradientRow {
     this.rows ??= this.recording.reader.db
       .prepare(
-        `SELECT (g.id & 4294967295) AS id, coalesce(abs(g.scalar), g.l2_norm, v.l2_norm) AS norm, nullif(hex(v.hash), '') AS hash
+        `SELECT (g.id & 4294967295) AS id, g.kept <> 0 AS isKept, g.scalar AS scalar,
+           coalesce(g.l2_norm, v.l2_norm) AS norm, nullif(hex(v.hash), '') AS hash
          FROM _gradient g LEFT JOIN _value v ON v.id = g.value_id WHERE g.id > ? ORDER BY g.id LIMIT ${PAGE}`,
       )
       .all(this.before) as GradientRow[]

@@ -11,6 +11,7 @@ import {
   type NDArray,
   ndarray,
   openTape,
+  parameter,
   type RunDiff,
   registerFunc,
   Square,
@@ -19,7 +20,7 @@ import {
   take,
   tanh,
   uniform,
-  type Variable,
+  Variable,
 } from '../../src/index.js'
 import { temporaryFolder } from '../cli/gradtape.js'
 import { type Change, record, written } from './pairs.js'
@@ -336,6 +337,52 @@ it("where nothing that was given differs, the function that is not gradtape's is
   )
   expect(first).toMatchObject({ kind: 'value', function: 'shifted', step: 1 })
   tape.close()
+})
+
+it('gradients that differ in their sign, or of which one is not finite, are another result', async () => {
+  let given: number | readonly number[] = 0
+  class Given extends Func {
+    override forward(x: NDArray) {
+      return x
+    }
+    override backward() {
+      return new Variable(given)
+    }
+  }
+  registerFunc(Given)
+  const { NaN: none, POSITIVE_INFINITY: infinite } = Number
+  for (const [one, other, equal] of [
+    [1, -1, false],
+    [0, none, false],
+    [infinite, -infinite, false],
+    [[1, 2], [1, none], false],
+    [[1, none], [2, none], false],
+    [[1, 2], [-1, 2], false],
+    [0, -0, true],
+    [none, none, true],
+    [[1, none], [1, none], true],
+  ] as const) {
+    const [tape, beside] = [openTape(':memory:'), openTape(':memory:')]
+    for (const [to, what] of [
+      [tape, one],
+      [tape, other],
+      [beside, other],
+    ] as const) {
+      given = what
+      const run = to.startRun('given', { seed: 1, capture: 'full' })
+      run.step()
+      const y = new Given().apply(parameter(typeof what === 'number' ? 2 : [2, 3], { name: 'w' })) as Variable
+      y.backward({ gradient: new Variable(typeof what === 'number' ? 1 : [1, 1]) })
+      await run.finish()
+    }
+    expect([`${one} | ${other}`, diffRuns(tape.run(1), tape.run(2)).equal]).toEqual([
+      `${one} | ${other}`,
+      equal,
+    ])
+    expect(diffRuns(tape.run(1), beside.run(1)).equal).toBe(equal)
+    tape.close()
+    beside.close()
+  }
 })
 
 it('a metric that is logged several times in a step, or without steps, is compared value by value', async () => {
