@@ -38,10 +38,15 @@ export function refuseOptions(rest: readonly unknown[], what: string): void {
   throw new TapeError('BAD_ARGUMENT', `${what} takes no options, got ${valueText(given)}`)
 }
 
+/** Throws BAD_ARGUMENT unless `given` is a function. */
+export function checkFunction(given: unknown, what: string): void {
+  if (typeof given === 'function') return
+  throw new TapeError('BAD_ARGUMENT', `${what} expected a function, got ${valueText(given)}`)
+}
+
 /** Throws BAD_ARGUMENT unless `given` is a function, or not given. */
 export function checkCallback(given: unknown, what: string): void {
-  if (given === undefined || typeof given === 'function') return
-  throw new TapeError('BAD_ARGUMENT', `${what} expected a function, got ${valueText(given)}`)
+  if (given !== undefined) checkFunction(given, what)
 }
 
 /** Throws BAD_ARGUMENT unless `given` may name a file or folder. SQLite cuts blanks off, and takes nothing for a file of its own. */

@@ -4,6 +4,7 @@
  */
 import { markAsOurs } from '../copies.js'
 import { TapeError } from '../errors.js'
+import { checkFunction } from '../options.js'
 import {
   type DType,
   isFloating,
@@ -94,9 +95,10 @@ export class NDArray {
   /**
    * A new array of the same shape and dtype; `index` counts in row-major order.
    *
-   * Throws   BAD_VALUE when `fn` gives what an integer dtype cannot hold
+   * Throws   BAD_VALUE when `fn` gives what an integer dtype cannot hold; BAD_ARGUMENT unless it is a function
    */
   map(fn: (value: number, index: number) => number): NDArray {
+    checkFunction(fn, 'map')
     const { buffer, offset, size, dtype, shape } = this
     if (!isFloating(dtype)) {
       const values = Float64Array.from({ length: size }, (_, i) => Number(fn(buffer[offset + i]!, i)))

@@ -14,7 +14,7 @@ import { take } from '../functions/indexing.js'
 import { constant } from '../graph/leaves.js'
 import { noGrad } from '../graph/mode.js'
 import { checkedName, type Operand, Variable } from '../graph/variable.js'
-import { checkOptions } from '../options.js'
+import { checkFunction, checkOptions } from '../options.js'
 
 /** A Variable for each array of the data set. */
 export type Batch<T extends readonly unknown[]> = { -readonly [K in keyof T]: Variable }
@@ -139,6 +139,7 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
 
   /** A data set of the rows for whose number `keep` gives true; it copies them. */
   filter(keep: (row: number) => boolean): TensorDataset<T> {
+    checkFunction(keep, 'TensorDataset.filter')
     return this.passOnName(
       this.of(Array.from({ length: this.length }, (_, row) => row).filter((row) => keep(row))),
     )
@@ -146,6 +147,7 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
 
   /** A data set of what `change` makes of the whole arrays: `dataset.map((x, t) => [x.div(255), t])`. Throws as the constructor. */
   map<U extends readonly Operand[]>(change: (...arrays: Batch<T>) => readonly [...U]): TensorDataset<U> {
+    checkFunction(change, 'TensorDataset.map')
     const made = noGrad(() => change(...this.arrays))
     if (!Array.isArray(made)) refuse(`TensorDataset.map expected a list of arrays, got ${valueText(made)}`)
     const arrays = (made as readonly Operand[]).map((one) => (one instanceof Variable ? one.data : one))
@@ -158,8 +160,15 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
     return new TensorDataset(...(parts as unknown as T))
   }
 
-  /** A data set of the rows from start to before stop, which it copies; negative places count from the end. */
+  /**
+   * A data set of the rows from start to before stop, which it copies; negative places count from the end.
+   *
+   * Throws   BAD_ARGUMENT for places that are no integers; infinite ones are the ends
+   */
   slice(start: number, stop: number = this.length): TensorDataset<T> {
+    for (const at of [start, stop])
+      if (!Number.isInteger(at) && Math.abs(at) !== Infinity)
+        refuse(`TensorDataset.slice expected integers as its places, got ${valueText(at)}`)
     const place = (at: number) => Math.min(this.length, Math.max(0, at < 0 ? at + this.length : at))
     const [from, to] = [place(start), place(stop)]
     const parts = (this.arrays as Variable[]).map(({ data: { data, shape, dtype } }) => {

@@ -3,7 +3,7 @@
 import { full, zeros } from '../array/make-array.js'
 import { formatShape } from '../array/shape.js'
 import { refuseOtherCopy } from '../copies.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { checkOptions } from '../options.js'
 import { runPass } from './pass.js'
 import { gradientLike, type Operand, Variable } from './variable.js'
@@ -58,6 +58,7 @@ export function backward(root: Variable, options: BackwardOptions = NO_OPTIONS):
  *
  * Throws  NOT_DIFFERENTIABLE  an input does not require a gradient: a constant, integers, or made inside noGrad
  *         NOT_SCALAR          an output has more than one element and no seed
+ *         BAD_ARGUMENT        outputs or inputs are neither a Variable nor a list of them
  */
 export function grad(
   outputs: Variable | readonly Variable[],
@@ -66,12 +67,38 @@ export function grad(
 ): Variable[] {
   checkOptions(options, ['createGraph', 'gradients'], 'grad()')
   refuseOtherCopy(inputs, 'grad')
-  const targets = inputs instanceof Variable ? [inputs] : [...inputs]
+  const targets = inputs instanceof Variable ? [inputs] : listed(inputs, 'inputs')
   for (const [i, target] of targets.entries()) checkTarget(target, i)
   refuseOtherCopy(outputs, 'grad')
-  const roots = outputs instanceof Variable ? [outputs] : [...outputs]
-  for (const root of roots) refuseOtherCopy(root, 'grad')
-  return gradientsOf(roots, targets, options.gradients ?? [], options.createGraph === true)
+  const roots = outputs instanceof Variable ? [outputs] : listed(outputs, 'outputs')
+  for (const [i, root] of roots.entries()) {
+    refuseOtherCopy(root, 'grad')
+    if (!(root instanceof Variable))
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `grad() expected Variables as outputs, got ${valueText(root)} as output ${i}`,
+      )
+  }
+  return gradientsOf(roots, targets, seedsOf(options.gradients, roots.length), options.createGraph === true)
+}
+
+/** A seed for each output. One that is not in a list would be passed over, and the gradient would be that of another seed. */
+function seedsOf(given: unknown, count: number): readonly (Operand | undefined)[] {
+  if (given === undefined) return []
+  if (Array.isArray(given) && given.length === count) return given as Operand[]
+  const got = Array.isArray(given) ? `${given.length} for ${count} outputs` : valueText(given)
+  throw new TapeError(
+    'BAD_ARGUMENT',
+    `grad() expected gradients to be a list with a seed for each output, got ${got}; for one output: { gradients: [seed] }`,
+  )
+}
+
+function listed(given: readonly Variable[], what: string): Variable[] {
+  if (typeof given === 'object' && given !== null && Symbol.iterator in given) return [...given]
+  throw new TapeError(
+    'BAD_ARGUMENT',
+    `grad() expected ${what} to be a Variable or a list of them, got ${valueText(given)}`,
+  )
 }
 
 /** @internal As `grad`, of whatever inputs: those that require no gradient get zeros. */

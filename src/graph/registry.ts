@@ -5,7 +5,7 @@
 import { refuseOtherCopy } from '../copies.js'
 import { TapeError, valueText } from '../errors.js'
 import { nearest } from '../nearest.js'
-import { checkOptions } from '../options.js'
+import { checkFunction, checkOptions } from '../options.js'
 import type { Attributes } from './attributes.js'
 import type { Func } from './func.js'
 import { giveName, nameOfClass, ownName } from './func-names.js'
@@ -25,6 +25,7 @@ const classes = new Map<string, FuncClass>()
  * Throws   FUNC_NAME_TAKEN when another class has the name.
  */
 export function registerFunc<C extends FuncClass>(funcClass: C, options: { name?: string } = {}): C {
+  checkFunction(funcClass, 'registerFunc')
   refuseOtherCopy(funcClass.prototype, 'registerFunc')
   checkOptions(options, ['name'], 'registerFunc')
   const name = options.name ?? ownName(funcClass)

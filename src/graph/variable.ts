@@ -10,7 +10,7 @@ import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { giveBack, noteBirths } from '../array/spare-memory.js'
 import { markAsOurs } from '../copies.js'
 import { TapeError, valueText } from '../errors.js'
-import { checkOptions } from '../options.js'
+import { checkFunction, checkOptions } from '../options.js'
 import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
 import { Mapped, mapping } from './mapped.js'
@@ -412,8 +412,10 @@ export class Variable {
   /**
    * Calls `hook` with each gradient a pass finishes for this variable, before it is kept or passed on; what the hook
    * returns, if anything (null counts as nothing), takes its place. Returns a function that takes the hook away.
+   * Throws BAD_ARGUMENT for a hook that is no function.
    */
   onGradient(hook: GradientHook): () => void {
+    checkFunction(hook, 'onGradient')
     mode.recorder?.hookAdded?.(this)
     const extras = this.withExtras()
     extras.hooks = [...(extras.hooks ?? []), hook]

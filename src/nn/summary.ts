@@ -1,7 +1,10 @@
 /** A table of what a model is made of: one row for each call of a module, from one forward that is not recorded. */
 import { formatShape, type Shape } from '../array/shape.js'
+import { refuseOtherCopy } from '../copies.js'
+import { valueText } from '../errors.js'
+import { refuse } from '../functions/attributes.js'
 import { unrecorded } from '../graph/mode.js'
-import { type Module, watchCalls } from './module.js'
+import { Module, watchCalls } from './module.js'
 import { variablesIn } from './unclaimed.js'
 
 export interface SummaryRow {
@@ -31,6 +34,8 @@ export function summary<Inputs extends readonly unknown[]>(
   model: Module & { forward(...inputs: Inputs): unknown },
   ...inputs: Inputs
 ): Summary {
+  refuseOtherCopy(model, 'summary')
+  if (!(model instanceof Module)) refuse(`summary expected a Module, got ${valueText(model)}`)
   const paths = new Map<Module, string>([[model, '']])
   const owned = new Map<Module, number>()
   for (const [path, module] of model.namedModules()) paths.set(module, path)

@@ -74,6 +74,11 @@ export function loadTorchState(
   const partial = flagOf(options.partial, false, 'partial', 'loadTorchState')
   if (!(model instanceof Module))
     throw new TapeError('BAD_ARGUMENT', `loadTorchState expected a Module, got ${valueText(model)}`)
+  if (typeof state !== 'object' || state === null)
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `loadTorchState expected a state, arrays by name as loadState reads them, got ${valueText(state)}`,
+    )
   const names = new Set(Object.keys(state))
   const taken = new Set<string>()
   const loaded: (LoadedFromTorch & { variable: Variable; array: NDArray })[] = []

@@ -57,6 +57,8 @@ export class ClipGradNorm extends DerivativeNotWritten {
  */
 export function clipGradNorm(parameters: Iterable<Variable>, maxNorm: number): Variable {
   maxNormOf(maxNorm, 'clipGradNorm')
+  if (typeof parameters !== 'object' || parameters === null || !(Symbol.iterator in parameters))
+    refuse(`clipGradNorm expected a list of parameters, got ${valueText(parameters)}`)
   const withGradient: Variable[] = []
   for (const parameter of parameters) {
     refuseOtherCopy(parameter, 'clipGradNorm')

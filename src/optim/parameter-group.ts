@@ -119,6 +119,11 @@ export function groupsFrom<R extends Rule>(
     refuse(`${what} expected a list of parameters, got ${valueText(given)}${advice}`)
   }
   const items = [...(given as Iterable<unknown>)]
+  const other = items.find((item) => typeof item === 'object' && item !== null && 'params' in item)
+  if (other !== undefined && !(other instanceof Variable))
+    refuse(
+      `${what} expected parameters, or groups of them { parameters: [...], lr: … }, got a group of "params"; did you mean "parameters"?`,
+    )
   const isGroup = (item: unknown) =>
     typeof item === 'object' && item !== null && !(item instanceof Variable) && 'parameters' in item
   const lists =
