@@ -89,7 +89,7 @@ export class RunCourses {
     for (const page of rows.steps(this.readUntil.steps)) {
       for (let i = 0; i < page.count; i++)
         this.elapsed.add(page.steps[i]!, page.positions[i]!, page.elapsedMs[i]!)
-      this.readUntil.steps = page.positions.at(-1)!
+      this.readUntil.steps = page.positions[page.count - 1]!
       count += page.count
     }
     return count
@@ -103,7 +103,7 @@ export class RunCourses {
     }
     for (const page of rows.stepPlaces(this.readUntil.places)) {
       for (let i = 0; i < page.count; i++) this.places.add(page.steps[i]!, page.positions[i]!, 0)
-      this.readUntil.places = page.positions.at(-1)!
+      this.readUntil.places = page.positions[page.count - 1]!
     }
     return this.places
   }
@@ -122,7 +122,7 @@ export class RunCourses {
         }
         course.add(page.steps[i]!, page.positions[i]!, page.values[i]!)
       }
-      this.readUntil.metrics = page.positions.at(-1)!
+      this.readUntil.metrics = page.positions[page.count - 1]!
       count += page.count
     }
     return count
@@ -148,7 +148,7 @@ export class RunCourses {
         while (at + 1 < stepCount && began[at + 1]! <= position) at++
         course.add(at < 0 ? 0 : steps[at]!, position, page.ratios[i]!)
       }
-      this.readUntil.updates = page.positions.at(-1)!
+      this.readUntil.updates = page.positions[page.count - 1]!
     }
     return this.updates
   }
@@ -191,15 +191,11 @@ export class RunCourses {
         while (at + 1 < stepCount && began[at + 1]! <= position) at++
         const step = at < 0 ? 0 : steps[at]!
         gradient.norm.add(step, position, page.l2Norms[i]!)
-        gradient.zeros.add(step, position, typeof zeroCounts === 'number' ? zeroCounts : zeroCounts[i]!)
-        gradient.nonFinite.add(
-          step,
-          position,
-          typeof nonFiniteCounts === 'number' ? nonFiniteCounts : nonFiniteCounts[i]!,
-        )
+        gradient.zeros.add(step, position, zeroCounts[i]!)
+        gradient.nonFinite.add(step, position, nonFiniteCounts[i]!)
         count++
       }
-      this.readUntil.gradients = page.positions.at(-1)!
+      this.readUntil.gradients = page.positions[page.count - 1]!
     }
     if (begun.length > 0) this.nameGradients(views, rows, new Set(begun))
     return count

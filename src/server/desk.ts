@@ -16,7 +16,7 @@ import type { Tape } from '../tape/tape.js'
 /** Points that are kept in memory; each takes some 20 bytes. What was asked for longest ago goes first. */
 const POINTS_MAX = 20_000_000
 /** A run that was read faster than this needs no side file. */
-const WORTH_KEEPING_MS = 500
+const WORTH_KEEPING_MS = 250
 const RUNS_INSPECTED_MAX = 8
 
 export class OpenTape {
@@ -28,9 +28,13 @@ export class OpenTape {
   private readonly courses = new Map<number, RunCourses>()
   private stored: Map<number, StoredCourses> | null = null
   private readonly inspected = new Map<number, { version: number; run: InspectedRun }>()
+  /** Whether something was read that the next look should not have to read again. */
+  private isToKeep = false
+  private readonly worthKeepingMs: number
 
-  constructor(number: number, file: string) {
+  constructor(number: number, file: string, worthKeepingMs = WORTH_KEEPING_MS) {
     this.number = number
+    this.worthKeepingMs = worthKeepingMs
     this.path = file
     this.tape = openTape(file, { readonly: true })
     this.views = new Views(file, this.tape.connection)
@@ -106,29 +110,36 @@ export class OpenTape {
     return courses
   }
 
-  /** Does it, and writes the side file where that took long. */
+  /** Does it, and has it kept where that took long. */
   private kept<T>(read: () => T): T {
     const from = performance.now()
     const result = read()
+    if (performance.now() - from >= this.worthKeepingMs) this.isToKeep = true
     this.forgetOldest()
-    if (performance.now() - from > WORTH_KEEPING_MS) this.keep()
     return result
+  }
+
+  /**
+   * Writes the side file where something is to be kept: once nobody waits for an answer. A folder that cannot be written to costs the
+   * next look its time, and nothing else.
+   */
+  keep(): void {
+    if (!this.isToKeep) return
+    this.isToKeep = false
+    if (this.isSameFile) keepCourses(this.path, this.views, this.courses.values())
   }
 
   close(): void {
     this.tape.close()
   }
 
-  /** A folder that cannot be written to costs the next look its time, and nothing else. */
-  private keep(): void {
-    keepCourses(this.path, this.views, this.courses.values())
-  }
-
   private forgetOldest(): void {
     let points = 0
     for (const [id, courses] of [...this.courses].reverse()) {
       points += courses.points
-      if (points > POINTS_MAX && this.courses.size > 1) this.courses.delete(id)
+      if (points <= POINTS_MAX || this.courses.size === 1) continue
+      this.keep()
+      this.courses.delete(id)
     }
   }
 }
@@ -177,6 +188,11 @@ export class Desk {
     if (found === null)
       throw new TapeError('BAD_ARGUMENT', `expected a run as FILE.RUN, like 1.2, got ${valueText(key)}`)
     return { tape: this.tape(Number(found[1])), id: Number(found[2]) }
+  }
+
+  /** Writes beside the tapes what took long to read. */
+  keep(): void {
+    for (const tape of this.open.values()) tape.keep()
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 /**
  * A thread that answers questions about tapes, one after the other. It gets `{ id, name, parameters }` and says
- * `{ id, told }` while it works and at last `{ id, json }` or `{ id, failed }`.
+ * `{ id, told }` while it works and at last `{ id, json }` or `{ id, failed }`. `'end'` ends it.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { TapeError } from '../errors.js'
@@ -23,6 +23,8 @@ export type Reply =
   | { id: number; failed: { code: string; message: string } }
 
 const TELL_EVERY_MS = 100
+/** After this long without a question, what was read is written beside the tape. */
+const KEEP_AFTER_MS = 300
 
 const { files } = workerData as { files: readonly string[] }
 const desk = new Desk(files)
@@ -53,4 +55,16 @@ function answer({ id, name, parameters }: Question): Reply {
   }
 }
 
-parentPort?.on('message', (question: Question) => parentPort?.postMessage(answer(question)))
+let keeping: NodeJS.Timeout | undefined
+
+parentPort?.on('message', (question: Question | 'end') => {
+  clearTimeout(keeping)
+  if (question === 'end') {
+    desk.keep()
+    desk.close()
+    parentPort?.close()
+    return
+  }
+  parentPort?.postMessage(answer(question))
+  keeping = setTimeout(() => desk.keep(), KEEP_AFTER_MS)
+})

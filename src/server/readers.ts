@@ -1,4 +1,5 @@
 /** The threads that answer questions: one for what is quick, one for what reads whole runs, one for what takes long. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Parameters } from './asked.js'
 import type { Question, Reply } from './reader-thread.js'
@@ -17,6 +18,8 @@ const LANES: Readonly<Record<string, string>> = {
 /** A thread may use this much memory for its own objects. */
 const HEAP_MB = 2_048
 const WAITING_MAX = 1_000
+/** So long may a thread that has no question take to end. */
+const KEEPING_MAX_MS = 2_000
 
 /** What went wrong when a question was answered; `INTERNAL` is a bug. */
 export class AnswerFailed extends Error {
@@ -46,6 +49,11 @@ class Lane {
     this.files = files
   }
 
+  /** Starts the thread before anybody asks: it takes longer to start than to answer. */
+  warm(): void {
+    this.worker ??= this.start()
+  }
+
   ask(waiting: Waiting): void {
     if (this.waiting.length >= WAITING_MAX) {
       waiting.reject(
@@ -70,9 +78,22 @@ class Lane {
   async end(): Promise<void> {
     const error = new AnswerFailed('TAPE_CLOSED', 'the inspector was closed')
     for (const { reject } of this.waiting.splice(0)) reject(error)
+    const isIdle = this.current === null
     this.current?.reject(error)
     this.current = null
+    if (isIdle) await this.endByItself()
     await this.stop()
+  }
+
+  /** Lets the thread write beside the tape what it has read, for a while. */
+  private async endByItself(): Promise<void> {
+    const { worker } = this
+    if (worker === null) return
+    const ended = new Promise((resolve) => worker.once('exit', resolve))
+    worker.postMessage('end')
+    const time = new AbortController()
+    await Promise.race([ended, sleep(KEEPING_MAX_MS, undefined, { signal: time.signal }).catch(() => {})])
+    time.abort()
   }
 
   private stop(): Promise<number> | undefined {
@@ -159,18 +180,26 @@ export class Readers {
     parameters: Parameters,
     onTold: Waiting['onTold'] = () => {},
   ): { answer: Promise<string>; cancel: () => void } {
-    const key = LANES[name] ?? 'quick'
+    const asked = this.lane(LANES[name] ?? 'quick')
+    const id = ++this.lastId
+    const answer = new Promise<string>((resolve, reject) => {
+      asked.ask({ question: { id, name, parameters }, resolve, reject, onTold })
+    })
+    return { answer, cancel: () => asked.cancel(id) }
+  }
+
+  /** Starts the thread that answers what a page asks first, and with `courses` the one that it asks next. */
+  warm(name: 'quick' | 'courses'): void {
+    this.lane(name).warm()
+  }
+
+  private lane(key: string): Lane {
     let lane = this.lanes.get(key)
     if (lane === undefined) {
       lane = new Lane(this.files)
       this.lanes.set(key, lane)
     }
-    const id = ++this.lastId
-    const asked = lane
-    const answer = new Promise<string>((resolve, reject) => {
-      asked.ask({ question: { id, name, parameters }, resolve, reject, onTold })
-    })
-    return { answer, cancel: () => asked.cancel(id) }
+    return lane
   }
 
   async end(): Promise<void> {

@@ -102,6 +102,7 @@ class Served {
     this.port = (http.address() as AddressInfo).port
     this.gate = new Gate(this.port)
     this.readers = new Readers(files)
+    this.readers.warm('quick')
     this.changes = new Changes(files)
     this.changes.listen((tapes) => this.tell('change', { tapes }))
     http.on('request', (request, response) => {
@@ -143,6 +144,7 @@ class Served {
     if (file === undefined) return refuse(response, 404, 'there is no such page')
     response.setHeader('cache-control', file.isHashed ? 'private, max-age=31536000, immutable' : 'no-store')
     response.setHeader('content-type', file.type)
+    if (url.pathname === '/') this.readers.warm('courses')
     const bytes =
       url.pathname === '/'
         ? Buffer.from(file.bytes.toString('utf8').replace('STYLE-NONCE', nonce))

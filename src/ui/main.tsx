@@ -8,4 +8,6 @@ import { followTheme } from './theme.js'
 followTheme()
 listenToChanges()
 const root = document.getElementById('app')
+// What stood there until now was for the eye alone.
+root?.replaceChildren()
 if (root !== null) render(<App />, root)

@@ -46,7 +46,22 @@ export interface Connection {
   /** The rows of a pragma; with `simple` the first column of the first row. */
   pragma(sql: string, options?: { simple?: boolean }): unknown
   transaction<R>(fn: () => R): Transaction<R>
+  /** Registers an aggregate function in SQL. Drivers of young runtimes have none. */
+  aggregate?(name: string, options: AggregateOptions): unknown
   close(): this
+}
+
+/** As SQLite has it in a row; blobs are not asked for here. */
+export type Cell = number | string | null
+
+export interface AggregateOptions {
+  /** Whether it takes any number of parameters. */
+  readonly varargs: boolean
+  /** Whether it can be called by a statement alone, and not by a view or a trigger. */
+  readonly directOnly: boolean
+  readonly start: number
+  step(total: number, ...cells: Cell[]): number
+  result(total: number): unknown
 }
 
 export interface OpenOptions {

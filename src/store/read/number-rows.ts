@@ -2,12 +2,13 @@
  * The numbers of a run in the order of their events: metrics, gradients in a few numbers each, and when steps began. Reads the
  * private tables, because a view decodes each row anew; knows nothing of what is made of them.
  */
-import type { Connection } from '../format/connection.js'
+import type { Cell, Connection } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
-import { eventId } from '../format/ids.js'
+import { eventId, positionOfId } from '../format/ids.js'
 import { fromScalar } from '../format/value.js'
+import { eachRow } from './each-row.js'
 
-/** Rows in columns, in the order of their positions. */
+/** Rows in columns, in the order of their positions. The next page is written over them. */
 interface Columns {
   readonly count: number
   readonly positions: readonly number[]
@@ -30,9 +31,8 @@ interface LeafGradientPage extends Columns {
   readonly variables: readonly number[]
   /** NaN for one that is not finite. */
   readonly l2Norms: readonly number[]
-  /** One number where it is that of all. */
-  readonly zeroCounts: number | readonly number[]
-  readonly nonFiniteCounts: number | readonly number[]
+  readonly zeroCounts: readonly number[]
+  readonly nonFiniteCounts: readonly number[]
 }
 
 /** How far assignments moved parameters, in parts of their new norms. */
@@ -52,7 +52,7 @@ interface GradientVariable {
   size: number
 }
 
-/** Rows are read this many at a time: a step of a statement costs more than a row in a list. */
+/** Rows are read this many at a time: as many as a processor keeps close. */
 const ROWS_AT_ONCE = 10_000
 
 /** Rows behind `after`, a position, up to what was in the file when this was made: so all tables end at the same event. */
@@ -98,43 +98,35 @@ export class NumberRows {
 
   /** Where steps began, a page at a time. */
   *stepPlaces(after: number): Generator<Columns & { steps: readonly number[] }> {
-    for (const { count, positions, whole } of this.pages(after, {
-      from: '_step',
-      whole: ['step'],
-      numbers: [],
-    }))
-      yield { count, positions, steps: whole[0]! }
+    for (const { count, positions, columns } of this.pages(after, { from: '_step', columns: ['step'] }))
+      yield { count, positions, steps: columns[0]! }
   }
 
   /** Where and when steps began, a page at a time. */
   *steps(after: number): Generator<StepPage> {
-    for (const { count, positions, whole, numbers } of this.pages(after, {
-      from: '_step',
-      whole: ['step'],
-      numbers: ['elapsed_ms'],
-    }))
-      yield { count, positions, steps: whole[0]!, elapsedMs: numbers[0] as number[] }
+    const wanted = { from: '_step', columns: ['step', 'elapsed_ms'] }
+    for (const { count, positions, columns } of this.pages(after, wanted))
+      yield { count, positions, steps: columns[0]!, elapsedMs: columns[1]! }
   }
 
   /** What was logged, a page at a time. */
   *metrics(after: number): Generator<MetricPage> {
     const known = new Map<number, string>()
     const nameOf = this.db.prepare('SELECT content FROM _text WHERE id = ?').pluck()
-    for (const { count, positions, whole, numbers } of this.pages(after, {
-      from: '_metric',
-      whole: ['step', 'name_id'],
-      numbers: ['scalar'],
-    })) {
-      const names = whole[1]!.map((id) => {
+    const names: string[] = []
+    const wanted = { from: '_metric', columns: ['step', 'name_id', 'scalar'] }
+    for (const { count, positions, columns } of this.pages(after, wanted)) {
+      const [steps, ids, values] = columns as [number[], number[], number[]]
+      for (let i = 0; i < count; i++) {
+        const id = ids[i]!
         let name = known.get(id)
         if (name === undefined) {
           name = String(nameOf.get(id) ?? '')
           known.set(id, name)
         }
-        return name
-      })
-      const scalars = numbers[0] as (number | string)[]
-      yield { count, positions, steps: whole[0]!, names, values: scalars.map(fromScalar) }
+        names[i] = name
+      }
+      yield { count, positions, steps, names, values }
     }
   }
 
@@ -156,34 +148,29 @@ export class NumberRows {
       from: isSummed ? '_gradient g LEFT JOIN _accumulated a ON a.id = g.id' : '_gradient g',
       id: 'g.id',
       where: isSummed ? 'iif(g.held = 2, coalesce(a.kept, 0), g.kept) <> 0' : 'g.held <> 2 AND g.kept <> 0',
-      whole: ['g.variable_id'],
-      rare: [of('zero_count'), of('non_finite_count')],
-      numbers: [of('l2_norm')],
+      columns: [
+        'g.variable_id',
+        of('l2_norm'),
+        `ifnull(${of('zero_count')}, 0)`,
+        `ifnull(${of('non_finite_count')}, 0)`,
+      ],
     })
-    for (const { count, positions, whole, rare, numbers } of pages)
-      yield {
-        count,
-        positions,
-        // What is no leaf is no variable.
-        variables: whole[0]!.map((variable) => (leaves.has(variable) ? variable : 0)),
-        l2Norms: (numbers[0] as (number | null)[]).map((norm) => norm ?? Number.NaN),
-        zeroCounts: rare[0]!,
-        nonFiniteCounts: rare[1]!,
-      }
+    for (const { count, positions, columns } of pages) {
+      const [variables, l2Norms, zeroCounts, nonFiniteCounts] = columns as [
+        number[],
+        number[],
+        number[],
+        number[],
+      ]
+      for (let i = 0; i < count; i++) if (!leaves.has(variables[i]!)) variables[i] = 0
+      yield { count, positions, variables, l2Norms, zeroCounts, nonFiniteCounts }
+    }
   }
 
   *updates(after: number): Generator<UpdatePage> {
-    for (const { count, positions, whole, numbers } of this.pages(after, {
-      from: '_assignment',
-      whole: ['variable_id'],
-      numbers: ['update_norm / l2_norm'],
-    }))
-      yield {
-        count,
-        positions,
-        variables: whole[0]!,
-        ratios: (numbers[0] as (number | null)[]).map((ratio) => ratio ?? Number.NaN),
-      }
+    const wanted = { from: '_assignment', columns: ['variable_id', 'update_norm / l2_norm'] }
+    for (const { count, positions, columns } of this.pages(after, wanted))
+      yield { count, positions, variables: columns[0]!, ratios: columns[1]! }
   }
 
   /** The leaves that gradients are about, in the order in which the run first had a gradient of each. */
@@ -204,55 +191,41 @@ export class NumberRows {
     }
   }
 
-  /**
-   * Rows in the order of their ids, in columns. A page of whole numbers is handed over as one text, which takes a fifth of what as many
-   * values take; other numbers one by one, as a text would not keep their bits.
-   */
+  /** Rows in the order of their ids, in columns of numbers: NULL is NaN, and so is a text that says so. */
   private *pages(
     after: number,
-    { from, id = 'id', where = 'true', whole, rare = [], numbers }: Wanted,
+    { from, id = 'id', where = 'true', columns: wanted }: Wanted,
   ): Generator<Page> {
-    const rows = (columns: readonly string[]) =>
-      `SELECT ${[id, ...columns].map((column, i) => `${column} AS c${i}`).join(', ')} FROM ${from}
-       WHERE ${id} > ? AND ${id} <= ? AND ${where} ORDER BY ${id} LIMIT ${ROWS_AT_ONCE}`
-    const listed = (columns: readonly string[]) =>
-      columns.map((_, i) => `json_group_array(c${i + 1})`).join(', ')
-    const spans = rare.map((_, i) => {
-      const column = `ifnull(c${whole.length + i + 1}, 0)`
-      return `, min(${column}), max(${column})`
-    })
+    const listed = wanted.map((column, i) => `${column} AS c${i}`).join(', ')
+    const cells = wanted.map((_, i) => `c${i}`).join(', ')
+    const page: Page = { count: 0, positions: [], columns: wanted.map(() => []) }
+    const { positions } = page
+    const [first, second, third, fourth] = page.columns
+    let end = 0
+    const take = (rowId: Cell, a: Cell, b: Cell, c: Cell, d: Cell) => {
+      const at = page.count++
+      end = rowId as number
+      positions[at] = positionOfId(end)
+      first![at] = typeof a === 'number' ? a : numberOf(a)
+      if (second === undefined) return
+      second[at] = typeof b === 'number' ? b : numberOf(b)
+      if (third === undefined) return
+      third[at] = typeof c === 'number' ? c : numberOf(c)
+      if (fourth !== undefined) fourth[at] = typeof d === 'number' ? d : numberOf(d)
+    }
     try {
-      const page = this.db
-        .prepare(
-          `SELECT count(*), max(c0), json_group_array(c0 & 4294967295), ${listed(whole)}${spans.join('')} FROM (${rows([...whole, ...rare])})`,
-        )
-        .raw()
-      const several = rare.map((column) =>
-        this.db.prepare(`SELECT json_group_array(ifnull(c1, 0)) FROM (${rows([column])})`).pluck(),
+      const rows = eachRow(
+        this.db,
+        `row_id, ${cells}`,
+        `(SELECT ${id} AS row_id, ${listed} FROM ${from}
+          WHERE ${id} > ? AND ${id} <= ? AND ${where} ORDER BY ${id} LIMIT ${ROWS_AT_ONCE})`,
       )
-      const plucked = numbers.map((column) => this.db.prepare(`SELECT c1 FROM (${rows([column])})`).pluck())
       const last = eventId(this.runId, this.until)
-      for (let begin = eventId(this.runId, after); ; ) {
-        const [count, end, positions, ...others] = page.get(begin, last) as [
-          number,
-          number,
-          string,
-          ...unknown[],
-        ]
-        if (count === 0) return
-        const span = (i: number) => others.slice(whole.length + 2 * i) as [number, number]
-        yield {
-          count,
-          positions: JSON.parse(positions) as number[],
-          whole: whole.map((_, i) => JSON.parse(others[i] as string) as number[]),
-          rare: several.map((column, i) => {
-            const [least, most] = span(i)
-            return least === most ? least : (JSON.parse(column.get(begin, last) as string) as number[])
-          }),
-          numbers: plucked.map((column) => column.all(begin, last)),
-        }
-        if (count < ROWS_AT_ONCE) return
-        begin = end
+      for (let begin = eventId(this.runId, after); ; begin = end) {
+        page.count = 0
+        rows(take, begin, last)
+        if (page.count > 0) yield page
+        if (page.count < ROWS_AT_ONCE) return
       }
     } catch (error) {
       throw sqliteError(error, `reading the numbers of run ${this.runId}`)
@@ -265,17 +238,16 @@ interface Wanted {
   readonly from: string
   readonly id?: string
   readonly where?: string
-  /** Columns of whole numbers. */
-  readonly whole: readonly string[]
-  /** Those of which most pages have one number alone, 0 for NULL. */
-  readonly rare?: readonly string[]
-  readonly numbers: readonly string[]
+  /** One to four. */
+  readonly columns: readonly string[]
 }
 
 interface Page {
-  readonly count: number
-  readonly positions: readonly number[]
-  readonly whole: readonly (readonly number[])[]
-  readonly rare: readonly (number | readonly number[])[]
-  readonly numbers: readonly (readonly unknown[])[]
+  count: number
+  readonly positions: number[]
+  readonly columns: readonly number[][]
+}
+
+function numberOf(cell: Cell): number {
+  return cell === null ? Number.NaN : fromScalar(cell)
 }

@@ -9,6 +9,7 @@ import { betterSqlite3 } from '../../../src/store/format/better-sqlite3-driver.j
 import type { Connection, Driver } from '../../../src/store/format/connection.js'
 import { isAtLeast } from '../../../src/store/format/database.js'
 import { type NodeSqlite, nodeSqlite } from '../../../src/store/format/node-sqlite-driver.js'
+import { eachRow } from '../../../src/store/read/each-row.js'
 import { startChild } from '../../tape/child-process.js'
 import { temporaryFolder } from '../../tape/temporary-tape.js'
 
@@ -162,6 +163,32 @@ describe.each(drivers.map((driver) => [driver.name, driver] as const))('the driv
     db.exec('CREATE TABLE t (a)')
     expect(db.pragma('table_list')).not.toEqual([])
     expect(db.pragma('user_version', { simple: true })).toBe(0)
+  })
+
+  test('hands rows over one by one, in their order, with or without functions of ours', () => {
+    const db = opened()
+    db.exec(`CREATE TABLE t (a INTEGER PRIMARY KEY, b ANY, c REAL) STRICT;
+      INSERT INTO t SELECT value, iif(value % 3 = 0, 'NaN', iif(value % 3 = 1, NULL, value / 2.0)), -0.5 FROM json_each('[1,2,3,4,5,6,7,8]')`)
+    const bare = Object.create(db, { aggregate: { value: undefined } }) as Connection
+    for (const host of [db, bare]) {
+      const rows = eachRow(host, 'a, b, c', '(SELECT * FROM t WHERE a > ? ORDER BY a LIMIT 4)')
+      for (const after of [0, 2, 7, 8]) {
+        const taken: unknown[] = []
+        rows((a, b, c) => taken.push([a, b, c]), after)
+        expect(taken).toEqual(
+          db.prepare('SELECT a, b, c FROM t WHERE a > ? ORDER BY a LIMIT 4').raw().all(after),
+        )
+      }
+      // Whoever takes them may end it, and the connection goes on.
+      expect(() =>
+        rows((a) => {
+          if (a === 3) throw new Error('enough')
+        }, 0),
+      ).toThrow('enough')
+      let count = 0
+      rows(() => count++, 5)
+      expect(count).toBe(3)
+    }
   })
 
   test('reads a file that ends in WAL mode, and leaves nothing beside it', () => {
