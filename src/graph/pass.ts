@@ -97,7 +97,7 @@ class Pass {
     // is not on the tape, which knows no examples: its arithmetic is.
     if (!this.createGraph && !isMapped) mode.recorder = null
     mode.linking = this.createGraph
-    this.memory.open(!this.createGraph && !isMapped && recorder === null)
+    this.memory.open(!this.createGraph && !isMapped && (recorder === null || recorder.leavesGradients))
     try {
       try {
         this.walk(request)
@@ -351,6 +351,8 @@ class Pass {
   /** What those who watch make of a gradient; it and what they made are theirs. */
   private watched(variable: Variable, complete: Variable): Variable {
     const { memory } = this
+    if (!memory.isOpen) return this.replaced(variable, complete)
+    if (variable.gradientHooks === null) return complete // the recorder alone, which says in `keep` whether it reads it later
     memory.forget(complete)
     const { madeSoFar } = memory
     const gradient = this.replaced(variable, complete)
@@ -379,8 +381,9 @@ class Pass {
         held = this.accumulate(variable, before, gradient)
       }
     }
-    if (this.recorder !== null)
-      this.recorder.gradientComputed(this.recordedPass, variable, contribution, held)
+    if (this.recorder === null) return
+    const isRead = this.recorder.gradientComputed(this.recordedPass, variable, contribution, held)
+    if (isRead && this.memory.isBusy) this.memory.forget(gradient)
   }
 
   /** The program may look at it from now on; until it does so, the memory of a leaf's gradient is nobody else's. */

@@ -34,6 +34,7 @@ export class Trace implements Recorder {
   readonly finished = false
   readonly loader = null
   readonly past = null
+  readonly leavesGradients = false
   /** The given inputs, then what the function took from around it. */
   readonly inputs: Variable[]
   private readonly calls: ProgramCall[] = []
@@ -171,7 +172,9 @@ export class Trace implements Recorder {
   backwardStarted(): number {
     return refuse('runs backward')
   }
-  gradientComputed(): void {}
+  gradientComputed(): boolean {
+    return true
+  }
   gradientReplaced(): void {}
   gradientHeld(): void {}
   backwardAborted(): void {}

@@ -91,6 +91,11 @@ export interface PassRequest {
 }
 
 export interface Recorder extends Owner {
+  /**
+   * Whether a pass may use the memory of gradients again of which `gradientComputed` says that they are not read later. Then
+   * `gradientCleared` keeps nothing, there is no `replacementFor`, and a variable whose array is kept is marked as seen.
+   */
+  readonly leavesGradients: boolean
   /** `call.func` ran forward: name it and its outputs. Unlinked calls (`noGrad`) are events too. */
   functionCalled(call: CallLinks, linked: boolean): void
   /** `variable.data` was assigned; it is already the new array, and was `before`. */
@@ -118,8 +123,10 @@ export interface Recorder extends Owner {
    *
    * contribution  what this pass gives to `variable`
    * held          what `variable.grad` is after accumulation; null when the variable does not keep its gradient
+   *
+   * Gives whether it reads an array of them later, and then `held` is marked as seen; false only when it has read all that it wants.
    */
-  gradientComputed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void
+  gradientComputed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): boolean
   /**
    * A hook put `gradient` in the place of what the pass computed for `variable`; `gradientComputed` follows.
    */

@@ -383,8 +383,9 @@ export class Variable {
     this.bits &= ~GRADIENT_ASSIGNED
     this.owner?.past?.forgetGradient(this)
     if (gradient === null) return
-    if (mode.recorder !== null) mode.recorder.gradientCleared(this, gradient, gradientAssigned)
-    else gradient.giveBackUnseen()
+    const { recorder } = mode
+    if (recorder !== null) recorder.gradientCleared(this, gradient, gradientAssigned)
+    if (recorder === null || recorder.leavesGradients) gradient.giveBackUnseen()
   }
 
   /** Says which call made this variable (DeZero's `set_creator`); `apply` does it for you. */

@@ -32,6 +32,7 @@ export class StreamRecorder implements Recorder {
   finished = false
   readonly loader = null
   readonly past = null
+  readonly leavesGradients: boolean = true
   /** By all calls of the run. */
   elementsComputed = 0
   /** All open runs. Each hears what another does to variables that it knows, or it could not be replayed. */
@@ -269,33 +270,38 @@ export class StreamRecorder implements Recorder {
     })
   }
 
-  gradientComputed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void {
-    this.computed(pass, variable, contribution, held)
+  gradientComputed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): boolean {
+    const isRead = this.computed(pass, variable, contribution, held)
     if (held !== null) this.tellOthers(variable, held)
     this.throwFailure()
+    return isRead
   }
 
-  private computed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): void {
+  /** Gives whether an array of it waits to be read. */
+  private computed(pass: number, variable: Variable, contribution: Variable, held: Variable | null): boolean {
     const ref = this.knownRef(variable)
-    if (ref === 0) return // it lies before the run; its gradient is adopted as a leaf if it is used
+    if (ref === 0) return false // it lies before the run; its gradient is adopted as a leaf if it is used
     const stream = this.stream()
     const { packer } = stream
     const { policy } = this
     policy.enter(packer.step)
-    if (held === null && !policy.everyGradient) return // nobody can refer to it, and a replay computes it again
+    if (held === null && !policy.everyGradient) return false // nobody can refer to it, and a replay computes it again
     const maker = held === null ? 0 : this.knownRef(held)
     const form = this.texts.form(contribution.data)
     const { cursor, step } = packer
     const accumulated = held !== null && held !== contribution
     const capture = policy.ofGradient(contribution.data)
+    const isSummarized = capture === CAPTURE_SUMMARY
+    const given = isSummarized ? summarized(contribution.data) : contribution.data
+    const sum = !accumulated ? null : isSummarized ? summarized(held.data) : held.data
     const position = packer.gradient(
       pass,
       ref,
       maker === 0 ? null : maker,
       form,
       held === null ? 0 : accumulated ? 2 : 1,
-      capture === CAPTURE_SUMMARY ? summarized(contribution.data) : contribution.data,
-      !accumulated ? null : capture === CAPTURE_SUMMARY ? summarized(held.data) : held.data,
+      given,
+      sum,
       capture,
     )
     if (held !== null && maker === 0) {
@@ -303,6 +309,9 @@ export class StreamRecorder implements Recorder {
       this.noteOrigin(held.data, position)
     }
     stream.appended(cursor, step)
+    const isRead = given === contribution.data || (sum !== null && sum === held?.data)
+    if (isRead) held?.markSeen()
+    return isRead
   }
 
   gradientReplaced(pass: number, variable: Variable, gradient: Variable): void {
@@ -399,6 +408,7 @@ export class StreamRecorder implements Recorder {
     }
     const stream = this.stream()
     const array = variable.data
+    variable.markSeen()
     const source = this.sourceOf(array)
     const { packer } = stream
     const form = this.texts.leaf(variable, array)
@@ -450,10 +460,11 @@ export class StreamRecorder implements Recorder {
 
 /**
  * From this size on a gradient's summary is computed here. A smaller one is copied in less time than its summary takes; of a
- * larger one the copy would cost both threads more: its lines of memory travel from core to core. Native code takes less time.
+ * larger one the copy would cost both threads more: its lines of memory travel from core to core. Native code takes less time. An
+ * array of which no copy is left may give its memory back, too.
  */
 const SUMMARIZED_MIN = 32_768
-const SUMMARIZED_NATIVELY_MIN = 4096
+const SUMMARIZED_NATIVELY_MIN = 64
 
 function isLarge({ size }: NDArray): boolean {
   return size >= SUMMARIZED_MIN || (size >= SUMMARIZED_NATIVELY_MIN && nativeWay() !== null)

@@ -43,6 +43,8 @@ export class ReplayPolicy extends CapturePolicy {
 }
 
 export class ReplayRecorder extends StreamRecorder {
+  /** What it was told is compared with the tape later. */
+  override readonly leavesGradients = false
   private readonly context: ReplayContext
   /** The call that is being recorded. */
   private calling: Func | null = null
@@ -66,9 +68,10 @@ export class ReplayRecorder extends StreamRecorder {
     variable: Variable,
     contribution: Variable,
     held: Variable | null,
-  ): void {
-    super.gradientComputed(pass, variable, contribution, held)
+  ): boolean {
+    const isRead = super.gradientComputed(pass, variable, contribution, held)
     this.context.stopIfAborted()
+    return isRead
   }
 
   override functionCalled(call: CallLinks, linked: boolean): void {

@@ -320,6 +320,7 @@ export class BatchChannel implements ArrayKeeper {
     }
     Atomics.store(this.control, CONTROL.filling, 0)
     const message: BatchMessage = { ...batch, words, arrays: shared.arrays() }
+    shared.forgetArrays()
     this.unwritten.push({ batch: message, shared })
     this.sent++
     this.kept = 0

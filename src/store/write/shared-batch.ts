@@ -154,9 +154,14 @@ export class SharedBatch {
     if (extra > EXTRA_BYTES_MAX) this.chunks.length = 1
     this.at = 0
     this.count = 0
-    this.latest.fill(null)
+    this.forgetArrays()
     this.textsEnd = 0
     Atomics.store(this.published, 0, 0)
+  }
+
+  /** It is handed over: arrays that lived on with it would be old when it is filled again, and V8 collects old memory late. */
+  forgetArrays(): void {
+    this.latest.fill(null)
   }
 
   private chunkFor(bytes: number): Chunk {
