@@ -7,6 +7,7 @@ import { type ArraySummary, positionOf, slotOf } from '../events/event.js'
 import type { Variable } from '../graph/variable.js'
 import { type GradientRow, gradientsOfVariable } from '../queries/gradients.js'
 import { type Assignment, assignmentsTo } from '../queries/variables.js'
+import type { Views } from '../queries/views.js'
 import type { InspectedRun } from './inspected-run.js'
 import { type Origin, originOf } from './value-origin.js'
 
@@ -37,7 +38,11 @@ export interface VariableReport {
   gradient: ArrayWithSummary | null
   assignments: Assignment[]
   gradients: GradientRow[]
+  /** Positions of other parameters that have its name, 20 at most: a name alone does not say which one is meant. */
+  others: number[]
 }
+
+const OTHERS_MAX = 20
 
 /**
  * A variable by its name or position, with `step` as that step read it.
@@ -75,7 +80,20 @@ export function reportOnVariable(
     gradient: captured(() => variable.grad?.data ?? null),
     assignments: slot === 0 ? assignmentsTo(views, past.id, position) : [],
     gradients: gradientsOfVariable(views, past.id, { position, slot }, step),
+    others:
+      role === 'parameter' && variable.name !== null
+        ? namedAlike(views, past.id, variable.name, position)
+        : [],
   }
+}
+
+function namedAlike(views: Views, runId: number, name: string, position: number): number[] {
+  return views
+    .all<{ position: number }>(
+      'SELECT position FROM parameter WHERE run_id = ? AND name = ? AND position <> ? ORDER BY position LIMIT ?',
+      ...[runId, name, position, OTHERS_MAX],
+    )
+    .map((row) => row.position)
 }
 
 /** Null when there is none, or the run was not to keep what it follows from. */

@@ -98,6 +98,7 @@ export interface CurvesAnswer {
 }
 
 export interface HeatRow {
+  /** The variable's name; with its position behind it where several have that name. */
   name: string
   position: number
   role: string
@@ -223,6 +224,12 @@ export interface TensorImages {
   pictures: string[]
 }
 
+export interface VariablesAnswer {
+  run: RunKey
+  /** Parameters in the order in which they were made; other leaves where there are none. Some hundreds at most. */
+  variables: { position: number; name: string | null; shape: number[] }[]
+}
+
 export interface TensorAnswer {
   run: RunKey
   label: string
@@ -250,6 +257,8 @@ export interface TensorAnswer {
   /** A part of the elements in row-major order. */
   page: { offset: number; values: number[] }
   gradient: { l2Norm: number | null; mean: number | null; min: number | null; max: number | null } | null
+  /** Positions of other parameters of this name. */
+  others: number[]
   images: TensorImages | null
 }
 
@@ -302,9 +311,21 @@ export interface DiffAnswer {
     lastA: number | null
     lastB: number | null
   }[]
-  /** The first call that differs, in words; null when none was found. */
-  firstDifference: string | null
-  details: string[]
+  /** Whether all that was computed is equal, as far as it is on the tapes. */
+  equal: boolean
+  /** The answer in one sentence. */
+  text: string
+  /** What speaks for it. */
+  evidence: string[]
+  /** Where it stands: the step, and the event in each run; null where a run has none. */
+  step: number | null
+  positions: [number | null, number | null]
+  /** Differences of other kinds, each in one sentence. */
+  further: { text: string; step: number; positions: [number | null, number | null] }[]
+  /** What is equal, in words. */
+  same: string[]
+  looked: string
+  skipped: string[]
 }
 
 export interface SchemaAnswer {
@@ -362,6 +383,7 @@ export interface Answers {
   timeline: TimelineAnswer
   graph: GraphAnswer
   call: CallAnswer
+  variables: VariablesAnswer
   tensor: TensorAnswer
   events: EventsAnswer
   why: WhyAnswer

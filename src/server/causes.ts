@@ -55,19 +55,24 @@ export function diffAnswer(desk: Desk, asked: Asked): DiffAnswer {
   }
 }
 
-/** What differs in what the two runs computed, in words. */
-function computed(a: PastRun, b: PastRun): Pick<DiffAnswer, 'firstDifference' | 'details'> {
-  const diff = diffRuns(a, b)
+/** What differs in what the two runs computed. */
+function computed(a: PastRun, b: PastRun) {
+  const { equal, text, first, differences, same, looked, skipped } = diffRuns(a, b)
   return {
-    firstDifference: diff.text,
-    details: [
-      ...diff.differences.slice(1).map(({ text }) => text),
-      ...(diff.first?.evidence ?? []),
-      ...diff.same.map((words) => `Equal: ${words}.`),
-      `Looked at: ${diff.looked}.`,
-      ...diff.skipped.map(({ what, why }) => `Not looked at: ${what}, ${why}.`),
-    ],
+    ...{ equal, text, looked },
+    evidence: [...(first?.evidence ?? [])],
+    step: first?.step ?? null,
+    positions: bothOf(first?.positions ?? [null, null]),
+    further: differences
+      .filter((difference) => difference !== first)
+      .map(({ text, step, positions }) => ({ text, step, positions: bothOf(positions) })),
+    same: [...same],
+    skipped: skipped.map(({ what, why }) => `${what}: ${why}`),
   }
+}
+
+function bothOf([a, b]: readonly [number | null, number | null]): [number | null, number | null] {
+  return [a, b]
 }
 
 const COMPARED = [

@@ -2,7 +2,7 @@
 import { noteWords } from '../detectors/finding-note.js'
 import { TapeError } from '../errors.js'
 import type { Course } from '../queries/course.js'
-import type { RunCourses } from '../queries/run-courses.js'
+import type { GradientCourses, RunCourses } from '../queries/run-courses.js'
 import type {
   CurveLine,
   CurvesAnswer,
@@ -219,9 +219,11 @@ export function gradientsAnswer(desk: Desk, asked: Asked): HeatAnswer {
   const columns = shown.length === 0 ? 0 : Math.min(pixels, toStep - fromStep + 1)
   const stepOf = (column: number) => fromStep + Math.floor((column * (toStep - fromStep + 1)) / columns)
   const updates = measure === 'update' ? tape.updatesOf(id) : null
-  const rows = shown.map(({ name, position, role, size, norm, zeros, nonFinite, variable }): HeatRow => {
+  const label = labels(shown)
+  const rows = shown.map((gradients): HeatRow => {
+    const { position, role, size, norm, zeros, nonFinite, variable } = gradients
     const update = updates?.get(variable)
-    const row: HeatRow = { name, position, role, size, values: [], nonFinite: [] }
+    const row: HeatRow = { name: label(gradients), position, role, size, values: [], nonFinite: [] }
     for (let column = 0, at = norm.placeOf(fromStep); column < columns; column++) {
       const until = norm.placeOf(stepOf(column + 1))
       const changed = update?.stretch(update.placeOf(stepOf(column)), update.placeOf(stepOf(column + 1)))
@@ -253,6 +255,13 @@ export function gradientsAnswer(desk: Desk, asked: Asked): HeatAnswer {
     rows,
     gradients: shown.reduce((sum, { norm }) => sum + norm.length, 0),
   }
+}
+
+/** What tells leaves apart: their names, and behind a name that several have, the position. */
+function labels(leaves: readonly GradientCourses[]): (leaf: GradientCourses) => string {
+  const counts = new Map<string, number>()
+  for (const { name } of leaves) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return ({ name, position }) => (counts.get(name) === 1 ? name : `${name} #${position}`)
 }
 
 export function timelineAnswer(desk: Desk, asked: Asked): TimelineAnswer {

@@ -9,7 +9,7 @@ import { recomputeAnswer, schemaAnswer, verifyAnswer } from './proof.js'
 import { runsAnswer } from './runs.js'
 import { graphAnswer } from './step-graph.js'
 import type { Tell } from './tell.js'
-import { tensorAnswer } from './tensor.js'
+import { tensorAnswer, variablesAnswer } from './tensor.js'
 
 type Answer<Name extends keyof Answers> = (desk: Desk, asked: Asked, tell: Tell) => Answers[Name]
 
@@ -21,6 +21,7 @@ export const QUESTIONS: { readonly [Name in keyof Answers]: Answer<Name> } = {
   timeline: timelineAnswer,
   graph: graphAnswer,
   call: callAnswer,
+  variables: variablesAnswer,
   tensor: tensorAnswer,
   events: eventsAnswer,
   why: whyAnswer,

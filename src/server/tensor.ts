@@ -3,7 +3,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { refOf } from '../events/event.js'
 import { reportOnVariable } from '../inspection/variable-report.js'
-import type { TensorAnswer } from './api.js'
+import type { TensorAnswer, VariablesAnswer } from './api.js'
 import type { Asked } from './asked.js'
 import type { Desk } from './desk.js'
 import type { Tell } from './tell.js'
@@ -12,6 +12,27 @@ import { imagesOf } from './tensor-images.js'
 const BINS = 48
 const HEAT_MAX = 96
 const PAGE_MAX = 10_000
+
+const VARIABLES_MAX = 500
+
+/** What there is to be looked at. */
+export function variablesAnswer(desk: Desk, asked: Asked): VariablesAnswer {
+  const key = asked.text('run')
+  const { tape, id } = desk.run(key)
+  tape.run(id) // throws when there is none
+  for (const view of ['parameter', 'leaf']) {
+    const rows = tape.views.all<{ position: number; name: string | null; shape: string }>(
+      `SELECT position, name, shape FROM ${view} WHERE run_id = ? ORDER BY position LIMIT ?`,
+      ...[id, VARIABLES_MAX],
+    )
+    if (rows.length > 0)
+      return {
+        run: key,
+        variables: rows.map((row) => ({ ...row, shape: JSON.parse(row.shape) as number[] })),
+      }
+  }
+  return { run: key, variables: [] }
+}
 
 /** What was not stored is computed again from the nearest checkpoint; the answer says which it was. */
 export function tensorAnswer(desk: Desk, asked: Asked, tell: Tell): TensorAnswer {
@@ -51,6 +72,7 @@ export function tensorAnswer(desk: Desk, asked: Asked, tell: Tell): TensorAnswer
         values: array === null ? [] : Array.from(array.data.slice(offset, offset + count), Number),
       },
       gradient: report.gradient?.summary ?? null,
+      others: report.others,
       images: array === null ? null : imagesOf(array, asked.textOrNull('as'), imageOffset),
     }
   } catch (error) {

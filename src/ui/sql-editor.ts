@@ -3,7 +3,7 @@ import { autocompletion, closeBrackets, completionKeymap } from '@codemirror/aut
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
 import { SQLite, sql } from '@codemirror/lang-sql'
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language'
-import { EditorState } from '@codemirror/state'
+import { Compartment, EditorState } from '@codemirror/state'
 import { EditorView, keymap, lineNumbers } from '@codemirror/view'
 import { tags } from '@lezer/highlight'
 
@@ -31,19 +31,25 @@ const THEME = EditorView.theme({
   '.cm-tooltip': { backgroundColor: 'var(--panel)', color: 'var(--ink)', border: '1px solid var(--rule)' },
 })
 
+/** The columns of each view, by name. */
+export type ViewNames = Record<string, string[]>
+
 export interface Editor {
   set: (text: string) => void
+  /** What completion knows from now on; what was typed, and can be undone, stays. */
+  know: (views: ViewNames) => void
+  focus: () => void
   destroy: () => void
 }
 
 export function makeEditor(
   parent: HTMLElement,
   text: string,
-  schema: Record<string, string[]>,
   onChange: (text: string) => void,
   onRun: () => void,
 ): Editor {
-  parent.replaceChildren()
+  const language = new Compartment()
+  const knowing = (schema: ViewNames) => sql({ dialect: SQLite, schema, upperCaseKeywords: true })
   const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? ''
   const view = new EditorView({
     parent,
@@ -68,7 +74,7 @@ export function makeEditor(
         bracketMatching(),
         closeBrackets(),
         autocompletion(),
-        sql({ dialect: SQLite, schema, upperCaseKeywords: true }),
+        language.of(knowing({})),
         syntaxHighlighting(STYLE),
         THEME,
         EditorView.lineWrapping,
@@ -81,6 +87,8 @@ export function makeEditor(
   })
   return {
     set: (next) => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: next } }),
+    know: (views) => view.dispatch({ effects: language.reconfigure(knowing(views)) }),
+    focus: () => view.focus(),
     destroy: () => view.destroy(),
   }
 }

@@ -1,6 +1,17 @@
 /** `inspect`: what the commands show and gradient print, asked by a program, as data. */
 import { describe, expect, test } from 'vitest'
-import { constant, inspect, mul, noGrad, type Run, square, sub, sum, Variable } from '../../src/index.js'
+import {
+  constant,
+  inspect,
+  mul,
+  noGrad,
+  parameter,
+  type Run,
+  square,
+  sub,
+  sum,
+  Variable,
+} from '../../src/index.js'
 import { codeOf } from '../array/thrown.js'
 import { openForTest, recordedTape } from '../tape/temporary-tape.js'
 
@@ -117,5 +128,23 @@ describe('inspect', () => {
     })
     expect(other.gradients).toMatchObject([{ name: 'v', recorded: null }])
     expect(other.gradients[0]?.gradient.item()).toBe(6)
+  })
+
+  test('says which other parameters have the name that was asked for', async () => {
+    const inspection = await inspected((run) => {
+      const [a, b] = [parameter([1], { name: 'weight' }), parameter([2], { name: 'weight' })]
+      const bias = parameter([3], { name: 'bias' })
+      for (let i = 0; i < 2; i++) {
+        run.step()
+        const weight = constant([i], { name: 'weight' }) // of that name, too, and nothing that is trained
+        sum(mul(mul(a, b), mul(bias, weight))).backward()
+      }
+    })
+    const asked = inspection.variable('weight')
+    expect(asked.others).toEqual([])
+    const [first, second] = inspection.overview().parameters.filter(({ name }) => name === 'weight')
+    expect(inspection.variable(first!.position).others).toEqual([second!.position])
+    expect(inspection.variable(second!.position).others).toEqual([first!.position])
+    expect(inspection.variable('bias').others).toEqual([])
   })
 })

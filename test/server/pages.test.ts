@@ -203,6 +203,31 @@ describe.runIf(found !== null)('in Chromium', () => {
     complaints.splice(0)
   })
 
+  test('parameters of one name are told apart, and each leads to the other', async () => {
+    await show('#/gradients?run=1.1', '.heat canvas')
+    const weights = page.getByRole('link', { name: /^weight #\d+$/ })
+    expect(await weights.count()).toBe(2)
+    await show('#/tensor?run=1.1', '.names a')
+    await page.getByRole('link', { name: 'weight' }).first().click()
+    await page.getByRole('heading', { name: /weight float64 \[8, 6\]/ }).waitFor()
+    await page.getByText('Other parameters of this name').getByRole('link').click()
+    await page.getByRole('heading', { name: /weight float64 \[6, 3\]/ }).waitFor()
+  })
+
+  test('a diff leads to where the runs part', async () => {
+    await show('#/diff?a=1.1&b=1.2', '.findings li')
+    expect(await page.locator('.findings li').first().innerText()).toContain(
+      `step ${BAD_STEP}: sub, log, mul`,
+    )
+    await page
+      .getByRole('link', { name: `graph of step ${BAD_STEP} in b` })
+      .first()
+      .click()
+    await page.getByRole('heading', { name: `Graph of step ${BAD_STEP}` }).waitFor()
+    await show('#/diff?a=1.1&b=1.1', '.findings .note')
+    expect(await page.locator('.findings li').count()).toBe(1)
+  })
+
   test('the heat map tells by how much each step changed each parameter', async () => {
     await show('#/gradients?run=1.1&measure=update', '.heat canvas')
     await page.locator('.heat').focus()

@@ -27,7 +27,7 @@ export function showVariable(run: InspectedRun, what: string, options: VariableO
   const { step, depth, full } = options
   const { past, say } = run
   const report = reportOnVariable(run, variableKey(what), step)
-  const { variable, kind, origin, dtype, shape, value, gradient, assignments, gradients } = report
+  const { variable, kind, origin, dtype, shape, value, gradient, assignments, gradients, others } = report
   return {
     json: () => ({
       run: { id: past.id, name: past.name },
@@ -46,6 +46,7 @@ export function showVariable(run: InspectedRun, what: string, options: VariableO
         ...(value === null ? {} : arrayJson(value.array, full)),
         summary: value?.summary ?? null,
       },
+      others,
       gradient: gradient === null ? null : { ...arrayJson(gradient.array, full), summary: gradient.summary },
       assignments,
       gradients,
@@ -56,6 +57,14 @@ export function showVariable(run: InspectedRun, what: string, options: VariableO
       const title = `${paint('bold', oneLine(variable.name ?? at))}, ${kind}, ${dtype} ${shapeText(shape)}`
       const lines = [
         `${title}, made at ${at} in step ${report.step}${step === null ? '' : `, as step ${step} read it`}${report.site === null ? '' : oneLine(`, at ${siteWords(report.site)}`)}`,
+        ...(others.length === 0
+          ? []
+          : [
+              paint(
+                'yellow',
+                `  ${plural(others.length, 'other parameter')} of this name: ${others.map((position) => `#${position}`).join(' ')}; --variable ${others[0]} shows that one`,
+              ),
+            ]),
         ...(value === null ? ['  its value was not captured'] : arrayLines(value, full)),
       ]
       if (origin === 'computed again' || origin === 'materialized')

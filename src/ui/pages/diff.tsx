@@ -35,10 +35,36 @@ export function DiffPage() {
       {isWaiting && <p role="status">comparing…</p>}
       {data !== null && (
         <>
-          {data.firstDifference !== null && <p>{data.firstDifference}</p>}
-          {data.details.map((words, i) => (
-            <p key={i}>{words}</p>
-          ))}
+          <ol class="findings">
+            <li class={data.equal ? 'note' : 'cause'}>
+              <p>
+                <strong>{short(data.text, 2_000)}</strong>
+              </p>
+              {data.evidence.length > 0 && (
+                <ul>
+                  {data.evidence.map((words, i) => (
+                    <li key={i}>{short(words, 1_000)}</li>
+                  ))}
+                </ul>
+              )}
+              <Places runs={[data.a, data.b]} step={data.step} positions={data.positions} />
+            </li>
+            {data.further.map((difference, i) => (
+              <li key={i} class="note">
+                <p>{short(difference.text, 2_000)}</p>
+                <Places runs={[data.a, data.b]} step={difference.step} positions={difference.positions} />
+              </li>
+            ))}
+          </ol>
+          {data.same.length > 0 && <p class="quiet">{`Equal: ${data.same.join(', ')}.`}</p>}
+          <p class="quiet">{`Looked at: ${data.looked}.`}</p>
+          {data.skipped.length > 0 && (
+            <ul class="quiet" aria-label="Not looked at">
+              {data.skipped.map((words, i) => (
+                <li key={i}>{words}</li>
+              ))}
+            </ul>
+          )}
           <h2>Settings that differ</h2>
           {data.config.length === 0 ? (
             <p>None.</p>
@@ -106,5 +132,29 @@ export function DiffPage() {
         </>
       )}
     </>
+  )
+}
+
+interface PlacesProps {
+  runs: readonly [string, string]
+  step: number | null
+  positions: readonly [number | null, number | null]
+}
+
+/** Links to where a difference stands, in the run that has it or in both. */
+function Places({ runs, step, positions }: PlacesProps) {
+  if (step === null) return null
+  return (
+    <p class="links">
+      {runs.map((run, i) => {
+        const call = positions[i]
+        if (call === null || call === undefined) return null
+        return (
+          <a key={run} href={linkTo('graph', { run, step, call })}>
+            {`graph of step ${step} in ${i === 0 ? 'a' : 'b'}`}
+          </a>
+        )
+      })}
+    </p>
   )
 }

@@ -106,37 +106,40 @@ export function SqlPage() {
   )
 }
 
+/** The statement: in a plain field until the editor is loaded. */
 function SqlField({ text, schema, onRun }: { text: string; schema: SchemaAnswer | null; onRun: () => void }) {
   const holder = useRef<HTMLDivElement>(null)
   const editor = useRef<Editor | null>(null)
   const typed = useRef(text)
   const latestRun = useRef(onRun)
   latestRun.current = onRun
+  const plain = useRef<HTMLTextAreaElement>(null)
+  const [isThere, setThere] = useState(false)
+  const take = (next: string) => {
+    typed.current = next
+    change({ sql: next })
+  }
   useEffect(() => {
-    if (schema === null) return
     let isGone = false
     import('../sql-editor.js').then(({ makeEditor }) => {
       if (isGone || holder.current === null) return
-      const names = Object.fromEntries(
-        schema.views.map(({ name, columns }) => [name, columns.map((each) => each.name)]),
-      )
-      editor.current = makeEditor(
-        holder.current,
-        typed.current,
-        names,
-        (next) => {
-          typed.current = next
-          change({ sql: next })
-        },
-        () => latestRun.current(),
-      )
+      const isTyping = document.activeElement === plain.current
+      editor.current = makeEditor(holder.current, typed.current, take, () => latestRun.current())
+      setThere(true)
+      if (isTyping) editor.current.focus()
     })
     return () => {
       isGone = true
       editor.current?.destroy()
       editor.current = null
     }
-  }, [schema])
+  }, [])
+  useEffect(() => {
+    if (schema === null) return
+    editor.current?.know(
+      Object.fromEntries(schema.views.map(({ name, columns }) => [name, columns.map((each) => each.name)])),
+    )
+  }, [schema, isThere])
   useEffect(() => {
     // What was typed since this was drawn is newer: only a statement from elsewhere is taken over.
     const wanted = parameter('sql') ?? FIRST
@@ -145,7 +148,24 @@ function SqlField({ text, schema, onRun }: { text: string; schema: SchemaAnswer 
     editor.current?.set(wanted)
     latestRun.current()
   }, [text])
-  return <div class="sql-field" ref={holder} />
+  return (
+    <>
+      {!isThere && (
+        <textarea
+          class="sql-field"
+          aria-label="SQL statement"
+          spellcheck={false}
+          ref={plain}
+          value={text}
+          onInput={(event) => take(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) latestRun.current()
+          }}
+        />
+      )}
+      <div class={isThere ? 'sql-field' : undefined} ref={holder} />
+    </>
+  )
 }
 
 /** While the questions about another run are on their way, those that stand here are about the run before: nobody presses them. */

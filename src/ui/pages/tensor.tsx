@@ -6,7 +6,7 @@ import { HeatMap } from '../heat-map.js'
 import { change, linkTo, numberParameter, parameter } from '../route.js'
 import { currentRun } from '../runs.js'
 import { Images } from '../tensor-images.js'
-import { count, duration, number, plural, short } from '../words.js'
+import { count, duration, number, short } from '../words.js'
 
 const PAGE = 200
 
@@ -14,7 +14,8 @@ export function TensorPage() {
   const run = currentRun.value
   const variable = parameter('variable')
   const offset = numberParameter('offset') ?? 0
-  const { data: heat } = useAnswer('gradients', run === null ? null : { run: run.key, px: 1 })
+  const { data: known } = useAnswer('variables', run === null ? null : { run: run.key }, { isLive: false })
+  const variables = known?.variables ?? []
   const { data, error, isWaiting } = useAnswer(
     'tensor',
     run === null || variable === null
@@ -52,20 +53,20 @@ export function TensorPage() {
           />
         </label>
         <datalist id="tensor-names">
-          {(heat?.rows ?? []).slice(0, 200).map(({ name, position }) => (
-            <option key={position} value={name} />
+          {variables.map(({ name, position }) => (
+            <option key={position} value={`#${position}`} label={name ?? undefined} />
           ))}
         </datalist>
         <button type="submit">Show</button>
       </form>
       {variable === null && (
         <ul class="names">
-          {(heat?.rows ?? []).slice(0, 200).map(({ name, position, size }) => (
+          {variables.map(({ name, position, shape }) => (
             <li key={position}>
               <a href={linkTo('tensor', { variable: `#${position}` })}>
-                <bdi>{short(name)}</bdi>
+                <bdi>{short(name ?? `#${position}`)}</bdi>
               </a>{' '}
-              <span class="quiet">{plural(size, 'element')}</span>
+              <span class="quiet">{`[${shape.join(', ')}]${name === null ? '' : ` #${position}`}`}</span>
             </li>
           ))}
         </ul>
@@ -98,6 +99,19 @@ function Shown({ data, offset }: { data: TensorAnswer; offset: number }) {
         <span class="quiet">({duration(data.elapsedMs)})</span>{' '}
         <a href={linkTo('graph', { call: data.position })}>in the graph</a>
       </p>
+      {data.others.length > 0 && (
+        <p>
+          Other parameters of this name:{' '}
+          {data.others.map((position) => (
+            <>
+              <a
+                key={position}
+                href={linkTo('tensor', { variable: `#${position}` })}
+              >{`#${position}`}</a>{' '}
+            </>
+          ))}
+        </p>
+      )}
       {summary !== null && (
         <dl class="row">
           {(
