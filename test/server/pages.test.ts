@@ -216,7 +216,7 @@ describe.runIf(found !== null)('in Chromium', () => {
 
   test('a diff leads to where the runs part', async () => {
     await show('#/diff?a=1.1&b=1.2', '.findings li')
-    expect(await page.locator('.findings li').first().innerText()).toContain(
+    expect(await page.locator('.findings li').first().textContent()).toContain(
       `step ${BAD_STEP}: sub, log, mul`,
     )
     await page
