@@ -28,7 +28,7 @@ import {
 import { arrayFormText } from './forms.js'
 import { grown } from './grown.js'
 import type { Packing } from './packing.js'
-import { plainToText } from './plain.js'
+import { ownToText } from './plain.js'
 import {
   ASSIGNMENT_WORDS,
   CALL_WORDS,
@@ -340,7 +340,7 @@ export class Packer {
 
   /** Any event that has no layout of its own, as a text. */
   appendText({ type, ...rest }: Payload): number {
-    const content = plainToText(rest, type)
+    const content = ownToText(rest, type)
     const at = this.begin(EVENT_KIND[type], TEXT_WORDS.size)
     this.words[at + TEXT_WORDS.text] = this.texts.passing(content)
     return this.position

@@ -13,6 +13,29 @@ export function plainToText(value: unknown, what: string): string {
   return JSON.stringify(encode(value, what, 0))
 }
 
+/**
+ * `plainToText` of an object that was just made, without getters. Most are flat, and JSON says what a flat one is: making another
+ * object of it costs more than the text.
+ */
+export function ownToText(own: object, what: string): string {
+  return isFlat(own) ? JSON.stringify(own) : plainToText(own, what)
+}
+
+function isFlat(own: object): boolean {
+  let count = 0
+  for (const key of Object.keys(own)) {
+    const value: unknown = own[key as keyof typeof own]
+    if (value === undefined) continue
+    count++
+    const isSaidByJson =
+      typeof value === 'number'
+        ? Number.isFinite(value) && !Object.is(value, -0)
+        : typeof value === 'string' || typeof value === 'boolean' || value === null
+    if (!isSaidByJson) return false
+  }
+  return count !== 1 // the one key might be taken for a number's
+}
+
 /** Throws TAPE_CORRUPT when the text is not what `plainToText` writes. */
 export function textToPlain(text: string, what: string): Plain {
   let parsed: unknown

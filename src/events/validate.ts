@@ -48,8 +48,10 @@ export function checkBeforeWriting(payload: Payload, position: number): void {
   const bad = badField(payload, type, position)
   if (bad !== null)
     throw new TapeError('BAD_ARGUMENT', `${type} cannot have this ${bad}: ${valueText(fields[bad])}`)
-  for (const [field, value] of Object.entries(fields))
-    if (typeof value === 'string') checkText(value, `the ${field} of ${type}`)
+  for (const field of Object.keys(fields)) {
+    const value = fields[field]
+    if (typeof value === 'string' && !isStorable(value)) checkText(value, `the ${field} of ${type}`)
+  }
 }
 
 /** Refuses a text that the file would give back as another. Throws BAD_ARGUMENT; `what` says which text it is. */

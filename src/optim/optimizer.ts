@@ -107,7 +107,7 @@ export abstract class Optimizer<R extends Rule> {
         for (const group of this.groups) {
           const keys = this.keys(group.rule)
           for (const parameter of group.parameters) {
-            const gradient = mode.recorder === null ? parameter.passingGrad : parameter.grad
+            const gradient = gradientOf(parameter)
             if (gradient === null || !parameter.requiresGrad) continue
             this.update(parameter, this.flag('maximize') ? neg(gradient) : gradient, keys, group.rule)
             updated++
@@ -320,4 +320,11 @@ export abstract class Optimizer<R extends Rule> {
       return [key, array]
     })
   }
+}
+
+/** A call of ours keeps nothing of it, nor does a recorder that leaves gradients to their pass. */
+function gradientOf(parameter: Variable): Variable | null {
+  const { recorder } = mode
+  if (recorder === null) return parameter.passingGrad
+  return (recorder.leavesGradients ? parameter.passingGrad : null) ?? parameter.grad
 }

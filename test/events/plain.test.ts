@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { plainToText, textToPlain } from '../../src/events/plain.js'
+import { ownToText, plainToText, textToPlain } from '../../src/events/plain.js'
 import { plain } from './arbitrary-event.js'
 
 describe('plain data as text', () => {
@@ -22,6 +22,18 @@ describe('plain data as text', () => {
     ]) {
       expect(textToPlain(plainToText(value, 'value'), 'value')).toStrictEqual(value)
     }
+  })
+
+  test('is the same text for an object that was just made', () => {
+    const values = fc.oneof(plain, fc.constantFrom(-0, Number.NaN, undefined, 1))
+    const keys = fc.oneof(fc.string(), fc.constantFrom('$number', '$$number', 'toJSON', '__proto__'))
+    fc.assert(
+      fc.property(fc.array(fc.tuple(keys, values), { maxLength: 3 }), (entries) => {
+        const made = Object.fromEntries(entries)
+        expect(ownToText(made, 'value')).toBe(plainToText(made, 'value'))
+      }),
+      { numRuns: 1000 },
+    )
   })
 
   test('leaves out what is undefined in an object, and refuses it in a list', () => {

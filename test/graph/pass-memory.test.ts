@@ -292,6 +292,8 @@ test('the memory of a gradient is used again once it is cleared, and never when 
   run.step()
   run.step()
   expect(memories(() => {}).size).toBe(nativeWay() === null ? 10 : 2)
+  const sgd = new SGD([w], { lr: 0.1 })
+  expect(memories(() => sgd.step()).size).toBe(nativeWay() === null ? 10 : 2)
   expect(memories(() => w.grad).size).toBe(10)
   void run.finish()
   tape.close()

@@ -139,21 +139,30 @@ template <class T> struct Extremes {
   typedef typename Lanes<T>::V V;
   typedef typename Lanes<T>::Mask M;
   static constexpr int L = Lanes<T>::count;
-  V low = splat<T>((T)INF), high = splat<T>((T)-INF);
+  /** So many vectors side by side: a comparison need not wait for the one before it. */
+  static constexpr int SIDES = 4;
+  V low[SIDES], high[SIDES];
   T least = (T)INF, most = (T)-INF;
   std::size_t zeros = 0;
 
+  inline Extremes() {
+    for (int k = 0; k < SIDES; k++) {
+      low[k] = splat<T>((T)INF);
+      high[k] = splat<T>((T)-INF);
+    }
+  }
+
   /** `n` must be below 2^31: a lane counts no further. */
   inline void add(const T *x, std::size_t n) {
-    M seen = {};
+    M seen[SIDES] = {};
     std::size_t at = 0;
-    for (; at + L <= n; at += L) {
-      const V v = load<V>(x + at);
-      low = v < low ? v : low;
-      high = v > high ? v : high;
-      seen -= (M)(v == splat<T>(0));
+    for (; at + SIDES * L <= n; at += SIDES * L) {
+#pragma GCC unroll 4
+      for (int k = 0; k < SIDES; k++) take(load<V>(x + at + k * L), k, seen[k]);
     }
-    for (int j = 0; j < L; j++) zeros += (std::size_t)seen[j];
+    for (; at + L <= n; at += L) take(load<V>(x + at), 0, seen[0]);
+    for (int k = 1; k < SIDES; k++) seen[0] += seen[k];
+    for (int j = 0; j < L; j++) zeros += (std::size_t)seen[0][j];
     for (; at < n; at++) {
       least = x[at] < least ? x[at] : least;
       most = x[at] > most ? x[at] : most;
@@ -161,10 +170,19 @@ template <class T> struct Extremes {
     }
   }
   inline void finish() {
-    for (int j = 0; j < L; j++) {
-      least = low[j] < least ? low[j] : least;
-      most = high[j] > most ? high[j] : most;
+    for (int k = 0; k < SIDES; k++) {
+      for (int j = 0; j < L; j++) {
+        least = low[k][j] < least ? low[k][j] : least;
+        most = high[k][j] > most ? high[k][j] : most;
+      }
     }
+  }
+
+private:
+  inline void take(V v, int k, M &seen) {
+    low[k] = v < low[k] ? v : low[k];
+    high[k] = v > high[k] ? v : high[k];
+    seen -= (M)(v == splat<T>(0));
   }
 };
 
