@@ -61,16 +61,17 @@ function writeView(views: Views, view: string, file: string, options: ExportOpti
     .map(({ name, type }) => ({ name, type: name === 'bytes' ? 'BYTE_ARRAY' : (TYPES[type] ?? 'STRING') }))
   const ofRun = options.run !== undefined && columns.some(({ name }) => name === 'run_id')
   const isRun = options.run !== undefined && view === 'run'
-  const sql = `SELECT ${columns.map(({ name }) => `"${name}"`).join(', ')} FROM "${view}"${
-    ofRun ? ' WHERE run_id = ?' : isRun ? ' WHERE id = ?' : ''
-  }`
-  const rows = views.eachList(sql, ...(options.run !== undefined && (ofRun || isRun) ? [options.run] : []))
   const sink = options.format === 'parquet' ? parquetSink(file, columns) : csvSink(file, columns)
   let count = 0
-  for (const row of rows) {
-    sink.add(row)
-    if (++count % 10_000 === 0) options.onProgress?.(view, count)
-  }
+  views.eachOf(
+    view,
+    columns.map(({ name }) => name),
+    ofRun ? { run_id: options.run } : isRun ? { id: options.run } : {},
+    (row) => {
+      sink.add(row)
+      if (++count % 10_000 === 0) options.onProgress?.(view, count)
+    },
+  )
   sink.finish()
   return count
 }

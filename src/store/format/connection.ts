@@ -51,7 +51,7 @@ export interface Connection {
   close(): this
 }
 
-/** As SQLite has it in a row; blobs are not asked for here. */
+/** As SQLite has it in a row, but for blobs. */
 export type Cell = number | string | null
 
 export interface AggregateOptions {
@@ -60,7 +60,7 @@ export interface AggregateOptions {
   /** Whether it can be called by a statement alone, and not by a view or a trigger. */
   readonly directOnly: boolean
   readonly start: number
-  step(total: number, ...cells: Cell[]): number
+  step(total: number, ...cells: (Cell | Buffer)[]): number
   result(total: number): unknown
 }
 

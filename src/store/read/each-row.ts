@@ -6,16 +6,23 @@ import type { Cell, Connection } from '../format/connection.js'
 
 /** Gets the cells of a row, five at most. It asks nothing of the connection, which is busy meanwhile. */
 type TakeRow = (a: Cell, b: Cell, c: Cell, d: Cell, e: Cell) => void
+/** The same for any number of cells, blobs among them; the list is its own. */
+type TakeList = (cells: (Cell | Buffer)[]) => void
 
-const NAME = 'gradtape_each_row'
+const NAMES = { row: 'gradtape_each_row', list: 'gradtape_each_list' } as const
 
-const NOBODY: TakeRow = () => {}
+interface Taker {
+  row: TakeRow
+  list: TakeList
+}
+
+const nobody = () => {}
 
 /** Whoever gets the rows of a connection at the moment. */
-const takers = new WeakMap<Connection, { take: TakeRow }>()
+const takers = new WeakMap<Connection, Taker>()
 
 /**
- * Prepares a query whose rows are handed over.
+ * Prepares a query whose rows are handed over, cell by cell.
  *
  * from     what stands behind FROM; a subquery with LIMIT keeps its order
  * Returns  what runs it with some parameters
@@ -32,33 +39,64 @@ export function eachRow(
       for (const cells of statement.iterate(...parameters)) take(...cells)
     }
   }
-  const statement = db.prepare(`SELECT ${NAME}(${columns}) FROM ${from}`).pluck()
+  return handingOver(db, 'row', columns, from, taker)
+}
+
+/** The same, each row as a list. */
+export function eachList(
+  db: Connection,
+  columns: string,
+  from: string,
+): (take: TakeList, ...parameters: unknown[]) => void {
+  const taker = takerOf(db)
+  if (taker === null) {
+    const statement = db.prepare<unknown[], (Cell | Buffer)[]>(`SELECT ${columns} FROM ${from}`).raw()
+    return (take, ...parameters) => {
+      for (const cells of statement.iterate(...parameters)) take(cells)
+    }
+  }
+  return handingOver(db, 'list', columns, from, taker)
+}
+
+function handingOver<Kind extends keyof Taker>(
+  db: Connection,
+  kind: Kind,
+  columns: string,
+  from: string,
+  taker: Taker,
+): (take: Taker[Kind], ...parameters: unknown[]) => void {
+  const statement = db.prepare(`SELECT ${NAMES[kind]}(${columns}) FROM ${from}`).pluck()
   return (take, ...parameters) => {
-    taker.take = take
+    taker[kind] = take
     try {
       statement.get(...parameters)
     } finally {
-      taker.take = NOBODY
+      taker[kind] = nobody
     }
   }
 }
 
 /** Null for a driver that has no functions of ours. */
-function takerOf(db: Connection): { take: TakeRow } | null {
+function takerOf(db: Connection): Taker | null {
   if (db.aggregate === undefined) return null
   let taker = takers.get(db)
   if (taker === undefined) {
-    const made: { take: TakeRow } = { take: NOBODY }
-    db.aggregate(NAME, {
-      varargs: true,
-      directOnly: true,
-      start: 0,
+    const made: Taker = { row: nobody, list: nobody }
+    const common = { varargs: true, directOnly: true, start: 0, result: () => null }
+    db.aggregate(NAMES.row, {
+      ...common,
       // Without a list of what is left: that would be made for each row.
       step(_, a, b, c, d, e) {
-        made.take(a!, b!, c!, d!, e!)
+        made.row(a as Cell, b as Cell, c as Cell, d as Cell, e as Cell)
         return 0
       },
-      result: () => null,
+    })
+    db.aggregate(NAMES.list, {
+      ...common,
+      step(_, ...cells) {
+        made.list(cells)
+        return 0
+      },
     })
     takers.set(db, made)
     taker = made

@@ -2,6 +2,7 @@
 import { TapeError } from '../../errors.js'
 import { nearest } from '../../nearest.js'
 import type { Connection } from '../format/connection.js'
+import { NumberRows } from './number-rows.js'
 
 /** Metrics by step. */
 export interface MetricTable {
@@ -19,42 +20,40 @@ export interface MetricTable {
  * Throws  BAD_ARGUMENT for a name that the run did not log
  */
 export function metricTable(db: Connection, run: number, names?: readonly string[]): MetricTable {
-  const logged = db
-    .prepare<[number], { name: string }>(
-      'SELECT name FROM metric WHERE run_id = ? GROUP BY name ORDER BY min(position)',
-    )
-    .all(run)
-    .map(({ name }) => name)
-  for (const name of names ?? []) {
-    if (logged.includes(name)) continue
-    const near = nearest(name, logged)
-    throw new TapeError(
-      'BAD_ARGUMENT',
-      `the run logged no metric "${name}"${near === null ? '.' : `; did you mean "${near}"?`} It logged ${logged.join(', ') || 'none'}`,
-    )
-  }
-  const wanted = [...new Set(names ?? logged)]
+  const wanted = names === undefined ? null : new Set(names)
+  const logged = new Set<string>()
   const places = new Map<number, number>()
   const steps: number[] = []
-  const columns = new Map(wanted.map((name) => [name, [] as (number | null)[]]))
-  const rows = db.prepare<
-    unknown[],
-    { step: number; name: string; value: number | null; nonFinite: string | null }
-  >(
-    `SELECT step, name, value, non_finite AS nonFinite FROM metric
-     WHERE run_id = ? AND name IN (${wanted.map(() => '?').join(', ')}) ORDER BY position`,
-  )
-  for (const { step, name, value, nonFinite } of rows.iterate(run, ...wanted)) {
-    let place = places.get(step)
-    if (place === undefined) {
-      place = steps.length
-      places.set(step, place)
-      steps.push(step)
+  const columns = new Map([...(wanted ?? [])].map((name) => [name, [] as (number | null)[]]))
+  for (const page of new NumberRows(db, run).metrics(0)) {
+    for (let i = 0; i < page.count; i++) {
+      const [name, step] = [page.names[i]!, page.steps[i]!]
+      logged.add(name)
+      let column = columns.get(name)
+      if (column === undefined) {
+        if (wanted !== null) continue
+        column = []
+        columns.set(name, column)
+      }
+      let place = steps.length - 1
+      if (steps[place] !== step) {
+        place = places.get(step) ?? steps.length
+        if (place === steps.length) {
+          places.set(step, place)
+          steps.push(step)
+        }
+      }
+      while (column.length < place) column.push(null)
+      column[place] = page.values[i]!
     }
-    const column = columns.get(name)
-    if (column === undefined) continue
-    while (column.length < place) column.push(null)
-    column[place] = nonFinite === null ? value : Number(nonFinite)
+  }
+  for (const name of wanted ?? []) {
+    if (logged.has(name)) continue
+    const near = nearest(name, [...logged])
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `the run logged no metric "${name}"${near === null ? '.' : `; did you mean "${near}"?`} It logged ${[...logged].join(', ') || 'none'}`,
+    )
   }
   for (const column of columns.values()) while (column.length < steps.length) column.push(null)
   return { steps, columns }

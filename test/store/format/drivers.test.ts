@@ -9,7 +9,7 @@ import { betterSqlite3 } from '../../../src/store/format/better-sqlite3-driver.j
 import type { Connection, Driver } from '../../../src/store/format/connection.js'
 import { isAtLeast } from '../../../src/store/format/database.js'
 import { type NodeSqlite, nodeSqlite } from '../../../src/store/format/node-sqlite-driver.js'
-import { eachRow } from '../../../src/store/read/each-row.js'
+import { eachList, eachRow } from '../../../src/store/read/each-row.js'
 import { startChild } from '../../tape/child-process.js'
 import { temporaryFolder } from '../../tape/temporary-tape.js'
 
@@ -188,6 +188,9 @@ describe.each(drivers.map((driver) => [driver.name, driver] as const))('the driv
       let count = 0
       rows(() => count++, 5)
       expect(count).toBe(3)
+      const lists: unknown[] = []
+      eachList(host, "a, b, c, x'00ff', a, b", 't WHERE a > ?')((cells) => lists.push(cells), 5)
+      expect(lists).toEqual(db.prepare("SELECT a, b, c, x'00ff', a, b FROM t WHERE a > ?").raw().all(5))
     }
   })
 
