@@ -460,11 +460,10 @@ export class StreamRecorder implements Recorder {
 
 /**
  * From this size on a gradient's summary is computed here. A smaller one is copied in less time than its summary takes; of a
- * larger one the copy would cost both threads more: its lines of memory travel from core to core. Native code takes less time. An
- * array of which no copy is left may give its memory back, too.
+ * larger one the copy would cost both threads more: its lines of memory travel from core to core. Native code takes less time.
  */
 const SUMMARIZED_MIN = 32_768
-const SUMMARIZED_NATIVELY_MIN = 64
+const SUMMARIZED_NATIVELY_MIN = 4096
 
 function isLarge({ size }: NDArray): boolean {
   return size >= SUMMARIZED_MIN || (size >= SUMMARIZED_NATIVELY_MIN && nativeWay() !== null)
