@@ -127,6 +127,7 @@ export {
   elu,
   erf,
   Gelu,
+  type GeluOptions,
   gelu,
   Hardtanh,
   type HardtanhOptions,
@@ -260,6 +261,7 @@ export {
   conv3d,
   convTranspose2d,
   type GroupedConvolutionOptions,
+  type GroupedConvTransposeOptions,
 } from './functions/convolution.js'
 export {
   Bincount,
@@ -281,6 +283,17 @@ export {
 } from './functions/cross-entropy.js'
 export { type CtcOptions, ctcLoss } from './functions/ctc.js'
 export { Eigh, eigh, Qr, qr, Svd, svd } from './functions/decompositions.js'
+export {
+  cross,
+  type DiagonalOptions,
+  diag,
+  diagonal,
+  flatten,
+  kron,
+  moveAxis,
+  swapAxes,
+  tensordot,
+} from './functions/diagonals.js'
 export {
   type CosineEmbeddingOptions,
   CosineSimilarity,
@@ -353,12 +366,13 @@ export {
   type TakeOptions,
   take,
 } from './functions/indexing.js'
-export { type InterpolateOptions, interpolate } from './functions/interpolation.js'
+export { type InterpolateMode, type InterpolateOptions, interpolate } from './functions/interpolation.js'
 export {
   type AxisOption,
   Concat,
   concat,
   Pad,
+  type PadOptions,
   pad,
   Slice,
   Split,
@@ -380,6 +394,7 @@ export {
   slogdet,
   solve,
 } from './functions/linear-algebra.js'
+export { arccosh, arcsinh, arctanh, exp2, log2, log10, logAddExp } from './functions/logarithms.js'
 export type { LossReduction } from './functions/loss-reduction.js'
 export {
   BinaryCrossEntropy,
@@ -389,6 +404,24 @@ export {
   SoftmaxCrossEntropy,
   softmaxCrossEntropy,
 } from './functions/losses.js'
+export {
+  type MarginRankingOptions,
+  marginRankingLoss,
+  type NllOptions,
+  nllLoss,
+  type TripletMarginOptions,
+  tripletMarginLoss,
+} from './functions/margin-losses.js'
+export {
+  celu,
+  glu,
+  hardSigmoid,
+  hardSwish,
+  logSigmoid,
+  relu6,
+  selu,
+  softsign,
+} from './functions/more-activations.js'
 export {
   BatchNorm as BatchNormFunc,
   type BatchNormOptions as BatchNormFuncOptions,
@@ -423,6 +456,18 @@ export {
 export { Linear as LinearFunc, linear, MatMul, type MatMulOptions, matmul } from './functions/products.js'
 export { Max, Mean, Min, max, mean, min, type ReduceOptions, Sum, sum } from './functions/reductions.js'
 export { Rotary, type RotaryOptions, rotary } from './functions/rotary.js'
+export {
+  all,
+  any,
+  ceil,
+  countNonZero,
+  isInfinite,
+  isNan,
+  type NanToNumOptions,
+  nanToNum,
+  round,
+  trunc,
+} from './functions/rounding.js'
 export { CumProd, CumSum, type CumSumOptions, cumprod, cumsum, Prod, prod } from './functions/running.js'
 export {
   BroadcastTo,
@@ -454,6 +499,12 @@ export {
   variance,
   variance as var,
 } from './functions/statistics.js'
+export {
+  type ConvTranspose1dOptions,
+  type ConvTranspose3dOptions,
+  convTranspose1d,
+  convTranspose3d,
+} from './functions/transposed-convolution.js'
 export type { Attributes, AttributeValue } from './graph/attributes.js'
 export { type BackwardOptions, backward, grad } from './graph/backward.js'
 export type { ForwardResult } from './graph/forward-result.js'
@@ -488,7 +539,7 @@ export {
   MultiHeadAttention,
   type MultiHeadAttentionOptions,
 } from './nn/attention.js'
-export { Conv1d, Conv2d, Conv3d, ConvTranspose2d } from './nn/convolution.js'
+export { Conv1d, Conv2d, Conv3d } from './nn/convolution.js'
 export { Dropout } from './nn/dropout.js'
 export { Embedding } from './nn/embedding.js'
 export type { BiasOptions, LayerOptions } from './nn/initial.js'
@@ -534,6 +585,7 @@ export {
   type TransformerLayerOptions,
   type TransformerOptions,
 } from './nn/transformer.js'
+export { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './nn/transposed-convolution.js'
 export { Adam, type AdamOptions, AdamStep, AdamW, AmsGradStep } from './optim/adam.js'
 export {
   Lion,

@@ -41,6 +41,23 @@ const before: Record<string, readonly unknown[]> = {
   maxPool2d: [image],
   averagePool2d: [image],
   interpolate: [image],
+  celu: [x],
+  nanToNum: [x],
+  glu: [x],
+  diag: [x],
+  diagonal: [x],
+  flatten: [x],
+  countNonZero: [x],
+  any: [x],
+  all: [x],
+  tensordot: [x, x],
+  cross: [filled([3]), filled([3])],
+  nllLoss: [x, rows],
+  tripletMarginLoss: [x, x, x],
+  marginRankingLoss: [v, v, v],
+  convTranspose1d: [filled([1, 1, 2]), filled([1, 1, 1]), undefined],
+  convTranspose3d: [filled([1, 1, 1, 1, 1]), filled([1, 1, 1, 1, 1]), undefined],
+  gelu: [x],
   conv1d: [filled([1, 1, 2]), filled([1, 1, 1]), undefined],
   conv2d: [image, image, undefined],
   convTranspose2d: [image, image, undefined],
@@ -124,7 +141,9 @@ const beforeNew: Record<string, () => readonly unknown[]> = {
       .map((name) => [name, () => [sgd()]]),
   ),
   ...Object.fromEntries(
-    'Conv1d Conv2d Conv3d ConvTranspose2d'.split(' ').map((name) => [name, () => [1, 1, 1]]),
+    'Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d'
+      .split(' ')
+      .map((name) => [name, () => [1, 1, 1]]),
   ),
   ...Object.fromEntries('GRU LSTM RNN Linear Embedding'.split(' ').map((name) => [name, () => [1, 1]])),
   ...Object.fromEntries(
@@ -146,7 +165,7 @@ const beforeNew: Record<string, () => readonly unknown[]> = {
 /** Where users of other libraries expect options, and there are none. */
 const WITHOUT: Record<string, readonly unknown[]> = {
   ...Object.fromEntries(
-    'relu sigmoid silu mish gelu softplus trace unique qr svd inv'.split(' ').map((name) => [name, [x]]),
+    'relu sigmoid silu mish softplus trace unique qr svd inv'.split(' ').map((name) => [name, [x]]),
   ),
   eigh: [ndarray([[1]])],
   cholesky: [ndarray([[1]])],

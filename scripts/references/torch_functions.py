@@ -575,6 +575,51 @@ for norm in ["ortho", "forward"]:
         composed("rfft", lambda x, n=n, norm=norm: parts(torch.fft.rfft(x, n, 0, norm)), normal(5, 2), args=[given])
         composed("irfft", lambda a, b, n=n, norm=norm: torch.fft.irfft(torch.complex(a, b), n, 0, norm), normal(5, 2), normal(5, 2), args=[given])
 
+# --- what the suites of others have and PyTorch's users look for: made of functions ---------------------------------------------
+for name, call in [("log2", torch.log2), ("log10", torch.log10)]:
+    composed(name, call, positive(2, 3))
+for name, call in [("exp2", torch.exp2), ("arcsinh", torch.arcsinh), ("logSigmoid", F.logsigmoid), ("selu", F.selu), ("softsign", F.softsign), ("relu6", F.relu6), ("hardSwish", F.hardswish)]:
+    composed(name, call, normal(3, 4))
+composed("arcsinh", torch.arcsinh, torch.tensor([0.0, 1e-9, -1.0, 1e10, -40.0]))
+composed("arccosh", torch.arccosh, positive(2, 3) + 1)
+composed("arctanh", torch.arctanh, torch.tanh(normal(2, 3)))
+composed("celu", lambda x: F.celu(x, 2.5), normal(3, 4), args=[{"alpha": 2.5}])
+composed("glu", lambda x: F.glu(x, 0), normal(4, 3), args=[{"axis": 0}])
+composed("gelu", lambda x: F.gelu(x, approximate="tanh"), normal(3, 4), args=[{"approximate": "tanh"}])
+composed("logAddExp", torch.logaddexp, normal(2, 3), normal(3))
+composed("ceil", lambda x: torch.ceil(x).detach(), normal(5) * 3)
+composed("round", lambda x: torch.round(x).detach(), torch.tensor([0.5, 1.5, -0.5, 2.4, -2.6]))
+composed("trunc", lambda x: torch.trunc(x).detach(), normal(5) * 3)
+for offset in [-1, 0, 2]:
+    composed("diagonal", lambda x, o=offset: torch.diagonal(x, o, -2, -1), normal(2, 3, 4), args=[{"offset": offset}])
+    composed("diag", lambda x, o=offset: torch.diag_embed(x, o), normal(2, 3), args=[{"offset": offset}])
+composed("kron", torch.kron, normal(2, 3), normal(3, 2))
+composed("kron", torch.kron, normal(2), normal(3, 2))
+composed("tensordot", torch.tensordot, normal(2, 3, 4), normal(3, 4, 2))
+composed("tensordot", lambda a, b: torch.tensordot(a, b, ([0, 2], [1, 0])), normal(2, 3, 4), normal(4, 2, 2), args=[{"axes": [[0, -1], [1, 0]]}])
+composed("cross", torch.linalg.cross, normal(2, 3), normal(2, 3))
+composed("swapAxes", lambda x: x.swapaxes(0, -1), normal(2, 3, 4), args=[0, -1])
+composed("moveAxis", lambda x: x.movedim((0, 1), (-1, -2)), normal(2, 3, 4), args=[[0, 1], [-1, -2]])
+composed("flatten", lambda x: x.flatten(1), normal(2, 3, 2), args=[{"from": 1}])
+for mode in ["reflect", "replicate", "circular"]:
+    composed("pad", lambda x, m=mode: F.pad(x, (2, 0, 1, 2), mode=m), normal(1, 2, 3, 4), args=[[[0, 0], [0, 0], [1, 2], [2, 0]], {"mode": mode}])
+for name, call, size, kernel in [("convTranspose1d", F.conv_transpose1d, [4], [3]), ("convTranspose2d", F.conv_transpose2d, [3, 4], [2, 3]), ("convTranspose3d", F.conv_transpose3d, [3, 2, 3], [2, 2, 3])]:
+    composed(name, call, normal(2, 2, *size), normal(2, 3, *kernel), normal(3))
+    for stride, padding, dilation, groups, extra in [(2, 1, 1, 2, 1), (1, 1, 2, 1, 0), (3, 0, 2, 2, 2)]:
+        given = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+        composed(name, lambda x, w, b, c=call, g=given, e=extra: c(x, w, b, output_padding=e, **g), normal(1, 2, *size), normal(2, 2, *kernel), normal(2 * groups), args=[{**given, "extra": extra}])
+for mode, size, shape in [("linear", [7], (2, 2, 4)), ("bicubic", [3, 7], (1, 2, 4, 5)), ("trilinear", [2, 5, 3], (1, 2, 3, 3, 4)), ("area", [3, 4], (1, 2, 5, 6)), ("nearest-exact", [7, 3], (1, 2, 4, 5)), ("nearest-exact", [5], (2, 2, 3))]:
+    ours = "nearestExact" if mode == "nearest-exact" else mode
+    composed("interpolate", lambda x, m=mode, s=size: F.interpolate(x, size=s, mode=m), normal(*shape), args=[{"size": size, "mode": ours}])
+    if mode in ("linear", "bicubic", "trilinear"):
+        composed("interpolate", lambda x, m=mode: F.interpolate(x, scale_factor=1.7, mode=m), normal(*shape), args=[{"scale": 1.7, "mode": mode}])
+        composed("interpolate", lambda x, m=mode, s=size: F.interpolate(x, size=s, mode=m, align_corners=True), normal(*shape), args=[{"size": size, "mode": mode, "alignCorners": True}])
+for reduction in ["mean", "sum", "none"]:
+    given = {"reduction": reduction, "weight": [1.0, 0.5, 2.0, 0.0]}
+    composed("nllLoss", lambda x, t, r=reduction: F.nll_loss(x, long(t), torch.tensor([1.0, 0.5, 2.0, 0.0]), reduction=r), normal(5, 4), ints([0, 3, -100, 2, 1]), args=[given])
+    composed("tripletMarginLoss", lambda a, p, n, r=reduction: F.triplet_margin_loss(a, p, n, margin=0.7, reduction=r), normal(4, 3), normal(4, 3), normal(4, 3), args=[{"margin": 0.7, "reduction": reduction}])
+    composed("marginRankingLoss", lambda a, b, t, r=reduction: F.margin_ranking_loss(a, b, t, margin=0.3, reduction=r), normal(5), normal(5), ints([1, -1, 1, 1, -1]), args=[{"margin": 0.3, "reduction": reduction}])
+
 here = os.path.dirname(os.path.abspath(__file__))
 target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")
 rows = [record(*one) for one in CASES]

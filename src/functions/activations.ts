@@ -6,11 +6,11 @@ import { expm1 as expm1Of } from '../array/math/exp.js'
 import { allocateUnset, type NDArray, scalar, viewOf } from '../array/ndarray.js'
 import { promotedToFloat } from '../array/promotion.js'
 import { fixedShape, formatShape, type Shape } from '../array/shape.js'
-import { TapeError } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
-import { type Operand, Variable } from '../graph/variable.js'
+import { asVariable, type Operand, Variable } from '../graph/variable.js'
 import { checkOptions, refuseOptions } from '../options.js'
 import { add, mul, neg, square, sub } from './arithmetic.js'
 import { numberOf, refuse } from './attributes.js'
@@ -152,11 +152,27 @@ export class Gelu extends Func {
   }
 }
 
-/** x·Φ(x), the form with erf: x/2·(1 + erf(x/√2)). */
+/** Settings of `gelu`. */
+export interface GeluOptions {
+  /** 'tanh': the form of GPT-2, x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), made of other calls. Default 'none', the form with erf. */
+  approximate?: 'none' | 'tanh' | undefined
+}
+
+/** x·Φ(x), the form with erf: x/2·(1 + erf(x/√2)). Throws BAD_ARGUMENT for another `approximate`. */
 export function gelu(x: Operand): Variable
+export function gelu(x: Operand, options: GeluOptions | undefined): Variable
 export function gelu(x: Operand, ...rest: readonly unknown[]): Variable {
-  refuseOptions(rest, 'gelu')
-  return new Gelu().apply1(x)
+  const [options] = rest
+  // As a callback it is given what is no options, too: `xs.map(gelu)` an index.
+  if (typeof options !== 'object' || options instanceof Variable) return new Gelu().apply1(x)
+  checkOptions(options, ['approximate'], 'gelu')
+  const { approximate = 'none' } = options as GeluOptions
+  if (approximate !== 'none' && approximate !== 'tanh')
+    refuse(`gelu expected approximate to be 'none' or 'tanh', got ${valueText(approximate)}`)
+  if (approximate === 'none') return new Gelu().apply1(x)
+  const given = asVariable(x)
+  const inner = mul(add(given, mul(mul(square(given), given), 0.044715)), Math.sqrt(2 / Math.PI))
+  return mul(mul(given, 0.5), add(tanh(inner), 1))
 }
 
 /** ln(1 + eˣ).  Backward gx = gy·sigmoid(x). */

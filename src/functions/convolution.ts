@@ -69,13 +69,13 @@ function withBias(
   return elementwise.add(y, viewOf(bias, Object.freeze([1, b.size, 1, 1])))
 }
 
-function requireBiasShape(shape: Shape, outs: number, what: string): void {
+export function requireBiasShape(shape: Shape, outs: number, what: string): void {
   if (shape.length === 1 && shape[0] === outs) return
   throw new TapeError('SHAPE_MISMATCH', `${what} expected b [${outs}], got ${formatShape(shape)}`)
 }
 
 /** Options in the place of the bias are a mistake that is easily made. */
-function requireBias(b: unknown, what: string): void {
+export function requireBias(b: unknown, what: string): void {
   if (typeof b !== 'object' || b === null || Object.getPrototypeOf(b) !== Object.prototype) return
   refuse(
     `${what} expected b, the bias, as its third operand, got an object; without a bias: ${what}(x, w, undefined, { ${Object.keys(b).join(', ')} })`,
@@ -240,6 +240,14 @@ export interface ConvTransposeOptions extends ConvolutionOptions {
   extra?: number | Pair | undefined
 }
 
+/** Settings of convTranspose2d. */
+export interface GroupedConvTransposeOptions extends ConvTransposeOptions {
+  /** Distance of the places that a window is added to: one number, or [rows, columns]. Default 1. */
+  dilation?: number | Pair | undefined
+  /** Into how many groups the channels of x and of the result are cut; each group sees its own only. Default 1. */
+  groups?: number | undefined
+}
+
 /** Transposed convolution.  Backward gx = the convolution of gy with w; gw = gy against x; gb as in conv2d. */
 export class ConvTranspose2d extends Func {
   readonly stride: Pair
@@ -289,7 +297,7 @@ export class ConvTranspose2d extends Func {
 /**
  * The transpose of conv2d: every element of x adds its window to the result.
  *
- * Shapes   x [n, c, h, w] · w [c, out, kh, kw] + b [out] → [n, out, (h − 1)·stride − 2·padding + kh + extra, …]
+ * Shapes   x [n, c, h, w] · w [c, out/groups, kh, kw] + b [out] → [n, out, (h − 1)·stride − 2·padding + dilation·(kh − 1) + 1 + extra, …]
  * Throws   SHAPE_MISMATCH; BAD_SHAPE when nothing would be left; BAD_ARGUMENT for the options.
  * Source   PyTorch `conv_transpose2d`, whose `output_padding` is `extra`.
  */
@@ -297,11 +305,44 @@ export function convTranspose2d(
   x: Operand,
   w: Operand,
   b?: Operand,
-  options: ConvTransposeOptions = {},
+  options: GroupedConvTransposeOptions = {},
 ): Variable {
   requireBias(b, 'convTranspose2d')
+  const isPlain = options?.dilation === undefined && options?.groups === undefined
+  if (!isPlain) return groupedTransposed(x, w, b, options)
   const call = new ConvTranspose2d(options)
   return b === undefined || b === null ? call.apply2(x, w) : call.apply(x, w, b)
+}
+
+/** As `grouped`, transposed: the channels of x are cut, and so are the windows, which are a channel's of x each. */
+function groupedTransposed(
+  x: Operand,
+  w: Operand,
+  b: Operand | undefined,
+  options: GroupedConvTransposeOptions,
+): Variable {
+  const { dilation, groups, ...windows } = options
+  const count = integerOf(groups, 1, 1, 'groups', 'convTranspose2d')
+  const image = asVariable(x)
+  const kernel = dilated(asVariable(w, image), pairOf(dilation, ONES, 1, 'dilation', 'convTranspose2d'))
+  if (count === 1) return convTranspose2d(image, kernel, b, windows)
+  const channels = image.shape[1]
+  if (image.ndim !== 4 || kernel.ndim !== 4 || kernel.shape[0] !== channels || channels! % count !== 0)
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `convTranspose2d of ${count} groups expected x [n, c, h, w] and w [c, out/${count}, kh, kw] with c in equal groups, got x ` +
+        `${formatShape(image.shape)} and w ${formatShape(kernel.shape)}`,
+    )
+  const kernels = split(kernel, count)
+  const parts = split(image, count, { axis: 1 }).map((part, i) =>
+    new ConvTranspose2d(windows).apply2(part, kernels[i]!),
+  )
+  const y = concat(parts, { axis: 1 })
+  if (b === undefined || b === null) return y
+  const bias = asVariable(b, y)
+  const outs = kernel.shape[1]! * count
+  requireBiasShape(bias.shape, outs, 'convTranspose2d')
+  return add(y, reshape(bias, [1, outs, 1, 1]))
 }
 
 /** The gradient of a convolution's weights, as a function.  Backward: it is linear in x and in gy. */

@@ -5,14 +5,14 @@ import type { NDArray } from '../array/ndarray.js'
 import type { Range } from '../array/rearrange.js'
 import * as rearrange from '../array/rearrange.js'
 import { normalizeAxis, type Shape } from '../array/shape.js'
-import { valueText } from '../errors.js'
+import { TapeError, valueText } from '../errors.js'
 import type { AttributeValue } from '../graph/attributes.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, OUTPUTS_MAX, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { fixed, isIntegers, numberOf, oneAxisOf, refuse, shapeOf } from './attributes.js'
-import { scatterTake } from './indexing.js'
+import { scatterTake, take } from './indexing.js'
 import { reshape } from './shapes.js'
 
 export type { Range } from '../array/rearrange.js'
@@ -349,15 +349,62 @@ export class Pad extends Func {
   }
 }
 
+/** Settings of `pad`. */
+export interface PadOptions {
+  /** What stands around x in the mode 'constant'. Default 0. */
+  value?: number | undefined
+  /**
+   * What the new elements are. 'constant' (default): a value; 'reflect': x in a mirror that stands on its last elements; 'replicate': its last
+   * elements again; 'circular': its other end.
+   */
+  mode?: 'constant' | 'reflect' | 'replicate' | 'circular' | undefined
+}
+
 /**
- * x surrounded by a value, 0 unless said.
+ * x surrounded by a value, 0 unless said, or by elements of its own.
  *
  * Shapes   x [2, 3], [[1, 0], [2, 2]] → [3, 7]
- * Throws   BAD_ARGUMENT when the widths do not match the axes; BAD_VALUE when the dtype of x cannot hold the value.
+ * Throws   BAD_ARGUMENT when the widths do not match the axes, and for the options; BAD_VALUE when the dtype of x cannot hold the value;
+ *          BAD_SHAPE when x has too few elements to reflect or go round
+ * Source   PyTorch `pad`, but widths are said for each axis, the first first
  */
-export function pad(x: Operand, widths: Widths, options: { value?: number | undefined } = {}): Variable {
-  checkOptions(options, ['value'], 'pad')
-  return new Pad({ ...options, widths }).apply1(x)
+export function pad(x: Operand, widths: Widths, options: PadOptions = {}): Variable {
+  checkOptions(options, ['value', 'mode'], 'pad')
+  const { mode = 'constant', ...constant } = options
+  const call = new Pad({ ...constant, widths })
+  if (mode === 'constant') return call.apply1(x)
+  if (mode !== 'reflect' && mode !== 'replicate' && mode !== 'circular')
+    refuse(`pad expected mode 'constant', 'reflect', 'replicate' or 'circular', got ${valueText(mode)}`)
+  if (constant.value !== undefined) refuse(`pad expected a value in the mode 'constant' only, not '${mode}'`)
+  let padded = asVariable(x)
+  if (widths.length !== padded.ndim)
+    refuse(`pad expected one [before, after] for each of ${padded.ndim} axes, got ${widths.length}`)
+  for (const [axis, width] of widths.entries()) {
+    if (width[0] === 0 && width[1] === 0) continue
+    padded = take(padded, ndarray(placesAround(padded.shape[axis]!, width, mode)), { axis })
+  }
+  return padded
+}
+
+/** Which element each of a padded axis is. */
+function placesAround(
+  extent: number,
+  [before, after]: readonly [number, number],
+  mode: 'reflect' | 'replicate' | 'circular',
+): Int32Array {
+  const most = mode === 'reflect' ? extent - 1 : mode === 'circular' ? extent : Infinity
+  if (extent === 0 || before > most || after > most)
+    throw new TapeError(
+      'BAD_SHAPE',
+      `pad expected ${extent === 0 ? 'an axis with elements' : `at most ${most} elements on a side`} in the mode '${mode}', got ${before} and ${after} for an axis of ${extent}`,
+    )
+  return Int32Array.from({ length: before + extent + after }, (_, i) => {
+    const at = i - before
+    if (at >= 0 && at < extent) return at
+    if (mode === 'replicate') return at < 0 ? 0 : extent - 1
+    if (mode === 'circular') return (at + extent) % extent
+    return at < 0 ? -at : 2 * (extent - 1) - at
+  })
 }
 
 registerFunc(Concat, { name: 'concat' })

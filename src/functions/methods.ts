@@ -40,6 +40,7 @@ import { bincount, histogram, unique } from './counting.js'
 import { binaryCrossEntropyWithLogits, crossEntropy } from './cross-entropy.js'
 import { ctcLoss } from './ctc.js'
 import { eigh, qr, svd } from './decompositions.js'
+import { cross, diag, diagonal, flatten, kron, moveAxis, swapAxes, tensordot } from './diagonals.js'
 import {
   cosineEmbeddingLoss,
   cosineSimilarity,
@@ -58,19 +59,61 @@ import { embedding, oneHot, take } from './indexing.js'
 import { interpolate } from './interpolation.js'
 import { pad, slice, split } from './joining.js'
 import { cholesky, det, inv, slogdet, solve } from './linear-algebra.js'
+import { arccosh, arcsinh, arctanh, exp2, log2, log10, logAddExp } from './logarithms.js'
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from './losses.js'
+import { marginRankingLoss, nllLoss, tripletMarginLoss } from './margin-losses.js'
+import { celu, glu, hardSigmoid, hardSwish, logSigmoid, relu6, selu, softsign } from './more-activations.js'
 import { batchNorm, layerNorm } from './normalization.js'
 import { argmax, argmin, argsort, sort, topk } from './ordering.js'
 import { adaptiveAveragePool2d, adaptiveMaxPool2d, averagePool2d, maxPool2d } from './pooling.js'
 import { linear, matmul } from './products.js'
 import { max, mean, min, sum } from './reductions.js'
 import { rotary } from './rotary.js'
+import { all, any, ceil, countNonZero, isInfinite, isNan, nanToNum, round, trunc } from './rounding.js'
 import { cumprod, cumsum, prod } from './running.js'
 import { broadcastTo, expandDims, flip, reshape, squeeze, sumTo, transpose } from './shapes.js'
 import { logSoftmax, softmax } from './softmax.js'
 import { logSumExp, norm, std, variance } from './statistics.js'
+import { convTranspose1d, convTranspose3d } from './transposed-convolution.js'
 
 const functions = {
+  all,
+  any,
+  arccosh,
+  arcsinh,
+  arctanh,
+  ceil,
+  celu,
+  convTranspose1d,
+  convTranspose3d,
+  countNonZero,
+  cross,
+  diag,
+  diagonal,
+  exp2,
+  flatten,
+  glu,
+  hardSigmoid,
+  hardSwish,
+  isInfinite,
+  isNan,
+  kron,
+  log2,
+  log10,
+  logAddExp,
+  logSigmoid,
+  marginRankingLoss,
+  moveAxis,
+  nanToNum,
+  nllLoss,
+  relu6,
+  round,
+  selu,
+  softsign,
+  swapAxes,
+  tensordot,
+  tripletMarginLoss,
+  trunc,
   ctcLoss,
   fft,
   fourierTransform,

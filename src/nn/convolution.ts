@@ -4,11 +4,9 @@ import { flagOf, integerOf, refuse } from '../functions/attributes.js'
 import {
   type Convolution1dOptions,
   type Convolution3dOptions,
-  type ConvTransposeOptions,
   conv1d,
   conv2d,
   conv3d,
-  convTranspose2d,
   type GroupedConvolutionOptions,
   pairOf,
   type Triple,
@@ -64,7 +62,7 @@ export class Conv2d extends Module {
   }
 }
 
-function groupsOf(value: unknown, inputs: number, outputs: number, what: string): number {
+export function groupsOf(value: unknown, inputs: number, outputs: number, what: string): number {
   const groups = integerOf(value, 1, 1, 'groups', what)
   if (inputs % groups === 0 && outputs % groups === 0) return groups
   return refuse(
@@ -150,45 +148,5 @@ export class Conv3d extends Module {
 
   override forward(x: Operand): Variable {
     return conv3d(x, this.weight, this.bias ?? undefined, this.#windows)
-  }
-}
-
-/**
- * The transpose of a convolution: from small images to large ones.
- *
- * Shapes   x [n, inputs, h, w] → [n, outputs, …] as `convTranspose2d`; weight [inputs, outputs, kh, kw], bias [outputs]
- * Begins   both uniform in ±1/√(outputs·kh·kw), as PyTorch's
- */
-export class ConvTranspose2d extends Module {
-  readonly weight: Variable
-  readonly bias: Variable | null
-  readonly #windows: ConvTransposeOptions
-
-  constructor(
-    inputs: number,
-    outputs: number,
-    kernel: number | Pair,
-    options: ConvTransposeOptions & BiasOptions = {},
-  ) {
-    super()
-    checkOptions(options, ['stride', 'padding', 'extra', 'bias', 'dtype'], 'ConvTranspose2d')
-    sizeOption(inputs, 'inputs', 'ConvTranspose2d')
-    sizeOption(outputs, 'outputs', 'ConvTranspose2d')
-    const [rows, columns] = pairOf(kernel, undefined, 1, 'kernel', 'ConvTranspose2d')
-    const dtype = floatDtype(options.dtype, 'ConvTranspose2d')
-    const fanIn = outputs * rows * columns
-    this.weight = uniformParameter([inputs, outputs, rows, columns], fanIn, dtype)
-    this.bias = flagOf(options.bias, true, 'bias', 'ConvTranspose2d')
-      ? uniformParameter([outputs], fanIn, dtype)
-      : null
-    this.#windows = {
-      stride: pairOf(options.stride, [1, 1], 1, 'stride', 'ConvTranspose2d'),
-      padding: pairOf(options.padding, [0, 0], 0, 'padding', 'ConvTranspose2d'),
-      extra: pairOf(options.extra, [0, 0], 0, 'extra', 'ConvTranspose2d'),
-    }
-  }
-
-  override forward(x: Operand): Variable {
-    return convTranspose2d(x, this.weight, this.bias ?? undefined, this.#windows)
   }
 }

@@ -14,6 +14,7 @@ import * as counting from '../../src/functions/counting.js'
 import * as crossEntropy from '../../src/functions/cross-entropy.js'
 import * as ctc from '../../src/functions/ctc.js'
 import * as decompositions from '../../src/functions/decompositions.js'
+import * as diagonals from '../../src/functions/diagonals.js'
 import * as distances from '../../src/functions/distances.js'
 import * as dropout from '../../src/functions/dropout.js'
 import * as einsum from '../../src/functions/einsum.js'
@@ -25,22 +26,33 @@ import * as indexing from '../../src/functions/indexing.js'
 import * as interpolation from '../../src/functions/interpolation.js'
 import * as joining from '../../src/functions/joining.js'
 import * as linearAlgebra from '../../src/functions/linear-algebra.js'
+import * as logarithms from '../../src/functions/logarithms.js'
 import * as losses from '../../src/functions/losses.js'
+import * as marginLosses from '../../src/functions/margin-losses.js'
+import * as moreActivations from '../../src/functions/more-activations.js'
 import * as normalization from '../../src/functions/normalization.js'
 import * as ordering from '../../src/functions/ordering.js'
 import * as pooling from '../../src/functions/pooling.js'
 import * as products from '../../src/functions/products.js'
 import * as reductions from '../../src/functions/reductions.js'
 import * as rotary from '../../src/functions/rotary.js'
+import * as rounding from '../../src/functions/rounding.js'
 import * as running from '../../src/functions/running.js'
 import * as shapes from '../../src/functions/shapes.js'
 import * as softmax from '../../src/functions/softmax.js'
 import * as statistics from '../../src/functions/statistics.js'
+import * as transposedConvolution from '../../src/functions/transposed-convolution.js'
 import { registeredFuncs } from '../../src/graph/registry.js'
 import type { Functions } from './case.js'
 
 export const exported: Readonly<Record<string, unknown>> = {
   ...activations,
+  ...diagonals,
+  ...logarithms,
+  ...marginLosses,
+  ...moreActivations,
+  ...rounding,
+  ...transposedConvolution,
   ...arithmetic,
   ...attention,
   ...arranging,
