@@ -290,6 +290,14 @@ function* casesOf(Type, special) {
   yield ['maxPool2dScatter', pooled, [f(2, 2, 6, 2), f(2, 2, 5, 4)]]
   yield ['maxPool2dGather', pooled, [f(2, 2, 5, 4), f(2, 2, 5, 4)]]
   yield ['averagePool2dScatter', { ...pooled, size: [5, 4] }, [f(2, 2, 6, 2)]]
+  for (const [axis, size] of [
+    [-2, 3],
+    [-1, 4],
+    [-1, 13],
+  ]) {
+    yield ['bandMeans', { axis, size }, [f(3, 40, 11)]]
+    yield ['bandMeansScatter', { axis, size: size + 20 }, [f(3, 7, 5)]]
+  }
 
   // normalisation and attention
   for (const [rows, columns] of [

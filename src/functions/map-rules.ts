@@ -15,6 +15,7 @@ import * as arithmetic from './arithmetic.js'
 import { Roll, Tile, Tril, Triu } from './arranging.js'
 import type { Axis } from './attributes.js'
 import { RandomNoise } from './augmentation.js'
+import { BandMeans, BandMeansScatter } from './bands.js'
 import { Clip, LargerShare, Maximum, Minimum } from './bounds.js'
 import { Cast } from './casting.js'
 import * as circular from './circular.js'
@@ -168,7 +169,7 @@ all(
 all(extreme, ArgMax, ArgMin)
 all(alongAxis, Softmax, LogSoftmax, Sort, Topk)
 all(alongAxisOrAll, CumSum, CumProd)
-all(overLastAxes(1), ProdOthers)
+all(overLastAxes(1), ProdOthers, BandMeans, BandMeansScatter)
 all(overLastAxes(2), Tril, Triu, Cholesky, Det, Inv, Slogdet, Qr, Eigh, Svd, Rotary)
 all(inOneShape, FourierTransform)
 all(joining(0), Concat)

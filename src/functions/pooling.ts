@@ -11,9 +11,10 @@ import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { div } from './arithmetic.js'
 import { flagOf } from './attributes.js'
+import { bandMeans } from './bands.js'
 import { pairOf } from './convolution.js'
-import { concat, slice, stack } from './joining.js'
-import { max, mean } from './reductions.js'
+import { slice, stack } from './joining.js'
+import { max } from './reductions.js'
 import { reshape } from './shapes.js'
 
 export interface PoolingOptions {
@@ -175,13 +176,7 @@ export function adaptiveAveragePool2d(x: Operand, size: number | Pair): Variable
   const [h, w] = [image.shape[2]!, image.shape[3]!]
   // Windows of one size, as a rule: one call. Else the means of bands of rows, and of these those of bands of columns.
   if (h % rows === 0 && w % columns === 0) return averagePool2d(image, { kernel: [h / rows, w / columns] })
-  const bands = (of: Variable, axis: 2 | 3, count: number): Variable => {
-    const before = new Array<null>(axis).fill(null)
-    const band = (_: unknown, i: number) =>
-      mean(slice(of, [...before, windowAt(i, count, of.shape[axis]!)]), { axis, keepdims: true })
-    return concat(Array.from({ length: count }, band), { axis })
-  }
-  return bands(bands(image, 2, rows), 3, columns)
+  return bandMeans(bandMeans(image, { axis: -2, size: rows }), { axis: -1, size: columns })
 }
 
 /**

@@ -256,3 +256,22 @@ export function dropMask(call: OnnxCall, p: number, shape: readonly number[], g:
 
 export const dropout = (call: OnnxCall, g: OnnxBuilder): string =>
   g.node('Mul', [given(call, g, 0), dropMask(call, number(call, 'p', 0), output(call).shape, g)])
+
+/** The mean of each band of one of the last two axes: a product with what each band takes of each place. */
+export function bandMeans(call: OnnxCall, g: OnnxBuilder): string | Refusal {
+  const { shape } = input(call, 0)
+  const axis = number(call, 'axis', -1)
+  const size = number(call, 'size', 1)
+  const from = shape.at(axis)!
+  if (axis < -2) return new Refusal('ONNX has the bands of the last two axes only')
+  const shares = new Float32Array(size * from)
+  for (let i = 0; i < size; i++) {
+    const [first, end] = [Math.floor((i * from) / size), Math.ceil(((i + 1) * from) / size)]
+    for (let at = first; at < end; at++)
+      shares[axis === -2 ? i * from + at : at * size + i] = 1 / (end - first)
+  }
+  const x = given(call, g, 0)
+  return axis === -2
+    ? g.node('MatMul', [g.floats(shares, [size, from]), x])
+    : g.node('MatMul', [x, g.floats(shares, [from, size])])
+}

@@ -9,6 +9,7 @@ import {
   attention,
   axesOf,
   axisOf,
+  bandMeans,
   centred,
   channelShape,
   comparison,
@@ -356,6 +357,7 @@ export const ONNX_RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ],
   ['maxPool2d', pooled('MaxPool')],
   ['averagePool2d', pooled('AveragePool', { count_include_pad: 1 })],
+  ['bandMeans', rule(['axis', 'size'], bandMeans)],
   [
     'layerNorm',
     rule(['eps'], (call, g) =>

@@ -5,6 +5,7 @@ import * as arithmetic from '../../src/functions/arithmetic.js'
 import * as arranging from '../../src/functions/arranging.js'
 import * as attention from '../../src/functions/attention.js'
 import * as augmentation from '../../src/functions/augmentation.js'
+import * as bands from '../../src/functions/bands.js'
 import * as bounds from '../../src/functions/bounds.js'
 import * as casting from '../../src/functions/casting.js'
 import * as circular from '../../src/functions/circular.js'
@@ -62,6 +63,7 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...decompositions,
   ...distances,
   ...groupNormalization,
+  ...bands,
   ...bounds,
   ...casting,
   ...comparison,

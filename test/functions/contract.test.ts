@@ -23,6 +23,8 @@ import { cases } from './cases.js'
 const NOT_METHODS = new Set(['einsum', 'concat', 'stack'])
 const INNER = new Set([
   'averagePool2dScatter',
+  'bandMeans',
+  'bandMeansScatter',
   'conv2dWeights',
   'largerShare',
   'maxPool2dGather',

@@ -26,7 +26,17 @@ const engine = {
 /** Adjoints, which other functions call, and dropout, which has tests of its own. */
 const NOT_DRAWN = new Set([
   ...['averagePool2dScatter', 'conv2dWeights', 'largerShare', 'maxPool2dGather', 'maxPool2dScatter'],
-  ...['prodOthers', 'reluGradient', 'scatterSlice', 'scatterTake', 'argmin', 'dropout', 'randomNoise'],
+  ...[
+    'bandMeans',
+    'bandMeansScatter',
+    'prodOthers',
+    'reluGradient',
+    'scatterSlice',
+    'scatterTake',
+    'argmin',
+    'dropout',
+    'randomNoise',
+  ],
 ])
 
 const counts = { drawn: 0, accepted: 0 }

@@ -1,6 +1,7 @@
 /** Edges of functions that are made of others: far values, what is no number, and what is refused. PyTorch's values are in torch.test.ts. */
 import { describe, expect, test } from 'vitest'
 import {
+  adaptiveAveragePool2d,
   all,
   any,
   arccosh,
@@ -10,6 +11,7 @@ import {
   ConvTranspose2d,
   ConvTranspose3d,
   celu,
+  concat,
   convTranspose2d,
   convTranspose3d,
   countNonZero,
@@ -28,12 +30,14 @@ import {
   loadTorchState,
   logAddExp,
   logSigmoid,
+  mean,
   moveAxis,
   nanToNum,
   nllLoss,
   ones,
   pad,
   round,
+  slice,
   sum,
   swapAxes,
   tensordot,
@@ -41,6 +45,7 @@ import {
   Variable,
   zeros,
 } from '../../src/index.js'
+import { spread } from './case.js'
 
 const valuesOf = (x: Variable): unknown => x.data.toArray()
 const slopes = (f: (x: Variable) => Variable, at: number[]): unknown => {
@@ -172,6 +177,37 @@ describe('refused before anything is computed', () => {
   ])('%s', (_, call, expected) => {
     expect(call).toThrow(expected)
   })
+})
+
+test('adaptive averages have the bits of the means of their parts, and of their gradients', () => {
+  // As it was made of: bands of rows, each cut out, averaged and joined again, and of these bands of columns. Longer bands are added up by the kernel.
+  const bands = (x: Variable, axis: 2 | 3, count: number): Variable => {
+    const extent = x.shape[axis]!
+    const whole = new Array<null>(axis).fill(null)
+    const part = (i: number) =>
+      [Math.floor((i * extent) / count), Math.ceil(((i + 1) * extent) / count)] as const
+    return concat(
+      Array.from({ length: count }, (_, i) => mean(slice(x, [...whole, part(i)]), { axis, keepdims: true })),
+      { axis },
+    )
+  }
+  for (const [h, w, rows, columns] of [
+    [5, 7, 3, 2],
+    [7, 1, 2, 1],
+    [1, 5, 1, 4],
+    [3, 40, 2, 3],
+    [1100, 3, 2, 2],
+  ] as const)
+    for (const dtype of ['float64', 'float32'] as const) {
+      const x = new Variable(spread([2, 1, h, w], h).astype(dtype))
+      const size = [rows, columns] as const
+      const made = adaptiveAveragePool2d(x, size)
+      const parts = bands(bands(x, 2, rows), 3, columns)
+      const seed = spread([2, 1, rows, columns], 2).astype(dtype)
+      const slopesOf = (y: Variable) => grad(y, x, { gradients: [seed] })[0]!.data.data
+      expect(made.data.data, `${h} × ${w}`).toEqual(parts.data.data)
+      expect(slopesOf(made), `${h} × ${w}`).toEqual(slopesOf(parts))
+    }
 })
 
 test('Kronecker products and diagonals go through empty and single arrays', () => {

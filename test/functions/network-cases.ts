@@ -201,6 +201,16 @@ export const networkCases: Cases = {
     withOptions([spread([0, 2, 4, 4])], { kernel: 2 }, [0, 2, 2, 2]),
   ],
   averagePool2dScatter: [withOptions([spread([2, 2, 6, 2])], { ...pooled, size: [5, 4] }, [2, 2, 5, 4])],
+  bandMeans: [
+    withOptions([spread([2, 5, 3])], { axis: -2, size: 3 }, [2, 3, 3]),
+    withOptions([spread([2, 11])], { axis: -1, size: 1 }, [2, 1]),
+    withOptions([spread([3])], { axis: -1, size: 4 }, [4]),
+    withOptions([spread([0, 4])], { axis: -1, size: 3 }, [0, 3]),
+  ],
+  bandMeansScatter: [
+    withOptions([spread([2, 3, 3])], { axis: -2, size: 5 }, [2, 5, 3]),
+    withOptions([spread([4])], { axis: -1, size: 3 }, [3]),
+  ],
   // normalisation, dropout, attention
   layerNorm: [
     withOptions([spread([2, 4]), spread([4], 1), spread([4], 2)], {}, [2, 4]),

@@ -131,6 +131,7 @@ function everyFunction(): Record<string, g.Variable> {
   })
   made.maxPool2d = g.maxPool2d(image, { kernel: [2, 3], stride: 2, padding: 1 })
   made.averagePool2d = g.averagePool2d(image, { kernel: 2, padding: [1, 0] })
+  made.adaptiveAveragePool2d = g.adaptiveAveragePool2d(image, [2, 3])
   made.layerNorm = g.layerNorm(q, g.constant(array(3)), g.constant(array(3)))
   made.rmsNorm = g.rmsNorm(q, g.constant(array(3)))
   made.groupNorm = g.groupNorm(maps, gamma, two[0], { groups: 2 })
