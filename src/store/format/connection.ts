@@ -60,7 +60,7 @@ export interface AggregateOptions {
   /** Whether it can be called by a statement alone, and not by a view or a trigger. */
   readonly directOnly: boolean
   readonly start: number
-  step(total: number, ...cells: (Cell | Buffer)[]): number
+  step(total: number, ...cells: (Cell | Uint8Array)[]): number
   result(total: number): unknown
 }
 

@@ -7,7 +7,7 @@ import type { Cell, Connection } from '../format/connection.js'
 /** Gets the cells of a row, five at most. It asks nothing of the connection, which is busy meanwhile. */
 type TakeRow = (a: Cell, b: Cell, c: Cell, d: Cell, e: Cell) => void
 /** The same for any number of cells, blobs among them; the list is its own. */
-type TakeList = (cells: (Cell | Buffer)[]) => void
+type TakeList = (cells: (Cell | Uint8Array)[]) => void
 
 const NAMES = { row: 'gradtape_each_row', list: 'gradtape_each_list' } as const
 
@@ -50,7 +50,7 @@ export function eachList(
 ): (take: TakeList, ...parameters: unknown[]) => void {
   const taker = takerOf(db)
   if (taker === null) {
-    const statement = db.prepare<unknown[], (Cell | Buffer)[]>(`SELECT ${columns} FROM ${from}`).raw()
+    const statement = db.prepare<unknown[], (Cell | Uint8Array)[]>(`SELECT ${columns} FROM ${from}`).raw()
     return (take, ...parameters) => {
       for (const cells of statement.iterate(...parameters)) take(cells)
     }
