@@ -620,6 +620,10 @@ for reduction in ["mean", "sum", "none"]:
     composed("tripletMarginLoss", lambda a, p, n, r=reduction: F.triplet_margin_loss(a, p, n, margin=0.7, reduction=r), normal(4, 3), normal(4, 3), normal(4, 3), args=[{"margin": 0.7, "reduction": reduction}])
     composed("marginRankingLoss", lambda a, b, t, r=reduction: F.margin_ranking_loss(a, b, t, margin=0.3, reduction=r), normal(5), normal(5), ints([1, -1, 1, 1, -1]), args=[{"margin": 0.3, "reduction": reduction}])
 
+for name, call, size, kernel in [("conv1d", F.conv1d, [6], [4]), ("conv2d", F.conv2d, [5, 4], [3, 2]), ("conv3d", F.conv3d, [3, 4, 3], [2, 3, 2])]:
+    composed(name, lambda x, w, b, c=call: c(x, w, b, padding="same"), normal(1, 2, *size), normal(2, 2, *kernel), normal(2), args=[{"padding": "same"}])
+    composed(name, lambda x, w, b, c=call: c(x, w, b, padding="same", dilation=2, groups=2), normal(1, 2, *size), normal(2, 1, *kernel), normal(2), args=[{"padding": "same", "dilation": 2, "groups": 2}])
+
 here = os.path.dirname(os.path.abspath(__file__))
 target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")
 rows = [record(*one) for one in CASES]

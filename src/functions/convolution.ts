@@ -26,7 +26,11 @@ export interface ConvolutionOptions {
 }
 
 /** Settings of conv2d, and of conv1d with numbers alone. */
-export interface GroupedConvolutionOptions extends ConvolutionOptions {
+export interface GroupedConvolutionOptions {
+  /** Step between windows: one number, or [rows, columns]. Default 1. */
+  stride?: number | Pair | undefined
+  /** Zeros around the image: one number, or [rows, columns]; or 'same', for a result as large as x, for a stride of 1. Default 0. */
+  padding?: number | Pair | 'same' | undefined
   /** Distance of the places that a window reads: one number, or [rows, columns]. Default 1. */
   dilation?: number | Pair | undefined
   /** Into how many groups the channels of x and of the result are cut; each group sees its own only. Default 1. */
@@ -147,10 +151,46 @@ export function conv2d(
   options: GroupedConvolutionOptions = {},
 ): Variable {
   requireBias(b, 'conv2d')
+  if (options?.padding === 'same') return conv2dOfSameSize(x, w, b, options)
   const isPlain = options?.dilation === undefined && options?.groups === undefined
-  if (!isPlain) return grouped(x, w, b, options)
-  const call = new Conv2d(options)
+  if (!isPlain) return grouped(x, w, b, options as GroupedConvolutionOptions & ConvolutionOptions)
+  const call = new Conv2d(options as ConvolutionOptions)
   return b === undefined || b === null ? call.apply2(x, w) : call.apply(x, w, b)
+}
+
+/** Zeros for a result as large as x; where their number is odd, one more behind x. */
+export function paddingOfSameSize(
+  kernel: number,
+  dilation: number,
+): readonly [before: number, after: number] {
+  const total = Math.max(0, dilation * (kernel - 1))
+  return [Math.floor(total / 2), Math.ceil(total / 2)]
+}
+
+/** Refuses `padding: 'same'` with a stride: the result would be smaller than x. */
+export function requireNoStride(stride: readonly number[], what: string): void {
+  if (stride.some((one) => one !== 1))
+    refuse(`${what} expected a stride of 1 for padding 'same', got ${formatShape(stride)}`)
+}
+
+function conv2dOfSameSize(
+  x: Operand,
+  w: Operand,
+  b: Operand | undefined,
+  options: GroupedConvolutionOptions,
+): Variable {
+  requireNoStride(pairOf(options.stride, ONES, 1, 'stride', 'conv2d'), 'conv2d')
+  const dilation = pairOf(options.dilation, ONES, 1, 'dilation', 'conv2d')
+  const image = asVariable(x)
+  const window = asVariable(w, image)
+  // What is no image and window is refused as without padding.
+  if (image.ndim !== 4 || window.ndim !== 4) return conv2d(image, window, b, { ...options, padding: 0 })
+  const rows = paddingOfSameSize(window.shape[2]!, dilation[0])
+  const columns = paddingOfSameSize(window.shape[3]!, dilation[1])
+  const isEven = rows[0] === rows[1] && columns[0] === columns[1]
+  if (isEven) return conv2d(image, window, b, { ...options, padding: [rows[0], columns[0]] })
+  const none = [0, 0] as const
+  return conv2d(pad(image, [none, none, rows, columns]), window, b, { ...options, padding: 0 })
 }
 
 /** A dilated window is one with zeros between; groups are convolutions side by side. The tape records these parts. */
@@ -158,7 +198,7 @@ function grouped(
   x: Operand,
   w: Operand,
   b: Operand | undefined,
-  options: GroupedConvolutionOptions,
+  options: GroupedConvolutionOptions & ConvolutionOptions,
 ): Variable {
   const { dilation, groups, ...windows } = options
   const count = integerOf(groups, 1, 1, 'groups', 'conv2d')
@@ -195,8 +235,8 @@ function dilated(w: Variable, [rows, columns]: Pair): Variable {
 export interface Convolution1dOptions {
   /** Step between windows. Default 1. */
   stride?: number | undefined
-  /** Zeros at both ends. Default 0. */
-  padding?: number | undefined
+  /** Zeros at both ends; or 'same', for a result as long as x, for a stride of 1. Default 0. */
+  padding?: number | 'same' | undefined
   /** Distance of the places that a window reads. Default 1. */
   dilation?: number | undefined
   /** As in conv2d. Default 1. */
@@ -228,7 +268,7 @@ export function conv1d(x: Operand, w: Operand, b?: Operand, options: Convolution
   const { dilation, groups } = options
   const y = conv2d(expandDims(row, 2), expandDims(windows, 2), b, {
     stride: wide(options.stride, 1, 'stride'),
-    padding: wide(options.padding, 0, 'padding'),
+    padding: options.padding === 'same' ? 'same' : wide(options.padding, 0, 'padding'),
     ...(dilation === undefined ? {} : { dilation: wide(dilation, 1, 'dilation') }),
     ...(groups === undefined ? {} : { groups }),
   })
@@ -399,8 +439,8 @@ export function conv2dWeights(
 export interface Convolution3dOptions {
   /** Step between windows. Default 1. */
   stride?: number | Triple | undefined
-  /** Zeros around the volume. Default 0. */
-  padding?: number | Triple | undefined
+  /** Zeros around the volume; or 'same', for a result as large as x, for a stride of 1. Default 0. */
+  padding?: number | Triple | 'same' | undefined
   /** Distance of the places that a window reads. Default 1. */
   dilation?: number | Triple | undefined
   /** Into how many groups the channels are cut. Default 1. */
@@ -421,7 +461,9 @@ export function conv3d(x: Operand, w: Operand, b?: Operand, options: Convolution
   requireBias(b, 'conv3d')
   checkOptions(options, ['stride', 'padding', 'dilation', 'groups'], 'conv3d')
   const [strideD, ...stride] = tripleOf(options.stride, 1, 1, 'stride', 'conv3d')
-  const [paddingD, ...padding] = tripleOf(options.padding, 0, 0, 'padding', 'conv3d')
+  const isSame = options.padding === 'same'
+  if (isSame) requireNoStride([strideD, ...stride], 'conv3d')
+  const [paddingD, ...padding] = tripleOf(isSame ? 0 : options.padding, 0, 0, 'padding', 'conv3d')
   const [dilationD, ...dilation] = tripleOf(options.dilation, 1, 1, 'dilation', 'conv3d')
   const volume = asVariable(x)
   const window = asVariable(w, volume)
@@ -432,17 +474,18 @@ export function conv3d(x: Operand, w: Operand, b?: Operand, options: Convolution
     )
   const depths = window.shape[2]!
   const reach = dilationD * (depths - 1) + 1
-  const outD = Math.floor((volume.shape[2]! + 2 * paddingD - reach) / strideD) + 1
+  const around = isSame ? paddingOfSameSize(depths, dilationD) : ([paddingD, paddingD] as const)
+  const outD = Math.floor((volume.shape[2]! + around[0] + around[1] - reach) / strideD) + 1
   if (depths === 0 || outD < 1)
     throw new TapeError(
       'BAD_SHAPE',
       `conv3d expected a window that fits, got ${formatShape(window.shape)} for ${formatShape(volume.shape)}`,
     )
   const none = [0, 0] as const
-  const padded = paddingD === 0 ? volume : pad(volume, [none, none, [paddingD, paddingD], none, none])
+  const padded = around[1] === 0 ? volume : pad(volume, [none, none, around, none, none])
   const settings = {
     stride: stride as Pair,
-    padding: padding as Pair,
+    padding: isSame ? ('same' as const) : (padding as Pair),
     dilation: dilation as Pair,
     groups: options.groups,
   }

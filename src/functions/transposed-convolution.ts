@@ -5,22 +5,22 @@ import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { add } from './arithmetic.js'
 import { integerOf, refuse } from './attributes.js'
-import {
-  type Convolution1dOptions,
-  type Convolution3dOptions,
-  convTranspose2d,
-  requireBias,
-  requireBiasShape,
-  type Triple,
-  tripleOf,
-} from './convolution.js'
+import { convTranspose2d, requireBias, requireBiasShape, type Triple, tripleOf } from './convolution.js'
 import { scatterSlice, slice } from './joining.js'
 import { expandDims, reshape, squeeze, transpose } from './shapes.js'
 
 const KEYS = ['stride', 'padding', 'dilation', 'groups', 'extra']
 
 /** Settings of convTranspose1d. */
-export interface ConvTranspose1dOptions extends Convolution1dOptions {
+export interface ConvTranspose1dOptions {
+  /** Step between windows. Default 1. */
+  stride?: number | undefined
+  /** How many places to leave out at both ends. Default 0. */
+  padding?: number | undefined
+  /** Distance of the places that a window is added to. Default 1. */
+  dilation?: number | undefined
+  /** As in convTranspose2d. Default 1. */
+  groups?: number | undefined
   /** Places to add at the end, for sizes that the stride leaves open: below the stride. Default 0. */
   extra?: number | undefined
 }
@@ -61,7 +61,15 @@ export function convTranspose1d(
 }
 
 /** Settings of convTranspose3d: one number, or [depth, rows, columns]. */
-export interface ConvTranspose3dOptions extends Convolution3dOptions {
+export interface ConvTranspose3dOptions {
+  /** Step between windows. Default 1. */
+  stride?: number | Triple | undefined
+  /** How much to leave out around the volume. Default 0. */
+  padding?: number | Triple | undefined
+  /** Distance of the places that a window is added to. Default 1. */
+  dilation?: number | Triple | undefined
+  /** Into how many groups the channels are cut. Default 1. */
+  groups?: number | undefined
   /** Depths, rows and columns to add at the end, for sizes that the stride leaves open: below the stride. Default 0. */
   extra?: number | Triple | undefined
 }

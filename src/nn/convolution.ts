@@ -9,6 +9,7 @@ import {
   conv3d,
   type GroupedConvolutionOptions,
   pairOf,
+  requireNoStride,
   type Triple,
   tripleOf,
 } from '../functions/convolution.js'
@@ -49,12 +50,13 @@ export class Conv2d extends Module {
       : null
     this.#windows = {
       stride: pairOf(options.stride, [1, 1], 1, 'stride', 'Conv2d'),
-      padding: pairOf(options.padding, [0, 0], 0, 'padding', 'Conv2d'),
+      padding: options.padding === 'same' ? 'same' : pairOf(options.padding, [0, 0], 0, 'padding', 'Conv2d'),
       ...(options.dilation === undefined
         ? {}
         : { dilation: pairOf(options.dilation, undefined, 1, 'dilation', 'Conv2d') }),
       ...(groups === 1 ? {} : { groups }),
     }
+    if (options.padding === 'same') requireNoStride(this.#windows.stride as Pair, 'Conv2d')
   }
 
   override forward(x: Operand): Variable {
@@ -91,7 +93,8 @@ export class Conv1d extends Module {
     checkOptions(options, ['stride', 'padding', 'dilation', 'groups', 'bias', 'dtype'], 'Conv1d')
     const { bias, dtype: given, ...windows } = options
     integerOf(windows.stride, 1, 1, 'stride', 'Conv1d')
-    integerOf(windows.padding, 0, 0, 'padding', 'Conv1d')
+    if (windows.padding === 'same') requireNoStride([windows.stride ?? 1], 'Conv1d')
+    else integerOf(windows.padding, 0, 0, 'padding', 'Conv1d')
     integerOf(windows.dilation, 1, 1, 'dilation', 'Conv1d')
     sizeOption(inputs, 'inputs', 'Conv1d')
     sizeOption(outputs, 'outputs', 'Conv1d')
@@ -137,10 +140,11 @@ export class Conv3d extends Module {
     const groups = groupsOf(windows.groups, inputs, outputs, 'Conv3d')
     this.#windows = {
       stride: tripleOf(windows.stride, 1, 1, 'stride', 'Conv3d'),
-      padding: tripleOf(windows.padding, 0, 0, 'padding', 'Conv3d'),
+      padding: windows.padding === 'same' ? 'same' : tripleOf(windows.padding, 0, 0, 'padding', 'Conv3d'),
       dilation: tripleOf(windows.dilation, 1, 1, 'dilation', 'Conv3d'),
       groups,
     }
+    if (windows.padding === 'same') requireNoStride(this.#windows.stride as Triple, 'Conv3d')
     const fanIn = (inputs / groups) * sizes[0] * sizes[1] * sizes[2]
     this.weight = uniformParameter([outputs, inputs / groups, ...sizes], fanIn, dtype)
     this.bias = flagOf(bias, true, 'bias', 'Conv3d') ? uniformParameter([outputs], fanIn, dtype) : null

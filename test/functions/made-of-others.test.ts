@@ -7,11 +7,16 @@ import {
   arccosh,
   arcsinh,
   arctanh,
+  Conv1d,
+  Conv2d,
+  Conv3d,
   ConvTranspose1d,
   ConvTranspose2d,
   ConvTranspose3d,
   celu,
   concat,
+  conv1d,
+  conv2d,
   convTranspose2d,
   convTranspose3d,
   countNonZero,
@@ -167,6 +172,21 @@ describe('refused before anything is computed', () => {
       () => convTranspose3d(ones([1, 1, 1, 1, 1]), ones([1, 1, 1, 1, 1]), undefined, { padding: [1, 0, 0] }),
       /^BAD_SHAPE: convTranspose3d expected/,
     ],
+    [
+      'conv1d, same size with a stride',
+      () => conv1d(ones([1, 1, 3]), ones([1, 1, 2]), undefined, { padding: 'same', stride: 2 }),
+      /^BAD_ARGUMENT: conv2d expected a stride of 1/,
+    ],
+    [
+      'Conv3d, same size with a stride',
+      () => new Conv3d(1, 1, 2, { padding: 'same', stride: 2 }),
+      /^BAD_ARGUMENT: Conv3d expected a stride of 1/,
+    ],
+    [
+      'conv2d, no images',
+      () => conv2d([[1]], ones([1, 1, 1, 1]), undefined, { padding: 'same' }),
+      /^SHAPE_MISMATCH: conv2d/,
+    ],
     ['nllLoss, labels', () => nllLoss([[1, 2]], [2]), /^INDEX_OUT_OF_RANGE/],
     ['nllLoss, shapes', () => nllLoss([[1, 2]], [0, 1]), /^SHAPE_MISMATCH: nllLoss expected/],
     [
@@ -224,6 +244,18 @@ test('a row that does not count may be infinite', () => {
   expect(grad(loss, x)[0]!.data.toArray()).toEqual([
     [0, -1],
     [0, 0],
+  ])
+})
+
+test('layers of convolutions keep the size where asked', () => {
+  expect(new Conv1d(2, 3, 4, { padding: 'same', dilation: 2 }).forward(ones([1, 2, 5])).shape).toEqual([
+    1, 3, 5,
+  ])
+  expect(new Conv2d(2, 4, [2, 5], { padding: 'same', groups: 2 }).forward(ones([1, 2, 5, 4])).shape).toEqual([
+    1, 4, 5, 4,
+  ])
+  expect(new Conv3d(2, 3, [1, 2, 3], { padding: 'same' }).forward(ones([1, 2, 2, 3, 4])).shape).toEqual([
+    1, 3, 2, 3, 4,
   ])
 })
 
