@@ -3,6 +3,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { callText, finding, namesText, shortNumber } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
 import {
+  isWanted,
   joinsTrained,
   notUpdated,
   REACH_STEPS,
@@ -40,7 +41,7 @@ function copied(view: RunView, without: readonly Reached[]): Finding | null {
     const names = namesText(view, refs)
     return finding({
       kind: 'no-gradient',
-      level: joinsTrained(view, events, join, without) ? 'cause' : 'note',
+      level: isWanted(without) || joinsTrained(view, events, join, without) ? 'cause' : 'note',
       step: readBy.step,
       position: join.position,
       function: join.function,

@@ -2,8 +2,14 @@
 
 import { callText, finding, namesText } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
-import { countedTwice, doubledTerm, NotClearedWatch, twiceText } from '../detectors/gradient-watch.js'
-import { doubledFinding } from '../detectors/training.js'
+import {
+  countedTwice,
+  doubledTerm,
+  NotClearedWatch,
+  twiceText,
+  usedAgain,
+} from '../detectors/gradient-watch.js'
+import { againFinding, doubledFinding, leftText } from '../detectors/training.js'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
 import type { RunView } from './run-view.js'
 
@@ -28,7 +34,7 @@ export function notCleared(view: RunView): Finding[] {
       if (found === null) continue
       count += step === last ? stretch.to - last + 1 : 1
       if (first !== null) continue
-      const { maker, variables } = found
+      const { maker, variables, left } = found
       first = finding({
         kind: 'not-cleared',
         level: 'cause',
@@ -37,7 +43,7 @@ export function notCleared(view: RunView): Finding[] {
         function: maker?.function ?? null,
         scope: maker?.scope ?? null,
         variable: view.label(variables[0]!),
-        text: `step ${found.step}: gradients are not cleared: ${maker === null ? 'a pass' : `backward from ${rootText(view, found.root, maker)}`} adds to what an update has used, in ${namesText(view, variables)}`,
+        text: `step ${found.step}: gradients are not cleared: ${maker === null ? 'a pass' : `backward from ${rootText(view, found.root, maker)}`} adds to ${leftText(left)}, in ${namesText(view, variables)}`,
       })
     }
   }
@@ -59,6 +65,8 @@ export function twice(view: RunView): Finding[] {
     if (events.passes.length === 0) continue
     const doubled = doubledTerm(events)
     if (doubled !== null) return [doubledFinding(step, doubled)]
+    const again = usedAgain(events)
+    if (again !== null) return [againFinding(view, again)]
     const found = countedTwice(events)
     if (found === null) continue
     const text = (ref: Ref) => {

@@ -1,13 +1,15 @@
 /** One step in float32, computed again in float64: where digits are lost that its inputs still had. */
 import type { NDArray } from '../array/ndarray.js'
-import { callText, finding, shortNumber, unravel } from '../detectors/draft.js'
+import { callText, elementText, finding, rowsText, shortNumber, unravel } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
 import { type FunctionCalled, type Ref, refOf } from '../events/event.js'
 import type { Attributes } from '../graph/attributes.js'
 import { unrecorded } from '../graph/mode.js'
 import { recreateFunc } from '../graph/registry.js'
 import { sampleSteps } from './gradient-flow.js'
+import { operandsAt, rowsOfElement } from './operands.js'
 import type { RunView } from './run-view.js'
+import type { StepValues } from './step-values.js'
 
 /** Inputs are right up to √ε of float32, by the rms of the array. */
 const RIGHT = 2 ** -11.5
@@ -41,7 +43,7 @@ function precisionIn(view: RunView, first: number): Finding[] {
   if (values === null) return []
   const wanted = events.ancestors(events.roots)
   const shadows = new Map<Ref, NDArray>()
-  let lost: { call: FunctionCalled; error: number; got: NDArray; right: NDArray } | null = null
+  let lost: Lost | null = null
   const seen = events.calls.filter(({ position }) => wanted.has(position)).slice(0, CALLS_MAX)
   for (const call of seen) {
     const inputs = call.inputs.map((ref) => shadows.get(ref) ?? widened(values.read(ref, call)))
@@ -55,18 +57,22 @@ function precisionIn(view: RunView, first: number): Finding[] {
       const got = values.of(ref)
       shadows.set(ref, right)
       if (got === null || got.dtype !== 'float32') continue
+      const over = lost === null ? overflowIn(got, right) : -1
+      if (over >= 0) return [overflowFinding(view, { call, slot, got, right }, over, values)]
       const error = errorOf(got, right)
       const inputsRight = call.inputs.every((input, i) => {
         const own = values.of(input)
         return own === null || !shadows.has(input) || errorOf(own, inputs[i]!) < RIGHT
       })
-      if (error > WRONG && inputsRight && lost === null) lost = { call, error, got, right }
+      if (error > WRONG && inputsRight && lost === null) lost = { call, slot, error, got, right }
     }
   }
   if (lost === null) return []
-  const { call, error, got, right } = lost
+  const { call, slot, error, got, right } = lost
   const at = worst(got, right)
   const element = unravel(at, got.shape)
+  const rows = rowsOfElement(view, refOf(call.position, slot), got.shape, element)
+  const row = rowsText(rows)
   const [own, wide] = [got.buffer[got.offset + at]!, right.buffer[right.offset + at]!]
   return [
     finding({
@@ -77,14 +83,67 @@ function precisionIn(view: RunView, first: number): Finding[] {
       function: call.function,
       scope: call.scope,
       element,
+      rows,
       value: own,
-      text: `step ${first}: ${callText(call)} loses its digits in float32: ${shortNumber(own)} at [${element.join(', ')}] is ${shortNumber(wide)} in float64, of inputs (${call.inputs.map((ref) => events.makerOf(ref)?.function ?? view.label(ref)).join(', ')}) that are right`,
+      text: `step ${first}: ${callText(call)} loses its digits in float32: ${shortNumber(own)} at [${element.join(', ')}] is ${shortNumber(wide)} in float64, of inputs (${call.inputs.map((ref) => events.makerOf(ref)?.function ?? view.label(ref)).join(', ')}) that are right${row === null ? '' : `; ${row}`}`,
       evidence: [
         `error     ${shortNumber(error)} of the array's rms; inputs are right to ${shortNumber(RIGHT)}`,
         'try       subtract before squaring (mean of (x − mean)²), or compute this part in float64',
       ],
     }),
   ]
+}
+
+interface Made {
+  readonly call: FunctionCalled
+  readonly slot: number
+  /** In float32, as it was, and in float64. */
+  readonly got: NDArray
+  readonly right: NDArray
+}
+
+interface Lost extends Made {
+  readonly error: number
+}
+
+/** The first element that is an infinity in float32 and a number in float64; −1 for none. */
+function overflowIn(got: NDArray, right: NDArray): number {
+  for (let i = 0; i < got.size; i++)
+    if (Math.abs(got.buffer[got.offset + i]!) === Number.POSITIVE_INFINITY)
+      if (Number.isFinite(right.buffer[right.offset + i]!)) return i
+  return -1
+}
+
+/** An infinity need not end in NaN: what is divided by it is 0, and no metric tells of it. */
+function overflowFinding(
+  view: RunView,
+  { call, slot, got, right }: Made,
+  at: number,
+  values: StepValues,
+): Finding {
+  const element = unravel(at, got.shape)
+  const [own, wide] = [got.buffer[got.offset + at]!, right.buffer[right.offset + at]!]
+  const rows = rowsOfElement(view, refOf(call.position, slot), got.shape, element)
+  const row = rowsText(rows)
+  const place = element.length === 0 ? '' : `, at ${elementText(element)}`
+  const operands = operandsAt(values, call, element, got.shape)
+  const said = operands.length === 0 ? '' : `: ${operands.map(({ short }) => short).join(', ')}`
+  return finding({
+    kind: 'precision',
+    level: 'cause',
+    step: call.step,
+    position: call.position,
+    function: call.function,
+    scope: call.scope,
+    element,
+    rows,
+    value: own,
+    text: `step ${call.step}: ${callText(call)} overflows float32 and makes ${shortNumber(own)}${place}, which is ${shortNumber(wide)} in float64${said}${row === null ? '' : `; ${row}`}`,
+    evidence: [
+      'so        what is divided by it is 0, and what is multiplied with 0 becomes NaN',
+      'try       smaller numbers (scale the data), or this part in float64',
+    ],
+  })
 }
 
 function widened(array: NDArray): NDArray {

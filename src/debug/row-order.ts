@@ -6,6 +6,7 @@ import type { Finding } from '../detectors/finding.js'
 import type { FunctionCalled } from '../events/event.js'
 import { batchesOf, stepOfBatch, type Taken } from './batches.js'
 import type { RunView } from './run-view.js'
+import { sharedRows } from './shared-rows.js'
 
 /** Fewer batches show no pattern. */
 const BATCHES_MIN = 6
@@ -14,10 +15,13 @@ const RARE = 0.1
 
 export function rowOrder(view: RunView): Finding[] {
   const batches = batchesOf(view)
-  if (batches.length === 0) return []
-  return [mismatched(view, batches), ...ofSets(view, batches), shared(view, batches)].filter(
-    (one) => one !== null,
-  )
+  const found =
+    batches.length === 0
+      ? []
+      : [mismatched(view, batches), ...ofSets(view, batches), shared(view, batches)].filter(
+          (one) => one !== null,
+        )
+  return found.some(({ kind }) => kind === 'row-shared') ? found : [...found, ...sharedRows(view)]
 }
 
 function described(
@@ -109,7 +113,7 @@ function ofSets(view: RunView, batches: readonly Taken[]): (Finding | null)[] {
   const told = new Set<string>()
   return [...sets.values()].map((all) => {
     if (all.length < BATCHES_MIN) return null
-    const found = outOfOrder(view, all) ?? repeated(view, all)
+    const found = outOfOrder(view, all) ?? repeated(view, all) ?? notShuffled(view, all)
     // Inputs and labels tell the same.
     const key = found === null ? '' : `${found.kind} ${found.step}`
     if (told.has(key)) return null
@@ -139,12 +143,11 @@ function outOfOrder(view: RunView, batches: readonly Taken[]): Finding | null {
   )
 }
 
-/** An epoch that gives a row twice, where others give each row once. */
-function repeated(view: RunView, batches: readonly Taken[]): Finding | null {
+/** How many batches an epoch has: the first row that comes again shows it. Null where no epoch is seen. */
+function epochLength(view: RunView, batches: readonly Taken[]): number | null {
   const event = view.event(batches[0]!.data)
   const count = event.type === 'LeafCreated' ? event.shape[0]! : 0
   const size = batches[0]!.rows.length
-  // How many batches an epoch has shows where the first row comes again.
   const seen = new Set<number>()
   let length = 0
   for (const { rows } of batches) {
@@ -152,8 +155,51 @@ function repeated(view: RunView, batches: readonly Taken[]): Finding | null {
     for (const row of rows) seen.add(row)
     length++
   }
+  return length === Math.ceil(count / size) || length === Math.floor(count / size) ? length : null
+}
+
+/** An epoch that is read in the order of the data set, where others are shuffled. */
+function notShuffled(view: RunView, batches: readonly Taken[]): Finding | null {
+  const length = epochLength(view, batches)
+  if (length === null || length < 2) return null
+  const epochs = Math.floor(batches.length / length)
+  const isInOrder = (epoch: number) => {
+    let next = 0
+    for (let i = 0; i < length; i++)
+      for (const row of batches[epoch * length + i]!.rows) if (row !== next++) return false
+    return true
+  }
+  const inOrder = Array.from({ length: epochs }, (_, epoch) => epoch).filter(isInOrder)
+  const [first] = inOrder
+  if (first === undefined || epochs < 3 || inOrder.length > epochs / 3) return null
+  const batch = batches[first * length]!
+  // What is read in order to be measured trains nothing.
+  if (!isTrainedOn(view, batch)) return null
+  const found = described(
+    view,
+    'row-order',
+    batch,
+    batch.rows,
+    `takes rows in the order of the data set: epoch ${first + 1} is not shuffled, and ${epochs - inOrder.length} of ${epochs} are`,
+  )
+  // To begin with what is easy, in the order in which it lies, is a way to train.
+  return first === 0 ? { ...found, level: 'note' } : found
+}
+
+/** Whether a pass of the step that reads a batch walks back to a call that reads it. */
+function isTrainedOn(view: RunView, batch: Taken): boolean {
+  const events = view.step(stepOfBatch(view, batch))
+  return [...events.ancestors(events.roots)].some((position) => {
+    const call = events.at(position) as FunctionCalled
+    return position === batch.position || call.inputs.includes(batch.position)
+  })
+}
+
+/** An epoch that gives a row twice, where others give each row once. */
+function repeated(view: RunView, batches: readonly Taken[]): Finding | null {
+  const length = epochLength(view, batches)
   // Where no epoch is seen, a row that comes twice says nothing.
-  if (length !== Math.ceil(count / size) && length !== Math.floor(count / size)) return null
+  if (length === null) return null
   const epochs = Math.floor(batches.length / length)
   const odd: { batch: Taken; row: number; first: Taken }[] = []
   for (let epoch = 0; epoch < epochs; epoch++) {

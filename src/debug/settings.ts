@@ -57,14 +57,26 @@ const LEVEL = 20
 const AFTER = 100
 /** A loss that lies so much higher after a change has risen; it may do so after a rate that grew, and not after anything else. */
 const RISEN = { lr: 1.5, other: 1.1 } as const
+/** A rate that grew so much is seen in the first values after it: one lies so far above the highest before. */
+const GROWN = 10
+const SOON = 5
+const ABOVE = 1.5
 
 /** The step from which on a loss lies higher, by the median, than before a change. */
-function riseAfter({ steps, values }: Series, { step, setting }: SettingChange): number | undefined {
+function riseAfter(
+  { steps, values }: Series,
+  { step, setting, value, before: rate }: SettingChange,
+): number | undefined {
   const at = steps.findIndex((one) => one >= step)
   const before = values.slice(Math.max(0, at - LEVEL), Math.max(0, at))
   // The loss of a step is computed before its update: what comes after the next step counts.
   const after = values.slice(at + 1, at + 1 + AFTER)
   if (at < 0 || before.length < LEVEL / 2 || after.length < LEVEL / 2) return undefined
+  const highest = Math.max(...before)
+  if (setting === 'lr' && value >= GROWN * rate && highest > 0) {
+    const up = after.slice(0, SOON).findIndex((one) => one > ABOVE * highest)
+    if (up >= 0) return steps[at + 1 + up]
+  }
   const level = median(before)
   const rises = level > 0 && median(after) > (setting === 'lr' ? RISEN.lr : RISEN.other) * level
   return rises ? steps[at + 1] : undefined

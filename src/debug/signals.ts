@@ -3,6 +3,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { callText, finding, namesText, shortNumber } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
 import { firstReaders, vanishingWeight } from '../detectors/gradient-sizes.js'
+import type { StepEvents } from '../detectors/step-events.js'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
 import { gradientSizes, sampleSteps } from './gradient-flow.js'
 import type { RunView } from './run-view.js'
@@ -37,7 +38,10 @@ export function deadUnits(view: RunView): Finding[] {
   const trained = first.ancestors(first.roots, true)
   const layers = first.calls.filter(
     (call) =>
-      (call.function === 'relu' || call.function === 'sigmoid' || call.function === 'tanh') &&
+      (call.function === 'relu' ||
+        call.function === 'sigmoid' ||
+        call.function === 'tanh' ||
+        (call.function === 'softmax' && weighsTrained(view, first, call))) &&
       trained.has(call.position) &&
       LAYERS.has(first.makerOf(call.inputs[0]!)?.function ?? ''),
   )
@@ -59,6 +63,18 @@ export function deadUnits(view: RunView): Finding[] {
     if (found !== null) return [found]
   }
   return []
+}
+
+/** Whether what a softmax made weighs what other parameters made, as in attention and gates: what a loss reads may be sure of itself. */
+function weighsTrained(view: RunView, events: StepEvents, softmax: FunctionCalled): boolean {
+  const behind = events.descendants([softmax.position])
+  for (const call of events.readers(softmax.position)) {
+    if (!/^(mul|matmul|einsum)$/.test(call.function) || !call.linked) continue
+    const others = call.inputs.filter((ref) => ref !== softmax.position && !behind.has(positionOf(ref)))
+    const leaves = events.leavesRead(events.ancestors(others))
+    if ([...others, ...leaves].some((ref) => view.leafOf(ref)?.role === 'parameter')) return true
+  }
+  return false
 }
 
 /** Steps whose columns are looked at; of the last three of them, steps are computed again. */
@@ -148,11 +164,13 @@ function saturated(
   layer: FunctionCalled,
   looks: UnitLooks,
 ): Finding | null {
-  const [low, high] = SATURATES[layer.function]!
+  const isSoftmax = layer.function === 'softmax'
+  const [low, high] = SATURATES[layer.function] ?? [0, 0]
   // What a loss reads last may be sure of itself.
   const events = view.step(layer.step)
   const feeds = events.descendants([layer.position])
   if (
+    !isSoftmax &&
     ![...feeds].some((position) =>
       ['linear', 'matmul', 'conv2d'].includes((events.at(position) as FunctionCalled).function),
     )
@@ -168,6 +186,10 @@ function saturated(
     if (outside < SHARE * all) return null
   }
   const source = biasOf(view, layer)
+  const share = Math.round((100 * outside) / all)
+  const says = isSoftmax
+    ? `in ${share} % of its rows the largest score leaves 0 to all others, and no gradient`
+    : `${share} % of what it reads is below ${shortNumber(low)} or above ${shortNumber(high)}, where its slope is 0`
   return finding({
     kind: 'saturated',
     level: 'cause',
@@ -177,7 +199,7 @@ function saturated(
     scope: layer.scope,
     variable: source === null ? null : view.label(source),
     value: outside / all,
-    text: `step ${steps[0]}: ${callText(layer)} is saturated: ${Math.round((100 * outside) / all)} % of what it reads is below ${shortNumber(low)} or above ${shortNumber(high)}, where its slope is 0${source === null ? '' : `, fed by ${view.label(source)}`}`,
+    text: `step ${steps[0]}: ${callText(layer)} is saturated: ${says}${source === null ? '' : `, fed by ${view.label(source)}`}`,
     evidence: [`looked    at steps ${steps.join(', ')}`],
   })
 }

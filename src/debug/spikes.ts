@@ -70,7 +70,7 @@ export function spikes(view: RunView, metric: string | null): Finding[] {
     // Spikes that were there from the first steps on hide each other; rows that they have in common tell them from noise.
     jumps = recurringJumps(series.values)
     const steps = jumps.slice(0, COMPARED_MAX).map((i) => series.steps[i]!)
-    if (jumps.length === 0 || commonRows(view, steps) === null) return []
+    if (jumps.length === 0 || (commonRows(view, steps) === null && !isOneRow(view, series, jumps))) return []
   }
   const at = jumps[0]!
   const step = series.steps[at]!
@@ -136,6 +136,17 @@ export function spikes(view: RunView, metric: string | null): Finding[] {
       ],
     }),
   ]
+}
+
+/** Whether the same row makes most of the loss in spikes: where batches are not shuffled, a whole batch comes again. */
+function isOneRow(view: RunView, series: Series, jumps: readonly number[]): boolean {
+  const [first, second] = [jumps[0]!, jumps.at(-1)!].map((i) =>
+    view.attempt('the rows of a spike', () => heaviestRow(view, series.steps[i]!, series.variables[i]!)),
+  )
+  const rowsOf = (share: Share | null | undefined) =>
+    share !== null && share !== undefined && share.share > 0.5 ? share.rows : null
+  const [a, b] = [rowsOf(first), rowsOf(second)]
+  return a !== null && b !== null && a.some((row) => b.includes(row))
 }
 
 function updateText(view: RunView, { step, norm, usual, variable, moved, call }: UpdateJump): string {

@@ -4,6 +4,7 @@ import { callText, finding, namesText } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
 import type { StepEvents } from '../detectors/step-events.js'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
+import { takenRows } from './rows.js'
 import type { RunView } from './run-view.js'
 
 const LOSSES: ReadonlySet<string> = new Set(['softmaxCrossEntropy', 'meanSquaredError', 'binaryCrossEntropy'])
@@ -34,9 +35,23 @@ export function targetLeak(view: RunView): Finding[] {
     if (!LOSSES.has(loss.function) || loss.inputs.length < 2) continue
     const [prediction, target] = loss.inputs as [Ref, Ref]
     const seen = events.ancestors([prediction])
+    const isLabels = loss.function === 'softmaxCrossEntropy'
+    const among = isLabels ? amongFeatures(view, events, target, seen) : null
+    if (among !== null)
+      return [
+        finding({
+          kind: 'target-leak',
+          level: 'cause',
+          step: events.step,
+          position: among.position,
+          function: among.function,
+          scope: among.scope,
+          text: `step ${events.step}: ${callText(among)} puts the labels, which are the target of ${callText(loss)}, among the features that the model reads`,
+          evidence: ['so        the model can copy its answer'],
+        }),
+      ]
     const cut = targetCall(events, target)
     if (cut === null) continue
-    const isLabels = loss.function === 'softmaxCrossEntropy'
     for (const at of [...seen].sort((a, b) => a - b)) {
       const call = events.at(at) as FunctionCalled
       const twin =
@@ -68,6 +83,52 @@ export function targetLeak(view: RunView): Finding[] {
     }
   }
   return []
+}
+
+/**
+ * The call that joins labels, changed in nothing but their form, with other rows of data on the way to a prediction; null for none. Labels
+ * that a model is given on purpose (a condition, a sequence whose words are masked or shifted) go another way: through a table, or
+ * beside noise.
+ */
+function amongFeatures(
+  view: RunView,
+  events: StepEvents,
+  target: Ref,
+  seen: ReadonlySet<number>,
+): FunctionCalled | null {
+  let labels: FunctionCalled | null = takeBehind(view, target)
+  for (
+    let maker = events.makerOf(target);
+    labels === null && maker !== null;
+    maker = events.makerOf(maker.inputs[0]!)
+  ) {
+    if (!REARRANGES.has(maker.function)) return null
+    labels = takeBehind(view, maker.inputs[0]!)
+  }
+  if (labels === null) return null
+  const isOther = (ref: Ref) => {
+    const taken = takeBehind(view, ref)
+    return taken !== null && taken.inputs[0] !== labels.inputs[0]
+  }
+  const forms = new Set<number>([labels.position])
+  for (const position of [...seen].sort((a, b) => a - b)) {
+    const call = events.at(position) as FunctionCalled
+    const others = call.inputs.filter((ref) => !forms.has(positionOf(ref)))
+    if (others.length === call.inputs.length || forms.has(position)) continue
+    if (call.function === 'concat') {
+      const before = events.ancestors(others)
+      if (others.some(isOther) || [...events.leavesRead(before)].some(isOther) || [...before].some(isOther))
+        return call
+    } else if (call.function !== 'take' && call.function !== 'slice' && REARRANGES.has(call.function))
+      forms.add(position)
+  }
+  return null
+}
+
+/** The call that took a batch of rows, of this step or of the one before; null for anything else. */
+function takeBehind(view: RunView, ref: Ref): FunctionCalled | null {
+  const event = view.event(positionOf(ref))
+  return event.type === 'FunctionCalled' && takenRows(view, event) !== null ? event : null
 }
 
 /** Whether a target is cut from the same table as the features, from columns that are among them; a sequence may hold what comes next. */

@@ -8,6 +8,12 @@ export const SATURATES: Readonly<Record<string, readonly [number, number]>> = {
   tanh: [-9.5, 9.5],
   sigmoid: [-23, 17],
 }
+/**
+ * A softmax whose largest score lies so far above the second gives 1 and 0, to the last digit of its dtype: all its slopes are 0.
+ * (−ln ε/2, with ε of the dtype.)
+ */
+export const SURE = { float32: 16.7, float64: 36.8 } as const
+
 /** Units of an activation: the last axis, or the channels of an image. */
 function unitsOf(shape: readonly number[]): { count: number; unit: (index: number) => number } | null {
   if (shape.length < 2) return null
@@ -69,11 +75,39 @@ export class UnitLooks {
       const call = sameCall(this.view, step, layer)
       if (call === null) continue
       const bounds = SATURATES[layer.function]
-      const array = bounds === undefined ? values.of(call.position) : values.read(call.inputs[0]!, call)
-      if (array !== null) found.set(layer, activityIn(array, bounds))
+      const isSoftmax = layer.function === 'softmax'
+      const array =
+        bounds === undefined && !isSoftmax ? values.of(call.position) : values.read(call.inputs[0]!, call)
+      if (array === null) continue
+      found.set(layer, isSoftmax ? sureIn(array, call.attributes.axis) : activityIn(array, bounds))
     }
     return found
   }
+}
+
+/** Of how many rows of scores the largest leaves nothing to the others. A score of −∞ is masked and none. */
+function sureIn({ buffer, offset, size, shape, dtype }: NDArray, given: unknown): Activity {
+  const axis = typeof given === 'number' ? (given + shape.length) % shape.length : shape.length - 1
+  const length = shape[axis] ?? 1
+  const stride = shape.slice(axis + 1).reduce((product, one) => product * one, 1)
+  const gap = dtype === 'float32' ? SURE.float32 : SURE.float64
+  let [outside, all] = [0, 0]
+  for (let at = 0; at < size; at++) {
+    if (Math.floor(at / stride) % length !== 0) continue
+    let [first, second] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+    for (let i = 0; i < length; i++) {
+      const value = buffer[offset + at + i * stride]!
+      if (value > first) {
+        second = first
+        first = value
+      } else if (value > second) second = value
+    }
+    // Of a single score nothing depends.
+    if (second === Number.NEGATIVE_INFINITY) continue
+    all++
+    if (first - second > gap) outside++
+  }
+  return { alive: [], outside, all }
 }
 
 function activityIn(

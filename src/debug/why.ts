@@ -24,6 +24,7 @@ import { settings } from './settings.js'
 import { deadUnits, exploding, vanishing } from './signals.js'
 import { spikes } from './spikes.js'
 import { sharedWeight, targetLeak } from './structure.js'
+import { unmoved } from './unmoved.js'
 import { userFunctions } from './user-functions.js'
 
 export interface WhyOptions {
@@ -55,6 +56,7 @@ interface Look {
 const LOOKS: readonly Look[] = [
   { kinds: ['outside-assignment'], look: assignments },
   { kinds: ['settings', 'no-update'], look: (view, { metric }) => settings(view, metric ?? null) },
+  { kinds: ['no-update'], look: unmoved },
   { kinds: ['resumed-state'], look: resumedState },
   { kinds: ['not-deterministic'], look: userFunctions },
   { kinds: ['row-mismatch', 'row-order', 'row-repeated', 'row-shared'], look: rowOrder },

@@ -1,4 +1,5 @@
 /** A finding as a note on the tape: a sentence, and in the line below it the finding as JSON. */
+import { passedOverInNote } from '../events/passed-over-note.js'
 import { plainToText, textToPlain } from '../events/plain.js'
 import type { Finding } from './finding.js'
 
@@ -20,7 +21,8 @@ export function findingOfNote(text: string): Finding | null {
   }
 }
 
-/** What people read of a note: of a finding the sentence. */
+/** What people read of a note: of a finding, and of what an optimizer says, the sentence. */
 export function noteWords(text: string): string {
-  return findingOfNote(text) === null ? text : text.slice(0, text.indexOf('\n'))
+  const isOurs = findingOfNote(text) !== null || passedOverInNote(text) !== null
+  return isOurs ? text.slice(0, text.indexOf('\n')) : text
 }

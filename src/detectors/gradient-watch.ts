@@ -1,5 +1,6 @@
 /** Gradients that are added to what an update has used already: the clear between two steps is missing. */
 import { type FunctionCalled, type GradientComputed, positionOf, type Ref, slotOf } from '../events/event.js'
+import { isUpdate } from './settings-watch.js'
 import type { StepEvents } from './step-events.js'
 
 interface NotCleared {
@@ -11,6 +12,8 @@ interface NotCleared {
   readonly root: Ref | null
   readonly maker: FunctionCalled | null
   readonly variables: readonly Ref[]
+  /** What the pass began from that left a gradient for somebody else's update; null where the update used it itself. */
+  readonly left: FunctionCalled | null
 }
 
 /** What is known of the gradient that a variable holds. */
@@ -19,67 +22,146 @@ interface Held {
   stale: boolean
   used: boolean
   added: Added | null
+  /** What a pass left after the variable's own update of that step. */
+  left: Left | null
 }
 
 interface Added {
   readonly gradient: GradientComputed
   readonly root: Ref | null
   readonly maker: FunctionCalled | null
+  readonly left: FunctionCalled | null
 }
+
+interface Left {
+  readonly step: number
+  readonly pass: number
+  readonly maker: FunctionCalled | null
+}
+
+/** Passes that are remembered as used by an update. */
+const PASSES_MAX = 4_096
 
 export class NotClearedWatch {
   private readonly held = new Map<Ref, Held>()
+  /** The last step in which a variable was updated. */
+  private readonly updated = new Map<Ref, number>()
+  /** Passes of which an update has used a gradient. */
+  private readonly usedPasses = new Set<number>()
 
   /** The variables whose update uses a gradient of which an update before has used a part; null for none. */
   step(events: StepEvents): NotCleared | null {
     const variables = new Set<Ref>()
     let first: Added | null = null
-    const byPosition = new Map<number, Ref>()
+    const byPosition = new Map<number, Own>()
     for (const event of events.events) {
       switch (event.type) {
         case 'GradientCleared':
-        case 'GradientAssigned':
           this.held.delete(event.variable)
           break
+        case 'GradientAssigned': {
+          // A gradient that was clipped or scaled is still the one that the update uses.
+          const own = behind(events, event, byPosition)
+          if (own === null) this.held.delete(event.variable)
+          else byPosition.set(positionOf(event.gradient), own)
+          break
+        }
         case 'GradientComputed': {
           if (event.held === 'nothing') break
-          byPosition.set(event.position, event.variable)
-          if (event.gradient !== null) byPosition.set(positionOf(event.gradient), event.variable)
-          const before = this.held.get(event.variable)
-          if (event.held === 'accumulated' && before?.used === true) {
-            // Of a sum that is used again and again, the first addition is the one to tell.
-            const added = before.added ?? addedBy(events, event)
-            this.held.set(event.variable, { stale: true, used: false, added })
-          } else if (event.held === 'contribution')
-            this.held.set(event.variable, { stale: false, used: false, added: null })
+          const one = { variable: event.variable, pass: event.pass }
+          byPosition.set(event.position, one)
+          if (event.gradient !== null) byPosition.set(positionOf(event.gradient), one)
+          this.computed(events, event)
           break
         }
         case 'FunctionCalled':
           if (event.linked) break
           for (const input of event.inputs) {
-            const variable = byPosition.get(positionOf(input))
-            const held = variable === undefined ? undefined : this.held.get(variable)
-            if (variable === undefined || held === undefined || input === variable) continue
+            const from = byPosition.get(positionOf(input))
+            const held = from === undefined ? undefined : this.held.get(from.variable)
+            if (from === undefined || held === undefined || input === from.variable) continue
+            if (!isUsedFor(events, event, from.variable)) continue
             if (held.stale && held.added !== null) {
-              variables.add(variable)
+              variables.add(from.variable)
               first ??= held.added
             }
             held.used = true
+            if (this.usedPasses.size >= PASSES_MAX) this.usedPasses.clear()
+            this.usedPasses.add(from.pass)
+            this.updated.set(from.variable, event.step)
           }
           break
         default:
       }
     }
     if (first === null) return null
-    const { gradient, root, maker } = first
-    return { step: gradient.step, position: gradient.position, root, maker, variables: [...variables] }
+    const { gradient, root, maker, left } = first
+    return { step: gradient.step, position: gradient.position, root, maker, left, variables: [...variables] }
+  }
+
+  private computed(events: StepEvents, event: GradientComputed): void {
+    const before = this.held.get(event.variable)
+    const { left = null } = before ?? {}
+    const isAfterUpdate = this.updated.get(event.variable) === event.step
+    if (event.held === 'accumulated' && before?.used === true) {
+      // Of a sum that is used again and again, the first addition is the one to tell.
+      const added = before.added ?? addedBy(events, event, null)
+      this.held.set(event.variable, { stale: true, used: false, added, left: null })
+    } else if (
+      event.held === 'accumulated' &&
+      before !== undefined &&
+      !before.stale &&
+      left !== null &&
+      left.step < event.step &&
+      this.usedPasses.has(left.pass)
+    ) {
+      // Somebody else's pass left a gradient here after the update of its step, and had an update of its own.
+      const added = addedBy(events, event, left.maker)
+      this.held.set(event.variable, { stale: true, used: false, added, left: null })
+    } else if (event.held === 'contribution') {
+      const { maker } = addedBy(events, event, null)
+      const own = isAfterUpdate ? { step: event.step, pass: event.pass, maker } : null
+      this.held.set(event.variable, { stale: false, used: false, added: null, left: own })
+    }
   }
 }
 
-function addedBy(events: StepEvents, gradient: GradientComputed): Added {
+/** A gradient that a pass left in a variable. */
+interface Own {
+  readonly variable: Ref
+  readonly pass: number
+}
+
+/** The variable's own gradient that an assigned one was computed from, in calls of the step; null for none. */
+function behind(
+  events: StepEvents,
+  { variable, gradient }: { variable: Ref; gradient: Ref },
+  known: ReadonlyMap<number, Own>,
+): Own | null {
+  const isOwn = (own: Own | undefined): own is Own => own?.variable === variable
+  const same = known.get(positionOf(gradient))
+  if (isOwn(same)) return same
+  for (const position of events.ancestors([gradient]))
+    for (const input of (events.at(position) as FunctionCalled).inputs) {
+      const own = known.get(positionOf(input))
+      if (isOwn(own) && input !== variable) return own
+    }
+  return null
+}
+
+/** Whether what a call makes of a gradient becomes the new value of a variable: a norm that is only logged uses nothing up. */
+function isUsedFor(events: StepEvents, call: FunctionCalled, variable: Ref): boolean {
+  if (isUpdate(call)) return true
+  const made = events.descendants([call.position]).add(call.position)
+  return events.assignments.some(
+    (one) => one.variable === variable && one.source !== null && made.has(positionOf(one.source)),
+  )
+}
+
+function addedBy(events: StepEvents, gradient: GradientComputed, left: FunctionCalled | null): Added {
   const pass = events.passes.find(({ position }) => position === gradient.pass)
   const root = pass?.roots[0] ?? null
-  return { gradient, root, maker: root === null ? null : events.makerOf(root) }
+  return { gradient, root, maker: root === null ? null : events.makerOf(root), left }
 }
 
 /** Two passes of a step that walk through the same calls and add up: one began from what the other has in itself. */
@@ -135,6 +217,38 @@ export function countedTwice(events: StepEvents): CountedTwice | null {
     }
   }
   return null
+}
+
+/** An optimizer's call that updates with a gradient that another one has used, with no pass and no clear between. */
+export interface UsedAgain {
+  readonly call: FunctionCalled
+  readonly before: FunctionCalled
+  readonly variables: readonly Ref[]
+}
+
+export function usedAgain(events: StepEvents): UsedAgain | null {
+  const used = new Map<Ref, { gradient: Ref; call: FunctionCalled }>()
+  let found: { call: FunctionCalled; before: FunctionCalled } | null = null
+  const variables: Ref[] = []
+  for (const event of events.events) {
+    // A line search puts a parameter back and tries another rate with the same gradient.
+    if (event.type === 'ValueAssigned' && isOther(events, event.source)) used.delete(event.variable)
+    if (event.type !== 'FunctionCalled' || !isUpdate(event) || event.inputs.length < 2) continue
+    const [variable, gradient] = event.inputs as [Ref, Ref]
+    const before = used.get(variable)
+    if (before?.gradient === gradient) {
+      found ??= { call: event, before: before.call }
+      variables.push(variable)
+    }
+    used.set(variable, { gradient, call: event })
+  }
+  return found === null ? null : { ...found, variables }
+}
+
+/** Whether a new value was made by no optimizer's call. */
+function isOther(events: StepEvents, source: Ref | null): boolean {
+  const maker = source === null ? null : events.makerOf(source)
+  return maker === null || !isUpdate(maker)
 }
 
 /** `then from it again`, `then from total, which has it in itself`, `which has b in itself, then from b alone`. */

@@ -1,5 +1,6 @@
 /** Parameters that training does not reach: without a gradient, because something cuts the graph; without an update. */
 import { type FunctionCalled, type LeafCreated, positionOf, type Ref } from '../events/event.js'
+import { passedOverInNote } from '../events/passed-over-note.js'
 import { callText, finding, namesText } from './draft.js'
 import type { Finding } from './finding.js'
 import type { StepEvents } from './step-events.js'
@@ -19,12 +20,15 @@ export interface Reached {
   /** The number of steps in which it could have had one. */
   steps: number
   assigned: boolean
+  /** An optimizer was given it. */
+  wanted: boolean
 }
 
 interface Given {
   gradients: number
   updates: number
   assigned: boolean
+  wanted: boolean
 }
 
 /** Steps that differ are counted together, up to this many. */
@@ -55,6 +59,9 @@ export class ReachWatch {
   }
 
   private addAll(events: StepEvents, count: number): void {
+    for (const event of events.events)
+      if (event.type === 'NoteAdded')
+        for (const ref of passedOverInNote(event.text)?.variables ?? []) this.of(ref).wanted = true
     if (events.passes.length > 0) this.addReads(events, count)
     for (const { variable } of events.gradients) this.of(variable).gradients += count
     for (const { variable, source } of events.assignments) {
@@ -94,6 +101,7 @@ export class ReachWatch {
             updates: 0,
             steps: count,
             assigned: false,
+            wanted: false,
           })
       }
     }
@@ -114,7 +122,7 @@ export class ReachWatch {
   private of(ref: Ref): Given {
     let one = this.given.get(ref)
     if (one === undefined) {
-      one = { gradients: 0, updates: 0, assigned: false }
+      one = { gradients: 0, updates: 0, assigned: false, wanted: false }
       if (this.found.has(ref) || this.given.size < 65_536) this.given.set(ref, one)
     }
     return one
@@ -158,6 +166,13 @@ export function notUpdated(run: RunFacts, missed: readonly Reached[], updated: r
     evidence: [`beside    ${updated.length} other parameters are updated`],
   })
 }
+
+/** Whether an optimizer was given one of the parameters: then it was to be trained, whatever stands around it. */
+export function isWanted(without: readonly Reached[]): boolean {
+  return without.some(({ wanted }) => wanted)
+}
+
+const WANTED = 'so        an optimizer was given it and passes over it in each step'
 
 /**
  * Whether something that is trained stands beside what is cut off, where the two come together, and something that is trained behind
@@ -239,14 +254,17 @@ export function withoutGradient(run: RunFacts, without: readonly Reached[]): Fin
     const beside = joinsTrained(run, events, reader, without)
     return finding({
       kind: 'no-gradient',
-      level: beside ? 'cause' : 'note',
+      level: beside || isWanted(without) ? 'cause' : 'note',
       step,
       position: reader.position,
       function: reader.function,
       scope: reader.scope,
       variable: run.label(ref),
       text: `step ${step}: ${names} ${have}: what ${made} made is detached (#${cutLeaf.position}) before ${callText(reader)} reads it`,
-      evidence: [`reads     ${made} depends on ${names}; #${cutLeaf.position} has its value and no creator`],
+      evidence: [
+        `reads     ${made} depends on ${names}; #${cutLeaf.position} has its value and no creator`,
+        ...(isWanted(without) ? [WANTED] : []),
+      ],
     })
   }
   const stop = [...after]
@@ -257,14 +275,14 @@ export function withoutGradient(run: RunFacts, without: readonly Reached[]): Fin
     const join = joinBehind(events, stop, reaching, without, run)
     return finding({
       kind: 'no-gradient',
-      level: join === null ? 'note' : 'cause',
+      level: join === null && !isWanted(without) ? 'note' : 'cause',
       step,
       position: stop.position,
       function: stop.function,
       scope: stop.scope,
       variable: run.label(ref),
       text: `step ${step}: ${names} ${have}: ${callText(stop)} has no derivative${join === null ? '' : `, and ${callText(join)} reads what comes of it`}`,
-      evidence: [`so        the way back ends at ${stop.function}`],
+      evidence: [`so        the way back ends at ${stop.function}`, ...(isWanted(without) ? [WANTED] : [])],
     })
   }
   const dead = [...after].filter((position) => !reaching.has(position)).sort((a, b) => a - b)
@@ -281,7 +299,7 @@ export function withoutGradient(run: RunFacts, without: readonly Reached[]): Fin
   // What nothing reads is a branch that is not in the loss; a tape cannot tell whether that is meant.
   return finding({
     kind: 'no-gradient',
-    level: leads && !isMeant ? 'cause' : 'note',
+    level: leads && (!isMeant || isWanted(without)) ? 'cause' : 'note',
     step,
     position: where.position,
     function: where.function,

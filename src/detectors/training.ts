@@ -1,5 +1,5 @@
 /** What training does to parameters: gradients that are not cleared or counted twice, no update, a value from outside, a setting that slips. */
-import type { Ref } from '../events/event.js'
+import type { FunctionCalled, Ref } from '../events/event.js'
 import { detectorKind, type StepWatch } from './detector.js'
 import { callText, finding, namesText, shortNumber } from './draft.js'
 import type { Finding } from './finding.js'
@@ -9,12 +9,14 @@ import {
   NotClearedWatch,
   countedTwice as twiceIn,
   twiceText,
+  type UsedAgain,
+  usedAgain,
 } from './gradient-watch.js'
 import { JumpWatch } from './jumps.js'
 import { LossMetric } from './loss.js'
 import { notUpdated, ReachWatch, withoutGradient } from './reach.js'
 import { type SettingChange, SettingsWatch, type Stopped } from './settings-watch.js'
-import type { StepFacts } from './step-facts.js'
+import type { RunFacts, StepFacts } from './step-facts.js'
 
 /** After this many steps of one shape nothing new comes of another. */
 const REPEATS = 3
@@ -30,7 +32,7 @@ class ClearedWatch implements StepWatch {
     const found = this.watch.step(own)
     if (found === null) return []
     this.told = true
-    const { maker, variables } = found
+    const { maker, variables, left } = found
     return [
       finding({
         kind: 'not-cleared',
@@ -40,10 +42,17 @@ class ClearedWatch implements StepWatch {
         function: maker?.function ?? null,
         scope: maker?.scope ?? null,
         variable: run.label(variables[0]!),
-        text: `step ${found.step}: gradients are not cleared: ${maker === null ? `a pass (#${found.position})` : `backward from ${callText(maker)}`} adds to what an update has used, in ${namesText(run, variables)}`,
+        text: `step ${found.step}: gradients are not cleared: ${maker === null ? `a pass (#${found.position})` : `backward from ${callText(maker)}`} adds to ${leftText(left)}, in ${namesText(run, variables)}`,
       }),
     ]
   }
+}
+
+/** What was there before, that a pass added to. */
+export function leftText(left: FunctionCalled | null): string {
+  return left === null
+    ? 'what an update has used'
+    : `what backward from ${callText(left)} of step ${left.step} left there for the update of others`
 }
 
 /** Gradients that are added to what an update has used already. Gradients that are added up before one update are meant. */
@@ -60,6 +69,11 @@ class TwiceWatch implements StepWatch {
     if (doubled !== null) {
       this.told = true
       return [doubledFinding(step, doubled)]
+    }
+    const again = usedAgain(own)
+    if (again !== null) {
+      this.told = true
+      return [againFinding(run, again)]
     }
     const found = twiceIn(own)
     if (found === null) {
@@ -101,6 +115,21 @@ export function doubledFinding(step: number, { sum, term, other }: DoubledTerm):
     scope: sum.scope,
     text: `step ${step}: a loss is counted twice: the sum in ${callText(sum)} is given ${what}`,
     evidence: ['so        its gradient is twice as large as that of one loss'],
+  })
+}
+
+export function againFinding(run: RunFacts, { call, before, variables }: UsedAgain): Finding {
+  const { step, position, scope } = call
+  return finding({
+    kind: 'counted-twice',
+    level: 'cause',
+    step,
+    position,
+    function: call.function,
+    scope,
+    variable: run.label(variables[0]!),
+    text: `step ${step}: a gradient is used twice: ${callText(call)} updates ${namesText(run, variables)} with what ${callText(before)} has used, and no pass is between`,
+    evidence: ['so        the update is made twice'],
   })
 }
 

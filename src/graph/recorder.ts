@@ -109,6 +109,8 @@ export interface Recorder extends Owner {
   gradientCleared(variable: Variable, gradient: Variable, wasAssigned: boolean): void
   /** A variable was made to be read in later steps: it is on the tape from now on, so that a run that ends before them has it. */
   stateKept?(variable: Variable): void
+  /** An optimizer was given these parameters and found no gradient to update them with; `by` is what it is called. */
+  passedOver?(by: string, parameters: readonly Variable[]): void
   /** Whether an open run has recorded the variable already. */
   knows?(variable: Variable): boolean
   /** The variable was cut from `call`; undefined where its owner was not asked yet which one made it. */

@@ -70,6 +70,8 @@ export abstract class Optimizer<R extends Rule> {
    * model otherwise leaves so much memory behind that collecting it takes longer than the step.
    */
   #unseen = new WeakSet<NDArray>()
+  /** A tape was told once of parameters that have no gradient. */
+  #hasPassedOver = false
   #isShown = false
 
   /** Whether a flag is set. */
@@ -102,13 +104,17 @@ export abstract class Optimizer<R extends Rule> {
    */
   step(): void {
     let updated = 0
+    const passed: Variable[] = []
     noGrad(() =>
       withScope(mode.scope === '' ? 'optimizer' : `${mode.scope}.optimizer`, () => {
         for (const group of this.groups) {
           const keys = this.keys(group.rule)
           for (const parameter of group.parameters) {
             const gradient = gradientOf(parameter)
-            if (gradient === null || !parameter.requiresGrad) continue
+            if (gradient === null || !parameter.requiresGrad) {
+              if (gradient === null && parameter.requiresGrad && !this.#hasPassedOver) passed.push(parameter)
+              continue
+            }
             this.update(parameter, this.flag('maximize') ? neg(gradient) : gradient, keys, group.rule)
             updated++
           }
@@ -119,6 +125,10 @@ export abstract class Optimizer<R extends Rule> {
       refuse(
         `${this.#what}.step() expected a parameter with a gradient, got none; call loss.backward() first, and see that not all are frozen`,
       )
+    if (passed.length > 0 && mode.recorder !== null) {
+      this.#hasPassedOver = true
+      mode.recorder.passedOver?.(this.#what, passed)
+    }
   }
 
   /** Forgets the gradients of all parameters. */

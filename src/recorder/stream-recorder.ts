@@ -16,6 +16,7 @@ import { TapeError } from '../errors.js'
 import { CAPTURE_NOTHING, CAPTURE_SUMMARY, type CapturePolicy } from '../events/capture.js'
 import { distanceOf, summaryOfSums } from '../events/content.js'
 import { type RecordedArray, type Ref, refOf } from '../events/event.js'
+import { noteOfPassedOver } from '../events/passed-over-note.js'
 import type { EventStream } from '../events/stream.js'
 import { SummarizedArray } from '../events/summarized-array.js'
 import type { CallLinks } from '../graph/call-links.js'
@@ -363,6 +364,15 @@ export class StreamRecorder implements Recorder {
 
   stateKept(variable: Variable): void {
     this.refOf(variable)
+    this.throwFailure()
+  }
+
+  passedOver(by: string, parameters: readonly Variable[]): void {
+    const known = parameters.filter((parameter) => this.knownRef(parameter) !== 0)
+    if (known.length === 0) return
+    const variables = known.map((parameter) => this.knownRef(parameter))
+    const names = known.map(({ name }, i) => name ?? `#${variables[i]}`)
+    this.stream().append({ type: 'NoteAdded', text: noteOfPassedOver({ by, variables, names }) })
     this.throwFailure()
   }
 

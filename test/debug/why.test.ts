@@ -10,9 +10,10 @@ import { NUMBERS } from './planted/numbers.js'
 import { OTHERS } from './planted/others.js'
 import type { Planted } from './planted/planted.js'
 import { SIGNALS } from './planted/signals.js'
+import { STRANGERS } from './planted/strangers.js'
 import { UPDATES } from './planted/updates.js'
 
-const PLANTED: readonly Planted[] = [...NUMBERS, ...UPDATES, ...SIGNALS, ...DATA, ...OTHERS]
+const PLANTED: readonly Planted[] = [...NUMBERS, ...UPDATES, ...SIGNALS, ...DATA, ...OTHERS, ...STRANGERS]
 
 async function recorded(program: Planted['program'], planted: boolean, capture: g.Capture = 'replayable') {
   // In memory: a thread and a file for each of a hundred programs would be most of the time.

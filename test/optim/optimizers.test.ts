@@ -1,5 +1,6 @@
 /** The optimizers against PyTorch's, their groups, states and mistakes, and what a step is on a tape. */
 import { describe, expect, test } from 'vitest'
+import * as g from '../../src/index.js'
 import '../../src/graph/backward.js'
 import { ndarray, zeros } from '../../src/array/make-array.js'
 import type { TapeEvent } from '../../src/events/event.js'
@@ -364,4 +365,41 @@ describe('Lion', () => {
     expect(after[1]).toBeCloseTo(-1.4 * 0.95 + 0.5, 12)
     expect(after[2]).toBeCloseTo(2.85 * 0.95 - 0.5, 12)
   })
+})
+
+test('an optimizer says once on the tape which of its parameters have no gradient, in a sentence and as data', async () => {
+  const tape = g.openTape(':memory:')
+  const run = tape.startRun('cut')
+  const [front, back] = [new g.Linear(2, 3), new g.Linear(3, 1)]
+  const unread = new g.Linear(4, 4)
+  const frozen = g.parameter([1, 2, 3], { name: 'frozen' })
+  frozen.requiresGrad = false
+  const optimizer = new g.SGD([...front.parameters(), ...back.parameters(), ...unread.parameters(), frozen], {
+    lr: 0.1,
+  })
+  front.weight.name = 'front.weight\nor so'
+  const x = g.constant(g.ones([4, 2]))
+  for (let i = 0; i < 3; i++) {
+    run.step()
+    const loss = g.sum(back.forward(g.mul(front.forward(x).detach(), frozen)))
+    optimizer.clearGrads()
+    loss.backward()
+    optimizer.step()
+  }
+  await run.finish()
+  const notes = [...tape.run('cut').events()].flatMap((event) =>
+    event.type === 'NoteAdded' ? [event.text] : [],
+  )
+  expect(notes).toHaveLength(1)
+  const [sentence, data] = notes[0]!.split('\n') as [string, string]
+  expect(sentence).toBe(
+    'SGD passes over front.weight or so, bias, which have no gradient: it leaves them as they are',
+  )
+  const { passedOver } = JSON.parse(data)
+  expect(passedOver.by).toBe('SGD')
+  expect(passedOver.variables).toEqual(
+    [front.weight, front.bias].map((one) => (one as unknown as { ref: number }).ref),
+  )
+  expect(tape.run('cut').replay().verdict).toBe('bit-exact')
+  tape.close()
 })

@@ -1,4 +1,5 @@
 // Programs in which nothing is wrong, though some of it looks odd: what is silent on them is silent in practice.
+import type { Variable } from '../../../src/index.js'
 import { type Engine, learn, line, type Planted, points, train } from './planted.js'
 
 type X = Parameters<Engine['relu']>[0]
@@ -421,6 +422,55 @@ export const HEALTHY: readonly Healthy[] = [
         },
         loss: (x, t) => g.softmaxCrossEntropy(model.forward(x), t),
       })
+      await run.finish()
+    },
+  },
+  {
+    name: 'norms of gradients that are logged while they are added up, and an epoch in order before the others',
+    program: async (r) => {
+      const { g } = r
+      const run = r.start('norms', { seed: 1 })
+      const model = new g.MLP([2, 8, 3])
+      const [weight] = [...model.parameters()] as [Variable]
+      const optimizer = new g.SGD(model.parameters(), { lr: 0.1 })
+      const data = points(r)
+      for (let epoch = 0; epoch < 4; epoch++) {
+        const how = epoch === 0 ? {} : { shuffle: true, seed: epoch }
+        for (const [x, t] of new g.DataLoader(data, { batchSize: 60, ...how })) {
+          const step = run.step()
+          const loss = g.softmaxCrossEntropy(model.forward(x!), t!)
+          loss.backward()
+          run.log({ loss, norm: g.noGrad(() => g.norm(weight.grad!)) })
+          if (step % 5 !== 0) continue
+          optimizer.step()
+          model.clearGrads()
+        }
+      }
+      await run.finish()
+    },
+  },
+  {
+    name: 'a rate that is looked for in each step, with the same gradient',
+    program: async (r) => {
+      const { g } = r
+      const run = r.start('search', { seed: 1 })
+      const model = new g.Linear(3, 1)
+      const optimizer = new g.SGD(model.parameters(), { lr: 1 })
+      const [x, t] = line(r, 40).set.arrays as [Variable, Variable]
+      for (let i = 0; i < 12; i++) {
+        run.step()
+        const loss = g.meanSquaredError(model.forward(x), t)
+        model.clearGrads()
+        loss.backward()
+        const kept = model.stateDict()
+        for (let rate = 8; rate > 0.1; rate /= 2) {
+          optimizer.lr = rate
+          optimizer.step()
+          if (g.noGrad(() => g.meanSquaredError(model.forward(x), t).item()) <= loss.item()) break
+          model.loadStateDict(kept)
+        }
+        run.log({ loss })
+      }
       await run.finish()
     },
   },
