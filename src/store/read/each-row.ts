@@ -94,7 +94,7 @@ function takerOf(db: Connection): Taker | null {
     db.aggregate(NAMES.list, {
       ...common,
       step(_, ...cells) {
-        made.list(cells)
+        made.list(cells as (Cell | Buffer)[]) // whose blobs are Buffers; the types of the package may not name them
         return 0
       },
     })
