@@ -359,7 +359,7 @@ function checked(tool: Tool, name: string, given: unknown): Given {
       const near = nearest(key, known)
       throw new TapeError(
         'BAD_ARGUMENT',
-        `${name} has no argument ${valueText(key)}${near === null ? '' : `; did you mean "${near}"?`} It takes ${known.join(', ')}`,
+        `${name} has no argument ${valueText(key)}; ${near === null ? 'it takes' : `did you mean "${near}"? It takes`} ${known.join(', ')}`,
       )
     }
     if (!isOfType(argument, value))

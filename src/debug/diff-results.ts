@@ -4,11 +4,13 @@ import {
   type FunctionCalled,
   positionOf,
   type RecordedArray,
+  type Ref,
   type RunStarted,
   refOf,
+  type TapeEvent,
 } from '../events/event.js'
 import { recompute } from '../past/hindsight.js'
-import type { Recording } from '../replay/replay-run.js'
+import { type Recording, replayStep } from '../replay/replay-run.js'
 import type { Statement } from '../store/format/connection.js'
 import { eventId } from '../store/format/ids.js'
 import { fromScalar } from '../store/format/value.js'
@@ -197,12 +199,13 @@ export function valuesOfStep(
   sides: Both<Side>,
   [i, j]: Pair,
   comparison: StepComparison,
-  tolerance: number,
+  { tolerance, isSameBefore }: { readonly tolerance: number; readonly isSameBefore: boolean },
   skip: (what: string, why: string) => void,
 ): RunDiff['values'] {
   let outputs: Both<ReadonlyMap<number, RecordedArray>>
   try {
-    outputs = [outputsOf(sides[0], i), outputsOf(sides[1], j)]
+    outputs =
+      isSameBefore && i === j ? outputsOfBoth(sides, i) : [outputsOf(sides[0], i), outputsOf(sides[1], j)]
   } catch (error) {
     if (!(error instanceof TapeError)) throw error
     skip(`values of step ${i}, which have to be computed again`, error.message)
@@ -235,12 +238,71 @@ function outputDifference(
   return compared ? null : undefined
 }
 
-function outputsOf({ recording }: Side, step: number): Map<number, RecordedArray> {
+/** What the calls of a step make, as it is computed again; `held` is told of each value that a variable had when it began. */
+function outputsOf(
+  { recording }: Side,
+  step: number,
+  held: Map<Ref, RecordedArray> | null = null,
+): Map<number, RecordedArray> {
   const outputs = new Map<number, RecordedArray>()
-  recompute(recording, step, step, (event) => {
-    if (event.type !== 'FunctionCalled' || event.step !== step) return
-    for (const [slot, { value }] of event.outputs.entries())
-      if (value !== null) outputs.set(refOf(event.position, slot), value)
-  })
+  const state = held === null ? null : new StateBefore(step, held)
+  recompute(
+    recording,
+    step,
+    step,
+    (event, expected) => {
+      state?.add(event, expected)
+      keepOutputs(outputs, event, step)
+    },
+    // What the steps before make is compared by what this one makes of it: the gradients of the tape hold all of it.
+    (event) => event.step >= step,
+  )
   return outputs
+}
+
+function keepOutputs(outputs: Map<number, RecordedArray>, event: TapeEvent, step: number): void {
+  if (event.type !== 'FunctionCalled' || event.step !== step) return
+  for (const [slot, { value }] of event.outputs.entries())
+    if (value !== null) outputs.set(refOf(event.position, slot), value)
+}
+
+/** Of two runs that are the same until a step: what leads there is computed once, and stands for both. */
+function outputsOfBoth(sides: Both<Side>, step: number): Both<ReadonlyMap<number, RecordedArray>> {
+  const held = new Map<Ref, RecordedArray>()
+  const first = outputsOf(sides[0], step, held)
+  const second = new Map<number, RecordedArray>()
+  const { recording } = sides[1]
+  const report = replayStep(recording, step, held, {
+    onEvent: (event) => {
+      recording.onRecompute?.(event.position, event.step)
+      keepOutputs(second, event, step)
+    },
+  })
+  return [first, report?.divergence === null ? second : outputsOf(sides[1], step)]
+}
+
+/** The values of variables at the beginning of a step, gathered while what leads there is computed again. */
+class StateBefore {
+  private readonly step: number
+  private readonly held: Map<Ref, RecordedArray>
+  /** What calls of the step under way made. */
+  private readonly made = new Map<Ref, RecordedArray>()
+
+  constructor(step: number, held: Map<Ref, RecordedArray>) {
+    this.step = step
+    this.held = held
+  }
+
+  add(event: TapeEvent, expected: TapeEvent): void {
+    if (event.step >= this.step) return
+    if (event.type === 'StepStarted') this.made.clear()
+    else if (event.type === 'FunctionCalled' && !event.linked) {
+      for (const [slot, { value }] of event.outputs.entries())
+        if (value !== null) this.made.set(refOf(event.position, slot), value)
+    } else if (event.type === 'ValueAssigned' && expected.type === 'ValueAssigned') {
+      const value = event.value ?? (expected.source === null ? undefined : this.made.get(expected.source))
+      if (value === undefined) this.held.delete(event.variable)
+      else this.held.set(event.variable, value)
+    }
+  }
 }

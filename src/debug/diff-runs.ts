@@ -132,6 +132,12 @@ class RunComparison {
     const [countA, countB] = this.scans.map(stepsOf) as [number, number]
     const pairs = this.stretches.reduce((sum, { count }) => sum + count, this.scans[0].from)
     const looked = `${pairs - 1} steps (${countA} and ${countB}), ${this.scans[0].calls + this.scans[1].calls} calls`
+    const [one, other] = this.started
+    if (first?.kind === 'parameter' && first.step === 0 && one.seed !== other.seed) {
+      // Values that a run draws when it begins come from its seed, as a rule; the tape does not say so of each.
+      first = { ...first, text: `${first.text}; the seeds differ, too: ${one.seed} | ${other.seed}` }
+      differences[0] = first
+    }
     if (first !== null && results !== null && first.kind !== 'value') {
       first = { ...first, evidence: [...first.evidence, ...results.evidence(first)] }
       differences[0] = first
@@ -345,9 +351,11 @@ class RunComparison {
     const at = this.pairFrom(Math.max(1, first.step))
     if (at === null) return null
     const comparison = this.compare(at[0], at[1])
-    return valuesOfStep(this.sides, at, comparison, this.options.tolerance ?? 0, (what, why) =>
-      this.skipped.push({ what, why }),
-    )
+    const how = {
+      tolerance: this.options.tolerance ?? 0,
+      isSameBefore: this.beginning !== null && at[0] <= this.beginning.steps,
+    }
+    return valuesOfStep(this.sides, at, comparison, how, (what, why) => this.skipped.push({ what, why }))
   }
 
   /** The first pair of steps whose first is `step` or later, and whose second is no beginning. */

@@ -197,7 +197,7 @@ export class StepComparison {
     const kind: DifferenceKind =
       x.role === 'parameter' || (name !== null && x.role !== 'variable') ? 'parameter' : 'data'
     const what = `${x.role === 'constant' && x.name === null ? 'data' : x.role} ${x.name ?? ''}`.trim()
-    const said = `${what} [${x.shape.join(', ')}] (#${x.position})`
+    const said = `${what} [${x.shape.join(', ')}] (#${x.position}${this.readBy(x)})`
     if (x.dtype !== y.dtype)
       return [this.found('data', x, y, name, `${said} is ${x.dtype} in ${one}, ${y.dtype} in ${other}`)]
     if (x.shape.join() !== y.shape.join())
@@ -217,6 +217,13 @@ export class StepComparison {
     const text =
       kind === 'parameter' ? `the first value of ${name} [${x.shape.join(', ')}] differs` : `${said} differs`
     return [this.found(kind, x, y, name, `${text}${difference.text}`, difference.evidence, difference.rows)]
+  }
+
+  /** Of a number without a name, the call that reads it: that is where it stands in the program. */
+  private readBy({ position, shape, name }: LeafCreated): string {
+    if (shape.length > 0 || name !== null) return ''
+    const reader = this.a.lines.find((line) => isCall(line) && line.inputs.includes(position))
+    return reader === undefined ? '' : `, read by ${this.a.describe(reader)}`
   }
 
   /** In how many elements two given arrays differ, in words; null when they are equal. */

@@ -120,7 +120,7 @@ export class StepScanner {
 
   /** What a step does, and with what, as a text: equal where nothing but how it is cut into blocks may differ. */
   textOf(step: number): string {
-    for (const gone of this.gone(step)) {
+    for (const gone of this.gone(step, step)) {
       const { form, blocks } = gone
       const parts = [form.main, form.tail].map((part) => {
         const alone = { ...gone, form: { ...form, main: part }, taken: NO_PART, takenBlocks: blocks }
@@ -163,7 +163,7 @@ export class StepScanner {
 
   private startBefore(step: number): number {
     if (step === 0) return 1
-    for (const { blocks, form } of this.gone(step - 1)) return blocks[0]!.first + form.tailAt
+    for (const { blocks, form } of this.gone(step - 1, step - 1)) return blocks[0]!.first + form.tailAt
     return this.recording.lastPosition + 1
   }
 
@@ -180,9 +180,9 @@ export class StepScanner {
   }
 
   /** The steps from one on, in order. Of the first it is not known what was taken for it, unless it is the very first. */
-  private *gone(first: number): Generator<Gone> {
+  private *gone(first: number, last = Number.POSITIVE_INFINITY): Generator<Gone> {
     const gone: Gone = { blocks: [], form: NO_FORM, taken: NO_PART, takenBlocks: [] }
-    for (const blocks of this.steps(first)) {
+    for (const blocks of this.steps(first, last)) {
       gone.taken = gone.form.tail
       gone.takenBlocks = gone.blocks
       gone.form = this.forms.of(blocks)
@@ -207,15 +207,17 @@ export class StepScanner {
     return hash.value
   }
 
-  /** The blocks of each step, from one on. */
-  private *steps(first: number): Generator<PagedBlock[]> {
+  /** The blocks of each step, from one on to another: what lies behind it is not read. */
+  private *steps(first: number, last: number): Generator<PagedBlock[]> {
     const { id, lastPosition, reader } = this.recording
     let own: PagedBlock[] = []
     for (const block of pagedBlocks(
       reader.db,
       id,
       first === 0 ? 1 : this.firstBlockOf(first),
-      lastPosition,
+      last === Number.POSITIVE_INFINITY
+        ? lastPosition
+        : Math.min(lastPosition, this.firstBlockOf(last + 1) - 1),
     )) {
       if (own.length > 0 && own[0]!.step !== block.step) {
         yield own

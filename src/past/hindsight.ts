@@ -6,6 +6,7 @@ import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { positionOf, type RecordedArray, type Ref, refOf, slotOf, type TapeEvent } from '../events/event.js'
 import { toNDArray } from '../recorder/recorded-array.js'
+import { differenceOf } from '../replay/compare.js'
 import { type Recording, replayRun } from '../replay/replay-run.js'
 
 /** Bytes of recomputed steps that are kept for the next question. */
@@ -95,6 +96,7 @@ export class Hindsight {
  * Computes steps `from` to `to` again, starting before them where it must; `onEvent` sees every
  * event, as recomputed (with all arrays) and as recorded.
  *
+ * isCompared  which events must come out as they stand on the tape; all, when not given
  * Throws  REPLAY_DIVERGED names the first event in which the replay differs from the tape
  */
 export function recompute(
@@ -102,10 +104,17 @@ export function recompute(
   from: number,
   to: number,
   onEvent: (got: TapeEvent, expected: TapeEvent) => void,
+  isCompared?: (expected: TapeEvent) => boolean,
 ): void {
   const { divergence } = replayRun(recording, {
     from,
     to,
+    ...(isCompared === undefined
+      ? {}
+      : {
+          compare: (expected: TapeEvent, got: TapeEvent) =>
+            isCompared(expected) ? differenceOf(expected, got) : null,
+        }),
     onEvent: (got, expected) => {
       recording.onRecompute?.(got.position, got.step)
       onEvent(got, expected)

@@ -1,5 +1,5 @@
 /** Replays a recorded run from its start, or from the nearest checkpoint that suffices. */
-import type { CheckpointTaken, RunStarted } from '../events/event.js'
+import type { CheckpointTaken, RecordedArray, Ref, RunStarted } from '../events/event.js'
 import type { Lookup } from '../store/read/lookup.js'
 import type { Reader } from '../store/read/reader.js'
 import { CheckpointState, NeedsEarlier } from './checkpoint-state.js'
@@ -51,4 +51,47 @@ export function replayRun(recording: Recording, options: ReplayOptions = {}): Re
     { started, events: reader.events(id, 1, end, false), first: 1, step: 0, lastUses, before: null },
     options,
   )
+}
+
+/**
+ * Computes one step again, of which the state at its beginning is known: that of another run, say, which was the same until then. Null
+ * when the state does not suffice; then the step has to be computed from a checkpoint.
+ *
+ * held    the values of variables that were assigned to before the step, by ref
+ * Throws  as `replayRun`
+ */
+export function replayStep(
+  recording: Recording,
+  step: number,
+  held: ReadonlyMap<Ref, RecordedArray>,
+  options: Pick<ReplayOptions, 'onEvent'>,
+): ReplayReport | null {
+  const { reader, lookup, id, lastPosition } = recording
+  const { from, to } = lookup.stepRange(step, lastPosition)
+  const started = reader.event(id, 1) as RunStarted
+  const began = reader.event(id, from)
+  if (began.type !== 'StepStarted') return null
+  const checkpoint: CheckpointTaken = {
+    ...began,
+    type: 'CheckpointTaken',
+    variables: [...held.keys()],
+    values: [...held.values()],
+  }
+  const first = from + 1
+  try {
+    return replay(
+      {
+        started,
+        events: reader.events(id, first, to, false),
+        first,
+        step,
+        lastUses: lookup.lastUses(first, to),
+        before: new CheckpointState(reader, lookup, id, checkpoint),
+      },
+      { ...options, to: step },
+    )
+  } catch (error) {
+    if (error instanceof NeedsEarlier) return null
+    throw error
+  }
 }

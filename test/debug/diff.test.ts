@@ -14,6 +14,7 @@ import {
   parameter,
   type RunDiff,
   registerFunc,
+  SGD,
   Square,
   square,
   TensorDataset,
@@ -415,5 +416,49 @@ it('a metric that is logged several times in a step, or without steps, is compar
     expect(found!.text).toMatch(/score differs \(1 \| 9\)/)
   }
   expect(diffRuns(tape.run(1), tape.run(4)).equal).toBe(true)
+  tape.close()
+})
+
+it('names the call that reads a number which differs, and the seeds where first values differ', async () => {
+  const scaled = await diffOfLoops((isSecond) => {
+    square(mul(constant([1, 2, 3]), isSecond ? 0.25 : 0.5))
+  })
+  expect(scaled.text).toMatch(
+    /^step 0: data \[\] \(#\d+, read by mul \(#\d+, diff\.test\.ts:\d+\)\) differs: 0\.5 \| 0\.25/,
+  )
+  const seeded = await diffOf({ seed: 6 })
+  const said = seeded.said.some(({ what }) => what === 'seed')
+  expect(/the seeds differ, too: \d+ \| \d+$/.test(seeded.text)).toBe(said)
+})
+
+it('what leads to a difference that comes late is computed once, where both runs have it', async () => {
+  const tape = openTape(':memory:')
+  for (const isSecond of [false, true]) {
+    const run = tape.startRun('late', { seed: 1, checkpointEvery: 20 })
+    const x = constant(uniform([8, 4], { key: { seed: 1, counter: 0 } }))
+    const model = new Linear(4, 1)
+    const optimizer = new SGD(model.parameters(), { lr: 0.1, momentum: 0.9 })
+    for (let step = 1; step <= 40; step++) {
+      run.step()
+      if (isSecond && step === 38) optimizer.lr = 0.2
+      const loss = mean(square(model.forward(x)))
+      model.clearGrads()
+      loss.backward()
+      optimizer.step()
+    }
+    await run.finish()
+  }
+  const [a, b] = [tape.run(1), tape.run(2)]
+  const again: readonly ReadonlySet<number>[] = [a, b].map(({ recording }) => {
+    const steps = new Set<number>()
+    recording.onRecompute = (_, step) => steps.add(step)
+    return steps
+  })
+  const { values, first } = diffRuns(a, b)
+  expect(first?.text).toMatch(/^step 38: lr of sgdStep/)
+  expect(values).toMatchObject({ step: 38, function: 'sgdStep' })
+  expect(values!.equalBefore).toBeGreaterThan(2)
+  expect(again[0]!.size).toBeGreaterThan(3)
+  expect([...again[1]!]).toEqual([38])
   tape.close()
 })

@@ -4,7 +4,7 @@
  */
 import { TapeError } from '../../errors.js'
 import { CellReader } from '../format/cells.js'
-import type { Connection } from '../format/connection.js'
+import type { Connection, Statement } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
 import { eventId, positionOfId } from '../format/ids.js'
 
@@ -39,6 +39,25 @@ type Row = [
   lastRun: number,
 ]
 
+const PAGES = new WeakMap<Connection, Statement>()
+
+/** Prepared once a file: who looks into a thousand steps, one by one, would else pay for that most of all. */
+function pageOf(db: Connection): Statement {
+  let page = PAGES.get(db)
+  if (page === undefined) {
+    // Blobs are put together as text, whose bytes stay what they are; a block without cells adds none.
+    page = db
+      .prepare(
+        `SELECT count(*), json_group_array(id), json_group_array(step), json_group_array(template_id), json_group_array(base),
+           json_group_array(ifnull(length(slots), 0)), CAST(group_concat(slots, '') AS BLOB), min(run_id), max(run_id)
+         FROM (SELECT id, run_id, step, template_id, base, slots FROM _block WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)`,
+      )
+      .raw()
+    PAGES.set(db, page)
+  }
+  return page
+}
+
 /** The blocks that begin at positions `first` to `last`, in order. Throws TAPE_CORRUPT for a block of another run. */
 export function* pagedBlocks(
   db: Connection,
@@ -47,14 +66,7 @@ export function* pagedBlocks(
   last: number,
 ): Generator<PagedBlock> {
   try {
-    // Blobs are put together as text, whose bytes stay what they are; a block without cells adds none.
-    const page = db
-      .prepare(
-        `SELECT count(*), json_group_array(id), json_group_array(step), json_group_array(template_id), json_group_array(base),
-           json_group_array(ifnull(length(slots), 0)), CAST(group_concat(slots, '') AS BLOB), min(run_id), max(run_id)
-         FROM (SELECT id, run_id, step, template_id, base, slots FROM _block WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)`,
-      )
-      .raw()
+    const page = pageOf(db)
     const end = eventId(runId, last)
     let blocks = BLOCKS_MIN
     for (let after = eventId(runId, first - 1); ; ) {
