@@ -6,7 +6,7 @@ import path from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import initSqlJs from 'sql.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openTape } from '../../../src/index.js'
+import { noGrad, openTape, parameter, type Run, square, sub, sum } from '../../../src/index.js'
 import { plainDatabase } from '../../plain-database.js'
 import { recordEverything } from '../rich-run.js'
 import { cellText, PYTHON_VIEW_LINES, viewLine, viewLines } from './view-cells.js'
@@ -16,6 +16,30 @@ const file = path.join(folder, 'readers.tape')
 let views: { name: string; sql: string; columns: string[] }[]
 /** By view: how many rows, and a hash over all cells. */
 let ours: string[]
+
+const NORMS_CONFIG = {
+  ...{ nan: Number.NaN, list: [Number.NEGATIVE_INFINITY], zero: -0, text: 'NaN' },
+  own: { $number: 'NaN', other: 1 },
+}
+
+/** Twelve parameters of all sizes: the squares of some are more than a number can be. */
+function recordNorms(run: Run): void {
+  const parameters = Array.from({ length: 12 }, (_, i) =>
+    parameter([Math.sin(i + 1), 1 / (i + 3)], { name: `p${i}` }),
+  )
+  for (const scale of [1, 1, 1e200, 1e-150]) {
+    run.step()
+    for (const one of parameters) {
+      one.clearGrad()
+      sum(square(one)).backward(scale === 1 ? {} : { gradient: scale })
+      const { grad } = one
+      if (grad !== null) one.data = noGrad(() => sub(one, grad)).data
+      one.data = noGrad(() => sub(one, one)).data
+      one.data = parameter([Math.sin(one.position + run.id), 1 / 7]).data
+    }
+  }
+  run.end('finished', null)
+}
 
 beforeAll(() => {
   const tape = openTape(file)
@@ -32,6 +56,7 @@ beforeAll(() => {
     run.log({ bad: Number.NaN, large: Number.NEGATIVE_INFINITY, small: 5e-324, zero: -0 })
     run.end('finished', null)
   }
+  recordNorms(tape.startRun('norms', { config: NORMS_CONFIG }))
   tape.renameRun(1, 'renamed \u202e')
   tape.tagRun(2, ['a', 'ü'])
   tape.close()
@@ -182,4 +207,83 @@ test("DuckDB's parser takes the CREATE VIEW of each", async () => {
   }
   await expect(connection.extractStatements('CREATE VIEW x AS SELECT FROM JOIN')).rejects.toThrow()
   connection.closeSync()
+})
+
+test('every column of every view has a type, and so has what stands in it; no number is infinite', () => {
+  const db = plainDatabase(file, { readonly: true })
+  const KINDS: Readonly<Record<string, string>> = {
+    INTEGER: 'integer',
+    INT: 'integer',
+    REAL: 'real',
+    TEXT: 'text',
+  }
+  for (const { name } of views) {
+    const columns = (db.pragma(`table_info(${name})`) as { name: string; type: string }[])
+      // Whatever the program gave.
+      .filter((column) => name !== 'run_config' || column.name !== 'value')
+      .map((column) => ({ ...column, kind: column.name === 'bytes' ? 'blob' : KINDS[column.type] }))
+    expect(
+      columns.filter(({ kind }) => kind === undefined),
+      name,
+    ).toEqual([])
+    const wrong = columns.map(
+      ({ name: column, kind }) =>
+        `count(*) FILTER (WHERE typeof("${column}") NOT IN ('null', '${kind}') OR typeof("${column}") = 'real' AND abs("${column}") > 1.7976931348623157e308) AS "${column}"`,
+    )
+    const counts = db.prepare(`SELECT ${wrong.join(', ')} FROM ${name}`).get() as Record<string, number>
+    expect(
+      Object.entries(counts).filter(([, count]) => count > 0),
+      name,
+    ).toEqual([])
+  }
+  db.close()
+})
+
+test('the norms of a step are those of all its parts, also where their squares overflow', () => {
+  const db = plainDatabase(file, { readonly: true })
+  const run = db.prepare("SELECT id FROM run WHERE name = 'norms'").get() as { id: number }
+  const summaries = db
+    .prepare('SELECT step, gradient_norm, update_norm, parameter_norm FROM step_summary WHERE run_id = ?')
+    .all(run.id) as Record<string, number>[]
+  expect(summaries).toHaveLength(4)
+  const all = (sql: string, step: number) =>
+    Math.hypot(...(db.prepare(sql).raw().all(run.id, step) as number[][]).map(([norm]) => norm ?? 0))
+  for (const { step = 0, ...norms } of summaries) {
+    const expected = {
+      gradient_norm: all(
+        "SELECT l2_norm FROM gradient WHERE run_id = ? AND step = ? AND held <> 'none'",
+        step,
+      ),
+      update_norm: all('SELECT update_norm FROM parameter_version WHERE run_id = ? AND step = ?', step),
+      parameter_norm: all(
+        'SELECT l2_norm, max(position) FROM parameter_version WHERE run_id = ? AND step = ? GROUP BY variable_position',
+        step,
+      ),
+    }
+    for (const [name, norm] of Object.entries(norms)) {
+      const want = expected[name as keyof typeof expected]
+      expect(want, `${name} of step ${step}`).toBeGreaterThan(0)
+      expect(Math.abs(norm / want - 1), `${name} of step ${step}: ${norm} and ${want}`).toBeLessThan(1e-14)
+    }
+  }
+  db.close()
+})
+
+test('a number of a config that JSON has not stands under its own path, apart from a text', () => {
+  const db = plainDatabase(file, { readonly: true })
+  const rows = db
+    .prepare(
+      "SELECT path, value, type FROM run_config JOIN run r ON r.id = run_id WHERE r.name = 'norms' ORDER BY path",
+    )
+    .raw()
+    .all()
+  expect(rows).toEqual([
+    ['list[0]', '-Infinity', 'real'],
+    ['nan', 'NaN', 'real'],
+    ['own."$number"', 'NaN', 'text'],
+    ['own.other', 1, 'integer'],
+    ['text', 'NaN', 'text'],
+    ['zero', -0, 'real'],
+  ])
+  db.close()
 })

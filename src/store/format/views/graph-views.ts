@@ -92,7 +92,7 @@ FROM ${LEAVES} ${named('0', `coalesce(${nameGiven('b.run_id', POSITION)}, f.name
 SELECT
   b.run_id AS run_id, -- joins run.id
   ${typed('INTEGER', POSITION)} AS position, -- of the call that made it; joins call.position
-  o.key AS slot, -- which output of its call, from 0
+  ${typed('INTEGER', 'o.key')} AS slot, -- which output of its call, from 0
   b.step AS step, -- in which it was made
   n.name AS name, -- the last name it was given, or under which it was logged; null when none
   s.function AS function, -- registered name of what made it
@@ -112,7 +112,7 @@ FROM ${OUTPUTS} ${named('o.key', `coalesce(${nameGiven('b.run_id', OUTPUT_REF)},
 SELECT
   b.run_id AS run_id, -- joins run.id
   ${typed('INTEGER', POSITION)} AS position, -- of the call that made it; joins call.position, output.position
-  o.key AS slot, -- which output of its call, from 0
+  ${typed('INTEGER', 'o.key')} AS slot, -- which output of its call, from 0
   b.step AS step, -- in which it was made
   s.function AS function, -- registered name of what made it
   s.scope AS scope, -- dotted name of the place in the program
@@ -135,7 +135,7 @@ FROM ${OUTPUTS} JOIN _value v ON v.id = ${OUTPUT_VALUE_ID}`,
 SELECT
   b.run_id AS run_id, -- joins run.id
   ${typed('INTEGER', POSITION)} AS position, -- of the event that made it
-  o.key AS slot, -- which output of its call; 0 for a leaf
+  ${typed('INTEGER', 'o.key')} AS slot, -- which output of its call; 0 for a leaf
   b.step AS step, -- in which it was made
   n.name AS name, -- the last name it was given, or under which it was logged; null when none
   ${typed('TEXT', "CASE d.key WHEN 0 THEN f.role ELSE 'output' END")} AS role, -- parameter, variable, constant (leaves), output (of a call)
@@ -195,7 +195,7 @@ SELECT
   b.step AS step, -- of the call
   ${typed('INTEGER', POSITION)} AS call_position, -- joins call.position
   ${typed('INTEGER', `i.key - ${CALL_ENTRY.inputs}`)} AS slot, -- argument number, from 0
-  CASE WHEN ${isGradient(position('i.value'))} THEN 'gradient' ELSE 'variable' END AS source, -- variable, or gradient (an optimizer reads these)
+  ${typed('TEXT', `CASE WHEN ${isGradient(position('i.value'))} THEN 'gradient' ELSE 'variable' END`)} AS source, -- variable, or gradient (an optimizer reads these)
   ${typed('INTEGER', `CASE WHEN NOT ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS variable_position, -- joins variable.position; null for a gradient
   ${typed('INTEGER', `CASE WHEN NOT ${isGradient(position('i.value'))} THEN ${slot('i.value')} END`)} AS variable_slot, -- joins variable.slot; null for a gradient
   ${typed('INTEGER', `CASE WHEN ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS gradient_position, -- joins gradient.position; null for a variable
@@ -209,7 +209,7 @@ SELECT
   b.run_id AS run_id, -- joins run.id
   b.step AS step, -- of the call
   ${typed('INTEGER', POSITION)} AS call_position, -- joins call.position; also the position of the variable
-  o.key AS slot, -- result number, from 0
+  ${typed('INTEGER', 'o.key')} AS slot, -- result number, from 0
   ${typed('TEXT', `o.value ->> ${ARRAY_FORM_LIST.dtype}`)} AS dtype, -- float64, float32, int32, uint8, bool
   ${typed('TEXT', `o.value ->> ${ARRAY_FORM_LIST.shape}`)} AS shape, -- JSON
   ${BLOCK_ID}
@@ -222,7 +222,7 @@ SELECT
   ${typed('INTEGER', POSITION)} AS call_position, -- joins call.position
   ${typed('TEXT', 'd.value')} AS direction, -- input or output
   ${typed('INTEGER', `CASE d.key WHEN 0 THEN i.key - ${CALL_ENTRY.inputs} ELSE i.key END`)} AS slot, -- argument or result number, from 0
-  CASE WHEN d.key = 0 AND ${isGradient(position('i.value'))} THEN 'gradient' ELSE 'variable' END AS source, -- variable, or gradient (an optimizer reads these)
+  ${typed('TEXT', `CASE WHEN d.key = 0 AND ${isGradient(position('i.value'))} THEN 'gradient' ELSE 'variable' END`)} AS source, -- variable, or gradient (an optimizer reads these)
   ${typed('INTEGER', `CASE WHEN d.key = 1 THEN ${POSITION} WHEN NOT ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS variable_position, -- joins variable.position; null for a gradient
   ${typed('INTEGER', `CASE WHEN d.key = 1 THEN i.key WHEN NOT ${isGradient(position('i.value'))} THEN ${slot('i.value')} END`)} AS variable_slot, -- joins variable.slot; null for a gradient
   ${typed('INTEGER', `CASE WHEN d.key = 0 AND ${isGradient(position('i.value'))} THEN ${position('i.value')} END`)} AS gradient_position, -- joins gradient.position; null for a variable

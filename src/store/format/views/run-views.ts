@@ -14,10 +14,33 @@ import {
 } from './macros.js'
 import { DRAWS, IS_TRAINING, setting, stepEnd, TELLS_MODE } from './terms.js'
 
+/** Digits of a square are kept in two whole numbers of this many each. */
+const HALF = 2 ** 36
+
+/**
+ * The Euclidean norm of the norms in a column of the rows that `from` gives, all together; NULL when there are none, or it is not finite.
+ *
+ * Squares of numbers beyond 1e154 would overflow, so they are taken in parts of the largest. And newer versions of SQLite add real
+ * numbers in another way than older ones: so each square is cut into two whole numbers, whose sums are the same in all.
+ */
+function normOfNorms(column: string, from: string): string {
+  const square = `(${column} / x.most) * (${column} / x.most) * ${HALF}.0`
+  const high = `CAST(${square} AS INTEGER)`
+  const low = `CAST((${square} - ${high}) * ${HALF}.0 AS INTEGER)`
+  const sum = `(SELECT (sum(${high}) + sum(${low}) / ${HALF}.0) / ${HALF}.0 FROM ${from})`
+  return `(SELECT nullif(x.most * sqrt(coalesce(${sum}, 0)), 9e999) FROM (SELECT max(${column}) AS most FROM ${from}) x)`
+}
+
+/** The gradients of step `s` that variables held after their pass. */
+const GRADIENTS_OF_STEP = `_gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')} AND g.held <> 0`
+
 /** The Euclidean norm of the parameters that were assigned to in a step, of each as it was left; or of what each assignment changed. */
 function assignedNorm(column: 'l2_norm' | 'update_norm'): string {
   const last = `AND NOT EXISTS (SELECT 1 FROM _assignment y WHERE y.id > a.id AND y.id < ${stepEnd('s.id')} AND y.variable_id = a.variable_id)`
-  return `(SELECT sqrt(sum(a.${column} * a.${column})) FROM _assignment a JOIN _variable v ON v.id = a.variable_id JOIN _leaf_form r ON r.id = v.leaf_form_id WHERE a.id > s.id AND a.id < ${stepEnd('s.id')} AND r.role = 'parameter' ${column === 'l2_norm' ? last : ''})`
+  return normOfNorms(
+    `a.${column}`,
+    `_assignment a JOIN _variable v ON v.id = a.variable_id JOIN _leaf_form r ON r.id = v.leaf_form_id WHERE a.id > s.id AND a.id < ${stepEnd('s.id')} AND r.role = 'parameter' ${column === 'l2_norm' ? last : ''}`,
+  )
 }
 
 /** Of a row of _label: it says that the run has the tag, and no later one takes it away. */
@@ -30,6 +53,12 @@ function callsOfStep(where: string): string {
 
 /** The epoch that step `s` belongs to. The event stands before that of the step, and has no subject: the index finds it. */
 const EPOCH_OF_STEP = `(SELECT json_extract(f.payload, '$.epoch') FROM _fact f WHERE f.id >> 32 = s.id >> 32 AND f.kind = ${EVENT_KINDS.EpochStarted.kind} AND f.subject IS NULL AND f.id < s.id ORDER BY f.id DESC LIMIT 1)`
+
+/** Whether entry `e` of a config is a number that JSON has not: it stands in an object of its own. */
+const IS_NUMBER = `(e.key = '$number' AND e.type = 'text' AND e.atom IN ('NaN', 'Infinity', '-Infinity', '-0') AND (SELECT count(*) FROM json_each(c.payload, e.path)) = 1)`
+
+/** How long step `s` took. */
+const DURATION_OF_STEP = typed('REAL', `coalesce((SELECT n.elapsed_ms FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), (SELECT json_extract(r.payload, '$.elapsedMs') FROM _fact r WHERE r.id >> 32 = s.id >> 32 AND r.kind = ${EVENT_KINDS.RunFinished.kind})) - s.elapsed_ms`)
 
 export const RUN_VIEWS = {
   tape: `CREATE VIEW tape AS -- The tape itself: one row.
@@ -91,9 +120,9 @@ FROM _label l JOIN _commit c ON c.id = l.commit_id`,
   run_config: `CREATE VIEW run_config AS -- One entry of a run's config, nested ones by their path. Key: run_id, path.
 SELECT
   ${typed('INTEGER', runOf('c.id'))} AS run_id, -- joins run.id
-  ${typed('TEXT', `substr(e.fullkey, ${'$.config.'.length + 1})`)} AS path, -- optimizer.lr, layers[0], …
-  e.atom AS value, -- a number, a text, 0 or 1; null for null. NaN, infinities and -0 are texts
-  ${typed('TEXT', 'e.type')} AS type -- integer, real, text, true, false, null
+  ${typed('TEXT', `substr(CASE WHEN ${IS_NUMBER} THEN e.path ELSE e.fullkey END, ${'$.config.'.length + 1})`)} AS path, -- optimizer.lr, layers[0], …
+  CASE WHEN ${IS_NUMBER} AND e.atom = '-0' THEN -0.0 ELSE e.atom END AS value, -- a number, a text, 0 or 1; null for null. NaN and infinities are their names, and their type is real
+  ${typed('TEXT', `CASE WHEN ${IS_NUMBER} THEN 'real' ELSE e.type END`)} AS type -- integer, real, text, true, false, null
 FROM _fact c JOIN json_tree(c.payload, '$.config') e ON e.type NOT IN ('object', 'array')
 WHERE c.kind = ${EVENT_KINDS.RunStarted.kind} AND c.id & 4294967295 = 1`,
 
@@ -103,7 +132,7 @@ SELECT
   s.step AS step, -- counts from 1
   ${typed('INTEGER', positionOf('s.id'))} AS position, -- of the event that began it
   s.elapsed_ms AS elapsed_ms, -- since the run started
-  ${typed('REAL', `coalesce((SELECT n.elapsed_ms FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), (SELECT json_extract(r.payload, '$.elapsedMs') FROM _fact r WHERE r.id >> 32 = s.id >> 32 AND r.kind = ${EVENT_KINDS.RunFinished.kind})) - s.elapsed_ms`)} AS duration_ms, -- until the next step, or the end of the run; null for the last of a run without an end
+  ${DURATION_OF_STEP} AS duration_ms, -- until the next step, or the end of the run; null for the last of a run without an end
   ${typed('INTEGER', EPOCH_OF_STEP)} AS epoch -- of the DataLoader whose batches the steps used last, from 0; null before any did
 FROM _step s`,
 
@@ -128,14 +157,15 @@ SELECT
   s.step AS step, -- joins step.step
   ${typed('INTEGER', EPOCH_OF_STEP)} AS epoch, -- as step.epoch
   ${typed('INTEGER', `(SELECT sum(json_array_length(t.calls)) FROM _block b JOIN _template t ON t.id = b.template_id WHERE b.id >= s.id AND b.id < ${stepEnd('s.id')})`)} AS call_count, -- calls of functions
-  ${typed('INTEGER', `(SELECT count(*) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')} AND g.held <> 0)`)} AS gradient_count, -- gradients that variables held after their pass
-  ${typed('REAL', `(SELECT sqrt(sum(g.l2_norm * g.l2_norm)) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')} AND g.held <> 0)`)} AS gradient_norm, -- Euclidean norm of all these together, those left out that are not finite; null when there are none
+  ${typed('INTEGER', `(SELECT count(*) FROM ${GRADIENTS_OF_STEP})`)} AS gradient_count, -- gradients that variables held after their pass
+  ${typed('REAL', normOfNorms('g.l2_norm', GRADIENTS_OF_STEP))} AS gradient_norm, -- Euclidean norm of all these together, those left out that are not finite; null when there are none, and when it is not finite itself
   ${typed('REAL', assignedNorm('l2_norm'))} AS parameter_norm, -- Euclidean norm of the parameters that were assigned to, all together, as they are after the step; null when none was, or none was measured
   ${typed('REAL', assignedNorm('update_norm'))} AS update_norm, -- Euclidean norm of what the step changed of these; null as parameter_norm
   ${typed('INTEGER', `(SELECT coalesce(sum(g.non_finite_count), 0) FROM _gradient g WHERE g.id > s.id AND g.id < ${stepEnd('s.id')})`)} AS non_finite_count, -- elements of gradients that are NaN or infinite
   ${typed('TEXT', `(SELECT group_concat(b.template_id, ' ') FROM (SELECT template_id FROM _block WHERE id >= s.id AND id < ${stepEnd('s.id')} ORDER BY id) b)`)} AS template_ids, -- of its blocks, in order: equal for steps of one graph
   ${typed('INTEGER', `(SELECT CASE WHEN min(${IS_TRAINING}) = max(${IS_TRAINING}) THEN max(${IS_TRAINING}) END FROM ${callsOfStep(TELLS_MODE)})`)} AS is_training, -- 1 when the modules that tell were in training, 0 when none was; null when none tells, and when some were and some not: see module_mode
-  ${typed('INTEGER', `(SELECT ${setting('counter')} FROM ${callsOfStep(DRAWS)} ORDER BY b.id DESC, e.key DESC LIMIT 1)`)} AS random_counter -- of the last random numbers that a call of the step drew; null when none did: see random_draw
+  ${typed('INTEGER', `(SELECT ${setting('counter')} FROM ${callsOfStep(DRAWS)} ORDER BY b.id DESC, e.key DESC LIMIT 1)`)} AS random_counter, -- of the last random numbers that a call of the step drew; null when none did: see random_draw
+  ${DURATION_OF_STEP} AS duration_ms -- as step.duration_ms
 FROM _step s`,
 
   metric: `CREATE VIEW metric AS -- One number logged by the program. Key: run_id, position.

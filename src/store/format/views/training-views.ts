@@ -101,6 +101,15 @@ function sourceValueId(): string {
   return `(SELECT ${valueId(cell)} FROM _block h JOIN _template y ON y.id = h.template_id JOIN json_each(y.calls) c ON true WHERE h.id = (SELECT max(k.id) FROM _block k WHERE k.id <= ${at}) AND h.id + (c.value ->> ${CALL_ENTRY.offset}) = ${at})`
 }
 
+/** A column of the view pass: from the entry, or, of a pass of the first version, from its event `k`. */
+function ofPass(entry: string, event: string): string {
+  return `CASE t.passes WHEN '[]' THEN (SELECT ${event} FROM _fact k WHERE k.id = ${EVENT_ID}) ELSE ${entry} END`
+}
+
+function passFlag(name: keyof typeof PASS_FLAGS): string {
+  return `${field(PASS_ENTRY.flags)} & ${PASS_FLAGS[name]} <> 0`
+}
+
 export const TRAINING_VIEWS = {
   parameter: `CREATE VIEW parameter AS -- One parameter of a run: a leaf that training assigns to. Key: run_id, position.
 SELECT
@@ -166,7 +175,7 @@ SELECT
   ${typed('INTEGER', GRADIENT_VALUE_ID)} AS value_id, -- joins value.id; null for one element, or when not captured
   ${typed('TEXT', `CASE WHEN g.kept IN (${VALUE_SCALAR}, ${CAPTURE_BYTES}) THEN 'captured' WHEN ${gradientMaterialized('1', 0)} THEN 'materialized' WHEN g.kept = ${CAPTURE_HASH} THEN 'summary and hash' WHEN g.kept = ${CAPTURE_SUMMARY} THEN 'summary' ELSE 'nothing' END`)} AS kept, -- what the tape has of it: captured (its bytes), materialized (its bytes, computed again later), summary and hash, summary, nothing
   ${typed('BLOB', bytesOfValue(GRADIENT_VALUE_ID))} AS bytes, -- of an array: row-major, little-endian; null for one element, when not captured, or kept in several chunks
-  CASE g.held WHEN 0 THEN 'none' WHEN 1 THEN 'this' ELSE 'sum' END AS held, -- what the variable's grad is after the pass: none (an intermediate variable), this gradient, or the sum of this and what it held
+  ${typed('TEXT', "CASE g.held WHEN 0 THEN 'none' WHEN 1 THEN 'this' ELSE 'sum' END")} AS held, -- what the variable's grad is after the pass: none (an intermediate variable), this gradient, or the sum of this and what it held
   ${typed('REAL', accumulated(finiteOrNull('a.scalar')))} AS accumulated_value, -- the sum, for one element; null otherwise, and when it is not finite
   ${typed('TEXT', accumulated(nonFinite('a.scalar')))} AS accumulated_non_finite, -- the sum: NaN, Infinity or -Infinity, where it is one number and that; null otherwise
   ${typed('INTEGER', `coalesce(${accumulated('a.value_id')}, ${gradientMaterialized('m.value_id', 1)})`)} AS accumulated_value_id, -- the sum: joins value.id; null when there is none, or it was not captured
@@ -181,15 +190,12 @@ SELECT
   b.run_id AS run_id, -- joins run.id
   ${typed('INTEGER', POSITION)} AS position, -- of the BackwardStarted event
   b.step AS step, -- in which it was made
-  ${typed('INTEGER', ROOT_COUNT)} AS root_count, -- from how many variables it went out
-  ${typed('INTEGER', `${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.createGraph} <> 0`)} AS is_graph_created, -- 1 when the gradients can be differentiated again
-  ${typed('INTEGER', `${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.retainGrad} <> 0`)} AS is_grad_retained, -- 1 when intermediate variables kept their gradients
-  ${typed('INTEGER', `${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.targets} <> 0`)} AS is_targeted, -- 1 when grad() asked for certain variables
+  ${typed('INTEGER', ofPass(ROOT_COUNT, "json_array_length(k.payload, '$.roots')"))} AS root_count, -- from how many variables it went out
+  ${typed('INTEGER', ofPass(passFlag('createGraph'), "json_extract(k.payload, '$.createGraph')"))} AS is_graph_created, -- 1 when the gradients can be differentiated again
+  ${typed('INTEGER', ofPass(passFlag('retainGrad'), "json_extract(k.payload, '$.retainGrad')"))} AS is_grad_retained, -- 1 when intermediate variables kept their gradients
+  ${typed('INTEGER', ofPass(passFlag('targets'), "json_type(k.payload, '$.targets') = 'array'"))} AS is_targeted, -- 1 when grad() asked for certain variables
   ${BLOCK_ID}
-FROM ${entries('passes')}
-UNION ALL
-SELECT ${runOf('id')}, ${positionOf('id')}, step, json_array_length(payload, '$.roots'), json_extract(payload, '$.createGraph'), json_extract(payload, '$.retainGrad'), json_type(payload, '$.targets') = 'array', (SELECT max(k.id) FROM _block k WHERE k.id <= _fact.id)
-FROM _fact WHERE kind = ${EVENT_KINDS.BackwardStarted.kind}`,
+FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(CASE t.passes WHEN '[]' THEN (SELECT json_group_array(json_array(r.id - b.id)) FROM _fact r WHERE r.id BETWEEN b.id AND b.id + t.event_count - 1 AND r.kind = ${EVENT_KINDS.BackwardStarted.kind}) ELSE t.passes END) e ON true`,
 
   checkpoint: `CREATE VIEW checkpoint AS -- The values of all parameters and optimizer state at a step. Key: run_id, position.
 SELECT
@@ -236,7 +242,7 @@ SELECT
   ${typed('INTEGER', 'coalesce(u.used_step, u.taken_step)')} AS step, -- the step that uses it: of the first call that reads the batch, in the step that took it or the next one; else the step that took it
   ${typed('INTEGER', positionOf('u.id'))} AS position, -- of the call that took it: joins call.position; of several with the same indices the first
   u.taken_step AS taken_step, -- in which it was taken, which is often the step before
-  u.data_position AS data_position, -- the data set's array: joins leaf.position
+  ${typed('INTEGER', 'u.data_position')} AS data_position, -- the data set's array: joins leaf.position
   u.data_name AS data_name, -- the name that array was made with; null when none
   ${typed('INTEGER', 'p.key')} AS place, -- in the batch, from 0
   ${typed('INTEGER', `CASE WHEN u.bytes IS NULL THEN u.one WHEN u.dtype = 'uint8' THEN ${byteIn('u.bytes', 'p.key')} ELSE ${int32In('u.bytes', 'p.key')} END`)} AS data_row, -- which row of the data set, from 0; below 0 it counts from the end
@@ -302,7 +308,7 @@ SELECT
   ${nanCount('m')}
   ${infiniteCount('m')}
   m.update_norm AS update_norm, -- Euclidean norm of this value minus the one before; null when not finite, and when the run did not measure what it assigned
-  ${typed('REAL', 'm.update_norm / m.l2_norm')} AS update_ratio -- update_norm in parts of l2_norm; null when either is, and when the value is 0
+  ${typed('REAL', finite('(m.update_norm / m.l2_norm)'))} AS update_ratio -- update_norm in parts of l2_norm; null when either is, when the value is 0, and when it is more than a number can be
 FROM _block b CROSS JOIN _template t CROSS JOIN json_each('["measured","other"]') d
 LEFT JOIN json_each(CASE WHEN d.key = 1 AND NOT EXISTS (SELECT 1 FROM _assignment x WHERE x.id > b.run_id << 32 AND x.id < (b.run_id + 1) << 32) THEN t.assignments END) e ON true
 LEFT JOIN _assignment m ON d.key = 0 AND m.id BETWEEN b.id AND b.id + t.event_count - 1
