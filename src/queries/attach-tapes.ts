@@ -44,9 +44,11 @@ function attach(db: Connection, name: string, path: string) {
     const schema = schemaOf(own, 'main')
     // A connection that only reads attaches for reading only.
     db.prepare(`ATTACH ? AS "${name}"`).run(path)
+    schemaOf(db, name) // a tape in WAL mode is attached anywhere, and refused when it is first read
     return { name, path, schema }
   } catch (error) {
-    if ((error as { code?: unknown }).code !== 'SQLITE_CANTOPEN') throw error
+    const { code } = error as { code?: unknown }
+    if (typeof code !== 'string' || !/^SQLITE_(CANTOPEN|READONLY)/.test(code)) throw error
     throw new TapeError(
       'TAPE_READONLY',
       `${path} cannot be read beside another tape: it is in WAL mode, in a folder that cannot be written to; copy it with \`gradtape copy\``,

@@ -86,7 +86,7 @@ ORDER BY step`,
   {
     name: 'batch-rows',
     question: 'Which rows of the data were in the batch of a step?',
-    sql: `SELECT DISTINCT e.position AS place, CAST(e.value AS INTEGER) AS row
+    sql: `SELECT DISTINCT e.position AS place, e.value AS row
 ${BATCH}
 WHERE u.run_id = :run AND u.step = :step
 ORDER BY place`,
@@ -104,7 +104,7 @@ ORDER BY u.step`,
   {
     name: 'batch-labels',
     question: 'Which labels were in the batch of a step?',
-    sql: `SELECT CAST(tensor_get(d.bytes, d.dtype, CAST(e.value AS INTEGER)) AS INTEGER) AS label, count(*) AS rows
+    sql: `SELECT tensor_get(d.bytes, d.dtype, e.value) AS label, count(*) AS rows
 ${BATCH}
 JOIN call_input y ON y.run_id = c.run_id AND y.step = c.step AND y.call_position = c.position AND y.slot = 0
 JOIN leaf d ON d.run_id = y.run_id AND d.position = y.variable_position AND d.dtype = 'int32'

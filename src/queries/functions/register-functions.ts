@@ -26,7 +26,7 @@ import { registerValueOf } from './value-of.js'
  * An array `a` is the id of a row of `value`, or two parameters: bytes and dtype. NULL, and a value whose bytes are not kept,
  * give NULL or no rows.
  *
- * path        of the tape, when the connection does not know it
+ * path        of the tape, when the connection does not know it: one to memory, or one that has the tape attached
  * isOnlyTape  false when other tapes are attached: then an array is bytes and dtype, because an id does not say of which tape
  * Throws      what opening the tape throws, at the first id of a value; in SQL, BAD_ARGUMENT with what was expected
  */

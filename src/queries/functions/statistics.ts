@@ -52,9 +52,10 @@ export function registerStatistics(host: FunctionHost): void {
   // by `weight`, and what was before by the rest.
   host.aggregate('ema', {
     start: () => null as number | null,
-    step: (average: number | null, x: unknown, weight: unknown) => {
+    step: (average: number | null, x: unknown, given: unknown) => {
+      const weight = typeof given === 'bigint' ? Number(given) : given
       if (typeof weight !== 'number' || !(weight > 0 && weight <= 1))
-        return refuse('ema', 'a weight above 0, up to 1', weight)
+        return refuse('ema', 'a weight above 0, up to 1', given)
       if (x === null) return average
       const value = numberOf('ema', x)
       return average === null ? value : average + weight * (value - average)

@@ -22,7 +22,7 @@ export function registerStoredFunctions(
   registerTensorFunctions(db, isOnlyTape ? storedValuesOf(path) : refuseIds)
   registerStatistics(db)
   registerGraphFunctions(db, () => {
-    if (isOnlyTape) return openDatabase(path, { readonly: true })
+    if (isOnlyTape) return openDatabase(fileAt(path), { readonly: true })
     return refuse('a function on the graph', 'one tape: with several a run is not named by its number', path)
   })
 }
@@ -34,6 +34,16 @@ export function pathOf(db: FunctionHost): string {
   return (
     location?.call(db) ??
     refuse('registerFunctions', 'a connection to a file, or its path as { path }', 'neither')
+  )
+}
+
+/** The file of the tape, for a connection of its own. Throws BAD_ARGUMENT where the connection that asks has none. */
+export function fileAt(path: string): string {
+  if (path !== '' && path !== ':memory:') return path
+  return refuse(
+    'registerFunctions',
+    'the path of the tape as { path }, because the connection is to memory',
+    'none',
   )
 }
 
@@ -51,7 +61,7 @@ function storedValuesOf(path: string): StoredValues {
 }
 
 function openFinder(path: string): (id: number) => { dtype: string; bytes: Uint8Array } | null {
-  const db = openDatabase(path, { readonly: true })
+  const db = openDatabase(fileAt(path), { readonly: true })
   const row = db.prepare('SELECT dtype, bytes FROM _value WHERE id = ?')
   const chunks = db.prepare('SELECT bytes FROM _chunk WHERE value_id = ? ORDER BY ordinal').pluck()
   return (id) => {

@@ -40,8 +40,9 @@ export function distance(a: Tensor, b: Tensor): number {
  * The q-th quantile (0 to 1) of the elements that are not NaN, between the two nearest in proportion, as NumPy's default;
  * null when there are none.
  */
-export function quantile(name: string, { data }: Tensor, q: unknown): number | null {
-  if (typeof q !== 'number' || !(q >= 0 && q <= 1)) refuse(name, 'a share from 0 to 1', q)
+export function quantile(name: string, { data }: Tensor, given: unknown): number | null {
+  const q = typeof given === 'bigint' ? Number(given) : given
+  if (typeof q !== 'number' || !(q >= 0 && q <= 1)) return refuse(name, 'a share from 0 to 1', given)
   const sorted = Float64Array.from(data)
     .filter((x) => x === x)
     .sort()
@@ -53,12 +54,18 @@ export function quantile(name: string, { data }: Tensor, q: unknown): number | n
   return low === high ? low : low + (high - low) * (place - below)
 }
 
+/** A number of an array as SQL has it: an INTEGER where the dtype has no other numbers. */
+function numberFrom({ data }: Tensor, value: number): number | bigint {
+  return data instanceof Float64Array || data instanceof Float32Array ? value : BigInt(value)
+}
+
 /** The element at an index: a JSON list with a place for each axis, or one number that counts row-major. */
-export function element(name: string, { data, shape }: Tensor, index: unknown): number {
+export function element(name: string, tensor: Tensor, index: unknown): number | bigint {
+  const { data, shape } = tensor
   const flat = integerOf(index)
   if (flat !== null) {
     if (flat < 0 || flat >= data.length) refuse(name, `an index below ${data.length}`, flat)
-    return data[flat]!
+    return numberFrom(tensor, data[flat]!)
   }
   const places = extentsOf(name, index)
   if (places.length !== shape.length)
@@ -69,7 +76,7 @@ export function element(name: string, { data, shape }: Tensor, index: unknown): 
     if (place >= shape[axis]!) refuse(name, `an index inside of the shape [${shape.join(', ')}]`, index)
     at += place * strides[axis]!
   }
-  return data[at]!
+  return numberFrom(tensor, data[at]!)
 }
 
 /** Rows `start` to `stop` (not included) of the first axis, as little-endian bytes. */
@@ -85,19 +92,24 @@ export function rows(name: string, { data, shape }: Tensor, start: unknown, stop
   return new Uint8Array(part.buffer)
 }
 
-const REDUCTIONS: { readonly [name: string]: (values: readonly number[]) => number | null } = Object.assign(
-  Object.create(null),
-  {
-    sum: (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0),
-    mean: (values: readonly number[]) =>
-      values.length === 0 ? null : values.reduce((sum, x) => sum + x, 0) / values.length,
-    min: (values: readonly number[]) => extreme(values, Math.min),
-    max: (values: readonly number[]) => extreme(values, Math.max),
-    norm: (values: readonly number[]) => norm({ data: Float64Array.from(values), shape: [values.length] }),
-    zeros: (values: readonly number[]) => values.filter((x) => x === 0).length,
-    non_finite: (values: readonly number[]) => values.filter((x) => !Number.isFinite(x)).length,
-  },
-)
+/** How many numbers of a kind there are. */
+const count = (values: readonly number[], isCounted: (x: number) => boolean) =>
+  BigInt(values.filter(isCounted).length)
+
+type Reduce = (values: readonly number[]) => number | bigint | null
+
+const REDUCTIONS: { readonly [name: string]: Reduce } = Object.assign(Object.create(null), {
+  sum: (values) => values.reduce((sum, x) => sum + x, 0),
+  mean: (values) => (values.length === 0 ? null : values.reduce((sum, x) => sum + x, 0) / values.length),
+  min: (values) => extreme(values, Math.min),
+  max: (values) => extreme(values, Math.max),
+  norm: (values) => norm({ data: Float64Array.from(values), shape: [values.length] }),
+  zeros: (values) => count(values, (x) => x === 0),
+  non_finite: (values) => count(values, (x) => !Number.isFinite(x)),
+} satisfies { [name: string]: Reduce })
+
+/** What of whole numbers is a whole number again. */
+const KEEPING_WHOLE = new Set<unknown>(['sum', 'min', 'max'])
 
 function extreme(values: readonly number[], of: (a: number, b: number) => number): number | null {
   return values.length === 0 ? null : values.reduce((a, b) => of(a, b))
@@ -106,10 +118,11 @@ function extreme(values: readonly number[], of: (a: number, b: number) => number
 /** For each place along an axis, what the elements there come to. */
 export function* alongAxis(
   name: string,
-  { data, shape }: Tensor,
+  tensor: Tensor,
   axis: unknown,
   reduction: unknown,
-): Generator<[index: number, value: number | null]> {
+): Generator<[index: bigint, value: number | bigint | null]> {
+  const { data, shape } = tensor
   const along = integerOf(axis)
   if (along === null || along < 0 || along >= shape.length)
     return refuse(name, `an axis below ${shape.length}`, axis)
@@ -124,7 +137,9 @@ export function* alongAxis(
       const start = (o * extent + index) * inner
       for (let i = 0; i < inner; i++) values.push(data[start + i]!)
     }
-    yield [index, reduce(values)]
+    const value = reduce(values)
+    const isKept = KEEPING_WHOLE.has(reduction) && typeof value === 'number'
+    yield [BigInt(index), isKept ? numberFrom(tensor, value) : value]
   }
 }
 
@@ -133,7 +148,7 @@ export function* histogram(
   name: string,
   { data }: Tensor,
   bins: unknown,
-): Generator<[bin: number, low: number, high: number, count: number]> {
+): Generator<[bin: bigint, low: number, high: number, count: bigint]> {
   const wanted = bins === null || bins === undefined ? 10 : integerOf(bins)
   if (wanted === null || wanted < 1 || wanted > 100_000)
     return refuse(name, 'a number of bins from 1 to 100,000', bins)
@@ -162,7 +177,8 @@ export function* histogram(
     const share = half === 0 ? 0 : (x / 2 - low / 2) / half
     counts[Math.min(counts.length - 1, Math.floor(share * counts.length))]!++
   }
-  for (let bin = 0; bin < counts.length; bin++) yield [bin, edges[bin]!, edges[bin + 1]!, counts[bin]!]
+  for (let bin = 0; bin < counts.length; bin++)
+    yield [BigInt(bin), edges[bin]!, edges[bin + 1]!, BigInt(counts[bin]!)]
 }
 
 const TEXT_ELEMENTS_MAX = 1000
@@ -191,11 +207,12 @@ function numberName(value: number): string {
 }
 
 /** One row an element: its places along the first three axes, its row-major index, and the element. */
-export function* elements({ data, shape }: Tensor): Generator<(number | null)[]> {
+export function* elements(tensor: Tensor): Generator<(number | bigint | null)[]> {
+  const { data, shape } = tensor
   const strides = stridesOf(shape)
   for (let index = 0; index < data.length; index++) {
     const place = (axis: number) =>
-      axis < shape.length ? Math.floor(index / strides[axis]!) % shape[axis]! : null
-    yield [place(0), place(1), place(2), index, data[index]!]
+      axis < shape.length ? BigInt(Math.floor(index / strides[axis]!) % shape[axis]!) : null
+    yield [place(0), place(1), place(2), BigInt(index), numberFrom(tensor, data[index]!)]
   }
 }

@@ -3,7 +3,7 @@ import { TapeError } from '../../errors.js'
 import { openTape } from '../../tape/open-tape.js'
 import type { Tape } from '../../tape/tape.js'
 import type { FunctionHost } from './host.js'
-import { type FunctionOptions, pathOf } from './stored-functions.js'
+import { type FunctionOptions, fileAt, pathOf } from './stored-functions.js'
 import { integerOf, refuse } from './tensor.js'
 
 interface Value {
@@ -28,7 +28,7 @@ export function registerValueOf(
     const at = integerOf(step) ?? refuse('value_of', 'the number of a step', step)
     if (typeof name !== 'string') refuse('value_of', 'the name of a variable', name)
     // A connection of its own: that of the query is busy while it calls a function.
-    opened ??= openTape(path, { readonly: true })
+    opened ??= openTape(fileAt(path), { readonly: true })
     const past = opened.run(id)
     try {
       const { data } = past.variable(name as string, { step: at })

@@ -178,6 +178,31 @@ describe('arrays as rows', () => {
     expect(all("SELECT * FROM tensor_elements(x'', 'uint8', '[0, 3]')")).toEqual([])
   })
 
+  test('places and counts are whole numbers, and so are elements where the dtype has no others', () => {
+    const types = (rows: string, columns: string[], ...given: unknown[]) =>
+      all(`SELECT DISTINCT ${columns.map((column) => `typeof(${column})`).join(', ')} FROM ${rows}`, ...given)
+    const [whole, real] = [two('int32', [5, 6, 7, 8], '[2, 2]'), two('float64', [5, 6, 7, 8], '[2, 2]')]
+    expect(types('tensor_elements(?, ?, ?)', ['i', 'j', 'k', 'position', 'value'], ...whole)).toEqual([
+      ['integer', 'integer', 'null', 'integer', 'integer'],
+    ])
+    expect(types('tensor_elements(?, ?, ?)', ['position', 'value'], ...real)).toEqual([['integer', 'real']])
+    for (const [reduction, given, type] of [
+      ['sum', whole, 'integer'],
+      ['mean', whole, 'real'],
+      ['max', real, 'real'],
+      ['zeros', real, 'integer'],
+    ] as const)
+      expect(
+        types(`tensor_axis(?, ?, ?, 0, '${reduction}')`, ['position', 'value'], ...given),
+        reduction,
+      ).toEqual([['integer', type]])
+    expect(types('tensor_histogram(?, ?, 2)', ['bin', 'low', 'count'], ...real.slice(0, 2))).toEqual([
+      ['integer', 'real', 'integer'],
+    ])
+    expect(one('SELECT typeof(tensor_get(?, ?, 1))', ...whole.slice(0, 2))).toBe('integer')
+    expect(one('SELECT typeof(tensor_get(?, ?, 1))', ...real.slice(0, 2))).toBe('real')
+  })
+
   test('tensor_axis reduces what stands at each place of an axis', () => {
     const matrix = two('float64', weights.flat(), '[2, 3]')
     expect(all("SELECT * FROM tensor_axis(?, ?, ?, 0, 'max')", ...matrix)).toEqual([
@@ -383,4 +408,17 @@ describe('value_of', () => {
     )
     expect(() => rows('SELECT value_of(1, 1, 2)')).toThrow(/^BAD_ARGUMENT: value_of\(\) expected the name/)
   })
+})
+
+test('a connection to memory takes bytes, and wants the path for what only a file has; its integers may be big', () => {
+  const db = new Database(':memory:')
+  db.defaultSafeIntegers()
+  registerFunctions(db)
+  const ask = (sql: string) => db.prepare(`SELECT ${sql}`).pluck().get()
+  expect(ask("tensor_norm(x'00000840', 'float32')")).toBe(2.125)
+  expect(ask("tensor_quantile(x'01020304', 'uint8', 1)")).toBe(4)
+  expect(ask('ema(2.5, 1) OVER ()')).toBe(2.5)
+  for (const sql of ['tensor_norm(1)', "value_of(1, 1, 'loss')", '(SELECT position FROM call_at(1, 1))'])
+    expect(() => ask(sql)).toThrow(/BAD_ARGUMENT.*the path of the tape as \{ path \}/)
+  db.close()
 })

@@ -1,9 +1,10 @@
 /** A closed tape is one file: what stands beside it while it is open, goes away, and what happens to copies and readers. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import crypto from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
 import zlib from 'node:zlib'
 import { expect, test, vi } from 'vitest'
 import { mul } from '../../../src/functions/arithmetic.js'
@@ -195,16 +196,28 @@ function readAsStranger(file: string): unknown {
      console.log(JSON.stringify({ runs: tape.runs().map(({ steps }) => steps), intact: tape.verify().intact }))
      tape.close()`,
   )
-  const stranger = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
-  fs.chmodSync(file, 0o444)
-  fs.chmodSync(path.dirname(file), 0o555)
   try {
-    return JSON.parse(execFileSync(process.execPath, [program, file], { ...stranger, encoding: 'utf8' }))
+    return JSON.parse(
+      asStranger(file, (who) =>
+        execFileSync(process.execPath, [program, file], { ...who, encoding: 'utf8' }),
+      ),
+    )
   } finally {
-    fs.chmodSync(path.dirname(file), 0o755)
     fs.rmSync(program)
   }
 }
+
+function asStranger<T>(file: string, act: (who: { uid?: number; gid?: number }) => T): T {
+  fs.chmodSync(file, 0o444)
+  fs.chmodSync(path.dirname(file), 0o555)
+  try {
+    return act(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {})
+  } finally {
+    fs.chmodSync(path.dirname(file), 0o755)
+  }
+}
+
+const CLI = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
 
 test.runIf(process.platform !== 'win32')(
   'a closed tape is read from a folder without write permission; one in WAL mode too, when its log is empty',
@@ -216,6 +229,11 @@ test.runIf(process.platform !== 'win32')(
     bytes.fill(2, 18, 20)
     fs.writeFileSync(file, bytes)
     expect(readAsStranger(file)).toEqual({ runs: [3], intact: true })
+    const asked = [CLI, 'sql', file, 'SELECT count(*) FROM b.run', '--attach', `b=${file}`]
+    const { stderr } = asStranger(file, (who) =>
+      spawnSync(process.execPath, asked, { ...who, encoding: 'utf8' }),
+    )
+    expect(stderr).toMatch(/^TAPE_READONLY: .* cannot be read beside another tape: it is in WAL mode/)
     expect(beside(file)).toEqual(['test.tape'])
   },
 )

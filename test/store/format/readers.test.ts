@@ -29,13 +29,13 @@ function recordNorms(run: Run): void {
   )
   for (const scale of [1, 1, 1e200, 1e-150]) {
     run.step()
-    for (const one of parameters) {
+    for (const [i, one] of parameters.entries()) {
       one.clearGrad()
       sum(square(one)).backward(scale === 1 ? {} : { gradient: scale })
       const { grad } = one
       if (grad !== null) one.data = noGrad(() => sub(one, grad)).data
       one.data = noGrad(() => sub(one, one)).data
-      one.data = parameter([Math.sin(one.position + run.id), 1 / 7]).data
+      one.data = parameter([Math.sin(i + scale), 1 / 7]).data
     }
   }
   run.end('finished', null)
