@@ -4,9 +4,11 @@ import { TapeError } from '../errors.js'
 import { refOf } from '../events/event.js'
 import { type InspectedRun, inspectedRun } from '../inspection/inspected-run.js'
 import { Views } from '../queries/views.js'
+import type { Connection } from '../store/format/connection.js'
+import { isInLogMode, type LogState, logState } from '../store/format/write-ahead-log.js'
 import type { PastRun } from '../tape/past-run.js'
 import type { Tape } from '../tape/tape.js'
-import { type Later, noteTape } from './answer.js'
+import { type Later, noteTape, printError } from './answer.js'
 import { importModules } from './imports.js'
 import { Progress } from './progress.js'
 
@@ -16,8 +18,10 @@ const RECOMPUTE_QUIET_MS = 300
 export async function openForReading(file: string, later: Later): Promise<Tape> {
   const { openTape } = await import('../index.js') // registers the functions that gradtape brings, too
   later(noteTape(file))
+  const log = logState(file)
   const tape = openTape(file, { readonly: true })
   later(() => tape.close())
+  tellOfMissingLog(file, log, tape.connection)
   return tape
 }
 
@@ -43,9 +47,22 @@ export async function openForWriting(file: string, later: Later): Promise<Tape> 
 
 export function openViews(file: string, later: Later): Views {
   later(noteTape(file))
+  const log = logState(file)
   const views = new Views(file)
   later(() => views.close())
+  tellOfMissingLog(file, log, views.db)
   return views
+}
+
+/**
+ * A tape that is being recorded is two files, and whoever closes it makes it one. So one in WAL mode without its log may be a copy of the
+ * first file alone, which looks like a whole tape of fewer events.
+ */
+function tellOfMissingLog(file: string, log: LogState, db: Connection): void {
+  if (log === 'none' && isInLogMode(db))
+    printError(
+      `note: ${file} is in WAL mode and has no ${file}-wal beside it: if it was copied while it was being recorded, its newest events are missing (copy both files, or use gradtape copy)`,
+    )
 }
 
 /**

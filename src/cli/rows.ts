@@ -1,14 +1,18 @@
 /** Rows of a query as they are printed: which forms there are, and how each writes a cell. NULL, '' and 'NULL' differ in all of them. */
 import { once } from 'node:events'
 import process from 'node:process'
+import { TapeError } from '../errors.js'
 import { csvLine, noFormula } from '../formats/csv-text.js'
+import type { ParquetType } from '../formats/parquet.js'
 import type { Cell, SqlResult } from '../queries/sql.js'
 import { print } from './answer.js'
 import { jsonText } from './json.js'
 import { oneLine, table } from './table.js'
 import { visible } from './terminal.js'
 
-export const FORMATS = ['table', 'line', 'csv', 'tsv', 'ndjson', 'json', 'markdown'] as const
+/** Forms that are texts. */
+export const TEXT_FORMATS = ['table', 'line', 'csv', 'tsv', 'ndjson', 'json', 'markdown'] as const
+export const FORMATS = [...TEXT_FORMATS, 'parquet'] as const
 export type Format = (typeof FORMATS)[number]
 
 /** Forms for people: they are made in memory, so they have a limit of their own. */
@@ -48,7 +52,18 @@ export function printRows(result: SqlResult, printing: Printing): Promise<Printe
       return printEach(result, printing, json)
     case 'ndjson':
       return printEach(result, printing, ndjson)
+    case 'parquet':
+      return printParquet(result, printing)
   }
+}
+
+/** Throws BAD_ARGUMENT for bytes on a terminal; before anything is asked. */
+export function checkFormat(format: Format): void {
+  if (format === 'parquet' && process.stdout.isTTY === true)
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      'parquet is bytes, which a terminal cannot show; send them to a file: > rows.parquet',
+    )
 }
 
 interface Taken extends Printed {
@@ -160,6 +175,39 @@ function inMarkdown(text: string): string {
     .replaceAll('\t', ' ')
 }
 
+/**
+ * A Parquet file. Its columns have types, which a result's cells have and its columns have not: so all rows are taken before the first
+ * byte is written. Cells of several kinds in one column become texts, as CSV has them.
+ */
+async function printParquet(result: SqlResult, { limit }: Printing): Promise<Printed> {
+  const { parquetBytes } = await import('../formats/parquet.js')
+  const { cells, ...printed } = await take(result, limit ?? Number.POSITIVE_INFINITY)
+  const columns = distinct(result.columns).map((name, i) => ({
+    name,
+    ...typedColumn(cells.map((row) => row[i] ?? null)),
+  }))
+  await writeAll(parquetBytes(columns))
+  return printed
+}
+
+function typedColumn(cells: readonly Cell[]): { type: ParquetType; values: unknown[] } {
+  const kinds = new Set(cells.filter((cell) => cell !== null).map(kindOf))
+  const isOnly = (...allowed: ParquetType[]) =>
+    kinds.size > 0 && [...kinds].every((kind) => allowed.includes(kind))
+  const values = (convert: (cell: Exclude<Cell, null>) => unknown) =>
+    cells.map((cell) => (cell === null ? null : convert(cell)))
+  if (isOnly('INT64')) return { type: 'INT64', values: values((cell) => cell) }
+  if (isOnly('INT64', 'DOUBLE')) return { type: 'DOUBLE', values: values(Number) }
+  if (isOnly('BYTE_ARRAY')) return { type: 'BYTE_ARRAY', values: values((cell) => cell) }
+  return { type: 'STRING', values: values((cell) => (typeof cell === 'string' ? cell : plain(cell))) }
+}
+
+function kindOf(cell: Exclude<Cell, null>): ParquetType {
+  if (typeof cell === 'bigint') return 'INT64'
+  if (typeof cell === 'number') return 'DOUBLE'
+  return typeof cell === 'string' ? 'STRING' : 'BYTE_ARRAY'
+}
+
 interface Parts {
   readonly head: (columns: readonly string[]) => string
   readonly row: (row: readonly Cell[], index: number, keys: readonly string[]) => string
@@ -195,8 +243,11 @@ async function printEach({ columns, rows }: SqlResult, { limit }: Printing, part
 
 /** As it is: programs read this. On a terminal what could steer it is made visible. */
 async function write(text: string): Promise<void> {
-  const shownText = process.stdout.isTTY === true ? visible(text.replaceAll('\r\n', '\n')) : text
-  if (!process.stdout.write(shownText)) await once(process.stdout, 'drain')
+  await writeAll(process.stdout.isTTY === true ? visible(text.replaceAll('\r\n', '\n')) : text)
+}
+
+async function writeAll(part: string | Uint8Array): Promise<void> {
+  if (!process.stdout.write(part)) await once(process.stdout, 'drain')
 }
 
 /** RFC 4180. A null is an empty field, and an empty text a quoted one. A field has no type, so 2.0 is written 2, as it was before. */

@@ -10,8 +10,9 @@ import { createInterface } from 'node:readline'
 import { TapeError } from '../errors.js'
 import { nearest } from '../nearest.js'
 import type { ViewDoc } from '../queries/schema.js'
+import { isWhole, withoutLeadingComments } from '../queries/sql-text.js'
 import { printError, reportFailure } from './answer.js'
-import { FORMATS, type Format } from './rows.js'
+import { type Format, TEXT_FORMATS } from './rows.js'
 import { writeLine } from './terminal.js'
 
 const HISTORY_MAX = 1_000
@@ -22,12 +23,12 @@ const WORDS = (
   'SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT OFFSET JOIN LEFT ON USING AS AND OR NOT IN IS NULL LIKE BETWEEN EXISTS CASE WHEN THEN ELSE END ' +
   'WITH RECURSIVE UNION ALL DISTINCT ASC DESC OVER PARTITION VALUES EXPLAIN QUERY PLAN CAST count( sum( avg( min( max( total( round( coalesce( json_extract( ' +
   'tensor_norm( tensor_get( tensor_text( tensor_slice( tensor_dot( tensor_cosine( tensor_distance( tensor_quantile( tensor_elements( tensor_axis( ' +
-  'tensor_histogram( corr( stddev( ema( call_at( ancestors( descendants('
+  'tensor_histogram( corr( stddev( ema( call_at( ancestors( descendants( value_of('
 ).split(' ')
 
 const COMMANDS = {
   '.views': 'the views of the tape; .views NAME: its columns',
-  '.format': `how rows are printed: ${FORMATS.join(', ')}`,
+  '.format': `how rows are printed: ${TEXT_FORMATS.join(', ')}`,
   '.limit': 'print no more rows than this',
   '.help': 'this',
   '.quit': 'leave, as Ctrl-D does',
@@ -78,8 +79,12 @@ export class SqlShell {
     if (!this.isInStatement && line.trim() === '') return true
     if (!this.isInStatement && line.trimStart().startsWith('.')) return this.command(line.trim())
     this.waiting.push(line)
-    if (!/;\s*$/.test(line)) return true
     const sql = this.waiting.join('\n')
+    if (withoutLeadingComments(sql) === '') {
+      this.waiting = [] // a comment alone begins no statement
+      return true
+    }
+    if (!isWhole(sql)) return true
     this.waiting = []
     await this.ask(sql, this.settings)
     return true
@@ -97,7 +102,7 @@ export class SqlShell {
     const names = this.views.map((view) => view.name)
     if (!this.isInStatement && /^\s*\.\w*$/.test(line)) return Object.keys(COMMANDS)
     if (/^\s*\.views\s/.test(line)) return names
-    if (/^\s*\.format\s/.test(line)) return FORMATS
+    if (/^\s*\.format\s/.test(line)) return TEXT_FORMATS
     const text = [...this.waiting, line].join('\n')
     const dotted = /(\w+)\.\w*$/.exec(line)
     if (dotted !== null) return this.columnsOf(text, dotted[1]!).map((column) => `${dotted[1]}.${column}`)
@@ -160,11 +165,11 @@ export class SqlShell {
   }
 
   private formatFrom(argument: string | undefined): Format {
-    const found = FORMATS.find((format) => format === argument)
+    const found = TEXT_FORMATS.find((format) => format === argument)
     if (found !== undefined) return found
     throw new TapeError(
       'BAD_ARGUMENT',
-      `.format expected ${FORMATS.join(', ')}; got ${argument ?? 'nothing'}`,
+      `.format expected ${TEXT_FORMATS.join(', ')}; got ${argument ?? 'nothing'}`,
     )
   }
 

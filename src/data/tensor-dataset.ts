@@ -36,7 +36,10 @@ export class TensorDataset<T extends readonly Operand[] = Operand[]> {
    */
   constructor(...arrays: T) {
     if (arrays.length === 0) refuse('TensorDataset expected at least one array, got none')
-    const variables = arrays.map((array) => constant(array))
+    // A name that the program gave is the data set's on the tape, too.
+    const variables = arrays.map((array) =>
+      constant(array, array instanceof Variable && array.name !== null ? { name: array.name } : {}),
+    )
     for (const { shape } of variables) {
       if (shape.length === 0) {
         throw new TapeError('SHAPE_MISMATCH', 'TensorDataset expected arrays with rows, got a scalar')

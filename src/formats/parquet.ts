@@ -1,5 +1,5 @@
 /** Parquet files, written a group of rows at a time. Knows columns and no tape. */
-import { fileWriter, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer'
+import { fileWriter, ParquetWriter, parquetWriteBuffer, schemaFromColumnData } from 'hyparquet-writer'
 
 /** What a column holds; each may hold nulls. */
 export type ParquetType = 'INT64' | 'DOUBLE' | 'STRING' | 'BYTE_ARRAY'
@@ -35,4 +35,12 @@ export class ParquetFile {
   finish(): void {
     this.writer.finish()
   }
+}
+
+/** A whole file in memory, of columns with their values: of INT64 as bigints. */
+export function parquetBytes(
+  columns: readonly (ParquetColumn & { readonly values: unknown[] })[],
+): Uint8Array {
+  const columnData = columns.map(({ name, type, values }) => ({ name, type, data: values, nullable: true }))
+  return new Uint8Array(parquetWriteBuffer({ columnData, createdBy: 'gradtape' }))
 }

@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { openTape } from '../../src/index.js'
 import { gradtape, gradtapeJson, temporaryFolder, writeTape } from './gradtape.js'
 
 const folder = temporaryFolder()
@@ -34,6 +35,31 @@ describe('gradtape runs', () => {
     expect(second).toMatch(/^ 2 {2}train {2}finished {6}3 /)
     expect(second.indexOf('finished')).toBe(head.indexOf('status'))
     expect(rest).toEqual([])
+  })
+
+  test('says of a copy whose log was left behind that its newest events may be missing, and of nothing else', async () => {
+    const [recorded, copy] = [path.join(folder, 'recorded.tape'), path.join(folder, 'copy.tape')]
+    const tape = openTape(recorded)
+    await tape.startRun('first').finish()
+    const second = tape.startRun('second')
+    await second.flush()
+    fs.copyFileSync(recorded, copy)
+    const whole = await gradtape('runs', recorded)
+    expect([whole.stderr, /second/.test(whole.stdout)]).toEqual(['', true])
+    for (const [command, words] of [
+      ['runs', /first/],
+      ['verify', /intact/],
+    ] as const) {
+      const { status, stdout, stderr } = await gradtape(command, copy)
+      expect([status, stdout]).toEqual([0, expect.stringMatching(words)])
+      expect(stderr).toMatch(
+        /^note: .*copy\.tape is in WAL mode and has no .*copy\.tape-wal beside it: .*newest events are missing/,
+      )
+      expect(fs.readdirSync(folder).filter((name) => name.startsWith('copy'))).toEqual(['copy.tape'])
+    }
+    await second.finish()
+    tape.close()
+    expect((await gradtape('runs', recorded)).stderr).toBe('')
   })
 
   test('gives the same as JSON', async () => {

@@ -37,9 +37,13 @@ describe('lines', () => {
     const { shell, asked } = shellOn(tapeFile())
     for (const line of ['', 'SELECT 1,', "  ';' AS x", '  ; ', '.format line', '.limit 3', 'SELECT 2;'])
       expect(await shell.take(line)).toBe(true)
+    for (const line of ['-- not yet', "SELECT 'a;", "b' -- c;", '; -- end', 'SELECT 3; /* d */'])
+      expect(await shell.take(line)).toBe(true)
     expect(asked).toEqual([
       ["SELECT 1,\n  ';' AS x\n  ; ", { format: 'table', limit: undefined }],
       ['SELECT 2;', { format: 'line', limit: 3 }],
+      ["SELECT 'a;\nb' -- c;\n; -- end", { format: 'line', limit: 3 }],
+      ['SELECT 3; /* d */', { format: 'line', limit: 3 }],
     ])
     await shell.take('SELECT')
     expect(shell.isInStatement).toBe(true)
@@ -51,6 +55,7 @@ describe('lines', () => {
   test.each([
     ['.formt csv', /there is no command \.formt; did you mean \.format\?/],
     ['.format x', /\.format expected table, line, csv/],
+    ['.format parquet', /\.format expected table, line, csv/],
     ['.limit 0', /\.limit expected a number of rows from 1, got 0/],
     ['.views nothing', /there is no view nothing/],
   ])('%s is told what is expected', async (line, words) => {

@@ -3,8 +3,9 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
+import { parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { FORMATS } from '../../src/cli/rows.js'
+import { TEXT_FORMATS } from '../../src/cli/rows.js'
 import { openTape } from '../../src/index.js'
 import { plainDatabase } from '../plain-database.js'
 import { gradtape, gradtapeProcess, MAIN, started, temporaryFolder, writeTape } from './gradtape.js'
@@ -88,7 +89,7 @@ describe('formats', () => {
     )
   })
 
-  test.each(FORMATS)(
+  test.each(TEXT_FORMATS)(
     '%s tells NULL, an empty text and the text NULL apart, and 1 from 1.0 where it knows types',
     async (format) => {
       const { stdout } = await sql(
@@ -104,6 +105,57 @@ describe('formats', () => {
       expect(new Set(rows).size).toBe(format === 'csv' ? 6 : 7)
     },
   )
+
+  test('Parquet has a type for each column by what stands in it, and is a whole file when the time is over', async () => {
+    const read = (statement: string, ...options: string[]) => {
+      const { stdout, status } = spawnSync(process.execPath, [
+        ...[MAIN, 'sql', file, statement, '--format', 'parquet'],
+        ...options,
+      ])
+      const bytes = Uint8Array.from(stdout).buffer
+      const types = parquetMetadata(bytes).schema.slice(1)
+      return {
+        bytes,
+        status,
+        types: types.map(({ name, type, converted_type }) => [name, converted_type ?? type]),
+      }
+    }
+    const odd = read(
+      `SELECT *, 7 AS a, 8 AS a FROM (SELECT 9007199254740993 AS i, 1 AS f, 'a' AS t, x'00ff' AS b, NULL AS n, 1 AS m
+       UNION ALL SELECT NULL, 0.5, '', x'', NULL, 'x' UNION ALL SELECT -9223372036854775808, 9e999, NULL, NULL, NULL, x'01')`,
+    )
+    expect([odd.status, ...odd.types]).toEqual([
+      0,
+      ...[
+        ['i', 'INT64'],
+        ['f', 'DOUBLE'],
+        ['t', 'UTF8'],
+        ['b', 'BYTE_ARRAY'],
+        ['n', 'UTF8'],
+        ['m', 'UTF8'],
+      ],
+      ...[
+        ['a', 'INT64'],
+        ['a_2', 'INT64'],
+      ],
+    ])
+    expect(await parquetReadObjects({ file: odd.bytes, utf8: false })).toEqual([
+      { i: 9007199254740993n, f: 1, t: 'a', b: Uint8Array.of(0, 255), n: null, m: '1', a: 7n, a_2: 8n },
+      { i: null, f: 0.5, t: '', b: Uint8Array.of(), n: null, m: 'x', a: 7n, a_2: 8n },
+      { i: -(2n ** 63n), f: Number.POSITIVE_INFINITY, t: null, b: null, n: null, m: '01', a: 7n, a_2: 8n },
+    ])
+    const cut = read(`${ENDLESS} SELECT x FROM c WHERE x < 4 OR x < 0`, '--timeout', '1')
+    expect([cut.status, await parquetReadObjects({ file: cut.bytes })]).toEqual([
+      1,
+      [{ x: 1n }, { x: 2n }, { x: 3n }],
+    ])
+    const none = read('SELECT 1 AS x WHERE false')
+    expect([none.status, none.types, await parquetReadObjects({ file: none.bytes })]).toEqual([
+      0,
+      [['x', 'UTF8']],
+      [],
+    ])
+  })
 
   test('a plan is a tree', async () => {
     const { stdout } = await sql('EXPLAIN QUERY PLAN SELECT 1 UNION ALL SELECT 2')

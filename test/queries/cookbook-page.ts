@@ -35,7 +35,7 @@ gradtape query best-step runs.tape --param metric=accuracy --format markdown
 gradtape query ancestors runs.tape --explain
 \`\`\`
 
-The queries are plain SQL on the views of the tape (\`gradtape schema FILE\`), so any SQLite program can ask them. Those with \`tensor_…\`, \`value_of\`, \`corr\` or \`ema\` need
+The queries are plain SQL on the views of the tape (\`gradtape schema FILE\`), so any SQLite program can ask them. Those with \`tensor_…\`, \`value_of\`, \`ancestors\`, \`corr\` or \`ema\` need
 gradtape's functions: \`gradtape sql\`, or \`registerFunctions(db)\` on a connection of better-sqlite3, or of node:sqlite, which has all but
 those that give rows (\`tensor_elements\`, \`ancestors\`). \`:run\` is the number of a run.
 
@@ -51,13 +51,15 @@ those that give rows (\`tensor_elements\`, \`ancestors\`). \`:run\` is the numbe
   \`SELECT * FROM event WHERE run_id = 1 AND position = 5000000 AND block_id = (SELECT max(id) FROM block WHERE id <= (1 << 32) + 5000000)\`. A \`name\` is looked up
   in an index.
 - The graph of a step is one view: \`SELECT call_position, call_function, slot, variable_position FROM call_input WHERE run_id = 1 AND step = 1500\`, a hundredth of a second among three
-  million calls. A join of \`call\` with \`call_input\` or \`edge\` compares each call with each edge of the step; join on \`block_id\` too where it is needed.
+  million calls. Views are decoded anew for each row that they are joined with: a step of a thousand calls joined with its inputs takes half a minute. So make one side
+  once, as \`WITH i AS MATERIALIZED (SELECT … FROM call_input WHERE run_id = 1 AND step = 1500)\`, and join with that: a fiftieth of a second. See \`graph-of-step\` and \`gradient-zero-share\`.
 - Nothing records the mode of a module; its calls show it. Dropout, also that of attention, is called in training alone, and \`batchNorm\` reads running statistics in use alone: see \`module_mode\`, and
   \`is_training\` of \`step_summary\`, which is NULL where no call of a step tells, or where some were in training and some not. \`random_draw\` has the seed and the counter of each draw.
 - How many calls a run made is in \`run.call_count\`, how many each function in \`function_profile\`: they are counted by repeated graphs, in
   milliseconds. \`count(*) FROM call\` walks over all of them, ten million in a second.
 - \`NULL\`, not 0, stands for what was not recorded. A number that is NaN or infinite
   is NULL in its column, and the column \`non_finite\` names it.
+- Every column has a type, which \`PRAGMA table_info\` knows from SQLite 3.41 on; only \`run_config.value\` is what the program gave.
 `
 
 export interface Asked {

@@ -6,7 +6,7 @@ import { metricTable } from '../../store/read/metric-table.js'
 import { answer, printError } from '../answer.js'
 import { openViews } from '../open.js'
 import { examples } from '../options.js'
-import { printRows } from '../rows.js'
+import { checkFormat, printRows } from '../rows.js'
 import { FILE_AND_RUN, withRun } from '../run-argument.js'
 import { formatOf, type RowOptions, withPrinted } from './sql.js'
 
@@ -24,12 +24,14 @@ ${examples('gradtape metrics runs.tape', 'gradtape metrics runs.tape loss lr --r
     .action((file: string, names: string[], options: RowOptions & { run?: string }) => {
       const asked = { ...options, json: formatOf(options) === 'json' }
       return answer(asked, async (later) => {
+        const format = formatOf(options)
+        checkFormat(format)
         const views = openViews(file, later)
         const run = runNumber(views, options.run ?? null)
         const { steps, columns } = metricTable(views.db, run, names.length === 0 ? undefined : names)
         const { limit, exact } = options
         const result = { columns: ['step', ...columns.keys()], rows: rowsOf(steps, [...columns.values()]) }
-        const printed = await printRows(result, { format: formatOf(options), limit, exact })
+        const printed = await printRows(result, { format, limit, exact })
         if (printed.cut)
           printError(`cut after ${printed.rows} ${printed.rows === 1 ? 'row' : 'rows'}; --limit prints more`)
         return null

@@ -8,7 +8,7 @@ import { parametersOf, withoutLeadingComments } from '../../queries/sql-text.js'
 import { Views } from '../../queries/views.js'
 import { answer, printError, reportFailure } from '../answer.js'
 import { collected, examples, positiveNumber, wholeNumber, withJson } from '../options.js'
-import { FORMATS, type Format, printRows } from '../rows.js'
+import { checkFormat, FORMATS, type Format, printRows } from '../rows.js'
 import { PARAMETER_RULE, pairsOf, parametersFrom, statementFrom } from '../sql-arguments.js'
 
 /** What is the same for every command that prints rows. */
@@ -75,7 +75,7 @@ export function addSql(program: Command): void {
       'after',
       `
 ${PARAMETER_RULE}
-In JSON an infinity is {"$number": "Infinity"}, and bytes are {"$blob": "00ff"}. When the time is over while rows are printed, what is
+In JSON an infinity is {"$number": "Infinity"}, and bytes are {"$blob": "00ff"}. Parquet is made in memory, for a file. When the time is over while rows are printed, what is
 printed is a whole document of the rows so far; standard error says so, and the exit code is 1.
 While a query is read, a process that records into the tape cannot use its write-ahead log again, and the log grows. The query
 ends with this command, however that ends.
@@ -83,6 +83,7 @@ ${examples(
   'gradtape sql runs.tape "SELECT step, value FROM metric WHERE name = \'loss\' ORDER BY value LIMIT 5"',
   'gradtape sql runs.tape "SELECT * FROM gradient WHERE non_finite_count > 0" --csv > bad.csv',
   'gradtape sql runs.tape --file curve.sql --param run=1 --param name=loss --format ndjson',
+  'gradtape sql runs.tape "SELECT * FROM gradient WHERE step > 100" --format parquet > gradients.parquet',
   'echo "SELECT count(*) FROM call" | gradtape sql runs.tape -',
   'gradtape sql a.tape --attach b=b.tape "SELECT x.step, x.value, y.value FROM metric x JOIN b.metric y USING (step, name)"',
 )}`,
@@ -137,11 +138,12 @@ export async function printQuestion(
   options: RowOptions,
   signal?: AbortSignal,
 ): Promise<void> {
+  const format = formatOf(options)
+  checkFormat(format)
   const result = await runSql(question, {
     timeoutMs: options.timeout * 1_000,
     ...(signal === undefined ? {} : { signal }),
   })
-  const format = formatOf(options)
   const { limit, exact } = options
   const isPlan = /^EXPLAIN\s+QUERY\s+PLAN\b/i.test(withoutLeadingComments(question.sql))
   const printed = await printRows(result, { format, limit, exact, isPlan })

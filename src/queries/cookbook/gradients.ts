@@ -67,9 +67,10 @@ WHERE s.run_id = :run`,
   {
     name: 'gradient-zero-share',
     question: 'What share of each gradient is zero?',
-    sql: `SELECT g.variable_name, sum(g.zero_count) * 1.0 / (count(*) * p.size) AS zero_share
+    sql: `WITH p AS MATERIALIZED (SELECT position, size FROM parameter WHERE run_id = :run)
+SELECT g.variable_name, sum(g.zero_count) * 1.0 / (count(*) * p.size) AS zero_share
 FROM gradient g
-JOIN parameter p ON p.run_id = g.run_id AND p.position = g.variable_position
+JOIN p ON p.position = g.variable_position
 WHERE g.run_id = :run
 GROUP BY p.position
 ORDER BY zero_share DESC`,

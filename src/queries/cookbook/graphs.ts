@@ -26,9 +26,15 @@ LIMIT 5`,
   {
     name: 'graph-of-step',
     question: 'What was called in a step, and with what?',
-    sql: `SELECT c.position, c.function, c.shape, group_concat(coalesce(i.variable_position, 'gradient ' || i.gradient_position), ', ') AS inputs
+    note: 'The inputs are made once, into a table of their own: joined as views, each call would be compared with each input, decoded again each time.',
+    sql: `WITH i AS MATERIALIZED (
+  SELECT call_position, coalesce(variable_position, 'gradient ' || gradient_position) AS input
+  FROM call_input
+  WHERE run_id = :run AND step = :step
+)
+SELECT c.position, c.function, c.shape, group_concat(i.input, ', ') AS inputs
 FROM call c
-LEFT JOIN call_input i ON i.run_id = c.run_id AND i.step = c.step AND i.call_position = c.position
+LEFT JOIN i ON i.call_position = c.position
 WHERE c.run_id = :run AND c.step = :step
 GROUP BY c.position`,
     defaults: { step: LAST_STEP },
@@ -44,6 +50,15 @@ WHERE run_id = :run AND position = :position AND block_id = ${BLOCK(':position')
   {
     name: 'ancestors',
     question: 'What did a variable come from?',
+    sql: `SELECT depth, position, kind, function, scope
+FROM ancestors(:run, :position)
+ORDER BY position DESC`,
+    defaults: { position: LAST_LOSS },
+  },
+  {
+    name: 'ancestors-in-sql',
+    question: "The same, for programs without gradtape's functions?",
+    note: 'A block is decoded for each position, so a chain of a thousand calls takes seconds.',
     sql: `WITH RECURSIVE up (position) AS (
   SELECT :position
   UNION
@@ -61,11 +76,10 @@ ORDER BY up.position DESC`,
   {
     name: 'readers',
     question: 'Which calls of a step read a variable?',
-    sql: `SELECT c.position, c.function, i.slot
-FROM call_input i
-JOIN call c ON c.run_id = i.run_id AND c.step = i.step AND c.position = i.call_position
-WHERE i.run_id = :run AND i.step = :step AND i.variable_position = :position
-ORDER BY c.position`,
+    sql: `SELECT call_position AS position, call_function AS function, slot
+FROM call_input
+WHERE run_id = :run AND step = :step AND variable_position = :position
+ORDER BY call_position`,
     defaults: { step: LAST_STEP, position: '(SELECT min(position) FROM parameter WHERE run_id = :run)' },
   },
   {

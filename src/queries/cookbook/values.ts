@@ -77,9 +77,9 @@ ORDER BY a.position`,
   {
     name: 'optimizer-settings',
     question: 'What did the optimizer work with in each step?',
-    sql: `SELECT step, function, json_extract(attributes, '$.lr') AS lr, count(*) AS parameters
-FROM call
-WHERE run_id = :run AND function LIKE '%Step'
+    sql: `SELECT step, function, lr, count(*) AS parameters
+FROM optimizer_step
+WHERE run_id = :run
 GROUP BY step, function, lr
 ORDER BY step`,
   },
@@ -95,10 +95,10 @@ ORDER BY place`,
   {
     name: 'batches-of-row',
     question: 'In which steps was a row of the data used?',
-    sql: `SELECT DISTINCT u.step, e.position AS place
-${BATCH}
-WHERE u.run_id = :run AND e.value = :row
-ORDER BY u.step`,
+    sql: `SELECT step, place
+FROM batch
+WHERE run_id = :run AND data_row = :row
+ORDER BY step`,
     defaults: { row: '0' },
   },
   {
@@ -108,6 +108,7 @@ ORDER BY u.step`,
 ${BATCH}
 JOIN call_input y ON y.run_id = c.run_id AND y.step = c.step AND y.call_position = c.position AND y.slot = 0
 JOIN leaf d ON d.run_id = y.run_id AND d.position = y.variable_position AND d.dtype = 'int32'
+  AND d.block_id = (SELECT max(id) FROM block WHERE id <= (:run << 32) + y.variable_position)
 WHERE u.run_id = :run AND u.step = :step
 GROUP BY label`,
     defaults: { step: LAST_STEP },

@@ -39,7 +39,7 @@ async function recorded(
   })
   const count = 100
   const inputs = Array.from({ length: count }, (_, i) => [i, 1, 2])
-  const dataset = new TensorDataset(constant(inputs), normal([count, 2]))
+  const dataset = new TensorDataset(constant(inputs, { name: 'inputs' }), normal([count, 2]))
   const layer = new Linear(3, 2)
   const optimizer = new Adam([...layer.parameters()], { lr: 0.01 })
   const loader = new DataLoader(dataset, { batchSize, shuffle: true, seed: 3 })
@@ -88,6 +88,7 @@ describe.each([
       for (const { taken_step } of ofStep) expect(taken_step).toBe(early ? i : i + 1)
     }
     expect(found).toHaveLength(rows.flat().length)
+    expect(db.prepare('SELECT DISTINCT data_name FROM batch').pluck().all()).toEqual(['inputs'])
     const settings = db
       .prepare(
         'SELECT DISTINCT function, variable_name, lr, momentum, weight_decay FROM optimizer_step ORDER BY 2',

@@ -58,7 +58,10 @@ const EPOCH_OF_STEP = `(SELECT json_extract(f.payload, '$.epoch') FROM _fact f W
 const IS_NUMBER = `(e.key = '$number' AND e.type = 'text' AND e.atom IN ('NaN', 'Infinity', '-Infinity', '-0') AND (SELECT count(*) FROM json_each(c.payload, e.path)) = 1)`
 
 /** How long step `s` took. */
-const DURATION_OF_STEP = typed('REAL', `coalesce((SELECT n.elapsed_ms FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), (SELECT json_extract(r.payload, '$.elapsedMs') FROM _fact r WHERE r.id >> 32 = s.id >> 32 AND r.kind = ${EVENT_KINDS.RunFinished.kind})) - s.elapsed_ms`)
+const DURATION_OF_STEP = typed(
+  'REAL',
+  `coalesce((SELECT n.elapsed_ms FROM _step n WHERE n.id > s.id AND n.id < ((s.id >> 32) + 1) << 32 ORDER BY n.id LIMIT 1), (SELECT json_extract(r.payload, '$.elapsedMs') FROM _fact r WHERE r.id >> 32 = s.id >> 32 AND r.kind = ${EVENT_KINDS.RunFinished.kind})) - s.elapsed_ms`,
+)
 
 export const RUN_VIEWS = {
   tape: `CREATE VIEW tape AS -- The tape itself: one row.
