@@ -4,7 +4,6 @@ import { callText, finding, namesText } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
 import type { StepEvents } from '../detectors/step-events.js'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
-import { takenRows } from './rows.js'
 import type { RunView } from './run-view.js'
 
 const LOSSES: ReadonlySet<string> = new Set(['softmaxCrossEntropy', 'meanSquaredError', 'binaryCrossEntropy'])
@@ -128,7 +127,11 @@ function amongFeatures(
 /** The call that took a batch of rows, of this step or of the one before; null for anything else. */
 function takeBehind(view: RunView, ref: Ref): FunctionCalled | null {
   const event = view.event(positionOf(ref))
-  return event.type === 'FunctionCalled' && takenRows(view, event) !== null ? event : null
+  if (event.type !== 'FunctionCalled' || event.function !== 'take' || (event.attributes.axis ?? 0) !== 0)
+    return null
+  const data = view.leafOf(event.inputs[0]!)
+  // Which rows it took may not be on the tape.
+  return data !== null && data.role !== 'parameter' && !data.requiresGrad ? event : null
 }
 
 /** Whether a target is cut from the same table as the features, from columns that are among them; a sequence may hold what comes next. */

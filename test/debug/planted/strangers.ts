@@ -245,7 +245,6 @@ export const STRANGERS: readonly Planted[] = [
     name: 'labels that are joined with the features of a batch',
     kind: 'target-leak',
     says: [/step 1: concat \(#/, /among the features/],
-    needs: 'replay',
     program: async (r) => {
       const { g, planted } = r
       const run = r.start('joined', { seed: 1 })
