@@ -4,7 +4,6 @@ import { TapeError } from '../errors.js'
 import { refOf } from '../events/event.js'
 import { type InspectedRun, inspectedRun } from '../inspection/inspected-run.js'
 import { Views } from '../queries/views.js'
-import type { Connection } from '../store/format/connection.js'
 import { isInLogMode, type LogState, logState } from '../store/format/write-ahead-log.js'
 import type { PastRun } from '../tape/past-run.js'
 import type { Tape } from '../tape/tape.js'
@@ -21,7 +20,7 @@ export async function openForReading(file: string, later: Later): Promise<Tape> 
   const log = logState(file)
   const tape = openTape(file, { readonly: true })
   later(() => tape.close())
-  tellOfMissingLog(file, log, tape.connection)
+  tellOfMissingLog(file, log, tape.isInLogMode)
   return tape
 }
 
@@ -50,7 +49,7 @@ export function openViews(file: string, later: Later): Views {
   const log = logState(file)
   const views = new Views(file)
   later(() => views.close())
-  tellOfMissingLog(file, log, views.db)
+  tellOfMissingLog(file, log, isInLogMode(views.db))
   return views
 }
 
@@ -58,8 +57,8 @@ export function openViews(file: string, later: Later): Views {
  * A tape that is being recorded is two files, and whoever closes it makes it one. So one in WAL mode without its log may be a copy of the
  * first file alone, which looks like a whole tape of fewer events.
  */
-function tellOfMissingLog(file: string, log: LogState, db: Connection): void {
-  if (log === 'none' && isInLogMode(db))
+function tellOfMissingLog(file: string, log: LogState, isInLog: boolean): void {
+  if (log === 'none' && isInLog)
     printError(
       `note: ${file} is in WAL mode and has no ${file}-wal beside it: if it was copied while it was being recorded, its newest events are missing (copy both files, or use gradtape copy)`,
     )

@@ -11,7 +11,7 @@ import { fileIdentity, SameFile } from '../store/format/file-identity.js'
 import { contentMark } from '../store/format/own-content.js'
 import { RunLock } from '../store/format/run-lock.js'
 import { schemaDamage } from '../store/format/schema-check.js'
-import { foldLog } from '../store/format/write-ahead-log.js'
+import { foldLog, isInLogMode } from '../store/format/write-ahead-log.js'
 import { copyRuns, type NewTapeReport } from '../store/manage/copy-runs.js'
 import { copyTape } from '../store/manage/copy-tape.js'
 import { endInterrupted } from '../store/manage/end-run.js'
@@ -374,6 +374,11 @@ export class Tape {
   get connection(): Connection {
     this.checkReadable()
     return this.db
+  }
+
+  /** @internal Whether the file is in WAL mode, in which a log stands beside it. A damaged tape is asked, too. */
+  get isInLogMode(): boolean {
+    return isInLogMode(this.db)
   }
 
   /** @internal From now on until it is closed the tape answers as of this moment, though others go on writing. */
