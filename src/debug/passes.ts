@@ -5,6 +5,7 @@ import type { Finding } from '../detectors/finding.js'
 import {
   countedTwice,
   doubledTerm,
+  type NotCleared,
   NotClearedWatch,
   twiceText,
   usedAgain,
@@ -22,30 +23,30 @@ export function notCleared(view: RunView): Finding[] {
   const watch = new NotClearedWatch()
   let [stretches, count] = [0, 0]
   let first: Finding | null = null
+  // What was seen of a stretch that left the watch as it found it: another one like it, met in the same state, shows the same.
+  const seen = new Map<string, boolean[]>()
   for (const { stretch, like } of view.stretches()) {
     if (like.gradients.length === 0 && like.assignments.length === 0) continue
-    if (++stretches > STRETCHES_MAX) {
-      view.skipped.set('not-cleared', `steps differ from each other, and ${STRETCHES_MAX} were read`)
-      break
-    }
     const last = Math.min(stretch.to, stretch.from + REPEATS - 1)
-    for (let step = stretch.from; step <= last; step++) {
-      const found = watch.step(view.step(step))
-      if (found === null) continue
-      count += step === last ? stretch.to - last + 1 : 1
-      if (first !== null) continue
-      const { maker, variables, left } = found
-      first = finding({
-        kind: 'not-cleared',
-        level: 'cause',
-        step: found.step,
-        position: maker?.position ?? found.position,
-        function: maker?.function ?? null,
-        scope: maker?.scope ?? null,
-        variable: view.label(variables[0]!),
-        text: `step ${found.step}: gradients are not cleared: ${maker === null ? 'a pass' : `backward from ${rootText(view, found.root, maker)}`} adds to ${leftText(left)}, in ${namesText(view, variables)}`,
-      })
+    const state = watch.key
+    const key = `${stretch.shape} ${last - stretch.from} ${state}`
+    let steps = state === null ? undefined : seen.get(key)
+    if (steps === undefined) {
+      if (++stretches > STRETCHES_MAX) {
+        view.skipped.set('not-cleared', `steps differ from each other, and ${STRETCHES_MAX} were read`)
+        break
+      }
+      steps = []
+      for (let step = stretch.from; step <= last; step++) {
+        const found = watch.step(view.step(step))
+        steps.push(found !== null)
+        if (found !== null) first ??= notClearedFinding(view, found)
+      }
+      if (state !== null && watch.key === state) seen.set(key, steps)
     }
+    // What the last of them shows, the others of the stretch do, too.
+    const more = steps.at(-1) === true ? stretch.to - last : 0
+    count += steps.filter((isFound) => isFound).length + more
   }
   if (first === null) return []
   return [
@@ -57,6 +58,20 @@ export function notCleared(view: RunView): Finding[] {
       ],
     },
   ]
+}
+
+function notClearedFinding(view: RunView, found: NotCleared): Finding {
+  const { maker, variables, left } = found
+  return finding({
+    kind: 'not-cleared',
+    level: 'cause',
+    step: found.step,
+    position: maker?.position ?? found.position,
+    function: maker?.function ?? null,
+    scope: maker?.scope ?? null,
+    variable: view.label(variables[0]!),
+    text: `step ${found.step}: gradients are not cleared: ${maker === null ? 'a pass' : `backward from ${rootText(view, found.root, maker)}`} adds to ${leftText(left)}, in ${namesText(view, variables)}`,
+  })
 }
 
 export function twice(view: RunView): Finding[] {

@@ -56,13 +56,22 @@ export function resumedState(view: RunView): Finding[] {
  */
 function begunAnew(view: RunView): Finding | null {
   const known = new Map<string, { ref: Ref; step: number }>()
+  // Steps that are alike make leaves of the same names, so of most shapes none is a state.
+  const shapesWithStates = new Map<number, boolean>()
   for (const { stretch, like } of view.stretches()) {
-    if (!like.leaves.some(({ role }) => role !== 'parameter')) continue
-    if (!like.calls.some(isUpdate)) continue
+    let hasStates = shapesWithStates.get(stretch.shape)
+    if (hasStates === undefined) {
+      hasStates =
+        like.leaves.some(
+          ({ role, position }) => role !== 'parameter' && isStateName(view.nameOf(position)),
+        ) && like.calls.some(isUpdate)
+      shapesWithStates.set(stretch.shape, hasStates)
+    }
+    if (!hasStates) continue
     const events = view.step(stretch.from)
     for (const { position } of events.leaves) {
       const name = view.nameOf(position)
-      if (name === null || !name.startsWith('optimizer.')) continue
+      if (name === null || !isStateName(name)) continue
       const before = known.get(name)
       known.set(name, { ref: position, step: stretch.from })
       if (before === undefined || stretch.from - before.step < 2) continue
@@ -73,6 +82,10 @@ function begunAnew(view: RunView): Finding | null {
     }
   }
   return null
+}
+
+function isStateName(name: string | null): boolean {
+  return name?.startsWith('optimizer.') === true
 }
 
 function anewAt(view: RunView, name: string, before: Ref, ref: Ref): Finding | null {

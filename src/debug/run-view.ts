@@ -47,6 +47,8 @@ export class RunView implements RunSteps {
   private readonly names = new Map<Ref, string | null>()
   private sites: SiteLookup | null = null
   private knownShapes: StepShapes | null = null
+  /** Steps with checkpoints, the last one first. */
+  private checkpoints: number[] | null = null
 
   constructor(recording: Recording) {
     this.recording = recording
@@ -95,6 +97,16 @@ export class RunView implements RunSteps {
 
   event(position: number): TapeEvent {
     return this.recording.reader.event(this.recording.id, position)
+  }
+
+  /** The last step up to this one whose values take least to be computed again: the one after a checkpoint; this one where there is none. */
+  afterCheckpoint(step: number): number {
+    this.checkpoints ??= this.recording.lookup
+      .checkpointsBefore(this.lastPosition + 1)
+      .map((position) => this.event(position).step)
+    // What a step reads was made in the step before it, which is computed, too.
+    const found = this.checkpoints.find((one) => one < step && one > 0)
+    return found === undefined ? step : found + 1
   }
 
   /** The blocks of steps `from` to `to`. */

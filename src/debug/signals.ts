@@ -53,16 +53,25 @@ export function deadUnits(view: RunView): Finding[] {
   const inTheEnd = samples.length >= 2 * STEPS_MIN && zeros.slice(-STEPS_MIN).every((is) => is)
   // Several in a row have one cause: the first in the graph.
   const looks = new UnitLooks(view, layers)
-  const few = sampleSteps(view, STEPS_MIN)
+  const few = cheapSteps(view, sampleSteps(view, STEPS_MIN))
+  const last = cheapSteps(view, samples.slice(-STEPS_MIN))
   for (const layer of layers) {
     const found =
       layer.function !== 'relu'
         ? saturated(view, few, layer, looks)
         : ((always ? dead(view, few, layer, looks) : null) ??
-          (inTheEnd ? died(view, samples.slice(-STEPS_MIN), layer, looks) : null))
+          (inTheEnd ? died(view, last, layer, looks) : null))
     if (found !== null) return [found]
   }
   return []
+}
+
+/** Steps that stand for these and are computed again in less time: those after the checkpoints before them, as far as these differ. */
+function cheapSteps(view: RunView, steps: readonly number[]): number[] {
+  return steps.map((step, i) => {
+    const cheap = view.afterCheckpoint(step)
+    return cheap > (steps[i - 1] ?? 0) && view.step(cheap).passes.length > 0 ? cheap : step
+  })
 }
 
 /** Whether what a softmax made weighs what other parameters made, as in attention and gates: what a loss reads may be sure of itself. */
@@ -96,20 +105,47 @@ function died(
   const end = looks.dead(layer, steps)
   if (end === null || !isMany(end.off.length, end.count)) return null
   const isDead = (step: number) => {
+    if (view.step(step).passes.length === 0) return true
     const off = new Set(looks.dead(layer, [step])?.off ?? [])
     return end.off.every((unit) => off.has(unit))
   }
-  let [alive, from] = [0, steps[0]!]
+  let [alive, from] = [aliveByGradient(view, layer, end, steps[0]!), steps[0]!]
+  // A unit without a gradient is dead as a rule: then the step after its last gradient is the one.
+  if (from - alive > 1 && isDead(alive + 1)) from = alive + 1
   while (from - alive > 1) {
     const middle = (from + alive) >> 1
-    if (view.step(middle).passes.length > 0 && !isDead(middle)) alive = middle
-    else from = middle
+    const cheap = view.afterCheckpoint(middle)
+    const at = cheap > alive ? cheap : middle
+    if (isDead(at)) from = at
+    else alive = at
   }
   const call = sameCall(view, from, layer) ?? layer
   return deadFinding(view, from, call, end, [
     `looked    at steps ${steps.join(', ')}, and back to step ${from}: the same units are 0 for every row from then on`,
     ...(alive === 0 ? [] : [`before    in step ${alive} some of them were not`]),
   ])
+}
+
+/** The last step before `step` in which one of the units that are off had a gradient, as its bias says; 0 where none says so. */
+function aliveByGradient(
+  view: RunView,
+  layer: FunctionCalled,
+  { off, count }: { off: readonly number[]; count: number },
+  step: number,
+): number {
+  const bias = biasOf(view, layer)
+  const leaf = bias === null ? null : view.leafOf(bias)
+  if (bias === null || leaf === null || leaf.shape.reduce((product, one) => product * one, 1) !== count)
+    return 0
+  const { rows } = view
+  const found = rows.get<{ id: number }>(
+    `SELECT id FROM _gradient WHERE id > ? AND id < ? AND variable_id = (SELECT id FROM _variable WHERE run_id = ? AND ref = ?)
+     AND zero_count < ? ORDER BY id DESC LIMIT 1`,
+    rows.base,
+    rows.base + view.recording.lookup.stepRange(step, view.lastPosition).from,
+    ...[rows.runId, bias, off.length],
+  )
+  return found === undefined ? 0 : view.event(found.id - rows.base).step
 }
 
 function dead(

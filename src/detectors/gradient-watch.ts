@@ -3,7 +3,7 @@ import { type FunctionCalled, type GradientComputed, positionOf, type Ref, slotO
 import { isUpdate } from './settings-watch.js'
 import type { StepEvents } from './step-events.js'
 
-interface NotCleared {
+export interface NotCleared {
   /** The step that added to a gradient of which an update has used a part; the update that uses the sum may come steps later. */
   readonly step: number
   /** The first gradient that was added. */
@@ -41,6 +41,8 @@ interface Left {
 
 /** Passes that are remembered as used by an update. */
 const PASSES_MAX = 4_096
+/** More variables are no key. */
+const KEY_MAX = 4_096
 
 export class NotClearedWatch {
   private readonly held = new Map<Ref, Held>()
@@ -48,6 +50,19 @@ export class NotClearedWatch {
   private readonly updated = new Map<Ref, number>()
   /** Passes of which an update has used a gradient. */
   private readonly usedPasses = new Set<number>()
+
+  /**
+   * What the watch knows, as far as it decides about later steps: equal for two states that differ in the numbers of steps and passes
+   * alone. Null where that is much.
+   */
+  get key(): string | null {
+    if (this.held.size > KEY_MAX) return null
+    const parts = [...this.held].map(([ref, { stale, used, added, left }]) => {
+      const isLeft = left === null ? 0 : this.usedPasses.has(left.pass) ? 2 : 1
+      return [ref, Number(stale), Number(used), Number(added !== null), isLeft].join(' ')
+    })
+    return parts.sort().join(',')
+  }
 
   /** The variables whose update uses a gradient of which an update before has used a part; null for none. */
   step(events: StepEvents): NotCleared | null {
