@@ -14,6 +14,8 @@ const NAMES = { row: 'gradtape_each_row', list: 'gradtape_each_list' } as const
 interface Taker {
   row: TakeRow
   list: TakeList
+  /** What the function that takes rows threw: not every driver hands it on. */
+  failure: { error: unknown } | null
 }
 
 const nobody = () => {}
@@ -58,7 +60,7 @@ export function eachList(
   return handingOver(db, 'list', columns, from, taker)
 }
 
-function handingOver<Kind extends keyof Taker>(
+function handingOver<Kind extends 'row' | 'list'>(
   db: Connection,
   kind: Kind,
   columns: string,
@@ -68,8 +70,11 @@ function handingOver<Kind extends keyof Taker>(
   const statement = db.prepare(`SELECT ${NAMES[kind]}(${columns}) FROM ${from}`).pluck()
   return (take, ...parameters) => {
     taker[kind] = take
+    taker.failure = null
     try {
       statement.get(...parameters)
+    } catch (error) {
+      throw taker.failure === null ? error : (taker.failure as { error: unknown }).error
     } finally {
       taker[kind] = nobody
     }
@@ -81,13 +86,18 @@ function takerOf(db: Connection): Taker | null {
   if (db.aggregate === undefined) return null
   let taker = takers.get(db)
   if (taker === undefined) {
-    const made: Taker = { row: nobody, list: nobody }
+    const made: Taker = { row: nobody, list: nobody, failure: null }
     const common = { varargs: true, directOnly: true, start: 0, result: () => null }
     db.aggregate(NAMES.row, {
       ...common,
       // Without a list of what is left: that would be made for each row.
       step(_, a, b, c, d, e) {
-        made.row(a as Cell, b as Cell, c as Cell, d as Cell, e as Cell)
+        try {
+          made.row(a as Cell, b as Cell, c as Cell, d as Cell, e as Cell)
+        } catch (error) {
+          made.failure = { error }
+          throw error
+        }
         return 0
       },
     })

@@ -189,7 +189,13 @@ describe.each(drivers.map((driver) => [driver.name, driver] as const))('the driv
       rows(() => count++, 5)
       expect(count).toBe(3)
       const lists: unknown[] = []
-      eachList(host, "a, b, c, x'00ff', a, b", 't WHERE a > ?')((cells) => lists.push(cells), 5)
+      eachList(
+        host,
+        "a, b, c, x'00ff', a, b",
+        't WHERE a > ?',
+      )((cells) => {
+        lists.push(cells.map((cell) => (cell instanceof Uint8Array ? Buffer.from(cell) : cell)))
+      }, 5)
       expect(lists).toEqual(db.prepare("SELECT a, b, c, x'00ff', a, b FROM t WHERE a > ?").raw().all(5))
     }
   })
