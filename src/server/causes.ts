@@ -9,10 +9,11 @@ import type { Desk } from './desk.js'
 import { runsOf } from './runs.js'
 import type { Tell } from './tell.js'
 
-export function whyAnswer(desk: Desk, asked: Asked, _tell: Tell): WhyAnswer {
+export function whyAnswer(desk: Desk, asked: Asked, tell: Tell): WhyAnswer {
   const key = asked.text('run')
   const { tape, id } = desk.run(key)
-  const { findings, looked, skipped } = tape.run(id).past.why()
+  const { past } = tape.run(id)
+  const { findings, looked, skipped } = told(tell, [past], () => past.why())
   return {
     run: key,
     findings: findings.map(({ kind, level, step, position, variable, text, evidence, site }) => ({
@@ -25,7 +26,19 @@ export function whyAnswer(desk: Desk, asked: Asked, _tell: Tell): WhyAnswer {
   }
 }
 
-export function diffAnswer(desk: Desk, asked: Asked): DiffAnswer {
+/** Does it while whatever is computed again is told. */
+function told<T>(tell: Tell, pasts: readonly PastRun[], work: () => T): T {
+  let events = 0
+  for (const past of pasts)
+    past.onRecompute = (_position, at) => tell(`computing step ${at} again`, ++events, null)
+  try {
+    return work()
+  } finally {
+    for (const past of pasts) past.onRecompute = null
+  }
+}
+
+export function diffAnswer(desk: Desk, asked: Asked, tell: Tell): DiffAnswer {
   const [a, b] = [asked.text('a'), asked.text('b')]
   const sides = [a, b].map((key) => {
     const { tape, id } = desk.run(key)
@@ -51,13 +64,13 @@ export function diffAnswer(desk: Desk, asked: Asked): DiffAnswer {
         lastB: other === undefined ? null : other.values[other.length - 1]!,
       }
     }),
-    ...computed(left.past, right.past),
+    ...computed(left.past, right.past, tell),
   }
 }
 
 /** What differs in what the two runs computed. */
-function computed(a: PastRun, b: PastRun) {
-  const { equal, text, first, differences, same, looked, skipped } = diffRuns(a, b)
+function computed(a: PastRun, b: PastRun, tell: Tell) {
+  const { equal, text, first, differences, same, looked, skipped } = told(tell, [a, b], () => diffRuns(a, b))
   return {
     ...{ equal, text, looked },
     evidence: [...(first?.evidence ?? [])],

@@ -9,6 +9,7 @@ import { damageBehind } from '../inspection/damage.js'
 import { Asked, type Parameters } from './asked.js'
 import { Desk } from './desk.js'
 import { QUESTIONS } from './questions.js'
+import { Cancelled } from './tell.js'
 import { toWire } from './wire.js'
 
 export interface Question {
@@ -26,15 +27,19 @@ const TELL_EVERY_MS = 100
 /** After this long without a question, what was read is written beside the tape. */
 const KEEP_AFTER_MS = 300
 
-const { files } = workerData as { files: readonly string[] }
+/** Questions up to the number in `cancelled` are not wanted any more. */
+const { files, cancelled } = workerData as { files: readonly string[]; cancelled: Int32Array }
 const desk = new Desk(files)
 
 function answer({ id, name, parameters }: Question): Reply {
   let told = 0
+  const isCancelled = () => id <= Atomics.load(cancelled, 0)
   try {
+    if (isCancelled()) throw new Cancelled()
     const question = QUESTIONS[name as keyof typeof QUESTIONS]
     const json = toWire(
       question(desk, new Asked(parameters), (text, done, total) => {
+        if (isCancelled()) throw new Cancelled()
         if (performance.now() - told < TELL_EVERY_MS) return
         told = performance.now()
         parentPort?.postMessage({ id, told: { text, done, total } } satisfies Reply)
@@ -42,6 +47,7 @@ function answer({ id, name, parameters }: Question): Reply {
     )
     return { id, json }
   } catch (thrown) {
+    if (thrown instanceof Cancelled) return { id, failed: { code: 'CANCELLED', message: thrown.message } }
     const error = damageBehind(thrown, files)
     if (error instanceof TapeError)
       return { id, failed: { code: error.code, message: error.message.slice(error.code.length + 2) } }

@@ -18,7 +18,7 @@ const LANES: Readonly<Record<string, string>> = {
 /** A thread may use this much memory for its own objects. */
 const HEAP_MB = 2_048
 const WAITING_MAX = 1_000
-/** So long may a thread that has no question take to end. */
+/** So long may a thread take to end. */
 const KEEPING_MAX_MS = 2_000
 
 /** What went wrong when a question was answered; `INTERNAL` is a bug. */
@@ -44,6 +44,13 @@ class Lane {
   private worker: Worker | null = null
   private readonly waiting: Waiting[] = []
   private current: Waiting | null = null
+  /**
+   * The thread looks here for how far questions are cancelled. It is not stopped from outside: one that is stopped while SQLite makes an
+   * error takes the process with it.
+   */
+  private readonly cancelled = new Int32Array(new SharedArrayBuffer(4))
+  /** Cancelled questions that the thread has not answered yet. */
+  private unanswered = 0
 
   constructor(files: readonly string[]) {
     this.files = files
@@ -65,27 +72,29 @@ class Lane {
     this.next()
   }
 
-  /** Nobody wants the answer any more: it is not begun, or it is stopped with its thread. */
+  /** Nobody wants the answer any more: it is not begun, or it ends at the next place where it says how far it is. */
   cancel(id: number): void {
     const at = this.waiting.findIndex(({ question }) => question.id === id)
     if (at >= 0) this.waiting.splice(at, 1)
     if (this.current?.question.id !== id) return
     this.current = null
-    this.stop()
+    this.unanswered++
+    Atomics.store(this.cancelled, 0, id)
     this.next()
   }
 
   async end(): Promise<void> {
     const error = new AnswerFailed('TAPE_CLOSED', 'the inspector was closed')
     for (const { reject } of this.waiting.splice(0)) reject(error)
-    const isIdle = this.current === null
-    this.current?.reject(error)
-    this.current = null
-    if (isIdle) await this.endByItself()
+    if (this.current !== null) {
+      this.current.reject(error)
+      this.cancel(this.current.question.id)
+    }
+    await this.endByItself()
     await this.stop()
   }
 
-  /** Lets the thread write beside the tape what it has read, for a while. */
+  /** Lets the thread end its question, and write beside the tape what it has read, for a while. */
   private async endByItself(): Promise<void> {
     const { worker } = this
     if (worker === null) return
@@ -104,7 +113,8 @@ class Lane {
   }
 
   private next(): void {
-    if (this.current !== null) return
+    // What waits can be taken back, what the thread has cannot.
+    if (this.current !== null || this.unanswered > 0) return
     const waiting = this.waiting.shift()
     if (waiting === undefined) return
     this.current = waiting
@@ -119,7 +129,7 @@ class Lane {
   private start(): Worker {
     const worker = new Worker(new URL('./reader-thread.js', import.meta.url), {
       name: 'gradtape reader',
-      workerData: { files: this.files },
+      workerData: { files: this.files, cancelled: this.cancelled },
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
     })
@@ -131,7 +141,11 @@ class Lane {
 
   private take(reply: Reply): void {
     const { current } = this
-    if (current === null || current.question.id !== reply.id) return
+    if (current === null || current.question.id !== reply.id) {
+      if (!('told' in reply)) this.unanswered--
+      this.next()
+      return
+    }
     if ('told' in reply) {
       current.onTold(reply.told)
       return
@@ -146,6 +160,7 @@ class Lane {
   private fail(error: Error): void {
     const { current } = this
     this.current = null
+    this.unanswered = 0
     this.stop()
     const outOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
     current?.reject(

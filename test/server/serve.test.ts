@@ -247,6 +247,45 @@ describe('beside a writer', () => {
   })
 })
 
+test('pages that are closed in the middle of their questions, again and again, beside a run that is recorded, end nothing', async () => {
+  const live = path.join(temporaryFolder(), 'closed.tape')
+  const tape = openTape(live)
+  const run = tape.startRun('live')
+  for (let step = 1; step <= 50; step++) {
+    run.step()
+    run.log({ loss: step })
+  }
+  await run.flush()
+  const beside = await StartedInspector.of(live)
+  try {
+    await beside.get('/api/metrics?run=1.1')
+    const questions = [
+      'runs',
+      'graph?run=1.1&step=3',
+      'metrics?run=1.1',
+      'why?run=1.1',
+      'events?run=1.1&from=1',
+    ]
+    for (let i = 0; i < 250; i++) await leave(beside, `/api/${questions[i % questions.length]}`, (i % 9) / 2)
+    for (const question of questions)
+      expect((await beside.send(`/api/${question}`)).status, question).toBe(200)
+  } finally {
+    expect(await beside.end()).toBe(0)
+    await run.finish()
+    tape.close()
+  }
+})
+
+/** Asks, and goes away after so many milliseconds. */
+function leave({ port, cookie }: StartedInspector, where: string, afterMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const request = http.get({ host: '127.0.0.1', port, path: where, headers: { cookie } })
+    request.on('error', () => {})
+    request.on('close', () => resolve())
+    setTimeout(() => request.destroy(), afterMs)
+  })
+}
+
 test('the command refuses what is no tape, and a port that is taken', async () => {
   const text = path.join(folder, 'text.txt')
   fs.writeFileSync(text, 'no tape')
