@@ -321,7 +321,8 @@ test(`${PROGRAMS} random programs: recomputed = plain, to the bit`, {
     }),
     { numRuns: PROGRAMS, seed },
   )
-  expect(pieces).toBeGreaterThan(PROGRAMS)
+  // That there were some: how many is drawn, too, about 110 for 80 programs and once 79.
+  expect(pieces).toBeGreaterThan(PROGRAMS / 2)
 })
 
 test('and recorded: what the program sees, a replay, and the first derivative from the file', {
