@@ -18,7 +18,7 @@ export interface ArrayWithSummary {
 }
 
 /** One variable of a run, as a step read it. */
-export interface VariableReport {
+export interface VariableState {
   variable: Variable
   position: number
   /** Which output of its call it is; 0 for a leaf. */
@@ -36,10 +36,14 @@ export interface VariableReport {
   /** Null when it was not captured, and nothing that it follows from was. */
   value: ArrayWithSummary | null
   gradient: ArrayWithSummary | null
-  assignments: Assignment[]
-  gradients: GradientRow[]
   /** Positions of other parameters that have its name, 20 at most: a name alone does not say which one is meant. */
   others: number[]
+}
+
+/** The same with its history, which is as long as the run. */
+export interface VariableReport extends VariableState {
+  assignments: Assignment[]
+  gradients: GradientRow[]
 }
 
 const OTHERS_MAX = 20
@@ -50,10 +54,26 @@ const OTHERS_MAX = 20
  * Throws  VARIABLE_NOT_FOUND, STEP_NOT_FOUND, UNREGISTERED_FUNC; KERNEL_MISMATCH, REPLAY_DIVERGED for what is computed again
  */
 export function reportOnVariable(
-  { past, views, lookup, say }: InspectedRun,
+  run: InspectedRun,
   what: string | number,
   step: number | null = null,
 ): VariableReport {
+  const state = stateOfVariable(run, what, step)
+  const { position, slot } = state
+  const { past, views } = run
+  return {
+    ...state,
+    assignments: slot === 0 ? assignmentsTo(views, past.id, position) : [],
+    gradients: gradientsOfVariable(views, past.id, { position, slot }, step),
+  }
+}
+
+/** The same without its history. Throws as `reportOnVariable`. */
+export function stateOfVariable(
+  { past, views, lookup, say }: InspectedRun,
+  what: string | number,
+  step: number | null = null,
+): VariableState {
   const variable = past.variable(what, step === null ? {} : { step })
   const { ref, creator, role } = variable
   const position = positionOf(ref)
@@ -78,8 +98,6 @@ export function reportOnVariable(
     shape,
     value,
     gradient: captured(() => variable.grad?.data ?? null),
-    assignments: slot === 0 ? assignmentsTo(views, past.id, position) : [],
-    gradients: gradientsOfVariable(views, past.id, { position, slot }, step),
     others:
       role === 'parameter' && variable.name !== null
         ? namedAlike(views, past.id, variable.name, position)

@@ -28,7 +28,7 @@ export interface Assignment {
 /** When the variable made at `position` was assigned to, in order. */
 export function assignmentsTo(views: Views, runId: number, position: number): Assignment[] {
   return views.all<Assignment>(
-    "SELECT position, step FROM event WHERE run_id = ? AND type = 'ValueAssigned' AND variable_position = ? ORDER BY position",
+    'SELECT position, step FROM assignment WHERE run_id = ? AND variable_position = ? ORDER BY position',
     runId,
     position,
   )

@@ -1,4 +1,4 @@
-/** The threads that answer questions: one for what is quick, one for what reads whole runs, one for what takes long. */
+/** The threads that answer questions: one for what is quick, one for what reads whole runs, one for values, one for what takes long. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Parameters } from './asked.js'
@@ -9,7 +9,7 @@ const LANES: Readonly<Record<string, string>> = {
   metrics: 'courses',
   curves: 'courses',
   gradients: 'courses',
-  tensor: 'long',
+  tensor: 'values',
   why: 'long',
   diff: 'long',
   verify: 'long',
@@ -49,8 +49,8 @@ class Lane {
    * error takes the process with it.
    */
   private readonly cancelled = new Int32Array(new SharedArrayBuffer(4))
-  /** Cancelled questions that the thread has not answered yet. */
-  private unanswered = 0
+  /** Whether the thread is still at a question that was cancelled. */
+  private isLeaving = false
 
   constructor(files: readonly string[]) {
     this.files = files
@@ -78,9 +78,8 @@ class Lane {
     if (at >= 0) this.waiting.splice(at, 1)
     if (this.current?.question.id !== id) return
     this.current = null
-    this.unanswered++
+    this.isLeaving = true
     Atomics.store(this.cancelled, 0, id)
-    this.next()
   }
 
   async end(): Promise<void> {
@@ -114,7 +113,7 @@ class Lane {
 
   private next(): void {
     // What waits can be taken back, what the thread has cannot.
-    if (this.current !== null || this.unanswered > 0) return
+    if (this.current !== null || this.isLeaving) return
     const waiting = this.waiting.shift()
     if (waiting === undefined) return
     this.current = waiting
@@ -141,16 +140,16 @@ class Lane {
 
   private take(reply: Reply): void {
     const { current } = this
-    if (current === null || current.question.id !== reply.id) {
-      if (!('told' in reply)) this.unanswered--
+    if ('told' in reply) {
+      if (current?.question.id === reply.id) current.onTold(reply.told)
+      return
+    }
+    this.isLeaving = false
+    this.current = null
+    if (current === null) {
       this.next()
       return
     }
-    if ('told' in reply) {
-      current.onTold(reply.told)
-      return
-    }
-    this.current = null
     if ('json' in reply) current.resolve(reply.json)
     else current.reject(new AnswerFailed(reply.failed.code, reply.failed.message))
     this.next()
@@ -160,7 +159,7 @@ class Lane {
   private fail(error: Error): void {
     const { current } = this
     this.current = null
-    this.unanswered = 0
+    this.isLeaving = false
     this.stop()
     const outOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
     current?.reject(

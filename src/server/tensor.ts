@@ -2,7 +2,7 @@
 import type { NDArray } from '../array/ndarray.js'
 import { TapeError } from '../errors.js'
 import { refOf } from '../events/event.js'
-import { reportOnVariable } from '../inspection/variable-report.js'
+import { stateOfVariable } from '../inspection/variable-report.js'
 import type { TensorAnswer, VariablesAnswer } from './api.js'
 import type { Asked } from './asked.js'
 import type { Desk } from './desk.js'
@@ -48,7 +48,7 @@ export function tensorAnswer(desk: Desk, asked: Asked, tell: Tell): TensorAnswer
   let events = 0
   run.past.onRecompute = (_position, at) => tell(`computing step ${at} again`, ++events, null)
   try {
-    const report = reportOnVariable(run, what, step)
+    const report = stateOfVariable(run, what, step)
     const array = report.value?.array ?? null
     const offset = asked.whole('offset', { min: 0, max: Number.MAX_SAFE_INTEGER }, 0)
     const imageOffset = asked.whole('image', { min: 0, max: Number.MAX_SAFE_INTEGER }, 0)

@@ -14,7 +14,9 @@ export function TensorPage() {
   const run = currentRun.value
   const variable = parameter('variable')
   const offset = numberParameter('offset') ?? 0
-  const { data: known } = useAnswer('variables', run === null ? null : { run: run.key }, { isLive: false })
+  const { data: known } = useAnswer('variables', run === null ? null : { run: run.key }, {
+    isLive: run?.status === 'recording',
+  })
   const variables = known?.variables ?? []
   const { data, error, isWaiting } = useAnswer(
     'tensor',
@@ -103,12 +105,9 @@ function Shown({ data, offset }: { data: TensorAnswer; offset: number }) {
         <p>
           Other parameters of this name:{' '}
           {data.others.map((position) => (
-            <>
-              <a
-                key={position}
-                href={linkTo('tensor', { variable: `#${position}` })}
-              >{`#${position}`}</a>{' '}
-            </>
+            <span key={position}>
+              <a href={linkTo('tensor', { variable: `#${position}` })}>{`#${position}`}</a>{' '}
+            </span>
           ))}
         </p>
       )}
