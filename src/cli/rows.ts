@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import process from 'node:process'
 import { TapeError } from '../errors.js'
 import { csvLine, noFormula } from '../formats/csv-text.js'
-import type { ParquetType } from '../formats/parquet.js'
 import type { Cell, SqlResult } from '../queries/sql.js'
 import { print } from './answer.js'
 import { jsonText } from './json.js'
@@ -72,15 +71,29 @@ interface Taken extends Printed {
 
 async function take({ rows }: SqlResult, limit: number): Promise<Taken> {
   const cells: (readonly Cell[])[] = []
+  const printed = await handOver(rows, limit, (row) => {
+    cells.push(row)
+  })
+  return { cells, ...printed }
+}
+
+/** Hands rows over, `limit` at most. What fails behind a first row is told beside those before it. */
+async function handOver(
+  rows: SqlResult['rows'],
+  limit: number | undefined,
+  take: (row: readonly Cell[], index: number) => Promise<void> | void,
+): Promise<Printed> {
+  let count = 0
   try {
     for await (const row of rows) {
-      if (cells.length === limit) return { cells, rows: limit, cut: true, failure: null }
-      cells.push(row)
+      if (count === limit) return { rows: count, cut: true, failure: null }
+      const taking = take(row, count++)
+      if (taking !== undefined) await taking
     }
-    return { cells, rows: cells.length, cut: false, failure: null }
+    return { rows: count, cut: false, failure: null }
   } catch (failure) {
-    if (cells.length === 0) throw failure
-    return { cells, rows: cells.length, cut: false, failure }
+    if (count === 0) throw failure
+    return { rows: count, cut: false, failure }
   }
 }
 
@@ -175,37 +188,16 @@ function inMarkdown(text: string): string {
     .replaceAll('\t', ' ')
 }
 
-/**
- * A Parquet file. Its columns have types, which a result's cells have and its columns have not: so all rows are taken before the first
- * byte is written. Cells of several kinds in one column become texts, as CSV has them.
- */
-async function printParquet(result: SqlResult, { limit }: Printing): Promise<Printed> {
-  const { parquetBytes } = await import('../formats/parquet.js')
-  const { cells, ...printed } = await take(result, limit ?? Number.POSITIVE_INFINITY)
-  const columns = distinct(result.columns).map((name, i) => ({
-    name,
-    ...typedColumn(cells.map((row) => row[i] ?? null)),
-  }))
-  await writeAll(parquetBytes(columns))
-  return printed
-}
-
-function typedColumn(cells: readonly Cell[]): { type: ParquetType; values: unknown[] } {
-  const kinds = new Set(cells.filter((cell) => cell !== null).map(kindOf))
-  const isOnly = (...allowed: ParquetType[]) =>
-    kinds.size > 0 && [...kinds].every((kind) => allowed.includes(kind))
-  const values = (convert: (cell: Exclude<Cell, null>) => unknown) =>
-    cells.map((cell) => (cell === null ? null : convert(cell)))
-  if (isOnly('INT64')) return { type: 'INT64', values: values((cell) => cell) }
-  if (isOnly('INT64', 'DOUBLE')) return { type: 'DOUBLE', values: values(Number) }
-  if (isOnly('BYTE_ARRAY')) return { type: 'BYTE_ARRAY', values: values((cell) => cell) }
-  return { type: 'STRING', values: values((cell) => (typeof cell === 'string' ? cell : plain(cell))) }
-}
-
-function kindOf(cell: Exclude<Cell, null>): ParquetType {
-  if (typeof cell === 'bigint') return 'INT64'
-  if (typeof cell === 'number') return 'DOUBLE'
-  return typeof cell === 'string' ? 'STRING' : 'BYTE_ARRAY'
+async function printParquet({ columns, rows }: SqlResult, { limit }: Printing): Promise<Printed> {
+  const { ParquetRows } = await import('./parquet-rows.js')
+  const waiting = new ParquetRows(distinct(columns))
+  try {
+    const printed = await handOver(rows, limit, (row) => waiting.add(row))
+    for (const piece of waiting.bytes(plain)) await writeAll(piece)
+    return printed
+  } finally {
+    waiting.close()
+  }
 }
 
 interface Parts {
@@ -218,27 +210,15 @@ interface Parts {
 async function printEach({ columns, rows }: SqlResult, { limit }: Printing, parts: Parts): Promise<Printed> {
   const keys = distinct(columns)
   let text = parts.head(columns)
-  let count = 0
-  let cut = false
-  let failure: unknown = null
-  try {
-    for await (const row of rows) {
-      if (count === limit) {
-        cut = true
-        break
-      }
-      text += parts.row(row, count++, keys)
-      if (text.length > 65_536) {
-        await write(text)
-        text = ''
-      }
-    }
-  } catch (error) {
-    if (count === 0) throw error
-    failure = error
-  }
-  await write(text + parts.tail(count))
-  return { rows: count, cut, failure }
+  const printed = await handOver(rows, limit, (row, index) => {
+    text += parts.row(row, index, keys)
+    if (text.length <= 65_536) return
+    const full = text
+    text = ''
+    return write(full)
+  })
+  await write(text + parts.tail(printed.rows))
+  return printed
 }
 
 /** As it is: programs read this. On a terminal what could steer it is made visible. */

@@ -4,8 +4,7 @@
  * last used are kept, and the rest lies in a file without a name.
  */
 import fs from 'node:fs'
-import os from 'node:os'
-import path from 'node:path'
+import { UnnamedFile } from './unnamed-file.js'
 
 const PAGE_BITS = 13
 const PAGE = 1 << PAGE_BITS
@@ -21,7 +20,7 @@ export class StepColumns {
   /** The pages in memory by their number, the last used at the end. */
   private readonly resident = new Map<number, Float64Array>()
   private pages = 0
-  private file: { readonly fd: number; readonly path: string } | null = null
+  private file: UnnamedFile | null = null
   private readonly written = new Set<number>()
   private isFileRefused = false
 
@@ -54,9 +53,7 @@ export class StepColumns {
   }
 
   close(): void {
-    if (this.file === null) return
-    fs.closeSync(this.file.fd)
-    fs.rmSync(this.file.path, { force: true, recursive: true })
+    this.file?.close()
     this.file = null
   }
 
@@ -70,7 +67,7 @@ export class StepColumns {
   /** False where no file can be written: then all stays in memory, which is dear, but an answer. */
   private write(number: number, values: Float64Array): boolean {
     try {
-      this.file ??= newFile()
+      this.file ??= new UnnamedFile()
       const written = fs.writeSync(this.file.fd, values, 0, PAGE * 8, number * PAGE * 8)
       this.isFileRefused = written < PAGE * 8
       if (!this.isFileRefused) this.written.add(number)
@@ -152,18 +149,4 @@ function risesEvenly(values: Float64Array, rise: number): boolean {
   const first = values[0]!
   for (let i = 1; i < values.length; i++) if (values[i] !== first + i * rise) return false
   return true
-}
-
-/** Where the system allows, its name is gone at once, so that it goes with the process whatever happens to that. */
-function newFile(): { fd: number; path: string } {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-'))
-  try {
-    return { fd: fs.openSync(path.join(folder, 'steps'), 'wx+', 0o600), path: folder }
-  } finally {
-    try {
-      fs.rmSync(folder, { recursive: true })
-    } catch {
-      // Windows removes no open file; close() does.
-    }
-  }
 }

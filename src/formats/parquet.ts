@@ -1,5 +1,5 @@
 /** Parquet files, written a group of rows at a time. Knows columns and no tape. */
-import { fileWriter, ParquetWriter, parquetWriteBuffer, schemaFromColumnData } from 'hyparquet-writer'
+import { ByteWriter, fileWriter, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer'
 
 /** What a column holds; each may hold nulls. */
 export type ParquetType = 'INT64' | 'DOUBLE' | 'STRING' | 'BYTE_ARRAY'
@@ -14,12 +14,14 @@ export class ParquetFile {
   private readonly columns: readonly ParquetColumn[]
   private readonly writer: ParquetWriter
 
-  constructor(path: string, columns: readonly ParquetColumn[]) {
+  /** to  the path of a file, or where bytes are gathered */
+  constructor(to: string | ByteWriter, columns: readonly ParquetColumn[]) {
     this.columns = columns
     const schema = schemaFromColumnData({
       columnData: columns.map(({ name, type }) => ({ name, type, data: [], nullable: true })),
     })
-    this.writer = new ParquetWriter({ writer: fileWriter(path), schema, createdBy: 'gradtape' })
+    const writer = typeof to === 'string' ? fileWriter(to) : to
+    this.writer = new ParquetWriter({ writer, schema, createdBy: 'gradtape' })
   }
 
   /** Adds rows: for each column its values, of INT64 as bigints. */
@@ -37,10 +39,22 @@ export class ParquetFile {
   }
 }
 
-/** A whole file in memory, of columns with their values: of INT64 as bigints. */
-export function parquetBytes(
-  columns: readonly (ParquetColumn & { readonly values: unknown[] })[],
-): Uint8Array {
-  const columnData = columns.map(({ name, type, values }) => ({ name, type, data: values, nullable: true }))
-  return new Uint8Array(parquetWriteBuffer({ columnData, createdBy: 'gradtape' }))
+/** The bytes of a file, group by group: a group has for each column its values. */
+export function* parquetBytes(
+  columns: readonly ParquetColumn[],
+  groups: Iterable<readonly (readonly unknown[])[]>,
+): Generator<Uint8Array> {
+  const bytes = new ByteWriter()
+  const file = new ParquetFile(bytes, columns)
+  const taken = () => {
+    const piece = bytes.getBytes().slice()
+    bytes.index = 0
+    return piece
+  }
+  for (const group of groups) {
+    file.add(group)
+    yield taken()
+  }
+  file.finish()
+  yield taken()
 }

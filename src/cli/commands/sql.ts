@@ -75,7 +75,8 @@ export function addSql(program: Command): void {
       'after',
       `
 ${PARAMETER_RULE}
-In JSON an infinity is {"$number": "Infinity"}, and bytes are {"$blob": "00ff"}. Parquet is made in memory, for a file. When the time is over while rows are printed, what is
+In JSON an infinity is {"$number": "Infinity"}, and bytes are {"$blob": "00ff"}. Parquet is written when all rows are there,
+for until then they wait in a temporary file. When the time is over while rows are printed, what is
 printed is a whole document of the rows so far; standard error says so, and the exit code is 1.
 While a query is read, a process that records into the tape cannot use its write-ahead log again, and the log grows. The query
 ends with this command, however that ends.
