@@ -1,13 +1,9 @@
 /**
- * The tools that a coding agent may use on tapes. Each is a command of `gradtape` with --json, in a process of its own: so it answers what the
- * command answers, several are answered at once, and one that takes too long is killed. All of them only read, and only the tapes
- * that were named when the server was started.
+ * The tools that a coding agent may use on tapes, and what each takes. Each is a command of `gradtape` with --json. All of them only read,
+ * and only the tapes that were named when the server was started. Knows nothing of how a command is run (mcp-runner.ts).
  */
-import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import process from 'node:process'
-import { fileURLToPath } from 'node:url'
 import { TapeError, valueText } from '../errors.js'
 import { nearest } from '../nearest.js'
 import { isObject } from './json-rpc.js'
@@ -21,19 +17,13 @@ interface Argument {
 
 type Given = Readonly<Record<string, unknown>>
 
-interface Tool {
+export interface Tool {
   readonly description: string
   readonly arguments: Readonly<Record<string, Argument>>
   /** Whether it may call functions of the user, for which modules are loaded. */
   readonly computes?: true
   /** The command and its arguments, for `gradtape`. */
   readonly command: (given: Given, tapes: Tapes) => string[]
-}
-
-/** The result of a tool as the protocol has it. */
-interface ToolResult {
-  readonly content: readonly [{ readonly type: 'text'; readonly text: string }]
-  readonly isError: boolean
 }
 
 const TAPE: Argument = {
@@ -47,11 +37,8 @@ const STEP: Argument = {
   description: 'The step, counted from 1; 0 is what precedes the first.',
 }
 const LIMIT_ROWS = 200
-const TEXT_MAX = 2 ** 20
-const AT_ONCE_MAX = 4
-const MAIN = fileURLToPath(new URL('./main.js', import.meta.url))
 
-const TOOLS: Readonly<Record<string, Tool>> = {
+export const TOOLS: Readonly<Record<string, Tool>> = {
   runs: {
     description:
       'The recorded training runs of a tape: id, name, status, steps, start, duration, error. Without "tape": of all tapes that are open here.',
@@ -215,7 +202,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
 }
 
 /** One argument, so that no value is taken for another option. */
-function option(name: string, value: unknown): string[] {
+export function option(name: string, value: unknown): string[] {
   return value === undefined ? [] : [`--${name}=${String(value)}`]
 }
 
@@ -294,61 +281,8 @@ export class Tapes {
   }
 }
 
-/** Answers one call of a tool. What it cannot do stands in the result, for the agent to read; it throws nothing. */
-export class ToolRunner {
-  private readonly tapes: Tapes
-  private readonly imports: readonly string[]
-  private running = 0
-  private readonly waiting: (() => void)[] = []
-
-  /** `imports` are the modules that the user named; an agent cannot name any. */
-  constructor(files: readonly string[], imports: readonly string[] = []) {
-    this.tapes = new Tapes(files)
-    this.imports = imports.flatMap((module) => option('import', module))
-  }
-
-  async call(name: string, given: unknown, signal: AbortSignal): Promise<ToolResult> {
-    const tool = TOOLS[name]!
-    try {
-      const args = checked(tool, name, given)
-      if (name === 'runs' && args.tape === undefined) return await this.allRuns(tool, signal)
-      const [command = name, ...rest] = tool.command(args, this.tapes)
-      const imports = tool.computes === true ? this.imports : []
-      return await this.inTurn([command, ...imports, ...rest], signal)
-    } catch (error) {
-      if (!(error instanceof TapeError)) throw error
-      return result(error.message, true)
-    }
-  }
-
-  private async allRuns(tool: Tool, signal: AbortSignal): Promise<ToolResult> {
-    const parts: string[] = []
-    let isError = false
-    for (const tape of this.tapes.all) {
-      const { content, isError: failed } = await this.inTurn(tool.command({ tape }, this.tapes), signal)
-      isError ||= failed
-      parts.push(
-        `{"tape": ${JSON.stringify(tape)}, ${failed ? `"error": ${JSON.stringify(content[0].text)}}` : content[0].text.trim().slice(1)}`,
-      )
-    }
-    return result(`{"tapes": [\n${parts.join(',\n')}\n]}`, isError)
-  }
-
-  /** Some at once; the others wait. */
-  private async inTurn(command: readonly string[], signal: AbortSignal): Promise<ToolResult> {
-    if (this.running >= AT_ONCE_MAX) await new Promise<void>((resolve) => this.waiting.push(resolve))
-    this.running++
-    try {
-      return signal.aborted ? result('cancelled', true) : await run(command, signal)
-    } finally {
-      this.running--
-      this.waiting.shift()?.()
-    }
-  }
-}
-
-/** Throws  BAD_ARGUMENT */
-function checked(tool: Tool, name: string, given: unknown): Given {
+/** The arguments as they were given. Throws  BAD_ARGUMENT */
+export function checkedArguments(tool: Tool, name: string, given: unknown): Given {
   if (given !== undefined && !isObject(given))
     throw new TapeError('BAD_ARGUMENT', `${name} expected an object of arguments, got ${valueText(given)}`)
   const args = given ?? {}
@@ -397,73 +331,4 @@ function isOfType({ type }: Argument, value: unknown): boolean {
         (one === null || isText(one) || typeof one === 'number' || typeof one === 'boolean'),
     )
   )
-}
-
-function result(text: string, isError: boolean): ToolResult {
-  return { content: [{ type: 'text', text }], isError }
-}
-
-/** Runs a command to its end. */
-function run(command: readonly string[], signal: AbortSignal): Promise<ToolResult> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [...process.execArgv, MAIN, ...command], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let out = ''
-    let told = ''
-    let isTooLong = false
-    const stop = () => child.kill('SIGKILL')
-    signal.addEventListener('abort', stop, { once: true })
-    process.once('exit', stop)
-    child.stdout.setEncoding('utf8').on('data', (piece: string) => {
-      out += piece
-      if (out.length <= TEXT_MAX) return
-      isTooLong = true
-      stop()
-    })
-    child.stderr.setEncoding('utf8').on('data', (piece: string) => {
-      told = (told + piece).slice(-10_000)
-    })
-    const end = (answer: ToolResult) => {
-      signal.removeEventListener('abort', stop)
-      process.off('exit', stop)
-      resolve(answer)
-    }
-    child.on('error', (error) => end(result(`INTERNAL: ${error.message}`, true)))
-    child.on('close', (status) => {
-      if (isTooLong)
-        end(
-          result(
-            `BAD_ARGUMENT: the answer is longer than ${TEXT_MAX} characters; ask for less (limit, step, fewer columns)`,
-            true,
-          ),
-        )
-      else if (signal.aborted) end(result('cancelled', true))
-      // An answer of "no" (something was found) is an answer.
-      else if ((status === 0 || status === 1) && out !== '') end(answerOf(out.trimEnd(), told))
-      else
-        end(
-          result(
-            told === '' ? `INTERNAL: the command ended with ${status} and said nothing` : told.trimEnd(),
-            true,
-          ),
-        )
-    })
-  })
-}
-
-function answerOf(out: string, told: string): ToolResult {
-  const { error } = (isObject(parsed(out)) ? parsed(out) : {}) as { error?: { message?: unknown } }
-  if (isObject(error) && typeof error.message === 'string') return result(error.message, true)
-  // What sql says beside its rows: that they were cut, or why no more came.
-  const notes = told.split('\n').filter((line) => /^(cut after|only \d|[A-Z_]+: )/.test(line))
-  return result(notes.length === 0 ? out : `${out}\n${notes.join('\n')}`, false)
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }

@@ -194,6 +194,19 @@ describe('an agent', { timeout: 60_000 }, () => {
     expect(performance.now() - from).toBeLessThan(9_000)
   })
 
+  test('is told of a tape that lacks its log, behind an answer that is whole', async () => {
+    const before = fs.readFileSync(other)
+    fs.writeFileSync(other, Buffer.from(before).fill(2, 18, 20)) // in WAL mode, by the head of the file
+    const { text, isError } = await ask('runs')
+    fs.writeFileSync(other, before)
+    const [answer = '', note] = text.split(/\n(?=note: )/)
+    expect(JSON.parse(answer)).toMatchObject({ tapes: [{ tape: file }, { tape: other }] })
+    expect([isError, note]).toEqual([
+      false,
+      expect.stringMatching(/other\.tape is in WAL mode .* newest events/),
+    ])
+  })
+
   test('hears of an unknown tool and an unknown method by their codes', async () => {
     await expect(client.callTool({ name: 'delete' })).rejects.toMatchObject({ code: -32602 })
     await expect(client.callTool({ name: '__proto__' })).rejects.toMatchObject({ code: -32602 })

@@ -6,7 +6,8 @@ import { TapeError } from '../../errors.js'
 import { ENGINE_VERSION } from '../../tape/version.js'
 import { answer } from '../answer.js'
 import { type Call, isObject, JsonRpc, RPC_ERROR, RpcError } from '../json-rpc.js'
-import { isTool, ToolRunner, toolList } from '../mcp-tools.js'
+import { ToolRunner } from '../mcp-runner.js'
+import { isTool, toolList } from '../mcp-tools.js'
 import { examples, withImports, withJson } from '../options.js'
 
 /** Versions of the protocol, the newest first; what is used here is the same in all of them. */
