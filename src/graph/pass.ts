@@ -382,8 +382,11 @@ class Pass {
       }
     }
     if (this.recorder === null) return
+    const { memory } = this
+    const { madeSoFar } = memory
     const isRead = this.recorder.gradientComputed(this.recordedPass, variable, contribution, held)
-    if (isRead && this.memory.isBusy) this.memory.forget(gradient)
+    memory.leave(madeSoFar) // those who listen to events made it
+    if (isRead && memory.isBusy) memory.forget(gradient)
   }
 
   /** The program may look at it from now on; until it does so, the memory of a leaf's gradient is nobody else's. */

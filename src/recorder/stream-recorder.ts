@@ -309,9 +309,10 @@ export class StreamRecorder implements Recorder {
       this.identify(held, position)
       this.noteOrigin(held.data, position)
     }
-    stream.appended(cursor, step)
     const isRead = given === contribution.data || (sum !== null && sum === held?.data)
+    // Before anybody hears of the event: who does may clear the gradient, whose array waits to be read.
     if (isRead) held?.markSeen()
+    stream.appended(cursor, step)
     return isRead
   }
 

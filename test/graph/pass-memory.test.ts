@@ -123,12 +123,17 @@ const anyRound = fc.record({
   after: fc.constantFrom(...AFTER),
 })
 
-/** Runs a program; gives all that it saw, as it is at the very end. */
-function run(rounds: readonly Round[], use: 'nothing' | 'spoil'): number[] {
+/** Runs a program; gives all that it saw, as it is at the very end. `prepare` gets its leaves, and what it has seen. */
+function run(
+  rounds: readonly Round[],
+  use: 'nothing' | 'spoil',
+  prepare: (leaves: readonly Variable[], seen: (Variable | NDArray)[]) => void = () => {},
+): number[] {
   useSpare(use)
   Keeper.kept = []
   const seen: (Variable | NDArray)[] = []
   const leaves = [1, 2, 3].map((seed) => parameter(square(seed), { name: `p${seed}` }))
+  prepare(leaves, seen)
   const sgd = new SGD(leaves, { lr: 0.1, momentum: 0.9 })
   const adam = new AdamW(leaves, { lr: 0.01 })
   for (const { calls, pass, after } of rounds) {
@@ -207,17 +212,47 @@ test('whatever a program sees is the same when passes use memory again and spoil
   )
 })
 
-/** What a tape of the program says, when another run may be open beside. */
+/** What somebody does who is told of a gradient in the middle of a pass. */
+const LISTENERS = {
+  nobody: () => {},
+  computes: (seen, leaves, nth) => seen.push(mul(leaves[nth % 3]!, nth), square(nth)),
+  clears: (_, leaves, nth) => leaves[1 + (nth % 2)]!.clearGrad(), // an optimizer wants one gradient at least
+  'passes and looks': (seen, leaves, nth, others) => {
+    others[nth % 3]!.backward()
+    if (nth % 4 === 0) seen.push(leaves[(nth + 1) % 3]!.grad ?? square(1))
+  },
+} satisfies Record<string, Listener>
+
+type Listener = (
+  seen: (Variable | NDArray)[],
+  leaves: readonly Variable[],
+  nth: number,
+  others: readonly Variable[],
+) => void
+
+/** What a tape of the program says, when another run may be open beside, and somebody may listen. */
 function tapeOf(
   rounds: readonly Round[],
   use: 'nothing' | 'spoil',
   capture: Capture,
   beside: boolean,
+  listens: keyof typeof LISTENERS,
 ): unknown[] {
   const tape = openTape(':memory:')
   const others = beside ? [tape.startRun('beside', { capture: 'full' })] : []
-  const runs = [...others, tape.startRun('program', { capture })]
-  const seen = run(rounds, use)
+  const program = tape.startRun('program', { capture })
+  const runs = [...others, program]
+  let told = 0
+  let isListening = false
+  const seen = run(rounds, use, (leaves, seen) => {
+    const others = leaves.map((leaf) => sum(tanh(leaf)))
+    program.events$.subscribe(({ type }) => {
+      if (type !== 'GradientComputed' || isListening || listens === 'nobody') return
+      isListening = true // what it does may be events
+      LISTENERS[listens](seen, leaves, ++told, others)
+      isListening = false
+    })
+  })
   for (const each of runs.reverse()) void each.finish()
   const said = runs.flatMap(({ name }) => [...tape.run(name).events()].map(withoutTime))
   tape.close()
@@ -231,15 +266,16 @@ function withoutTime(event: TapeEvent): string {
   })
 }
 
-test('a tape says the same of any program whose passes use memory again, also when two runs record it', () => {
+test('a tape says the same of any program whose passes use memory again, also when two runs record it and somebody listens', () => {
   const seed = Number(process.env.GRADTAPE_SEED ?? randomInt(2 ** 31))
   process.stderr.write(`memory of recorded passes: GRADTAPE_SEED=${seed}\n`)
   const rounds = fc.array(anyRound, { minLength: 1, maxLength: 3 })
   const captures = fc.constantFrom<Capture[]>('replayable', 'replayable', 'structure', 'full')
+  const listeners = fc.constantFrom(...(Object.keys(LISTENERS) as (keyof typeof LISTENERS)[]))
   fc.assert(
-    fc.property(rounds, captures, fc.boolean(), (program, capture, beside) => {
-      const spoiled = tapeOf(program, 'spoil', capture, beside)
-      expect(spoiled).toEqual(tapeOf(program, 'nothing', capture, beside))
+    fc.property(rounds, captures, fc.boolean(), listeners, (program, capture, beside, listens) => {
+      const spoiled = tapeOf(program, 'spoil', capture, beside, listens)
+      expect(spoiled).toEqual(tapeOf(program, 'nothing', capture, beside, listens))
     }),
     { seed, numRuns: Math.ceil(PROGRAMS / 6) },
   )
@@ -297,4 +333,28 @@ test('the memory of a gradient is used again once it is cleared, and never when 
   expect(memories(() => w.grad).size).toBe(10)
   void run.finish()
   tape.close()
+})
+
+test('what a listener makes in the middle of a recorded pass is its own, and a gradient that it clears is still on the tape', () => {
+  const recorded = (use: 'nothing' | 'spoil') => {
+    useSpare(use)
+    const tape = openTape(':memory:')
+    const run = tape.startRun('heard')
+    const [v, w] = [parameter(square(1)), parameter(square(2))]
+    const made: NDArray[] = []
+    run.events$.subscribe((event) => {
+      if (event.type !== 'GradientComputed') return
+      made.push(square(made.length))
+      for (const each of [v, w]) if (each.position === event.variable) each.clearGrad()
+    })
+    for (let step = 0; step < 3; step++) {
+      run.step()
+      sum(tanh(matmul(v, tanh(matmul(v, w))))).backward()
+    }
+    void run.finish()
+    const said = [...tape.run('heard').events()].map(withoutTime)
+    tape.close()
+    return [made.map(fingerprint), said]
+  }
+  expect(recorded('spoil')).toEqual(recorded('nothing'))
 })
