@@ -227,6 +227,7 @@ function* casesOf(Type, special) {
     ]) {
       yield ['qr', {}, [f(...shape)]]
       yield ['svd', {}, [f(...shape)]]
+      yield ['pinv', shape.length === 3 ? { rtol: 0.05 } : {}, [f(...shape)]]
     }
     yield ['eigh', {}, [f(2, 6, 6)]]
   }
@@ -249,6 +250,8 @@ function* casesOf(Type, special) {
     yield ['softmaxCrossEntropy', {}, [f(rows, classes), share(rows, classes)]]
     yield ['meanSquaredError', {}, [f(rows, classes), f(rows, classes)]]
     yield ['binaryCrossEntropy', {}, [share(rows, classes), share(rows, classes)]]
+    for (const reduction of ['sum', 'none'])
+      yield ['binaryCrossEntropy', { reduction }, [share(rows, classes), share(rows, classes)]]
     const weight = Array.from({ length: classes }, (_, i) => 0.5 + (i % 3))
     yield ['crossEntropy', {}, [f(rows, classes), integers(classes, rows)]]
     yield [

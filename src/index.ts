@@ -36,6 +36,7 @@ export { type Columns, type ColumnType, type CsvOptions, csv } from './data/csv.
 export { DataLoader, type DataLoaderOptions } from './data/data-loader.js'
 export { type DigitsOptions, digits } from './data/digits.js'
 export { type MnistFiles, mnist, readIdx } from './data/mnist.js'
+export { type MultinomialOptions, multinomial } from './data/multinomial.js'
 export { type SpiralOptions, spiral } from './data/spiral.js'
 export { type Batch, TensorDataset } from './data/tensor-dataset.js'
 export { CharacterTokens, fileTokens, nextTokens, type Tokens } from './data/tokens.js'
@@ -310,7 +311,6 @@ export {
   type KlDivergenceOptions,
   klDivergence,
   L1Loss,
-  type LossOptions,
   l1Loss,
   SmoothL1Loss,
   type SmoothL1Options,
@@ -345,7 +345,14 @@ export {
   irfft,
   rfft,
 } from './functions/fourier.js'
-export { Gather, type GatherOptions, gather, ScatterAdd, scatterAdd } from './functions/gathering.js'
+export {
+  Gather,
+  type GatherOptions,
+  gather,
+  indexAdd,
+  ScatterAdd,
+  scatterAdd,
+} from './functions/gathering.js'
 export {
   GroupNorm as GroupNormFunc,
   type GroupNormOptions as GroupNormFuncOptions,
@@ -383,6 +390,12 @@ export {
   type Widths,
 } from './functions/joining.js'
 export {
+  type GaussianNllOptions,
+  gaussianNllLoss,
+  type PoissonNllOptions,
+  poissonNllLoss,
+} from './functions/likelihood-losses.js'
+export {
   Cholesky,
   cholesky,
   Det,
@@ -395,9 +408,10 @@ export {
   solve,
 } from './functions/linear-algebra.js'
 export { arccosh, arcsinh, arctanh, exp2, log2, log10, logAddExp } from './functions/logarithms.js'
-export type { LossReduction } from './functions/loss-reduction.js'
+export type { LossOptions, LossReduction } from './functions/loss-reduction.js'
 export {
   BinaryCrossEntropy,
+  type BinaryCrossEntropyOptions,
   binaryCrossEntropy,
   MeanSquaredError,
   meanSquaredError,
@@ -412,6 +426,15 @@ export {
   type TripletMarginOptions,
   tripletMarginLoss,
 } from './functions/margin-losses.js'
+export {
+  lstsq,
+  type MatrixNormOptions,
+  matrixNorm,
+  matrixPower,
+  Pinv,
+  type PinvOptions,
+  pinv,
+} from './functions/matrices.js'
 export {
   celu,
   glu,
@@ -452,8 +475,11 @@ export {
   MaxPool2d,
   maxPool2d,
   type PoolingOptions,
+  type WindowOptions,
 } from './functions/pooling.js'
 export { Linear as LinearFunc, linear, MatMul, type MatMulOptions, matmul } from './functions/products.js'
+export { median, type QuantileOptions, quantile } from './functions/quantiles.js'
+export { meshgrid, pixelShuffle, pixelUnshuffle, unbind } from './functions/rearranging.js'
 export { Max, Mean, Min, max, mean, min, type ReduceOptions, Sum, sum } from './functions/reductions.js'
 export { Rotary, type RotaryOptions, rotary } from './functions/rotary.js'
 export {
@@ -485,7 +511,14 @@ export {
   Transpose,
   transpose,
 } from './functions/shapes.js'
-export { LogSoftmax, logSoftmax, Softmax, type SoftmaxOptions, softmax } from './functions/softmax.js'
+export {
+  LogSoftmax,
+  logSoftmax,
+  Softmax,
+  type SoftmaxAxesOptions,
+  type SoftmaxOptions,
+  softmax,
+} from './functions/softmax.js'
 export {
   LogSumExp,
   logSumExp,
@@ -505,6 +538,19 @@ export {
   convTranspose1d,
   convTranspose3d,
 } from './functions/transposed-convolution.js'
+export { cdist, type NormalizeOptions, normalize } from './functions/vectors.js'
+export {
+  adaptiveAveragePool1d,
+  adaptiveAveragePool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool3d,
+  averagePool1d,
+  averagePool3d,
+  maxPool1d,
+  maxPool3d,
+  type Pooling1dOptions,
+  type Pooling3dOptions,
+} from './functions/window-pooling.js'
 export type { Attributes, AttributeValue } from './graph/attributes.js'
 export { type BackwardOptions, backward, grad } from './graph/backward.js'
 export type { ForwardResult } from './graph/forward-result.js'
@@ -543,6 +589,15 @@ export { Conv1d, Conv2d, Conv3d } from './nn/convolution.js'
 export { Dropout } from './nn/dropout.js'
 export { Embedding } from './nn/embedding.js'
 export type { BiasOptions, LayerOptions } from './nn/initial.js'
+export {
+  type InitialOptions,
+  type KaimingOptions,
+  kaimingNormal,
+  kaimingUniform,
+  orthogonal,
+  xavierNormal,
+  xavierUniform,
+} from './nn/initialization.js'
 export { KeyValueCache } from './nn/key-value-cache.js'
 export { Linear } from './nn/linear.js'
 export { Module } from './nn/module.js'
@@ -611,7 +666,9 @@ export {
 } from './optim/adaptive.js'
 export { ExponentialMovingAverage } from './optim/averages.js'
 export { ClipGradNorm, clipGradNorm } from './optim/clip-grad-norm.js'
+export { clipGradValue } from './optim/clip-grad-value.js'
 export { LBFGS, LBFGSDirection, type LBFGSOptions } from './optim/lbfgs.js'
+export { ConstantLR, CosineAnnealingWarmRestarts, CyclicLR, PolynomialLR } from './optim/more-schedules.js'
 export { Optimizer, type OptimizerState } from './optim/optimizer.js'
 export { ParameterGroup, type Parameters as OptimizerParameters, type Rule } from './optim/parameter-group.js'
 export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from './optim/plateau.js'

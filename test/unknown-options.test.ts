@@ -24,12 +24,12 @@ const sgd = () => new library.SGD([v], { lr: 1 })
 /** Of each name, what stands before its options. */
 const before: Record<string, readonly unknown[]> = {
   ...Object.fromEntries(
-    'sum mean min max prod variance var std norm logSumExp softmax logSoftmax argmax argmin argsort sort diff tril triu elu hardtanh leakyRelu cumsum cumprod dropout rmsNorm rotary maxPool2d averagePool2d clip'
+    'sum mean min max prod variance var std norm logSumExp softmax logSoftmax argmax argmin argsort sort diff tril triu elu hardtanh leakyRelu cumsum cumprod dropout rmsNorm rotary maxPool2d averagePool2d clip normalize median matrixNorm pinv unbind multinomial'
       .split(' ')
       .map((name) => [name, [x]]),
   ),
   ...Object.fromEntries(
-    'cosineSimilarity huberLoss smoothL1Loss l1Loss klDivergence hingeLoss binaryCrossEntropyWithLogits'
+    'cosineSimilarity huberLoss smoothL1Loss l1Loss klDivergence hingeLoss binaryCrossEntropyWithLogits meanSquaredError poissonNllLoss'
       .split(' ')
       .map((name) => [name, [v, v]]),
   ),
@@ -38,6 +38,22 @@ const before: Record<string, readonly unknown[]> = {
   batchNorm: [x, v, v],
   groupNorm: [image, undefined, undefined],
   instanceNorm: [image, undefined, undefined],
+  binaryCrossEntropy: [[0.5], [1]],
+  gaussianNllLoss: [v, v, v],
+  cdist: [x, x],
+  lstsq: [x, x],
+  quantile: [v, 0.5],
+  meshgrid: [[v, v]],
+  indexAdd: [v, rows, v],
+  maxPool1d: [filled([1, 1, 2])],
+  averagePool1d: [filled([1, 1, 2])],
+  maxPool3d: [filled([1, 1, 2, 2, 2])],
+  averagePool3d: [filled([1, 1, 2, 2, 2])],
+  ...Object.fromEntries(
+    'xavierUniform xavierNormal kaimingUniform kaimingNormal orthogonal'
+      .split(' ')
+      .map((name) => [name, [[2, 2]]]),
+  ),
   maxPool2d: [image],
   averagePool2d: [image],
   interpolate: [image],
@@ -136,7 +152,7 @@ const beforeNew: Record<string, () => readonly unknown[]> = {
       .map((name) => [name, () => [[v]]]),
   ),
   ...Object.fromEntries(
-    'CosineAnnealingLR ExponentialLR LinearWarmupLR MultiStepLR OneCycleLR SequentialLR StepLR ReduceLROnPlateau'
+    'ConstantLR CosineAnnealingLR CosineAnnealingWarmRestarts CyclicLR ExponentialLR PolynomialLR LinearWarmupLR MultiStepLR OneCycleLR SequentialLR StepLR ReduceLROnPlateau'
       .split(' ')
       .map((name) => [name, () => [sgd()]]),
   ),
@@ -170,8 +186,8 @@ const WITHOUT: Record<string, readonly unknown[]> = {
   eigh: [ndarray([[1]])],
   cholesky: [ndarray([[1]])],
   div: [v, v],
-  meanSquaredError: [v, v],
-  binaryCrossEntropy: [[0.5], [1]],
+  matrixPower: [x, 2],
+  clipGradValue: [[v], 1],
   saveState: ['nowhere/a.npz', {}],
 }
 

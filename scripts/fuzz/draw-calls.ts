@@ -569,6 +569,11 @@ const DRAWS: Readonly<Record<string, Draw>> = {
     args: [],
     integers: false,
   }),
+  pinv: (random) => ({
+    inputs: [apart(random, extent(random), extent(random))],
+    args: [],
+    integers: false,
+  }),
   cholesky: (random) => ({ inputs: [dominant(random)], args: [], integers: false }),
   solve: (random) => {
     const a = dominant(random)
@@ -624,7 +629,8 @@ const DRAWS: Readonly<Record<string, Draw>> = {
   },
   binaryCrossEntropy: (random) => {
     const shape = drawShape(random).map((one) => Math.max(1, one))
-    return { inputs: [share(random, shape), share(random, shape)], args: [] }
+    const reduction = random.pick(['mean', 'sum', 'none'])
+    return { inputs: [share(random, shape), share(random, shape)], args: [{ reduction }] }
   },
 
   conv2d: convolution(false),

@@ -624,6 +624,71 @@ for name, call, size, kernel in [("conv1d", F.conv1d, [6], [4]), ("conv2d", F.co
     composed(name, lambda x, w, b, c=call: c(x, w, b, padding="same"), normal(1, 2, *size), normal(2, 2, *kernel), normal(2), args=[{"padding": "same"}])
     composed(name, lambda x, w, b, c=call: c(x, w, b, padding="same", dilation=2, groups=2), normal(1, 2, *size), normal(2, 1, *kernel), normal(2), args=[{"padding": "same", "dilation": 2, "groups": 2}])
 
+# --- pooling of rows and volumes, windows that reach beyond, and what else was looked for and not found -------------------------
+for kernel, stride, padding, size in [(2, None, 0, 5), (3, 2, 1, 6), (3, 2, 1, 7), (4, 3, 2, 9), (2, 3, 0, 6), (3, 1, 1, 4)]:
+    for ceil in [False, True]:
+        step = kernel if stride is None else stride
+        given = {"kernel": kernel, "padding": padding, "ceilMode": ceil, **({} if stride is None else {"stride": stride})}
+        volume = (1, 2, size, size - 1, size)
+        for axes, shape in [(1, (2, 2, size)), (2, (1, 2, size, size - 1)), (3, volume)]:
+            most = [F.max_pool1d, F.max_pool2d, F.max_pool3d][axes - 1]
+            mean = [F.avg_pool1d, F.avg_pool2d, F.avg_pool3d][axes - 1]
+            if kernel > size - 1 and axes > 1 and not ceil:
+                continue
+            composed(f"maxPool{axes}d", lambda x, m=most, k=kernel, s=step, p=padding, c=ceil: m(x, k, s, p, ceil_mode=c), normal(*shape), args=[given])
+            for counts in [True, False]:
+                composed(f"averagePool{axes}d", lambda x, m=mean, k=kernel, s=step, p=padding, c=ceil, n=counts: m(x, k, s, p, c, n), normal(*shape), args=[{**given, "countPadding": counts}])
+uneven = {"kernel": [2, 3, 1], "stride": [1, 2, 2], "padding": [1, 0, 0], "ceilMode": True}
+composed("maxPool3d", lambda x: F.max_pool3d(x, (2, 3, 1), (1, 2, 2), (1, 0, 0), ceil_mode=True), normal(2, 1, 3, 4, 4), args=[uneven])
+composed("averagePool3d", lambda x: F.avg_pool3d(x, (2, 3, 1), (1, 2, 2), (1, 0, 0), True, False), normal(2, 1, 3, 4, 4), args=[{**uneven, "countPadding": False}])
+for size in [1, 3, 4, 7]:
+    composed("adaptiveAveragePool1d", lambda x, s=size: F.adaptive_avg_pool1d(x, s), normal(2, 2, 6), args=[size])
+    composed("adaptiveMaxPool1d", lambda x, s=size: F.adaptive_max_pool1d(x, s), normal(2, 2, 6), args=[size])
+for size in [1, [2, 3, 2], [3, 1, 5]]:
+    composed("adaptiveAveragePool3d", lambda x, s=size: F.adaptive_avg_pool3d(x, s), normal(1, 2, 4, 3, 5), args=[size])
+    composed("adaptiveMaxPool3d", lambda x, s=size: F.adaptive_max_pool3d(x, s), normal(1, 2, 4, 3, 5), args=[size])
+for shape in [(3, 3), (4, 2), (2, 5), (2, 3, 2)]:
+    case("pinv", torch.linalg.pinv, normal(*shape))
+composed("lstsq", lambda a, b: torch.linalg.pinv(a) @ b, normal(4, 2), normal(4, 3))
+composed("lstsq", lambda a, b: torch.linalg.pinv(a) @ b, normal(2, 4), normal(2))
+for power in [-3, 0, 1, 2, 5]:
+    composed("matrixPower", lambda x, n=power: torch.linalg.matrix_power(x, n), dominant(2, 3, 3) / 3, args=[power])
+for order in ["fro", "nuc", 1, -1, 2, -2]:
+    for shape in [(3, 3), (2, 4, 3)]:
+        composed("matrixNorm", lambda x, o=order: torch.linalg.matrix_norm(x, o), normal(*shape), args=[{"ord": order}])
+    composed("matrixNorm", lambda x, o=order: torch.linalg.matrix_norm(x, o, dim=(2, 0), keepdim=True), normal(3, 2, 4), args=[{"ord": order, "axis": [2, 0], "keepdims": True}])
+for axes in [[0, 2], [1], [-1, 1]]:
+    inside = [axis % 3 for axis in axes]
+    rest = [axis for axis in range(3) if axis not in inside]
+    back = [(rest + inside).index(axis) for axis in range(3)]
+    composed("softmax", lambda x, r=rest, i=inside, b=back: torch.softmax(x.permute(*r, *i).flatten(len(r)), -1).reshape([x.shape[a] for a in r + i]).permute(b), normal(2, 3, 4), args=[{"axis": axes}])
+    composed("logSoftmax", lambda x, r=rest, i=inside, b=back: torch.log_softmax(x.permute(*r, *i).flatten(len(r)), -1).reshape([x.shape[a] for a in r + i]).permute(b), normal(2, 3, 4), args=[{"axis": axes}])
+for reduction in ["mean", "sum", "none"]:
+    given = {"reduction": reduction}
+    composed("meanSquaredError", lambda a, b, r=reduction: F.mse_loss(a, b, reduction=r), normal(3, 2), normal(3, 2), args=[given])
+    composed("binaryCrossEntropy", lambda p, t, r=reduction: F.binary_cross_entropy(p, t.double(), reduction=r), share(3, 2), ints([0, 1, 1, 0, 1, 1], 3, 2), args=[given])
+    weighted = lambda p, t, r=reduction: -{"mean": torch.mean, "sum": torch.sum, "none": lambda x: x}[r]((t * p.log() + (1 - t) * torch.log1p(-p)) * torch.tensor([0.5, 2.0]))
+    composed("binaryCrossEntropy", weighted, share(3, 2), share(3, 2), args=[{**given, "weight": [0.5, 2.0]}])
+    composed("gaussianNllLoss", lambda x, t, v, r=reduction: F.gaussian_nll_loss(x, t, v, full=r == "sum", reduction=r), normal(3, 2), normal(3, 2), positive(3, 2), args=[{**given, "full": reduction == "sum"}])
+    for full in [False, True]:
+        counts = ints([0, 1, 2, 5])
+        composed("poissonNllLoss", lambda x, t, r=reduction, f=full: F.poisson_nll_loss(x, t, full=f, reduction=r), normal(4), counts, args=[{**given, "full": full}])
+        composed("poissonNllLoss", lambda x, t, r=reduction, f=full: F.poisson_nll_loss(x, t, log_input=False, full=f, reduction=r), positive(4), counts, args=[{**given, "full": full, "logInput": False}])
+composed("normalize", lambda x: F.normalize(x, dim=-1), normal(3, 4))
+composed("normalize", lambda x: F.normalize(x, 1.0, dim=0, eps=0.5), normal(3, 4) / 4, args=[{"ord": 1, "axis": 0, "eps": 0.5}])
+for order in [1, 2, 3]:
+    composed("cdist", lambda a, b, o=order: torch.linalg.vector_norm(a.unsqueeze(-2) - b.unsqueeze(-3), o, -1), normal(2, 3, 4), normal(5, 4), args=[{"ord": order}])
+for q in [0, 0.3, 0.5, 1, [0.25, 0.9]]:
+    composed("quantile", lambda x, s=q: torch.quantile(x, torch.tensor(s, dtype=x.dtype), dim=1), normal(3, 5), args=[q, {"axis": 1}])
+for way in ["lower", "higher", "midpoint", "nearest"]:
+    composed("quantile", lambda x, w=way: torch.quantile(x, 0.4, interpolation=w), normal(2, 3), args=[0.4, {"interpolation": way}])
+composed("median", lambda x: x.median(), normal(6), args=[{"interpolation": "lower"}])
+composed("median", lambda x: torch.quantile(x, 0.5, dim=0, keepdim=True), normal(4, 3), args=[{"axis": 0, "keepdims": True}])
+composed("unbind", lambda x: list(torch.unbind(x, 1)), normal(2, 3, 2), args=[{"axis": 1}])
+composed("indexAdd", lambda x, i, v: x.index_add(1, long(i), v), normal(2, 3), ints([2, 0, 2]), normal(2, 3), args=[{"axis": 1}])
+composed("pixelShuffle", lambda x: F.pixel_shuffle(x, 2), normal(2, 8, 2, 3), args=[2])
+composed("pixelUnshuffle", lambda x: F.pixel_unshuffle(x, 3), normal(1, 2, 6, 3), args=[3])
+
 here = os.path.dirname(os.path.abspath(__file__))
 target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")
 rows = [record(*one) for one in CASES]

@@ -380,6 +380,13 @@ def schedules():
         "warmup": lambda o: lr.LinearLR(o, start_factor=0.25, total_iters=4),
         "oneCycle": lambda o: lr.OneCycleLR(o, max_lr=0.4, total_steps=10, cycle_momentum=False),
         "lambda": lambda o: lr.LambdaLR(o, lambda n: 1 / (1 + n)),
+        "restarts": lambda o: lr.CosineAnnealingWarmRestarts(o, 2, T_mult=3, eta_min=0.01),
+        "restartsAlike": lambda o: lr.CosineAnnealingWarmRestarts(o, 4),
+        "polynomial": lambda o: lr.PolynomialLR(o, total_iters=6, power=2.5),
+        "constant": lambda o: lr.ConstantLR(o, factor=0.25, total_iters=3),
+        "cyclic": lambda o: lr.CyclicLR(o, 0.01, 0.4, step_size_up=2, step_size_down=3, cycle_momentum=False),
+        "cyclicHalved": lambda o: lr.CyclicLR(o, 0.01, 0.4, step_size_up=2, mode="triangular2", cycle_momentum=False),
+        "cyclicShrunk": lambda o: lr.CyclicLR(o, 0.01, 0.4, step_size_up=3, step_size_down=1, mode="exp_range", gamma=0.9, cycle_momentum=False),
     }
     results = {}
     for name, make in made.items():

@@ -1,12 +1,12 @@
 /** Rows drawn by weight: rare ones as often as frequent ones, say. The draws of an epoch follow from the seed and its number. */
 
 import { ndarray } from '../array/make-array.js'
-import { log } from '../array/math/log.js'
 import type { NDArray } from '../array/ndarray.js'
 import { randomState, uniform } from '../array/random.js'
 import { valueText } from '../errors.js'
 import { flagOf, integerOf, refuse } from '../functions/attributes.js'
 import { checkOptions } from '../options.js'
+import { drawAgain, drawOnce } from './weighted-draws.js'
 
 /** Settings of a WeightedSampler. */
 export interface WeightedSamplerOptions {
@@ -54,36 +54,11 @@ export class WeightedSampler {
   /** The rows of an epoch in the order of their draws: int32 [count]. `otherwise` is the seed where none was said. */
   order(epoch: number, otherwise: number = randomState().seed): NDArray {
     const key = { seed: this.seed ?? otherwise, counter: epoch }
-    return this.replacement ? this.again(key) : this.once(key)
-  }
-
-  private again(key: { seed: number; counter: number }): NDArray {
-    const ends = new Float64Array(this.rows)
-    let total = 0
-    for (let row = 0; row < this.rows; row++) ends[row] = total += this.weights[row]!
-    const draws = uniform([this.count], { key, dtype: 'float64' }).data
+    const units = (count: number) => uniform([count], { key, dtype: 'float64' }).data
     return ndarray(
-      Int32Array.from({ length: this.count }, (_, i) => {
-        const at = draws[i]! * total
-        let [low, high] = [0, this.rows - 1]
-        while (low < high) {
-          const middle = (low + high) >> 1
-          if (ends[middle]! > at) high = middle
-          else low = middle + 1
-        }
-        return low
-      }),
+      this.replacement
+        ? drawAgain(this.weights, units(this.count), this.count)
+        : drawOnce(this.weights, units(this.rows), this.count),
     )
-  }
-
-  // The row with the least −ln(u)/weight comes first: these are exponential times, whose order is that of draws by weight.
-  private once(key: { seed: number; counter: number }): NDArray {
-    const draws = uniform([this.rows], { key, dtype: 'float64' }).data
-    const times = Float64Array.from(this.weights, (weight, row) =>
-      weight === 0 ? Infinity : -log(1 - draws[row]!) / weight,
-    )
-    const rows = Array.from({ length: this.rows }, (_, row) => row)
-    rows.sort((a, b) => (times[a]! < times[b]! ? -1 : times[a]! > times[b]! ? 1 : a - b))
-    return ndarray(Int32Array.from(rows.slice(0, this.count)))
   }
 }

@@ -54,7 +54,8 @@ export function integerOf(
 ): number {
   if (value === undefined && otherwise !== undefined) return otherwise
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value
-  return refuse(`${what} expected ${key} to be an integer of at least ${least}, got ${valueText(value)}`)
+  const bound = least === -Infinity ? '' : ` of at least ${least}`
+  return refuse(`${what} expected ${key} to be an integer${bound}, got ${valueText(value)}`)
 }
 
 /** A shape, frozen; extents may be -1 when `least` says so. */

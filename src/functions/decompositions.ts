@@ -98,8 +98,8 @@ export class Eigh extends Func {
  * largest element of a vector is positive.
  *
  * Shapes   x [..., n, n] → values [..., n], vectors [..., n, n]
- * Equal    eigenvalues have no vectors of their own, only a plane: a gradient takes no part among them, which is right for what does not depend on
- *          the choice of vectors in it (the values, V·f(w)·Vᵀ)
+ * Equal    eigenvalues have no vectors of their own, only a plane: a gradient takes no part among them, which is right for what is made of
+ *          the values alone; of V·f(w)·Vᵀ the derivative between such vectors is missing (`inv`, `cholesky`, `matrixPower` have theirs)
  * Throws   BAD_SHAPE; NaN for a matrix that holds NaN or Infinity
  * Source   PyTorch `linalg.eigh`; Jacobi's method
  */
@@ -148,7 +148,8 @@ export class Svd extends Func {
  *
  * Shapes   x [..., m, n], k = min(m, n) → U [..., m, k], s [..., k], Vᵀ [..., k, n]
  * Equal    singular values, and those that are 0, have no vectors of their own: a gradient takes no part among equal ones, nor through the vectors of
- *          a 0 to what is outside of them; for what does not depend on the choice of vectors (s, U·Vᵀ of a regular x) it is right
+ *          a 0 to what is outside of them; it is right for what is made of s alone. Of U·f(s)·Vᵀ the derivative between equal ones is missing
+ *          (`pinv` has its own)
  * Throws   BAD_SHAPE; NaN for a matrix that holds NaN or Infinity
  * Source   PyTorch `linalg.svd(full_matrices=False)`; Jacobi's method on columns
  */

@@ -17,15 +17,16 @@ import { flagOf, numberOf, oneAxisOf, refuse } from './attributes.js'
 import { cast } from './casting.js'
 import { equal, greater, where } from './comparison.js'
 import { exp, log } from './exponential.js'
-import { ElementLoss, type LossReduction, reductionOf, requirePair } from './loss-reduction.js'
+import {
+  ElementLoss,
+  type LossOptions,
+  type LossReduction,
+  reductionOf,
+  requirePair,
+} from './loss-reduction.js'
 import { mean, sum } from './reductions.js'
 import { broadcastTo, expandDims, sumTo } from './shapes.js'
 import { norm } from './statistics.js'
-
-export interface LossOptions {
-  /** 'mean' (default), 'sum', or 'none' for a loss for each element. */
-  reduction?: LossReduction | undefined
-}
 
 /** What losses of a − b share: only the loss of a difference and its slope differ. */
 abstract class DifferenceLoss extends ElementLoss {

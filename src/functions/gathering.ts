@@ -1,16 +1,19 @@
-/** Single elements named by indices, in PyTorch's meaning: one index for each element read or added to. */
+/** Single elements named by indices, in PyTorch's meaning: one index for each element read or added to; and slices that are added by index. */
 import { isFloating } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
 import * as indexing from '../array/indexing.js'
 import type { NDArray } from '../array/ndarray.js'
 import { promoted } from '../array/promotion.js'
+import { formatShape, normalizeAxis } from '../array/shape.js'
+import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
+import { add } from './arithmetic.js'
 import { oneAxisOf } from './attributes.js'
-import { indexOperand, requireIndices } from './indexing.js'
+import { indexOperand, requireIndices, scatterTake } from './indexing.js'
 import { broadcastTo } from './shapes.js'
 
 export interface GatherOptions {
@@ -96,6 +99,36 @@ export function scatterAdd(
 ): Variable {
   const target = asVariable(x, values instanceof Variable ? values : null)
   return new ScatterAdd(options).apply(target, indexOperand(indices), asVariable(values, target))
+}
+
+/**
+ * x to whose slices along an axis those of `values` are added, each to the one that its index names.
+ *
+ * Shapes   x [n, ...], indices [k], values [k, ...] → that of x, for axis 0
+ * Throws   SHAPE_MISMATCH; INDEX_OUT_OF_RANGE; BAD_DTYPE; BAD_AXIS
+ * Source   PyTorch `index_add`
+ */
+export function indexAdd(
+  x: Operand,
+  indices: Operand,
+  values: Operand,
+  options: { axis?: number | undefined } = {},
+): Variable {
+  checkOptions(options, ['axis'], 'indexAdd')
+  const given = asVariable(x)
+  const axis = normalizeAxis(oneAxisOf(options.axis, 0, 'indexAdd'), given.ndim, 'indexAdd')
+  const more = asVariable(values, given)
+  const isAlike =
+    more.ndim === given.ndim && more.shape.every((extent, i) => i === axis || extent === given.shape[i])
+  if (!isAlike)
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `indexAdd expected values of the shape of x but along axis ${axis}, got ${formatShape(more.shape)} for ${formatShape(given.shape)}`,
+    )
+  const places = asVariable(indexOperand(indices))
+  if (places.ndim !== 1)
+    throw new TapeError('SHAPE_MISMATCH', `indexAdd expected indices [k], got ${formatShape(places.shape)}`)
+  return add(given, scatterTake(more, places, axis, given.shape[axis]!))
 }
 
 registerFunc(Gather, { name: 'gather' })

@@ -9,14 +9,27 @@ import type { Operand, Variable } from '../graph/variable.js'
 import { div } from './arithmetic.js'
 import { refuse } from './attributes.js'
 import { indexOperand } from './indexing.js'
+import { mean, sum } from './reductions.js'
 
 /** 'mean' over all elements, their 'sum', or 'none': a loss for each. */
 export type LossReduction = 'mean' | 'sum' | 'none'
+
+/** Settings of losses of elements. */
+export interface LossOptions {
+  /** 'mean' (default), 'sum', or 'none' for a loss for each element. */
+  reduction?: LossReduction | undefined
+}
 
 export function reductionOf(value: unknown, what: string): LossReduction {
   if (value === undefined) return 'mean'
   if (value === 'mean' || value === 'sum' || value === 'none') return value
   return refuse(`${what} expected reduction to be 'mean', 'sum' or 'none', got ${valueText(value)}`)
+}
+
+/** Losses of elements brought to their mean, their sum, or left as they are, by recorded calls. */
+export function reduced(losses: Variable, reduction: LossReduction): Variable {
+  if (reduction === 'none') return losses
+  return reduction === 'sum' ? sum(losses) : mean(losses)
 }
 
 /**

@@ -4,22 +4,29 @@ import * as elementwise from '../array/elementwise.js'
 import { allocate, type NDArray, scalar } from '../array/ndarray.js'
 import { promoted, promotedToFloat } from '../array/promotion.js'
 import * as reductions from '../array/reductions.js'
-import { fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
+import { broadcastShapes, fixedShape, formatShape, type Shape, sameShape, sizeOf } from '../array/shape.js'
 import * as softmaxes from '../array/softmax.js'
 import { TapeError } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
-import { type Operand, Variable } from '../graph/variable.js'
-import { refuseOptions } from '../options.js'
-import { div, mul, neg, sub } from './arithmetic.js'
+import { asVariable, type Operand, Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
+import { div, mul, neg, square, sub } from './arithmetic.js'
 import { UNSAID } from './attributes.js'
 import { clip } from './bounds.js'
 import { cast } from './casting.js'
 import { type CrossEntropyOptions, crossEntropy } from './cross-entropy.js'
 import { log, log1p } from './exponential.js'
 import { oneHot, requireIndices } from './indexing.js'
-import { labelOperand, requirePair } from './loss-reduction.js'
+import {
+  type LossOptions,
+  type LossReduction,
+  labelOperand,
+  reduced,
+  reductionOf,
+  requirePair,
+} from './loss-reduction.js'
 import { sum } from './reductions.js'
 import { broadcastTo, sumTo } from './shapes.js'
 import { logSoftmax, softmax } from './softmax.js'
@@ -127,15 +134,24 @@ export class MeanSquaredError extends Func {
 }
 
 /**
- * mean((a − b)²).
+ * mean((a − b)²), or their sum, or each.
  *
- * Shapes   a, b of one shape, or one broadcasts to the other → []
- * Throws   SHAPE_MISMATCH, also when both would have to be repeated, as [n, 1] and [n].
+ * Shapes   a, b of one shape, or one broadcasts to the other → [], or that shape for 'none'
+ * Throws   BAD_ARGUMENT for the reduction; SHAPE_MISMATCH, also when both would have to be repeated, as [n, 1] and [n].
  */
-export function meanSquaredError(a: Operand, b: Operand): Variable
-export function meanSquaredError(a: Operand, b: Operand, ...rest: readonly unknown[]): Variable {
-  refuseOptions(rest, 'meanSquaredError')
-  return new MeanSquaredError().apply2(a, b)
+export function meanSquaredError(a: Operand, b: Operand, options: LossOptions = UNSAID): Variable {
+  checkOptions(options, ['reduction'], 'meanSquaredError')
+  const reduction = reductionOf(options.reduction, 'meanSquaredError')
+  if (reduction === 'mean') return new MeanSquaredError().apply2(a, b)
+  const left = asVariable(a)
+  const right = asVariable(b, left)
+  requirePair(left.shape, right.shape, 'meanSquaredError')
+  const squares = square(sub(cast(left, floatOf(left)), cast(right, floatOf(right))))
+  return reduction === 'sum' ? sum(squares) : squares
+}
+
+function floatOf({ dtype }: Variable): 'float64' | 'float32' {
+  return dtype === 'float32' ? 'float32' : 'float64'
 }
 
 /** The logarithms of p and 1 − p are not taken below −100, so that a certain prediction that is wrong costs a finite amount. */
@@ -145,9 +161,19 @@ const SPREAD_LEAST = 1e-12
 
 /**
  * −mean(t·ln p + (1 − t)·ln(1 − p)), logarithms at least −100.
- * Backward gp = gy/n·(p − t)/(p·(1 − p)), gt = gy/n·(ln(1 − p) − ln p).
+ * Backward gp = gy/n·(p − t)/(p·(1 − p)), gt = gy/n·(ln(1 − p) − ln p); of the sum or of each without the n.
  */
 export class BinaryCrossEntropy extends Func {
+  private readonly reduction: LossReduction
+
+  // The mean, which old tapes hold, is not said.
+  constructor(attributes: LossOptions = UNSAID) {
+    checkOptions(attributes, ['reduction'], 'binaryCrossEntropy')
+    const reduction = reductionOf(attributes.reduction, 'binaryCrossEntropy')
+    super(reduction === 'mean' ? UNSAID : { reduction })
+    this.reduction = reduction
+  }
+
   override forward(probabilities: NDArray, targets: NDArray): NDArray {
     requirePair(probabilities.shape, targets.shape, 'binaryCrossEntropy')
     requireProbabilities(probabilities)
@@ -155,16 +181,16 @@ export class BinaryCrossEntropy extends Func {
     const one = scalar(1, p.dtype)
     const hit = elementwise.mul(t, elementwise.clip(elementwise.log(p), LOG_LEAST))
     const miss = elementwise.clip(elementwise.log1p(elementwise.neg(p)), LOG_LEAST)
-    return elementwise.neg(
-      reductions.mean(elementwise.add(hit, elementwise.mul(elementwise.sub(one, t), miss))),
-    )
+    const gains = elementwise.add(hit, elementwise.mul(elementwise.sub(one, t), miss))
+    if (this.reduction === 'none') return elementwise.neg(gains)
+    return elementwise.neg(this.reduction === 'sum' ? reductions.sum(gains) : reductions.mean(gains))
   }
 
   override backward(gy: Variable): (Variable | null)[] {
     const p = cast(this.inputAt(0), gy.dtype)
     const t = cast(this.inputAt(1), gy.dtype)
     const difference = sub(p, t)
-    const share = div(gy, difference.size)
+    const share = this.reduction === 'mean' ? div(gy, difference.size) : gy
     return [
       this.needsGradient(0)
         ? sumTo(mul(div(difference, clip(mul(p, sub(1, p)), { min: SPREAD_LEAST })), share), p.shape)
@@ -192,16 +218,39 @@ function requireProbabilities(p: NDArray): void {
   }
 }
 
+/** Settings of `binaryCrossEntropy`. */
+export interface BinaryCrossEntropyOptions extends LossOptions {
+  /** By which the loss of each element is multiplied: of their shape, or it broadcasts to it. The mean is still that of all elements. It has no gradient. */
+  weight?: Operand | undefined
+}
+
 /**
- * The mean binary cross entropy of probabilities p with targets t.
+ * The mean binary cross entropy of probabilities p with targets t, or their sum, or each.
  *
- * Shapes   p, t of one shape, or one broadcasts to the other → []
- * Throws   SHAPE_MISMATCH; BAD_VALUE when p is not within [0, 1]. NaN passes, so that a run records where it came from.
+ * Shapes   p, t of one shape, or one broadcasts to the other → [], or that shape for 'none'
+ * Throws   BAD_ARGUMENT for the reduction; SHAPE_MISMATCH; BAD_VALUE when p is not within [0, 1]. NaN passes, so that a run records where it came from.
  */
-export function binaryCrossEntropy(p: Operand, t: Operand): Variable
-export function binaryCrossEntropy(p: Operand, t: Operand, ...rest: readonly unknown[]): Variable {
-  refuseOptions(rest, 'binaryCrossEntropy')
-  return new BinaryCrossEntropy().apply2(p, t)
+export function binaryCrossEntropy(
+  p: Operand,
+  t: Operand,
+  options: BinaryCrossEntropyOptions = UNSAID,
+): Variable {
+  checkOptions(options, ['reduction', 'weight'], 'binaryCrossEntropy')
+  const { reduction, weight } = options
+  if (weight === undefined || weight === null) return new BinaryCrossEntropy({ reduction }).apply2(p, t)
+  const asked = reductionOf(reduction, 'binaryCrossEntropy')
+  const each = new BinaryCrossEntropy({ reduction: 'none' }).apply2(p, t)
+  const shares = asVariable(weight, each).detach()
+  requireFits(shares.shape, each.shape)
+  return reduced(mul(each, cast(shares, floatOf(each))), asked)
+}
+
+function requireFits(weight: Shape, losses: Shape): void {
+  if (sameShape(broadcastShapes(weight, losses, 'binaryCrossEntropy: weight'), losses)) return
+  throw new TapeError(
+    'SHAPE_MISMATCH',
+    `binaryCrossEntropy expected a weight that broadcasts to ${formatShape(losses)}, got ${formatShape(weight)}`,
+  )
 }
 
 registerFunc(BinaryCrossEntropy, { name: 'binaryCrossEntropy' })

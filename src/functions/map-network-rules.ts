@@ -19,7 +19,7 @@ import { Gather, gather, ScatterAdd } from './gathering.js'
 import { GroupNorm, RmsNorm } from './group-normalization.js'
 import { Embedding, OneHot, ScatterTake, scatterTake, Take, take } from './indexing.js'
 import { pad, slice, stack } from './joining.js'
-import { MeanSquaredError, SoftmaxCrossEntropy } from './losses.js'
+import { BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy } from './losses.js'
 import { countUp, lifted, repeated, withAttributes } from './map-rules.js'
 
 import { BatchNorm, LayerNorm } from './normalization.js'
@@ -213,7 +213,15 @@ function elementLoss({ func, operands, rows }: MapCall): Variable[] | null {
   return [reduction === 'batchMean' ? div(total, losses.shape[1]!) : total]
 }
 
-for (const one of [L1Loss, SmoothL1Loss, HuberLoss, HingeLoss, KlDivergence, BinaryCrossEntropyWithLogits])
+for (const one of [
+  L1Loss,
+  SmoothL1Loss,
+  HuberLoss,
+  HingeLoss,
+  KlDivergence,
+  BinaryCrossEntropy,
+  BinaryCrossEntropyWithLogits,
+])
   setMapRule(one, elementLoss)
 
 setMapRewrite(MeanSquaredError, (_, [a, b]) => {

@@ -26,6 +26,7 @@ import * as exponential from './exponential.js'
 import { FourierTransform } from './fourier.js'
 import { Concat, Pad, ScatterSlice, Slice, Split, Stack } from './joining.js'
 import { Cholesky, Det, Inv, Slogdet, Solve } from './linear-algebra.js'
+import { Pinv } from './matrices.js'
 import { ArgMax, ArgMin, Sort, Topk } from './ordering.js'
 import * as reductions from './reductions.js'
 import { Rotary } from './rotary.js'
@@ -170,7 +171,7 @@ all(extreme, ArgMax, ArgMin)
 all(alongAxis, Softmax, LogSoftmax, Sort, Topk)
 all(alongAxisOrAll, CumSum, CumProd)
 all(overLastAxes(1), ProdOthers, BandMeans, BandMeansScatter)
-all(overLastAxes(2), Tril, Triu, Cholesky, Det, Inv, Slogdet, Qr, Eigh, Svd, Rotary)
+all(overLastAxes(2), Tril, Triu, Cholesky, Det, Inv, Slogdet, Qr, Eigh, Svd, Pinv, Rotary)
 all(inOneShape, FourierTransform)
 all(joining(0), Concat)
 all(joining(1), Stack)

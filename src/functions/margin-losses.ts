@@ -10,15 +10,10 @@ import { cast } from './casting.js'
 import { notEqual, where } from './comparison.js'
 import { gather } from './gathering.js'
 import { take } from './indexing.js'
-import { type LossReduction, labelOperand, reductionOf } from './loss-reduction.js'
-import { mean, sum } from './reductions.js'
+import { type LossReduction, labelOperand, reduced, reductionOf } from './loss-reduction.js'
+import { sum } from './reductions.js'
 import { expandDims, squeeze } from './shapes.js'
 import { norm } from './statistics.js'
-
-function reduced(losses: Variable, reduction: LossReduction): Variable {
-  if (reduction === 'none') return losses
-  return reduction === 'sum' ? sum(losses) : mean(losses)
-}
 
 /** Settings of `nllLoss`. */
 export interface NllOptions {

@@ -53,20 +53,24 @@ import {
 import { dropout } from './dropout.js'
 import { cos, exp, expm1, log, log1p, pow, sin, tanh } from './exponential.js'
 import { fft, fourierTransform, ifft, irfft, rfft } from './fourier.js'
-import { gather, scatterAdd } from './gathering.js'
+import { gather, indexAdd, scatterAdd } from './gathering.js'
 import { groupNorm, instanceNorm, rmsNorm } from './group-normalization.js'
 import { embedding, oneHot, take } from './indexing.js'
 import { interpolate } from './interpolation.js'
 import { pad, slice, split } from './joining.js'
+import { gaussianNllLoss, poissonNllLoss } from './likelihood-losses.js'
 import { cholesky, det, inv, slogdet, solve } from './linear-algebra.js'
 import { arccosh, arcsinh, arctanh, exp2, log2, log10, logAddExp } from './logarithms.js'
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from './losses.js'
 import { marginRankingLoss, nllLoss, tripletMarginLoss } from './margin-losses.js'
+import { lstsq, matrixNorm, matrixPower, pinv } from './matrices.js'
 import { celu, glu, hardSigmoid, hardSwish, logSigmoid, relu6, selu, softsign } from './more-activations.js'
 import { batchNorm, layerNorm } from './normalization.js'
 import { argmax, argmin, argsort, sort, topk } from './ordering.js'
 import { adaptiveAveragePool2d, adaptiveMaxPool2d, averagePool2d, maxPool2d } from './pooling.js'
 import { linear, matmul } from './products.js'
+import { median, quantile } from './quantiles.js'
+import { pixelShuffle, pixelUnshuffle, unbind } from './rearranging.js'
 import { max, mean, min, sum } from './reductions.js'
 import { rotary } from './rotary.js'
 import { all, any, ceil, countNonZero, isInfinite, isNan, nanToNum, round, trunc } from './rounding.js'
@@ -75,8 +79,41 @@ import { broadcastTo, expandDims, flip, reshape, squeeze, sumTo, transpose } fro
 import { logSoftmax, softmax } from './softmax.js'
 import { logSumExp, norm, std, variance } from './statistics.js'
 import { convTranspose1d, convTranspose3d } from './transposed-convolution.js'
+import { cdist, normalize } from './vectors.js'
+import {
+  adaptiveAveragePool1d,
+  adaptiveAveragePool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool3d,
+  averagePool1d,
+  averagePool3d,
+  maxPool1d,
+  maxPool3d,
+} from './window-pooling.js'
 
 const functions = {
+  adaptiveAveragePool1d,
+  adaptiveAveragePool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool3d,
+  averagePool1d,
+  averagePool3d,
+  cdist,
+  gaussianNllLoss,
+  indexAdd,
+  lstsq,
+  matrixNorm,
+  matrixPower,
+  maxPool1d,
+  maxPool3d,
+  median,
+  normalize,
+  pinv,
+  pixelShuffle,
+  pixelUnshuffle,
+  poissonNllLoss,
+  quantile,
+  unbind,
   all,
   any,
   arccosh,

@@ -1,7 +1,8 @@
 /** Images reduced window by window, and the adjoints that carry gradients back through the windows. */
 import type { Pair } from '../array/convolution.js'
+import { type DType, isFloating } from '../array/dtype.js'
 import { full } from '../array/make-array.js'
-import type { NDArray } from '../array/ndarray.js'
+import { type NDArray, scalar } from '../array/ndarray.js'
 import * as pooling from '../array/pooling.js'
 import { formatShape } from '../array/shape.js'
 import { TapeError } from '../errors.js'
@@ -13,9 +14,9 @@ import { div } from './arithmetic.js'
 import { flagOf } from './attributes.js'
 import { bandMeans } from './bands.js'
 import { pairOf } from './convolution.js'
-import { slice, stack } from './joining.js'
+import { concat, pad, slice, stack } from './joining.js'
 import { max } from './reductions.js'
-import { reshape } from './shapes.js'
+import { broadcastTo, reshape } from './shapes.js'
 
 export interface PoolingOptions {
   /** The size of a window: one number, or [rows, columns]. */
@@ -24,6 +25,12 @@ export interface PoolingOptions {
   stride?: number | Pair | undefined
   /** Space around the image: at most half the kernel. Default 0. */
   padding?: number | Pair | undefined
+}
+
+/** Settings of `maxPool2d` and `averagePool2d`. */
+export interface WindowOptions extends PoolingOptions {
+  /** Whether last windows may reach beyond the image. Default false: what is left over is not looked at. */
+  ceilMode?: boolean | undefined
 }
 
 const POOLING_KEYS = ['kernel', 'stride', 'padding']
@@ -77,12 +84,58 @@ export class MaxPool2d extends Pooled {
 /**
  * The maximum of every window; padding never wins.
  *
- * Shapes   x [n, c, h, w] → [n, c, ⌊(h + 2·padding − kernel)/stride⌋ + 1, …]
+ * Shapes   x [n, c, h, w] → [n, c, ⌊(h + 2·padding − kernel)/stride⌋ + 1, …], ⌈ ⌉ with ceilMode
  * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options.
  * Source   PyTorch `max_pool2d`, but for the sharing of gradients.
  */
-export function maxPool2d(x: Operand, options: PoolingOptions): Variable {
-  return new MaxPool2d(options).apply1(x)
+export function maxPool2d(x: Operand, options: WindowOptions): Variable {
+  if (!has(options, 'ceilMode')) return new MaxPool2d(options).apply1(x)
+  const { ceilMode, ...windows } = options
+  const call = new MaxPool2d(windows)
+  if (!flagOf(ceilMode, false, 'ceilMode', 'maxPool2d')) return call.apply1(x)
+  const image = asVariable(x)
+  const far = farOf(image, call)
+  if (image.ndim !== 4 || (far[0] === 0 && far[1] === 0)) return call.apply1(image)
+  return call.apply1(withLowest(withLowest(image, 2, 0, far[0]), 3, 0, far[1]))
+}
+
+/** Whether options of the function are among those of the call, said or not. */
+function has(options: object, ...keys: readonly string[]): boolean {
+  return typeof options === 'object' && options !== null && keys.some((key) => key in options)
+}
+
+/** How far the last window of each axis reaches beyond the padded image, when the count of windows is rounded up. */
+function farOf(
+  image: Variable,
+  { kernel, stride, padding }: { kernel: Pair; stride: Pair; padding: Pair },
+): Pair {
+  const far = (axis: 0 | 1) => beyond(image.shape[2 + axis] ?? 0, kernel[axis], stride[axis], padding[axis])
+  return [far(0), far(1)]
+}
+
+/**
+ * @internal How far the last of windows reaches beyond an axis and its padding, when their count is rounded up. A window that would
+ * begin in the padding behind is none, as in PyTorch.
+ */
+export function beyond(extent: number, kernel: number, stride: number, padding: number): number {
+  const room = extent + 2 * padding - kernel
+  let last = Math.ceil(room / stride)
+  if (last * stride >= extent + padding) last--
+  return last < 0 ? 0 : Math.max(0, last * stride - room)
+}
+
+/** @internal x with places before and after it along an axis that hold what never is the maximum of a window. */
+export function withLowest(x: Variable, axis: number, before: number, after: number): Variable {
+  const places = (count: number) => {
+    const shape = x.shape.map((extent, i) => (i === axis ? count : extent))
+    return count === 0 ? [] : [broadcastTo(scalar(lowest(x.dtype), x.dtype), shape)]
+  }
+  return before + after === 0 ? x : concat([...places(before), x, ...places(after)], { axis })
+}
+
+function lowest(dtype: DType): number {
+  if (dtype === 'int32') return -(2 ** 31)
+  return isFloating(dtype) ? -Infinity : 0
 }
 
 /** gy to where x has the maximum of each window.  Backward: linear in gy; constant in x between ties. */
@@ -142,25 +195,39 @@ export class AveragePool2d extends Pooled {
 }
 
 /**
- * The mean of every window; padding counts as zeros, or with `countPadding: false` not at all.
+ * The mean of every window; padding counts as zeros, or with `countPadding: false` not at all. What ceilMode adds beyond never counts.
  *
- * Shapes   x [n, c, h, w] → [n, c, ⌊(h + 2·padding − kernel)/stride⌋ + 1, …]
+ * Shapes   x [n, c, h, w] → [n, c, ⌊(h + 2·padding − kernel)/stride⌋ + 1, …], ⌈ ⌉ with ceilMode
  * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options.
  * Source   PyTorch `avg_pool2d`.
  */
 export function averagePool2d(
   x: Operand,
-  options: PoolingOptions & { countPadding?: boolean | undefined },
+  options: WindowOptions & { countPadding?: boolean | undefined },
 ): Variable {
-  if (typeof options !== 'object' || options === null || options.countPadding === undefined)
-    return new AveragePool2d(options).apply1(x)
-  const { countPadding, ...windows } = options
+  if (!has(options, 'ceilMode', 'countPadding')) return new AveragePool2d(options).apply1(x)
+  const { countPadding, ceilMode, ...windows } = options
+  const call = new AveragePool2d(windows)
+  const counts = flagOf(countPadding, true, 'countPadding', 'averagePool2d')
+  const isCeil = flagOf(ceilMode, false, 'ceilMode', 'averagePool2d')
   const image = asVariable(x)
-  const y = new AveragePool2d(windows).apply1(image)
-  if (flagOf(countPadding, true, 'countPadding', 'averagePool2d')) return y
-  // The share of each window that is image: what was divided by the whole window shall be divided by that.
-  const ones = full([1, 1, image.shape[2]!, image.shape[3]!], 1, y.dtype)
-  return div(y, new AveragePool2d(windows).apply1(ones))
+  const far = isCeil && image.ndim === 4 ? farOf(image, call) : ZEROS
+  const isFar = far[0] > 0 || far[1] > 0
+  const extend = (given: Variable) =>
+    pad(given, [
+      [0, 0],
+      [0, 0],
+      [0, far[0]],
+      [0, far[1]],
+    ])
+  const y = call.apply1(isFar ? extend(image) : image)
+  if (counts && !isFar) return y
+  // The share of each window that counts: what was divided by the whole window shall be divided by that.
+  const [down, across] = counts ? call.padding : ZEROS
+  const size = [1, 1, image.shape[2]! + 2 * down, image.shape[3]! + 2 * across]
+  const ones = full(size, 1, y.dtype)
+  const share = new AveragePool2d(counts ? { ...windows, padding: 0 } : windows)
+  return div(y, share.apply1(isFar ? extend(asVariable(ones)) : ones))
 }
 
 /**

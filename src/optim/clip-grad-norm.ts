@@ -57,18 +57,7 @@ export class ClipGradNorm extends DerivativeNotWritten {
  */
 export function clipGradNorm(parameters: Iterable<Variable>, maxNorm: number): Variable {
   maxNormOf(maxNorm, 'clipGradNorm')
-  if (typeof parameters !== 'object' || parameters === null || !(Symbol.iterator in parameters))
-    refuse(`clipGradNorm expected a list of parameters, got ${valueText(parameters)}`)
-  const withGradient: Variable[] = []
-  for (const parameter of parameters) {
-    refuseOtherCopy(parameter, 'clipGradNorm')
-    if (!(parameter instanceof Variable))
-      refuse(`clipGradNorm expected parameters, got ${valueText(parameter)}`)
-    if (parameter.grad !== null) withGradient.push(parameter)
-  }
-  if (withGradient.length === 0) {
-    refuse('clipGradNorm expected parameters with gradients, got none; call loss.backward() first')
-  }
+  const withGradient = parametersWithGradients(parameters, 'clipGradNorm')
   const gradients = withGradient.map((parameter) => parameter.grad as Variable)
   const made = noGrad(() =>
     gradients.length < OUTPUTS_MAX
@@ -77,6 +66,21 @@ export function clipGradNorm(parameters: Iterable<Variable>, maxNorm: number): V
   )
   for (const [i, parameter] of withGradient.entries()) parameter.grad = made[i + 1]!
   return made[0]!
+}
+
+/** Those that have a gradient. Throws BAD_ARGUMENT for what is no list of parameters, and when none has one. */
+export function parametersWithGradients(parameters: Iterable<Variable>, what: string): Variable[] {
+  if (typeof parameters !== 'object' || parameters === null || !(Symbol.iterator in parameters))
+    refuse(`${what} expected a list of parameters, got ${valueText(parameters)}`)
+  const withGradient: Variable[] = []
+  for (const parameter of parameters) {
+    refuseOtherCopy(parameter, what)
+    if (!(parameter instanceof Variable)) refuse(`${what} expected parameters, got ${valueText(parameter)}`)
+    if (parameter.grad !== null) withGradient.push(parameter)
+  }
+  if (withGradient.length === 0)
+    refuse(`${what} expected parameters with gradients, got none; call loss.backward() first`)
+  return withGradient
 }
 
 /** More gradients than a recorded call has outputs: the norm of the norms of all parts, and each gradient times the factor. */

@@ -26,15 +26,19 @@ import * as groupNormalization from '../../src/functions/group-normalization.js'
 import * as indexing from '../../src/functions/indexing.js'
 import * as interpolation from '../../src/functions/interpolation.js'
 import * as joining from '../../src/functions/joining.js'
+import * as likelihoodLosses from '../../src/functions/likelihood-losses.js'
 import * as linearAlgebra from '../../src/functions/linear-algebra.js'
 import * as logarithms from '../../src/functions/logarithms.js'
 import * as losses from '../../src/functions/losses.js'
 import * as marginLosses from '../../src/functions/margin-losses.js'
+import * as matrices from '../../src/functions/matrices.js'
 import * as moreActivations from '../../src/functions/more-activations.js'
 import * as normalization from '../../src/functions/normalization.js'
 import * as ordering from '../../src/functions/ordering.js'
 import * as pooling from '../../src/functions/pooling.js'
 import * as products from '../../src/functions/products.js'
+import * as quantiles from '../../src/functions/quantiles.js'
+import * as rearranging from '../../src/functions/rearranging.js'
 import * as reductions from '../../src/functions/reductions.js'
 import * as rotary from '../../src/functions/rotary.js'
 import * as rounding from '../../src/functions/rounding.js'
@@ -43,17 +47,25 @@ import * as shapes from '../../src/functions/shapes.js'
 import * as softmax from '../../src/functions/softmax.js'
 import * as statistics from '../../src/functions/statistics.js'
 import * as transposedConvolution from '../../src/functions/transposed-convolution.js'
+import * as vectors from '../../src/functions/vectors.js'
+import * as windowPooling from '../../src/functions/window-pooling.js'
 import { registeredFuncs } from '../../src/graph/registry.js'
 import type { Functions } from './case.js'
 
 export const exported: Readonly<Record<string, unknown>> = {
   ...activations,
   ...diagonals,
+  ...likelihoodLosses,
   ...logarithms,
   ...marginLosses,
+  ...matrices,
   ...moreActivations,
+  ...quantiles,
+  ...rearranging,
   ...rounding,
   ...transposedConvolution,
+  ...vectors,
+  ...windowPooling,
   ...arithmetic,
   ...attention,
   ...arranging,

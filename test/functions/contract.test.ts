@@ -20,7 +20,7 @@ import { exported, functions, registeredHere } from './all-functions.js'
 import type { Case } from './case.js'
 import { cases } from './cases.js'
 
-const NOT_METHODS = new Set(['einsum', 'concat', 'stack'])
+const NOT_METHODS = new Set(['einsum', 'concat', 'stack', 'meshgrid'])
 const INNER = new Set([
   'averagePool2dScatter',
   'bandMeans',

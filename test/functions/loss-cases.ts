@@ -108,6 +108,15 @@ export const lossCases: Cases = {
       }
     },
   ),
+  pinv: [
+    ...[dominant([3, 3]), spread([4, 2], 1), spread([2, 3], 1), spread([2, 3, 2], 1), spread([1, 1])].map(
+      (x) => ({
+        inputs: [x],
+        shapes: [[...x.shape.slice(0, -2), x.shape.at(-1)!, x.shape.at(-2)!]],
+      }),
+    ),
+    withOptions([dominant([2, 2])], { rtol: 1e-3 }, [2, 2]),
+  ],
   solve: [
     { inputs: [dominant([3, 3]), spread([3, 2])], shapes: [[3, 2]] },
     { inputs: [dominant([2, 2]), spread([3, 2, 1])], shapes: [[3, 2, 1]] },

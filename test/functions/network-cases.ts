@@ -158,6 +158,8 @@ export const networkCases: Cases = {
     { inputs: [share([2, 3]), share([2, 3], 1)], shapes: [[]] },
     { inputs: [share([2, 3]), share([], 1)], shapes: [[]] },
     { inputs: [share([]), share([], 1)], shapes: [[]] },
+    withOptions([share([2, 3]), share([2, 3], 1)], { reduction: 'sum' }, []),
+    withOptions([share([3]), share([2, 3], 1)], { reduction: 'none' }, [2, 3]),
   ],
   // images
   conv2d: [

@@ -14,6 +14,7 @@ import { Adam, AdamW } from '../../src/optim/adam.js'
 import { Lion, NAdam, RAdam } from '../../src/optim/adam-variants.js'
 import { AdaDelta, AdaGrad, RMSProp } from '../../src/optim/adaptive.js'
 import { clipGradNorm } from '../../src/optim/clip-grad-norm.js'
+import { clipGradValue } from '../../src/optim/clip-grad-value.js'
 import type { OptimizerState } from '../../src/optim/optimizer.js'
 import { SGD } from '../../src/optim/sgd.js'
 import { Congruential, reference, relativeError } from '../nn/torch-reference.js'
@@ -196,6 +197,31 @@ describe('clipGradNorm', () => {
     )
     expect(() => clipGradNorm([parameter(1)], 1)).toThrow(
       'BAD_ARGUMENT: clipGradNorm expected parameters with gradients, got none',
+    )
+  })
+})
+
+describe('clipGradValue', () => {
+  test('bounds each element by itself, leaves NaN, and records what it did', async () => {
+    const file = await recordedTape((run) => {
+      run.step()
+      const w = parameter([1, 2, 3, 4], { name: 'w' })
+      const loss = sum(mul(w, [10, -10, 0.1, Number.NaN]))
+      run.log({ loss })
+      loss.backward()
+      clipGradValue([w, parameter(1)], 0.5)
+      expect(w.grad!.data.toArray()).toEqual([0.5, -0.5, 0.1, Number.NaN])
+      new SGD([w], { lr: 1 }).step()
+    })
+    expect(openForTest(file, { readonly: true }).run('test').replay().verdict).toBe('bit-exact')
+  })
+
+  test('needs a limit above 0 and a gradient', () => {
+    expect(() => clipGradValue([parameter(1)], 0)).toThrow(
+      'BAD_ARGUMENT: clipGradValue expected most above 0, got 0',
+    )
+    expect(() => clipGradValue([parameter(1)], 1)).toThrow(
+      'BAD_ARGUMENT: clipGradValue expected parameters with gradients, got none',
     )
   })
 })

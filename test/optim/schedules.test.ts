@@ -2,6 +2,12 @@
 import { describe, expect, test } from 'vitest'
 import { parameter } from '../../src/graph/leaves.js'
 import {
+  ConstantLR,
+  CosineAnnealingWarmRestarts,
+  CyclicLR,
+  PolynomialLR,
+} from '../../src/optim/more-schedules.js'
+import {
   ChainedScheduler,
   CosineAnnealingLR,
   ExponentialLR,
@@ -27,6 +33,14 @@ const made: Readonly<Record<string, (optimizer: SGD) => Schedule>> = {
   warmup: (o) => new LinearWarmupLR(o, { steps: 4, start: 0.25 }),
   oneCycle: (o) => new OneCycleLR(o, { most: 0.4, steps: 10 }),
   lambda: (o) => new LambdaLR(o, (count) => 1 / (1 + count)),
+  restarts: (o) => new CosineAnnealingWarmRestarts(o, { steps: 2, times: 3, least: 0.01 }),
+  restartsAlike: (o) => new CosineAnnealingWarmRestarts(o, { steps: 4 }),
+  polynomial: (o) => new PolynomialLR(o, { steps: 6, power: 2.5 }),
+  constant: (o) => new ConstantLR(o, { factor: 0.25, steps: 3 }),
+  cyclic: (o) => new CyclicLR(o, { least: 0.01, most: 0.4, up: 2, down: 3 }),
+  cyclicHalved: (o) => new CyclicLR(o, { least: 0.01, most: 0.4, up: 2, mode: 'triangular2' }),
+  cyclicShrunk: (o) =>
+    new CyclicLR(o, { least: 0.01, most: 0.4, up: 3, down: 1, mode: 'expRange', gamma: 0.9 }),
 }
 
 describe('ten rates of two groups', () => {
@@ -89,6 +103,21 @@ describe('a mistake gets an answer:', () => {
       'a factor that is negative',
       () => new LambdaLR(twoGroups(), () => -1),
       'BAD_ARGUMENT: SGD expected lr to be a number of at least 0, got -0.1',
+    ],
+    [
+      'a cycle without a way up',
+      () => new CyclicLR(twoGroups(), { least: 0, most: 1, up: 0 }),
+      'BAD_ARGUMENT: CyclicLR expected up to be an integer of at least 1, got 0',
+    ],
+    [
+      'a mode of PyTorch’s spelling',
+      () => new CyclicLR(twoGroups(), { least: 0, most: 1, up: 2, mode: 'exp_range' as never }),
+      "BAD_ARGUMENT: CyclicLR expected mode 'triangular', 'triangular2' or 'expRange', got \"exp_range\"",
+    ],
+    [
+      'ways down that become shorter',
+      () => new CosineAnnealingWarmRestarts(twoGroups(), { steps: 2, times: 0 }),
+      'BAD_ARGUMENT: CosineAnnealingWarmRestarts expected times to be an integer of at least 1, got 0',
     ],
     [
       'a state of another optimizer',

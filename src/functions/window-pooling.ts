@@ -1,0 +1,319 @@
+/** Rows and volumes reduced window by window: made of the pooling of images, so that the tape knows one kind of window. */
+import type { Pair } from '../array/convolution.js'
+import { full } from '../array/make-array.js'
+import { formatShape } from '../array/shape.js'
+import { TapeError, valueText } from '../errors.js'
+import { asVariable, type Operand, type Variable } from '../graph/variable.js'
+import { checkOptions } from '../options.js'
+import { div } from './arithmetic.js'
+import { flagOf, integerOf, refuse } from './attributes.js'
+import { bandMeans } from './bands.js'
+import { type Triple, tripleOf } from './convolution.js'
+import { take } from './indexing.js'
+import { pad } from './joining.js'
+import {
+  adaptiveAveragePool2d,
+  adaptiveMaxPool2d,
+  averagePool2d,
+  beyond,
+  maxPool2d,
+  type WindowOptions,
+  withLowest,
+} from './pooling.js'
+import { reshape, squeeze, transpose } from './shapes.js'
+
+/** Settings of the pooling of rows. */
+export interface Pooling1dOptions {
+  /** The size of a window. */
+  kernel: number
+  /** Step between windows. Default the kernel. */
+  stride?: number | undefined
+  /** Places around the row: at most half the kernel. Default 0. */
+  padding?: number | undefined
+  /** Whether a last window may reach beyond the row. Default false: what is left over is not looked at. */
+  ceilMode?: boolean | undefined
+}
+
+/** Settings of the pooling of volumes: one number, or [depth, rows, columns]. */
+export interface Pooling3dOptions {
+  /** The size of a window. */
+  kernel: number | Triple
+  /** Step between windows. Default the kernel. */
+  stride?: number | Triple | undefined
+  /** Places around the volume: at most half the kernel. Default 0. */
+  padding?: number | Triple | undefined
+  /** Whether last windows may reach beyond the volume. Default false. */
+  ceilMode?: boolean | undefined
+}
+
+interface CountPadding {
+  /** Whether padding counts as zeros of the mean. Default true. */
+  countPadding?: boolean | undefined
+}
+
+const KEYS = ['kernel', 'stride', 'padding', 'ceilMode']
+
+// --- rows: images of one row -----------------------------------------------------------------------------------------
+
+function rowOf(x: Operand, what: string): Variable {
+  const row = asVariable(x)
+  if (row.ndim === 3 && row.shape[2] !== 0)
+    return reshape(row, [row.shape[0]!, row.shape[1]!, 1, row.shape[2]!])
+  throw new TapeError('SHAPE_MISMATCH', `${what} expected rows [n, c, l], got ${formatShape(row.shape)}`)
+}
+
+function pooledRow<O extends WindowOptions>(
+  x: Operand,
+  windows: O,
+  pool: (image: Variable, windows: O) => Variable,
+  what: string,
+): Variable {
+  const image = rowOf(x, what)
+  const [extent, kernel] = [image.shape[3]!, (windows.kernel as Pair)[1]]
+  if (extent + 2 * (windows.padding as Pair)[1] < kernel && windows.ceilMode !== true)
+    throw new TapeError(
+      'BAD_SHAPE',
+      `${what} expected a window that fits, got kernel ${kernel} for ${formatShape([...image.shape.slice(0, 2), extent])}`,
+    )
+  return squeeze(pool(image, windows), 2)
+}
+
+function windowOfRow(options: Pooling1dOptions, what: string): WindowOptions {
+  const kernel = integerOf(options.kernel, undefined, 1, 'kernel', what)
+  const stride = integerOf(options.stride, kernel, 1, 'stride', what)
+  const padding = integerOf(options.padding, 0, 0, 'padding', what)
+  if (padding * 2 > kernel)
+    refuse(`${what} expected padding of at most half the kernel, got ${padding} for ${kernel}`)
+  const ceilMode = flagOf(options.ceilMode, false, 'ceilMode', what)
+  return { kernel: [1, kernel], stride: [1, stride], padding: [0, padding], ceilMode }
+}
+
+/**
+ * The maximum of every window of rows; padding never wins.
+ *
+ * Shapes   x [n, c, l] → [n, c, ⌊(l + 2·padding − kernel)/stride⌋ + 1]
+ * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options
+ * Source   PyTorch `max_pool1d`, but for the sharing of gradients
+ */
+export function maxPool1d(x: Operand, options: Pooling1dOptions): Variable {
+  checkOptions(options, KEYS, 'maxPool1d')
+  const windows = windowOfRow(options, 'maxPool1d')
+  return pooledRow(x, windows, maxPool2d, 'maxPool1d')
+}
+
+/**
+ * The mean of every window of rows; padding counts as zeros, or with `countPadding: false` not at all.
+ *
+ * Shapes   x [n, c, l] → [n, c, ⌊(l + 2·padding − kernel)/stride⌋ + 1]
+ * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options
+ * Source   PyTorch `avg_pool1d`
+ */
+export function averagePool1d(x: Operand, options: Pooling1dOptions & CountPadding): Variable {
+  checkOptions(options, [...KEYS, 'countPadding'], 'averagePool1d')
+  const countPadding = flagOf(options.countPadding, true, 'countPadding', 'averagePool1d')
+  const windows = { ...windowOfRow(options, 'averagePool1d'), countPadding }
+  return pooledRow(x, windows, averagePool2d, 'averagePool1d')
+}
+
+/**
+ * The mean of windows that divide a row into `size` places, whatever its length; windows may overlap by one.
+ *
+ * Shapes   x [n, c, l], 3 → [n, c, 3]
+ * Throws   SHAPE_MISMATCH; BAD_ARGUMENT
+ * Source   PyTorch `adaptive_avg_pool1d`
+ */
+export function adaptiveAveragePool1d(x: Operand, size: number): Variable {
+  const to: Pair = [1, integerOf(size, undefined, 1, 'size', 'adaptiveAveragePool1d')]
+  return squeeze(adaptiveAveragePool2d(rowOf(x, 'adaptiveAveragePool1d'), to), 2)
+}
+
+/**
+ * The maximum of windows that divide a row into `size` places, whatever its length; windows may overlap by one.
+ *
+ * Shapes   x [n, c, l], 3 → [n, c, 3]
+ * Throws   SHAPE_MISMATCH; BAD_ARGUMENT
+ * Source   PyTorch `adaptive_max_pool1d`, but for the sharing of gradients
+ */
+export function adaptiveMaxPool1d(x: Operand, size: number): Variable {
+  const to: Pair = [1, integerOf(size, undefined, 1, 'size', 'adaptiveMaxPool1d')]
+  return squeeze(adaptiveMaxPool2d(rowOf(x, 'adaptiveMaxPool1d'), to), 2)
+}
+
+// --- volumes: the depths of a window lie between the rows of an image --------------------------------------------------
+//
+//   depths that one window sees     rows of the image that stands for them      a window of it
+//     a: a0 a1 a2                     a0 b0 a1 b1 a2 b2                          kernel rows · depths, in steps of stride rows · depths
+//     b: b0 b1 b2
+//
+// So one call looks at a whole window, and a maximum that is met more than once shares its gradient evenly among all places.
+
+interface Windows {
+  readonly kernel: Triple
+  readonly stride: Triple
+  readonly padding: Triple
+}
+
+function windowsOf(options: Pooling3dOptions, what: string): Windows {
+  const kernel = tripleOf(options.kernel, undefined, 1, 'kernel', what)
+  const stride =
+    options.stride === undefined ? kernel : tripleOf(options.stride, undefined, 1, 'stride', what)
+  const padding = tripleOf(options.padding, 0, 0, 'padding', what)
+  if (padding.some((one, i) => one * 2 > kernel[i]!))
+    refuse(
+      `${what} expected padding of at most half the kernel, got ${valueText(padding)} for ${valueText(kernel)}`,
+    )
+  return { kernel, stride, padding }
+}
+
+function volumeOf(x: Operand, what: string): Variable {
+  const volume = asVariable(x)
+  if (volume.ndim === 5) return volume
+  throw new TapeError(
+    'SHAPE_MISMATCH',
+    `${what} expected volumes [n, c, d, h, w], got ${formatShape(volume.shape)}`,
+  )
+}
+
+/** How far the last window of each axis reaches beyond the padded volume when ceilMode is asked for. */
+function farOf(
+  volume: Variable,
+  { kernel, stride, padding }: Windows,
+  ceilMode: unknown,
+  what: string,
+): Triple {
+  if (!flagOf(ceilMode, false, 'ceilMode', what)) return [0, 0, 0]
+  const far = (i: 0 | 1 | 2) => beyond(volume.shape[2 + i]!, kernel[i], stride[i], padding[i])
+  return [far(0), far(1), far(2)]
+}
+
+/** What `pool` makes of a volume: each of its images has what one window sees of the depths. */
+function byDepths(
+  volume: Variable,
+  { kernel, stride, padding }: Windows,
+  padded: Variable,
+  pool: (image: Variable, windows: WindowOptions) => Variable,
+  what: string,
+): Variable {
+  const [n, c, d, h, w] = padded.shape as readonly [number, number, number, number, number]
+  const depths = Math.floor((d - kernel[0]) / stride[0]) + 1
+  if (depths < 1 || volume.shape[2] === 0)
+    throw new TapeError(
+      'BAD_SHAPE',
+      `${what} expected a window that fits, got kernel ${valueText(kernel)} for ${formatShape(volume.shape)}`,
+    )
+  const seen = Int32Array.from({ length: depths * kernel[0] }, (_, i) => {
+    return Math.floor(i / kernel[0]) * stride[0] + (i % kernel[0])
+  })
+  const isAll = seen.length === d && stride[0] === kernel[0]
+  const gathered = isAll ? padded : take(padded, seen, { axis: 2 })
+  const apart = reshape(gathered, [n, c, depths, kernel[0], h, w])
+  const images = reshape(transpose(apart, [0, 2, 1, 4, 3, 5]), [n * depths, c, h * kernel[0], w])
+  const made = pool(images, {
+    kernel: [kernel[1] * kernel[0], kernel[2]],
+    stride: [stride[1] * kernel[0], stride[2]],
+    padding: [padding[1] * kernel[0], padding[2]],
+  })
+  const [, , rows, columns] = made.shape as readonly [number, number, number, number]
+  return transpose(reshape(made, [n, depths, c, rows, columns]), [0, 2, 1, 3, 4])
+}
+
+/**
+ * The maximum of every window of volumes; padding never wins.
+ *
+ * Shapes   x [n, c, d, h, w] → [n, c, ⌊(d + 2·padding − kernel)/stride⌋ + 1, …, …], ⌈ ⌉ with ceilMode
+ * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options
+ * Source   PyTorch `max_pool3d`, but for the sharing of gradients
+ */
+export function maxPool3d(x: Operand, options: Pooling3dOptions): Variable {
+  checkOptions(options, KEYS, 'maxPool3d')
+  const windows = windowsOf(options, 'maxPool3d')
+  const volume = volumeOf(x, 'maxPool3d')
+  const far = farOf(volume, windows, options.ceilMode, 'maxPool3d')
+  const extended = far.reduce((y, count, i) => withLowest(y, 2 + i, 0, count), volume)
+  const [before] = windows.padding
+  const padded = withLowest(extended, 2, before, before)
+  return byDepths(volume, windows, padded, maxPool2d, 'maxPool3d')
+}
+
+/**
+ * The mean of every window of volumes; padding counts as zeros, or with `countPadding: false` not at all. What ceilMode adds beyond never counts.
+ *
+ * Shapes   x [n, c, d, h, w] → [n, c, ⌊(d + 2·padding − kernel)/stride⌋ + 1, …, …], ⌈ ⌉ with ceilMode
+ * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options
+ * Source   PyTorch `avg_pool3d`
+ */
+export function averagePool3d(x: Operand, options: Pooling3dOptions & CountPadding): Variable {
+  checkOptions(options, [...KEYS, 'countPadding'], 'averagePool3d')
+  const windows = windowsOf(options, 'averagePool3d')
+  const counts = flagOf(options.countPadding, true, 'countPadding', 'averagePool3d')
+  const volume = volumeOf(x, 'averagePool3d')
+  const far = farOf(volume, windows, options.ceilMode, 'averagePool3d')
+  const means = (given: Variable, { kernel, stride, padding }: Windows): Variable => {
+    const [depth] = padding
+    const widths = far.map((count, i) => (i === 0 ? [depth, depth + count] : [0, count]) as [number, number])
+    const isSame = widths.every(([before, after]) => before === 0 && after === 0)
+    const padded = isSame ? given : pad(given, [[0, 0], [0, 0], ...widths])
+    return byDepths(given, { kernel, stride, padding }, padded, averagePool2d, 'averagePool3d')
+  }
+  const y = means(volume, windows)
+  if (counts && far.every((count) => count === 0)) return y
+  const size = volume.shape.slice(2).map((extent, i) => extent + (counts ? 2 * windows.padding[i]! : 0))
+  const ones = asVariable(full([1, 1, ...size], 1, y.dtype))
+  return div(y, means(ones, counts ? { ...windows, padding: [0, 0, 0] } : windows))
+}
+
+/** Three extents of the result of adaptive pooling. */
+function sizesOf(volume: Variable, size: unknown, what: string): Triple {
+  if (volume.shape.slice(2).includes(0))
+    throw new TapeError(
+      'SHAPE_MISMATCH',
+      `${what} expected volumes with elements, got ${formatShape(volume.shape)}`,
+    )
+  return tripleOf(size, undefined, 1, 'size', what)
+}
+
+/**
+ * The mean of windows that divide the volume into `size` depths, rows and columns, whatever its size; windows may overlap by one.
+ *
+ * Shapes   x [n, c, d, h, w], [2, 3, 2] → [n, c, 2, 3, 2]
+ * Throws   SHAPE_MISMATCH; BAD_ARGUMENT
+ * Source   PyTorch `adaptive_avg_pool3d`
+ */
+export function adaptiveAveragePool3d(x: Operand, size: number | Triple): Variable {
+  const volume = volumeOf(x, 'adaptiveAveragePool3d')
+  const to = sizesOf(volume, size, 'adaptiveAveragePool3d')
+  return to.reduce((y, count, i) => bandMeans(y, { axis: i - 3, size: count }), volume)
+}
+
+/**
+ * The maximum of windows that divide the volume into `size` depths, rows and columns, whatever its size; windows may overlap by one.
+ *
+ * Shapes   x [n, c, d, h, w], [2, 3, 2] → [n, c, 2, 3, 2]
+ * Throws   SHAPE_MISMATCH; BAD_ARGUMENT
+ * Source   PyTorch `adaptive_max_pool3d`, but for the sharing of gradients
+ */
+export function adaptiveMaxPool3d(x: Operand, size: number | Triple): Variable {
+  const volume = volumeOf(x, 'adaptiveMaxPool3d')
+  const to = sizesOf(volume, size, 'adaptiveMaxPool3d')
+  // Windows of one size are made, whose places beyond their band hold what never wins.
+  let spread = volume
+  const kernel = to.map((count, i) => {
+    const bands = bandsOf(volume.shape[2 + i]!, count)
+    if (bands.isEven) return bands.most
+    spread = take(withLowest(spread, 2 + i, 0, 1), bands.places, { axis: 2 + i })
+    return bands.most
+  })
+  return maxPool3d(spread, { kernel: kernel as unknown as Triple })
+}
+
+/** Which places each of `count` windows sees, all lists as long as the longest: `extent` stands for none. */
+function bandsOf(extent: number, count: number): { most: number; isEven: boolean; places: Int32Array } {
+  const from = (i: number) => Math.floor((i * extent) / count)
+  const to = (i: number) => Math.ceil(((i + 1) * extent) / count)
+  const windows = Array.from({ length: count }, (_, i) => i)
+  const most = Math.max(...windows.map((i) => to(i) - from(i)))
+  const places = windows.flatMap((i) =>
+    Array.from({ length: most }, (_, j) => (from(i) + j < to(i) ? from(i) + j : extent)),
+  )
+  return { most, isEven: extent % count === 0, places: Int32Array.from(places) }
+}
