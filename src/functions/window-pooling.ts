@@ -46,11 +46,6 @@ export interface Pooling3dOptions {
   ceilMode?: boolean | undefined
 }
 
-interface CountPadding {
-  /** Whether padding counts as zeros of the mean. Default true. */
-  countPadding?: boolean | undefined
-}
-
 const KEYS = ['kernel', 'stride', 'padding', 'ceilMode']
 
 // --- rows: images of one row -----------------------------------------------------------------------------------------
@@ -108,7 +103,10 @@ export function maxPool1d(x: Operand, options: Pooling1dOptions): Variable {
  * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options
  * Source   PyTorch `avg_pool1d`
  */
-export function averagePool1d(x: Operand, options: Pooling1dOptions & CountPadding): Variable {
+export function averagePool1d(
+  x: Operand,
+  options: Pooling1dOptions & { countPadding?: boolean | undefined },
+): Variable {
   checkOptions(options, [...KEYS, 'countPadding'], 'averagePool1d')
   const countPadding = flagOf(options.countPadding, true, 'countPadding', 'averagePool1d')
   const windows = { ...windowOfRow(options, 'averagePool1d'), countPadding }
@@ -242,7 +240,10 @@ export function maxPool3d(x: Operand, options: Pooling3dOptions): Variable {
  * Throws   SHAPE_MISMATCH; BAD_SHAPE when the window does not fit; BAD_ARGUMENT for the options
  * Source   PyTorch `avg_pool3d`
  */
-export function averagePool3d(x: Operand, options: Pooling3dOptions & CountPadding): Variable {
+export function averagePool3d(
+  x: Operand,
+  options: Pooling3dOptions & { countPadding?: boolean | undefined },
+): Variable {
   checkOptions(options, [...KEYS, 'countPadding'], 'averagePool3d')
   const windows = windowsOf(options, 'averagePool3d')
   const counts = flagOf(options.countPadding, true, 'countPadding', 'averagePool3d')
