@@ -14,9 +14,10 @@ import {
 } from '../../src/index.js'
 
 const key = { seed: 1, counter: 0 }
-const deviationOf = ({ data }: NDArray) => {
-  const mean = data.reduce((a, b) => a + b, 0) / data.length
-  return Math.sqrt(data.reduce((a, b) => a + (b - mean) ** 2, 0) / data.length)
+const deviationOf = (array: NDArray) => {
+  const values = Array.from(array.data)
+  const mean = values.reduce((a, b) => a + b, 0) / values.length
+  return Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length)
 }
 const most = ({ data }: NDArray) => Math.max(...data.map(Math.abs))
 
