@@ -6,6 +6,8 @@
 
 /** How many buckets of one level make one of the next. */
 const FAN = 16
+/** From here on arrays grow by larger steps. */
+const LONG = 4_096
 
 /** A stretch of a course in a few numbers; those of finite values are NaN where there are none. */
 export interface Stretch {
@@ -264,7 +266,9 @@ function addValue(into: Stretch, value: number): void {
 }
 
 function grown<A extends Float64Array | Int32Array | Uint32Array>(array: A): A {
-  const larger = new (array.constructor as new (length: number) => A)(array.length * 2)
+  // Copies cost more than room: memory that nothing was written to is no memory yet.
+  const factor = array.length < LONG ? 2 : 4
+  const larger = new (array.constructor as new (length: number) => A)(array.length * factor)
   larger.set(array)
   return larger
 }

@@ -24,6 +24,14 @@ export interface GradientCourses {
   readonly nonFinite: Course
 }
 
+/**
+ * Told after each page of rows: the position of the last of them, and the last that is read. What it throws ends the reading; what was
+ * read until then stands.
+ */
+export type OnRead = (position: number, until: number) => void
+
+const toldNobody: OnRead = () => {}
+
 /** How far the tables were read: positions of the last rows. */
 export interface ReadUntil {
   metrics: number
@@ -109,7 +117,7 @@ export class RunCourses {
   }
 
   /** Reads metrics that were recorded since. */
-  extendMetrics(views: Views): number {
+  extendMetrics(views: Views, onRead = toldNobody): number {
     const rows = new NumberRows(views.db, this.runId)
     let count = 0
     for (const page of rows.metrics(this.readUntil.metrics)) {
@@ -124,6 +132,7 @@ export class RunCourses {
       }
       this.readUntil.metrics = page.positions[page.count - 1]!
       count += page.count
+      onRead(this.readUntil.metrics, rows.until)
     }
     return count
   }
@@ -132,7 +141,7 @@ export class RunCourses {
    * By how much each assignment changed a parameter, in parts of its norm, by the variable's number. Reads what was recorded since it
    * was asked before.
    */
-  updatesBy(views: Views): ReadonlyMap<number, Course> {
+  updatesBy(views: Views, onRead = toldNobody): ReadonlyMap<number, Course> {
     const rows = new NumberRows(views.db, this.runId)
     if (!rows.hasUpdates(this.readUntil.updates)) return this.updates
     const { steps, positions: began, length: stepCount } = this.stepPlaces(views, rows)
@@ -149,6 +158,7 @@ export class RunCourses {
         course.add(at < 0 ? 0 : steps[at]!, position, page.ratios[i]!)
       }
       this.readUntil.updates = page.positions[page.count - 1]!
+      onRead(this.readUntil.updates, rows.until)
     }
     return this.updates
   }
@@ -170,12 +180,26 @@ export class RunCourses {
   }
 
   /** Reads gradients that were recorded since. */
-  extendGradients(views: Views): number {
+  extendGradients(views: Views, onRead = toldNobody): number {
     const rows = new NumberRows(views.db, this.runId)
     if (!rows.hasGradients(this.readUntil.gradients)) return 0
-    const { steps, positions: began, length: stepCount } = this.stepPlaces(views, rows)
+    const places = this.stepPlaces(views, rows)
+    const begun = new Set<number>()
+    try {
+      return this.addGradients(rows, places, begun, onRead)
+    } finally {
+      if (begun.size > 0) this.nameGradients(views, rows, begun)
+    }
+  }
+
+  /** begun  gets the variables that had no gradient before */
+  private addGradients(
+    rows: NumberRows,
+    { steps, positions: began, length: stepCount }: Course,
+    begun: Set<number>,
+    onRead: OnRead,
+  ): number {
     let count = 0
-    const begun: number[] = []
     let at = lastPlace(began, stepCount, this.readUntil.gradients)
     for (const page of rows.leafGradients(this.readUntil.gradients)) {
       const { zeroCounts, nonFiniteCounts } = page
@@ -186,7 +210,7 @@ export class RunCourses {
         if (gradient === undefined) {
           gradient = courses(variable, '', 0, '', 0)
           this.byVariable.set(variable, gradient)
-          begun.push(variable)
+          begun.add(variable)
         }
         while (at + 1 < stepCount && began[at + 1]! <= position) at++
         const step = at < 0 ? 0 : steps[at]!
@@ -196,8 +220,8 @@ export class RunCourses {
         count++
       }
       this.readUntil.gradients = page.positions[page.count - 1]!
+      onRead(this.readUntil.gradients, rows.until)
     }
-    if (begun.length > 0) this.nameGradients(views, rows, new Set(begun))
     return count
   }
 

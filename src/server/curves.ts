@@ -2,7 +2,7 @@
 import { noteWords } from '../detectors/finding-note.js'
 import { TapeError } from '../errors.js'
 import type { Course } from '../queries/course.js'
-import type { GradientCourses, RunCourses } from '../queries/run-courses.js'
+import type { GradientCourses, OnRead, RunCourses } from '../queries/run-courses.js'
 import type {
   CurveLine,
   CurvesAnswer,
@@ -15,6 +15,7 @@ import type {
 } from './api.js'
 import type { Asked } from './asked.js'
 import type { Desk } from './desk.js'
+import type { Tell } from './tell.js'
 
 const SPARK = 40
 const PIXELS = { min: 1, max: 8_192 }
@@ -25,10 +26,12 @@ const MARKS_MAX = 2_000
 /** As many points a pixel are drawn as they are. */
 const RAW_PER_PIXEL = 2
 
-export function metricsAnswer(desk: Desk, asked: Asked): MetricsAnswer {
+export function metricsAnswer(desk: Desk, asked: Asked, tell: Tell): MetricsAnswer {
   const key = asked.text('run')
   const { tape, id } = desk.run(key)
-  const metrics = [...tape.coursesOf(id).metrics].map(([name, course]) => metricRow(name, course))
+  const metrics = [...tape.coursesOf(id, { onRead: reading('metrics', tell) }).metrics].map(
+    ([name, course]) => metricRow(name, course),
+  )
   return { run: key, metrics }
 }
 
@@ -49,6 +52,11 @@ function metricRow(name: string, course: Course): MetricRow {
   }
 }
 
+/** Says how far into the run the rows are that were read. */
+function reading(what: string, tell: Tell): OnRead {
+  return (position, until) => tell(`reading ${what}`, position, until)
+}
+
 /** Found by halving: each look is at a stretch. */
 function firstNonFiniteStep(course: Course): number {
   let [low, high] = [0, course.length]
@@ -60,7 +68,7 @@ function firstNonFiniteStep(course: Course): number {
   return course.steps[low]!
 }
 
-export function curvesAnswer(desk: Desk, asked: Asked): CurvesAnswer {
+export function curvesAnswer(desk: Desk, asked: Asked, tell: Tell): CurvesAnswer {
   const axis = asked.oneOf('axis', ['step', 'time'])
   const pixels = asked.whole('px', PIXELS, 1_200)
   const smoothing = asked.numberOrNull('ema')
@@ -69,7 +77,7 @@ export function curvesAnswer(desk: Desk, asked: Asked): CurvesAnswer {
   const wanted: { run: string; metric: string; course: Course; x: Axis }[] = []
   for (const run of asked.texts('run')) {
     const { tape, id } = desk.run(run)
-    const courses = tape.coursesOf(id, { steps: axis === 'time' })
+    const courses = tape.coursesOf(id, { steps: axis === 'time', onRead: reading('metrics', tell) })
     for (const metric of asked.texts('metric')) {
       const course = courses.metrics.get(metric)
       if (course !== undefined && course.length > 0)
@@ -202,12 +210,12 @@ class Smoothing {
   }
 }
 
-export function gradientsAnswer(desk: Desk, asked: Asked): HeatAnswer {
+export function gradientsAnswer(desk: Desk, asked: Asked, tell: Tell): HeatAnswer {
   const key = asked.text('run')
   const { tape, id } = desk.run(key)
   const measure = asked.oneOf('measure', ['norm', 'update', 'zeros', 'non-finite'])
   const pixels = asked.whole('px', PIXELS, 1_200)
-  const all = tape.gradientsOf(id)
+  const all = tape.gradientsOf(id, reading('gradients', tell))
   // Leaves of one step are not trained; they are shown only when nothing else is.
   const lasting = all.filter(({ role, norm }) => role === 'parameter' || norm.length > 1)
   const shown = (lasting.length > 0 ? lasting : all).slice(0, ROWS_MAX)
@@ -218,7 +226,7 @@ export function gradientsAnswer(desk: Desk, asked: Asked): HeatAnswer {
   const toStep = Math.min(Math.max(asked.whole('to', bound, lastStep), fromStep), lastStep)
   const columns = shown.length === 0 ? 0 : Math.min(pixels, toStep - fromStep + 1)
   const stepOf = (column: number) => fromStep + Math.floor((column * (toStep - fromStep + 1)) / columns)
-  const updates = measure === 'update' ? tape.updatesOf(id) : null
+  const updates = measure === 'update' ? tape.updatesOf(id, reading('updates', tell)) : null
   const label = labels(shown)
   const rows = shown.map((gradients): HeatRow => {
     const { position, role, size, norm, zeros, nonFinite, variable } = gradients

@@ -7,7 +7,7 @@ import { TapeError, valueText } from '../errors.js'
 import { type InspectedRun, inspectedRun } from '../inspection/inspected-run.js'
 import type { Course } from '../queries/course.js'
 import { keepCourses, readCourseFile } from '../queries/course-file.js'
-import { type GradientCourses, RunCourses, type StoredCourses } from '../queries/run-courses.js'
+import { type GradientCourses, type OnRead, RunCourses, type StoredCourses } from '../queries/run-courses.js'
 import { Views } from '../queries/views.js'
 import { fileIdentity } from '../store/format/file-identity.js'
 import { openTape } from '../tape/open-tape.js'
@@ -68,9 +68,9 @@ export class OpenTape {
   }
 
   /** The metrics of a run as they are by now; with `steps` when its steps began, too. Throws RUN_NOT_FOUND. */
-  coursesOf(id: number, { steps = false } = {}): RunCourses {
+  coursesOf(id: number, { steps = false, onRead }: { steps?: boolean; onRead?: OnRead } = {}): RunCourses {
     const courses = this.withStored(id)
-    this.kept(() => courses.extendMetrics(this.views))
+    this.kept(() => courses.extendMetrics(this.views, onRead))
     if (steps) courses.extendSteps(this.views)
     return courses
   }
@@ -88,16 +88,16 @@ export class OpenTape {
   }
 
   /** The gradients of a run as they are by now. Throws RUN_NOT_FOUND. */
-  gradientsOf(id: number): GradientCourses[] {
+  gradientsOf(id: number, onRead?: OnRead): GradientCourses[] {
     const courses = this.withStored(id)
-    this.kept(() => courses.extendGradients(this.views))
+    this.kept(() => courses.extendGradients(this.views, onRead))
     return courses.gradients
   }
 
   /** By how much each parameter was changed, in parts of itself. Throws RUN_NOT_FOUND. */
-  updatesOf(id: number): ReadonlyMap<number, Course> {
+  updatesOf(id: number, onRead?: OnRead): ReadonlyMap<number, Course> {
     const courses = this.withStored(id)
-    return this.kept(() => courses.updatesBy(this.views))
+    return this.kept(() => courses.updatesBy(this.views, onRead))
   }
 
   /** The courses of a run with what the side file has of it. */
@@ -113,10 +113,12 @@ export class OpenTape {
   /** Does it, and has it kept where that took long. */
   private kept<T>(read: () => T): T {
     const from = performance.now()
-    const result = read()
-    if (performance.now() - from >= this.worthKeepingMs) this.isToKeep = true
-    this.forgetOldest()
-    return result
+    try {
+      return read()
+    } finally {
+      if (performance.now() - from >= this.worthKeepingMs) this.isToKeep = true
+      this.forgetOldest()
+    }
   }
 
   /**

@@ -31,11 +31,19 @@ export class AnswerFailed extends Error {
   }
 }
 
-interface Waiting {
-  question: Question
+/** Who waits for an answer. */
+interface Asker {
   resolve: (json: string) => void
   reject: (error: Error) => void
   onTold: (told: { text: string; done: number; total: number | null }) => void
+}
+
+/** A question and all who wait for its answer: pages that show the same ask the same when a tape has grown. */
+interface Waiting {
+  question: Question
+  /** What makes it the same as another. */
+  key: string
+  askers: Asker[]
 }
 
 /** One thread, started when it is first asked, and its questions in order. */
@@ -44,6 +52,7 @@ class Lane {
   private worker: Worker | null = null
   private readonly waiting: Waiting[] = []
   private current: Waiting | null = null
+  private lastId = 0
   /**
    * The thread looks here for how far questions are cancelled. It is not stopped from outside: one that is stopped while SQLite makes an
    * error takes the process with it.
@@ -61,22 +70,34 @@ class Lane {
     this.worker ??= this.start()
   }
 
-  ask(waiting: Waiting): void {
-    if (this.waiting.length >= WAITING_MAX) {
-      waiting.reject(
-        new AnswerFailed('BAD_ARGUMENT', 'too many questions wait for an answer; ask again later'),
-      )
+  /** One that was begun is asked again: its answer may be of before the tape grew. */
+  ask(name: string, parameters: Parameters, asker: Asker): void {
+    const key = JSON.stringify([name, parameters])
+    const same = this.waiting.find((waiting) => waiting.key === key)
+    if (same !== undefined) {
+      same.askers.push(asker)
       return
     }
-    this.waiting.push(waiting)
+    if (this.waiting.length >= WAITING_MAX) {
+      asker.reject(new AnswerFailed('BAD_ARGUMENT', 'too many questions wait for an answer; ask again later'))
+      return
+    }
+    this.waiting.push({ question: { id: ++this.lastId, name, parameters }, key, askers: [asker] })
     this.next()
   }
 
-  /** Nobody wants the answer any more: it is not begun, or it ends at the next place where it says how far it is. */
-  cancel(id: number): void {
-    const at = this.waiting.findIndex(({ question }) => question.id === id)
-    if (at >= 0) this.waiting.splice(at, 1)
-    if (this.current?.question.id !== id) return
+  /**
+   * This one does not want the answer any more. When nobody else does, it is not begun, or it ends at the next place where it says how
+   * far it is.
+   */
+  cancel(asker: Asker): void {
+    for (const waiting of this.waiting) leave(waiting, asker)
+    remove(this.waiting, ({ askers }) => askers.length === 0)
+    if (this.current === null || !leave(this.current, asker) || this.current.askers.length > 0) return
+    this.dropCurrent(this.current.question.id)
+  }
+
+  private dropCurrent(id: number): void {
     this.current = null
     this.isLeaving = true
     Atomics.store(this.cancelled, 0, id)
@@ -84,10 +105,10 @@ class Lane {
 
   async end(): Promise<void> {
     const error = new AnswerFailed('TAPE_CLOSED', 'the inspector was closed')
-    for (const { reject } of this.waiting.splice(0)) reject(error)
+    for (const waiting of this.waiting.splice(0)) refuse(waiting, error)
     if (this.current !== null) {
-      this.current.reject(error)
-      this.cancel(this.current.question.id)
+      refuse(this.current, error)
+      this.dropCurrent(this.current.question.id)
     }
     await this.endByItself()
     await this.stop()
@@ -141,7 +162,7 @@ class Lane {
   private take(reply: Reply): void {
     const { current } = this
     if ('told' in reply) {
-      if (current?.question.id === reply.id) current.onTold(reply.told)
+      if (current?.question.id === reply.id) current.askers[0]?.onTold(reply.told)
       return
     }
     this.isLeaving = false
@@ -150,8 +171,8 @@ class Lane {
       this.next()
       return
     }
-    if ('json' in reply) current.resolve(reply.json)
-    else current.reject(new AnswerFailed(reply.failed.code, reply.failed.message))
+    if ('json' in reply) for (const { resolve } of current.askers) resolve(reply.json)
+    else refuse(current, new AnswerFailed(reply.failed.code, reply.failed.message))
     this.next()
   }
 
@@ -162,22 +183,34 @@ class Lane {
     this.isLeaving = false
     this.stop()
     const outOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
-    current?.reject(
-      outOfMemory
-        ? new AnswerFailed(
-            'BAD_ARGUMENT',
-            'the answer needs more memory than the inspector may use; ask for less',
-          )
-        : new AnswerFailed('INTERNAL', error.stack ?? error.message),
-    )
+    const failure = outOfMemory
+      ? new AnswerFailed(
+          'BAD_ARGUMENT',
+          'the answer needs more memory than the inspector may use; ask for less',
+        )
+      : new AnswerFailed('INTERNAL', error.stack ?? error.message)
+    if (current !== null) refuse(current, failure)
     this.next()
   }
+}
+
+function refuse({ askers }: Waiting, error: Error): void {
+  for (const { reject } of askers) reject(error)
+}
+
+/** Whether it was among those who wait. */
+function leave({ askers }: Waiting, asker: Asker): boolean {
+  return remove(askers, (each) => each === asker)
+}
+
+function remove<T>(list: T[], isGone: (each: T) => boolean): boolean {
+  const left = list.filter((each) => !isGone(each))
+  return list.splice(0, list.length, ...left).length > left.length
 }
 
 export class Readers {
   private readonly files: readonly string[]
   private readonly lanes = new Map<string, Lane>()
-  private lastId = 0
 
   constructor(files: readonly string[]) {
     this.files = files
@@ -192,14 +225,16 @@ export class Readers {
   ask(
     name: string,
     parameters: Parameters,
-    onTold: Waiting['onTold'] = () => {},
+    onTold: Asker['onTold'] = () => {},
   ): { answer: Promise<string>; cancel: () => void } {
-    const asked = this.lane(LANES[name] ?? 'quick')
-    const id = ++this.lastId
+    const lane = this.lane(LANES[name] ?? 'quick')
+    let cancel = () => {}
     const answer = new Promise<string>((resolve, reject) => {
-      asked.ask({ question: { id, name, parameters }, resolve, reject, onTold })
+      const asker = { resolve, reject, onTold }
+      lane.ask(name, parameters, asker)
+      cancel = () => lane.cancel(asker)
     })
-    return { answer, cancel: () => asked.cancel(id) }
+    return { answer, cancel }
   }
 
   /** Starts the thread that answers what a page asks first, and with `courses` the one that it asks next. */

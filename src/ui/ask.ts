@@ -2,10 +2,11 @@
 import { signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Answers, Failure, SqlAnswer } from '../server/api.js'
+import { Pace } from './pace.js'
 
 export type Parameters = Record<string, string | number | readonly string[] | null | undefined>
 
-/** Grows when a tape was written to. */
+/** Grows when a tape was written to and this page has time to show it. */
 export const changes = signal(0)
 /** Whether the server answers. */
 export const isConnected = signal(true)
@@ -13,6 +14,9 @@ export const isConnected = signal(true)
 export const progress = signal<{ name: string; text: string; done: number; total: number | null } | null>(
   null,
 )
+
+/** Questions on their way. */
+let unanswered = 0
 
 export class Refused extends Error {
   readonly code: string
@@ -53,7 +57,12 @@ export async function ask<Name extends keyof Answers>(
   parameters: Parameters,
   abort?: AbortSignal,
 ): Promise<Answers[Name]> {
-  return read(await fetch(addressOf(name, parameters), abort === undefined ? {} : { signal: abort }))
+  unanswered++
+  try {
+    return await read(await fetch(addressOf(name, parameters), abort === undefined ? {} : { signal: abort }))
+  } finally {
+    unanswered--
+  }
 }
 
 export async function askSql(tape: number, sql: string, abort: AbortSignal): Promise<SqlAnswer> {
@@ -134,17 +143,19 @@ export function wordsOf(error: unknown): string {
 }
 
 export function listenToChanges(): void {
+  const pace = new Pace(
+    () => changes.value++,
+    () => unanswered > 0,
+  )
   const stream = new EventSource('/api/changes')
   stream.addEventListener('open', () => {
-    if (!isConnected.value) changes.value++
+    if (!isConnected.value) pace.changed()
     isConnected.value = true
   })
   stream.addEventListener('error', () => {
     isConnected.value = false
   })
-  stream.addEventListener('change', () => {
-    changes.value++
-  })
+  stream.addEventListener('change', () => pace.changed())
   stream.addEventListener('progress', (event) => {
     progress.value = JSON.parse((event as MessageEvent<string>).data)
   })

@@ -32,10 +32,13 @@ export function Chart(props: ChartProps) {
   const latest = useRef(props)
   latest.current = props
   const shade = theme()
+  const drawn = useRef<{ plot: uPlot; props: ChartProps } | null>(null)
+  // A plot is made anew only when it looks otherwise; new numbers go into the one that stands.
   useEffect(() => {
     const element = holder.current
     if (element === null) return
     const plot = makePlot(element, latest)
+    drawn.current = { plot, props: latest.current }
     const observer = new ResizeObserver(() => {
       if (element.clientWidth > 0) plot.setSize({ width: element.clientWidth, height: latest.current.height })
     })
@@ -43,8 +46,18 @@ export function Chart(props: ChartProps) {
     return () => {
       observer.disconnect()
       plot.destroy()
+      drawn.current = null
     }
-  }, [props.lines, props.isLog, props.isTime, props.from, props.to, props.height, props.marked, shade])
+  }, [looksOf(props), shade])
+  useEffect(() => {
+    const { current } = drawn
+    if (current === null || current.props === latest.current) return
+    const before = current.props
+    current.props = latest.current
+    if (before.lines !== props.lines || before.from !== props.from || before.to !== props.to)
+      current.plot.setData(tableOf(latest.current))
+    else if (before.marked !== props.marked) current.plot.redraw(false)
+  }, [props.lines, props.from, props.to, props.marked])
   return (
     <div
       class="chart"
@@ -77,11 +90,32 @@ function scaled(values: readonly (number | null)[], isLog: boolean): (number | n
     : [...values]
 }
 
+/** All but the numbers themselves: what a plot is made anew for. */
+function looksOf({ lines, colourOf, nameOf, isTime, isLog, height }: ChartProps): string {
+  const each = lines.map((line) => [nameOf(line), colourOf(line), line.smooth === null, hasPoints(line)])
+  return JSON.stringify([isTime, isLog, height, each])
+}
+
+/** Whether each point is drawn for itself. */
+function hasPoints({ isRaw, x }: CurveLine): boolean {
+  return isRaw && x.length < 150
+}
+
+/** The columns of all lines over one axis, in the order of the series. */
+function tableOf({ lines, isLog }: ChartProps): uPlot.AlignedData {
+  if (lines.length === 0) return [[]] as unknown as uPlot.AlignedData
+  return uPlot.join(
+    lines.map(({ x, max, min, mean, smooth }) => {
+      const columns = smooth === null ? [max, min, mean] : [max, min, mean, smooth]
+      return [x, ...columns.map((column) => scaled(column, isLog))] as uPlot.AlignedData
+    }),
+  )
+}
+
 function makePlot(element: HTMLElement, latest: { current: ChartProps }): uPlot {
-  const { lines, colourOf, nameOf, from, to, isTime, isLog, height } = latest.current
+  const { lines, colourOf, nameOf, isTime, isLog, height } = latest.current
   const series: uPlot.Series[] = [{ label: isTime ? 'time' : 'step' }]
   const bands: uPlot.Band[] = []
-  const tables: uPlot.AlignedData[] = []
   for (const line of lines) {
     const ink = lineColour(colourOf(line))
     const at = series.length
@@ -93,16 +127,11 @@ function makePlot(element: HTMLElement, latest: { current: ChartProps }): uPlot 
       stroke: line.smooth === null ? ink : faint(ink, 0.35),
       width: 1.5,
       spanGaps: lines.length > 1,
-      points: { show: line.isRaw && line.x.length < 150, size: 4, fill: ink, stroke: ink },
+      points: { show: hasPoints(line), size: 4, fill: ink, stroke: ink },
     })
-    const columns = [line.max, line.min, line.mean]
-    if (line.smooth !== null) {
+    if (line.smooth !== null)
       series.push({ label: `${nameOf(line)} smooth`, stroke: ink, width: 2, points: { show: false } })
-      columns.push(line.smooth)
-    }
-    tables.push([line.x, ...columns.map((column) => scaled(column, isLog))] as uPlot.AlignedData)
   }
-  const data = tables.length === 0 ? ([[]] as unknown as uPlot.AlignedData) : uPlot.join(tables)
   const axis = {
     stroke: colour('ink'),
     grid: { stroke: colour('rule'), width: 1 },
@@ -116,7 +145,13 @@ function makePlot(element: HTMLElement, latest: { current: ChartProps }): uPlot 
       legend: { show: false },
       cursor: { sync: { key: SYNC }, drag: { x: true, y: false, setScale: false }, points: { show: false } },
       scales: {
-        x: { time: false, range: () => [from, Math.max(to, from + (isTime ? 1e-3 : 1))] },
+        x: {
+          time: false,
+          range: () => {
+            const { from, to } = latest.current
+            return [from, Math.max(to, from + (isTime ? 1e-3 : 1))]
+          },
+        },
         y: { range: (_plot, low, high) => spaced(low, high) },
       },
       series,
@@ -150,7 +185,7 @@ function makePlot(element: HTMLElement, latest: { current: ChartProps }): uPlot 
         draw: [(plot) => drawLane(plot, latest.current), (plot) => drawMark(plot, latest.current.marked)],
       },
     },
-    data,
+    tableOf(latest.current),
     element,
   )
 }

@@ -202,6 +202,52 @@ test('the side file keeps what another thread wrote, and no point twice', async 
   tape.close()
 })
 
+test('a reading that is ended in the middle is taken up there, and what it had is named', async () => {
+  const file = path.join(temporaryFolder(), 'ended.tape')
+  const tape = openTape(file)
+  const run = tape.startRun('long')
+  const leaves = [parameter(1, { name: 'w' }), parameter(2, { name: 'late' })]
+  // More rows than are read at a time; the second leaf comes after the first page.
+  for (let step = 1; step <= 12_000; step++) {
+    run.step()
+    const leaf = leaves[step > 11_000 ? 1 : 0]!
+    leaf.clearGrad()
+    const loss = mul(leaf, step)
+    loss.backward()
+    run.log({ loss })
+  }
+  await run.finish()
+  tape.close()
+  const views = new Views(file)
+  const [ended, whole] = [new RunCourses(1), new RunCourses(1)]
+  const told: [number, number][] = []
+  const stop = (...at: [number, number]) => {
+    told.push(at)
+    throw new Error('nobody waits')
+  }
+  expect(() => ended.extendGradients(views, stop)).toThrow('nobody waits')
+  expect(() => ended.extendMetrics(views, stop)).toThrow('nobody waits')
+  for (const [position, until] of told) expect(position > 0 && position < until).toBe(true)
+  expect(ended.gradients.map(({ name, norm }) => [name, norm.length])).toEqual([['w', 10_000]])
+  expect([ended.extendGradients(views), ended.extendMetrics(views)]).toEqual([2_000, 2_000])
+  whole.extend(views)
+  const shown = ({ metrics, gradients }: RunCourses) => [
+    gradients.map(({ name, norm, zeros }) => [
+      name,
+      norm.length,
+      zeros.length,
+      [...norm.values.slice(0, norm.length)],
+    ]),
+    [...metrics].map(([name, { values, length }]) => [name, [...values.slice(0, length)]]),
+  ]
+  expect(shown(ended)).toEqual(shown(whole))
+  expect(whole.gradients.map(({ name, norm }) => [name, norm.length])).toEqual([
+    ['w', 11_000],
+    ['late', 1_000],
+  ])
+  views.close()
+})
+
 test('a gradient that several passes add to is the sum so far, as the variable holds it', async () => {
   const file = path.join(temporaryFolder(), 'sums.tape')
   const tape = openTape(file)

@@ -365,6 +365,46 @@ describe.runIf(found !== null)('in Chromium', () => {
       tape.close()
     }
   })
+
+  test('a page that nobody sees asks nothing, and shows what came as soon as it is seen', async () => {
+    const live = path.join(folder, 'hidden.tape')
+    const tape = openTape(live)
+    const run = tape.startRun('live')
+    const log = async (loss: number) => {
+      run.step()
+      run.log({ loss })
+      await run.flush()
+    }
+    await log(1)
+    const beside = await StartedInspector.of(live)
+    const view = await browser.newPage()
+    const turn = (isHidden: boolean) =>
+      view.evaluate(
+        `Object.defineProperty(document, 'hidden', { configurable: true, get: () => ${isHidden} });
+         document.dispatchEvent(new Event('visibilitychange'))`,
+      )
+    try {
+      await view.goto(`${beside.url}#/curves`)
+      await view.getByText('1 points').waitFor()
+      await log(2)
+      await view.getByText('2 points').waitFor()
+      await turn(true)
+      const asked: string[] = []
+      view.on('request', (request) => asked.push(request.url()))
+      for (let loss = 3; loss <= 6; loss++) {
+        await log(loss)
+        await view.waitForTimeout(300)
+      }
+      expect(asked).toEqual([])
+      await turn(false)
+      await view.getByText('6 points').waitFor()
+    } finally {
+      await view.close()
+      await beside.end()
+      await run.finish()
+      tape.close()
+    }
+  })
 })
 
 test.runIf(found === null)('needs a Chromium, and there is none here', () => {

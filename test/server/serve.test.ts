@@ -5,6 +5,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openTape } from '../../src/index.js'
 import type { CurvesAnswer, MetricsAnswer, RunsAnswer, SqlAnswer } from '../../src/server/api.js'
+import { Readers } from '../../src/server/readers.js'
 import { gradtape, temporaryFolder } from '../cli/gradtape.js'
 import { StartedInspector } from './inspector.js'
 import { BAD_STEP, HOSTILE, writeRuns } from './runs-on-tape.js'
@@ -273,6 +274,33 @@ test('pages that are closed in the middle of their questions, again and again, b
     expect(await beside.end()).toBe(0)
     await run.finish()
     tape.close()
+  }
+})
+
+test('pages that ask the same share one answer, and one that goes away takes it from no other', async () => {
+  const readers = new Readers([file])
+  try {
+    const ask = (name: string) => readers.ask(name, { run: ['1.2'] })
+    const first = ask('metrics')
+    // Of different questions a thousand may wait; these are one.
+    const same = Array.from({ length: 3_000 }, () => ask('metrics'))
+    for (const [i, { answer, cancel }] of same.entries()) {
+      if (i % 3 !== 1) continue
+      answer.catch(() => {})
+      cancel()
+    }
+    const left = same.filter((_, i) => i % 3 !== 1).map(({ answer }) => answer)
+    expect(new Set(await Promise.all([first.answer, ...left])).size).toBe(1)
+    const all = ['step', 'time'].map((axis) =>
+      Array.from({ length: 4 }, () =>
+        readers.ask('curves', { run: ['1.2'], metric: ['loss'], axis: [axis] }),
+      ),
+    )
+    for (const { cancel } of all[0]!) cancel()
+    const answers = await Promise.all(all[1]!.map(({ answer }) => answer))
+    expect(answers.map((json) => JSON.parse(json).axis)).toEqual(['time', 'time', 'time', 'time'])
+  } finally {
+    await readers.end()
   }
 })
 

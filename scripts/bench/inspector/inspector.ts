@@ -1,7 +1,8 @@
 // The inspector as a user has it, a process of its own, and the Chromium of this machine in front of it. Knows nothing of what is measured.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 
@@ -10,6 +11,7 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
 const WAIT_MS = 120_000
 /** Linux counts processor time in hundredths of a second. */
 const TICK_MS = 10
+const QUIET_MAX_S = 60
 
 export class Inspector {
   readonly url: string
@@ -46,19 +48,56 @@ export class Inspector {
 
   /** How long all threads of the server were on a processor so far, in milliseconds; NaN where the system does not say. */
   get processorMs(): number {
-    try {
-      const stat = readFileSync(`/proc/${this.child.pid}/stat`, 'latin1')
-      const [user, system] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14).map(Number)
-      return (user! + system!) * TICK_MS
-    } catch {
-      return Number.NaN
-    }
+    return statOf(this.child.pid!)?.processorMs ?? Number.NaN
   }
 
   async end(): Promise<void> {
     const ended = new Promise((resolve) => this.child.once('exit', resolve))
     this.child.kill('SIGINT')
     await ended
+  }
+}
+
+function statOf(pid: number): { parent: number; processorMs: number } | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const numbers = stat
+      .slice(stat.lastIndexOf(')') + 4)
+      .split(' ')
+      .map(Number)
+    return { parent: numbers[0]!, processorMs: (numbers[10]! + numbers[11]!) * TICK_MS }
+  } catch {
+    return null
+  }
+}
+
+/** How long all that this process started was on a processor so far, but for one of them, in milliseconds; NaN where the system does not say. */
+export function processorMsBeside(trainer: number): number {
+  let pids: string[]
+  try {
+    pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  } catch {
+    return Number.NaN
+  }
+  const stats = new Map(pids.map((pid) => [Number(pid), statOf(Number(pid))]))
+  let total = 0
+  for (const [pid, stat] of stats) {
+    let ancestor = stat?.parent
+    while (ancestor !== undefined && ancestor > 1 && ancestor !== process.pid)
+      ancestor = stats.get(ancestor)?.parent
+    if (ancestor === process.pid && pid !== trainer) total += stat!.processorMs
+  }
+  return total
+}
+
+/** Until pages that were opened have built themselves: they take less than a tenth of a processor. */
+export async function untilQuiet(trainer: number): Promise<void> {
+  for (let second = 0; second < QUIET_MAX_S; second++) {
+    const before = processorMsBeside(trainer)
+    await sleep(1_000)
+    if (processorMsBeside(trainer) - before < 100) return
+    // Where the system does not say, a fixed time must do.
+    if (Number.isNaN(before) && second >= 10) return
   }
 }
 

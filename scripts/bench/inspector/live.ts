@@ -2,22 +2,19 @@
 // program: `node live.js FILE` trains when it is told to, and says how long its thread was on a processor.
 import { type ChildProcess, fork } from 'node:child_process'
 import process from 'node:process'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Linear, openTape, SGD, softmaxCrossEntropy, tanh } from 'gradtape'
 import type { Browser, Page } from 'playwright-core'
 import { timed } from '../recording/clock.js'
 import { median, OURS, randomArray, type Sample } from '../workload.js'
-import { Inspector, openPage } from './inspector.js'
+import { Inspector, openPage, processorMsBeside, untilQuiet } from './inspector.js'
 
 const SELF = fileURLToPath(import.meta.url)
 const PAGES = 10
 const VALUES = 20
 /** Looks and no looks in turn, so that what the machine does else falls on both: a look stands between two times without one. */
-const ROUNDS = 8
-const STEPS = 2_000
-/** Pages that were just opened build themselves first; what is measured is to have them open. */
-const SETTLED_MS = 2_000
+const ROUNDS = 5
+const STEPS = 5_000
 const SHOWN = ['#/curves', '#/gradients', '#/runs', '#/graph', '#/events'] as const
 
 export async function liveSamples(file: string, browser: Browser): Promise<Sample[]> {
@@ -30,16 +27,20 @@ export async function liveSamples(file: string, browser: Browser): Promise<Sampl
     const alone = [await told(trainer, { steps: STEPS })]
     const watched: number[] = []
     const shares: number[] = []
+    const beside: number[] = []
     for (let round = 0; round < ROUNDS; round++) {
       const pages = await Promise.all(
         Array.from({ length: PAGES }, (_, i) =>
           openPage(browser, `${inspector!.url}${SHOWN[i % SHOWN.length]}`),
         ),
       )
-      await sleep(SETTLED_MS)
+      // What is measured is to have pages open, and not to open them.
+      await untilQuiet(trainer.pid!)
+      const before = processorMsBeside(trainer.pid!)
       watched.push(await told(trainer, { steps: STEPS }))
+      beside.push(processorMsBeside(trainer.pid!) - before)
       await Promise.all(pages.map((page) => page.close()))
-      await sleep(SETTLED_MS)
+      await untilQuiet(trainer.pid!)
       alone.push(await told(trainer, { steps: STEPS }))
       shares.push((2 * watched[round]!) / (alone[round]! + alone[round + 1]!))
     }
@@ -50,6 +51,7 @@ export async function liveSamples(file: string, browser: Browser): Promise<Sampl
       ms(`thread of ${STEPS} steps, nobody looks`, median(alone)),
       ms(`thread of ${STEPS} steps, ${PAGES} pages open`, median(watched)),
       { who: OURS, measure: 'with pages open', unit: '×', value: median(shares) },
+      ms('processor time of browser and server meanwhile', median(beside)),
     ]
   } finally {
     trainer.disconnect()

@@ -60,7 +60,8 @@ export interface AggregateOptions {
   /** Whether it can be called by a statement alone, and not by a view or a trigger. */
   readonly directOnly: boolean
   readonly start: number
-  step(total: number, ...cells: (Cell | Uint8Array)[]): number
+  /** Returns the next total; undefined leaves it as it is, which costs less. */
+  step(total: number, ...cells: (Cell | Uint8Array)[]): number | undefined
   result(total: number): unknown
 }
 

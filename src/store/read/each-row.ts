@@ -98,14 +98,12 @@ function takerOf(db: Connection): Taker | null {
           made.failure = { error }
           throw error
         }
-        return 0
       },
     })
     db.aggregate(NAMES.list, {
       ...common,
       step(_, ...cells) {
         made.list(cells as (Cell | Buffer)[]) // whose blobs are Buffers; the types of the package may not name them
-        return 0
       },
     })
     takers.set(db, made)

@@ -60,7 +60,7 @@ export class NumberRows {
   private readonly db: Connection
   private readonly runId: number
   /** The last position that is read. */
-  private readonly until: number
+  readonly until: number
 
   constructor(db: Connection, runId: number) {
     this.db = db
