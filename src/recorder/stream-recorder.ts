@@ -327,9 +327,12 @@ export class StreamRecorder implements Recorder {
   }
 
   gradientHeld(variable: Variable): void {
+    const { grad } = variable
+    if (grad === null) return
     const ref = this.knownRef(variable)
-    if (ref !== 0 && variable.grad !== null)
-      this.stream().append({ type: 'GradientAssigned', variable: ref, gradient: this.refOf(variable.grad) })
+    if (ref !== 0)
+      this.stream().append({ type: 'GradientAssigned', variable: ref, gradient: this.refOf(grad) })
+    this.tellOthers(variable, grad) // the pass is on the tape of no run
   }
 
   /**

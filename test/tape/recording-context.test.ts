@@ -1,7 +1,7 @@
 // Several runs at once: which of them a call belongs to.
 import { describe, expect, test } from 'vitest'
 import { mode } from '../../src/graph/mode.js'
-import { mul, parameter, square, Variable } from '../../src/index.js'
+import { mul, parameter, SGD, square, sum, tanh, Variable } from '../../src/index.js'
 import type { Run } from '../../src/tape/run.js'
 import { newTapePath, openForTest } from './temporary-tape.js'
 
@@ -132,4 +132,19 @@ test('a run records the same whatever numbers this process has computed with bef
     events.push([...tape.run(name).events()].map(({ type }) => type))
   }
   expect(events[1]).toEqual(events[0])
+})
+
+test('a run hears of a gradient that a pass left which no run could record, and is replayed', async () => {
+  const tape = openForTest(newTapePath())
+  const outer = tape.startRun('outer')
+  const w = parameter([1, 2, 3], { name: 'w' })
+  const y = tanh(w)
+  const inner = tape.startRun('inner')
+  sum(y).backward() // walks on into a call that the inner run does not have
+  await inner.finish()
+  sum(mul(w, 5)).backward() // adds to what is there
+  new SGD([w], { lr: 0.1 }).step()
+  await outer.finish()
+  for (const name of ['outer', 'inner'])
+    expect(tape.run(name).replay()).toMatchObject({ verdict: 'bit-exact' })
 })
