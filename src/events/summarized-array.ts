@@ -6,16 +6,14 @@ import type { ArraySummary, RecordedArray } from './event.js'
 export class SummarizedArray implements RecordedArray {
   readonly dtype: string
   readonly shape: readonly number[]
+  readonly size: number
   readonly summary: ArraySummary
 
   constructor(dtype: string, shape: readonly number[], summary: ArraySummary) {
     this.dtype = dtype
     this.shape = shape
+    this.size = elementCount(shape)
     this.summary = summary
-  }
-
-  get size(): number {
-    return elementCount(this.shape)
   }
 
   /** Throws VALUE_NOT_CAPTURED: the bytes are nowhere. */

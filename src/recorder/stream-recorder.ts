@@ -473,11 +473,11 @@ export class StreamRecorder implements Recorder {
 }
 
 /**
- * From this size on a gradient's summary is computed here. A smaller one is copied in less time than its summary takes; of a
- * larger one the copy would cost both threads more: its lines of memory travel from core to core. Native code takes less time.
+ * From this size on the summary of a gradient and of a new value is computed here: native code takes less time than the copy into
+ * shared memory and the summary there. Of a smaller one the call costs more than the copy; without native code, of all but large ones.
  */
 const SUMMARIZED_MIN = 32_768
-const SUMMARIZED_NATIVELY_MIN = 4096
+const SUMMARIZED_NATIVELY_MIN = 64
 
 function isLarge({ size }: NDArray): boolean {
   return size >= SUMMARIZED_MIN || (size >= SUMMARIZED_NATIVELY_MIN && nativeWay() !== null)
@@ -491,7 +491,10 @@ function summarized(array: NDArray): RecordedArray {
 /** An array as its summary, where the sums say one. */
 function inPlaceOf(array: NDArray, sums: Sums | null): RecordedArray {
   const summary = sums === null ? null : summaryOfSums(sums, array.size)
-  return summary === null ? array : new SummarizedArray(array.dtype, array.shape, { ...summary, hash: null })
+  if (summary === null) return array
+  const { l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanCount } = summary
+  const whole = { l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanCount, hash: null }
+  return new SummarizedArray(array.dtype, array.shape, whole)
 }
 
 /** How far an assignment moved a value: by native code where it may be, else by the loop that says what it is. */

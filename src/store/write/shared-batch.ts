@@ -12,7 +12,7 @@ import { dtypeCode, ELEMENT_BYTES, type ElementArray, RECORDED_DTYPES } from '..
 import type { RecordedArray } from '../../events/event.js'
 import { SUMMARY_SIZE } from '../../events/record-layout.js'
 import { SummarizedArray } from '../../events/summarized-array.js'
-import { type Summary, summaryFrom, summaryNumbers } from '../../events/summary.js'
+import { putSummary, type Summary, summaryFrom } from '../../events/summary.js'
 
 /** Room for the event that ends a batch of WORDS_MAX words; a larger one takes another way. */
 const WORDS = WORDS_MAX + 65_536
@@ -98,7 +98,7 @@ export class SharedBatch {
     const { headers } = chunk
     headers[at] = SUMMARY_CODE
     headers[at + 1] = SUMMARY_SIZE
-    headers.set(summaryNumbers(summary), at + 2)
+    putSummary(summary, headers, at + 2)
     chunk.used += HEADER_BYTES + SUMMARY_SIZE * 8
   }
 
