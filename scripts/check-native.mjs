@@ -129,6 +129,21 @@ async function fusedCalls(engine, kernel, plain) {
     await of('functions/convolution', 'convTranspose2d'),
   ]
   const activation = async (name) => await of('functions/activations', name)
+  const algebra = async (name) => await of('functions/linear-algebra', name)
+  const parts = async (name) => await of('functions/decompositions', name)
+  const factors = {
+    inv: await algebra('inv'),
+    cholesky: await algebra('cholesky'),
+    svd: await parts('svd'),
+    eigh: await parts('eigh'),
+  }
+  const [sum, add] = [await of('functions/reductions', 'sum'), await of('functions/arithmetic', 'add')]
+  /** One number of all parts, so that there is a gradient of all. */
+  const factorsOf = (x, name) => {
+    const found = factors[name](x)
+    return Array.isArray(found) ? found.map((part) => sum(part)).reduce((a, b) => add(a, b)) : found
+  }
+  const prelu = await activation('prelu')
   const [leakyRelu, elu, hardtanh] = [
     await activation('leakyRelu'),
     await activation('elu'),
@@ -160,6 +175,7 @@ async function fusedCalls(engine, kernel, plain) {
     const [size, stride, padding] = [pair(), pair(), [below(3), below(3)]]
     const many = below(9) === 0 ? 1300 : some()
     const causal = below(2) === 0
+    const factor = ['inv', 'cholesky'][below(2)]
     const order = [
       [0, 2, 1, 3],
       [3, 1, 2, 0],
@@ -186,6 +202,10 @@ async function fusedCalls(engine, kernel, plain) {
         (x, y) => maximum(x, minimum(y, where(greater(x, y), x, 0.5))),
         'maximum',
       ],
+      () => [[[few(), c, h, w], [c]], (x, slopes) => prelu(x, slopes), 'prelu'],
+      () => [[[few(), w, w]], (x) => factorsOf(x, factor), factor],
+      () => [[[few(), h, w]], (x) => factorsOf(x, 'svd'), 'svd'],
+      () => [[[few(), w, w]], (x) => factorsOf(x, 'eigh'), 'eigh'],
       () => [[[few(), c, h, w]], (x) => transpose(x, order), 'transpose'],
       () => [[[few(), c, h, w]], (x) => maxPool2d(x, { kernel: size, stride, padding }), 'maxPool2d'],
       () => [
@@ -213,7 +233,7 @@ async function fusedCalls(engine, kernel, plain) {
         (q, k, v) => attention(q, k, v, { causal }),
         'attention',
       ],
-    ][below(17)]()
+    ][below(21)]()
     const Type = below(2) === 0 ? Float64Array : Float32Array
     const isOdd = below(2) === 0
     const count = (shape) => shape.reduce((product, extent) => product * extent, 1)

@@ -228,8 +228,14 @@ function* casesOf(Type, special) {
       yield ['qr', {}, [f(...shape)]]
       yield ['svd', {}, [f(...shape)]]
       yield ['pinv', shape.length === 3 ? { rtol: 0.05 } : {}, [f(...shape)]]
+      yield ['svd', { method: 'triangle' }, [f(...shape)]]
     }
+    yield ['svd', { method: 'triangle' }, [f(19, 11)]]
+    yield ['svd', { method: 'triangle' }, [f(40, 40)]]
     yield ['eigh', {}, [f(2, 6, 6)]]
+    yield ['eigh', { method: 'tridiagonal' }, [f(2, 6, 6)]]
+    yield ['eigh', { method: 'tridiagonal' }, [f(37, 37)]]
+    for (const name of ['cholesky', 'inv']) yield [name, {}, [dominant(37, 37)]]
   }
   yield ['embedding', { paddingIndex: 3 }, [f(50, 4), integers(50, 8, 16)]]
   yield ['rotary', {}, [f(2, 3, 17, 8)]]

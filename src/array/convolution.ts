@@ -34,10 +34,10 @@ function atOnce(
   const { channels, rows, columns, kernelRows, kernelColumns, stride, padding, outRows, outColumns } = plan
   const size: Pair = [kernelRows, kernelColumns]
   const shape = { images, channels, rows, columns, kernel: size, stride, padding, outRows, outColumns }
-  const cut = cutOf(kernel, 'parts')
+  const cuts = [cutOf(kernel, 'parts'), cutOf(kernel, 'products')] as const
   const [x, y] = [a.buffer, b.buffer]
   return kernel.fused.convolve(
-    ...([wanted, shape, maps, cut, x, a.offset, y, b.offset, out.buffer, out.offset] as const),
+    ...([wanted, shape, maps, ...cuts, x, a.offset, y, b.offset, out.buffer, out.offset] as const),
   )
 }
 

@@ -1,15 +1,21 @@
 /**
- * Matrices taken apart, on arrays: QR by reflections, eigenvalues of symmetric matrices and singular values by Jacobi's rotations. Plain
+ * Matrices taken apart, on arrays: QR by reflections, eigenvalues of symmetric matrices and singular values by two methods each. Plain
  * loops in a fixed order, computed in float64 with nothing but +, −, ·, / and √, and rounded once to the dtype; so the bits are the same
- * everywhere. Jacobi's method is as exact as any, and
- * takes many rotations: at 100 × 100 in native code some seven times as long as LAPACK, elsewhere some sixty times.
+ * everywhere. Jacobi's rotations of the whole matrix are how tapes of before 2026-11-30 have them: at 100 × 100 in native code they take some
+ * ten times as long as LAPACK. What is recorded since says by which other method.
  */
 import { TapeError } from '../errors.js'
 import { kernel } from './kernel.js'
 import { squareOf } from './linear-algebra.js'
 import { allocate, type NDArray } from './ndarray.js'
+import { rotation, turn } from './orthogonal-rows.js'
 import { foldRows, takeOuter } from './row-updates.js'
 import { fixedShape, formatShape, sizeOf } from './shape.js'
+import { triangleValues } from './triangle-values.js'
+import { tridiagonalEigen } from './tridiagonal.js'
+
+export type EighMethod = 'jacobi' | 'tridiagonal'
+export type SvdMethod = 'jacobi' | 'triangle'
 
 const SWEEPS_MAX = 60
 /** Two columns count as orthogonal below this share of their lengths. */
@@ -25,7 +31,7 @@ function matricesOf(x: NDArray, what: string): { m: number; n: number; count: nu
 
 function partOf(x: NDArray, index: number, size: number): Float64Array {
   const start = x.offset + index * size
-  return Float64Array.from(x.buffer.subarray(start, start + size))
+  return new Float64Array(x.buffer.subarray(start, start + size))
 }
 
 function isBounded(a: Float64Array): boolean {
@@ -122,22 +128,11 @@ function turnRows(
   takeOuter(x, at + row, row, a, from + aStep, aStep, shares, 0, rows - 1, columns)
 }
 
-/** How a rotation makes an element 0 that has `twice·tangent of the double angle = difference`. */
-function rotation(difference: number, element: number): { c: number; s: number; t: number } {
-  const cotangent = difference / (2 * element)
-  const size = Math.abs(cotangent)
-  // Of two angles the smaller one.
-  const tangent = size > 1e150 ? 1 / (2 * size) : 1 / (size + Math.sqrt(size * size + 1))
-  const t = cotangent < 0 ? -tangent : tangent
-  const c = 1 / Math.sqrt(t * t + 1)
-  return { c, s: t * c, t }
-}
-
 /**
  * Eigenvalues, ascending, and eigenvectors, as columns, of the symmetric parts (x + xᵀ)/2 of matrices [..., n, n]. The largest element of a
  * vector, the first of equal ones, is positive. NaN where the matrix holds what is not finite. Throws BAD_SHAPE.
  */
-export function eigh(x: NDArray): [values: NDArray, vectors: NDArray] {
+export function eigh(x: NDArray, method: EighMethod = 'jacobi'): [values: NDArray, vectors: NDArray] {
   const { n, count } = squareOf(x, 'eigh')
   const lead = x.shape.slice(0, -2)
   const values = allocate(x.dtype, fixedShape([...lead, n]))
@@ -153,11 +148,11 @@ export function eigh(x: NDArray): [values: NDArray, vectors: NDArray] {
       for (let i = 0; i < n * n; i++) vectors.buffer[vectors.offset + index * n * n + i] = NaN
       continue
     }
-    const turned = rowsOf(diagonalize(a, n), n)
-    const order = ascending(Array.from({ length: n }, (_, i) => a[i * n + i]!))
-    order.forEach((from, to) => {
-      values.buffer[values.offset + index * n + to] = a[from * n + from]! * scale
-      const vector = turned[from]!
+    const found = eigenOf(a, n, method)
+    const rows = rowsOf(found.turned, n)
+    ascending([...found.values]).forEach((from, to) => {
+      values.buffer[values.offset + index * n + to] = found.values[from]! * scale
+      const vector = rows[from]!
       const sign = signOf(vector)
       for (let i = 0; i < n; i++)
         vectors.buffer[vectors.offset + (index * n + i) * n + to] = sign * vector[i]! + 0
@@ -171,6 +166,21 @@ function identity(n: number): Float64Array {
   const one = new Float64Array(n * n)
   for (let i = 0; i < n; i++) one[i * n + i] = 1
   return one
+}
+
+/** Eigenvalues, in no order, and their vectors as rows; `a` is overwritten. */
+function eigenOf(
+  a: Float64Array,
+  n: number,
+  method: EighMethod,
+): { values: Float64Array; turned: Float64Array } {
+  if (method === 'tridiagonal') {
+    const [given, turned] = [a.slice(), identity(n)]
+    const values = tridiagonalEigen(given, turned, n, SWEEPS_MAX)
+    if (values !== null) return { values, turned }
+  }
+  const turned = diagonalize(a, n)
+  return { values: Float64Array.from({ length: n }, (_, i) => a[i * n + i]!), turned }
 }
 
 /** Rotates the symmetric `a` until it is diagonal; gives the product of the rotations, its columns as rows. */
@@ -223,7 +233,7 @@ function signOf(x: Float64Array): number {
  * U, s and Vᵀ of x = U·diag(s)·Vᵀ for matrices [..., m, n], k = min(m, n): U [..., m, k], s [..., k] descending, Vᵀ [..., k, n]. The largest
  * element of a column of U, the first of equal ones, is positive. NaN where the matrix holds what is not finite. Throws BAD_SHAPE.
  */
-export function svd(x: NDArray): [u: NDArray, s: NDArray, vt: NDArray] {
+export function svd(x: NDArray, method: SvdMethod = 'jacobi'): [u: NDArray, s: NDArray, vt: NDArray] {
   const { m, n, count } = matricesOf(x, 'svd')
   const k = Math.min(m, n)
   const lead = x.shape.slice(0, -2)
@@ -245,20 +255,49 @@ export function svd(x: NDArray): [u: NDArray, s: NDArray, vt: NDArray] {
     for (let j = 0; j < k; j++)
       for (let i = 0; i < rows; i++)
         all[j * rows + i] = (m >= n ? given[i * n + j]! : given[j * n + i]!) / scale
-    const turned = rowsOf(orthogonalize(all, k, rows), k)
-    const columns = rowsOf(all, rows)
-    const lengths = columns.map(lengthOf)
-    const order = ascending(lengths.map((length) => -length))
-    const units = unitsOf(columns, lengths, order, rows)
-    order.forEach((from, to) => {
-      s.buffer[s.offset + index * k + to] = lengths[from]! * scale
-      const [left, right] = m >= n ? [units[to]!, turned[from]!] : [turned[from]!, units[to]!]
+    const { values, long, short } =
+      method === 'triangle' ? throughTriangle(all, k, rows) : throughColumns(all, k, rows)
+    values.forEach((value, to) => {
+      s.buffer[s.offset + index * k + to] = value * scale
+      const [left, right] = m >= n ? [long[to]!, short[to]!] : [short[to]!, long[to]!]
       const sign = signOf(left)
       for (let i = 0; i < m; i++) u.buffer[u.offset + (index * m + i) * k + to] = sign * left[i]! + 0
       for (let j = 0; j < n; j++) vt.buffer[vt.offset + (index * k + to) * n + j] = sign * right[j]! + 0
     })
   }
   return [u, s, vt]
+}
+
+/** Singular values, descending, and their vectors: those as long as a column, and those as long as there are columns. */
+interface SingularParts {
+  readonly values: readonly number[]
+  readonly long: readonly Float64Array[]
+  readonly short: readonly Float64Array[]
+}
+
+function throughColumns(all: Float64Array, k: number, rows: number): SingularParts {
+  const turned = rowsOf(orthogonalize(all, k, rows), k)
+  const columns = rowsOf(all, rows)
+  const lengths = columns.map(lengthOf)
+  const order = ascending(lengths.map((length) => -length))
+  return {
+    values: order.map((from) => lengths[from]!),
+    long: unitsOf(columns, lengths, order, rows),
+    short: order.map((from) => turned[from]!),
+  }
+}
+
+function throughTriangle(all: Float64Array, k: number, rows: number): SingularParts {
+  const found = triangleValues(all, k, rows, ORTHOGONAL * Math.sqrt(k), SWEEPS_MAX)
+  const [turned, units] = [rowsOf(found.triangle, k), rowsOf(found.units, rows)]
+  const lengths = turned.map(lengthOf)
+  const order = ascending(lengths.map((length) => -length))
+  const short = unitsOf(turned, lengths, order, k).map((unit) => {
+    const placed = new Float64Array(k)
+    for (let i = 0; i < k; i++) placed[found.order[i]!] = unit[i]!
+    return placed
+  })
+  return { values: order.map((from) => lengths[from]!), long: order.map((from) => units[from]!), short }
 }
 
 function lengthOf(column: Float64Array): number {
@@ -293,15 +332,6 @@ function orthogonalize(columns: Float64Array, k: number, rows: number): Float64A
     if (!rotated) break
   }
   return turned
-}
-
-/** Turns the n elements of x from `left` on and those from `right` on by an angle. */
-function turn(x: Float64Array, left: number, right: number, n: number, c: number, s: number): void {
-  for (let i = 0; i < n; i++) {
-    const [a, b] = [x[left + i]!, x[right + i]!]
-    x[left + i] = c * a - s * b
-    x[right + i] = s * a + c * b
-  }
 }
 
 /** The rows of a matrix of `columns` columns. */

@@ -4,6 +4,7 @@
  */
 import { TapeError } from '../errors.js'
 import { stridesOf } from './broadcast.js'
+import { isFloating } from './dtype.js'
 import { mul } from './elementwise.js'
 import { allocate, type NDArray, viewOf } from './ndarray.js'
 import { matmul } from './products.js'
@@ -27,6 +28,20 @@ type Subscripts = {
  * Source   NumPy `einsum`.
  */
 export function readSubscripts(equation: string, shapes: readonly Shape[]): Subscripts {
+  const key = `${equation} ${shapes.map((shape) => shape.length).join()}`
+  const known = read.get(key)
+  if (known !== undefined) return known
+  const found = subscriptsOf(equation, shapes)
+  if (read.size === READ_MOST) read.clear()
+  read.set(key, found)
+  return found
+}
+
+/** What was read last, by the equation and the numbers of axes: to read it takes as long as to sum a thousand numbers. */
+const read = new Map<string, Subscripts>()
+const READ_MOST = 256
+
+function subscriptsOf(equation: string, shapes: readonly Shape[]): Subscripts {
   const [left, right, ...more] = equation.replaceAll(' ', '').split('->')
   const terms = left!.split(',')
   if (more.length > 0 || terms.length !== shapes.length) {
@@ -85,6 +100,8 @@ type Named = { readonly array: NDArray; readonly names: readonly string[] }
 export function einsum(equation: string, operands: readonly NDArray[]): NDArray {
   const shapes = operands.map((x) => x.shape)
   const { inputs, output } = readSubscripts(equation, shapes)
+  const one = operands.length === 1 && output.length === 0 ? traceOf(operands[0]!, inputs[0]!) : null
+  if (one !== null) return one
   const extents = extentsOf(equation, inputs, shapes)
   // Promoted before the first product: a pair of narrow operands would else be rounded, or wrap, before it meets the wide one.
   const rest = promoted(operands).map((x, i) => squeezed(diagonal({ array: x, names: inputs[i]! }), extents))
@@ -99,6 +116,17 @@ export function einsum(equation: string, operands: readonly NDArray[]): NDArray 
   }
   const result = ordered(summed(joined, new Set(output)), output)
   return viewOf(result, result.shape)
+}
+
+/** The sum of the diagonal of a square of floats, `ii->`, without all that any other equation asks; null for another one. */
+function traceOf(x: NDArray, names: readonly string[]): NDArray | null {
+  const n = x.shape[0]
+  if (x.ndim !== 2 || names[0] !== names[1] || n !== x.shape[1] || n === undefined || !isFloating(x.dtype))
+    return null
+  const diagonal = allocate(x.dtype, Object.freeze([n]), n)
+  const [to, from] = [diagonal.buffer, x.buffer]
+  for (let i = 0, at = x.offset; i < n; i++, at += n + 1) to[diagonal.offset + i] = from[at]!
+  return sum(diagonal, { axis: [0] })
 }
 
 /** The extent of every subscript, 1 only where all operands have 1. Throws SHAPE_MISMATCH. */

@@ -132,13 +132,14 @@ export interface FusedKernel {
 
   /**
    * From two of images, weights and maps to the third: 'maps' from images and weights, 'images' from maps and
-   * weights, 'weights' from images and maps.
+   * weights, 'weights' from images and maps. `cut` is how a sum of images is cut, `ofPlaces` one of the places of an image.
    */
   convolve(
     wanted: 'maps' | 'images' | 'weights',
     shape: WindowShape,
     maps: number,
     cut: Cut,
+    ofPlaces: Cut,
     a: TypedArray,
     aOffset: number,
     b: TypedArray,
@@ -181,6 +182,49 @@ export interface FusedKernel {
    * before, gets the product of the rotations, its columns as rows.
    */
   diagonalize(a: Float64Array, turned: Float64Array, n: number, least: number, sweeps: number): boolean
+
+  /**
+   * `tridiagonalEigen` of tridiagonal.ts: the eigenvalues of `a` [n, n] into `values`, their vectors into the rows of `turned`. Whether they were
+   * found; null says that it was not done.
+   */
+  symmetricEigen(
+    a: Float64Array,
+    turned: Float64Array,
+    values: Float64Array,
+    n: number,
+    most: number,
+  ): boolean | null
+
+  /** The two steps of triangle-values.ts. */
+  triangleValues(
+    columns: Float64Array,
+    triangle: Float64Array,
+    units: Float64Array,
+    order: Int32Array,
+    count: number,
+    n: number,
+    share: number,
+    sweeps: number,
+  ): boolean
+
+  /** Cholesky's factor as linear-algebra.ts computes it: −1, or the row at which the matrix proved not to be positive; null: not done. */
+  cholesky(a: Float64Array, u: Float64Array, n: number): number | null
+
+  /** L and U as linear-algebra.ts computes them: the sign of the exchanges, or null: not done. */
+  factorRows(a: Float64Array, rows: Int32Array, n: number): number | null
+
+  /** out = x above 0, x times the slope of its channel elsewhere, for `outer` × `channels` × `inner` elements. */
+  prelu(
+    x: TypedArray,
+    xOffset: number,
+    slopes: TypedArray,
+    slopesOffset: number,
+    out: TypedArray,
+    outOffset: number,
+    outer: number,
+    channels: number,
+    inner: number,
+  ): boolean
 
   /** Rotates pairs of `count` columns of `n` elements, which lie side by side, until all are orthogonal; `turned` as above. */
   orthogonalize(

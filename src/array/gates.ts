@@ -57,6 +57,25 @@ export function gate(op: GateOp, g: NDArray, x: NDArray, p: number, q: number = 
     : null
 }
 
+/**
+ * x above 0, x times the slope of its channel (axis 1) elsewhere; null where it is to be computed in steps.
+ *
+ * Shapes   slopes of one element, or of as many as x has channels; one floating dtype
+ */
+export function slopedBelowZero(x: NDArray, slopes: NDArray): NDArray | null {
+  const { fused } = kernel
+  const { size: channels } = slopes
+  if (fused === undefined || x.size === 0 || channels === 0) return null
+  const outer = channels === 1 ? 1 : x.shape[0]!
+  const inner = x.size / (outer * channels)
+  const out = allocateUnset(x.dtype, x.shape, x.size)
+  const { buffer, offset } = out
+  const done = fused.prelu(
+    ...([x.buffer, x.offset, slopes.buffer, slopes.offset, buffer, offset, outer, channels, inner] as const),
+  )
+  return done ? out : null
+}
+
 /** What of g goes to a when the larger of a and b is taken; null where it is to be computed in steps. */
 export function shareOfLarger(g: NDArray, a: NDArray, b: NDArray): NDArray | null {
   const { fused } = kernel

@@ -27,12 +27,15 @@ const PARTS_BLOCK = 128
 const PARTS_STEP = 8
 
 const UNCUT: Cut = Object.freeze({ most: Number.POSITIVE_INFINITY, step: 1 })
-const ROWS_CUT: Cut = Object.freeze({ most: ROWS_BLOCK, step: ROWS_STEP })
-const PARTS_CUT: Cut = Object.freeze({ most: PARTS_BLOCK, step: PARTS_STEP })
+const CUTS = Object.freeze({
+  rows: Object.freeze<Cut>({ most: ROWS_BLOCK, step: ROWS_STEP }),
+  parts: Object.freeze<Cut>({ most: PARTS_BLOCK, step: PARTS_STEP }),
+  products: Object.freeze<Cut>({ most: PRODUCT_BLOCK, step: PRODUCT_STEP }),
+})
 
-/** How a kernel cuts sums over rows, or over parts. */
-export function cutOf(kernel: Kernel, of: 'rows' | 'parts'): Cut {
-  return !kernel.sumsByHalves ? UNCUT : of === 'rows' ? ROWS_CUT : PARTS_CUT
+/** How a kernel cuts sums over rows, over parts, or over the terms of a product. */
+export function cutOf(kernel: Kernel, of: keyof typeof CUTS): Cut {
+  return kernel.sumsByHalves ? CUTS[of] : UNCUT
 }
 
 /** Elements of a result that are computed at once: their halves stay in the second cache. */

@@ -3,6 +3,7 @@
  * Pivots are the largest of their column, the first of equal ones.
  */
 import { TapeError } from '../errors.js'
+import { kernel } from './kernel.js'
 import { log } from './math/log.js'
 import { allocate, type NDArray } from './ndarray.js'
 import { broadcastTo } from './rearrange.js'
@@ -29,12 +30,15 @@ function singular(what: string, index: number): never {
 
 function matrixAt(x: NDArray, index: number, n: number): Float64Array {
   const start = x.offset + index * n * n
-  return Float64Array.from(x.buffer.subarray(start, start + n * n))
+  return new Float64Array(x.buffer.subarray(start, start + n * n))
 }
 
 /** L and U in the place of `a`, whose rows are exchanged as `rows` says; the sign is that of the exchanges. */
 function factor(a: Float64Array, n: number): { rows: Int32Array; sign: number } {
-  const rows = Int32Array.from({ length: n }, (_, i) => i)
+  const rows = new Int32Array(n)
+  for (let i = 0; i < n; i++) rows[i] = i
+  const exchanges = kernel.fused?.factorRows(a, rows, n) ?? null
+  if (exchanges !== null) return { rows, sign: exchanges }
   let sign = 1
   for (let k = 0; k < n; k++) {
     let pivot = k
@@ -147,21 +151,28 @@ export function cholesky(x: NDArray): NDArray {
     const a = matrixAt(x, index, n)
     // Lᵀ, so that what belongs to one column lies side by side.
     const u = new Float64Array(n * n)
-    for (let j = 0; j < n; j++) {
-      for (let i = j; i < n; i++) u[j * n + i] = (a[i * n + j]! + a[j * n + i]!) / 2
-      foldRows(true, u, j * n + j, u, j, n, u, j, n, j, n - j)
-      const square = u[j * n + j]!
-      if (square <= 0)
-        throw new TapeError(
-          'BAD_VALUE',
-          `cholesky expected positive definite matrices, got one that is not (number ${index}, at row ${j}); add a little to its diagonal`,
-        )
-      const diagonal = Math.sqrt(square)
-      u[j * n + j] = diagonal
-      for (let i = j + 1; i < n; i++) u[j * n + i] = oneNaN(u[j * n + i]! / diagonal)
-    }
+    const refused = kernel.fused?.cholesky(a, u, n) ?? factorPositive(a, u, n)
+    if (refused >= 0)
+      throw new TapeError(
+        'BAD_VALUE',
+        `cholesky expected positive definite matrices, got one that is not (number ${index}, at row ${refused}); add a little to its diagonal`,
+      )
     const start = out.offset + index * n * n
     for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) out.buffer[start + i * n + j] = u[j * n + i]!
   }
   return out
+}
+
+/** `u`, zeros before, gets Lᵀ; −1, or the row at which the matrix proves not to be positive. */
+function factorPositive(a: Float64Array, u: Float64Array, n: number): number {
+  for (let j = 0; j < n; j++) {
+    for (let i = j; i < n; i++) u[j * n + i] = (a[i * n + j]! + a[j * n + i]!) / 2
+    foldRows(true, u, j * n + j, u, j, n, u, j, n, j, n - j)
+    const square = u[j * n + j]!
+    if (square <= 0) return j
+    const diagonal = Math.sqrt(square)
+    u[j * n + j] = diagonal
+    for (let i = j + 1; i < n; i++) u[j * n + i] = oneNaN(u[j * n + i]! / diagonal)
+  }
+  return -1
 }

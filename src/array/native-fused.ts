@@ -136,11 +136,11 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       return true
     },
 
-    convolve(wanted, z, maps, cut, a, ao, b, bo, out, oo) {
+    convolve(wanted, z, maps, cut, ofPlaces, a, ao, b, bo, out, oo) {
       const [taps, places] = [z.channels * z.kernel[0] * z.kernel[1], z.outRows * z.outColumns]
       const code = codeFor(a, z.images * maps * taps * places, PRODUCTS_MIN)
-      // Longer sums are not one block, and cut elsewhere.
-      const terms = wanted === 'maps' ? taps : wanted === 'images' ? maps : places
+      // Longer sums are not one block, and those of taps and of maps are cut elsewhere.
+      const terms = wanted === 'maps' ? taps : wanted === 'images' ? maps : 0
       if (code === null || terms > PRODUCT_BLOCK || !fitsWindows(z)) return false
       const { library, numbers } = code
       writeWindows(numbers, z)
@@ -149,6 +149,7 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       numbers[14] = bo
       numbers[15] = oo
       writeCut(numbers, 16, cut)
+      writeCut(numbers, 18, ofPlaces)
       const [x, y, to] = [a as Floats, b as Floats, out as Floats]
       if (wanted === 'maps') library.convolve(x, y, to)
       else if (wanted === 'images') library.convolveTransposed(x, y, to)
@@ -207,6 +208,58 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       numbers[2] = share
       numbers[3] = sweeps
       code.library.orthogonalize(columns, turned)
+      return true
+    },
+
+    symmetricEigen(a, turned, values, n, most) {
+      const code = codeFor(a, n * n, ELEMENTS_MIN)
+      if (code === null) return null
+      const { numbers } = code
+      numbers[0] = n
+      numbers[1] = most
+      code.library.symmetricEigen(a, turned, values)
+      return numbers[0] === 1
+    },
+
+    triangleValues(columns, triangle, units, order, count, n, share, sweeps) {
+      const code = codeFor(columns, count * n, ELEMENTS_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = count
+      numbers[1] = n
+      numbers[2] = share
+      numbers[3] = sweeps
+      code.library.triangleValues(columns, triangle, units, order)
+      return true
+    },
+
+    cholesky(a, u, n) {
+      const code = codeFor(a, n * n, ELEMENTS_MIN)
+      if (code === null) return null
+      code.numbers[0] = n
+      code.library.cholesky(a, u)
+      return code.numbers[0]
+    },
+
+    factorRows(a, rows, n) {
+      const code = codeFor(a, n * n, ELEMENTS_MIN)
+      if (code === null) return null
+      code.numbers[0] = n
+      code.library.factorRows(a, rows)
+      return code.numbers[0]
+    },
+
+    prelu(x, xo, slopes, so, out, oo, outer, channels, inner) {
+      const code = codeFor(x, outer * channels * inner, ELEMENTS_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = outer
+      numbers[1] = channels
+      numbers[2] = inner
+      numbers[3] = xo
+      numbers[4] = so
+      numbers[5] = oo
+      code.library.prelu(x as Floats, slopes as Floats, out as Floats)
       return true
     },
 

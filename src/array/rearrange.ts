@@ -158,14 +158,18 @@ export function concat(xs: readonly NDArray[], axis: number = 0): NDArray {
     dtype = promoteTypes(dtype, x.dtype)
     extent += x.shape[at]!
   })
-  const shape = replaceAxes(first.shape, at, 1, [extent])
+  return joined(xs, dtype, replaceAxes(first.shape, at, 1, [extent]), at)
+}
+
+/** Arrays of one dtype, one after the other along an axis of the result; each has a row for each of the axes before. */
+function joined(xs: readonly NDArray[], dtype: DType, shape: Shape, at: number): NDArray {
   const out = allocateUnset(dtype, shape)
   const outer = sizeBetween(shape, 0, at)
   const outRow = sizeBetween(shape, at)
   let start = out.offset
   for (const x of xs) {
     const { buffer, offset } = x.astype(dtype)
-    const row = sizeBetween(x.shape, at)
+    const row = outer === 0 ? 0 : x.size / outer
     for (let r = 0; r < outer; r++) {
       const from = offset + r * row
       const to = start + r * outRow
@@ -186,6 +190,7 @@ export function concat(xs: readonly NDArray[], axis: number = 0): NDArray {
 export function stack(xs: readonly NDArray[], axis: number = 0): NDArray {
   const first = firstOf(xs, 'stack')
   const at = normalizeAxis(axis, first.ndim + 1, 'stack')
+  let dtype: DType = first.dtype
   xs.forEach((x, i) => {
     if (!sameShape(x.shape, first.shape)) {
       throw new TapeError(
@@ -193,11 +198,9 @@ export function stack(xs: readonly NDArray[], axis: number = 0): NDArray {
         `stack expected arrays of one shape, got ${formatShape(first.shape)} and, as array ${i}, ${formatShape(x.shape)}`,
       )
     }
+    dtype = promoteTypes(dtype, x.dtype)
   })
-  return concat(
-    xs.map((x) => expandDims(x, at)),
-    at,
-  )
+  return joined(xs, dtype, replaceAxes(first.shape, at, 0, [xs.length]), at)
 }
 
 function firstOf(xs: readonly NDArray[], what: string): NDArray {

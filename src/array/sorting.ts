@@ -1,5 +1,6 @@
 /** The largest or smallest elements along an axis, in order. */
 import { TapeError } from '../errors.js'
+import type { TypedArray } from './dtype.js'
 import { allocate, type NDArray } from './ndarray.js'
 import { fixedShape, formatShape, normalizeAxis, sizeOf } from './shape.js'
 
@@ -36,8 +37,7 @@ export function topk(
   for (let r = 0; r < outer; r++) {
     for (let c = 0; c < inner; c++) {
       const from = offset + r * extent * inner + c
-      for (let i = 0; i < extent; i++)
-        keys[i] = largest ? -buffer[from + i * inner]! : buffer[from + i * inner]!
+      keysOf(buffer, from, inner, largest, keys)
       const best = bestOf(keys, k, largest, order, spare)
       for (let i = 0; i < k; i++) {
         const to = (r * k + i) * inner + c
@@ -47,6 +47,12 @@ export function topk(
     }
   }
   return [values, indices]
+}
+
+/** The elements of a row, the best of them the least. */
+function keysOf(x: TypedArray, from: number, step: number, isTurned: boolean, keys: Float64Array): void {
+  if (isTurned) for (let i = 0, at = from; i < keys.length; i++, at += step) keys[i] = -x[at]!
+  else for (let i = 0, at = from; i < keys.length; i++, at += step) keys[i] = x[at]!
 }
 
 /** From this many elements for each that is wanted, the wanted ones are found in one pass. */
@@ -62,43 +68,50 @@ function bestOf(
   order: Int32Array,
   spare: Int32Array,
 ): Int32Array {
+  let isOdd = false
+  for (let i = 0; i < keys.length; i++) if (keys[i] !== keys[i]) isOdd = true
+  if (!isOdd && k * FEW < keys.length) return leastOf(keys, order, k)
   let numbers = 0
   for (let i = 0; i < keys.length; i++) if (keys[i] === keys[i]) order[numbers++] = i
-  if (numbers === keys.length)
-    return k * FEW < numbers ? leastOf(keys, order, k, numbers) : sorted(keys, order, spare, numbers)
+  if (!isOdd) return sorted(keys, order, spare, numbers)
   const inOrder = sorted(keys, order, spare, numbers).slice(0, numbers)
   const others: number[] = []
   for (let i = 0; i < keys.length; i++) if (keys[i] !== keys[i]) others.push(i)
   return Int32Array.from(nanFirst ? [...others, ...inOrder] : [...inOrder, ...others])
 }
 
-/** The first k of n in order, at the front of `order`: each element takes its place among those that were found. */
-function leastOf(keys: Float64Array, order: Int32Array, k: number, n: number): Int32Array {
+/** The places of the first k in order, at the front of `order`: each element takes its place among those that were found. */
+function leastOf(keys: Float64Array, order: Int32Array, k: number): Int32Array {
   if (k === 0) return order
-  let found = 0
-  for (let i = 0; i < n; i++) {
-    const place = order[i]!
-    const key = keys[place]!
-    if (found === k && keys[order[k - 1]!]! <= key) continue
-    let at = found < k ? found++ : k - 1
+  for (let i = 0; i < k; i++) order[i] = i
+  insert(keys, order, 0, k)
+  // Nearly all others are left where they are: so they are compared with one number, which changes seldom.
+  let worst = keys[order[k - 1]!]!
+  for (let i = k; i < keys.length; i++) {
+    const key = keys[i]!
+    if (key >= worst) continue
+    let at = k - 1
     for (; at > 0 && keys[order[at - 1]!]! > key; at--) order[at] = order[at - 1]!
-    order[at] = place
+    order[at] = i
+    worst = keys[order[k - 1]!]!
   }
   return order
 }
 
+/** The places from `start` to `stop` in order, by insertion. */
+function insert(keys: Float64Array, order: Int32Array, start: number, stop: number): void {
+  for (let i = start + 1; i < stop; i++) {
+    const place = order[i]!
+    const key = keys[place]!
+    let at = i
+    for (; at > start && keys[order[at - 1]!]! > key; at--) order[at] = order[at - 1]!
+    order[at] = place
+  }
+}
+
 /** All n in order: short runs by insertion, which are then merged. */
 function sorted(keys: Float64Array, order: Int32Array, spare: Int32Array, n: number): Int32Array {
-  for (let start = 0; start < n; start += SHORT) {
-    const stop = Math.min(n, start + SHORT)
-    for (let i = start + 1; i < stop; i++) {
-      const place = order[i]!
-      const key = keys[place]!
-      let at = i
-      for (; at > start && keys[order[at - 1]!]! > key; at--) order[at] = order[at - 1]!
-      order[at] = place
-    }
-  }
+  for (let start = 0; start < n; start += SHORT) insert(keys, order, start, Math.min(n, start + SHORT))
   let [from, to] = [order, spare]
   for (let width = SHORT; width < n; width *= 2) {
     for (let start = 0; start < n; start += 2 * width)

@@ -1,7 +1,7 @@
 /** Activations, element by element. Knows no layer. */
 import * as comparison from '../array/comparison.js'
 import * as elementwise from '../array/elementwise.js'
-import { gate, gateAboveZero, geluSlope, sigmoidSlope } from '../array/gates.js'
+import { gate, gateAboveZero, geluSlope, sigmoidSlope, slopedBelowZero } from '../array/gates.js'
 import { expm1 as expm1Of } from '../array/math/exp.js'
 import { allocateUnset, type NDArray, scalar, viewOf } from '../array/ndarray.js'
 import { promotedToFloat } from '../array/promotion.js'
@@ -287,6 +287,8 @@ export class Prelu extends Func {
   override forward(x: NDArray, weight: NDArray): NDArray {
     const shape = slopeShape(x.shape, weight.shape)
     const [from, slopes] = promotedToFloat([x, viewOf(weight, shape)] as const)
+    const made = slopedBelowZero(from, slopes)
+    if (made !== null) return made
     return comparison.where(
       comparison.greater(from, scalar(0, from.dtype)),
       from,

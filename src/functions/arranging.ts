@@ -1,4 +1,5 @@
 /** Arrays repeated, rolled, cut to a triangle, and what is made of neighbours and pairs. */
+import type { TypedArray } from '../array/dtype.js'
 import { allocate, allocateUnset, type NDArray, viewOf } from '../array/ndarray.js'
 import * as rearrange from '../array/rearrange.js'
 import { fixedShape, formatShape, normalizeAxis, requireShape, type Shape, sizeOf } from '../array/shape.js'
@@ -159,12 +160,34 @@ function rolled(x: NDArray, axis: number, shift: number): NDArray {
   const inner = sizeOf(x.shape.slice(at + 1))
   const out = allocateUnset(x.dtype, x.shape, x.size)
   const [row, moved] = [extent * inner, by * inner]
-  for (let start = 0; start < x.size; start += row) {
-    const [from, to] = [x.offset + start, out.offset + start]
-    out.buffer.set(x.buffer.subarray(from + row - moved, from + row), to)
-    out.buffer.set(x.buffer.subarray(from, from + row - moved), to + moved)
+  // All elements are moved at once by the way that most go; then each row gets what goes the other way.
+  const kept = row - moved
+  const { offset, buffer, size } = x
+  if (moved <= kept) {
+    out.buffer.set(buffer.subarray(offset, offset + size - moved), out.offset + moved)
+    copyRuns(buffer, offset + kept, out.buffer, out.offset, moved, row, size / row)
+  } else {
+    out.buffer.set(buffer.subarray(offset + kept, offset + size), out.offset)
+    copyRuns(buffer, offset, out.buffer, out.offset + moved, kept, row, size / row)
   }
   return out
+}
+
+/** `count` runs of `length` elements, `step` apart in both. */
+function copyRuns(
+  x: TypedArray,
+  from: number,
+  out: TypedArray,
+  to: number,
+  length: number,
+  step: number,
+  count: number,
+): void {
+  for (let r = 0, at = from, o = to; r < count; r++, at += step, o += step) {
+    // A view costs more than moving a few elements one by one.
+    if (length >= 32) out.set(x.subarray(at, at + length), o)
+    else for (let i = 0; i < length; i++) out[o + i] = x[at + i]!
+  }
 }
 
 /**

@@ -4,12 +4,14 @@ import * as decompositions from '../array/decompositions.js'
 import { isFloating } from '../array/dtype.js'
 import { eye } from '../array/make-array.js'
 import type { NDArray } from '../array/ndarray.js'
+import { valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import type { Operand, Variable } from '../graph/variable.js'
-import { refuseOptions } from '../options.js'
+import { checkOptions, refuseOptions } from '../options.js'
 import { add, div, mul, sub } from './arithmetic.js'
 import { tril } from './arranging.js'
+import { refuse } from './attributes.js'
 import { equal, where } from './comparison.js'
 import { concat, slice } from './joining.js'
 import { flipped, Solve } from './linear-algebra.js'
@@ -29,6 +31,20 @@ function diagonal(d: Variable): Variable {
 function inverted(x: Variable): Variable {
   const none = equal(x, 0)
   return where(none, 0, div(1, where(none, 1, x)))
+}
+
+/** How the values are found: by Jacobi's method unless said, as in tapes that are older than the others. */
+function methodOf<M extends string>(
+  attributes: { method?: M | undefined },
+  methods: readonly ['jacobi', M],
+  what: string,
+): 'jacobi' | M {
+  checkOptions(attributes, ['method'], what)
+  const { method } = attributes
+  if (method === undefined) return 'jacobi'
+  if (!(methods as readonly string[]).includes(method))
+    refuse(`${what} expected method '${methods[0]}' or '${methods[1]}', got ${valueText(method)}`)
+  return method
 }
 
 /**
@@ -80,8 +96,16 @@ export function qr(x: Operand, ...rest: readonly unknown[]): [q: Variable, r: Va
  * Backward gx = V·(diag(gw) + F∘(Vᵀ·gV))·Vᵀ, its symmetric part, Fᵢⱼ = 1/(wⱼ − wᵢ), and 0 among equal ones.
  */
 export class Eigh extends Func {
+  private readonly method: decompositions.EighMethod
+
+  constructor(attributes: { method?: decompositions.EighMethod | undefined } = {}) {
+    const method = methodOf(attributes, ['jacobi', 'tridiagonal'] as const, 'eigh')
+    super(method === 'jacobi' ? {} : { method })
+    this.method = method
+  }
+
   override forward(x: NDArray): NDArray[] {
-    return decompositions.eigh(floating(x))
+    return decompositions.eigh(floating(x), this.method)
   }
 
   override backward(gw: Variable, gv: Variable): Variable {
@@ -101,12 +125,13 @@ export class Eigh extends Func {
  * Equal    eigenvalues have no vectors of their own, only a plane: a gradient takes no part among them, which is right for what is made of
  *          the values alone; of V·f(w)·Vᵀ the derivative between such vectors is missing (`inv`, `cholesky`, `matrixPower` have theirs)
  * Throws   BAD_SHAPE; NaN for a matrix that holds NaN or Infinity
- * Source   PyTorch `linalg.eigh`; Jacobi's method
+ * Source   PyTorch `linalg.eigh`; a tridiagonal matrix and QL, recorded as the method 'tridiagonal'. `new Eigh()` is by Jacobi's method, as
+ *          runs of before 2026-11-30 were
  */
 export function eigh(x: Operand): [values: Variable, vectors: Variable]
 export function eigh(x: Operand, ...rest: readonly unknown[]): [values: Variable, vectors: Variable] {
   refuseOptions(rest, 'eigh')
-  return new Eigh().applyAll(x) as [Variable, Variable]
+  return new Eigh({ method: 'tridiagonal' }).applyAll(x) as [Variable, Variable]
 }
 
 /**
@@ -114,8 +139,16 @@ export function eigh(x: Operand, ...rest: readonly unknown[]): [values: Variable
  * Backward gx = U·(skew(UᵀgU)∘E·S + S·skew(VᵀgV)∘E + diag(gs))·Vᵀ, Eᵢⱼ = 1/(sⱼ² − sᵢ²), and what of gU and gV is outside of U and V, over s.
  */
 export class Svd extends Func {
+  private readonly method: decompositions.SvdMethod
+
+  constructor(attributes: { method?: decompositions.SvdMethod | undefined } = {}) {
+    const method = methodOf(attributes, ['jacobi', 'triangle'] as const, 'svd')
+    super(method === 'jacobi' ? {} : { method })
+    this.method = method
+  }
+
   override forward(x: NDArray): NDArray[] {
-    return decompositions.svd(floating(x))
+    return decompositions.svd(floating(x), this.method)
   }
 
   override backward(gu: Variable, gs: Variable, gvt: Variable): Variable {
@@ -151,12 +184,13 @@ export class Svd extends Func {
  *          a 0 to what is outside of them; it is right for what is made of s alone. Of U·f(s)·Vᵀ the derivative between equal ones is missing
  *          (`pinv` has its own)
  * Throws   BAD_SHAPE; NaN for a matrix that holds NaN or Infinity
- * Source   PyTorch `linalg.svd(full_matrices=False)`; Jacobi's method on columns
+ * Source   PyTorch `linalg.svd(full_matrices=False)`; QR with pivots and Jacobi's method on the rows of R, recorded as the method 'triangle'.
+ *          `new Svd()` is by Jacobi's method on columns, as runs of before 2026-11-30 were
  */
 export function svd(x: Operand): [u: Variable, s: Variable, vt: Variable]
 export function svd(x: Operand, ...rest: readonly unknown[]): [u: Variable, s: Variable, vt: Variable] {
   refuseOptions(rest, 'svd')
-  return new Svd().applyAll(x) as [Variable, Variable, Variable]
+  return new Svd({ method: 'triangle' }).applyAll(x) as [Variable, Variable, Variable]
 }
 
 registerFunc(Qr, { name: 'qr' })

@@ -1,8 +1,9 @@
 /** Sums of products named by subscripts. */
 
+import type { DType } from '../array/dtype.js'
 import { einsum as einsumOf, extentsOf, readSubscripts } from '../array/einsum.js'
 import { eye, ones } from '../array/make-array.js'
-import type { NDArray } from '../array/ndarray.js'
+import { type NDArray, viewOf } from '../array/ndarray.js'
 import { valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
@@ -64,7 +65,7 @@ export class Einsum extends Func {
         if (target.includes(name)) {
           // An axis named twice was read along its diagonal: the gradient is 0 off it.
           const second = `${name}'${target.length}`
-          operands.push(eye(extent, extent, gy.dtype))
+          operands.push(identity(extent, gy.dtype))
           terms.push([name, second])
           target.push(second)
           continue
@@ -79,6 +80,24 @@ export class Einsum extends Func {
       return sumTo(new Einsum({ equation: lettered(terms, target) }).applyList(operands)[0]!, x.shape)
     })
   }
+}
+
+/** Small ones are kept, as to make one takes longer than to read it. */
+const kept = new Map<string, NDArray>()
+const KEPT_EXTENT = 256
+const KEPT_MOST = 8
+
+/** The identity, which nobody writes. */
+function identity(extent: number, dtype: DType): NDArray {
+  if (extent > KEPT_EXTENT) return eye(extent, extent, dtype)
+  const key = `${extent} ${dtype}`
+  let one = kept.get(key)
+  if (one === undefined) {
+    one = eye(extent, extent, dtype)
+    if (kept.size === KEPT_MOST) kept.clear()
+    kept.set(key, one)
+  }
+  return viewOf(one, one.shape)
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'

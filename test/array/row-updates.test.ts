@@ -104,11 +104,17 @@ describe('factors have the same bits by each way:', () => {
     const poor = ndarray(x.data.map((value, i) => (i % n === 0 ? 0 : value)) as Float64Array, {
       shape: [n, n],
     })
-    const rotated = [...eigh(x), ...eigh(eye(n)), ...svd(wide), ...svd(b), ...svd(poor)]
-    eachWay(
-      () => bits(...eigh(x), ...eigh(eye(n)), ...svd(wide), ...svd(b), ...svd(poor)),
-      `rotations of ${n}`,
-    )
-    expect(rotated.every(({ data }) => data.every(Number.isFinite))).toBe(true)
+    for (const [ofEigh, ofSvd] of [
+      ['jacobi', 'jacobi'],
+      ['tridiagonal', 'triangle'],
+    ] as const) {
+      const all = () => [
+        ...eigh(x, ofEigh),
+        ...eigh(eye(n), ofEigh),
+        ...[wide, b, x, poor].flatMap((one) => svd(one, ofSvd)),
+      ]
+      expect(all().every(({ data }) => data.every(Number.isFinite))).toBe(true)
+      eachWay(() => bits(...all()), `values of ${n}, ${ofEigh}, ${ofSvd}`)
+    }
   })
 })

@@ -1,6 +1,7 @@
 /** Cases of losses with settings, of likeness, and of normalisation by groups. */
 import type { NDArray } from '../../src/array/ndarray.js'
 import type { Shape } from '../../src/array/shape.js'
+import { Eigh, Svd } from '../../src/functions/decompositions.js'
 import type { Attributes } from '../../src/graph/attributes.js'
 import { type Case, type Cases, integers, noRows, positive, share, spread, withOptions } from './case.js'
 
@@ -89,25 +90,37 @@ export const lossCases: Cases = {
       }
     },
   ),
-  eigh: [spread([3, 3], 2), dominant([2, 2, 2]), spread([1, 1])].map((x) => ({
-    inputs: [x],
-    shapes: [x.shape.slice(0, -1), x.shape],
-  })),
-  svd: [spread([3, 3], 2), spread([4, 2], 1), spread([2, 3], 1), spread([2, 3, 2], 1), spread([1, 1])].map(
-    (x) => {
-      const [m, n] = x.shape.slice(-2) as [number, number]
-      const lead = x.shape.slice(0, -2)
-      const k = Math.min(m, n)
-      return {
-        inputs: [x],
-        shapes: [
-          [...lead, m, k],
-          [...lead, k],
-          [...lead, k, n],
-        ],
-      }
-    },
-  ),
+  // By the method that the function records, and by that of older tapes.
+  eigh: [spread([3, 3], 2), dominant([2, 2, 2]), spread([1, 1])].flatMap((x): Case[] => {
+    const one = { inputs: [x], shapes: [x.shape.slice(0, -1), x.shape] }
+    return [
+      { ...one, attributes: { method: 'tridiagonal' } },
+      { ...one, call: (_, operands) => new Eigh().applyAll(...operands) },
+    ]
+  }),
+  svd: [
+    spread([3, 3], 2),
+    spread([4, 2], 1),
+    spread([2, 3], 1),
+    spread([2, 3, 2], 1),
+    spread([1, 1]),
+  ].flatMap((x): Case[] => {
+    const [m, n] = x.shape.slice(-2) as [number, number]
+    const lead = x.shape.slice(0, -2)
+    const k = Math.min(m, n)
+    const one = {
+      inputs: [x],
+      shapes: [
+        [...lead, m, k],
+        [...lead, k],
+        [...lead, k, n],
+      ],
+    }
+    return [
+      { ...one, attributes: { method: 'triangle' } },
+      { ...one, call: (_, operands) => new Svd().applyAll(...operands) },
+    ]
+  }),
   pinv: [
     ...[dominant([3, 3]), spread([4, 2], 1), spread([2, 3], 1), spread([2, 3, 2], 1), spread([1, 1])].map(
       (x) => ({

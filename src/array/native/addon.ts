@@ -38,6 +38,11 @@ export interface NativeLibrary {
   takeOuter(a: Float64Array, u: Float64Array, v: Float64Array): void
   diagonalize(a: Float64Array, turned: Float64Array): void
   orthogonalize(columns: Float64Array, turned: Float64Array): void
+  symmetricEigen(a: Float64Array, turned: Float64Array, values: Float64Array): void
+  triangleValues(columns: Float64Array, triangle: Float64Array, units: Float64Array, order: Int32Array): void
+  cholesky(a: Float64Array, u: Float64Array): void
+  factorRows(a: Float64Array, rows: Int32Array): void
+  prelu(x: Floats, slopes: Floats, out: Floats): void
   atPlaces(x: Floats, which: Int32Array, out: Floats): void
   copy(x: Floats, out: Floats): void
 }

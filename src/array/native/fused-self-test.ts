@@ -9,8 +9,8 @@ type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
 
 const HASHES: { readonly [name: string]: number } = {
-  Float64Array: -1754541312,
-  Float32Array: 1636671549,
+  Float64Array: -1567279116,
+  Float32Array: -2123675467,
 }
 
 /** Whether all results of native code are those of the steps. `numbers` gives as many ordinary ones. */
@@ -54,6 +54,8 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
   note(fused.geluSlope(gy, 1, x, 2, out, 0, 147), out)
   for (const op of ['leaky', 'elu', 'eluSlope', 'within', 'between'] as const)
     note(fused.gate(op, gy, 1, x, 2, -0.25, 0.5, out, 0, 147), out)
+  note(fused.prelu(x, 1, w, 2, out, 3, 1, 9, 16), out)
+  note(fused.prelu(x, 1, w, 2, out, 3, 6, 21, 1), out)
   note(fused.largerShare(gy, 1, x, 2, gy, 3, out, 0, 147), out)
   if (out instanceof Float64Array && x instanceof Float64Array && gy instanceof Float64Array) {
     note(fused.foldRows(true, out, 3, gy, 1, 2, x, 2, 45, 7, 43), out)
@@ -65,6 +67,21 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
     for (let i = 0; i < 81; i += 10) first[i] = second[i] = 1
     note(fused.diagonalize(square, first, 9, 1e-9, 9), square, first)
     note(fused.orthogonalize(columns, second, 9, 11, 2 ** -52, 9), columns, second)
+    const [third, positive, order] = [new Float64Array(81), new Float64Array(81), new Int32Array(9)]
+    for (let i = 0; i < 9; i++) {
+      order[i] = i
+      for (let j = 0; j < 9; j++) {
+        square[i * 9 + j] = x[i * 9 + j]! + x[j * 9 + i]!
+        positive[i * 9 + j] = square[i * 9 + j]! / 4 + (i === j ? 9 : 0)
+      }
+    }
+    for (let i = 0; i < 81; i += 10) first[i] = 1
+    note(fused.symmetricEigen(square, first, third, 9, 60) === true, first, third)
+    note(fused.cholesky(positive, second, 9) === -1, second)
+    note(fused.factorRows(positive, order, 9) === 1, positive)
+    const [units, triangle, wide] = [new Float64Array(99), new Float64Array(81), x.slice(20, 119)]
+    for (let i = 0; i < 9; i++) units[i * 12] = 1
+    note(fused.triangleValues(wide, triangle, units, order, 9, 11, 2 ** -50, 60), triangle, units)
     note(fused.takeOuter(out, 3, 41, gy, 1, 2, gy, 30, 7, 40), out)
   }
   const is = new Uint8Array(300)
@@ -86,8 +103,8 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
   const windows = { ...image, outRows: 3, outColumns: 7 }
   note(fused.maxPool(windows, x, 1, out, 0), out)
   note(fused.maxPoolScatter(windows, gy, 2, x, 1, out, 0), out)
-  note(fused.convolve('maps', windows, 3, cut, x, 1, w, 2, out, 0), out)
-  note(fused.convolve('images', windows, 3, cut, gy, 1, w, 2, out, 0), out)
-  note(fused.convolve('weights', windows, 3, cut, x, 1, gy, 2, out, 0), out)
+  note(fused.convolve('maps', windows, 3, cut, cut, x, 1, w, 2, out, 0), out)
+  note(fused.convolve('images', windows, 3, cut, cut, gy, 1, w, 2, out, 0), out)
+  note(fused.convolve('weights', windows, 3, cut, cut, x, 1, gy, 2, out, 0), out)
   return hash
 }

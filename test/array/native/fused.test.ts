@@ -8,7 +8,7 @@ import { native } from '../../../src/array/native/library.js'
 import { nativeKernel } from '../../../src/array/native-kernel.js'
 import { plainKernel } from '../../../src/array/plain-kernel.js'
 import type { Kernel } from '../../../src/array/primitives.js'
-import { elu, gelu, hardtanh, leakyRelu } from '../../../src/functions/activations.js'
+import { elu, gelu, hardtanh, leakyRelu, prelu } from '../../../src/functions/activations.js'
 import { mul } from '../../../src/functions/arithmetic.js'
 import { scaledDotProductAttention } from '../../../src/functions/attention.js'
 import { clip, maximum, minimum } from '../../../src/functions/bounds.js'
@@ -188,6 +188,17 @@ describe.runIf(ways.length > 0)('one call of native code has the bits of the ste
         check([[n]], (x) => clip(x, { min: -0.1, max: 0.3 }), 'clip', seed)
         check([[n]], (x) => clip(x, { max: 0 }), 'clip from above', seed)
         check([[n]], (x) => clip(x, { min: 0.1 }), 'clip from below', seed)
+      }),
+      runs,
+    )
+  })
+
+  test('prelu, with a slope for all or one for each channel', () => {
+    fc.assert(
+      fc.property(few, some, some, fc.nat(), (n, c, inner, seed) => {
+        check([[n, c, inner + 10], [c]], prelu, 'prelu', seed)
+        check([[n + 9, c + 9], [c + 9]], prelu, 'prelu of rows', seed)
+        check([[n + 9, c + 9], []], prelu, 'prelu of one slope', seed)
       }),
       runs,
     )

@@ -457,7 +457,10 @@ napi_value convolution(napi_env env, napi_callback_info info, Part wanted) {
   const void *a = call.run(0, call.count(13), first), *b = call.run(1, call.count(14), second);
   void *out = call.run(2, call.count(15), wanted == Part::maps ? maps : wanted == Part::images ? w.images : weights);
   if (!call.isFine || outs == 0 || step == 0 || most < 2 * step) return call.refuse();
-  const std::size_t more = wanted == Part::weights ? call.product(weights, 1 + depthOf(w.z.images, most, step)) : 0;
+  const std::size_t placesMost = call.count(18), placesStep = call.count(19);
+  if (!call.isFine || placesStep == 0 || placesMost < 2 * placesStep) return call.refuse();
+  const std::size_t halvings = depthOf(w.z.images, most, step) + depthOf(w.places, placesMost, placesStep);
+  const std::size_t more = wanted == Part::weights ? call.product(weights, 1 + halvings) : 0;
   const std::size_t padded = call.product(w.z.channels, call.product(w.z.rows + 2 * w.z.paddingRows, w.z.columns + 2 * w.z.paddingColumns));
   // Windows of zero padding: all of them lie within the padded image, as what is read there is not asked about again.
   const std::size_t down = call.product(w.z.outRows - 1, w.z.strideRows), across = call.product(w.z.outColumns - 1, w.z.strideColumns);
@@ -474,7 +477,7 @@ napi_value convolution(napi_env env, napi_callback_info info, Part wanted) {
   const Way *way = call.instance->way;
   if (wanted == Part::maps) way->convolve(call.isNarrow, w.z, outs, a, b, out, spare.at);
   else if (wanted == Part::images) way->convolveTransposed(call.isNarrow, w.z, outs, a, b, out, spare.at);
-  else way->convolveWeights(call.isNarrow, w.z, outs, most, step, a, b, out, spare.at);
+  else way->convolveWeights(call.isNarrow, w.z, outs, {most, step, placesMost, placesStep}, a, b, out, spare.at);
   return nullptr;
 }
 napi_value convolve(napi_env env, napi_callback_info info) { return convolution(env, info, Part::maps); }
@@ -529,6 +532,19 @@ napi_value gate(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** Elements, a slope for each channel, and the result. */
+napi_value prelu(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine) return call.refuse();
+  const std::size_t outer = call.count(0), channels = call.count(1), inner = call.count(2);
+  const std::size_t n = call.product(call.product(outer, channels), inner);
+  const void *x = call.run(0, call.count(3), n), *slopes = call.run(1, call.count(4), channels);
+  void *out = call.run(2, call.count(5), n);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->prelu(call.isNarrow, x, slopes, outer, channels, inner, out);
+  return nullptr;
+}
+
 /** Rows of float64: s, the numbers that the rows are multiplied by, and the block. */
 napi_value foldRows(napi_env env, napi_callback_info info) {
   Call call(env, info, 3);
@@ -576,6 +592,60 @@ napi_value orthogonalize(napi_env env, napi_callback_info info) {
   void *columns = call.run(0, 0, call.product(count, n)), *turned = call.run(1, 0, call.product(count, count));
   if (!call.isFine) return call.refuse();
   call.instance->way->orthogonalize((double *)columns, (double *)turned, count, n, call.instance->numbers[2], sweeps);
+  return nullptr;
+}
+
+/** A symmetric matrix, the identity, which vectors take the place of, and their values. Leaves whether they were found. */
+napi_value symmetricEigen(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine || call.isNarrow) return call.refuse();
+  const std::size_t n = call.count(0), most = call.count(1), size = call.product(n, n), bytes = call.product(n, 32);
+  void *a = call.run(0, 0, size), *turned = call.run(1, 0, size), *values = call.run(2, 0, n);
+  if (!call.isFine || n == 0) return call.refuse();
+  const Spare spare(bytes);
+  if (spare.at == nullptr) return call.refuse();
+  const bool isFound =
+      call.instance->way->symmetricEigen((double *)a, (double *)values, (double *)turned, n, most, (double *)spare.at);
+  call.instance->numbers[0] = isFound ? 1 : 0;
+  return nullptr;
+}
+
+/** Columns side by side, a square for R, the first rows of the identity for Qᵀ, and int32 for the order of the columns. */
+napi_value triangleValues(napi_env env, napi_callback_info info) {
+  Call call(env, info, 4, 3, napi_int32_array);
+  if (!call.isFine || call.isNarrow) return call.refuse();
+  const std::size_t count = call.count(0), n = call.count(1), sweeps = call.count(3), size = call.product(count, n);
+  void *columns = call.run(0, 0, size), *triangle = call.run(1, 0, call.product(count, count)), *units = call.run(2, 0, size);
+  void *order = call.run(3, 0, count);
+  if (!call.isFine || count == 0 || n < count) return call.refuse();
+  // Less than six times what the arrays hold, so that it is a number.
+  const Spare spare(call.instance->way->spareOfTriangle(count, n) * sizeof(double));
+  if (spare.at == nullptr) return call.refuse();
+  call.instance->way->triangleValues((double *)columns, (double *)triangle, (double *)units, (std::int32_t *)order, count, n,
+                                     call.instance->numbers[2], sweeps, (double *)spare.at);
+  return nullptr;
+}
+
+/** A matrix, and zeros for its factor. Leaves −1, or the row at which it proved not to be positive. */
+napi_value cholesky(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine || call.isNarrow) return call.refuse();
+  const std::size_t n = call.count(0), size = call.product(n, n);
+  const void *a = call.run(0, 0, size);
+  void *u = call.run(1, 0, size);
+  if (!call.isFine) return call.refuse();
+  call.instance->numbers[0] = (double)call.instance->way->cholesky((const double *)a, (double *)u, n);
+  return nullptr;
+}
+
+/** A matrix, and int32 0, 1, 2 … for the order of its rows. Leaves the sign of the exchanges. */
+napi_value factorRows(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2, 1, napi_int32_array);
+  if (!call.isFine || call.isNarrow) return call.refuse();
+  const std::size_t n = call.count(0);
+  void *a = call.run(0, 0, call.product(n, n)), *rows = call.run(1, 0, n);
+  if (!call.isFine) return call.refuse();
+  call.instance->numbers[0] = call.instance->way->factorRows((double *)a, (std::int32_t *)rows, n);
   return nullptr;
 }
 
@@ -731,10 +801,15 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "choose", choose);
   set(env, exports, "largerShare", largerShare);
   set(env, exports, "gate", gate);
+  set(env, exports, "prelu", prelu);
   set(env, exports, "foldRows", foldRows);
   set(env, exports, "takeOuter", takeOuter);
   set(env, exports, "diagonalize", diagonalize);
   set(env, exports, "orthogonalize", orthogonalize);
+  set(env, exports, "symmetricEigen", symmetricEigen);
+  set(env, exports, "triangleValues", triangleValues);
+  set(env, exports, "cholesky", cholesky);
+  set(env, exports, "factorRows", factorRows);
   set(env, exports, "atPlaces", atPlaces);
   set(env, exports, "copy", copy);
   return exports;

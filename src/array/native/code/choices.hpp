@@ -115,6 +115,34 @@ template <class T> void largerShare(const T *g, const T *a, const T *b, T *out, 
   for (; i < n; i++) out[i] = a[i] < b[i] ? 0 : a[i] == b[i] ? g[i] * (T)0.5 : g[i];
 }
 
+/** x above 0, x times the slope of its channel elsewhere. */
+template <class T> void prelu(const T *x, const T *slopes, std::size_t outer, std::size_t channels, std::size_t inner, T *out) {
+  typedef typename Lanes<T>::V V;
+  constexpr std::size_t L = Lanes<T>::count;
+  const V zero = splat<T>(0);
+  if (inner == 1) {
+    for (std::size_t r = 0; r < outer; r++, x += channels, out += channels) {
+      std::size_t i = 0;
+      for (; i + L <= channels; i += L) {
+        const V v = load<V>(x + i);
+        store(out + i, v > zero ? v : v * load<V>(slopes + i));
+      }
+      for (; i < channels; i++) out[i] = x[i] > 0 ? x[i] : x[i] * slopes[i];
+    }
+    return;
+  }
+  for (std::size_t r = 0; r < outer * channels; r++, x += inner, out += inner) {
+    const T slope = slopes[r % channels];
+    const V all = splat<T>(slope);
+    std::size_t i = 0;
+    for (; i + L <= inner; i += L) {
+      const V v = load<V>(x + i);
+      store(out + i, v > zero ? v : v * all);
+    }
+    for (; i < inner; i++) out[i] = x[i] > 0 ? x[i] : x[i] * slope;
+  }
+}
+
 // Gates: of g by x, with two numbers p and q. In float64, rounded to T after each operation, which is the arithmetic of T.
 
 template <class T> inline vd rounded(vd x) {

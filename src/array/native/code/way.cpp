@@ -3,6 +3,7 @@
  * sum is reordered: so all ways give the same bits, those of the plain loops in src/array.
  */
 #include "choices.hpp"
+#include "factors.hpp"
 #include "places.hpp"
 #include "products.hpp"
 #include "reductions.hpp"
@@ -161,6 +162,11 @@ void gateOf(bool isNarrow, int op, const void *g, const void *x, double p, doubl
   else gate(op, (D)g, (D)x, p, q, (double *)out, n);
 }
 
+void preluOf(bool isNarrow, const void *x, const void *slopes, std::size_t outer, std::size_t channels, std::size_t inner, void *out) {
+  if (isNarrow) prelu((F)x, (F)slopes, outer, channels, inner, (float *)out);
+  else prelu((D)x, (D)slopes, outer, channels, inner, (double *)out);
+}
+
 void atPlacesOf(bool isNarrow, int op, const PlaceShape &z, const void *x, const std::int32_t *which, void *out) {
   if (isNarrow) atPlaces(op, z, (F)x, which, (float *)out);
   else atPlaces(op, z, (D)x, which, (double *)out);
@@ -181,10 +187,10 @@ void convolveTransposedOf(bool isNarrow, const WindowShape &z, std::size_t maps,
   else convolveTransposed(z, maps, (D)y, (D)w, (double *)out, (double *)spare);
 }
 
-void convolveWeightsOf(bool isNarrow, const WindowShape &z, std::size_t outs, std::size_t most, std::size_t step, const void *x,
-                       const void *gy, void *out, void *spare) {
-  if (isNarrow) convolveWeights(z, outs, {most, step}, (F)x, (F)gy, (float *)out, (float *)spare);
-  else convolveWeights(z, outs, {most, step}, (D)x, (D)gy, (double *)out, (double *)spare);
+void convolveWeightsOf(bool isNarrow, const WindowShape &z, std::size_t outs, const SumCuts &cuts, const void *x, const void *gy,
+                       void *out, void *spare) {
+  if (isNarrow) convolveWeights(z, outs, cuts, (F)x, (F)gy, (float *)out, (float *)spare);
+  else convolveWeights(z, outs, cuts, (D)x, (D)gy, (double *)out, (double *)spare);
 }
 
 } // namespace
@@ -193,6 +199,6 @@ extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     TEXT_OF(WAY), unaryOf,        binaryOf,  clipOf,         matmulOf,   reduceRowsOf,
     accumulateRowsOf, softmaxRowsOf, sgdStepOf, momentumStepOf, adamStepOf, summarizeOf,
     distanceOf, measureOf,   normalizeOf,    normalizeSlopesOf, softmaxSlopeOf, geluSlopeOf, maxPoolOf,
-    maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf, compareOf, chooseOf, largerShareOf, gateOf,
-    foldRows, takeOuter, diagonalize, orthogonalize, firstBeyond, atPlacesOf, copyOf,
+    maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf, compareOf, chooseOf, largerShareOf, preluOf, gateOf,
+    foldRows, takeOuter, diagonalize, orthogonalize, symmetricEigen, spareOfTriangle, triangleValues, cholesky, factorRows, firstBeyond, atPlacesOf, copyOf,
 };

@@ -23,6 +23,11 @@ struct NormShape {
   double eps;
 };
 
+/** How sums are cut: of images, and of places within an image. */
+struct SumCuts {
+  std::size_t most, step, placesMost, placesStep;
+};
+
 /** How often at most a sum of `count` parts is cut in two, one cut within the other. */
 inline std::size_t depthOf(std::size_t count, std::size_t most, std::size_t step) {
   std::size_t depth = 0;
@@ -68,13 +73,15 @@ struct Way {
   void (*maxPoolScatter)(bool isNarrow, const WindowShape &z, const void *gy, const void *x, void *gx);
   void (*convolve)(bool isNarrow, const WindowShape &z, std::size_t outs, const void *x, const void *w, void *out, void *spare);
   void (*convolveTransposed)(bool isNarrow, const WindowShape &z, std::size_t maps, const void *y, const void *w, void *out, void *spare);
-  void (*convolveWeights)(bool isNarrow, const WindowShape &z, std::size_t outs, std::size_t most, std::size_t step, const void *x,
+  void (*convolveWeights)(bool isNarrow, const WindowShape &z, std::size_t outs, const SumCuts &cuts, const void *x,
                           const void *gy, void *out, void *spare);
   // `is` and the outcome of a comparison are bytes of 0 and 1.
   void (*compare)(bool isNarrow, int op, std::size_t rows, std::size_t columns, const void *a, std::ptrdiff_t aRow,
                   std::ptrdiff_t aColumn, const void *b, std::ptrdiff_t bRow, std::ptrdiff_t bColumn, void *out);
   void (*choose)(bool isNarrow, const void *is, const void *a, bool aMoves, const void *b, bool bMoves, void *out, std::size_t n);
   void (*largerShare)(bool isNarrow, const void *g, const void *a, const void *b, void *out, std::size_t n);
+  /** x above 0, x times the slope of its channel elsewhere: `outer` times `channels` times `inner` elements. */
+  void (*prelu)(bool isNarrow, const void *x, const void *slopes, std::size_t outer, std::size_t channels, std::size_t inner, void *out);
   void (*gate)(bool isNarrow, int op, const void *g, const void *x, double p, double q, void *out, std::size_t n);
   // Of float64 alone.
   void (*foldRows)(bool isMinus, double *s, const double *u, std::ptrdiff_t uStep, const double *a, std::ptrdiff_t aRow,
@@ -83,6 +90,12 @@ struct Way {
                     std::size_t columns);
   void (*diagonalize)(double *a, double *turned, std::size_t n, double least, std::size_t sweeps);
   void (*orthogonalize)(double *columns, double *turned, std::size_t count, std::size_t n, double share, std::size_t sweeps);
+  bool (*symmetricEigen)(double *a, double *d, double *turned, std::size_t n, std::size_t most, double *spare);
+  std::size_t (*spareOfTriangle)(std::size_t count, std::size_t n);
+  void (*triangleValues)(double *columns, double *triangle, double *units, std::int32_t *order, std::size_t count, std::size_t n,
+                         double share, std::size_t sweeps, double *spare);
+  std::ptrdiff_t (*cholesky)(const double *a, double *u, std::size_t n);
+  int (*factorRows)(double *a, std::int32_t *rows, std::size_t n);
   std::ptrdiff_t (*firstBeyond)(const std::int32_t *which, std::size_t n, std::size_t extent);
   void (*atPlaces)(bool isNarrow, int op, const PlaceShape &z, const void *x, const std::int32_t *which, void *out);
   /** out[i…] = x[Σ i·stride], out contiguous, of at least one axis and one element. */

@@ -195,16 +195,31 @@ template <class T> void convolveTransposed(const WindowShape &z, std::size_t map
   }
 }
 
-/** `spare` holds what it does for `convolve`, a result, and one for each depth of halving. */
+/** The product, and its sum over k by halves where it is long. `spare` holds a result for each depth of halving. */
 template <class T>
-void convolveWeights(const WindowShape &z, std::size_t outs, Cut cut, const T *x, const T *gy, T *out, T *spare) {
+void halvedProduct(Cut cut, std::size_t m, std::size_t k, std::size_t n, const Matrix<T> &a, const Matrix<T> &b, T *out, T *spare) {
+  if (k <= cut.most) return matmul<T>(m, k, n, a, b, out);
+  std::size_t half = k / 2;
+  half -= half % cut.step;
+  const std::ptrdiff_t from = (std::ptrdiff_t)half;
+  halvedProduct<T>(cut, m, half, n, a, b, out, spare);
+  halvedProduct<T>(cut, m, k - half, n, {a.at + from * a.column, a.row, a.column}, {b.at + from * b.row, b.row, b.column}, spare, spare + m * n);
+  sweep<T>(m * n, [&](auto tag, std::size_t j) { put(tag, out + j, at(tag, out + j) + at(tag, spare + j)); });
+}
+
+/** `spare` holds what it does for `convolve`, a result, and one for each depth of halving, of the places' sums and of the images'. */
+template <class T>
+void convolveWeights(const WindowShape &z, std::size_t outs, const SumCuts &cuts, const T *x, const T *gy, T *out, T *spare) {
   const std::size_t area = z.channels * z.rows * z.columns, taps = z.taps(), places = z.places(), size = outs * taps;
+  const Cut ofPlaces = {cuts.placesMost, cuts.placesStep};
   T *windows = spare + paddedSize<T>(z), *part = windows + taps * places + Lanes<T>::count;
+  T *halves = part + size, *more = halves + depthOf(places, cuts.placesMost, cuts.placesStep) * size;
   std::memset(spare, 0, paddedSize<T>(z) * sizeof(T));
-  halved<T>(cut, 0, z.images, size, out, part + size, [&](std::size_t from, std::size_t count, T *sum) {
+  halved<T>({cuts.most, cuts.step}, 0, z.images, size, out, more, [&](std::size_t from, std::size_t count, T *sum) {
     for (std::size_t i = from; i < from + count; i++) {
       unfoldTurned(z, x + i * area, windows, spare);
-      matmul<T>(outs, places, taps, {gy + i * outs * places, (std::ptrdiff_t)places, 1}, {windows, (std::ptrdiff_t)taps, 1}, part);
+      halvedProduct<T>(ofPlaces, outs, places, taps, {gy + i * outs * places, (std::ptrdiff_t)places, 1}, {windows, (std::ptrdiff_t)taps, 1},
+                       part, halves);
       sweep<T>(size, [&](auto tag, std::size_t j) { put(tag, sum + j, at(tag, sum + j) + at(tag, part + j)); });
     }
   });
