@@ -97,7 +97,9 @@ async function main(): Promise<void> {
     ),
     fleet: [...fleetWorkloads(quick), ...workerWorkloads(quick)],
     inspector: inspectorWorkloads(
-      quick ? { steps: 100_000, calls: 1_000_000 } : { steps: 1_000_000, calls: 10_000_000 },
+      quick
+        ? { steps: 100_000, calls: 1_000_000, stepCalls: 100_000 }
+        : { steps: 1_000_000, calls: 10_000_000, stepCalls: 1_000_000 },
     ),
   }
   // The inspector's needs a browser, and is measured when it is asked for.

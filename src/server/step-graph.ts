@@ -64,36 +64,49 @@ function formText({ dtype, shape }: { dtype: string; shape: readonly number[] })
 /** The calls of a step as columns. */
 class StepCalls {
   readonly blocks: GraphBlocks
-  readonly positions: number[] = []
-  readonly forms: number[] = []
+  readonly positions: Uint32Array
+  readonly forms: Uint32Array
   /** Blocks of one template have the same number. */
-  readonly templates: number[] = []
+  readonly templates: Uint32Array
   readonly first: number
-  private readonly blockOf: GraphBlock[] = []
-  private readonly places = new Map<number, number>()
+  private readonly blocksRead: GraphBlock[] = []
+  /** In which of them each call is. */
+  private readonly blockOf: Uint32Array
+  /** For each event of the step its place among the calls, from 1; 0 for what is no call. */
+  private readonly places: Uint32Array
 
   constructor(blocks: GraphBlocks, from: number, to: number) {
     this.blocks = blocks
     this.first = from
-    const templates = new Map<object, number>()
+    const most = Math.max(0, to - from + 1)
+    const column = () => new Uint32Array(most)
+    const [positions, forms, templates, blockOf] = [column(), column(), column(), column()]
+    this.places = column()
+    const known = new Map<object, number>()
+    let count = 0
     for (let position = from; position <= to; ) {
       const block = blocks.at(position)
       const end = Math.min(block.end, to + 1)
       if (end <= position) break
-      let template = templates.get(block.columns)
+      let template = known.get(block.columns)
       if (template === undefined) {
-        template = templates.size
-        templates.set(block.columns, template)
+        template = known.size
+        known.set(block.columns, template)
       }
+      const at = this.blocksRead.push(block) - 1
       for (; position < end; position++) {
         if (block.kindOf(position) !== NODE.call) continue
-        this.places.set(position, this.positions.length)
-        this.positions.push(position)
-        this.forms.push(block.formOf(position))
-        this.templates.push(template)
-        this.blockOf.push(block)
+        positions[count] = position
+        forms[count] = block.formOf(position)
+        templates[count] = template
+        blockOf[count] = at
+        this.places[position - from] = ++count
       }
     }
+    this.positions = positions.subarray(0, count)
+    this.forms = forms.subarray(0, count)
+    this.templates = templates.subarray(0, count)
+    this.blockOf = blockOf
   }
 
   signature(place: number) {
@@ -101,18 +114,21 @@ class StepCalls {
   }
 
   placeOf(position: number): number | undefined {
-    return this.places.get(position)
+    const at = position - this.first
+    const place = at < 0 || at >= this.places.length ? 0 : this.places[at]!
+    return place === 0 ? undefined : place - 1
   }
 
-  *inputs(place: number): Generator<Ref> {
-    const block = this.blockOf[place]!
+  eachInput(place: number, take: (ref: Ref, place: number) => void): void {
+    const block = this.blocksRead[this.blockOf[place]!]!
     const position = this.positions[place]!
     const begin = block.inputsAt(position)
-    for (let i = 0; i < block.inputCount(position); i++) yield block.input(begin + i, position)
+    const end = begin + block.inputCount(position)
+    for (let at = begin; at < end; at++) take(block.input(at, position), place)
   }
 
   outputNumber(place: number): number | null {
-    const block = this.blockOf[place]!
+    const block = this.blocksRead[this.blockOf[place]!]!
     const position = this.positions[place]!
     return this.blocks.hasOutputNumber(block, position) ? this.blocks.outputNumber(block, position) : null
   }
@@ -152,48 +168,41 @@ class Picture {
 
   /** What no call of the step made: shown beside calls that stand by themselves; that of a scope is inside it, as its parameters are. */
   addLeaves(label: (ref: Ref) => string, form: (ref: Ref) => string): void {
-    for (let place = 0; place < this.calls.positions.length; place++) {
-      if (this.boxes[this.boxOf[place]!]!.kind !== 'call') continue
-      for (const ref of this.calls.inputs(place)) {
-        if (this.calls.placeOf(positionOf(ref)) !== undefined || this.leaves.has(ref)) continue
-        if (this.leaves.size >= LEAVES_MAX) {
-          this.leftOut++
-          continue
-        }
-        const title = label(ref)
-        const at = this.add(
-          `v:${ref}`,
-          title.startsWith('grad(') ? 'gradient' : 'leaf',
-          title,
-          positionOf(ref),
-          [],
-        )
-        this.boxes[at]!.detail = form(ref)
-        this.leaves.set(ref, at)
+    const take = (ref: Ref) => {
+      if (this.calls.placeOf(positionOf(ref)) !== undefined || this.leaves.has(ref)) return
+      if (this.leaves.size >= LEAVES_MAX) {
+        this.leftOut++
+        return
       }
+      const title = label(ref)
+      const kind = title.startsWith('grad(') ? 'gradient' : 'leaf'
+      const at = this.add(`v:${ref}`, kind, title, positionOf(ref), [])
+      this.boxes[at]!.detail = form(ref)
+      this.leaves.set(ref, at)
     }
+    for (let place = 0; place < this.calls.positions.length; place++)
+      if (this.boxes[this.boxOf[place]!]!.kind === 'call') this.calls.eachInput(place, take)
   }
 
   edges(form: (ref: Ref) => string): GraphEdge[] {
     const found = new Map<number, GraphEdge>()
     const count = this.boxes.length
-    for (let place = 0; place < this.calls.positions.length; place++) {
+    const take = (ref: Ref, place: number) => {
       const to = this.boxOf[place]!
-      for (const ref of this.calls.inputs(place)) {
-        const maker = this.calls.placeOf(positionOf(ref))
-        const from = maker === undefined ? this.leaves.get(ref) : this.boxOf[maker]!
-        if (from === undefined || from === to) continue
-        const known = found.get(from * count + to)
-        if (known !== undefined) known.count++
-        else
-          found.set(from * count + to, {
-            from,
-            to,
-            count: 1,
-            text: form(ref) + (slotOf(ref) > 0 ? ` .${slotOf(ref)}` : ''),
-          })
-      }
+      const maker = this.calls.placeOf(positionOf(ref))
+      const from = maker === undefined ? this.leaves.get(ref) : this.boxOf[maker]!
+      if (from === undefined || from === to) return
+      const known = found.get(from * count + to)
+      if (known !== undefined) known.count++
+      else
+        found.set(from * count + to, {
+          from,
+          to,
+          count: 1,
+          text: form(ref) + (slotOf(ref) > 0 ? ` .${slotOf(ref)}` : ''),
+        })
     }
+    for (let place = 0; place < this.calls.positions.length; place++) this.calls.eachInput(place, take)
     return [...found.values()]
   }
 

@@ -21,9 +21,11 @@ const SCRUBS = 20
 export interface InspectorOptions {
   readonly steps: number
   readonly calls: number
+  /** Calls of the one step whose graph is drawn. */
+  readonly stepCalls: number
 }
 
-export function inspectorWorkloads({ steps, calls }: InspectorOptions): Workload[] {
+export function inspectorWorkloads({ steps, calls, stepCalls }: InspectorOptions): Workload[] {
   return [
     {
       name: `inspector, ${steps} steps`,
@@ -42,6 +44,11 @@ export function inspectorWorkloads({ steps, calls }: InspectorOptions): Workload
           (file) => recordCalls(file, calls),
           (file, browser) => looks(file, browser, { hasGradients: false }),
         ),
+    },
+    {
+      name: `inspector, a step of ${stepCalls} calls`,
+      once: true,
+      run: () => onTape((file) => recordCalls(file, stepCalls, { inOneStep: true }), looksAtStep),
     },
     {
       name: 'inspector, live',
@@ -113,6 +120,30 @@ async function looks(
     }
   }
   return samples
+}
+
+/** The graph of a long step, collapsed. */
+async function looksAtStep(file: string, browser: Browser): Promise<Sample[]> {
+  const inspector = await Inspector.of(file, { fresh: true })
+  try {
+    const page = await openPage(browser, inspector.url)
+    await page.locator('tbody tr').first().waitFor()
+    const before = inspector.processorMs
+    const value = await shown(page, '#/graph?step=1', '.box')
+    const spent = inspector.processorMs - before
+    await page.close()
+    return [
+      { who: OURS, measure: 'graph drawn, first look', unit: 'ms', value },
+      {
+        who: OURS,
+        measure: 'graph drawn, first look: processor time of the server',
+        unit: 'ms',
+        value: spent,
+      },
+    ]
+  } finally {
+    await inspector.end()
+  }
 }
 
 async function medianOf(times: number, work: (i: number) => Promise<number>): Promise<number> {

@@ -22,17 +22,23 @@ export async function recordSteps(file: string, steps: number): Promise<void> {
 }
 
 const CALLS_PER_STEP = 1_000
+const BLOCK_NAMES = 10
 
-/** Steps of a thousand calls each. */
-export async function recordCalls(file: string, calls: number): Promise<void> {
+/** Steps of a thousand calls each; with `inOneStep` scopes of a thousand calls in one step. */
+export async function recordCalls(file: string, calls: number, { inOneStep = false } = {}): Promise<void> {
   const tape = openTape(file)
   const run = tape.startRun('calls', { seed: 1 })
   const w = parameter(1.0001, { name: 'w' })
-  for (let step = 0; step < calls / CALLS_PER_STEP; step++) {
-    run.step()
+  const thousand = () => {
     let loss = mul(w, 1)
     for (let i = 1; i < CALLS_PER_STEP; i++)
       loss = i % 3 === 0 ? add(loss, 1) : i % 3 === 1 ? mul(loss, w) : tanh(loss)
+    return loss
+  }
+  if (inOneStep) run.step()
+  for (let block = 0; block < calls / CALLS_PER_STEP; block++) {
+    if (!inOneStep) run.step()
+    const loss = inOneStep ? run.scope(`block${block % BLOCK_NAMES}`, thousand) : thousand()
     run.log({ loss })
   }
   await run.finish()
