@@ -32,6 +32,7 @@ export {
   uniform,
 } from './array/random.js'
 export type { Shape } from './array/shape.js'
+export { loadArray } from './data/array-file.js'
 export { type Columns, type ColumnType, type CsvOptions, csv } from './data/csv.js'
 export { DataLoader, type DataLoaderOptions } from './data/data-loader.js'
 export { type DigitsOptions, digits } from './data/digits.js'
@@ -253,13 +254,11 @@ export {
 export {
   Conv2d as Conv2dFunc,
   type Convolution1dOptions,
-  type Convolution3dOptions,
   type ConvolutionOptions,
   ConvTranspose2d as ConvTranspose2dFunc,
   type ConvTransposeOptions,
   conv1d,
   conv2d,
-  conv3d,
   convTranspose2d,
   type GroupedConvolutionOptions,
   type GroupedConvTransposeOptions,
@@ -539,6 +538,7 @@ export {
   convTranspose3d,
 } from './functions/transposed-convolution.js'
 export { cdist, type NormalizeOptions, normalize } from './functions/vectors.js'
+export { type Convolution3dOptions, conv3d } from './functions/volume-convolution.js'
 export {
   adaptiveAveragePool1d,
   adaptiveAveragePool3d,

@@ -35,7 +35,7 @@ import {
   notEqual,
   where,
 } from './comparison.js'
-import { conv1d, conv2d, conv3d, convTranspose2d } from './convolution.js'
+import { conv1d, conv2d, convTranspose2d } from './convolution.js'
 import { bincount, histogram, unique } from './counting.js'
 import { binaryCrossEntropyWithLogits, crossEntropy } from './cross-entropy.js'
 import { ctcLoss } from './ctc.js'
@@ -80,6 +80,7 @@ import { logSoftmax, softmax } from './softmax.js'
 import { logSumExp, norm, std, variance } from './statistics.js'
 import { convTranspose1d, convTranspose3d } from './transposed-convolution.js'
 import { cdist, normalize } from './vectors.js'
+import { conv3d } from './volume-convolution.js'
 import {
   adaptiveAveragePool1d,
   adaptiveAveragePool3d,

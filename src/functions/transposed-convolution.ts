@@ -5,9 +5,10 @@ import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { add } from './arithmetic.js'
 import { integerOf, refuse } from './attributes.js'
-import { convTranspose2d, requireBias, requireBiasShape, type Triple, tripleOf } from './convolution.js'
+import { convTranspose2d, requireBias, requireBiasShape } from './convolution.js'
 import { scatterSlice, slice } from './joining.js'
 import { expandDims, reshape, squeeze, transpose } from './shapes.js'
+import { type Triple, tripleOf } from './volume-convolution.js'
 
 const KEYS = ['stride', 'padding', 'dilation', 'groups', 'extra']
 

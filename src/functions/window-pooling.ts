@@ -8,7 +8,6 @@ import { checkOptions } from '../options.js'
 import { div } from './arithmetic.js'
 import { flagOf, integerOf, refuse } from './attributes.js'
 import { bandMeans } from './bands.js'
-import { type Triple, tripleOf } from './convolution.js'
 import { take } from './indexing.js'
 import { pad } from './joining.js'
 import {
@@ -21,6 +20,7 @@ import {
   withLowest,
 } from './pooling.js'
 import { reshape, squeeze, transpose } from './shapes.js'
+import { type Triple, tripleOf } from './volume-convolution.js'
 
 /** Settings of the pooling of rows. */
 export interface Pooling1dOptions {

@@ -3,16 +3,13 @@ import type { Pair } from '../array/convolution.js'
 import { flagOf, integerOf, refuse } from '../functions/attributes.js'
 import {
   type Convolution1dOptions,
-  type Convolution3dOptions,
   conv1d,
   conv2d,
-  conv3d,
   type GroupedConvolutionOptions,
   pairOf,
   requireNoStride,
-  type Triple,
-  tripleOf,
 } from '../functions/convolution.js'
+import { type Convolution3dOptions, conv3d, type Triple, tripleOf } from '../functions/volume-convolution.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { type BiasOptions, floatDtype, sizeOption, uniformParameter } from './initial.js'

@@ -1,19 +1,14 @@
 /** Layers that add a window to what they make for each element of what they read: convolutions, transposed. */
 import type { Pair } from '../array/convolution.js'
 import { flagOf, integerOf } from '../functions/attributes.js'
-import {
-  convTranspose2d,
-  type GroupedConvTransposeOptions,
-  pairOf,
-  type Triple,
-  tripleOf,
-} from '../functions/convolution.js'
+import { convTranspose2d, type GroupedConvTransposeOptions, pairOf } from '../functions/convolution.js'
 import {
   type ConvTranspose1dOptions,
   type ConvTranspose3dOptions,
   convTranspose1d,
   convTranspose3d,
 } from '../functions/transposed-convolution.js'
+import { type Triple, tripleOf } from '../functions/volume-convolution.js'
 import type { Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { groupsOf } from './convolution.js'

@@ -48,6 +48,7 @@ import * as softmax from '../../src/functions/softmax.js'
 import * as statistics from '../../src/functions/statistics.js'
 import * as transposedConvolution from '../../src/functions/transposed-convolution.js'
 import * as vectors from '../../src/functions/vectors.js'
+import * as volumeConvolution from '../../src/functions/volume-convolution.js'
 import * as windowPooling from '../../src/functions/window-pooling.js'
 import { registeredFuncs } from '../../src/graph/registry.js'
 import type { Functions } from './case.js'
@@ -65,6 +66,7 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...rounding,
   ...transposedConvolution,
   ...vectors,
+  ...volumeConvolution,
   ...windowPooling,
   ...arithmetic,
   ...attention,
