@@ -285,6 +285,39 @@ const SUBJECTS: Record<string, Subject> = {
     apply: (x) => gradtape.averagePool2d(x as Variable, { kernel: 2 }),
     least: 100,
   },
+  maxPool1d: {
+    operands: (size) => [numbers(1, 4, 4, size / 16)],
+    apply: (x) => gradtape.maxPool1d(x as Variable, { kernel: 2 }),
+    least: 10_000,
+    most: 10_000,
+  },
+  maxPool3d: {
+    operands: () => [numbers(1, 1, 4, 13, 14, 14)],
+    apply: (x) => gradtape.maxPool3d(x as Variable, { kernel: 2 }),
+    least: 10_000,
+    most: 10_000,
+  },
+  averagePool3d: {
+    operands: () => [numbers(1, 1, 4, 13, 14, 14)],
+    apply: (x) => gradtape.averagePool3d(x as Variable, { kernel: 2 }),
+    least: 10_000,
+    most: 10_000,
+  },
+  normalize: { operands: matrix, apply: (x) => gradtape.normalize(x as Variable) },
+  quantile: { operands: matrix, apply: (x) => gradtape.quantile(x as Variable, 0.3, { axis: 1 }) },
+  cdist: {
+    operands: (size) => [numbers(1, side(size), 8), numbers(2, side(size), 8)],
+    apply: (a, b) => gradtape.cdist(a as Variable, b as Variable),
+  },
+  indexAdd: {
+    operands: (size) => [
+      numbers(1, side(size), side(size)),
+      indices(side(size), side(size)),
+      numbers(2, side(size), side(size)),
+    ],
+    apply: (x, i, v) => gradtape.indexAdd(x as Variable, i as Variable, v as Variable),
+  },
+  pinv: { operands: invertible, apply: (x) => gradtape.pinv(x as Variable), most: 10_000 },
 }
 
 export function functionWorkloads(quick: boolean): Workload[] {

@@ -1,15 +1,12 @@
 /** Rows and volumes reduced window by window: made of the pooling of images, so that the tape knows one kind of window. */
 import type { Pair } from '../array/convolution.js'
-import { full } from '../array/make-array.js'
 import { formatShape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
-import { div } from './arithmetic.js'
 import { flagOf, integerOf, refuse } from './attributes.js'
 import { bandMeans } from './bands.js'
 import { take } from './indexing.js'
-import { pad } from './joining.js'
 import {
   adaptiveAveragePool2d,
   adaptiveMaxPool2d,
@@ -172,47 +169,30 @@ function volumeOf(x: Operand, what: string): Variable {
   )
 }
 
-/** How far the last window of each axis reaches beyond the padded volume when ceilMode is asked for. */
-function farOf(
-  volume: Variable,
-  { kernel, stride, padding }: Windows,
-  ceilMode: unknown,
-  what: string,
-): Triple {
-  if (!flagOf(ceilMode, false, 'ceilMode', what)) return [0, 0, 0]
-  const far = (i: 0 | 1 | 2) => beyond(volume.shape[2 + i]!, kernel[i], stride[i], padding[i])
-  return [far(0), far(1), far(2)]
+/** How far the last window of each axis reaches beyond the padded volume, when the count of windows is rounded up. */
+function farOf(volume: Variable, { kernel, stride, padding }: Windows): number[] {
+  return kernel.map((size, i) => beyond(volume.shape[2 + i]!, size, stride[i]!, padding[i]!))
 }
 
-/** What `pool` makes of a volume: each of its images has what one window sees of the depths. */
-function byDepths(
-  volume: Variable,
-  { kernel, stride, padding }: Windows,
-  padded: Variable,
-  pool: (image: Variable, windows: WindowOptions) => Variable,
-  what: string,
-): Variable {
+/** A volume whose depths each window sees once, those of a window between the rows of an image, and the maxima of it. */
+function maximaByDepth(padded: Variable, { kernel, stride, padding }: Windows): Variable {
   const [n, c, d, h, w] = padded.shape as readonly [number, number, number, number, number]
   const depths = Math.floor((d - kernel[0]) / stride[0]) + 1
-  if (depths < 1 || volume.shape[2] === 0)
-    throw new TapeError(
-      'BAD_SHAPE',
-      `${what} expected a window that fits, got kernel ${valueText(kernel)} for ${formatShape(volume.shape)}`,
-    )
   const seen = Int32Array.from({ length: depths * kernel[0] }, (_, i) => {
     return Math.floor(i / kernel[0]) * stride[0] + (i % kernel[0])
   })
   const isAll = seen.length === d && stride[0] === kernel[0]
   const gathered = isAll ? padded : take(padded, seen, { axis: 2 })
   const apart = reshape(gathered, [n, c, depths, kernel[0], h, w])
-  const images = reshape(transpose(apart, [0, 2, 1, 4, 3, 5]), [n * depths, c, h * kernel[0], w])
-  const made = pool(images, {
+  // Channels do not meet: those of all depths are channels of one image.
+  const images = reshape(transpose(apart, [0, 1, 2, 4, 3, 5]), [n, c * depths, h * kernel[0], w])
+  const made = maxPool2d(images, {
     kernel: [kernel[1] * kernel[0], kernel[2]],
     stride: [stride[1] * kernel[0], stride[2]],
     padding: [padding[1] * kernel[0], padding[2]],
   })
   const [, , rows, columns] = made.shape as readonly [number, number, number, number]
-  return transpose(reshape(made, [n, depths, c, rows, columns]), [0, 2, 1, 3, 4])
+  return reshape(made, [n, c, depths, rows, columns])
 }
 
 /**
@@ -226,11 +206,12 @@ export function maxPool3d(x: Operand, options: Pooling3dOptions): Variable {
   checkOptions(options, KEYS, 'maxPool3d')
   const windows = windowsOf(options, 'maxPool3d')
   const volume = volumeOf(x, 'maxPool3d')
-  const far = farOf(volume, windows, options.ceilMode, 'maxPool3d')
+  const isCeil = flagOf(options.ceilMode, false, 'ceilMode', 'maxPool3d')
+  requireFit(volume, windows.kernel, windows.padding, isCeil, 'maxPool3d')
+  const far = isCeil ? farOf(volume, windows) : []
   const extended = far.reduce((y, count, i) => withLowest(y, 2 + i, 0, count), volume)
   const [before] = windows.padding
-  const padded = withLowest(extended, 2, before, before)
-  return byDepths(volume, windows, padded, maxPool2d, 'maxPool3d')
+  return maximaByDepth(withLowest(extended, 2, before, before), windows)
 }
 
 /**
@@ -245,22 +226,40 @@ export function averagePool3d(
   options: Pooling3dOptions & { countPadding?: boolean | undefined },
 ): Variable {
   checkOptions(options, [...KEYS, 'countPadding'], 'averagePool3d')
-  const windows = windowsOf(options, 'averagePool3d')
-  const counts = flagOf(options.countPadding, true, 'countPadding', 'averagePool3d')
+  const { kernel, stride, padding } = windowsOf(options, 'averagePool3d')
+  const countPadding = flagOf(options.countPadding, true, 'countPadding', 'averagePool3d')
+  const ceilMode = flagOf(options.ceilMode, false, 'ceilMode', 'averagePool3d')
   const volume = volumeOf(x, 'averagePool3d')
-  const far = farOf(volume, windows, options.ceilMode, 'averagePool3d')
-  const means = (given: Variable, { kernel, stride, padding }: Windows): Variable => {
-    const [depth] = padding
-    const widths = far.map((count, i) => (i === 0 ? [depth, depth + count] : [0, count]) as [number, number])
-    const isSame = widths.every(([before, after]) => before === 0 && after === 0)
-    const padded = isSame ? given : pad(given, [[0, 0], [0, 0], ...widths])
-    return byDepths(given, { kernel, stride, padding }, padded, averagePool2d, 'averagePool3d')
-  }
-  const y = means(volume, windows)
-  if (counts && far.every((count) => count === 0)) return y
-  const size = volume.shape.slice(2).map((extent, i) => extent + (counts ? 2 * windows.padding[i]! : 0))
-  const ones = asVariable(full([1, 1, ...size], 1, y.dtype))
-  return div(y, means(ones, counts ? { ...windows, padding: [0, 0, 0] } : windows))
+  const [n, c, d, h, w] = volume.shape as readonly [number, number, number, number, number]
+  requireFit(volume, kernel, padding, ceilMode, 'averagePool3d')
+  // The mean of means: of rows and columns, and of these over depths. How many places count is a product, too.
+  const images = averagePool2d(reshape(volume, [n, c * d, h, w]), {
+    kernel: [kernel[1], kernel[2]],
+    stride: [stride[1], stride[2]],
+    padding: [padding[1], padding[2]],
+    countPadding,
+    ceilMode,
+  })
+  const [rows, columns] = images.shape.slice(2) as [number, number]
+  const deep = averagePool2d(reshape(images, [n, c, d, rows * columns]), {
+    kernel: [kernel[0], 1],
+    stride: [stride[0], 1],
+    padding: [padding[0], 0],
+    countPadding,
+    ceilMode,
+  })
+  return reshape(deep, [n, c, deep.shape[2]!, rows, columns])
+}
+
+function requireFit(volume: Variable, kernel: Triple, padding: Triple, isCeil: boolean, what: string): void {
+  const fits = volume.shape
+    .slice(2)
+    .every((extent, i) => extent > 0 && (isCeil || extent + 2 * padding[i]! >= kernel[i]!))
+  if (fits) return
+  throw new TapeError(
+    'BAD_SHAPE',
+    `${what} expected a window that fits, got kernel ${valueText(kernel)} for ${formatShape(volume.shape)}`,
+  )
 }
 
 /** Three extents of the result of adaptive pooling. */

@@ -163,6 +163,14 @@ FUNCTIONS = {
     "conv2d": (lambda size: [images(size), numbers(8, 4, 3, 3)], lambda x, w: functional.conv2d(x, w, padding=1)),
     "maxPool2d": (lambda size: [images(size)], lambda x: functional.max_pool2d(x, 2)),
     "averagePool2d": (lambda size: [images(size)], lambda x: functional.avg_pool2d(x, 2)),
+    "maxPool1d": (lambda size: [numbers(4, 4, size // 16)], lambda x: functional.max_pool1d(x, 2)),
+    "maxPool3d": (lambda size: [numbers(1, 4, 13, 14, 14)], lambda x: functional.max_pool3d(x, 2)),
+    "averagePool3d": (lambda size: [numbers(1, 4, 13, 14, 14)], lambda x: functional.avg_pool3d(x, 2)),
+    "normalize": (matrix, lambda x: functional.normalize(x, dim=-1)),
+    "quantile": (matrix, lambda x: torch.quantile(x, 0.3, dim=1)),
+    "cdist": (lambda size: [numbers(side(size), 8), numbers(side(size), 8)], torch.cdist),
+    "indexAdd": (lambda size: labelled(size) + matrix(size), lambda x, i, v: x.index_add(0, i, v)),
+    "pinv": (dominant, torch.linalg.pinv),
 }
 
 
