@@ -229,6 +229,7 @@ export {
   Tan,
   tan,
 } from './functions/circular.js'
+export { allClose, type CloseOptions, isClose } from './functions/closeness.js'
 export {
   Equal,
   equal,

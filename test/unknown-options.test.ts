@@ -41,6 +41,8 @@ const before: Record<string, readonly unknown[]> = {
   binaryCrossEntropy: [[0.5], [1]],
   gaussianNllLoss: [v, v, v],
   cdist: [x, x],
+  isClose: [x, x],
+  allClose: [x, x],
   lstsq: [x, x],
   quantile: [v, 0.5],
   meshgrid: [[v, v]],

@@ -23,6 +23,7 @@ import { normalizeChannels, randomAffine, randomCrop, randomFlip, randomNoise } 
 import { clip, maximum, minimum } from './bounds.js'
 import { cast } from './casting.js'
 import { arccos, arcsin, arctan, arctan2, cosh, sinh, tan } from './circular.js'
+import { allClose, isClose } from './closeness.js'
 import {
   equal,
   greater,
@@ -93,6 +94,8 @@ import {
 } from './window-pooling.js'
 
 const functions = {
+  allClose,
+  isClose,
   adaptiveAveragePool1d,
   adaptiveAveragePool3d,
   adaptiveMaxPool1d,

@@ -9,6 +9,7 @@ import * as bands from '../../src/functions/bands.js'
 import * as bounds from '../../src/functions/bounds.js'
 import * as casting from '../../src/functions/casting.js'
 import * as circular from '../../src/functions/circular.js'
+import * as closeness from '../../src/functions/closeness.js'
 import * as comparison from '../../src/functions/comparison.js'
 import * as convolution from '../../src/functions/convolution.js'
 import * as counting from '../../src/functions/counting.js'
@@ -80,6 +81,7 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...bands,
   ...bounds,
   ...casting,
+  ...closeness,
   ...comparison,
   ...convolution,
   ...augmentation,

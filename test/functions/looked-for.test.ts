@@ -1,10 +1,12 @@
 /** Edges of what PyTorch's users look for: matrices without an inverse, quantiles of odd numbers, indices, losses that are not reduced. */
 import { describe, expect, test } from 'vitest'
 import {
+  allClose,
   binaryCrossEntropy,
   cdist,
   grad,
   indexAdd,
+  isClose,
   lstsq,
   matmul,
   matrixNorm,
@@ -22,6 +24,7 @@ import {
   sum,
   unbind,
   Variable,
+  vmap,
   zeros,
 } from '../../src/index.js'
 import { spread } from './case.js'
@@ -127,6 +130,30 @@ test('losses of certain and wrong predictions are finite whatever the reduction,
 
 test('slices are added where indices meet, and from the end', () => {
   expect(valuesOf(indexAdd(zeros([3, 2]), [0, 0, -1], [[1, 2], [3, 4], [5, 6]]))).toEqual([[4, 6], [0, 0], [5, 6]]) // biome-ignore format: matrices
+})
+
+test('what is close is equal but for rounding, and infinities are equal to their like', () => {
+  const a = [1, 1e10, 0, Infinity, Infinity, Number.NaN]
+  const b = [1 + 1e-6, 1.0001e10, 1e-9, Infinity, -Infinity, Number.NaN]
+  expect(valuesOf(isClose(a, b))).toEqual([true, false, true, true, false, false])
+  expect(valuesOf(isClose(a, b, { rtol: 1e-3, atol: 0, equalNan: true }))).toEqual([
+    true,
+    true,
+    false,
+    true,
+    false,
+    true,
+  ])
+  expect([allClose([1, 2], [1, 2 + 1e-7]), allClose([1, 2], [1, 2.1]), allClose([], [])]).toEqual([
+    true,
+    false,
+    true,
+  ])
+  expect(allClose(1, Infinity)).toBe(false)
+  expect(isClose(new Variable([1]), [1]).requiresGrad).toBe(false)
+  expect(() => isClose(1, 1, { rtol: -1 })).toThrow(/^BAD_ARGUMENT: isClose expected rtol of at least 0/)
+  expect(() => isClose([1, 2], [1, 2, 3])).toThrow(/^SHAPE_MISMATCH/)
+  expect(() => vmap((x) => allClose(x, x) as never)([1, 2])).toThrow(/^BAD_ARGUMENT/)
 })
 
 test('distances and lengths of 0 have a gradient', () => {

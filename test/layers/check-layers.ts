@@ -32,7 +32,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>
   debug: ['array', 'graph', 'functions', 'events', 'detectors', ...STORE, 'recorder', 'replay', 'past'],
   nn: ['array', 'formats', 'graph', 'functions'],
   optim: ['array', 'graph', 'functions'],
-  data: ['array', 'graph', 'functions'],
+  data: ['array', 'formats', 'graph', 'functions'],
   fleet: ['events', ...STORE, 'store/manage'],
   tape: [
     'array',
