@@ -34,14 +34,19 @@ function partOf(x: NDArray, index: number, size: number): Float64Array {
   return new Float64Array(x.buffer.subarray(start, start + size))
 }
 
-function isBounded(a: Float64Array): boolean {
-  return a.every(Number.isFinite)
+/** The size of the largest element; NaN where one is. */
+function largestOf(a: Float64Array): number {
+  let [largest, isOdd] = [0, false]
+  for (let i = 0; i < a.length; i++) {
+    const size = Math.abs(a[i]!)
+    if (size > largest) largest = size
+    if (size !== size) isOdd = true
+  }
+  return isOdd ? NaN : largest
 }
 
 /** The power of two just above the largest element: dividing by it is exact, and no square overflows or vanishes after it. 1 for zeros. */
-function scaleOf(a: Float64Array): number {
-  let largest = 0
-  for (const value of a) largest = Math.max(largest, Math.abs(value))
+function scaleOf(largest: number): number {
   if (largest === 0) return 1
   let scale = 1
   while (scale < largest && scale < 2 ** 1023) scale *= 2
@@ -139,15 +144,16 @@ export function eigh(x: NDArray, method: EighMethod = 'jacobi'): [values: NDArra
   const vectors = allocate(x.dtype, x.shape)
   for (let index = 0; index < count; index++) {
     const given = partOf(x, index, n * n)
-    const scale = scaleOf(given)
-    const a = new Float64Array(n * n)
-    for (let i = 0; i < n; i++)
-      for (let j = 0; j < n; j++) a[i * n + j] = given[i * n + j]! / scale / 2 + given[j * n + i]! / scale / 2
-    if (!isBounded(given)) {
+    const largest = largestOf(given)
+    if (!Number.isFinite(largest)) {
       for (let i = 0; i < n; i++) values.buffer[values.offset + index * n + i] = NaN
       for (let i = 0; i < n * n; i++) vectors.buffer[vectors.offset + index * n * n + i] = NaN
       continue
     }
+    const scale = scaleOf(largest)
+    const a = new Float64Array(n * n)
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < n; j++) a[i * n + j] = given[i * n + j]! / scale / 2 + given[j * n + i]! / scale / 2
     const found = eigenOf(a, n, method)
     const rows = rowsOf(found.turned, n)
     ascending([...found.values]).forEach((from, to) => {
@@ -225,7 +231,7 @@ function ascending(values: readonly number[]): number[] {
 /** What makes the largest element positive. */
 function signOf(x: Float64Array): number {
   let largest = 0
-  for (const value of x) if (Math.abs(value) > Math.abs(largest)) largest = value
+  for (let i = 0; i < x.length; i++) if (Math.abs(x[i]!) > Math.abs(largest)) largest = x[i]!
   return largest < 0 ? -1 : 1
 }
 
@@ -243,13 +249,14 @@ export function svd(x: NDArray, method: SvdMethod = 'jacobi'): [u: NDArray, s: N
   const rows = Math.max(m, n)
   for (let index = 0; index < count; index++) {
     const given = partOf(x, index, m * n)
-    if (!isBounded(given)) {
+    const largest = largestOf(given)
+    if (!Number.isFinite(largest)) {
       for (let i = 0; i < k; i++) s.buffer[s.offset + index * k + i] = NaN
       for (let i = 0; i < m * k; i++) u.buffer[u.offset + index * m * k + i] = NaN
       for (let i = 0; i < k * n; i++) vt.buffer[vt.offset + index * k * n + i] = NaN
       continue
     }
-    const scale = scaleOf(given)
+    const scale = scaleOf(largest)
     // Of a wide matrix its transpose: there are never more columns than rows, each kept as a row here.
     const all = new Float64Array(k * rows)
     for (let j = 0; j < k; j++)
@@ -302,7 +309,7 @@ function throughTriangle(all: Float64Array, k: number, rows: number): SingularPa
 
 function lengthOf(column: Float64Array): number {
   let squares = 0
-  for (const value of column) squares += value * value
+  for (let i = 0; i < column.length; i++) squares += column[i]! * column[i]!
   return Math.sqrt(squares)
 }
 
@@ -352,7 +359,9 @@ function unitsOf(
   for (const from of order) {
     const length = lengths[from]!
     if (length > 0) {
-      units.push(columns[from]!.map((value) => value / length))
+      const [column, unit] = [columns[from]!, new Float64Array(rows)]
+      for (let i = 0; i < rows; i++) unit[i] = column[i]! / length
+      units.push(unit)
       continue
     }
     for (let axis = 0; axis < rows; axis++) {

@@ -5,7 +5,7 @@ import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
 import { checkOptions } from '../options.js'
 import { type DType, getDefaultDtype, requireDType, type TypedArray } from './dtype.js'
-import { allocate, fill, float64Scalar, NDArray, scalar, viewOf } from './ndarray.js'
+import { allocate, allocateUnset, fill, float64Scalar, NDArray, scalar, viewOf } from './ndarray.js'
 import { describe, flattenNested, type NestedArray } from './nested.js'
 import { copyShape, requireShape, resolveShape, SCALAR, type Shape } from './shape.js'
 
@@ -91,9 +91,10 @@ export function ones(shape: Shape, dtype: DType = getDefaultDtype()): NDArray {
 export function full(shape: Shape, value: number | boolean, dtype?: DType): NDArray {
   const kind = dtype ?? (typeof value === 'boolean' ? 'bool' : getDefaultDtype())
   requireDType(kind, 'full')
-  const out = allocate(kind, copyShape(requireShape(shape, 'full')))
   const stored = fill([Number(value)], SCALAR, kind, false).item()
-  out.buffer.fill(stored, out.offset, out.offset + out.size)
+  const isZero = Object.is(stored, 0)
+  const out = (isZero ? allocate : allocateUnset)(kind, copyShape(requireShape(shape, 'full')))
+  if (!isZero) out.buffer.fill(stored, out.offset, out.offset + out.size)
   return out
 }
 

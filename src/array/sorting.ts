@@ -33,12 +33,14 @@ export function topk(
   const keys = new Float64Array(extent)
   const order = new Int32Array(extent)
   const spare = new Int32Array(extent)
+  const found = new Float64Array(k)
   const { buffer, offset } = x
   for (let r = 0; r < outer; r++) {
     for (let c = 0; c < inner; c++) {
       const from = offset + r * extent * inner + c
-      keysOf(buffer, from, inner, largest, keys)
-      const best = bestOf(keys, k, largest, order, spare)
+      const isOdd = keysOf(buffer, from, inner, largest, keys)
+      const isFew = !isOdd && k * FEW < extent
+      const best = isFew ? leastOf(keys, order, found, k) : bestOf(keys, isOdd, largest, order, spare)
       for (let i = 0; i < k; i++) {
         const to = (r * k + i) * inner + c
         values.buffer[values.offset + to] = buffer[from + best[i]! * inner]!
@@ -49,10 +51,15 @@ export function topk(
   return [values, indices]
 }
 
-/** The elements of a row, the best of them the least. */
-function keysOf(x: TypedArray, from: number, step: number, isTurned: boolean, keys: Float64Array): void {
-  if (isTurned) for (let i = 0, at = from; i < keys.length; i++, at += step) keys[i] = -x[at]!
-  else for (let i = 0, at = from; i < keys.length; i++, at += step) keys[i] = x[at]!
+/** The elements of a row, the best of them the least; whether one is NaN. */
+function keysOf(x: TypedArray, from: number, step: number, isTurned: boolean, keys: Float64Array): boolean {
+  let isOdd = false
+  for (let i = 0, at = from; i < keys.length; i++, at += step) {
+    const key = isTurned ? -x[at]! : x[at]!
+    keys[i] = key
+    if (key !== key) isOdd = true
+  }
+  return isOdd
 }
 
 /** From this many elements for each that is wanted, the wanted ones are found in one pass. */
@@ -60,17 +67,14 @@ const FEW = 4
 /** Runs of up to this many elements are sorted by insertion. */
 const SHORT = 8
 
-/** The places of the k least keys in order, equal ones in theirs. NaN comes first or last, by `nanFirst`. */
+/** The places of all keys in order, equal ones in theirs. NaN, where there is one, comes first or last, by `nanFirst`. */
 function bestOf(
   keys: Float64Array,
-  k: number,
+  isOdd: boolean,
   nanFirst: boolean,
   order: Int32Array,
   spare: Int32Array,
 ): Int32Array {
-  let isOdd = false
-  for (let i = 0; i < keys.length; i++) if (keys[i] !== keys[i]) isOdd = true
-  if (!isOdd && k * FEW < keys.length) return leastOf(keys, order, k)
   let numbers = 0
   for (let i = 0; i < keys.length; i++) if (keys[i] === keys[i]) order[numbers++] = i
   if (!isOdd) return sorted(keys, order, spare, numbers)
@@ -80,20 +84,25 @@ function bestOf(
   return Int32Array.from(nanFirst ? [...others, ...inOrder] : [...inOrder, ...others])
 }
 
-/** The places of the first k in order, at the front of `order`: each element takes its place among those that were found. */
-function leastOf(keys: Float64Array, order: Int32Array, k: number): Int32Array {
+/**
+ * The places of the first k in order, at the front of `order`, and their keys at the front of `found`: each element takes its place among
+ * those that were found.
+ */
+function leastOf(keys: Float64Array, order: Int32Array, found: Float64Array, k: number): Int32Array {
   if (k === 0) return order
-  for (let i = 0; i < k; i++) order[i] = i
-  insert(keys, order, 0, k)
-  // Nearly all others are left where they are: so they are compared with one number, which changes seldom.
-  let worst = keys[order[k - 1]!]!
-  for (let i = k; i < keys.length; i++) {
+  // Nearly all elements are left where they are: so they are compared with one number, which changes seldom.
+  let worst = Infinity
+  for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!
-    if (key >= worst) continue
-    let at = k - 1
-    for (; at > 0 && keys[order[at - 1]!]! > key; at--) order[at] = order[at - 1]!
+    if (i >= k && key >= worst) continue
+    let at = i < k ? i : k - 1
+    for (; at > 0 && found[at - 1]! > key; at--) {
+      found[at] = found[at - 1]!
+      order[at] = order[at - 1]!
+    }
+    found[at] = key
     order[at] = i
-    worst = keys[order[k - 1]!]!
+    if (i >= k - 1) worst = found[k - 1]!
   }
   return order
 }
