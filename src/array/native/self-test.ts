@@ -1,8 +1,7 @@
 /**
- * Whether native code gives the bits of the plain loops on this machine: a few numbers of each kind through each function, compared
- * bit for bit. It takes some milliseconds, most of them to compile the loops, once a thread, before native code computes anything that anybody sees.
+ * Whether native code gives the bits of the plain loops on this machine: a few numbers of each kind through each function, summed up
+ * bit for bit. It takes a few milliseconds, once a thread, before native code computes anything that anybody sees.
  */
-import { plainKernel } from '../plain-kernel.js'
 import type { AdamNumbers, BinaryOp, CompareOp, MomentumNumbers, ReduceOp, UnaryOp } from '../primitives.js'
 import type { Sums } from '../wasm/summaries.js'
 import type { Native } from './addon.js'
@@ -54,128 +53,169 @@ const ADAM: AdamNumbers = {
   eps: 1e-8,
 }
 
+/** What is tried, on ordinary arrays from their beginnings unless said. Native code has it, and the plain loops in their test. */
+export interface Tried {
+  unary(op: UnaryOp, x: Floats, out: Floats): void
+  /** 3 × 49, of which `y` has one row. */
+  binary(op: BinaryOp, x: Floats, y: Floats, out: Floats): void
+  slope(op: (typeof SLOPES)[number], gy: Floats, x: Floats, out: Floats): void
+  compare(op: CompareOp, x: Floats, y: Floats, out: Uint8Array): void
+  clip(x: Floats, least: number, most: number, out: Floats): void
+  reduceRows(op: ReduceOp, x: Floats, from: number, rows: number, columns: number, out: Floats): void
+  accumulateRows(
+    op: ReduceOp,
+    x: Floats,
+    from: number,
+    rows: number,
+    columns: number,
+    out: Floats,
+    to: number,
+  ): void
+  softmaxRows(isLog: boolean, x: Floats, rows: number, columns: number, out: Floats): void
+  /** 7 × 13 by 13 × 11, with the steps from row to row and from column to column. */
+  matmul(x: Floats, xr: number, xc: number, y: Floats, yr: number, yc: number, out: Floats): void
+  sgdStep(w: Floats, g: Floats, out: Floats, lr: number, weightDecay: number): void
+  momentumStep(w: Floats, g: Floats, v: Floats, outW: Floats, outV: Floats, numbers: MomentumNumbers): void
+  adamStep(arrays: readonly Floats[], numbers: AdamNumbers): void
+  sums(x: Floats): Sums
+  /** The square of how far the arrays are apart, and the same with the sums of `x`. */
+  distance(x: Floats, y: Floats): number
+  measures(x: Floats, y: Floats): { readonly sums: Sums; readonly squaredDistance: number }
+}
+
+/**
+ * The bits of all that the plain loops give, as `bitsOf` sums them up. The loops themselves would run here uncompiled, which took
+ * most of the test's time, and would be compiled for it; so a test holds these to them.
+ */
+export const HASHES = { Float64Array: 972584268, Float32Array: 661509533 } as const
+
 /** Whether all results of native code are those of the plain loops. */
 export function agrees(native: Native): boolean {
   try {
-    return agreesIn(native, Float64Array) && agreesIn(native, Float32Array)
+    const tried = triedNatively(native)
+    return [Float64Array, Float32Array].every(
+      (Type) =>
+        bitsOf(tried, Type) === HASHES[Type.name as keyof typeof HASHES] &&
+        agreesAtOnce(native, Type, (count, seed) => numbers(Type, seed, count)),
+    )
   } catch {
     return false
   }
 }
 
-function agreesIn(native: Native, Type: Type): boolean {
+function triedNatively(native: Native): Tried {
   const n = COUNT
-  const make = () => new Type(n) as Floats
+  return {
+    unary: (op, x, out) => calls.unaryNatively(native, calls.unaryNumber(op)!, x, 0, out, 0, n),
+    binary: (op, x, y, out) => calls.binaryNatively(native, op, 3, 49, x, 0, 49, 1, y, 0, 0, 1, out, 0),
+    slope: (op, gy, x, out) =>
+      calls.binaryNatively(native, `${op}Slope`, 1, n, gy, 0, n, 1, x, 0, n, 1, out, 0),
+    compare: (op, x, y, out) => calls.compareNatively(native, op, 3, 49, x, 0, 49, 1, y, 0, 0, 1, out, 0),
+    clip: (x, least, most, out) => calls.clipNatively(native, x, 0, least, most, out, 0, n),
+    reduceRows: (op, x, from, rows, columns, out) =>
+      calls.rowsNatively(native, false, op, x, from, rows, columns, out, 0),
+    accumulateRows: (op, x, from, rows, columns, out, to) =>
+      calls.rowsNatively(native, true, op, x, from, rows, columns, out, to),
+    softmaxRows: (isLog, x, rows, columns, out) =>
+      calls.softmaxNatively(native, isLog, x, 0, rows, columns, out, 0),
+    matmul: (x, xr, xc, y, yr, yc, out) =>
+      calls.matmulNatively(native, 7, 13, 11, x, 0, xr, xc, y, 0, yr, yc, out, 0),
+    sgdStep: (w, g, out, lr, weightDecay) =>
+      calls.sgdNatively(native, w, 0, g, 0, out, 0, n, lr, weightDecay),
+    momentumStep: (w, g, v, outW, outV, given) =>
+      calls.momentumNatively(native, w, 0, g, 0, v, 0, outW, 0, outV, 0, n, given),
+    adamStep: ([w, g, m, v, outW, outM, outV], given) =>
+      calls.adamNatively(native, w!, 0, g!, 0, m!, 0, v!, 0, outW!, 0, outM!, 0, outV!, 0, n, given),
+    sums: (x) => calls.sumsNatively(native, x, 0, x.length),
+    distance: (x, y) => calls.distanceNatively(native, x, 0, y, 0, x.length),
+    measures: (x, y) => calls.measuresNatively(native, x, 0, y, 0, x.length),
+  }
+}
+
+/** A hash of the bits of all results, NaN counting as one value. */
+export function bitsOf(tried: Tried, Type: Type): number {
   const [x, y, z] = [numbers(Type, 1), numbers(Type, 2), numbers(Type, 3)]
-  const [a, b, c, d, e, f] = [make(), make(), make(), make(), make(), make()]
+  const [a, b, c] = [1, 2, 3].map(() => new Type(COUNT) as Floats) as [Floats, Floats, Floats]
+  const words = new Map([a, b, c].map((out) => [out, new Int32Array(out.buffer)]))
+  let hash = 0x811c9dc5
+  const mix = (word: number) => {
+    hash = Math.imul(hash ^ word, 0x01000193)
+    hash ^= hash >>> 15
+  }
+  const note = (out: Floats) => {
+    const bits = words.get(out)!
+    const each = bits.length / COUNT
+    for (let i = 0; i < COUNT; i++) {
+      if (out[i] !== out[i]) mix(1)
+      else for (let j = i * each; j < (i + 1) * each; j++) mix(bits[j]!)
+    }
+    out.fill(0)
+  }
+  const noteNumbers = (...found: number[]) => {
+    const bits = new Int32Array(Float64Array.from(found).buffer)
+    for (let i = 0; i < bits.length; i++) mix(bits[i]!)
+  }
   for (const op of UNARY) {
-    plainKernel.unary(op, x, 0, a, 0, n)
-    calls.unaryNatively(native, calls.unaryNumber(op)!, x, 0, b, 0, n)
-    if (!equal(a, b)) return false
+    tried.unary(op, x, a)
+    note(a)
   }
   for (const op of BINARY) {
-    plainKernel.binary(op, 3, 49, x, 0, 49, 1, y, 0, 0, 1, a, 0)
-    calls.binaryNatively(native, op, 3, 49, x, 0, 49, 1, y, 0, 0, 1, b, 0)
-    if (!equal(a, b)) return false
+    tried.binary(op, x, y, a)
+    note(a)
   }
   for (const op of SLOPES) {
-    plainKernel.slope(op, x, 0, y, 0, a, 0, n)
-    calls.binaryNatively(native, `${op}Slope`, 1, n, x, 0, n, 1, y, 0, n, 1, b, 0)
-    if (!equal(a, b)) return false
+    tried.slope(op, x, y, a)
+    note(a)
   }
-  const [is, was] = [new Uint8Array(n), new Uint8Array(n)]
+  const is = new Uint8Array(COUNT)
   for (const op of COMPARE) {
-    plainKernel.compare(op, 3, 49, x, 0, 49, 1, y, 0, 0, 1, is, 0)
-    calls.compareNatively(native, op, 3, 49, x, 0, 49, 1, y, 0, 0, 1, was, 0)
-    for (let i = 0; i < n; i++) if (is[i] !== was[i]) return false
+    tried.compare(op, x, y, is)
+    for (let i = 0; i < COUNT; i++) mix(is[i]!)
   }
-  plainKernel.clip(x, 0, -0.5, 2, a, 0, n)
-  calls.clipNatively(native, x, 0, -0.5, 2, b, 0, n)
-  if (!equal(a, b)) return false
+  tried.clip(x, -0.5, 2, a)
+  note(a)
   // Ordinary numbers, as one NaN would hide what a sum does; from the seventeenth on there are no odd ones.
   const from = ODD.length
   for (const op of REDUCE) {
     for (const [rows, columns] of [
-      [1, n - from],
+      [1, COUNT - from],
       [13, 10],
     ] as const) {
       a.fill(1)
-      b.fill(1)
-      plainKernel.reduceRows(op, x, from, rows, columns, a, 0)
-      calls.rowsNatively(native, false, op, x, from, rows, columns, b, 0)
-      plainKernel.accumulateRows(op, x, from, rows, columns, a, n - columns)
-      calls.rowsNatively(native, true, op, x, from, rows, columns, b, n - columns)
-      if (!equal(a, b)) return false
+      tried.reduceRows(op, x, from, rows, columns, a)
+      tried.accumulateRows(op, x, from, rows, columns, a, COUNT - columns)
+      note(a)
     }
   }
   for (const isLog of [false, true]) {
-    const plain = isLog ? plainKernel.logSoftmaxRows : plainKernel.softmaxRows
-    plain(x, 0, 7, 21, a, 0)
-    calls.softmaxNatively(native, isLog, x, 0, 7, 21, b, 0)
-    if (!equal(a, b)) return false
+    tried.softmaxRows(isLog, x, 7, 21, a)
+    note(a)
   }
-  // 7 × 13 by 13 × 11, and each operand turned.
-  for (const [ar, ac, br, bc] of [
+  // Plain, and each operand turned.
+  for (const [xr, xc, yr, yc] of [
     [13, 1, 11, 1],
     [1, 7, 11, 1],
     [13, 1, 1, 13],
   ] as const) {
-    plainKernel.matmul(7, 13, 11, y, 0, ar, ac, z, 0, br, bc, a, 0)
-    calls.matmulNatively(native, 7, 13, 11, y, 0, ar, ac, z, 0, br, bc, b, 0)
-    if (!equal(a, b)) return false
+    tried.matmul(y, xr, xc, z, yr, yc, a)
+    note(a)
   }
-  plainKernel.sgdStep(x, 0, y, 0, a, 0, n, 0.1, 0.01)
-  calls.sgdNatively(native, x, 0, y, 0, b, 0, n, 0.1, 0.01)
-  if (!equal(a, b)) return false
-  plainKernel.momentumStep(x, 0, y, 0, z, 0, a, 0, c, 0, n, MOMENTUM)
-  calls.momentumNatively(native, x, 0, y, 0, z, 0, b, 0, d, 0, n, MOMENTUM)
-  if (!equal(a, b) || !equal(c, d)) return false
-  plainKernel.adamStep(x, 0, y, 0, z, 0, x, 0, a, 0, c, 0, e, 0, n, ADAM)
-  calls.adamNatively(native, x, 0, y, 0, z, 0, x, 0, b, 0, d, 0, f, 0, n, ADAM)
-  if (!equal(a, b) || !equal(c, d) || !equal(e, f)) return false
-  return agreesInSums(native, Type) && agreesAtOnce(native, Type, (count, seed) => numbers(Type, seed, count))
+  tried.sgdStep(x, y, a, 0.1, 0.01)
+  note(a)
+  tried.momentumStep(x, y, z, a, b, MOMENTUM)
+  for (const out of [a, b]) note(out)
+  tried.adamStep([x, y, z, x, a, b, c], ADAM)
+  for (const out of [a, b, c]) note(out)
+  // What recorders keep of arrays: of a chunk, which goes beside others, and of some of the next, which do not.
+  const [p, q] = [numbers(Type, 2, 1024 + 35), numbers(Type, 3, 1024 + 35)]
+  const { sums, squaredDistance } = tried.measures(p, q)
+  for (const found of [tried.sums(p), sums])
+    noteNumbers(found.sum, found.squares, found.min, found.max, found.zeroCount)
+  noteNumbers(tried.distance(p, q), squaredDistance)
+  return hash
 }
 
-/** What recorders keep of arrays: of a chunk, which goes beside others, and of some of the next, which do not. */
-function agreesInSums(native: Native, Type: Type): boolean {
-  const n = 1024 + 35
-  const [y, z] = [numbers(Type, 2, n), numbers(Type, 3, n)]
-  let [sum, squares, distance] = [0, 0, 0]
-  for (const [from, to] of [
-    [0, 1024],
-    [1024, n],
-  ] as const) {
-    let [s, q, d0, d1, d2, d3] = [0, 0, 0, 0, 0, 0]
-    for (let i = from; i < to; i++) {
-      s += y[i]!
-      q += y[i]! * y[i]!
-    }
-    for (let i = from; i < to; i++) {
-      const d = y[i]! - z[i]!
-      const place = i < n - (n % 4) ? i % 4 : 0
-      if (place === 0) d0 += d * d
-      else if (place === 1) d1 += d * d
-      else if (place === 2) d2 += d * d
-      else d3 += d * d
-    }
-    sum += s
-    squares += q
-    distance += d0 + d1 + (d2 + d3)
-  }
-  const [min, max] = [Math.min(...y), Math.max(...y)]
-  const isRight = (sums: Sums, apart: number) =>
-    Object.is(sums.sum, sum) &&
-    Object.is(sums.squares, squares) &&
-    sums.min === min &&
-    sums.max === max &&
-    sums.zeroCount === 0 &&
-    Object.is(apart, distance)
-  const both = calls.measuresNatively(native, y, 0, z, 0, n)
-  return (
-    isRight(calls.sumsNatively(native, y, 0, n), calls.distanceNatively(native, y, 0, z, 0, n)) &&
-    isRight(both.sums, both.squaredDistance)
-  )
-}
+const SIZES = [1, 4, 30, 0.001] as const
 
 /** Numbers of many sizes from one recurrence, the odd ones first in the first array. */
 function numbers(Type: Type, seed: number, count = COUNT): Floats {
@@ -184,13 +224,7 @@ function numbers(Type: Type, seed: number, count = COUNT): Floats {
   for (let i = 0; i < count; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
     const unit = state / 4294967296 - 0.5
-    out[i] = seed === 1 && i < ODD.length ? ODD[i]! : unit * [1, 4, 30, 0.001][(state >>> 9) & 3]!
+    out[i] = seed === 1 && i < ODD.length ? ODD[i]! : unit * SIZES[(state >>> 9) & 3]!
   }
   return out
-}
-
-/** The same bits, NaN counting as one value. */
-function equal(a: Floats, b: Floats): boolean {
-  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false
-  return true
 }
