@@ -16,9 +16,16 @@ export function embeddedFiles(root) {
   return [
     [
       'src/store/format/migration-texts.ts',
-      `/** The files of migrations/, in order. Written by scripts/embed-files.mjs: do not edit. */
-export const MIGRATION_TEXTS: readonly { readonly file: string; readonly text: string }[] = [
-${migrations.map(([file, text]) => `  {\n    file: '${file}',\n    text: ${asTemplate(text)},\n  },\n`).join('')}]
+      `/**
+ * The files of migrations/, in order, with the SHA-256 of their texts, which few processes need. Written by scripts/embed-files.mjs: do not
+ * edit.
+ */
+export const MIGRATION_TEXTS: readonly {
+  readonly file: string
+  readonly checksum: string
+  readonly text: () => string
+}[] = [
+${migrations.map(([file, text]) => `  {\n    file: '${file}',\n    checksum: '${sha256(text)}',\n    text: () => ${asTemplate(text)},\n  },\n`).join('')}]
 `,
     ],
     ...schemaAtOnce(
@@ -56,7 +63,7 @@ const AT_ONCE = 'src/store/format/schema-at-once.ts'
  * time. Made anew when a migration is; none where SQLite is not installed.
  */
 function schemaAtOnce(root, migrations) {
-  const hash = createHash('sha256').update(JSON.stringify(migrations)).digest('hex')
+  const hash = sha256(JSON.stringify(migrations))
   const path = join(root, AT_ONCE)
   const former = existsSync(path) ? readFileSync(path, 'utf8') : ''
   if (former.includes(`'${hash}'`)) return [[AT_ONCE, former]]
@@ -76,7 +83,7 @@ function schemaAtOnce(root, migrations) {
  */
 /** Of the migrations that it stands for. */
 export const AT_ONCE_OF = '${hash}'
-export const SCHEMA_AT_ONCE = ${asTemplate(`${statements.join(';\n\n')};`)}
+export const schemaAtOnce = () => ${asTemplate(`${statements.join(';\n\n')};`)}
 `,
     ],
   ]
@@ -111,6 +118,10 @@ function statementsFor(Database, migrations) {
       'the schema made at once is not what the migrations make; see statementsFor in scripts/embed-files.mjs',
     )
   return statements
+}
+
+function sha256(text) {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 function asTemplate(text) {

@@ -1,8 +1,9 @@
 // Packs the library's modules into a few files. Node needs about a millisecond for each module that it loads, and the engine has
 // more than 400: packed, a program or a command starts in a third of the time. A thread or a command that needs only part of the
 // engine loads only that part. Every module keeps its place in dist/, as a list of what it exports, so whoever names a file finds it.
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
+import { deflateRawSync } from 'node:zlib'
 
 const FOLDER = 'packed'
 
@@ -26,6 +27,8 @@ const PARTS = {
   compute: ['functions/', 'optim/', 'graph/backward.js', 'graph/leaves.js'],
   engine: ['index.js'],
 }
+/** Modules of long texts that few processes ask for, each in a function: deflated, as reading them took as long as reading all the rest. */
+const DEFLATED = ['store/format/migration-texts.js', 'store/format/schema-at-once.js']
 const apart = (path) =>
   /^(?:cli|server)\/|(?:-thread-main|-push-main|sql-child|sql-watch|follower)\.js$/.test(path)
 
@@ -50,7 +53,8 @@ export async function packModules(dist) {
         transform: (code, id) => {
           const path = relativeTo(dist, id)
           // Whoever comes from a stack trace finds which module the line is of.
-          return { code: `/*! ${path} */\n${withPlaces(code, posix.dirname(path))}`, map: null }
+          const here = DEFLATED.includes(path) ? deflated(code, path) : withPlaces(code, posix.dirname(path))
+          return { code: `/*! ${path} */\n${here}`, map: null }
         },
       },
     ],
@@ -73,6 +77,11 @@ export async function packModules(dist) {
     },
   })
   await bundle.close()
+  // V8 takes two bytes for each character of a file that has one beyond Latin-1, and Node decodes it more slowly.
+  for (const name of readdirSync(join(dist, FOLDER))) {
+    const path = join(dist, FOLDER, name)
+    writeFileSync(path, asciiOf(readFileSync(path, 'utf8'), name))
+  }
 }
 
 /** The part of every module that is in one; none where there is no engine, as in the small checkouts of tests. */
@@ -121,6 +130,29 @@ function withPlaces(code, folder) {
     // Some bundlers (webpack) take a file for their own that stands beside the very words `import.meta.url`, and cannot make it small.
     return `new URL('${isFolder && !place.endsWith('/') ? `${place}/` : place}', \`\${import.meta.url}\`)`
   })
+}
+
+/** Each function that gives a long text inflates it. */
+function deflated(code, path) {
+  let found = 0
+  const packed = code.replace(/\(\) => (`(?:[^`\\]|\\[\s\S])*`)/g, (_, template) => {
+    found++
+    const text = new Function(`return ${template}`)()
+    return `() => inflated('${deflateRawSync(text, { level: 9 }).toString('base64')}')`
+  })
+  if (found === 0) throw new Error(`packing ${path}: expected functions that give texts, found none`)
+  return `import { Buffer } from 'node:buffer'
+import { inflateRawSync } from 'node:zlib'
+const inflated = (text) => inflateRawSync(Buffer.from(text, 'base64')).toString()
+${packed}`
+}
+
+/** The same code in ASCII: what stands in strings, templates and regular expressions means the same as an escape. */
+function asciiOf(code) {
+  const escaped = /\\[^\0-\x7f]/.exec(code)
+  if (escaped !== null)
+    throw new Error(`packing: a backslash before ${escaped[0][1]} would become another text`)
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 function relativeTo(dist, id) {

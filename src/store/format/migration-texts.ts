@@ -1,8 +1,16 @@
-/** The files of migrations/, in order. Written by scripts/embed-files.mjs: do not edit. */
-export const MIGRATION_TEXTS: readonly { readonly file: string; readonly text: string }[] = [
+/**
+ * The files of migrations/, in order, with the SHA-256 of their texts, which few processes need. Written by scripts/embed-files.mjs: do not
+ * edit.
+ */
+export const MIGRATION_TEXTS: readonly {
+  readonly file: string
+  readonly checksum: string
+  readonly text: () => string
+}[] = [
   {
     file: '0001_first-schema.sql',
-    text: `-- The first schema.
+    checksum: 'fbd0d63b238154b1bd38db94f3ed5d6f976752a3e0deef416435a93d8bddface',
+    text: () => `-- The first schema.
 --
 -- Tables that begin with _ are private and change by migration; the views below them are the API.
 -- \`id\` of an event is run × 2^32 + position, so that events of one run stand together, in order.
@@ -393,7 +401,8 @@ CREATE TRIGGER _power_of_two_no_replace BEFORE INSERT ON _power_of_two BEGIN SEL
   },
   {
     file: '0002_recording-less.sql',
-    text: `-- Recording less than everything.
+    checksum: '85027f09d39ee5f6e916c0e1d3eee407d7577e740a03f23e00c4356a34727a89',
+    text: () => `-- Recording less than everything.
 --
 -- A gradient may be kept as its summary: then it has six slots (norm, mean, min, max, zeros, non-finite; the canonical NaN
 -- for a null) instead of one, and twelve instead of two when there is an accumulated one. A slot 7FFB names a row of _value
@@ -644,7 +653,8 @@ CREATE TRIGGER _materialized_no_replace BEFORE INSERT ON _materialized WHEN EXIS
   },
   {
     file: '0003_gradients-as-rows.sql',
-    text: `-- Gradients as rows, and views that join.
+    checksum: 'd146ab26778675c2b97d10a6be59a56a8ca7d3c020ff9b18f504b757c302472c',
+    text: () => `-- Gradients as rows, and views that join.
 --
 -- What is kept of a gradient stood in cells of its block, where SQL had to decode it from hexadecimal digits: 60 µs a number. From
 -- here on each gradient is a row with columns of numbers. Its template still says where it stands and what it is about, and takes no
@@ -1133,7 +1143,8 @@ CREATE TRIGGER _accumulated_no_replace BEFORE INSERT ON _accumulated WHEN EXISTS
   },
   {
     file: '0004_call-sites.sql',
-    text: `-- Where calls stand in the user's code.
+    checksum: 'ecae2789b42f5df5afc204ee1996b8577809695ade23ee4699ebb17075b796e0',
+    text: () => `-- Where calls stand in the user's code.
 --
 -- Two recordings of one program have the same events, wherever the program stands; so a site is a row beside its call, and no part
 -- of the event. It is there for calls of which it was looked at (src/recorder/call-sites.ts); the others have that of an earlier call
@@ -1332,7 +1343,8 @@ CREATE TRIGGER _call_site_no_replace BEFORE INSERT ON _call_site WHEN EXISTS (SE
   },
   {
     file: '0005_what-training-changes.sql',
-    text: `-- What training changes, as rows; NaN and infinity apart; and variables that are found by their names.
+    checksum: '174873809d09c2a050aafd27017f4bf1ed245153313b9fded0ec971649ffb3fa',
+    text: () => `-- What training changes, as rows; NaN and infinity apart; and variables that are found by their names.
 --
 -- A run says of each assignment to a parameter what the new value is, in a few numbers, and how far it is from the one before. Its
 -- template holds the assignment as before; that it has a row is what makes it say more. Runs of before have no rows here.
@@ -1668,7 +1680,8 @@ WHERE u.data_form IS NOT NULL AND u.data_form LIKE '% 1' AND u.dtype IN ('int32'
   },
   {
     file: '0006_names-and-tags.sql',
-    text: `-- What a run is called, said after it began: a name, and tags that it has or has not.
+    checksum: '030c683968aad0e7a6f6e9925f311e3f316857ae14b7d54b228099d643684f2a',
+    text: () => `-- What a run is called, said after it began: a name, and tags that it has or has not.
 --
 -- A list of such changes is a commit without events, of which these rows name the id; its hash covers them in the order of their ids.
 
@@ -1750,7 +1763,8 @@ CREATE TRIGGER _label_no_replace BEFORE INSERT ON _label WHEN EXISTS (SELECT 1 F
   },
   {
     file: '0007_epochs.sql',
-    text: `-- Epochs of data loaders: which epoch a step belongs to, and the names of data sets. And what calls computed, in numbers.
+    checksum: '31e77af001d708369152587e5d4afa600dd3b15d218386ef6bcef03bb1752667',
+    text: () => `-- Epochs of data loaders: which epoch a step belongs to, and the names of data sets. And what calls computed, in numbers.
 DROP VIEW step;
 DROP VIEW step_summary;
 DROP VIEW event;
@@ -1834,7 +1848,8 @@ FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each('{"RunStar
   },
   {
     file: '0008_modes-and-draws.sql',
-    text: `-- Training and random numbers of a step, and the function beside what a call reads: views only.
+    checksum: 'b820311e03d45bbba59a65a8b7f5c65ba7f630cbd5a7bc7c7a0aae33af296933',
+    text: () => `-- Training and random numbers of a step, and the function beside what a call reads: views only.
 DROP VIEW step_summary;
 DROP VIEW call_input;
 DROP VIEW edge;
@@ -1914,7 +1929,8 @@ FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e
   },
   {
     file: '0009_names-by-index.sql',
-    text: `-- Names that events gave are found by the index: the same views, cell for cell.
+    checksum: '769720fb67df9a1877e504f88b7e6adb9669ac943416a67fe3ad68aab0258d15',
+    text: () => `-- Names that events gave are found by the index: the same views, cell for cell.
 DROP VIEW optimizer_step;
 DROP VIEW leaf;
 DROP VIEW output;
@@ -2045,7 +2061,8 @@ WHERE t.id = b.template_id AND t.gradients <> '[]' AND g.id BETWEEN b.id AND b.i
   },
   {
     file: '0010_types-and-norms.sql',
-    text: `-- Every column with its type; norms that are finite numbers, and the same in every version of SQLite; a step's time in its summary; numbers that JSON has not under their own path.
+    checksum: 'cbd4c1fb4173e30c43a7a35062dc572f0ec3993d234a5583e5e6674e0416abbc',
+    text: () => `-- Every column with its type; norms that are finite numbers, and the same in every version of SQLite; a step's time in its summary; numbers that JSON has not under their own path.
 DROP VIEW step;
 DROP VIEW step_summary;
 DROP VIEW run_config;

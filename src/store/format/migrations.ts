@@ -2,17 +2,16 @@
  * Numbered migrations, applied in order, each in a transaction and noted with the checksum of its text, so that a tape
  * says by which words its schema came about.
  */
-import crypto from 'node:crypto'
 import type { Connection } from './connection.js'
 import { countNaN } from './count-nan.js'
 import { MIGRATION_TEXTS } from './migration-texts.js'
 import { moveGradients } from './move-gradients.js'
-import { SCHEMA_AT_ONCE } from './schema-at-once.js'
+import { schemaAtOnce } from './schema-at-once.js'
 
 export interface Migration {
   version: number
   name: string
-  sql: string
+  readonly sql: string
   readonly checksum: string
 }
 
@@ -20,13 +19,13 @@ export interface Migration {
 const BESIDES: Readonly<Record<number, (db: Connection) => void>> = { 3: moveGradients, 5: countNaN }
 
 /** The migrations this gradtape brings, in order. */
-export const MIGRATIONS: readonly Migration[] = MIGRATION_TEXTS.map(({ file, text }) => ({
+export const MIGRATIONS: readonly Migration[] = MIGRATION_TEXTS.map(({ file, checksum, text }) => ({
   version: Number(file.slice(0, 4)),
   name: file.slice(5, -4),
-  sql: text,
-  // Of some 400 kB in all, and most processes never ask.
-  get checksum() {
-    return crypto.createHash('sha256').update(text).digest('hex')
+  checksum,
+  // 460 kB in all, and most processes never ask: packed they are deflated.
+  get sql() {
+    return text()
   },
 }))
 
@@ -60,7 +59,7 @@ export function migrate(
     const { n: objects } = db.prepare<[], { n: number }>('SELECT count(*) AS n FROM sqlite_schema').get()!
     const isAtOnce = from === 0 && objects === 0 && to === SCHEMA_VERSION && !oneByOne
     db.exec(CREATE_LEDGER)
-    if (isAtOnce) db.exec(SCHEMA_AT_ONCE)
+    if (isAtOnce) db.exec(schemaAtOnce())
     const note = db.prepare(
       'INSERT INTO _migration (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)',
     )

@@ -4,7 +4,7 @@
  */
 /** Of the migrations that it stands for. */
 export const AT_ONCE_OF = '6b12d950e8d8c234a5a51d6d2e8f2e3ff0ccef09706aa679db86c9b64c011b2b'
-export const SCHEMA_AT_ONCE = `CREATE TABLE _run (
+export const schemaAtOnce = () => `CREATE TABLE _run (
   id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 2097151),
   name TEXT NOT NULL
 ) STRICT;
