@@ -297,14 +297,28 @@ function throughColumns(all: Float64Array, k: number, rows: number): SingularPar
 function throughTriangle(all: Float64Array, k: number, rows: number): SingularParts {
   const found = triangleValues(all, k, rows, ORTHOGONAL * Math.sqrt(k), SWEEPS_MAX)
   const [turned, units] = [rowsOf(found.triangle, k), rowsOf(found.units, rows)]
-  const lengths = turned.map(lengthOf)
+  const lengths = turned.map(exactLengthOf)
   const order = ascending(lengths.map((length) => -length))
-  const short = unitsOf(turned, lengths, order, k).map((unit) => {
+  const short = unitsOf(turned, lengths, order, k, SHORT).map((unit) => {
     const placed = new Float64Array(k)
     for (let i = 0; i < k; i++) placed[found.order[i]!] = unit[i]!
     return placed
   })
   return { values: order.map((from) => lengths[from]!), long: order.map((from) => units[from]!), short }
+}
+
+/** Shorter rows are at right angles only as far as products of their elements are numbers. */
+const SHORT = 2 ** -480
+/** What makes their squares numbers, and is exact. */
+const LIFT = 2 ** 600
+
+function lifted(column: Float64Array): Float64Array {
+  return column.map((value) => value * LIFT)
+}
+
+function exactLengthOf(column: Float64Array): number {
+  const length = lengthOf(column)
+  return length < SHORT ? lengthOf(lifted(column)) / LIFT : length
 }
 
 function lengthOf(column: Float64Array): number {
@@ -348,38 +362,56 @@ function rowsOf(x: Float64Array, columns: number): Float64Array[] {
   )
 }
 
-/** The columns in order, of length 1. In the place of zeros stands what is orthogonal to those before, of the first axis that leaves something. */
+/**
+ * The columns in order, of length 1. In the place of zeros stands what is orthogonal to those before, of the first axis that leaves something;
+ * in the place of those that are not longer than `least` what they leave, if it is most of them.
+ */
 function unitsOf(
   columns: readonly Float64Array[],
   lengths: readonly number[],
   order: readonly number[],
   rows: number,
+  least = 0,
 ): Float64Array[] {
   const units: Float64Array[] = []
   for (const from of order) {
     const length = lengths[from]!
-    if (length > 0) {
-      const [column, unit] = [columns[from]!, new Float64Array(rows)]
-      for (let i = 0; i < rows; i++) unit[i] = column[i]! / length
-      units.push(unit)
+    if (length > least) {
+      units.push(divided(columns[from]!, length))
+      continue
+    }
+    const long = lifted(columns[from]!)
+    const itself = length > 0 ? beside(units, divided(long, lengthOf(long))) : null
+    if (itself !== null && itself.length >= 0.5) {
+      units.push(divided(itself.rest, itself.length))
       continue
     }
     for (let axis = 0; axis < rows; axis++) {
-      const rest = new Float64Array(rows)
-      rest[axis] = 1
-      // Twice: what the first leaves of the others by rounding, the second takes.
-      for (let time = 0; time < 2; time++) {
-        for (const unit of units) {
-          let share = 0
-          for (let i = 0; i < rows; i++) share += unit[i]! * rest[i]!
-          for (let i = 0; i < rows; i++) rest[i] = rest[i]! - share * unit[i]!
-        }
-      }
-      const left = lengthOf(rest)
+      const one = new Float64Array(rows)
+      one[axis] = 1
+      const { rest, length: left } = beside(units, one)
       if (left < 0.5 / Math.sqrt(rows)) continue
-      units.push(rest.map((value) => value / left))
+      units.push(divided(rest, left))
       break
     }
   }
   return units
+}
+
+function divided(column: Float64Array, length: number): Float64Array {
+  const unit = new Float64Array(column.length)
+  for (let i = 0; i < unit.length; i++) unit[i] = column[i]! / length
+  return unit
+}
+
+/** What `rest`, which is overwritten, leaves beside the units. Twice: what the first time leaves of them by rounding, the second takes. */
+function beside(units: readonly Float64Array[], rest: Float64Array): { rest: Float64Array; length: number } {
+  for (let time = 0; time < 2; time++) {
+    for (const unit of units) {
+      let share = 0
+      for (let i = 0; i < rest.length; i++) share += unit[i]! * rest[i]!
+      for (let i = 0; i < rest.length; i++) rest[i] = rest[i]! - share * unit[i]!
+    }
+  }
+  return { rest, length: lengthOf(rest) }
 }

@@ -101,7 +101,7 @@ describe('any matrix', () => {
     }
   })
 
-  test('that is graded or split has eigenvalues as exact as its largest', () => {
+  test('that is graded or split has parts as exact as its largest', () => {
     // Elements from 1 to 1e-200 down the diagonal, and zeros that split the tridiagonal matrix.
     const n = 12
     const graded = ndarray(
@@ -135,7 +135,24 @@ describe('any matrix', () => {
         1e-14 * sizeOf(new Variable(x)),
       )
       expect(skewness(v)).toBeLessThan(1e-14)
+      const [u, s, vt] = svdOf(x, 'triangle').map((part) => new Variable(part)) as [
+        Variable,
+        Variable,
+        Variable,
+      ]
+      expect(skewness(u) + skewness(flipped(vt))).toBeLessThan(1e-14)
+      expect(sizeOf(sub(matmul(mul(u, s), vt), x))).toBeLessThanOrEqual(1e-14 * sizeOf(new Variable(x)))
     }
+    const [, s, vt] = svdOf(
+      ndarray([
+        [1, 0, 0],
+        [0, 1e-200, 0],
+        [0, 0, 1e-290],
+      ]),
+      'triangle',
+    )
+    expect(Array.from(s.data)).toEqual([1, 1e-200, 1e-290])
+    expect(Array.from(vt.data, Math.abs)).toEqual([1, 0, 0, 0, 1, 0, 0, 0, 1])
   })
 
   test.each(methods)(
