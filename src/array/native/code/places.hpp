@@ -8,8 +8,19 @@ namespace {
 /** The number of the first index that names nothing, or −1. */
 inline std::ptrdiff_t firstBeyond(const std::int32_t *which, std::size_t n, std::size_t extent) {
   const std::int64_t most = (std::int64_t)extent;
-  for (std::size_t i = 0; i < n; i++)
-    if (which[i] < -most || which[i] >= most) return (std::ptrdiff_t)i;
+  constexpr std::size_t MANY = 64;
+  for (std::size_t i = 0; i < n; i += MANY) {
+    // The least and the largest of some first, which vectors find; nearly always both name something.
+    const std::size_t end = n - i < MANY ? n : i + MANY;
+    std::int32_t low = which[i], high = which[i];
+    for (std::size_t j = i; j < end; j++) {
+      low = which[j] < low ? which[j] : low;
+      high = which[j] > high ? which[j] : high;
+    }
+    if (low >= -most && high < most) continue;
+    for (std::size_t j = i; j < end; j++)
+      if (which[j] < -most || which[j] >= most) return (std::ptrdiff_t)j;
+  }
   return -1;
 }
 
@@ -31,6 +42,25 @@ template <class T> void atPlaces(int op, const PlaceShape &z, const T *x, const 
   const std::size_t block = z.extent * z.inner;
   const T *from = x;
   T *to = out;
+  if (op < 2 && z.inner == 1) {
+    // As below, without what an inner axis asks of each element.
+    const std::int64_t extent = (std::int64_t)z.extent;
+    for (std::size_t r = 0; r < z.outer; r++, which += z.count) {
+      if (op == 0) {
+        for (std::size_t i = 0; i < z.count; i++) to[i] = from[which[i] + (which[i] < 0 ? extent : 0)];
+        from += z.extent;
+        to += z.count;
+      } else {
+        for (std::size_t i = 0; i < z.count; i++) {
+          T *place = to + which[i] + (which[i] < 0 ? extent : 0);
+          *place = *place + from[i];
+        }
+        from += z.count;
+        to += z.extent;
+      }
+    }
+    return;
+  }
   switch (op) {
     case 0: // out[r, i, k] = x[r, which[r, i, k], k]
       for (std::size_t r = 0; r < z.outer; r++, from += block)
