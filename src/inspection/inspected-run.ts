@@ -24,8 +24,7 @@ export interface InspectedRun {
  */
 export function inspectedRun(tape: Tape, which?: number | string): InspectedRun {
   const past = runNamed(tape, which)
-  const info = tape.runs().find((run) => run.id === past.id)
-  if (info === undefined) throw new TapeError('TAPE_CORRUPT', `${tape.path} lists no run ${past.id}`)
+  const info = tape.runInfo(past.id)
   const views = new Views(tape.path, tape.connection)
   const lookup = new Lookup(views.db, past.id)
   return { tape, past, info, views, lookup, say: new Describer(past, lookup) }
@@ -37,13 +36,13 @@ export function inspectedRun(tape: Tape, which?: number | string): InspectedRun 
  * Throws  RUN_NOT_FOUND
  */
 export function runNamed(tape: Tape, which?: number | string): PastRun {
+  if (typeof which === 'number') return tape.run(which)
   const runs = tape.runs()
   if (which === undefined) {
     const newest = runs.at(-1)
     if (newest === undefined) throw new TapeError('RUN_NOT_FOUND', `${tape.path} holds no runs`)
     return tape.run(newest.id)
   }
-  if (typeof which === 'number') return tape.run(which)
   const id = /^\d+$/.test(which) ? Number(which) : null
   const isName = runs.some((run) => run.name === which) && !runs.some((run) => run.id === id)
   return tape.run(id === null || isName ? which : id)

@@ -117,6 +117,19 @@ export class Tape {
     return runInfos(this.db, this.settledRows(''), (id) => this.isRecorded(id), tags)
   }
 
+  /** @internal What `runs` says of one run, without reading the others: there may be thousands. Throws RUN_NOT_FOUND. */
+  runInfo(id: number): RunInfo {
+    this.checkReadable()
+    const [info] = runInfos(
+      this.db,
+      this.settledRows('WHERE id = ?', [id]),
+      (each) => this.isRecorded(each),
+      [],
+    )
+    if (info === undefined) throw new TapeError('RUN_NOT_FOUND', `${this.path} has no run ${valueText(id)}`)
+    return info
+  }
+
   /**
    * A recorded run, by its number or by its name (the newest of that name).
    *
@@ -176,7 +189,7 @@ export class Tape {
         `run ${id} ("${name}") of ${this.path} is being recorded; end it there, or end that process first`,
       )
     endInterrupted(this.db, this.file, { id, name })
-    return this.runs().find((run) => run.id === id)!
+    return this.runInfo(id)
   }
 
   /**
@@ -211,7 +224,7 @@ export class Tape {
       )
     this.file?.check()
     labelRun(this.db, id, labels)
-    return this.runs().find((run) => run.id === id)!
+    return this.runInfo(id)
   }
 
   /** Walks the hash chain of the whole file; the report says whether anything was changed since it was written. */

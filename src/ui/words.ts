@@ -14,7 +14,7 @@ export function number(value: number | null | undefined): string {
   if (value === 0) return '0'
   const size = Math.abs(value)
   if (Number.isInteger(value) && size < 1e6) return String(value)
-  if (size >= 1e5 || size < 1e-3) return value.toExponential(3)
+  if (size >= 1e5 || size < 1e-3) return value.toExponential(3).replace(/\.?0+e/, 'e')
   return String(Number(value.toPrecision(5)))
 }
 

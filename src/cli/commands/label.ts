@@ -57,7 +57,7 @@ ${examples('gradtape tag runs.tape:digits baseline "best lr"', 'gradtape tag run
         const tape = await open(file, later)
         const { id } = runNamed(tape, options.run)
         if (tags.length > 0) options.remove === true ? tape.untagRun(id, tags) : tape.tagRun(id, tags)
-        const run = tape.runs().find((each) => each.id === id)!
+        const run = tape.runInfo(id)
         return {
           json: () => ({ file, run }),
           text: () =>

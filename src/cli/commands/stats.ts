@@ -1,10 +1,11 @@
 /** `gradtape stats`: where the bytes of a tape are. */
 
 import type { Command } from 'commander'
-import { type Plain, refOf } from '../../events/event.js'
+import { type Plain, type RunStarted, refOf } from '../../events/event.js'
 import { Describer, positionText } from '../../inspection/describer.js'
 import { numberText } from '../../inspection/number-text.js'
 import { Lookup } from '../../store/read/lookup.js'
+import { Reader } from '../../store/read/reader.js'
 import { type LargeValue, type RunStats, type TapeStats, tapeStats } from '../../store/read/stats.js'
 import type { Tape } from '../../tape/tape.js'
 import { type Answer, answer, type Later } from '../answer.js'
@@ -52,9 +53,10 @@ async function stats(file: string, options: Options, later: Later): Promise<Answ
   const { tape, views } = await openSnapshot(file, later)
   const found = tapeStats(views.db, file, options.largest)
   const infos = new Map(tape.runs().map((info) => [info.id, info]))
+  const reader = new Reader(views.db)
   const runs = found.runs.map((run): NamedRun => {
     const { name, status } = infos.get(run.id)!
-    return { ...run, name, status, capture: tape.run(run.id).started.capture }
+    return { ...run, name, status, capture: (reader.event(run.id, 1) as RunStarted).capture }
   })
   const largest = describe(found.largest, tape, (runId) => new Lookup(views.db, runId))
   return {

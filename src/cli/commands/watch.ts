@@ -68,7 +68,7 @@ export function addWatch(program: Command): void {
           if (options.ndjson === true) process.stdout.write(`${toJson(finding).replace(/\n\s*/g, ' ')}\n`)
           else if (options.json !== true) print(findingText(finding))
         }
-        const status = tape.runs().find(({ id }) => id === past.id)!.status
+        const status = tape.runInfo(past.id).status
         return watched(
           { id: past.id, name: past.name, status },
           { from: first, to: steps },

@@ -134,6 +134,7 @@ function read(db: Connection, path: string, largest: number): TapeStats {
   const tables = tablesOf(db, pageBytes)
   const use = readUse(db)
   const { values } = use
+  const rowBytes = rowBytesOf(use, tables)
   let sharedByRuns = 0
   const totals = { count: 0, bytes: 0, named: 0, namedBytes: 0 }
   for (let id = 1; id < values.bytes.length; id++) {
@@ -151,7 +152,7 @@ function read(db: Connection, path: string, largest: number): TapeStats {
     pageBytes,
     places: placesOf(tables, use),
     tables: tables.map(({ name, bytes }) => ({ name, bytes })),
-    runs: use.runs.map((run) => runStats(run, use, tables)),
+    runs: use.runs.map((run) => runStats(run, rowBytes(run))),
     largest: largestOf(db, use, largest),
     values: { ...totals, sharedByRuns },
     calls: use.calls,
@@ -211,23 +212,30 @@ function placesOf(tables: readonly Table[], use: TapeUse): TapeStats['places'] {
 const contents = ({ setupBytes, valueBytes, checkpointBytes, materializedBytes }: RunUse) =>
   setupBytes + valueBytes + checkpointBytes + materializedBytes
 
-function runStats(run: RunUse, use: TapeUse, tables: readonly Table[]): RunStats {
-  const bytesOf = (name: string) => sum(tables, ({ table, bytes }) => (table === name ? bytes : 0))
-  const share = (table: string, weight: (one: RunUse) => number) => {
+/** What rows of each table cost is shared among runs in these proportions. */
+const WEIGHTS: readonly (readonly [table: string, of: (run: RunUse) => number])[] = [
+  ['_block', (run) => run.blockWeight],
+  ['_gradient', (run) => run.gradients],
+  ['_accumulated', (run) => run.gradients],
+  ['_variable', (run) => run.gradients],
+  ['_assignment', (run) => run.assignments],
+  ['_step', (run) => run.steps],
+  ['_metric', (run) => run.metrics],
+  ['_fact', (run) => run.factWeight],
+  ['_commit', (run) => run.commits],
+]
+
+/** What the rows of a run cost: summed up over all runs once, since there may be thousands. */
+function rowBytesOf(use: TapeUse, tables: readonly Table[]): (run: RunUse) => number {
+  const shares = WEIGHTS.map(([name, weight]) => {
+    const bytes = sum(tables, ({ table, bytes }) => (table === name ? bytes : 0))
     const all = sum(use.runs, weight)
-    return all === 0 ? 0 : (bytesOf(table) * weight(run)) / all
-  }
-  const rowBytes = Math.round(
-    share('_block', (one) => one.blockWeight) +
-      share('_gradient', (one) => one.gradients) +
-      share('_accumulated', (one) => one.gradients) +
-      share('_variable', (one) => one.gradients) +
-      share('_assignment', (one) => one.assignments) +
-      share('_step', (one) => one.steps) +
-      share('_metric', (one) => one.metrics) +
-      share('_fact', (one) => one.factWeight) +
-      share('_commit', (one) => one.commits),
-  )
+    return (run: RunUse) => (all === 0 ? 0 : (bytes * weight(run)) / all)
+  })
+  return (run) => Math.round(sum(shares, (share) => share(run)))
+}
+
+function runStats(run: RunUse, rowBytes: number): RunStats {
   const { id, events, calls, steps, templateBytes, valueBytes, setupBytes } = run
   const going = rowBytes + templateBytes + valueBytes
   return {

@@ -107,3 +107,29 @@ test('gradtape end: the newest run when not said; refuses what has an end, and d
   const tape = openForTest(file, { readonly: true })
   expect(tape.verify()).toMatchObject({ intact: true })
 })
+
+test('what is said of one run is what the list of all says of it, however it stands', async () => {
+  const file = await killed()
+  const tape = openForTest(file)
+  tape.renameRun(1, 'first')
+  tape.tagRun(1, ['best'])
+  const going = tape.startRun('going', { parent: { run: 1, step: 0, changes: [] } })
+  const failed = tape.startRun('failed')
+  await failed.fail(new Error('no'))
+  const all = tape.runs()
+  expect(all.map(({ name, status }) => [name, status])).toEqual([
+    ['first', 'finished'],
+    ['killed', 'interrupted'],
+    ['going', 'recording'],
+    ['failed', 'failed'],
+  ])
+  const told = () => tape.runs().map(({ id }) => tape.runInfo(id))
+  // Time goes on for a run that is recorded.
+  const still = (infos: typeof all) =>
+    infos.map((info) => ({ ...info, elapsedMs: info.status === 'recording' ? 0 : info.elapsedMs }))
+  expect(still(told())).toEqual(still(all))
+  expect(() => tape.runInfo(5)).toThrow(/^RUN_NOT_FOUND/)
+  await going.finish()
+  expect(told()).toEqual(tape.runs())
+  tape.close()
+})
