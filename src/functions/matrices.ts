@@ -50,7 +50,7 @@ export class Pinv extends Func {
     if (given.ndim < 2)
       throw new TapeError('BAD_SHAPE', `pinv expected matrices [..., m, n], got ${formatShape(given.shape)}`)
     const x = isFloating(given.dtype) ? given : given.astype('float64')
-    const [u, s, vt] = svdOf(x)
+    const [u, s, vt] = svdOf(x, 'triangle')
     const [m, n] = [x.shape.at(-2)!, x.shape.at(-1)!]
     const share = this.rtol ?? Math.max(m, n) * (x.dtype === 'float32' ? 2 ** -23 : 2 ** -52)
     const k = s.shape.at(-1)!
