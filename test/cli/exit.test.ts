@@ -166,12 +166,12 @@ describe('what a tape does not hold is exit code 1', () => {
 test('a failure that is none of the known ones is exit code 70, with the stack and a request to report it', async () => {
   // A module's process-wide mischief stands in for a bug of ours.
   const mischief = path.join(folder, 'mischief.mjs')
-  fs.writeFileSync(mischief, "Array.prototype.find = () => { throw new TypeError('find is broken') }")
+  fs.writeFileSync(mischief, "Array.prototype.flatMap = () => { throw new TypeError('flatMap is broken') }")
   const { status, stdout, stderr } = await gradtape('show', file, '--import', mischief, '--json')
   expect(stderr).toMatch(
-    /TypeError: find is broken\n {4}at [\s\S]*This is a bug in gradtape \S+\. Please report it/,
+    /TypeError: flatMap is broken\n {4}at [\s\S]*This is a bug in gradtape \S+\. Please report it/,
   )
-  expect(JSON.parse(stdout)).toEqual({ error: { code: 'INTERNAL', message: 'find is broken' } })
+  expect(JSON.parse(stdout)).toEqual({ error: { code: 'INTERNAL', message: 'flatMap is broken' } })
   expect(status).toBe(70)
 })
 
