@@ -104,7 +104,7 @@ class Served {
     this.readers = new Readers(files)
     this.readers.warm('quick')
     this.changes = new Changes(files)
-    this.changes.listen((tapes) => this.tell('change', { tapes }))
+    this.changes.listen((tapes) => this.tell('change', { tapes, pages: this.streams.size }))
     http.on('request', (request, response) => {
       this.handle(request, response).catch((error: unknown) => fail(response, error))
     })

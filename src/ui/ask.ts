@@ -155,7 +155,9 @@ export function listenToChanges(): void {
   stream.addEventListener('error', () => {
     isConnected.value = false
   })
-  stream.addEventListener('change', () => pace.changed())
+  stream.addEventListener('change', (event) => {
+    pace.changed(JSON.parse((event as MessageEvent<string>).data).pages)
+  })
   stream.addEventListener('progress', (event) => {
     progress.value = JSON.parse((event as MessageEvent<string>).data)
   })

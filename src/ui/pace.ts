@@ -3,7 +3,7 @@
  * whoever trains needs the processor more.
  */
 
-/** A page rests so many times as long as it took to be brought up to date. */
+/** A page rests so many times as long as it took to be brought up to date, for each page that is open: all together they take one share. */
 const REST = 5
 const REST_MAX_MS = 5_000
 /** Long work that was asked for otherwise is not waited for. */
@@ -14,6 +14,8 @@ export class Pace {
   private readonly update: () => void
   private readonly isBusy: () => boolean
   private isStale = false
+  /** How many pages of this server are open. */
+  private pages = 1
   /** Whether it is being brought up to date, or rests. */
   private isHeld = false
 
@@ -27,8 +29,9 @@ export class Pace {
     document.addEventListener('visibilitychange', () => this.next())
   }
 
-  /** There is something new. */
-  changed(): void {
+  /** There is something new, of which so many pages were told. */
+  changed(pages = this.pages): void {
+    this.pages = Math.max(1, pages)
     this.isStale = true
     this.next()
   }
@@ -52,7 +55,7 @@ export class Pace {
             this.isHeld = false
             this.next()
           },
-          Math.min(REST_MAX_MS, REST * (performance.now() - from)),
+          Math.min(REST_MAX_MS, REST * this.pages * (performance.now() - from)),
         ),
       )
     }
