@@ -1,6 +1,6 @@
 // Builds the inspector's page, src/ui → dist/ui, when what it is made from has changed. The packages it is built from are
 // development dependencies: the page carries what it needs of them.
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashOf, isStamped, replace } from './build.mjs'
 
@@ -39,6 +39,23 @@ export async function buildPage(root) {
       reportCompressedSize: false,
     },
   })
+  styleInPage(next)
   replace(out, next, stamp)
   return true
+}
+
+/** Puts the style into the page: what is seen first waits for no second file. The server writes its nonce, which the page's policy asks for. */
+function styleInPage(folder) {
+  const page = join(folder, 'index.html')
+  const html = readFileSync(page, 'utf8')
+  const link = /<link rel="stylesheet"[^>]* href="\/(assets\/[^"]+\.css)">/.exec(html)
+  if (link === null) throw new Error('the page that was built links no style')
+  const file = join(folder, link[1])
+  const style = readFileSync(file, 'utf8')
+  if (/<\/style/i.test(style)) throw new Error('the style of the page would end before its end')
+  writeFileSync(
+    page,
+    html.replace(link[0], () => `<style nonce="STYLE-NONCE">${style}</style>`),
+  )
+  rmSync(file)
 }

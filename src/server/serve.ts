@@ -147,7 +147,7 @@ class Served {
     if (url.pathname === '/') this.readers.warm('courses')
     const bytes =
       url.pathname === '/'
-        ? Buffer.from(file.bytes.toString('utf8').replace('STYLE-NONCE', nonce))
+        ? Buffer.from(file.bytes.toString('utf8').replaceAll('STYLE-NONCE', nonce))
         : file.bytes
     response.setHeader('content-length', bytes.length)
     response.end(request.method === 'HEAD' ? undefined : bytes)

@@ -96,6 +96,7 @@ async function looks(
       await page.locator('tbody tr').first().waitFor()
       const time = fresh ? 'first look' : 'later look'
       say(`first paint, ${time}`, await firstPaintMs(page))
+      if (!fresh) say('first paint of a page of one word', await blankPaintMs(browser))
       // What the server computes is said apart: it is the same on a machine that does other work, too.
       const answered = async (what: string, hash: string, awaited: string) => {
         const before = inspector.processorMs
@@ -120,6 +121,15 @@ async function looks(
     }
   }
   return samples
+}
+
+/** What the browser itself takes on this machine. */
+async function blankPaintMs(browser: Browser): Promise<number> {
+  const page = await openPage(browser, 'data:text/html,<h1>one</h1>')
+  await page.waitForFunction("performance.getEntriesByName('first-contentful-paint').length > 0")
+  const taken = await firstPaintMs(page)
+  await page.close()
+  return taken
 }
 
 /** The graph of a long step, collapsed. */

@@ -52,8 +52,8 @@ interface GradientVariable {
   size: number
 }
 
-/** Rows are read this many at a time: as many as a processor keeps close. */
-const ROWS_AT_ONCE = 10_000
+/** Rows of so many positions are read at a time, at most one of each: as many as a processor keeps close. */
+const POSITIONS_AT_ONCE = 16_384
 
 /** Rows behind `after`, a position, up to what was in the file when this was made: so all tables end at the same event. */
 export class NumberRows {
@@ -196,16 +196,12 @@ export class NumberRows {
     after: number,
     { from, id = 'id', where = 'true', columns: wanted }: Wanted,
   ): Generator<Page> {
-    const listed = wanted.map((column, i) => `${column} AS c${i}`).join(', ')
-    const cells = wanted.map((_, i) => `c${i}`).join(', ')
     const page: Page = { count: 0, positions: [], columns: wanted.map(() => []) }
     const { positions } = page
     const [first, second, third, fourth] = page.columns
-    let end = 0
     const take = (rowId: Cell, a: Cell, b: Cell, c: Cell, d: Cell) => {
       const at = page.count++
-      end = rowId as number
-      positions[at] = positionOfId(end)
+      positions[at] = positionOfId(rowId as number)
       first![at] = typeof a === 'number' ? a : numberOf(a)
       if (second === undefined) return
       second[at] = typeof b === 'number' ? b : numberOf(b)
@@ -214,18 +210,17 @@ export class NumberRows {
       if (fourth !== undefined) fourth[at] = typeof d === 'number' ? d : numberOf(d)
     }
     try {
+      // A range of row ids comes in their order: SQLite walks along the table. A sorted subquery with a limit took half as long again.
       const rows = eachRow(
         this.db,
-        `row_id, ${cells}`,
-        `(SELECT ${id} AS row_id, ${listed} FROM ${from}
-          WHERE ${id} > ? AND ${id} <= ? AND ${where} ORDER BY ${id} LIMIT ${ROWS_AT_ONCE})`,
+        `${id}, ${wanted.join(', ')}`,
+        `${from} WHERE ${id} > ? AND ${id} <= ? AND ${where}`,
       )
-      const last = eventId(this.runId, this.until)
-      for (let begin = eventId(this.runId, after); ; begin = end) {
+      for (let begin = after; begin < this.until; begin += POSITIONS_AT_ONCE) {
         page.count = 0
-        rows(take, begin, last)
+        const end = Math.min(begin + POSITIONS_AT_ONCE, this.until)
+        rows(take, eventId(this.runId, begin), eventId(this.runId, end))
         if (page.count > 0) yield page
-        if (page.count < ROWS_AT_ONCE) return
       }
     } catch (error) {
       throw sqliteError(error, `reading the numbers of run ${this.runId}`)
