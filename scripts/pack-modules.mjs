@@ -13,6 +13,8 @@ const FOLDER = 'packed'
  * process or a thread begins with.
  */
 const PARTS = {
+  // What a writing thread loads before there is something to write.
+  thread: ['store/write/sleeping-thread.js'],
   // What every command loads, to say its version or what is wrong.
   base: ['cli/answer.js'],
   // What reads a tape: enough for a command that only asks.
@@ -22,7 +24,7 @@ const PARTS = {
     ...['runs', 'schema', 'sql', 'query'].map((command) => `cli/commands/${command}.js`),
   ],
   // With it, what writes one: enough for the writing thread.
-  tape: ['store/write/writing-thread-main.js', 'store/proof/digest-thread-main.js'],
+  tape: ['store/write/woken-thread-main.js', 'store/proof/digest-thread-main.js'],
   // What computes. Nothing of Node is in it: it runs in a browser too.
   compute: ['functions/', 'optim/', 'graph/backward.js', 'graph/leaves.js'],
   engine: ['index.js'],

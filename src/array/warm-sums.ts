@@ -12,7 +12,7 @@ import { type Sums, sumsStaged } from './wasm/summaries.js'
 const NATIVE_MIN = 64
 
 /** Null for arrays without elements, integers, and where there is neither native code nor WebAssembly. */
-export function warmSums({ buffer, offset, size }: NDArray): Sums | null {
+export function warmSums({ buffer, offset, size }: Pick<NDArray, 'buffer' | 'offset' | 'size'>): Sums | null {
   if (size === 0 || !(buffer instanceof Float64Array || buffer instanceof Float32Array)) return null
   const code = size >= NATIVE_MIN ? native() : null
   if (code !== null) return sumsNatively(code, buffer, offset, size)

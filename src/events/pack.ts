@@ -321,13 +321,13 @@ export class Packer {
     return this.position
   }
 
-  backwardStarted({ roots, gradients, targets, ...pass }: Payload<BackwardStarted>): number {
+  backwardStarted({ roots, gradients, targets, createGraph, retainGrad }: Payload<BackwardStarted>): number {
     const wanted = targets ?? []
     const at = this.begin(PACKED_BACKWARD, PASS_WORDS.roots + 2 * roots.length + 1 + wanted.length)
     const { words } = this
     words[at + PASS_WORDS.flags] =
-      (pass.createGraph ? PASS_FLAGS.createGraph : 0) +
-      (pass.retainGrad ? PASS_FLAGS.retainGrad : 0) +
+      (createGraph ? PASS_FLAGS.createGraph : 0) +
+      (retainGrad ? PASS_FLAGS.retainGrad : 0) +
       (targets === null ? 0 : PASS_FLAGS.targets)
     words[at + PASS_WORDS.rootCount] = roots.length
     let to = at + PASS_WORDS.roots

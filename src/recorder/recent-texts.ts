@@ -62,11 +62,16 @@ interface RecentAttributes {
 }
 
 interface RecentForm {
+  readonly shape: Shape
   readonly dtype: string
   readonly text: number
+  /** What was asked for after it the last time. */
+  next: RecentForm | null
 }
 
-interface RecentLeaf extends RecentForm {
+interface RecentLeaf {
+  readonly dtype: string
+  readonly text: number
   readonly role: string
   readonly requiresGrad: boolean
 }
@@ -88,6 +93,7 @@ export class RecentTexts {
   private readonly calls = new Map<unknown, RecentCall[]>()
   private last: RecentCall | null = null
   private readonly forms = new Map<Shape, RecentForm[]>()
+  private lastForm: RecentForm | null = null
   private readonly leaves = new Map<Shape, RecentLeaf[]>()
 
   constructor(packer: Packer) {
@@ -132,11 +138,23 @@ export class RecentTexts {
 
   /** Dtype and shape of an array. */
   form({ dtype, shape }: NDArray): number {
+    const { lastForm } = this
+    let form = lastForm === null ? null : lastForm.next
+    if (form === null || form.shape !== shape || form.dtype !== dtype) {
+      form = this.recentForm(dtype, shape)
+      if (lastForm !== null) lastForm.next = form
+    }
+    this.lastForm = form
+    return form.text
+  }
+
+  private recentForm(dtype: string, shape: Shape): RecentForm {
     const recent = listAt(this.forms, shape)
-    for (const form of recent) if (form.dtype === dtype) return form.text
+    for (const form of recent) if (form.dtype === dtype) return form
     const text = this.packer.texts.numberOf(arrayFormText({ dtype, shape }))
-    recent.push({ dtype, text })
-    return text
+    const form = { shape, dtype, text, next: null }
+    recent.push(form)
+    return form
   }
 
   /** What a leaf is besides its value. */
@@ -187,6 +205,7 @@ export class RecentTexts {
     this.calls.clear()
     this.last = null
     this.forms.clear()
+    this.lastForm = null
     this.leaves.clear()
   }
 }

@@ -6,7 +6,7 @@ import { nativeWay } from '../array/native/library.js'
 import type { NDArray } from '../array/ndarray.js'
 import { warmMeasures, warmSquaredDistance, warmSums } from '../array/warm-sums.js'
 import type { Sums } from '../array/wasm/summaries.js'
-import { distanceOf, summaryOfSums } from '../events/content.js'
+import { distanceOf, sumLargeBy, summaryOfSums } from '../events/content.js'
 import type { RecordedArray } from '../events/event.js'
 import { SummarizedArray } from '../events/summarized-array.js'
 
@@ -20,6 +20,9 @@ const SUMMARIZED_NATIVELY_MIN = 64
 function isLarge({ size }: NDArray): boolean {
   return size >= SUMMARIZED_MIN || (size >= SUMMARIZED_NATIVELY_MIN && nativeWay() !== null)
 }
+
+// What this thread writes by itself is summed up by the same code.
+sumLargeBy((place) => (nativeWay() === null && place.size < SUMMARIZED_MIN ? null : warmSums(place)))
 
 /** The summary of a large array in its place. */
 export function summarized(array: NDArray): RecordedArray {

@@ -111,7 +111,7 @@ export const FILE_ROOMS = new Set(['errors', 'copies', 'nearest', 'options', 'in
 export const OPEN_ROOMS = new Set(['errors', 'copies', 'nearest', 'options'])
 
 /** Loads what follows a run on its thread; `debug/follower.ts` names its file, and that room may import this one. */
-const LOADS_FOLLOWERS = 'store/write/writing-thread-main.ts'
+const LOADS_FOLLOWERS = 'store/write/woken-thread-main.ts'
 /** Loads what users name (`--import MODULE`, `runWorker`'s modules). */
 const LOADS_USERS = 'inspection/user-modules.ts'
 

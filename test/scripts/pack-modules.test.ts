@@ -34,9 +34,14 @@ test('packed code has nothing that webpack takes for a file of its own, or repla
 test('a program loads a handful of files, and a thread that writes does not load the engine', () => {
   expect([...loaded('index.js')].sort()).toEqual([
     'index.js',
-    ...['base', 'compute', 'engine', 'read', 'rolldown-runtime', 'tape'].map((name) => `packed/${name}.js`),
+    ...['base', 'compute', 'engine', 'read', 'rolldown-runtime', 'tape', 'thread'].map(
+      (name) => `packed/${name}.js`,
+    ),
   ])
-  const ofThread = [...loaded('store/write/writing-thread-main.js')]
+  expect(
+    [...loaded('store/write/writing-thread-main.js')].filter((file) => file.startsWith('packed/')),
+  ).toEqual(['packed/thread.js', 'packed/rolldown-runtime.js'])
+  const ofThread = [...loaded('store/write/woken-thread-main.js')]
   expect(ofThread).not.toContain('packed/engine.js')
   expect(ofThread.flatMap(importsOf).filter((name) => name.startsWith('rxjs'))).toEqual([])
 })

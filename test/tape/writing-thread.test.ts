@@ -63,6 +63,43 @@ describe('the second thread', () => {
       checkWhole(file, name, events)
   })
 
+  test.runIf(process.platform === 'linux')(
+    'sleeps while the run is short: it hears signals and has not opened the tape; a long run wakes it',
+    async () => {
+      const file = newTapePath()
+      const { stdout, stderr } = await runChild(
+        `const fds = () => fs.readdirSync('/proc/self/fd').filter((fd) => { try { return fs.readlinkSync('/proc/self/fd/' + fd) === fs.realpathSync(arg.file) } catch { return false } }).length
+         const hears = () => (BigInt('0x' + /^SigCgt:\\s*(\\w+)$/m.exec(fs.readFileSync('/proc/self/status', 'latin1'))[1]) & 1n) === 1n
+         const tape = gradtape.openTape(arg.file)
+         const run = tape.startRun('r')
+         const w = gradtape.parameter([1, 2, 3], { name: 'w' })
+         const since = performance.now()
+         let [last, gap, i] = [since, 0, 0]
+         const step = () => {
+           run.step(); gradtape.square(w); w.data = gradtape.mul(w, 0.999).data
+           const now = performance.now(); gap = Math.max(gap, now - last); last = now
+           for (const until = now + 1; performance.now() < until; );
+         }
+         while (!hears() && last - since < 1500) step()
+         for (const until = last + 300; last < until; ) step()
+         // A machine with much else to do may have made the run stand still, or long.
+         say(gap > 50 || last - since > 1500 ? 'busy' : hears() + ' ' + fds())
+         for (let k = 0; k < 40_000; k++) run.log({ k })
+         run.flush()
+         for (const until = performance.now() + 10_000; fds() < 2 && performance.now() < until; ) { run.log({ i: i++ }); if (i % 1000 === 0) run.flush() }
+         say(fds())
+         await run.finish()
+         tape.close()`,
+        { file },
+      )
+      expect(stderr).toBe('')
+      const [short, long] = stdout.trim().split('\n')
+      expect(['busy', 'true 1']).toContain(short)
+      expect(long).toBe('2')
+      checkWhole(file, 'r')
+    },
+  )
+
   test('carries 100,000 events that verify and replay bit for bit', async () => {
     const file = newTapePath()
     const tape = openForTest(file)

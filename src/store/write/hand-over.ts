@@ -47,6 +47,7 @@ export const ENDING = -1
 export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGXCPU', 'SIGALRM'] as const
 
 export const THREAD_STATE = {
+  /** Until it can write: it may sleep for long before it is woken, and starts then. */
   starting: 0,
   /** Set by the thread. */
   running: 1,
@@ -83,6 +84,8 @@ export type ToThread =
   | { readonly kind: 'look'; readonly runId: number; readonly settled: Settled }
   /** Whether runs are open, for which a signal must wait. */
   | { readonly kind: 'watch'; readonly isOn: boolean }
+  /** There is more to write than the training thread should write by itself. */
+  | { readonly kind: 'wake' }
   | { readonly kind: 'close' }
 
 /** Why writing stopped; an error's class would not survive the way. */

@@ -1,12 +1,13 @@
 /**
  * Writes one run: on the training thread while it is short, so that it costs no second thread and its number is known at
- * once; on the writing thread from the first whole batch on that is there when this thread is up. Knows the run's stream, and nothing of what is
+ * once; on the writing thread from the first whole batch on that is there when this thread is up. In between the second thread is
+ * there and sleeps: it hears signals, and stands by for a training thread that stands still. Knows the run's stream, and nothing of what is
  * in it.
  *
  * RxJS hides what a subscriber throws; so a failure is kept, with the batch, and thrown to whoever calls next.
  */
 import type { TapeError } from '../../errors.js'
-import { PATIENCE } from '../../events/batch-limits.js'
+import { PATIENCE, WORDS_MAX } from '../../events/batch-limits.js'
 import type { Plain } from '../../events/event.js'
 import type { PackedBatch } from '../../events/pack.js'
 import type { ArrayKeeper, EventStream, Outlet } from '../../events/stream.js'
@@ -24,6 +25,12 @@ import type { WritingThread } from './writing-thread.js'
 const WHOLE_EVENTS = 1024
 /** A run that is older than this is not short, whatever its batches: the second thread hears signals for it, too. */
 const SHORT_MAX_MS = 50
+/**
+ * A run that is older, or of which so many whole batches were written here, is long: the thread is woken. That costs more than it takes
+ * to write a run which is just not long.
+ */
+const LONG_MIN_MS = 2_000
+const WRITTEN_MAX = 3
 
 const NOTHING: readonly Said[] = []
 
@@ -51,6 +58,10 @@ export class RunWriter implements Outlet {
   private readonly stream: EventStream
   private readonly thread: WritingThread | null
   private writer: Writer | null
+  /** What wrote here until the run was handed over, and goes on when it comes back before anybody else wrote. */
+  private former: Writer | null = null
+  /** In batches as large as they may be. */
+  private written = 0
   private channel: BatchChannel | null = null
   /** The run's number in the tape; 0 before its first batch is written. */
   private runId = 0
@@ -137,6 +148,7 @@ export class RunWriter implements Outlet {
     for (const follow of this.follows) {
       const { id, module, data, count } = follow
       if (module === null || follow.isThere) continue
+      this.thread?.wake()
       follow.here = null
       follow.isThere = true
       channel.follow({ id, module, data }, count)
@@ -156,13 +168,22 @@ export class RunWriter implements Outlet {
   attend(): void {
     const { thread } = this
     if (thread === null) return
-    if (this.writer !== null && performance.now() - this.startedAt > SHORT_MAX_MS) this.show(thread)
+    if (this.writer !== null && this.age > SHORT_MAX_MS) this.show(thread)
+    if (this.isLong && !thread.isAwake) thread.wake()
     thread.attend()
+  }
+
+  private get age(): number {
+    return performance.now() - this.startedAt
+  }
+
+  private get isLong(): boolean {
+    return this.written >= WRITTEN_MAX || this.age > LONG_MIN_MS
   }
 
   /**
    * From then on the thread hears signals, and what is recorded stands where it can take it by itself, when this one computes for
-   * long. While it starts, this one goes on to write.
+   * long. While it sleeps or starts, this one goes on to write.
    */
   private show(thread: WritingThread): void {
     thread.prepare()
@@ -179,6 +200,7 @@ export class RunWriter implements Outlet {
     const channel = thread.takeOver(this.stream, this.name, writer.state)
     if (channel === null) return null
     this.channel = channel
+    this.former = writer
     this.writer = null
     this.followThere(channel)
     return channel
@@ -187,7 +209,8 @@ export class RunWriter implements Outlet {
   /** Whether the thread is up, and this batch worth it. */
   private isForThread(batch: PackedBatch): boolean {
     if (this.thread === null || !this.isWhole(batch)) return false
-    this.thread.prepare()
+    if (this.isLong) this.thread.wake()
+    else this.thread.prepare()
     return this.thread.isUp
   }
 
@@ -226,14 +249,14 @@ export class RunWriter implements Outlet {
   }
 
   /**
-   * A program that waits for the file waits for a thread that starts, too: what it records from then on is written there. Where
+   * A program that waits for the file waits for a thread that was woken, too: what it records from then on is written there. Where
    * the main thread may end this one at any moment, it stands in shared memory from the first event on.
    */
   waitForThread(): void {
     const { thread } = this
     if (thread === null || this.abandoned) return
     if (thread.outlivesThis && this.channel === null) thread.prepare()
-    thread.waitUntilUp()
+    if (thread.isAwake) thread.waitUntilUp()
     if (thread.outlivesThis && this.channel === null && thread.isUp) this.show(thread)
   }
 
@@ -261,7 +284,9 @@ export class RunWriter implements Outlet {
       } finally {
         this.thread.release()
       }
+      if (this.failed === null) this.handOver()?.open()
     } else if (this.channel !== null) {
+      this.former = null
       this.channel.send(batch)
       this.goOnHere()
     } else if (this.failed !== null) {
@@ -278,7 +303,7 @@ export class RunWriter implements Outlet {
   private takeHere(channel: BatchChannel, last: PackedBatch): void {
     const { state, batch } = channel.giveBack(last)
     this.comeBack()
-    this.writer = new Writer(this.db, this.file, this.name, state)
+    this.writer = this.former ?? new Writer(this.db, this.file, this.name, state)
     this.failed = this.writeHere(batch)
     if (this.failed === null) channel.close()
     else {
@@ -314,6 +339,7 @@ export class RunWriter implements Outlet {
     if (writer === null) return null // the run was handed over, and comes here no more
     const rest = unwrittenOf(batch, this.writtenUpTo, writer)
     const failure = rest === null ? null : writer.write([rest])
+    this.written += this.sizeOf(batch)
     this.runId = writer.id
     if (failure === null) for (const follow of this.follows) this.lookHere(follow, 'nothing')
     return failure
@@ -321,14 +347,16 @@ export class RunWriter implements Outlet {
 
   private isWhole(batch: PackedBatch): boolean {
     if (this.runId === 0) return false
-    if (performance.now() - this.startedAt > SHORT_MAX_MS) return true
+    if (this.age > SHORT_MAX_MS) return true
+    const { eventsMax } = this.stream.limits
+    return batch.count >= Math.min(WHOLE_EVENTS, eventsMax / PATIENCE) || this.sizeOf(batch) >= 1 / PATIENCE
+  }
+
+  /** How large a batch is, as a part of what it may be. */
+  private sizeOf({ count, words, values }: PackedBatch): number {
     const { eventsMax, bytesMax } = this.stream.limits
     let bytes = 0
-    for (const value of batch.values) bytes += value.size * 8
-    return (
-      batch.count >= Math.min(WHOLE_EVENTS, eventsMax / PATIENCE) ||
-      bytes >= bytesMax / PATIENCE ||
-      batch.words.length >= WHOLE_EVENTS * 16
-    )
+    for (const value of values) bytes += value.size * 8
+    return Math.max(count / eventsMax, bytes / bytesMax, words.length / WORDS_MAX)
   }
 }

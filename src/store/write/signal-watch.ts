@@ -23,7 +23,8 @@ export class SignalWatch {
   private readonly wake: (signal: number) => void
   private readonly isIdle: () => boolean
   private handles: SignalHandle[] = []
-  private ending = false
+  /** The signal that the process ends by; 0 while there is none. */
+  private ending = 0
   /** When each signal was last heard while the program listened, and which going of a listener was taken into account. */
   private readonly heardAt = SIGNALS.map(() => Number.NEGATIVE_INFINITY)
   private readonly goneAt = SIGNALS.map(() => 0)
@@ -52,6 +53,12 @@ export class SignalWatch {
     else if (this.handles.length === 0) this.handles = SIGNALS.flatMap((name) => this.listen(name))
   }
 
+  /** This thread goes: a process that waits for its end has it now. */
+  leave(): void {
+    this.stop()
+    if (this.ending !== 0) this.end(this.ending)
+  }
+
   private stop(): void {
     for (const handle of this.handles) handle.close()
     this.handles = []
@@ -76,12 +83,12 @@ export class SignalWatch {
       this.heardAt[index] = Date.now()
       return
     }
-    if (!this.ending && this.wasHeardOnce(index)) return
-    if (this.ending) {
+    if (this.ending === 0 && this.wasHeardOnce(index)) return
+    if (this.ending !== 0) {
       this.end(signal)
       return
     }
-    this.ending = true
+    this.ending = signal
     Atomics.store(this.control, THREAD.signal, signal)
     this.wake(signal)
     const since = performance.now()

@@ -1,6 +1,6 @@
 /** Stores array values by content: a value that the tape has already is not stored again. */
 import { type ArrayCapture, CAPTURE_BYTES, CAPTURE_INLINE, CAPTURE_SUMMARY } from '../../events/capture.js'
-import { bytesOf, hashOf, summaryOf } from '../../events/content.js'
+import { bytesOf, hashOf, writtenSummary } from '../../events/content.js'
 import type { RecordedArray } from '../../events/event.js'
 import { SummarizedArray } from '../../events/summarized-array.js'
 import type { Summary } from '../../events/summary.js'
@@ -71,7 +71,7 @@ export class ValueStore {
 
   private summaryOf(value: RecordedArray): Summary {
     const { buffer = value.data, offset = 0, size } = value
-    return summaryOf(buffer, offset, size)
+    return writtenSummary(buffer, offset, size)
   }
 
   /** Keeps all of the array. */
@@ -92,7 +92,7 @@ export class ValueStore {
 
   private keep(value: RecordedArray, withBytes: boolean): StoredValue {
     const { data, dtype } = value
-    const summary = summaryOf(data)
+    const summary = writtenSummary(data)
     const bytes = bytesOf(data, summary.nonFiniteCount > 0)
     const hash = hashOf(dtype, bytes)
     const key = hash.toString('latin1')

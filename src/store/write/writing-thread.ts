@@ -20,11 +20,11 @@ const MAIN = threadFile(() => new URL('./writing-thread-main.js', import.meta.ur
 interface Started {
   readonly link: ThreadLink
   readonly control: Int32Array
-  /** When it was started, by `performance.now`. */
-  readonly at: number
+  /** When it was woken, by `performance.now`; null while it sleeps. */
+  wokenAt: number | null
 }
 
-/** A thread that is not up after this long is not waited for any longer; it takes a twentieth of a second as a rule. */
+/** A thread that is not up so long after it was woken is not waited for any longer; it takes a twentieth of a second as a rule. */
 const START_MAX_MS = 5_000
 
 /** Who waits for a thread of the main thread looks so often whether that one has begun. */
@@ -68,10 +68,24 @@ export class WritingThread implements FarEnd {
     return MAIN === null ? null : new WritingThread(file, onSignal)
   }
 
-  /** Starts the thread, if it is not started yet. */
+  /** Starts the thread, if it is not started yet: it hears signals then, and sleeps. */
   prepare(): void {
     if (this.hasLeft) this.forget()
     if (this.started === null && !this.unavailable) this.start()
+  }
+
+  /** Has it write as soon as it can, from then on. */
+  wake(): void {
+    this.prepare()
+    const { started } = this
+    if (started === null || started.wokenAt !== null) return
+    started.wokenAt = performance.now()
+    started.link.post({ kind: 'wake' })
+  }
+
+  /** Whether it writes, or is about to. */
+  get isAwake(): boolean {
+    return this.started !== null && this.started.wokenAt !== null
   }
 
   /** Whether it goes on when this thread is ended by the program's main thread. */
@@ -147,7 +161,7 @@ export class WritingThread implements FarEnd {
   /** A new thread in place of one that died: what that one had not written is handed over again. */
   startAgain(): void {
     this.forget()
-    this.start()
+    this.wake()
     if (this.unavailable) return
     for (const channel of this.channels.values()) channel.beginAgain()
   }
@@ -211,7 +225,8 @@ export class WritingThread implements FarEnd {
     const { started } = this
     if (started === null || this.death !== null || this.unavailable) return
     if (started.link.isOver) this.died(started, null)
-    else if (performance.now() - started.at > START_MAX_MS) this.giveUp(started)
+    else if (started.wokenAt !== null && performance.now() - started.wokenAt > START_MAX_MS)
+      this.giveUp(started)
   }
 
   /**
@@ -269,7 +284,8 @@ export class WritingThread implements FarEnd {
       this.unavailable = true
       return
     }
-    const started: Started = { link, control, at: performance.now() }
+    // One of the main thread never sleeps.
+    const started: Started = { link, control, wokenAt: link.isHosted ? performance.now() : null }
     this.started = started
     if (this.watches) this.tellWatch()
   }
