@@ -106,6 +106,33 @@ describe('past.variable', () => {
     expect(run.variable('h').item()).toBe(16)
   })
 
+  test('finds the last bearer among steps of which no two are alike, near and far', async () => {
+    const steps = 90
+    const run = await past((run) => {
+      for (let step = 1; step <= steps; step++) {
+        run.step()
+        let y = new Variable(step, { name: 'x' })
+        for (let i = 0; i < step; i++) {
+          y = square(y)
+          // An event that stands outside of the graph, so that a step is more than one block.
+          if (i % 20 === 0) run.note('so far')
+        }
+        square(new Variable(-step, { name: step % 3 === 0 ? 'x' : 'other' }))
+        if (step === 5) square(new Variable(0.5, { name: 'once' }))
+      }
+    })
+    for (let step = 1; step <= steps; step++) {
+      expect(run.variable('x', { step }).item()).toBe(step % 3 === 0 ? -step : step)
+      const other = step % 3 === 0 ? step - 1 : step
+      expect(run.variable('other', { step }).item()).toBe(-other)
+      if (step >= 5) expect(run.variable('once', { step }).item()).toBe(0.5)
+    }
+    expect(run.variable('x').item()).toBe(-steps)
+    expect(run.variable('other').item()).toBe(-(steps - 1))
+    expect(run.variable('once').item()).toBe(0.5)
+    expect(() => run.variable('once', { step: 4 })).toThrow('VARIABLE_NOT_FOUND')
+  })
+
   test('does not find in a step what was named only after it', async () => {
     const run = await past((run) => {
       run.step()

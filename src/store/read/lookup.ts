@@ -21,6 +21,9 @@ const KINDS_WITH_REFS = EVENT_TYPES.map(kindOf)
   .filter(({ refs }) => refs.some((field) => (field as string) !== 'variable'))
   .map(({ kind }) => kind)
 
+/** A range of at most so many blocks, as of a step, is looked at block by block: the tape may have thousands of templates. */
+const NEAR_BLOCKS = 64
+
 export class Lookup {
   readonly versions: VersionLookup
   readonly gradients: GradientLookup
@@ -232,32 +235,60 @@ export class Lookup {
 
   /** The last leaf of the range that was made with `name`. */
   private leafNamed(name: string, from: number, to: number): { id: number; ref: number } | undefined {
+    const near = this.nearBlocks(name, from, to)
     let best = 0
-    for (const templateId of this.rows.tagged('leaf', name)) {
-      // The range may begin or end inside a block, so look at the last two.
-      const ids = this.rows.all<{ id: number }>(
-        'SELECT id FROM _block WHERE template_id = ? AND run_id = ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT 2',
-        templateId,
-        this.rows.runId,
-        this.rows.base + Math.max(1, from - PAGE),
-        this.rows.base + to,
-      )
-      for (const { id } of ids) {
-        for (const { first, template } of this.rows.blocks(id - this.rows.base, id - this.rows.base)) {
-          for (const leaf of template.leaves) {
-            const position = first + leaf[LEAF_ENTRY.offset]!
-            if (
-              position >= from &&
-              position <= to &&
-              position > best &&
-              this.rows.texts.leafForm(leaf[LEAF_ENTRY.form]!).name === name
-            )
-              best = position
-          }
+    for (const id of near ?? this.farBlocks(name, from, to)) {
+      for (const { first, template } of this.rows.blocks(id - this.rows.base, id - this.rows.base)) {
+        for (const leaf of template.leaves) {
+          const position = first + leaf[LEAF_ENTRY.offset]!
+          if (
+            position >= from &&
+            position <= to &&
+            position > best &&
+            this.rows.texts.leafForm(leaf[LEAF_ENTRY.form]!).name === name
+          )
+            best = position
         }
       }
+      // Those of a short range come from the last to the first.
+      if (near !== null && best > 0) break
     }
     return best === 0 ? undefined : { id: this.rows.base + best, ref: best }
+  }
+
+  /** Ids of the range's blocks that may hold a leaf of the name, the last first; null when the range has many blocks. */
+  private nearBlocks(name: string, from: number, to: number): number[] | null {
+    const { base } = this.rows
+    // The range may begin inside a block.
+    const start = this.rows.get<{ id: number | null }>(
+      'SELECT max(id) AS id FROM _block WHERE id BETWEEN ? AND ?',
+      base + 1,
+      base + from,
+    )?.id
+    const blocks = this.rows.all<{ id: number; isTagged: number }>(
+      `SELECT b.id AS id, EXISTS (SELECT 1 FROM _mark m WHERE m.kind = 'leaf' AND m.key = ? AND m.template_id = b.template_id) AS isTagged
+       FROM _block b WHERE b.id BETWEEN ? AND ? ORDER BY b.id DESC LIMIT ${NEAR_BLOCKS + 1}`,
+      name,
+      start ?? base + from,
+      base + to,
+    )
+    return blocks.length > NEAR_BLOCKS ? null : blocks.filter((block) => block.isTagged).map(({ id }) => id)
+  }
+
+  /** Ids of blocks, found by their templates, of which one holds the last leaf of the name in the range, if one does. */
+  private farBlocks(name: string, from: number, to: number): number[] {
+    // The range may begin or end inside a block, so take the last two of each template.
+    return this.rows.tagged('leaf', name).flatMap((templateId) =>
+      this.rows
+        .all<{ id: number }>(
+          'SELECT id FROM _block WHERE template_id = ? AND run_id = ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT 2',
+          templateId,
+          this.rows.runId,
+          this.rows.base + Math.max(1, from - PAGE),
+          this.rows.base + to,
+        )
+        .map(({ id }) => id),
+    )
   }
 }
 
