@@ -6,6 +6,7 @@ import { TapeError, valueText } from '../errors.js'
 import type { RunStarted } from '../events/event.js'
 import { checkOptions } from '../options.js'
 import type { Recording } from '../replay/replay-run.js'
+import { asOfOneMoment } from '../store/read/one-moment.js'
 import { alignedSteps } from './aligned-steps.js'
 import { type Pair, pairsOf, type Stretch } from './alignment.js'
 import { firstGradient, firstResult, valuesOfStep } from './diff-results.js'
@@ -68,6 +69,12 @@ export function diffRuns(a: Comparable, b: Comparable, options: DiffOptions = {}
     { recording: a.recording, name: names[0] },
     { recording: b.recording, name: names[1] },
   ]
+  return asOfOneMoment(a.recording.reader.db, () =>
+    asOfOneMoment(b.recording.reader.db, () => differencesOf(sides, options)),
+  )
+}
+
+function differencesOf(sides: Both<Side>, options: DiffOptions): RunDiff {
   if (options.resume === true) return diffResumed(sides)
   const columns = new StepColumns()
   try {

@@ -24,7 +24,8 @@ import { StepShapes, type Stretch } from './step-shapes.js'
 import { StepValues } from './step-values.js'
 
 const KEPT_STEPS_MAX = 64
-const KEPT_LIKES_MAX = 1024
+/** Events of first steps that are kept, some 60 MB: every detector goes through them. */
+const KEPT_LIKES_EVENTS = 150_000
 const KEPT_BACKWARD_MAX = 4
 
 export class RunView implements RunSteps {
@@ -41,6 +42,7 @@ export class RunView implements RunSteps {
   /** How many steps were computed again. */
   stepsReplayed = 0
   private readonly keptLikes = new Map<number, StepEvents>()
+  private keptEvents = 0
   private readonly keptSteps = new Map<number, StepEvents>()
   private readonly keptValues = new Map<number, StepValues | null>()
   private readonly keptBackward = new Map<string, BackwardValues | null>()
@@ -75,8 +77,9 @@ export class RunView implements RunSteps {
       let like = this.keptLikes.get(stretch.shape)
       if (like === undefined) {
         like = this.step(stretch.from)
-        if (this.keptLikes.size >= KEPT_LIKES_MAX) this.keptLikes.clear()
-        this.keptLikes.set(stretch.shape, like)
+        // What is full drops nothing: they are asked for in the same order each time, so what was dropped would be the next.
+        this.keptEvents += like.events.length
+        if (this.keptEvents <= KEPT_LIKES_EVENTS) this.keptLikes.set(stretch.shape, like)
       }
       yield { stretch, like }
     }

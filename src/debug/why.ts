@@ -8,6 +8,7 @@ import type { Finding, Findings } from '../detectors/finding.js'
 import { TapeError, valueText } from '../errors.js'
 import { checkOptions } from '../options.js'
 import type { Recording } from '../replay/replay-run.js'
+import { asOfOneMoment } from '../store/read/one-moment.js'
 import { assignments } from './assignments.js'
 import { diverging } from './divergence.js'
 import { ending } from './ending.js'
@@ -82,6 +83,10 @@ export const WHY_KINDS: readonly string[] = [...new Set(LOOKS.flatMap(({ kinds }
 /** @internal Throws BAD_ARGUMENT for options, kinds and metrics that it does not know; STEP_NOT_FOUND. */
 export function why(recording: Recording, options: WhyOptions = {}): Findings {
   checkWhyOptions(options)
+  return asOfOneMoment(recording.reader.db, () => findingsOf(recording, options))
+}
+
+function findingsOf(recording: Recording, options: WhyOptions): Findings {
   const began = performance.now()
   const view = new RunView(recording)
   const { only, step, metric } = options

@@ -12,6 +12,9 @@ import { type Recording, replayRun } from '../replay/replay-run.js'
 /** Bytes of recomputed steps that are kept for the next question. */
 const KEPT_BYTES_MAX = 128 * 2 ** 20
 
+/** Who asks for steps one after the other is likely to ask for the next: so many are computed at once, at most. */
+const WINDOW_MAX = 64
+
 /** What a step computed: outputs of calls by ref, gradients by the position of their event. */
 interface ComputedStep {
   outputs: Map<Ref, RecordedArray>
@@ -25,6 +28,8 @@ export class Hindsight {
   private bytes = 0
   /** Whoever asks for one value of a step asks for more of them. */
   private latest: ComputedStep | null = null
+  /** The steps that were computed last, and how many were asked for one after the other before. */
+  private window = { from: 0, to: -1, size: 1 }
 
   constructor(recording: Recording) {
     this.recording = recording
@@ -53,11 +58,7 @@ export class Hindsight {
   }
 
   private step(step: number): ComputedStep {
-    let computed = this.steps.get(step)
-    if (computed === undefined) {
-      computed = this.compute(step)
-      this.bytes += computed.bytes
-    }
+    const computed = this.steps.get(step) ?? this.compute(step)
     this.latest = computed
     this.steps.delete(step)
     this.steps.set(step, computed)
@@ -69,27 +70,82 @@ export class Hindsight {
     return computed
   }
 
+  /**
+   * Computes a step, and where steps are asked for in order, up or down, the next few with it: each replay begins at a checkpoint, so
+   * that step by step every one of them would be computed again for each of those behind it.
+   */
   private compute(step: number): ComputedStep {
-    const computed: ComputedStep = { outputs: new Map(), bytes: 0 }
-    const keep = (ref: Ref, value: RecordedArray | null) => {
-      if (value === null) return
-      computed.outputs.set(ref, value)
-      computed.bytes += 64 + value.size * 8
+    const { from, to } = this.nextWindow(step)
+    let computed: Map<number, ComputedStep>
+    try {
+      computed = this.computeSteps(from, to)
+    } catch (error) {
+      // What is wrong with another step is told to whoever asks for that one.
+      if (from === to || !(error instanceof TapeError)) throw error
+      this.window = { from: step, to: step, size: 1 }
+      computed = this.computeSteps(step, step)
     }
-    const { name } = this.recording
-    recompute(this.recording, step, step, (event) => {
-      if (event.step !== step) return
+    const own = computed.get(step)
+    if (own === undefined)
+      throw new TapeError(
+        'VALUE_NOT_CAPTURED',
+        `step ${step} of run "${this.recording.name}" computed nothing`,
+      )
+    for (const [each, one] of computed) {
+      this.bytes += one.bytes - (this.steps.get(each)?.bytes ?? 0)
+      this.steps.set(each, one)
+    }
+    return own
+  }
+
+  /** The steps to compute for one that is asked for: more each time that it lies just behind or before those of last time. */
+  private nextWindow(step: number): { from: number; to: number } {
+    const { window, recording } = this
+    const isNext = step === window.to + 1
+    const isBefore = step === window.from - 1
+    const kept = this.steps.get(step - 1) ?? this.steps.get(step + 1)
+    const most = Math.min(WINDOW_MAX, Math.floor(KEPT_BYTES_MAX / 2 / (kept?.bytes ?? KEPT_BYTES_MAX)))
+    const size = isNext || isBefore ? Math.max(1, Math.min(2 * window.size, most)) : 1
+    const from = isBefore ? Math.max(0, step - size + 1) : step
+    const to = isNext ? Math.min(recording.lookup.stepCount(), step + size - 1) : step
+    this.window = { from, to, size }
+    return { from, to }
+  }
+
+  private computeSteps(from: number, to: number): Map<number, ComputedStep> {
+    const computed = new Map<number, ComputedStep>()
+    recompute(this.recording, from, to, (event) => {
+      if (event.step < from || event.step > to) return
       if (event.type === 'FunctionCalled')
         event.outputs.forEach((output, slot) => {
-          keep(refOf(event.position, slot), output.value)
+          keep(computed, event.step, refOf(event.position, slot), output.value)
         })
       else if (event.type === 'GradientComputed')
-        keep(event.position, event.held === 'accumulated' ? event.accumulated : event.contribution)
+        keep(
+          computed,
+          event.step,
+          event.position,
+          event.held === 'accumulated' ? event.accumulated : event.contribution,
+        )
     })
-    if (computed.outputs.size === 0)
-      throw new TapeError('VALUE_NOT_CAPTURED', `step ${step} of run "${name}" computed nothing`)
     return computed
   }
+}
+
+function keep(
+  computed: Map<number, ComputedStep>,
+  step: number,
+  ref: Ref,
+  value: RecordedArray | null,
+): void {
+  if (value === null) return
+  let one = computed.get(step)
+  if (one === undefined) {
+    one = { outputs: new Map(), bytes: 0 }
+    computed.set(step, one)
+  }
+  one.outputs.set(ref, value)
+  one.bytes += 64 + value.size * 8
 }
 
 /**

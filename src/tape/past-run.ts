@@ -25,6 +25,7 @@ import { type Recording, replayRun } from '../replay/replay-run.js'
 import { type VerifyReport, verifyChain } from '../store/proof/verify.js'
 import { Lookup } from '../store/read/lookup.js'
 import { type MetricTable, metricTable } from '../store/read/metric-table.js'
+import { asOfOneMoment } from '../store/read/one-moment.js'
 import type { Reader } from '../store/read/reader.js'
 import { SiteLookup } from '../store/read/site-lookup.js'
 
@@ -131,6 +132,10 @@ export class PastRun {
       throw new TapeError('BAD_ARGUMENT', `variable() expected a name or a position, got ${valueText(what)}`)
     const { step } = options
     if (step !== undefined) checkStep(step, 'step', 'variable()')
+    return asOfOneMoment(this.reader.db, () => this.variableOf(what, step))
+  }
+
+  private variableOf(what: string | number, step: number | undefined): Variable {
     const range =
       step === undefined ? { from: 1, to: this.lastPosition } : this.lookup.stepRange(step, this.lastPosition)
     const ref = typeof what === 'number' ? this.checkedPosition(what) : this.refOf(what, range)

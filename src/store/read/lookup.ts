@@ -278,17 +278,19 @@ export class Lookup {
   /** Ids of blocks, found by their templates, of which one holds the last leaf of the name in the range, if one does. */
   private farBlocks(name: string, from: number, to: number): number[] {
     // The range may begin or end inside a block, so take the last two of each template.
-    return this.rows.tagged('leaf', name).flatMap((templateId) =>
-      this.rows
-        .all<{ id: number }>(
-          'SELECT id FROM _block WHERE template_id = ? AND run_id = ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT 2',
-          templateId,
-          this.rows.runId,
-          this.rows.base + Math.max(1, from - PAGE),
-          this.rows.base + to,
-        )
-        .map(({ id }) => id),
-    )
+    return this.rows
+      .tagged('leaf', name)
+      .flatMap((templateId) =>
+        this.rows
+          .all<{ id: number }>(
+            'SELECT id FROM _block WHERE template_id = ? AND run_id = ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT 2',
+            templateId,
+            this.rows.runId,
+            this.rows.base + Math.max(1, from - PAGE),
+            this.rows.base + to,
+          )
+          .map(({ id }) => id),
+      )
   }
 }
 

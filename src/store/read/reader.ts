@@ -21,6 +21,7 @@ import { sqliteError } from '../format/database.js'
 import { eventId, eventText } from '../format/ids.js'
 import { fromScalar } from '../format/value.js'
 import { BlockReader } from './block-reader.js'
+import { asOfOneMoment, letOthersIn } from './one-moment.js'
 import type { SiteRow } from './sited-calls.js'
 import { StoredArray, ValueRows } from './stored-array.js'
 import { TextReader } from './text-reader.js'
@@ -154,13 +155,15 @@ export class Reader {
 
   /** One event. Throws VARIABLE_NOT_FOUND when the run has no such position. */
   event(runId: number, position: number): TapeEvent {
-    if (!Number.isInteger(position) || position < 1 || position > this.lastPosition(runId)) {
-      throw new TapeError(
-        'VARIABLE_NOT_FOUND',
-        `run ${runId} has positions 1 to ${this.lastPosition(runId)}, asked for ${position}`,
-      )
-    }
-    return this.page(runId, position, position)[0]!
+    return asOfOneMoment(this.db, () => {
+      const last = this.lastPosition(runId)
+      if (!Number.isInteger(position) || position < 1 || position > last)
+        throw new TapeError(
+          'VARIABLE_NOT_FOUND',
+          `run ${runId} has positions 1 to ${last}, asked for ${position}`,
+        )
+      return this.page(runId, position, position)[0]!
+    })
   }
 
   /** The sites of calls among the events from one position to another, as texts, in the order of the calls. */
@@ -179,26 +182,31 @@ export class Reader {
   }
 
   private page(runId: number, from: number, to: number, isPublic = true): TapeEvent[] {
-    return this.reading(`events ${from} to ${to} of run ${runId}`, () => {
-      const found = new Array<TapeEvent | null>(to - from + 1).fill(null)
-      this.blocks.readInto(found, runId, from, to)
-      const base = eventId(runId, 0)
-      for (const table of Object.keys(ROWS) as RowTable[]) {
-        for (const row of this.rows[table].all(base + from, base + to) as Row[]) {
-          const position = (row[0] as number) - base
-          if (found[position - from] !== null)
-            throw new TapeError('TAPE_CORRUPT', `position ${position} of run ${runId} holds two events`)
-          found[position - from] = this.toEvent(table, row, position)
-        }
+    letOthersIn(this.db)
+    return this.reading(`events ${from} to ${to} of run ${runId}`, () =>
+      asOfOneMoment(this.db, () => this.readPage(runId, from, to, isPublic)),
+    )
+  }
+
+  private readPage(runId: number, from: number, to: number, isPublic: boolean): TapeEvent[] {
+    const found = new Array<TapeEvent | null>(to - from + 1).fill(null)
+    this.blocks.readInto(found, runId, from, to)
+    const base = eventId(runId, 0)
+    for (const table of Object.keys(ROWS) as RowTable[]) {
+      for (const row of this.rows[table].all(base + from, base + to) as Row[]) {
+        const position = (row[0] as number) - base
+        if (found[position - from] !== null)
+          throw new TapeError('TAPE_CORRUPT', `position ${position} of run ${runId} holds two events`)
+        found[position - from] = this.toEvent(table, row, position)
       }
-      const missing = found.indexOf(null)
-      if (missing >= 0)
-        throw new TapeError('TAPE_CORRUPT', `event ${from + missing} of run ${runId} is missing`)
-      for (const event of found)
-        if (isPublic) frozenEvent(event!)
-        else checkedEvent(event!)
-      return found as TapeEvent[]
-    })
+    }
+    const missing = found.indexOf(null)
+    if (missing >= 0)
+      throw new TapeError('TAPE_CORRUPT', `event ${from + missing} of run ${runId} is missing`)
+    for (const event of found)
+      if (isPublic) frozenEvent(event!)
+      else checkedEvent(event!)
+    return found as TapeEvent[]
   }
 
   /** The values that a commit without events holds, of one run, in order. Others that name the commit are left out, and missed. */

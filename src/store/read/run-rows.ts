@@ -4,6 +4,7 @@ import type { Connection, Statement } from '../format/connection.js'
 import { sqliteError } from '../format/database.js'
 import { eventId } from '../format/ids.js'
 import { type Block, BlockReader } from './block-reader.js'
+import { letOthersIn } from './one-moment.js'
 import { TextReader } from './text-reader.js'
 
 /** Positions read at once; no block is longer. */
@@ -46,6 +47,7 @@ export class RunRows {
 
   all<R>(sql: string, ...parameters: unknown[]): R[] {
     try {
+      letOthersIn(this.db)
       // better-sqlite3 takes a repeated ?1 only as a named parameter.
       const numbered = sql.includes('?1')
       const bound = numbered ? [Object.fromEntries(parameters.map((value, i) => [i + 1, value]))] : parameters
@@ -62,6 +64,7 @@ export class RunRows {
 
   reading<T>(read: () => T): T {
     try {
+      letOthersIn(this.db)
       return read()
     } catch (error) {
       throw sqliteError(error, `reading run ${this.runId}`)
