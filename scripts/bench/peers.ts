@@ -66,7 +66,7 @@ export async function startPeers(install: boolean, say: (text: string) => void):
 async function startTorch(say: (text: string) => void): Promise<Peer | null> {
   for (const python of PYTHONS) {
     if (spawnSync(python, ['-c', 'import torch'], { stdio: 'ignore' }).status !== 0) continue
-    return await Peer.start(python, [join(PROGRAMS, 'torch_peer.py')])
+    return await Peer.start(python, ['-B', join(PROGRAMS, 'torch_peer.py')])
   }
   say(`without PyTorch: neither ${PYTHONS.join(' nor ')} can import torch`)
   return null

@@ -61,13 +61,15 @@ export function median(values: readonly number[]): number {
 /** Long enough for the clock, short enough that what else the machine does falls into few of them. */
 const BATCH_MS = 0.25
 
-/** Nanoseconds of one `work()`: the median over batches, as many as fit in the time, three at least. */
-export function nsOf(targetMs: number, work: () => void): number {
-  const start = performance.now()
+const wallMs = () => performance.now()
+
+/** Nanoseconds of one `work()` by a clock: the median over batches, as many as fit in the time, three at least. */
+export function nsOf(targetMs: number, work: () => void, clock: () => number = wallMs): number {
+  const start = clock()
   const batches: number[] = []
   for (let size = 1, from = start; batches.length < 3 || from - start < targetMs; ) {
     for (let i = 0; i < size; i++) work()
-    const to = performance.now()
+    const to = clock()
     if (to - from < BATCH_MS / 2) size *= 2
     else batches.push((to - from) / size)
     from = to

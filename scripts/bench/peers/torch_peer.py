@@ -15,173 +15,19 @@ import torch
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from torch_functions import FUNCTIONS, LAYERS
+
 torch.set_num_threads(1)
 
 
-
-def side(size):
-    return round(math.sqrt(size))
-
-
-def row(size):
-    return [numbers(size)]
-
-
-def rows(size):
-    return [numbers(size), numbers(size)]
-
-
-def matrix(size):
-    return [numbers(side(size), side(size))]
-
-
-def normalized(size):
-    return [numbers(side(size), side(size)), numbers(side(size)), numbers(side(size))]
-
-
-def labelled(size):
-    return [numbers(side(size), side(size)), torch.randint(0, side(size), (side(size),))]
-
-
-def images(size):
-    batch = 10 if size > 100_000 else 1
-    edge = side(size / (4 * batch))
-    return numbers(batch, 4, edge, edge)
-
-
-def placed(size):
-    return [numbers(side(size), side(size)), torch.randint(0, side(size), (side(size), side(size)))]
-
-
-def dominant(size):
-    with torch.no_grad():
-        x = numbers(side(size), side(size))
-        x = (x + x.T) / 2 + side(size) * torch.eye(side(size), dtype=torch.float64)
-    return [x.requires_grad_()]
-
-
-def numbers(*shape):
-    return torch.empty(*shape, dtype=torch.float64).uniform_(0.1, 0.9).requires_grad_()
-
-
-# The operands for a number of elements, and the call; shapes as in ../functions.ts.
-FUNCTIONS = {
-    **{name: (row, getattr(torch, name)) for name in (
-        "neg abs sign floor square sqrt exp expm1 log log1p sin cos tanh relu sigmoid erf sum mean max min prod norm "
-        "argmax").split()},
-    "std": (row, lambda x: torch.std(x, unbiased=False)),
-    **{name: (rows, getattr(torch, other)) for name, other in {
-        "add": "add", "sub": "sub", "mul": "mul", "div": "div", "pow": "pow", "maximum": "maximum", "minimum": "minimum",
-        "less": "less"}.items()},
-    "leakyRelu": (row, functional.leaky_relu),
-    "softplus": (row, functional.softplus),
-    "gelu": (row, functional.gelu),
-    "logSumExp": (row, lambda x: torch.logsumexp(x, 0)),
-    **{name: (row, getattr(torch, other)) for name, other in {
-        "tan": "tan", "sinh": "sinh", "cosh": "cosh", "arcsin": "arcsin", "arccos": "arccos", "arctan": "arctan",
-        "logicalNot": "logical_not"}.items()},
-    **{name: (row, getattr(functional, name)) for name in "silu mish elu hardtanh".split()},
-    **{name: (rows, getattr(torch, other)) for name, other in {
-        "arctan2": "arctan2", "remainder": "remainder", "equal": "eq", "logicalAnd": "logical_and"}.items()},
-    "l1Loss": (rows, functional.l1_loss),
-    "smoothL1Loss": (rows, functional.smooth_l1_loss),
-    "huberLoss": (rows, functional.huber_loss),
-    "hingeLoss": (rows, lambda x, t: torch.relu(1 - x * t).mean()),
-    "klDivergence": (lambda size: [numbers(size), numbers(size).detach()], functional.kl_div),
-    "binaryCrossEntropyWithLogits": (
-        lambda size: [numbers(size), numbers(size).detach()], functional.binary_cross_entropy_with_logits),
-    "cosineSimilarity": (lambda size: matrix(size) + matrix(size), lambda a, b: functional.cosine_similarity(a, b, -1)),
-    "tril": (matrix, torch.tril),
-    "triu": (matrix, torch.triu),
-    "trace": (matrix, torch.trace),
-    "flip": (matrix, lambda x: torch.flip(x, (0, 1))),
-    "argsort": (matrix, torch.argsort),
-    "sort": (matrix, lambda x: torch.sort(x)[0]),
-    "topk": (matrix, lambda x: torch.topk(x, min(5, x.shape[1]))[0]),
-    "cumprod": (matrix, lambda x: torch.cumprod(x.reshape(-1), 0)),
-    "roll": (matrix, lambda x: torch.roll(x, 3, 1)),
-    "tile": (matrix, lambda x: torch.tile(x, (2, 2))),
-    "diff": (matrix, torch.diff),
-    "pad": (matrix, lambda x: functional.pad(x, (1, 1, 1, 1))),
-    "stack": (rows, lambda a, b: torch.stack((a, b))),
-    "broadcastTo": (lambda size: [numbers(side(size))], lambda x: x.expand(len(x), len(x)).contiguous()),
-    "outer": (lambda size: [numbers(side(size)), numbers(side(size))], torch.outer),
-    "gather": (placed, lambda x, i: torch.gather(x, 1, i)),
-    "scatterAdd": (lambda size: placed(size) + matrix(size), lambda x, i, v: x.scatter_add(1, i, v)),
-    "embedding": (labelled, lambda w, i: functional.embedding(i, w)),
-    "crossEntropy": (labelled, lambda x, i: functional.cross_entropy(x, i, label_smoothing=0.1)),
-    "einsum": (lambda size: matrix(size) + matrix(size), lambda a, b: torch.einsum("ij,kj->ik", a, b)),
-    **{name: (dominant, getattr(torch.linalg, name)) for name in "inv det cholesky".split()},
-    "qr": (dominant, lambda x: torch.linalg.qr(x)[0]),
-    "svd": (dominant, lambda x: torch.linalg.svd(x, full_matrices=False)[1]),
-    "eigh": (dominant, lambda x: torch.linalg.eigh(x)[0]),
-    "solve": (lambda size: dominant(size) + [numbers(side(size), 1)], torch.linalg.solve),
-    "rmsNorm": (
-        lambda size: normalized(size)[:2],
-        lambda x, gamma: x * torch.rsqrt((x * x).mean(-1, keepdim=True) + 1e-12) * gamma),
-    "groupNorm": (
-        lambda size: [images(size), numbers(4), numbers(4)],
-        lambda x, gamma, beta: functional.group_norm(x, 2, gamma, beta)),
-    "prelu": (lambda size: [numbers(side(size), side(size)), numbers(side(size))], lambda x, w: functional.prelu(x - 0.5, w)),
-    "scaledDotProductAttention": (
-        lambda size: matrix(size) + matrix(size) + matrix(size),
-        lambda q, k, v: torch.softmax((q @ k.T / math.sqrt(q.shape[1])).masked_fill(
-            torch.ones(len(q), len(q), dtype=torch.bool).triu(1), -math.inf), -1) @ v),
-    "conv1d": (
-        lambda size: [numbers(4, 4, size // 16), numbers(8, 4, 3)], lambda x, w: functional.conv1d(x, w, padding=1)),
-    "conv3d": (
-        lambda size: [numbers(1, 4, 13, 14, 14), numbers(8, 4, 3, 3, 3)], lambda x, w: functional.conv3d(x, w, padding=1)),
-    "convTranspose2d": (
-        lambda size: [images(size), numbers(4, 8, 3, 3)], lambda x, w: functional.conv_transpose2d(x, w, padding=1)),
-    "adaptiveAveragePool2d": (lambda size: [images(size)], lambda x: functional.adaptive_avg_pool2d(x, 3)),
-    "interpolate": (
-        lambda size: [images(size)], lambda x: functional.interpolate(x, scale_factor=2, mode="bilinear")),
-    "meanSquaredError": (rows, functional.mse_loss),
-    "binaryCrossEntropy": (lambda size: [numbers(size), numbers(size).detach()], functional.binary_cross_entropy),
-    "softmax": (matrix, lambda x: torch.softmax(x, -1)),
-    "logSoftmax": (matrix, lambda x: torch.log_softmax(x, -1)),
-    "transpose": (matrix, lambda x: x.t().contiguous()),
-    "clip": (row, lambda x: torch.clamp(x, 0.3, 0.6)),
-    "cumsum": (row, lambda x: torch.cumsum(x, 0)),
-    "where": (rows, lambda a, b: torch.where(a < b, a, b)),
-    "sum of rows": (matrix, lambda x: torch.sum(x, 1)),
-    "sum of columns": (matrix, lambda x: torch.sum(x, 0)),
-    "max of rows": (matrix, lambda x: torch.amax(x, 1)),
-    "add a row": (lambda size: [numbers(side(size), side(size)), numbers(side(size))], torch.add),
-    "mul a column": (lambda size: [numbers(side(size), side(size)), numbers(side(size), 1)], torch.mul),
-    "concat": (rows, lambda a, b: torch.cat((a, b))),
-    "slice": (matrix, lambda x: x[:, ::2].contiguous()),
-    "take": (labelled, lambda x, i: x[i]),
-    "softmaxCrossEntropy": (labelled, functional.cross_entropy),
-    "layerNorm": (normalized, lambda x, gamma, beta: functional.layer_norm(x, gamma.shape, gamma, beta)),
-    "batchNorm": (normalized, lambda x, gamma, beta: functional.batch_norm(x, None, None, gamma, beta, training=True)),
-    "dropout": (row, functional.dropout),
-    "matmul": (lambda size: matrix(size) + matrix(size), torch.matmul),
-    "linear": (
-        lambda size: [numbers(side(size), side(size)), numbers(side(size), 10), numbers(10)],
-        lambda x, w, b: torch.addmm(b, x, w)),
-    "conv2d": (lambda size: [images(size), numbers(8, 4, 3, 3)], lambda x, w: functional.conv2d(x, w, padding=1)),
-    "maxPool2d": (lambda size: [images(size)], lambda x: functional.max_pool2d(x, 2)),
-    "averagePool2d": (lambda size: [images(size)], lambda x: functional.avg_pool2d(x, 2)),
-    "maxPool1d": (lambda size: [numbers(4, 4, size // 16)], lambda x: functional.max_pool1d(x, 2)),
-    "maxPool3d": (lambda size: [numbers(1, 4, 13, 14, 14)], lambda x: functional.max_pool3d(x, 2)),
-    "averagePool3d": (lambda size: [numbers(1, 4, 13, 14, 14)], lambda x: functional.avg_pool3d(x, 2)),
-    "normalize": (matrix, lambda x: functional.normalize(x, dim=-1)),
-    "quantile": (matrix, lambda x: torch.quantile(x, 0.3, dim=1)),
-    "cdist": (lambda size: [numbers(side(size), 8), numbers(side(size), 8)], torch.cdist),
-    "indexAdd": (lambda size: labelled(size) + matrix(size), lambda x, i, v: x.index_add(0, i, v)),
-    "pinv": (dominant, torch.linalg.pinv),
-}
-
-
-def ns_of(target_ms, work):
+def ns_of(target_ms, work, clock=time.perf_counter):
     """Nanoseconds of one call: the median over batches of a quarter of a millisecond, three at least."""
-    batches, size, start = [], 1, time.perf_counter()
+    batches, size, start = [], 1, clock()
     begin = start
     while len(batches) < 3 or begin - start < target_ms / 1e3:
         for _ in range(size):
             work()
-        end = time.perf_counter()
+        end = clock()
         if end - begin < 0.000125:
             size *= 2
         else:
@@ -374,10 +220,10 @@ def by_hand(step, parameters, folder, target_ms):
 def function(name, size, target_ms):
     make, apply = FUNCTIONS[name]
     operands = make(size)
-    leaves = [each for each in operands if each.requires_grad]
+    leaves = [each for each in operands if each.requires_grad] + LAYERS.get(name, [])
     y = apply(*operands)
-    found = [("forward", "ns/call", ns_of(target_ms / 2, lambda: apply(*operands)))]
-    if not y.requires_grad:
+    found = [("forward", "ns/call", ns_of(target_ms / 2, lambda: apply(*operands), time.process_time))]
+    if not isinstance(y, torch.Tensor) or not y.requires_grad:
         return found
     gradient = torch.ones_like(y)
 
@@ -386,7 +232,7 @@ def function(name, size, target_ms):
         for leaf in leaves:
             leaf.grad = None
 
-    return found + [("forward + backward", "ns/call", ns_of(target_ms / 2, both))]
+    return found + [("forward + backward", "ns/call", ns_of(target_ms / 2, both, time.process_time))]
 
 
 def product(size, dtype, target_ms):
