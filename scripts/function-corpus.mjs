@@ -12,6 +12,7 @@ const UNARY = [
   ['leakyRelu', { slope: 0.2 }],
   ...'silu mish tan sinh cosh arcsin arccos arctan'.split(' ').map((name) => [name, {}]),
   ['elu', { alpha: 0.7 }],
+  ...'ceil trunc round selu hardSigmoid hardSwish'.split(' ').map((name) => [name, {}]),
   ['hardtanh', { min: -0.5, max: 2 }],
   ['clip', { min: -0.5, max: 2 }],
   ['clip', { min: 0.25 }],
@@ -123,6 +124,11 @@ function* casesOf(Type, special) {
   // shapes, joining, indices
   yield ['tile', { repeats: [2, 1, 3] }, [f(3, 5)]]
   yield ['roll', { shifts: [3, -5], axis: [0, 1] }, [f(33, 40)]]
+  for (const axis of [0, 1, 2]) yield ['diff', { axis }, [f(5, 7, 6)]]
+  yield ['diff', { axis: -1 }, [f(31, 70)]]
+  for (const offset of [0, 2, -3]) yield ['diag', { offset }, [f(2, 5)]]
+  yield ['cross', { axis: -1 }, [f(9, 3), f(9, 3)]]
+  yield ['cross', { axis: 0 }, [f(3, 4, 2), f(3, 4, 2)]]
   yield ['roll', { shifts: [7] }, [f(3, 5)]]
   yield ['triu', { diagonal: 1 }, [f(2, 9, 7)]]
   yield ['tril', { diagonal: -1 }, [f(2, 9, 7)]]
@@ -297,6 +303,15 @@ function* casesOf(Type, special) {
   }
   yield ['conv2dWeights', { kernel: [2, 3], stride: [2, 1], padding: [0, 0] }, [f(2, 2, 5, 4), f(2, 3, 2, 2)]]
   yield ['maxPool2dScatter', pooled, [f(2, 2, 6, 2), f(2, 2, 5, 4)]]
+  for (const windows of [
+    { size: [2, 3, 5] },
+    { kernel: [2, 3, 2], stride: [1, 2, 2], padding: [1, 1, 0], ceilMode: true },
+  ]) {
+    const made = 'size' in windows ? [2, 3, 5] : [4, 3, 4]
+    yield ['volumeMaxima', windows, [f(2, 2, 3, 4, 7)]]
+    yield ['volumeMaximaScatter', windows, [f(2, 2, ...made), f(2, 2, 3, 4, 7)]]
+    yield ['volumeMaximaGather', windows, [f(2, 2, 3, 4, 7), f(2, 2, 3, 4, 7)]]
+  }
   yield ['maxPool2dGather', pooled, [f(2, 2, 5, 4), f(2, 2, 5, 4)]]
   yield ['averagePool2dScatter', { ...pooled, size: [5, 4] }, [f(2, 2, 6, 2)]]
   for (const [axis, size] of [

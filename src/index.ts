@@ -155,6 +155,7 @@ export {
   Add,
   abs,
   add,
+  Ceil,
   Div,
   div,
   Floor,
@@ -165,6 +166,7 @@ export {
   Neg,
   neg,
   Remainder,
+  Round,
   remainder,
   Sign,
   Sqrt,
@@ -174,8 +176,10 @@ export {
   sqrt,
   square,
   sub,
+  Trunc,
 } from './functions/arithmetic.js'
 export {
+  Diff,
   diff,
   outer,
   Roll,
@@ -285,7 +289,9 @@ export {
 export { type CtcOptions, ctcLoss } from './functions/ctc.js'
 export { Eigh, eigh, Qr, qr, Svd, svd } from './functions/decompositions.js'
 export {
+  Cross,
   cross,
+  Diag,
   type DiagonalOptions,
   diag,
   diagonal,
@@ -438,10 +444,13 @@ export {
 export {
   celu,
   glu,
+  HardSigmoid,
+  HardSwish,
   hardSigmoid,
   hardSwish,
   logSigmoid,
   relu6,
+  Selu,
   selu,
   softsign,
 } from './functions/more-activations.js'

@@ -277,6 +277,9 @@ const DRAWS: Readonly<Record<string, Draw>> = {
   sqrt: unary(positive),
   sign: unary(values),
   floor: unary(values),
+  ceil: unary(values),
+  trunc: unary(values),
+  round: unary(values),
   exp: unary(values),
   expm1: unary(values),
   log: unary(positive),
@@ -288,6 +291,9 @@ const DRAWS: Readonly<Record<string, Draw>> = {
   relu: unary(values),
   leakyRelu: unary(values, (random) => [{ slope: random.pick([0.01, 0.5, -1]) }]),
   silu: unary(values),
+  selu: unary(values),
+  hardSigmoid: unary(values),
+  hardSwish: unary(values),
   mish: unary(values),
   elu: unary(values, (random) => [{ alpha: random.pick([1, 0.5, 2]) }]),
   hardtanh: unary(values, (random) => [random.pick([{}, { min: -0.05, max: 0.05 }])]),
@@ -401,6 +407,21 @@ const DRAWS: Readonly<Record<string, Draw>> = {
   tile: (random) => {
     const repeats = Array.from({ length: random.integer(0, 3) }, () => random.integer(0, 2))
     return { inputs: [values(random, drawShape(random))], args: [repeats] }
+  },
+  diff: (random) => {
+    const shape = drawShape(random, 1)
+    return {
+      inputs: [values(random, shape)],
+      args: [{ n: random.pick([0, 1, 2]), axis: random.pick([-1, 0]) }],
+    }
+  },
+  diag: (random) => ({
+    inputs: [values(random, drawShape(random, 1))],
+    args: [{ offset: random.pick([0, 1, -2]) }],
+  }),
+  cross: (random) => {
+    const shape = [...drawShape(random), 3]
+    return { inputs: [values(random, shape), values(random, random.oneIn(2) ? shape : [3])], args: [] }
   },
   roll: (random) => {
     const shape = drawShape(random)

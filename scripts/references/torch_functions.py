@@ -425,7 +425,7 @@ def record(name, call, inputs, attributes, key="attributes"):
     outputs = [made] if torch.is_tensor(made) else list(made)
     row = {"name": name, key: attributes, "inputs": [plain(x) for x in inputs], "outputs": [plain(y) for y in outputs]}
     roots = [y for y in outputs if y.requires_grad]
-    if not roots or name in ("sign", "floor", "unique"):
+    if not roots or name in ("sign", "floor", "ceil", "trunc", "round", "unique"):
         return row
     total = sum((y * weights(y.shape, i)).sum() for i, y in enumerate(roots))
     first = torch.autograd.grad(total, wanted, create_graph=True, allow_unused=True)
@@ -688,6 +688,15 @@ composed("unbind", lambda x: list(torch.unbind(x, 1)), normal(2, 3, 2), args=[{"
 composed("indexAdd", lambda x, i, v: x.index_add(1, long(i), v), normal(2, 3), ints([2, 0, 2]), normal(2, 3), args=[{"axis": 1}])
 composed("pixelShuffle", lambda x: F.pixel_shuffle(x, 2), normal(2, 8, 2, 3), args=[2])
 composed("pixelUnshuffle", lambda x: F.pixel_unshuffle(x, 3), normal(1, 2, 6, 3), args=[3])
+
+for name, call in [("ceil", torch.ceil), ("trunc", torch.trunc), ("round", torch.round)]:
+    case(name, call, torch.tensor([-2.5, -0.5, 0.5, 1.5, 1.2, -1.7]))
+for name, call in [("selu", F.selu), ("hardSigmoid", lambda x: F.relu6(x + 3) / 6), ("hardSwish", F.hardswish)]:
+    case(name, call, normal(3, 4) * 3)
+case("diff", lambda x: torch.diff(x, dim=1), normal(2, 3, 2), axis=1)
+for offset in [0, 1, -2]:
+    case("diag", lambda x, o=offset: torch.diag_embed(x, o), normal(2, 3), offset=offset)
+case("cross", lambda a, b: torch.linalg.cross(a, b, dim=0), normal(3, 2), normal(3, 2), axis=0)
 
 here = os.path.dirname(os.path.abspath(__file__))
 target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")

@@ -226,6 +226,21 @@ export function floor(x: NDArray): NDArray {
   return unary('floor', x)
 }
 
+/** The least integer not below x; integers stay as they are. */
+export function ceil(x: NDArray): NDArray {
+  return unary('ceil', x)
+}
+
+/** x without what follows its point; integers stay as they are. */
+export function trunc(x: NDArray): NDArray {
+  return unary('trunc', x)
+}
+
+/** The nearest integer, of two that are equally near the even one; integers stay as they are. */
+export function round(x: NDArray): NDArray {
+  return unary('round', x)
+}
+
 function unary(op: UnaryOp, x: NDArray): NDArray {
   const out = allocateUnset(x.dtype, x.shape, x.size)
   kernel.unary(op, x.buffer, x.offset, out.buffer, out.offset, x.size)

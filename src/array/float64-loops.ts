@@ -11,6 +11,7 @@ import { arccos, arcsin, arctan, arctan2 } from './math/inverse-circular.js'
 import { log, log1p } from './math/log.js'
 import { pow } from './math/pow.js'
 import { remainder } from './math/remainder.js'
+import { rounded } from './math/rounding.js'
 import { sigmoid, softplus } from './math/sigmoid.js'
 import { tanh } from './math/tanh.js'
 import { cos, sin, tan } from './math/trigonometry.js'
@@ -32,6 +33,12 @@ export function unaryFloat64(op: UnaryOp, x: Floats, xo: number, out: Floats, oo
       return signLoop(x, xo, out, oo, n)
     case 'floor':
       return floorLoop(x, xo, out, oo, n)
+    case 'ceil':
+      return ceilLoop(x, xo, out, oo, n)
+    case 'trunc':
+      return truncLoop(x, xo, out, oo, n)
+    case 'round':
+      return roundLoop(x, xo, out, oo, n)
     case 'sqrt':
       return sqrtLoop(x, xo, out, oo, n)
     case 'reciprocal':
@@ -101,6 +108,18 @@ function signLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): vo
 
 function floorLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
   for (let i = 0; i < n; i++) out[oo + i] = Math.floor(x[xo + i]!)
+}
+
+function ceilLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
+  for (let i = 0; i < n; i++) out[oo + i] = Math.ceil(x[xo + i]!)
+}
+
+function truncLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
+  for (let i = 0; i < n; i++) out[oo + i] = Math.trunc(x[xo + i]!)
+}
+
+function roundLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
+  for (let i = 0; i < n; i++) out[oo + i] = rounded(x[xo + i]!)
 }
 
 function sqrtLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {

@@ -8,7 +8,17 @@ import type { TypedArray } from './dtype.js'
 export type PlaceOp = 'gather' | 'scatterAdd' | 'take' | 'scatterTake'
 
 /** What a gate does with what it does not let through; see `FusedKernel.gate`. */
-export type GateOp = 'leaky' | 'elu' | 'eluSlope' | 'within' | 'between'
+export type GateOp =
+  | 'leaky'
+  | 'elu'
+  | 'eluSlope'
+  | 'within'
+  | 'between'
+  | 'selu'
+  | 'seluSlope'
+  | 'hardSigmoid'
+  | 'hardSwish'
+  | 'hardSwishSlope'
 
 /**
  * All operands are of one floating dtype, unless said. False says that it was not done: the arrays are small, or there is no code for it.
@@ -103,6 +113,9 @@ export interface FusedKernel {
    *   eluSlope  g where x > 0, else g·(p·eˣ)
    *   within    g where p ≤ x ≤ q, else 0
    *   between   0 where x ≤ p or q ≤ x, else g
+   *   selu, seluSlope  as for elu, and g·q where x > 0
+   *   hardSigmoid      min(max(x + p, 0), q)/q; hardSwish is g times that
+   *   hardSwishSlope   0 where x ≤ −p, g where x ≥ p, else g·(x/p + 1/2)
    */
   gate(
     op: GateOp,
@@ -254,6 +267,32 @@ export interface FusedKernel {
     count: number,
     inner: number,
   ): number | null
+
+  /** The first `wanted` of each row of `count` elements in order, as `topk` of sorting.ts gives them, and where they were. */
+  sortRows(
+    isTurned: boolean,
+    x: TypedArray,
+    xOffset: number,
+    rows: number,
+    count: number,
+    wanted: number,
+    values: TypedArray,
+    valuesOffset: number,
+    places: TypedArray,
+    placesOffset: number,
+  ): boolean
+
+  /** `count` runs of `length` elements, a step apart on either side; out is another array. */
+  moveRuns(
+    x: TypedArray,
+    xOffset: number,
+    xStep: number,
+    out: TypedArray,
+    outOffset: number,
+    outStep: number,
+    length: number,
+    count: number,
+  ): boolean
 
   /** out[i…] = x[xOffset + Σ i·stride], out contiguous. */
   copy(

@@ -33,6 +33,9 @@ export function unaryInteger(
       for (let i = 0; i < n; i++) out[oo + i] = Math.sign(x[xo + i]!)
       return
     case 'floor':
+    case 'ceil':
+    case 'trunc':
+    case 'round':
       for (let i = 0; i < n; i++) out[oo + i] = x[xo + i]!
       return
     default:

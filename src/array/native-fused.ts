@@ -279,6 +279,35 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       return numbers[0]
     },
 
+    sortRows(isTurned, x, xo, rows, count, wanted, values, vo, places, po) {
+      const code = places instanceof Int32Array ? codeFor(x, rows * count, ELEMENTS_MIN) : null
+      if (code === null || count >= EXTENT_MAX) return false
+      const { numbers } = code
+      numbers[0] = isTurned ? 1 : 0
+      numbers[1] = rows
+      numbers[2] = count
+      numbers[3] = wanted
+      numbers[4] = xo
+      numbers[5] = vo
+      numbers[6] = po
+      code.library.sortRows(x as Floats, values as Floats, places as Int32Array)
+      return true
+    },
+
+    moveRuns(x, xo, xStep, out, oo, outStep, length, count) {
+      const code = codeFor(x, length * count, ELEMENTS_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = length
+      numbers[1] = count
+      numbers[2] = xo
+      numbers[3] = xStep
+      numbers[4] = oo
+      numbers[5] = outStep
+      code.library.moveRuns(x as Floats, out as Floats)
+      return true
+    },
+
     copy(x, xo, extents, strides, out, oo) {
       const axes = extents.length
       let count = 1

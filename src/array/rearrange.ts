@@ -5,6 +5,7 @@
 import { TapeError, valueText } from '../errors.js'
 import { broadcastStrides, stridesOf } from './broadcast.js'
 import { type DType, promoteTypes } from './dtype.js'
+import { kernel } from './kernel.js'
 import { full } from './make-array.js'
 import { allocate, allocateUnset, NDArray, viewOf } from './ndarray.js'
 import {
@@ -170,7 +171,9 @@ function joined(xs: readonly NDArray[], dtype: DType, shape: Shape, at: number):
   for (const x of xs) {
     const { buffer, offset } = x.astype(dtype)
     const row = outer === 0 ? 0 : x.size / outer
-    for (let r = 0; r < outer; r++) {
+    const isMoved =
+      outer > 1 && kernel.fused?.moveRuns(buffer, offset, row, out.buffer, start, outRow, row, outer)
+    for (let r = 0; r < outer && isMoved !== true; r++) {
       const from = offset + r * row
       const to = start + r * outRow
       // A view costs more than moving a few elements one by one.
@@ -328,4 +331,27 @@ function sliced(
 function bound(at: number, extent: number, step: number): number {
   const position = at < 0 ? at + extent : at
   return step > 0 ? Math.min(Math.max(position, 0), extent) : Math.min(Math.max(position, -1), extent - 1)
+}
+
+/** Each element less the one before it along an axis, which gets shorter by one. As in `sub`, integers wrap. Throws BAD_DTYPE for bools. */
+export function differences(x: NDArray, axis: number): NDArray {
+  if (x.dtype === 'bool')
+    throw new TapeError('BAD_DTYPE', 'diff expected numbers, got bool; convert with astype')
+  const extent = x.shape[axis]!
+  const out = allocateUnset(x.dtype, replaceAxes(x.shape, axis, 1, [Math.max(0, extent - 1)]))
+  if (out.size === 0) return out
+  const outer = sizeBetween(x.shape, 0, axis)
+  const inner = sizeBetween(x.shape, axis + 1)
+  const { buffer, offset } = x
+  // Rows of differences are taken from two rows that lie beside each other: of all examples at once where they are single elements.
+  const [rows, columns] = inner === 1 ? [outer, extent - 1] : [1, (extent - 1) * inner]
+  const step = inner === 1 ? extent : 0
+  for (let r = 0; r < (inner === 1 ? 1 : outer); r++) {
+    const at = offset + r * extent * inner
+    kernel.binary(
+      ...(['sub', rows, columns, buffer, at + inner, step, 1, buffer, at, step, 1] as const),
+      ...([out.buffer, out.offset + r * columns] as const),
+    )
+  }
+  return out
 }

@@ -1,7 +1,8 @@
 /** The largest or smallest elements along an axis, in order. */
 import { TapeError } from '../errors.js'
 import type { TypedArray } from './dtype.js'
-import { allocate, type NDArray } from './ndarray.js'
+import { kernel } from './kernel.js'
+import { allocate, allocateUnset, type NDArray } from './ndarray.js'
 import { fixedShape, formatShape, normalizeAxis, sizeOf } from './shape.js'
 
 /**
@@ -30,6 +31,9 @@ export function topk(
   const indices = allocate('int32', shape)
   const outer = sizeOf(x.shape.slice(0, at))
   const inner = sizeOf(x.shape.slice(at + 1))
+  // A few of many are found in one pass; all of a row natively.
+  if (k * FEW >= extent && sortedAtOnce(x, values, indices, outer, extent, inner, k, largest))
+    return [values, indices]
   const keys = new Float64Array(extent)
   const order = new Int32Array(extent)
   const spare = new Int32Array(extent)
@@ -49,6 +53,51 @@ export function topk(
     }
   }
   return [values, indices]
+}
+
+/** By native code, of which the rows lie side by side; false where it is to be done here. */
+function sortedAtOnce(
+  x: NDArray,
+  values: NDArray,
+  indices: NDArray,
+  outer: number,
+  extent: number,
+  inner: number,
+  k: number,
+  largest: boolean,
+): boolean {
+  const { fused } = kernel
+  if (fused === undefined) return false
+  const [to, places] = [values.buffer, indices.buffer]
+  if (inner === 1)
+    return fused.sortRows(
+      ...([largest, x.buffer, x.offset, outer, extent, k] as const),
+      ...([to, values.offset, places, indices.offset] as const),
+    )
+  const count = outer * inner
+  const rows = allocateUnset(x.dtype, fixedShape([count * extent]))
+  const strides = [extent * inner, 1, inner]
+  if (!fused.copy(x.buffer, x.offset, [outer, inner, extent], strides, rows.buffer, rows.offset)) return false
+  const [best, found] = [
+    allocateUnset(x.dtype, fixedShape([count * k])),
+    allocateUnset('int32', fixedShape([count * k])),
+  ]
+  if (
+    !fused.sortRows(
+      ...([largest, rows.buffer, rows.offset, count, extent, k] as const),
+      ...([best.buffer, best.offset, found.buffer, found.offset] as const),
+    )
+  )
+    return false
+  for (let r = 0; r < outer; r++)
+    for (let i = 0; i < k; i++) {
+      let at = (r * k + i) * inner
+      for (let c = 0, from = r * inner * k + i; c < inner; c++, at++, from += k) {
+        to[values.offset + at] = best.buffer[best.offset + from]!
+        places[indices.offset + at] = found.buffer[found.offset + from]!
+      }
+    }
+  return true
 }
 
 /** The elements of a row, the best of them the least; whether one is NaN. */

@@ -200,6 +200,7 @@ export const WITHOUT_GRADIENT: ReadonlySet<string> = new Set([
   'argmax',
   'argmin',
   'bincount',
+  'ceil',
   'equal',
   'floor',
   'greater',
@@ -212,7 +213,9 @@ export const WITHOUT_GRADIENT: ReadonlySet<string> = new Set([
   'logicalOr',
   'notEqual',
   'oneHot',
+  'round',
   'sign',
+  'trunc',
   'unique',
 ])
 

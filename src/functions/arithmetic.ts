@@ -193,6 +193,24 @@ export function floor(x: Operand): Variable {
   return new Floor().apply1(x)
 }
 
+export class Ceil extends Step {
+  override forward(x: NDArray): NDArray {
+    return elementwise.ceil(x)
+  }
+}
+
+export class Trunc extends Step {
+  override forward(x: NDArray): NDArray {
+    return elementwise.trunc(x)
+  }
+}
+
+export class Round extends Step {
+  override forward(x: NDArray): NDArray {
+    return elementwise.round(x)
+  }
+}
+
 /** a − b·⌊a/b⌋, broadcast.  Backward ga = gy, gb = −gy·⌊a/b⌋. */
 export class Remainder extends Func {
   override forward(a: NDArray, b: NDArray): NDArray {
@@ -245,4 +263,7 @@ registerFunc(Sqrt, { name: 'sqrt' })
 registerFunc(Abs, { name: 'abs' })
 registerFunc(Sign, { name: 'sign' })
 registerFunc(Floor, { name: 'floor' })
+registerFunc(Ceil, { name: 'ceil' })
+registerFunc(Trunc, { name: 'trunc' })
+registerFunc(Round, { name: 'round' })
 registerFunc(Remainder, { name: 'remainder' })

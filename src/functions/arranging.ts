@@ -8,11 +8,11 @@ import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions, refuseOptions } from '../options.js'
-import { mul, sub } from './arithmetic.js'
+import { mul, neg } from './arithmetic.js'
 import { type Axis, axisOf, fixed, integerOf, isIntegers, oneAxisOf, refuse } from './attributes.js'
 import { einsum } from './einsum.js'
 import { take } from './indexing.js'
-import { slice } from './joining.js'
+import { pad, slice } from './joining.js'
 import { sum } from './reductions.js'
 import { reshape } from './shapes.js'
 
@@ -283,6 +283,28 @@ export function tril(x: Operand, options: TriangleOptions = {}): Variable {
   return new Tril(options).apply1(x)
 }
 
+/** Each element less the one before it along an axis.  Backward: gy less what comes after it, ends as if 0 lay beyond. */
+export class Diff extends Func {
+  private readonly axis: number
+
+  constructor(attributes: { axis?: number | undefined } = {}) {
+    checkOptions(attributes, ['axis'], 'diff')
+    const axis = oneAxisOf(attributes.axis, -1, 'diff')
+    super({ axis })
+    this.axis = axis
+  }
+
+  override forward(x: NDArray): NDArray {
+    return rearrange.differences(x, normalizeAxis(this.axis, x.ndim, 'diff'))
+  }
+
+  override backward(gy: Variable): Variable {
+    const axis = normalizeAxis(this.axis, gy.ndim, 'diff')
+    const around = gy.shape.map((_, i) => (i === axis ? [1, 1] : [0, 0]) as [number, number])
+    return neg(new Diff({ axis }).apply1(pad(gy, around)))
+  }
+}
+
 /**
  * The differences of neighbours along an axis, n times.
  *
@@ -297,9 +319,7 @@ export function diff(
   const n = integerOf(options.n, 1, 0, 'n', 'diff')
   let y = asVariable(x)
   const axis = normalizeAxis(oneAxisOf(options.axis, -1, 'diff'), y.ndim, 'diff')
-  const before = new Array<null>(axis).fill(null)
-  for (let i = 0; i < n && y.shape[axis]! > 0; i++)
-    y = sub(slice(y, [...before, [1, null]]), slice(y, [...before, [0, -1]]))
+  for (let i = 0; i < n && y.shape[axis]! > 0; i++) y = new Diff({ axis }).apply1(y)
   return y
 }
 
@@ -344,5 +364,6 @@ export function trace(x: Operand, ...rest: readonly unknown[]): Variable {
 
 registerFunc(Tile, { name: 'tile' })
 registerFunc(Roll, { name: 'roll' })
+registerFunc(Diff, { name: 'diff' })
 registerFunc(Triu, { name: 'triu' })
 registerFunc(Tril, { name: 'tril' })

@@ -1,5 +1,5 @@
 /** What is counted: distinct values, integers, and elements between edges. None of it has a gradient. */
-import { isFloating } from '../array/dtype.js'
+import { isFloating, type TypedArray } from '../array/dtype.js'
 import { ndarray } from '../array/make-array.js'
 import { allocate, type NDArray, viewOf } from '../array/ndarray.js'
 import { fixedShape, formatShape, requireShape, sameShape } from '../array/shape.js'
@@ -87,24 +87,39 @@ export class Bincount extends NotDifferentiable {
         'SHAPE_MISMATCH',
         `bincount expected a weight for each element, got x ${formatShape(x.shape)} and weights ${formatShape(weights.shape)}`,
       )
-    let length = this.minLength
-    for (let i = 0; i < x.size; i++) {
-      const bin = x.buffer[x.offset + i]!
-      if (bin < 0)
-        throw new TapeError(
-          'INDEX_OUT_OF_RANGE',
-          `bincount expected integers of at least 0, got ${bin} at element ${i}`,
-        )
-      length = Math.max(length, bin + 1)
-    }
+    const length = Math.max(this.minLength, binsOf(x))
     const summed = weights === undefined || isFloating(weights.dtype) ? weights : weights.astype('float64')
     const out = allocate(summed?.dtype ?? 'int32', requireShape(Object.freeze([length]), 'bincount'))
-    for (let i = 0; i < x.size; i++) {
-      const at = out.offset + x.buffer[x.offset + i]!
-      out.buffer[at] = out.buffer[at]! + (summed === undefined ? 1 : summed.buffer[summed.offset + i]!)
-    }
+    if (summed === undefined) countInto(x.buffer, x.offset, x.size, out.buffer, out.offset)
+    else
+      for (let i = 0; i < x.size; i++) {
+        const at = out.offset + x.buffer[x.offset + i]!
+        out.buffer[at] = out.buffer[at]! + summed.buffer[summed.offset + i]!
+      }
     return out
   }
+}
+
+/** One more than the largest of integers, none of which is below 0. */
+function binsOf({ buffer, offset, size }: NDArray): number {
+  let [least, most] = [0, -1]
+  for (let i = offset; i < offset + size; i++) {
+    const bin = buffer[i]!
+    if (bin > most) most = bin
+    if (bin < least) least = bin
+  }
+  if (least < 0) {
+    const at = buffer.subarray(offset, offset + size).findIndex((bin) => bin < 0)
+    throw new TapeError(
+      'INDEX_OUT_OF_RANGE',
+      `bincount expected integers of at least 0, got ${buffer[offset + at]} at element ${at}`,
+    )
+  }
+  return most + 1
+}
+
+function countInto(x: TypedArray, from: number, size: number, counts: TypedArray, to: number): void {
+  for (let i = from; i < from + size; i++) counts[to + x[i]!]!++
 }
 
 /**

@@ -1,18 +1,19 @@
-/** Diagonals, axes that change their places, and products of whole arrays. Made of others, which the tape records. */
-import { eye } from '../array/filled-arrays.js'
+/** Diagonals, axes that change their places, and products of whole arrays. Most are made of others, which the tape records. */
 import { ndarray } from '../array/make-array.js'
-import { formatShape, normalizeAxis } from '../array/shape.js'
+import { allocate, allocateUnset, type NDArray } from '../array/ndarray.js'
+import { promoted } from '../array/promotion.js'
+import { broadcastShapes, formatShape, normalizeAxis, requireShape, sameShape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
+import { Func } from '../graph/func.js'
+import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
-import { mul, sub } from './arithmetic.js'
-import { roll } from './arranging.js'
+import { mul } from './arithmetic.js'
+import { repeatInterleave, tile } from './arranging.js'
 import { integerOf, isIntegers, oneAxisOf, refuse } from './attributes.js'
-import { where } from './comparison.js'
 import { take } from './indexing.js'
-import { pad } from './joining.js'
 import { matmul } from './products.js'
-import { expandDims, reshape, transpose } from './shapes.js'
+import { broadcastTo, reshape, transpose } from './shapes.js'
 
 export interface DiagonalOptions {
   /** Which diagonal: 0 is the main one, 1 the one above it, −1 the one below. Default 0. */
@@ -43,6 +44,38 @@ export function diagonal(x: Operand, options: DiagonalOptions = {}): Variable {
   return take(flat, ndarray(places), { axis: -1 })
 }
 
+/** x on a diagonal of matrices, zeros elsewhere.  Backward: the same diagonal of gy. */
+export class Diag extends Func {
+  private readonly offset: number
+
+  constructor(attributes: DiagonalOptions = {}) {
+    checkOptions(attributes, ['offset'], 'diag')
+    const offset = integerOf(attributes.offset, 0, -Infinity, 'offset', 'diag')
+    super({ offset })
+    this.offset = offset
+  }
+
+  override forward(x: NDArray): NDArray {
+    if (x.ndim === 0) throw new TapeError('BAD_SHAPE', 'diag expected vectors [..., k], got a scalar')
+    const { offset } = this
+    const count = x.shape.at(-1)!
+    const size = count + Math.abs(offset)
+    const out = allocate(x.dtype, requireShape([...x.shape.slice(0, -1), size, size], 'diag'))
+    const { buffer: from } = x
+    const { buffer: to } = out
+    const first = out.offset + (offset >= 0 ? offset : -offset * size)
+    const matrices = count === 0 ? 0 : x.size / count
+    for (let row = 0, at = x.offset; row < matrices; row++)
+      for (let i = 0, place = first + row * size * size; i < count; i++, place += size + 1)
+        to[place] = from[at++]!
+    return out
+  }
+
+  override backward(gy: Variable): Variable {
+    return diagonal(gy, { offset: this.offset })
+  }
+}
+
 /**
  * Matrices that have x on a diagonal and zeros elsewhere.
  *
@@ -51,22 +84,7 @@ export function diagonal(x: Operand, options: DiagonalOptions = {}): Variable {
  * Source   PyTorch `diag_embed`; of a vector its `diag`. Of a matrix PyTorch's `diag` is `diagonal` here
  */
 export function diag(x: Operand, options: DiagonalOptions = {}): Variable {
-  checkOptions(options, ['offset'], 'diag')
-  const offset = integerOf(options.offset, 0, -Infinity, 'offset', 'diag')
-  const given = asVariable(x)
-  if (given.ndim === 0) throw new TapeError('BAD_SHAPE', 'diag expected vectors [..., k], got a scalar')
-  const far = Math.abs(offset)
-  const none = given.shape.slice(0, -1).map(() => [0, 0] as const)
-  const longer = far === 0 ? given : pad(given, [...none, [0, far]])
-  const size = longer.shape.at(-1)!
-  const isOn = eye(size).data
-  const mask = Uint8Array.from({ length: size * size }, (_, at) => {
-    const [row, column] = [Math.floor(at / size), at % size]
-    return offset === 0 ? isOn[at]! : Number(column - row === offset)
-  })
-  // Above the diagonal a row says which element it is, below it a column.
-  const spread = expandDims(longer, offset >= 0 ? -1 : -2)
-  return where(ndarray(mask, { shape: [size, size], dtype: 'bool' }), spread, 0)
+  return new Diag(options).apply1(x)
 }
 
 /** x with two of its axes exchanged. Throws BAD_AXIS. */
@@ -140,15 +158,16 @@ export function kron(a: Operand, b: Operand): Variable {
   const ndim = Math.max(left.ndim, right.ndim)
   const whole = (one: Variable) => [...new Array<number>(ndim - one.ndim).fill(1), ...one.shape]
   const [outer, inner] = [whole(left), whole(right)]
+  // Along the last axis each is brought to its full extent first, so that the products are of whole rows.
+  const [wide, narrow] = [outer.at(-1) ?? 1, inner.at(-1) ?? 1]
+  const columns = wide * narrow
+  const spread = narrow === 1 ? left : repeatInterleave(reshape(left, outer), narrow, { axis: -1 })
+  const again = wide === 1 ? right : tile(reshape(right, inner), wide)
+  const lead = (shape: readonly number[], isFirst: boolean) =>
+    shape.slice(0, -1).flatMap((extent) => (isFirst ? [extent, 1] : [1, extent]))
   const blocks = mul(
-    reshape(
-      left,
-      outer.flatMap((extent) => [extent, 1]),
-    ),
-    reshape(
-      right,
-      inner.flatMap((extent) => [1, extent]),
-    ),
+    reshape(spread, ndim === 0 ? [] : [...lead(outer, true), columns]),
+    reshape(again, ndim === 0 ? [] : [...lead(inner, false), columns]),
   )
   return reshape(
     blocks,
@@ -237,6 +256,92 @@ export function cross(a: Operand, b: Operand, options: { axis?: number | undefin
         'SHAPE_MISMATCH',
         `cross expected three elements along axis ${axis}, got ${formatShape(left.shape)} and ${formatShape(right.shape)}`,
       )
-  const turned = (of: Variable, by: number) => roll(of, -by, { axis })
-  return sub(mul(turned(left, 1), turned(right, 2)), mul(turned(left, 2), turned(right, 1)))
+  const shape = broadcastShapes(left.shape, right.shape, 'cross')
+  return new Cross({ axis: normalizeAxis(axis, shape.length, 'cross') - shape.length }).apply2(
+    broadcastTo(left, shape),
+    broadcastTo(right, shape),
+  )
 }
+
+/** a × b along an axis of three elements, of two arrays of one shape.  Backward ga = b × gy, gb = gy × a. */
+export class Cross extends Func {
+  private readonly axis: number
+
+  constructor(attributes: { axis?: number | undefined } = {}) {
+    checkOptions(attributes, ['axis'], 'cross')
+    const axis = oneAxisOf(attributes.axis, -1, 'cross')
+    super({ axis })
+    this.axis = axis
+  }
+
+  override forward(a: NDArray, b: NDArray): NDArray {
+    const axis = normalizeAxis(this.axis, a.ndim, 'cross')
+    if (!sameShape(a.shape, b.shape) || a.shape[axis] !== 3)
+      throw new TapeError(
+        'SHAPE_MISMATCH',
+        `cross expected two arrays of one shape with three elements along axis ${axis}, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+      )
+    const [x, y] = promoted([a, b] as const)
+    if (x.dtype === 'bool')
+      throw new TapeError('BAD_DTYPE', 'cross expected numbers, got bool and bool; convert with astype')
+    const out = allocateUnset(x.dtype, x.shape, x.size)
+    const inner = x.shape.slice(axis + 1).reduce((product, extent) => product * extent, 1)
+    if (x.dtype === 'float64')
+      crossed(x.buffer as Float64Array, x.offset, y.buffer as Float64Array, y.offset, out, inner)
+    else if (x.dtype === 'float32') return crossedInSteps(x, y, out, inner, (p, q) => Math.fround(p * q))
+    else return crossedInSteps(x, y, out, inner, Math.imul)
+    return out
+  }
+
+  override backward(gy: Variable): (Variable | null)[] {
+    const [a, b] = [this.inputAt(0), this.inputAt(1)]
+    const { axis } = this
+    return [
+      this.needsGradient(0) ? new Cross({ axis }).apply2(b, gy) : null,
+      this.needsGradient(1) ? new Cross({ axis }).apply2(gy, a) : null,
+    ]
+  }
+}
+
+function crossed(
+  x: Float64Array,
+  xo: number,
+  y: Float64Array,
+  yo: number,
+  out: NDArray,
+  inner: number,
+): void {
+  const to = out.buffer as Float64Array
+  const [second, third] = [inner, 2 * inner]
+  for (let block = 0; block < out.size; block += 3 * inner)
+    for (let k = block; k < block + inner; k++) {
+      const [a, b, o] = [xo + k, yo + k, out.offset + k]
+      const [a1, a2, a3] = [x[a]!, x[a + second]!, x[a + third]!]
+      const [b1, b2, b3] = [y[b]!, y[b + second]!, y[b + third]!]
+      to[o] = a2 * b3 - a3 * b2
+      to[o + second] = a3 * b1 - a1 * b3
+      to[o + third] = a1 * b2 - a2 * b1
+    }
+}
+
+/** Each product rounded to the dtype. */
+function crossedInSteps(
+  x: NDArray,
+  y: NDArray,
+  out: NDArray,
+  inner: number,
+  product: (p: number, q: number) => number,
+): NDArray {
+  const at = (of: NDArray, i: number) => of.buffer[of.offset + i]!
+  for (let block = 0; block < out.size; block += 3 * inner)
+    for (let k = block; k < block + inner; k++)
+      for (let i = 0; i < 3; i++) {
+        const [next, last] = [k + ((i + 1) % 3) * inner, k + ((i + 2) % 3) * inner]
+        out.buffer[out.offset + k + i * inner] =
+          product(at(x, next), at(y, last)) - product(at(x, last), at(y, next))
+      }
+  return out
+}
+
+registerFunc(Diag, { name: 'diag' })
+registerFunc(Cross, { name: 'cross' })

@@ -34,6 +34,7 @@ import { Linear, MatMul, matmul } from './products.js'
 import { mean, sum } from './reductions.js'
 import { expandDims, reshape, transpose } from './shapes.js'
 import { logSoftmax } from './softmax.js'
+import { VolumeMaxima, VolumeMaximaGather, VolumeMaximaScatter } from './volume-maxima.js'
 
 // Products
 
@@ -312,7 +313,9 @@ function moreImages(mappable: number): (call: MapCall) => Variable[] | null {
 
 for (const one of [Conv2d, ConvTranspose2d, GroupNorm, MaxPool2d, AveragePool2d, AveragePool2dScatter])
   setMapRule(one, moreImages(1))
-for (const one of [MaxPool2dScatter, MaxPool2dGather]) setMapRule(one, moreImages(2))
+setMapRule(VolumeMaxima, moreImages(1))
+for (const one of [MaxPool2dScatter, MaxPool2dGather, VolumeMaximaScatter, VolumeMaximaGather])
+  setMapRule(one, moreImages(2))
 
 // What a place of the window saw, against the gradients: a batch of products for each place.
 setMapRule(Conv2dWeights, ({ func, operands, rows }) => {

@@ -12,7 +12,7 @@ import { StandIn } from '../graph/stand-in.js'
 import { Variable } from '../graph/variable.js'
 import * as activations from './activations.js'
 import * as arithmetic from './arithmetic.js'
-import { Roll, Tile, Tril, Triu } from './arranging.js'
+import { Diff, Roll, Tile, Tril, Triu } from './arranging.js'
 import type { Axis } from './attributes.js'
 import { RandomNoise } from './augmentation.js'
 import { BandMeans, BandMeansScatter } from './bands.js'
@@ -21,12 +21,14 @@ import { Cast } from './casting.js'
 import * as circular from './circular.js'
 import * as comparison from './comparison.js'
 import { Eigh, Qr, Svd } from './decompositions.js'
+import { Cross, Diag } from './diagonals.js'
 import { Dropout } from './dropout.js'
 import * as exponential from './exponential.js'
 import { FourierTransform } from './fourier.js'
 import { Concat, Pad, ScatterSlice, Slice, Split, Stack } from './joining.js'
 import { Cholesky, Det, Inv, Slogdet, Solve } from './linear-algebra.js'
 import { Pinv } from './matrices.js'
+import { HardSigmoid, HardSwish, Selu } from './more-activations.js'
 import { ArgMax, ArgMin, Sort, Topk } from './ordering.js'
 import * as reductions from './reductions.js'
 import { Rotary } from './rotary.js'
@@ -139,8 +141,9 @@ function all(rule: MapRule, ...classes: readonly (abstract new (...args: never[]
   for (const one of classes) setMapRule(one, rule)
 }
 
-const { Abs, Add, Div, Floor, Mul, Neg, Remainder, Sign, Sqrt, Square, Sub } = arithmetic
-all(elementwise, Abs, Add, Div, Floor, Mul, Neg, Remainder, Sign, Sqrt, Square, Sub)
+const { Abs, Add, Ceil, Div, Floor, Mul, Neg, Remainder, Round, Sign, Sqrt, Square, Sub, Trunc } = arithmetic
+all(elementwise, Abs, Add, Ceil, Div, Floor, Mul, Neg, Remainder, Round, Sign, Sqrt, Square, Sub, Trunc)
+all(elementwise, HardSigmoid, HardSwish, Selu)
 const { Elu, Erf, Gelu, Hardtanh, LeakyRelu, Mish, Relu, ReluGradient, Sigmoid, Silu, Softplus } = activations
 all(elementwise, Elu, Erf, Gelu, Hardtanh, LeakyRelu, Mish, Relu, Sigmoid, Silu, Softplus)
 all(inOneShape, ReluGradient)
@@ -251,6 +254,13 @@ setMapRule(shapes.Flip, ({ func, operands }) => {
   ]
 })
 
+setMapRule(Diff, alongAxis)
+setMapRule(Diag, overLastAxes(1))
+setMapRule(Cross, ({ func, operands, rows }) => {
+  const { axis = -1 } = func.attributes as { axis?: number }
+  const moved = normalizeAxis(axis, operands[0]!.shape.length, 'cross') + 1
+  return withAttributes(func, { axis: moved }).applyList(operands.map((operand) => repeated(operand, rows)))
+})
 setMapRule(Roll, ({ func, operands, rows }) => {
   const [x] = operands
   const { shifts, axis } = func.attributes as { shifts: readonly number[]; axis?: Axis }

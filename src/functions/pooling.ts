@@ -14,9 +14,9 @@ import { div } from './arithmetic.js'
 import { flagOf } from './attributes.js'
 import { bandMeans } from './bands.js'
 import { pairOf } from './convolution.js'
-import { concat, pad, slice, stack } from './joining.js'
-import { max } from './reductions.js'
-import { broadcastTo, reshape } from './shapes.js'
+import { concat, pad } from './joining.js'
+import { broadcastTo, expandDims, squeeze } from './shapes.js'
+import { volumeMaxima } from './volume-maxima.js'
 
 export interface PoolingOptions {
   /** The size of a window: one number, or [rows, columns]. */
@@ -256,16 +256,8 @@ export function adaptiveAveragePool2d(x: Operand, size: number | Pair): Variable
 export function adaptiveMaxPool2d(x: Operand, size: number | Pair): Variable {
   const image = imageOf(x, 'adaptiveMaxPool2d')
   const [rows, columns] = pairOf(size, undefined, 1, 'size', 'adaptiveMaxPool2d')
-  const cells = Array.from({ length: rows * columns }, (_, i) => {
-    const row = windowAt(Math.floor(i / columns), rows, image.shape[2]!)
-    const column = windowAt(i % columns, columns, image.shape[3]!)
-    return max(slice(image, [null, null, row, column]), { axis: [2, 3] })
-  })
-  return reshape(stack(cells, { axis: 2 }), [image.shape[0]!, image.shape[1]!, rows, columns])
-}
-
-function windowAt(i: number, count: number, extent: number): [from: number, to: number] {
-  return [Math.floor((i * extent) / count), Math.ceil(((i + 1) * extent) / count)]
+  const made = volumeMaxima(expandDims(image, 2), { size: [1, rows, columns] })
+  return squeeze(made, 2)
 }
 
 function imageOf(x: Operand, what: string): Variable {

@@ -2,29 +2,25 @@
 import { isFloating } from '../array/dtype.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
-import { abs, add, floor, neg, remainder, sub } from './arithmetic.js'
+import { abs, Ceil, Round, Trunc } from './arithmetic.js'
 import { numberOf } from './attributes.js'
 import { cast } from './casting.js'
-import { equal, greater, less, logicalNot, notEqual, where } from './comparison.js'
+import { equal, greater, notEqual, where } from './comparison.js'
 import { type ReduceOptions, sum } from './reductions.js'
 
 /** The smallest integer not below x. Not differentiable. */
 export function ceil(x: Operand): Variable {
-  return neg(floor(neg(x)))
+  return new Ceil().apply1(x)
 }
 
 /** x without what follows its point. Not differentiable. */
 export function trunc(x: Operand): Variable {
-  return where(less(x, 0), ceil(x), floor(x))
+  return new Trunc().apply1(x)
 }
 
 /** The integer nearest to x, of two that are equally near the even one. Not differentiable. */
 export function round(x: Operand): Variable {
-  const below = floor(x)
-  const rest = sub(x, below)
-  const isUp = where(equal(rest, 0.5), notEqual(remainder(below, 2), 0), greater(rest, 0.5))
-  // Of what is infinite the rest is NaN, which is neither: it stays.
-  return add(below, isUp)
+  return new Round().apply1(x)
 }
 
 /** Whether each element is NaN; bool. Not differentiable. */
@@ -77,5 +73,5 @@ export function any(x: Operand, options: ReduceOptions = {}): Variable {
 
 /** Whether no element is 0, over the given axes, or all; bool, and true of nothing. Not differentiable. */
 export function all(x: Operand, options: ReduceOptions = {}): Variable {
-  return logicalNot(any(equal(x, 0), options))
+  return equal(sum(cast(equal(x, 0), 'int32'), options), 0)
 }

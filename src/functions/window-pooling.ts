@@ -1,4 +1,4 @@
-/** Rows and volumes reduced window by window: made of the pooling of images, so that the tape knows one kind of window. */
+/** Rows and volumes reduced window by window: rows, and means of volumes, are made of the pooling of images. */
 import type { Pair } from '../array/convolution.js'
 import { formatShape } from '../array/shape.js'
 import { TapeError, valueText } from '../errors.js'
@@ -6,18 +6,16 @@ import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { flagOf, integerOf, refuse } from './attributes.js'
 import { bandMeans } from './bands.js'
-import { take } from './indexing.js'
 import {
   adaptiveAveragePool2d,
   adaptiveMaxPool2d,
   averagePool2d,
-  beyond,
   maxPool2d,
   type WindowOptions,
-  withLowest,
 } from './pooling.js'
-import { reshape, squeeze, transpose } from './shapes.js'
+import { reshape, squeeze } from './shapes.js'
 import { type Triple, tripleOf } from './volume-convolution.js'
+import { volumeMaxima } from './volume-maxima.js'
 
 /** Settings of the pooling of rows. */
 export interface Pooling1dOptions {
@@ -134,13 +132,7 @@ export function adaptiveMaxPool1d(x: Operand, size: number): Variable {
   return squeeze(adaptiveMaxPool2d(rowOf(x, 'adaptiveMaxPool1d'), to), 2)
 }
 
-// --- volumes: the depths of a window lie between the rows of an image --------------------------------------------------
-//
-//   depths that one window sees     rows of the image that stands for them      a window of it
-//     a: a0 a1 a2                     a0 b0 a1 b1 a2 b2                          kernel rows · depths, in steps of stride rows · depths
-//     b: b0 b1 b2
-//
-// So one call looks at a whole window, and a maximum that is met more than once shares its gradient evenly among all places.
+// --- volumes ---------------------------------------------------------------------------------------------------------
 
 interface Windows {
   readonly kernel: Triple
@@ -169,32 +161,6 @@ function volumeOf(x: Operand, what: string): Variable {
   )
 }
 
-/** How far the last window of each axis reaches beyond the padded volume, when the count of windows is rounded up. */
-function farOf(volume: Variable, { kernel, stride, padding }: Windows): number[] {
-  return kernel.map((size, i) => beyond(volume.shape[2 + i]!, size, stride[i]!, padding[i]!))
-}
-
-/** A volume whose depths each window sees once, those of a window between the rows of an image, and the maxima of it. */
-function maximaByDepth(padded: Variable, { kernel, stride, padding }: Windows): Variable {
-  const [n, c, d, h, w] = padded.shape as readonly [number, number, number, number, number]
-  const depths = Math.floor((d - kernel[0]) / stride[0]) + 1
-  const seen = Int32Array.from({ length: depths * kernel[0] }, (_, i) => {
-    return Math.floor(i / kernel[0]) * stride[0] + (i % kernel[0])
-  })
-  const isAll = seen.length === d && stride[0] === kernel[0]
-  const gathered = isAll ? padded : take(padded, seen, { axis: 2 })
-  const apart = reshape(gathered, [n, c, depths, kernel[0], h, w])
-  // Channels do not meet: those of all depths are channels of one image.
-  const images = reshape(transpose(apart, [0, 1, 2, 4, 3, 5]), [n, c * depths, h * kernel[0], w])
-  const made = maxPool2d(images, {
-    kernel: [kernel[1] * kernel[0], kernel[2]],
-    stride: [stride[1] * kernel[0], stride[2]],
-    padding: [padding[1] * kernel[0], padding[2]],
-  })
-  const [, , rows, columns] = made.shape as readonly [number, number, number, number]
-  return reshape(made, [n, c, depths, rows, columns])
-}
-
 /**
  * The maximum of every window of volumes; padding never wins.
  *
@@ -208,10 +174,7 @@ export function maxPool3d(x: Operand, options: Pooling3dOptions): Variable {
   const volume = volumeOf(x, 'maxPool3d')
   const isCeil = flagOf(options.ceilMode, false, 'ceilMode', 'maxPool3d')
   requireFit(volume, windows.kernel, windows.padding, isCeil, 'maxPool3d')
-  const far = isCeil ? farOf(volume, windows) : []
-  const extended = far.reduce((y, count, i) => withLowest(y, 2 + i, 0, count), volume)
-  const [before] = windows.padding
-  return maximaByDepth(withLowest(extended, 2, before, before), windows)
+  return volumeMaxima(volume, isCeil ? { ...windows, ceilMode: true } : windows)
 }
 
 /**
@@ -295,25 +258,5 @@ export function adaptiveAveragePool3d(x: Operand, size: number | Triple): Variab
 export function adaptiveMaxPool3d(x: Operand, size: number | Triple): Variable {
   const volume = volumeOf(x, 'adaptiveMaxPool3d')
   const to = sizesOf(volume, size, 'adaptiveMaxPool3d')
-  // Windows of one size are made, whose places beyond their band hold what never wins.
-  let spread = volume
-  const kernel = to.map((count, i) => {
-    const bands = bandsOf(volume.shape[2 + i]!, count)
-    if (bands.isEven) return bands.most
-    spread = take(withLowest(spread, 2 + i, 0, 1), bands.places, { axis: 2 + i })
-    return bands.most
-  })
-  return maxPool3d(spread, { kernel: kernel as unknown as Triple })
-}
-
-/** Which places each of `count` windows sees, all lists as long as the longest: `extent` stands for none. */
-function bandsOf(extent: number, count: number): { most: number; isEven: boolean; places: Int32Array } {
-  const from = (i: number) => Math.floor((i * extent) / count)
-  const to = (i: number) => Math.ceil(((i + 1) * extent) / count)
-  const windows = Array.from({ length: count }, (_, i) => i)
-  const most = Math.max(...windows.map((i) => to(i) - from(i)))
-  const places = windows.flatMap((i) =>
-    Array.from({ length: most }, (_, j) => (from(i) + j < to(i) ? from(i) + j : extent)),
-  )
-  return { most, isEven: extent % count === 0, places: Int32Array.from(places) }
+  return volumeMaxima(volume, { size: to })
 }

@@ -275,3 +275,29 @@ export function bandMeans(call: OnnxCall, g: OnnxBuilder): string | Refusal {
     ? g.node('MatMul', [g.floats(shares, [size, from]), x])
     : g.node('MatMul', [x, g.floats(shares, [from, size])])
 }
+
+/** Maxima of windows; of bands axis by axis, as the maximum of maxima is that of all. */
+export function volumeMaxima(call: OnnxCall, g: OnnxBuilder): string {
+  const { shape } = input(call, 0)
+  const made = output(call).shape
+  const x = given(call, g, 0)
+  if (call.attributes.size === undefined) {
+    const [kernel, stride, before] = ['kernel', 'stride', 'padding'].map(
+      (key) => call.attributes[key],
+    ) as number[][]
+    // How far the last window reaches, whether the number of windows was rounded up or down.
+    const after = before!.map((width, i) =>
+      Math.max(0, (made[2 + i]! - 1) * stride![i]! + kernel![i]! - shape[2 + i]! - width),
+    )
+    return g.node('MaxPool', [x], { kernel_shape: kernel!, strides: stride!, pads: [...before!, ...after] })
+  }
+  return [2, 3, 4].reduce((name, axis) => {
+    const [extent, count] = [shape[axis]!, made[axis]!]
+    if (count === extent) return name
+    const bands = Array.from({ length: count }, (_, i) => {
+      const [start, stop] = [Math.floor((i * extent) / count), Math.ceil(((i + 1) * extent) / count)]
+      return reduced(g, 'ReduceMax', sliced(g, name, [{ axis, start, stop, step: 1 }]), [axis], 1)
+    })
+    return count === 1 ? bands[0]! : g.node('Concat', bands, { axis })
+  }, x)
+}

@@ -41,6 +41,7 @@ import {
   sumOver,
   toOutputShape,
   turned,
+  volumeMaxima,
   window,
 } from './onnx-parts.js'
 
@@ -67,6 +68,9 @@ export const ONNX_RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
       ['softplus', 'Softplus'],
       ['erf', 'Erf'],
       ['floor', 'Floor'],
+      ['ceil', 'Ceil'],
+      ['round', 'Round'],
+      ['hardSwish', 'HardSwish'],
       ['sign', 'Sign'],
     ] as const
   ).map(([name, operator]) => [name, same(operator)] as const),
@@ -129,6 +133,26 @@ export const ONNX_RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
       const erf = g.node('Erf', [g.node('Mul', [x, g.float(Math.SQRT1_2)])])
       return g.node('Mul', [g.node('Mul', [x, g.float(0.5)]), g.node('Add', [erf, g.float(1)])])
     }),
+  ],
+  [
+    'trunc',
+    rule([], (call, g) => {
+      const x = given(call, g, 0)
+      return g.node('Mul', [g.node('Sign', [x]), g.node('Floor', [g.node('Abs', [x])])])
+    }),
+  ],
+  [
+    'selu',
+    rule([], (call, g) =>
+      g.node('Selu', [given(call, g, 0)], {
+        alpha: { float: 1.6732632423543772 },
+        gamma: { float: 1.0507009873554805 },
+      }),
+    ),
+  ],
+  [
+    'hardSigmoid',
+    rule([], (call, g) => g.node('HardSigmoid', [given(call, g, 0)], { alpha: { float: 1 / 6 } })),
   ],
   [
     'leakyRelu',
@@ -357,6 +381,43 @@ export const ONNX_RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ],
   ['maxPool2d', pooled('MaxPool')],
   ['averagePool2d', pooled('AveragePool', { count_include_pad: 1 })],
+  [
+    'diff',
+    rule(['axis'], (call, g) => {
+      const axis = axisOf(call, -1)
+      const part = (start: number, stop: number) =>
+        sliced(g, given(call, g, 0), [{ axis, start, stop, step: 1 }])
+      return g.node('Sub', [part(1, FAR), part(0, -1)])
+    }),
+  ],
+  [
+    'diag',
+    rule(['offset'], (call, g) => {
+      if (number(call, 'offset', 0) !== 0) return new Refusal('ONNX has the main diagonal only')
+      const { shape } = input(call, 0)
+      const size = shape.at(-1)!
+      const isOn = Array.from({ length: size * size }, (_, i) => Number(i % (size + 1) === 0))
+      const mask = g.cast(g.floats(isOn, [size, size]), 'bool')
+      return g.node('Where', [mask, g.reshape(given(call, g, 0), [...shape, 1]), g.float(0)])
+    }),
+  ],
+  [
+    'cross',
+    rule(['axis'], (call, g) => {
+      const axis = axisOf(call, -1)
+      const part = (i: number, start: number) =>
+        sliced(g, given(call, g, i), [{ axis, start, stop: start + 1, step: 1 }])
+      const parts = [0, 1, 2].map((i) => {
+        const [next, last] = [(i + 1) % 3, (i + 2) % 3]
+        return g.node('Sub', [
+          g.node('Mul', [part(0, next), part(1, last)]),
+          g.node('Mul', [part(0, last), part(1, next)]),
+        ])
+      })
+      return g.node('Concat', parts, { axis })
+    }),
+  ],
+  ['volumeMaxima', rule(['kernel', 'stride', 'padding', 'ceilMode', 'size'], volumeMaxima)],
   ['bandMeans', rule(['axis', 'size'], bandMeans)],
   [
     'layerNorm',

@@ -50,6 +50,7 @@ import * as statistics from '../../src/functions/statistics.js'
 import * as transposedConvolution from '../../src/functions/transposed-convolution.js'
 import * as vectors from '../../src/functions/vectors.js'
 import * as volumeConvolution from '../../src/functions/volume-convolution.js'
+import * as volumeMaxima from '../../src/functions/volume-maxima.js'
 import * as windowPooling from '../../src/functions/window-pooling.js'
 import { registeredFuncs } from '../../src/graph/registry.js'
 import type { Functions } from './case.js'
@@ -68,6 +69,7 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...transposedConvolution,
   ...vectors,
   ...volumeConvolution,
+  ...volumeMaxima,
   ...windowPooling,
   ...arithmetic,
   ...attention,

@@ -63,6 +63,23 @@ export const arrayCases: Cases = {
     withBare([spread([])], 'repeats', [3], [3]),
     withBare([spread([2])], 'repeats', [0], [0]),
   ],
+  diff: [
+    withOptions([spread([2, 5])], { axis: -1 }, [2, 4]),
+    withOptions([spread([3, 2, 2])], { axis: 0 }, [2, 2, 2]),
+    withOptions([spread([2, 3, 2])], { axis: 1 }, [2, 2, 2]),
+    withOptions([spread([1])], { axis: 0 }, [0]),
+  ],
+  diag: [
+    withOptions([spread([3])], {}, [3, 3]),
+    withOptions([spread([2, 2])], { offset: 1 }, [2, 3, 3]),
+    withOptions([spread([2])], { offset: -2 }, [4, 4]),
+    withOptions([spread([0])], {}, [0, 0]),
+  ],
+  cross: [
+    withOptions([spread([3]), spread([3], 1)], {}, [3]),
+    withOptions([spread([2, 3]), spread([2, 3], 1)], {}, [2, 3]),
+    withOptions([spread([3, 4]), spread([3, 4], 1)], { axis: 0 }, [3, 4]),
+  ],
   roll: [
     { inputs: [spread([5])], attributes: { shifts: [2] }, args: [2], shapes: [[5]] },
     { inputs: [spread([2, 3])], attributes: { shifts: [-4] }, args: [-4], shapes: [[2, 3]] },

@@ -33,6 +33,9 @@ const INNER = new Set([
   'reluGradient',
   'scatterSlice',
   'scatterTake',
+  'volumeMaxima',
+  'volumeMaximaGather',
+  'volumeMaximaScatter',
 ])
 const SECOND_ORDER_TOLERANCE = 2e-6
 

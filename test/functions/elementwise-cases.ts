@@ -31,6 +31,9 @@ export const elementwiseCases: Cases = {
   abs: unary(spread),
   sign: unary(spread),
   floor: unary(spread),
+  ceil: unary(spread),
+  trunc: unary(spread),
+  round: unary(spread),
   largerShare: [
     { inputs: [spread([2, 3]), spread([3], 1), spread([2, 3], 2)], shapes: [[2, 3]] },
     { inputs: [spread([]), spread([], 1), spread([], 2)], shapes: [[]] },
@@ -61,6 +64,9 @@ export const elementwiseCases: Cases = {
   // activations
   sigmoid: unary(spread),
   relu: unary(spread),
+  selu: unary(spread),
+  hardSigmoid: unary(spread),
+  hardSwish: unary(spread),
   reluGradient: [{ inputs: [spread([2, 3]), spread([2, 3], 1)], shapes: [[2, 3]] }],
   leakyRelu: [...unary(spread, [{ slope: 0.2 }], { slope: 0.2 }), withOptions([spread([3])], {}, [3])],
   silu: unary(spread),

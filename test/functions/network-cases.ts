@@ -197,6 +197,22 @@ export const networkCases: Cases = {
   ],
   maxPool2dScatter: [withOptions([spread([2, 2, 6, 2], 1), image], pooled, [2, 2, 5, 4])],
   maxPool2dGather: [withOptions([spread([2, 2, 5, 4], 1), image], pooled, [2, 2, 6, 2])],
+  volumeMaxima: [
+    withOptions(
+      [spread([2, 1, 3, 4, 5])],
+      { kernel: [2, 3, 2], stride: [1, 2, 2], padding: [1, 0, 1] },
+      [2, 1, 4, 1, 3],
+    ),
+    withOptions([spread([1, 2, 3, 4, 5])], { kernel: 2, ceilMode: true }, [1, 2, 2, 2, 3]),
+    withOptions([spread([1, 2, 3, 4, 5])], { size: [2, 3, 2] }, [1, 2, 2, 3, 2]),
+    withOptions([spread([0, 2, 2, 2, 2])], { kernel: 2 }, [0, 2, 1, 1, 1]),
+  ],
+  volumeMaximaScatter: [
+    withOptions([spread([1, 2, 2, 3, 2], 1), spread([1, 2, 3, 4, 5])], { size: [2, 3, 2] }, [1, 2, 3, 4, 5]),
+  ],
+  volumeMaximaGather: [
+    withOptions([spread([1, 2, 3, 4, 5], 1), spread([1, 2, 3, 4, 5])], { size: [2, 3, 2] }, [1, 2, 2, 3, 2]),
+  ],
   averagePool2d: [
     withOptions([image], { kernel: [3, 2], stride: 1 }, [2, 2, 3, 3]),
     withOptions([image], pooled, [2, 2, 6, 2]),

@@ -60,6 +60,9 @@ const WITHOUT_REFERENCE = new Set([
   'reluGradient',
   'scatterSlice',
   'scatterTake',
+  'volumeMaxima',
+  'volumeMaximaGather',
+  'volumeMaximaScatter',
 ])
 
 const worst = { value: at(), gradient: at(), second: at() }

@@ -58,6 +58,12 @@ function everyFunction(): Record<string, g.Variable> {
     g.softplus,
     g.erf,
     g.floor,
+    g.ceil,
+    g.round,
+    g.trunc,
+    g.selu,
+    g.hardSigmoid,
+    g.hardSwish,
     g.sign,
     g.square,
     g.expm1,
@@ -130,6 +136,15 @@ function everyFunction(): Record<string, g.Variable> {
     extra: 1,
   })
   made.maxPool2d = g.maxPool2d(image, { kernel: [2, 3], stride: 2, padding: 1 })
+  made.maxPool3d = g.maxPool3d(g.expandDims(image, 2), {
+    kernel: [1, 2, 3],
+    padding: [0, 1, 0],
+    ceilMode: true,
+  })
+  made.adaptiveMaxPool2d = g.adaptiveMaxPool2d(image, [2, 4])
+  made.diff = g.diff(image, { axis: 2 })
+  made.diag = g.diag(x)
+  made.cross = g.cross(x, y)
   made.averagePool2d = g.averagePool2d(image, { kernel: 2, padding: [1, 0] })
   made.adaptiveAveragePool2d = g.adaptiveAveragePool2d(image, [2, 3])
   made.layerNorm = g.layerNorm(q, g.constant(array(3)), g.constant(array(3)))

@@ -45,6 +45,8 @@ export interface NativeLibrary {
   prelu(x: Floats, slopes: Floats, out: Floats): void
   atPlaces(x: Floats, which: Int32Array, out: Floats): void
   copy(x: Floats, out: Floats): void
+  sortRows(x: Floats, values: Floats, places: Int32Array): void
+  moveRuns(x: Floats, out: Floats): void
 }
 
 export interface Native {

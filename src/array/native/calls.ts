@@ -50,6 +50,9 @@ export const UNARY: { readonly [op in UnaryOp]?: number } = {
   arcsin: 22,
   arccos: 23,
   arctan: 24,
+  ceil: 25,
+  trunc: 26,
+  round: 27,
 }
 export const BINARY: { readonly [op in BinaryOp | `${SlopeOp}Slope`]: number } = {
   add: 0,
@@ -73,6 +76,11 @@ export const GATE: { readonly [op in GateOp]: number } = {
   eluSlope: 2,
   within: 3,
   between: 4,
+  selu: 5,
+  seluSlope: 6,
+  hardSigmoid: 7,
+  hardSwish: 8,
+  hardSwishSlope: 9,
 }
 export const PLACES: { readonly [op in PlaceOp]: number } = {
   gather: 0,

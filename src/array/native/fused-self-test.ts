@@ -9,8 +9,8 @@ type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
 
 const HASHES: { readonly [name: string]: number } = {
-  Float64Array: -1567279116,
-  Float32Array: -2123675467,
+  Float64Array: 406936957,
+  Float32Array: 1780519291,
 }
 
 /** Whether all results of native code are those of the steps. `numbers` gives as many ordinary ones. */
@@ -52,8 +52,10 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
   }
   note(fused.softmaxSlope(gy, 1, x, 2, 7, 21, out, 0), out)
   note(fused.geluSlope(gy, 1, x, 2, out, 0, 147), out)
-  for (const op of ['leaky', 'elu', 'eluSlope', 'within', 'between'] as const)
+  for (const op of ['leaky', 'elu', 'eluSlope', 'within', 'between', 'selu', 'seluSlope'] as const)
     note(fused.gate(op, gy, 1, x, 2, -0.25, 0.5, out, 0, 147), out)
+  for (const op of ['hardSigmoid', 'hardSwish', 'hardSwishSlope'] as const)
+    note(fused.gate(op, gy, 1, x, 2, 3, 6, out, 0, 147), out)
   note(fused.prelu(x, 1, w, 2, out, 3, 1, 9, 16), out)
   note(fused.prelu(x, 1, w, 2, out, 3, 6, 21, 1), out)
   note(fused.largerShare(gy, 1, x, 2, gy, 3, out, 0, 147), out)
@@ -91,6 +93,8 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
   for (let i = 0; i < which.length; i++) which[i] = ((i * 7) % 18) - 9
   for (const op of ['gather', 'scatterAdd', 'take', 'scatterTake'] as const)
     note(fused.atPlaces(op, x, 2, which, 1, out, 3, 5, 9, 7, 3) === -1, out)
+  for (const isTurned of [false, true]) note(fused.sortRows(isTurned, x, 1, 5, 37, 31, out, 2, which, 3), out)
+  note(fused.moveRuns(x, 1, 13, out, 2, 17, 11, 9), out)
   const image = {
     images: 6,
     channels: 2,

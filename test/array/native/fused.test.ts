@@ -9,16 +9,21 @@ import { nativeKernel } from '../../../src/array/native-kernel.js'
 import { plainKernel } from '../../../src/array/plain-kernel.js'
 import type { Kernel } from '../../../src/array/primitives.js'
 import { elu, gelu, hardtanh, leakyRelu, prelu } from '../../../src/functions/activations.js'
-import { mul } from '../../../src/functions/arithmetic.js'
+import { add, floor, mul } from '../../../src/functions/arithmetic.js'
 import { scaledDotProductAttention } from '../../../src/functions/attention.js'
 import { clip, maximum, minimum } from '../../../src/functions/bounds.js'
+import { cast } from '../../../src/functions/casting.js'
 import { greater, where } from '../../../src/functions/comparison.js'
 import { conv2d, convTranspose2d } from '../../../src/functions/convolution.js'
 import { gather, scatterAdd } from '../../../src/functions/gathering.js'
 import { groupNorm } from '../../../src/functions/group-normalization.js'
 import { take } from '../../../src/functions/indexing.js'
+import { concat } from '../../../src/functions/joining.js'
+import { hardSigmoid, hardSwish, selu } from '../../../src/functions/more-activations.js'
 import { batchNorm, layerNorm } from '../../../src/functions/normalization.js'
+import { argsort, sort } from '../../../src/functions/ordering.js'
 import { maxPool2d } from '../../../src/functions/pooling.js'
+import { median } from '../../../src/functions/quantiles.js'
 import { softmax } from '../../../src/functions/softmax.js'
 import { grad } from '../../../src/graph/backward.js'
 import { Variable } from '../../../src/graph/variable.js'
@@ -184,10 +189,50 @@ describe.runIf(ways.length > 0)('one call of native code has the bits of the ste
       fc.property(fc.integer({ min: 60, max: 700 }), fc.nat(), (n, seed) => {
         check([[n]], (x) => leakyRelu(x, { slope: 0.3 }), 'leakyRelu', seed)
         check([[n]], (x) => elu(x, { alpha: 1.7 }), 'elu', seed)
+        check([[n]], selu, 'selu', seed)
+        check([[n]], (x) => hardSigmoid(mul(x, 3)), 'hardSigmoid', seed)
+        check([[n]], (x) => hardSwish(mul(x, 3)), 'hardSwish', seed)
         check([[n]], (x) => hardtanh(x, { min: -0.1, max: 0.3 }), 'hardtanh', seed)
         check([[n]], (x) => clip(x, { min: -0.1, max: 0.3 }), 'clip', seed)
         check([[n]], (x) => clip(x, { max: 0 }), 'clip from above', seed)
         check([[n]], (x) => clip(x, { min: 0.1 }), 'clip from below', seed)
+      }),
+      runs,
+    )
+  })
+
+  test('sort and median, rows and columns, in either direction, with equal elements and NaN', () => {
+    fc.assert(
+      fc.property(
+        few,
+        fc.integer({ min: 20, max: 90 }),
+        few,
+        fc.boolean(),
+        fc.nat(),
+        (a, b, c, descending, seed) => {
+          const coarse: Call = (x) => add(floor(mul(x, 8)), mul(x, 0))
+          for (const axis of [0, 1, 2])
+            check([[a, b, c]], (x) => sort(coarse(x), { axis, descending })[0], 'sort', seed)
+          check([[a, b]], (x) => cast(argsort(x, { descending }), x.dtype), 'argsort', seed)
+          check([[a, b]], (x) => median(x, { axis: 1 }), 'median', seed)
+        },
+      ),
+      runs,
+    )
+  })
+
+  test('concat of columns', () => {
+    fc.assert(
+      fc.property(some, some, some, fc.nat(), (a, b, c, seed) => {
+        check(
+          [
+            [a, b],
+            [a, c + 30],
+          ],
+          (x, y) => concat([x, y], { axis: 1 }),
+          'concat',
+          seed,
+        )
       }),
       runs,
     )

@@ -172,7 +172,7 @@ napi_value unary(napi_env env, napi_callback_info info) {
   const std::size_t op = call.count(0), n = call.count(3);
   const void *x = call.run(0, call.count(1), n);
   void *out = call.run(1, call.count(2), n);
-  if (!call.isFine || op > 24) return call.refuse();
+  if (!call.isFine || op > 27) return call.refuse();
   call.instance->way->unary(call.isNarrow, (int)op, x, out, n);
   return nullptr;
 }
@@ -527,7 +527,7 @@ napi_value gate(napi_env env, napi_callback_info info) {
   const std::size_t op = call.count(0), n = call.count(4);
   const void *g = call.run(0, call.count(1), n), *x = call.run(1, call.count(2), n);
   void *out = call.run(2, call.count(3), n);
-  if (!call.isFine || op > 4) return call.refuse();
+  if (!call.isFine || op > 9) return call.refuse();
   call.instance->way->gate(call.isNarrow, (int)op, g, x, call.instance->numbers[5], call.instance->numbers[6], out, n);
   return nullptr;
 }
@@ -665,6 +665,36 @@ napi_value atPlaces(napi_env env, napi_callback_info info) {
   const std::ptrdiff_t beyond = call.instance->way->firstBeyond(which, indices, z.extent);
   call.instance->numbers[0] = (double)beyond;
   if (beyond < 0) call.instance->way->atPlaces(call.isNarrow, (int)op, z, x, which, out);
+  return nullptr;
+}
+
+/** Rows, what comes first of each, and where that was. */
+napi_value sortRows(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3, 2, napi_int32_array);
+  if (!call.isFine) return call.refuse();
+  const std::size_t isTurned = call.count(0), rows = call.count(1), n = call.count(2), wanted = call.count(3);
+  const void *x = call.run(0, call.count(4), call.product(rows, n));
+  void *values = call.run(1, call.count(5), call.product(rows, wanted));
+  void *places = call.run(2, call.count(6), call.product(rows, wanted));
+  if (!call.isFine || wanted > n || n > 0x7fffffff) return call.refuse();
+  const Spare spare(n * 32);
+  if (spare.at == nullptr) return call.refuse();
+  call.instance->way->sortRows(call.isNarrow, isTurned != 0, x, rows, n, wanted, values, static_cast<std::int32_t *>(places), spare.at);
+  return nullptr;
+}
+
+/** Runs of elements from one array into another, which is another one. */
+napi_value moveRuns(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const std::size_t length = call.count(0), count = call.count(1), xStep = call.count(3), outStep = call.count(5);
+  if (!call.isFine || count == 0) return call.isFine ? nullptr : call.refuse();
+  const std::size_t from = call.product(count - 1, xStep), to = call.product(count - 1, outStep);
+  if (!call.isFine || from > SIZE_MAX - length || to > SIZE_MAX - length) return call.refuse();
+  const void *x = call.run(0, call.count(2), from + length);
+  void *out = call.run(1, call.count(4), to + length);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->moveRuns(call.isNarrow, x, xStep, out, outStep, length, count);
   return nullptr;
 }
 
@@ -812,6 +842,8 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "factorRows", factorRows);
   set(env, exports, "atPlaces", atPlaces);
   set(env, exports, "copy", copy);
+  set(env, exports, "sortRows", sortRows);
+  set(env, exports, "moveRuns", moveRuns);
   return exports;
 }
 

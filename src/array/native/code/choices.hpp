@@ -179,6 +179,42 @@ template <class T> struct Between {
   static inline vd of(vd g, vd x, vd p, vd q) { return zeroWhere((x <= p) | (x >= q), g); }
 };
 
+/** q·g above 0, p·(eˣ − 1) elsewhere. */
+template <class T> struct Selu {
+  static inline vd of(vd g, vd x, vd p, vd q) {
+    const vi isAbove = x > c(0);
+    const vd above = rounded<T>(g * q);
+    if (all(isAbove)) return above;
+    return select(isAbove, above, rounded<T>(rounded<T>(Expm1::of(x)) * p));
+  }
+};
+/** q·g above 0, g·(p·eˣ) elsewhere. */
+template <class T> struct SeluSlope {
+  static inline vd of(vd g, vd x, vd p, vd q) {
+    const vi isAbove = x > c(0);
+    const vd above = rounded<T>(g * q);
+    if (all(isAbove)) return above;
+    return select(isAbove, above, rounded<T>(g * rounded<T>(rounded<T>(Exp::of(x)) * p)));
+  }
+};
+/** min(max(x + p, 0), q)/q, or with `TIMES` g times that. */
+template <class T, bool TIMES> struct HardSigmoid {
+  static inline vd of(vd g, vd x, vd p, vd q) {
+    vd y = rounded<T>(x + p);
+    y = select(y <= c(0), c(0), y);
+    y = rounded<T>(select(y >= q, q, y) / q);
+    if constexpr (TIMES) return rounded<T>(g * y);
+    else return y;
+  }
+};
+/** g·(x/p + 1/2) between −p and p, 0 below, g above. */
+template <class T> struct HardSwishSlope {
+  static inline vd of(vd g, vd x, vd p, vd) {
+    const vd between = rounded<T>(g * rounded<T>(rounded<T>(x / p) + c(0.5)));
+    return select(x <= -p, c(0), select(x >= p, g, between));
+  }
+};
+
 template <class F> inline void gates(const double *g, const double *x, vd p, vd q, double *out, std::size_t n) {
   std::size_t i = 0;
   for (; i + WIDE <= n; i += WIDE) store(out + i, F::of(load<vd>(g + i), load<vd>(x + i), p, q));
@@ -213,6 +249,11 @@ template <class T> void gate(int op, const T *g, const T *x, double p, double q,
     case 2: return gates<EluSlope<T>>(g, x, first, second, out, n);
     case 3: return gates<Within<T>>(g, x, first, second, out, n);
     case 4: return gates<Between<T>>(g, x, first, second, out, n);
+    case 5: return gates<Selu<T>>(g, x, first, second, out, n);
+    case 6: return gates<SeluSlope<T>>(g, x, first, second, out, n);
+    case 7: return gates<HardSigmoid<T, false>>(g, x, first, second, out, n);
+    case 8: return gates<HardSigmoid<T, true>>(g, x, first, second, out, n);
+    case 9: return gates<HardSwishSlope<T>>(g, x, first, second, out, n);
   }
 }
 

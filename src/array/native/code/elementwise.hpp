@@ -61,6 +61,21 @@ struct Floor {
   static inline vd of(vd x) { return Pow::floorOf(x); }
 };
 
+struct Ceil {
+  static inline vd of(vd x) { return neg(Pow::floorOf(neg(x))); }
+};
+/** Towards 0. What rounds to 0 keeps its sign. */
+struct Trunc {
+  static inline vd of(vd x) { return withSign(Pow::floorOf(abs(x)), signOf(x)); }
+};
+/** To the nearest integer, of two that are equally near the even one, as sums are rounded. */
+struct Round {
+  static inline vd of(vd x) {
+    const vd whole = c(4503599627370496.0), near = withSign((abs(x) + whole) - whole, signOf(x));
+    return select(abs(x) < whole, near, x);
+  }
+};
+
 /** Functions of float64; float32 is computed in it and rounded once. */
 template <class F> void mapWide(const double *x, double *out, std::size_t n) {
   std::size_t i = 0;
@@ -111,6 +126,9 @@ template <class T> void unary(int op, const T *x, T *out, std::size_t n) {
     case 22: return mapWide<Arcsin>(x, out, n);
     case 23: return mapWide<Arccos>(x, out, n);
     case 24: return mapWide<Arctan>(x, out, n);
+    case 25: return mapWide<Ceil>(x, out, n);
+    case 26: return mapWide<Trunc>(x, out, n);
+    case 27: return mapWide<Round>(x, out, n);
   }
 }
 

@@ -61,6 +61,21 @@ template <class T> void atPlaces(int op, const PlaceShape &z, const T *x, const 
     }
     return;
   }
+  if (op == 2 && z.inner == 1) {
+    const std::int64_t extent = (std::int64_t)z.extent;
+    for (std::size_t r = 0; r < z.outer; r++, from += z.extent, to += z.count)
+      for (std::size_t i = 0; i < z.count; i++) to[i] = from[which[i] + (which[i] < 0 ? extent : 0)];
+    return;
+  }
+  if (op == 3 && z.inner == 1) {
+    const std::int64_t extent = (std::int64_t)z.extent;
+    for (std::size_t r = 0; r < z.outer; r++, from += z.count, to += z.extent)
+      for (std::size_t i = 0; i < z.count; i++) {
+        T *place = to + which[i] + (which[i] < 0 ? extent : 0);
+        *place = *place + from[i];
+      }
+    return;
+  }
   switch (op) {
     case 0: // out[r, i, k] = x[r, which[r, i, k], k]
       for (std::size_t r = 0; r < z.outer; r++, from += block)

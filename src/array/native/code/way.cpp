@@ -4,6 +4,7 @@
  */
 #include "choices.hpp"
 #include "factors.hpp"
+#include "order.hpp"
 #include "places.hpp"
 #include "products.hpp"
 #include "reductions.hpp"
@@ -167,6 +168,17 @@ void preluOf(bool isNarrow, const void *x, const void *slopes, std::size_t outer
   else prelu((D)x, (D)slopes, outer, channels, inner, (double *)out);
 }
 
+void sortRowsOf(bool isNarrow, bool isTurned, const void *x, std::size_t rows, std::size_t n, std::size_t wanted, void *values,
+                std::int32_t *places, void *spare) {
+  if (isNarrow) sortRows(isTurned, (F)x, rows, n, wanted, (float *)values, places, spare);
+  else sortRows(isTurned, (D)x, rows, n, wanted, (double *)values, places, spare);
+}
+
+void moveRunsOf(bool isNarrow, const void *x, std::size_t xStep, void *out, std::size_t outStep, std::size_t length, std::size_t count) {
+  const std::size_t size = isNarrow ? sizeof(float) : sizeof(double);
+  moveRuns((const char *)x, xStep * size, (char *)out, outStep * size, length * size, count);
+}
+
 void atPlacesOf(bool isNarrow, int op, const PlaceShape &z, const void *x, const std::int32_t *which, void *out) {
   if (isNarrow) atPlaces(op, z, (F)x, which, (float *)out);
   else atPlaces(op, z, (D)x, which, (double *)out);
@@ -201,4 +213,5 @@ extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     distanceOf, measureOf,   normalizeOf,    normalizeSlopesOf, softmaxSlopeOf, geluSlopeOf, maxPoolOf,
     maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf, compareOf, chooseOf, largerShareOf, preluOf, gateOf,
     foldRows, takeOuter, diagonalize, orthogonalize, symmetricEigen, spareOfTriangle, triangleValues, cholesky, factorRows, firstBeyond, atPlacesOf, copyOf,
+    sortRowsOf, moveRunsOf,
 };

@@ -100,4 +100,8 @@ struct Way {
   void (*atPlaces)(bool isNarrow, int op, const PlaceShape &z, const void *x, const std::int32_t *which, void *out);
   /** out[i…] = x[Σ i·stride], out contiguous, of at least one axis and one element. */
   void (*copy)(bool isNarrow, int axes, const std::size_t *extents, const std::ptrdiff_t *strides, const void *x, void *out);
+  /** `spare` holds two of the elements of order.hpp for each of a row. */
+  void (*sortRows)(bool isNarrow, bool isTurned, const void *x, std::size_t rows, std::size_t n, std::size_t wanted, void *values,
+                   std::int32_t *places, void *spare);
+  void (*moveRuns)(bool isNarrow, const void *x, std::size_t xStep, void *out, std::size_t outStep, std::size_t length, std::size_t count);
 };
