@@ -282,6 +282,26 @@ export interface FusedKernel {
     placesOffset: number,
   ): boolean
 
+  /** The maximum of each window of volumes. */
+  volumeMaxima(
+    shape: VolumeShape,
+    x: TypedArray,
+    xOffset: number,
+    out: TypedArray,
+    outOffset: number,
+  ): boolean
+
+  /** `gx` is zeros before. */
+  volumeMaximaScatter(
+    shape: VolumeShape,
+    gy: TypedArray,
+    gyOffset: number,
+    x: TypedArray,
+    xOffset: number,
+    gx: TypedArray,
+    gxOffset: number,
+  ): boolean
+
   /** `count` runs of `length` elements, a step apart on either side; out is another array. */
   moveRuns(
     x: TypedArray,
@@ -336,4 +356,12 @@ export interface WindowShape {
   readonly padding: readonly [rows: number, columns: number]
   readonly outRows: number
   readonly outColumns: number
+}
+
+/** Windows of `layers` volumes: how many along each axis, and for each axis where each window begins, then where each ends. */
+export interface VolumeShape {
+  readonly layers: number
+  readonly extents: readonly [depths: number, rows: number, columns: number]
+  readonly counts: readonly [depths: number, rows: number, columns: number]
+  readonly bounds: Int32Array
 }

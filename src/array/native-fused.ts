@@ -3,7 +3,7 @@
  * arrays between the steps. Below the sizes here the steps are as fast.
  */
 import type { TypedArray } from './dtype.js'
-import type { Cut, FusedKernel, NormShape, WindowShape } from './fused-primitives.js'
+import type { Cut, FusedKernel, NormShape, VolumeShape, WindowShape } from './fused-primitives.js'
 import type { Native } from './native/addon.js'
 import { GATE, PLACES } from './native/calls.js'
 
@@ -294,6 +294,27 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       return true
     },
 
+    volumeMaxima(z, x, xo, out, oo) {
+      const code = codeFor(x, z.layers * z.extents[0] * z.extents[1] * z.extents[2], ELEMENTS_MIN)
+      if (code === null) return false
+      writeVolumes(code.numbers, z)
+      code.numbers[8] = xo
+      code.numbers[9] = oo
+      code.library.volumeMaxima(x as Floats, out as Floats, z.bounds)
+      return true
+    },
+
+    volumeMaximaScatter(z, gy, gyo, x, xo, gx, gxo) {
+      const code = codeFor(x, z.layers * z.extents[0] * z.extents[1] * z.extents[2], ELEMENTS_MIN)
+      if (code === null) return false
+      writeVolumes(code.numbers, z)
+      code.numbers[8] = gyo
+      code.numbers[9] = xo
+      code.numbers[10] = gxo
+      code.library.volumeMaximaScatter(gy as Floats, x as Floats, gx as Floats, z.bounds)
+      return true
+    },
+
     moveRuns(x, xo, xStep, out, oo, outStep, length, count) {
       const code = codeFor(x, length * count, ELEMENTS_MIN)
       if (code === null) return false
@@ -370,4 +391,13 @@ function writeWindows(numbers: Float64Array, z: WindowShape): void {
   numbers[9] = z.padding[1]
   numbers[10] = z.outRows
   numbers[11] = z.outColumns
+}
+
+function writeVolumes(numbers: Float64Array, z: VolumeShape): void {
+  numbers[0] = z.layers
+  for (let i = 0; i < 3; i++) {
+    numbers[1 + i] = z.extents[i]!
+    numbers[4 + i] = z.counts[i]!
+  }
+  numbers[7] = 0
 }

@@ -4,6 +4,8 @@
  */
 import { TapeError } from '../errors.js'
 import type { TypedArray } from './dtype.js'
+import type { VolumeShape } from './fused-primitives.js'
+import { kernel } from './kernel.js'
 import { allocate, allocateUnset, type NDArray } from './ndarray.js'
 import { fixedShape, formatShape, type Shape, sameShape } from './shape.js'
 
@@ -20,42 +22,43 @@ export type VolumeWindows =
     }
   | { readonly size: Triple }
 
-/** The part inside of the volume of each window along one axis. */
-interface Spans {
-  readonly from: Int32Array
-  readonly to: Int32Array
-}
-
-function spansOf(extent: number, axis: 0 | 1 | 2, windows: VolumeWindows): Spans {
+/** Where each window along an axis begins, and then where each ends, within the volume. */
+function boundsOf(extent: number, axis: 0 | 1 | 2, windows: VolumeWindows): number[] {
   if ('size' in windows) {
     const count = windows.size[axis]
-    return {
-      from: Int32Array.from({ length: count }, (_, i) => Math.floor((i * extent) / count)),
-      to: Int32Array.from({ length: count }, (_, i) => Math.ceil(((i + 1) * extent) / count)),
-    }
+    return boundsAt(
+      count,
+      (i) => Math.floor((i * extent) / count),
+      (i) => Math.ceil(((i + 1) * extent) / count),
+    )
   }
-  const [kernel, stride, padding] = [windows.kernel[axis], windows.stride[axis], windows.padding[axis]]
-  const count = countOf(extent, kernel, stride, padding, windows.ceilMode)
-  return {
-    from: Int32Array.from({ length: count }, (_, i) => Math.max(0, i * stride - padding)),
-    to: Int32Array.from({ length: count }, (_, i) => Math.min(extent, i * stride - padding + kernel)),
-  }
+  const [size, stride, padding] = [windows.kernel[axis], windows.stride[axis], windows.padding[axis]]
+  const count = countOf(extent, size, stride, padding, windows.ceilMode)
+  return boundsAt(
+    count,
+    (i) => Math.max(0, i * stride - padding),
+    (i) => Math.min(extent, i * stride - padding + size),
+  )
+}
+
+function boundsAt(count: number, from: (i: number) => number, to: (i: number) => number): number[] {
+  const bounds: number[] = []
+  for (let i = 0; i < count; i++) bounds.push(from(i))
+  for (let i = 0; i < count; i++) bounds.push(to(i))
+  return bounds
 }
 
 /** How many windows an axis has. One that would begin in the padding behind is none, as in PyTorch. */
-function countOf(extent: number, kernel: number, stride: number, padding: number, isCeil: boolean): number {
-  const room = extent + 2 * padding - kernel
+function countOf(extent: number, size: number, stride: number, padding: number, isCeil: boolean): number {
+  const room = extent + 2 * padding - size
   if (!isCeil) return Math.floor(room / stride) + 1
   const last = Math.ceil(room / stride)
   return (last * stride >= extent + padding ? last - 1 : last) + 1
 }
 
-interface Plan {
-  readonly layers: number
-  readonly volume: number
+interface Plan extends VolumeShape {
   readonly area: number
   readonly columns: number
-  readonly spans: readonly [deep: Spans, down: Spans, across: Spans]
   readonly shape: Shape
 }
 
@@ -65,15 +68,23 @@ function planOf(shape: Shape, windows: VolumeWindows, what: string): Plan {
       'SHAPE_MISMATCH',
       `${what} expected volumes [n, c, d, h, w], got ${formatShape(shape)}`,
     )
-  const [n, c, d, h, w] = shape as readonly [number, number, number, number, number]
-  const spans = [spansOf(d, 0, windows), spansOf(h, 1, windows), spansOf(w, 2, windows)] as const
-  const made = fixedShape([n, c, ...spans.map(({ from }) => from.length)])
-  return { layers: n * c, volume: d * h * w, area: h * w, columns: w, spans, shape: made }
+  const [n, c, ...extents] = shape as unknown as [number, number, number, number, number]
+  const bounds = ([0, 1, 2] as const).map((axis) => boundsOf(extents[axis], axis, windows))
+  const counts = bounds.map((list) => list.length / 2) as [number, number, number]
+  return {
+    layers: n * c,
+    extents,
+    counts,
+    bounds: Int32Array.from(bounds.flat()),
+    area: extents[1] * extents[2],
+    columns: extents[2],
+    shape: fixedShape([n, c, ...counts]),
+  }
 }
 
 /** Has `visit` called for each window: its number, and the bounds of its depths and rows as places, and of its columns. */
 function eachWindow(
-  { layers, volume, area, columns, spans }: Plan,
+  { layers, extents, counts, bounds, area, columns }: Plan,
   visit: (
     place: number,
     near: number,
@@ -84,15 +95,16 @@ function eachWindow(
     right: number,
   ) => void,
 ): void {
-  const [deep, down, across] = spans
+  const [deep, down, across] = counts
+  const [rows, lines] = [2 * deep, 2 * (deep + down)]
   let place = 0
-  for (let layer = 0, base = 0; layer < layers; layer++, base += volume)
-    for (let p = 0; p < deep.from.length; p++) {
-      const [near, far] = [base + deep.from[p]! * area, base + deep.to[p]! * area]
-      for (let r = 0; r < down.from.length; r++) {
-        const [top, bottom] = [down.from[r]! * columns, down.to[r]! * columns]
-        for (let s = 0; s < across.from.length; s++)
-          visit(place++, near, far, top, bottom, across.from[s]!, across.to[s]!)
+  for (let layer = 0, base = 0; layer < layers; layer++, base += extents[0] * area)
+    for (let p = 0; p < deep; p++) {
+      const [near, far] = [base + bounds[p]! * area, base + bounds[deep + p]! * area]
+      for (let r = 0; r < down; r++) {
+        const [top, bottom] = [bounds[rows + r]! * columns, bounds[rows + down + r]! * columns]
+        for (let s = 0; s < across; s++)
+          visit(place++, near, far, top, bottom, bounds[lines + s]!, bounds[lines + across + s]!)
       }
     }
 }
@@ -106,6 +118,7 @@ function eachWindow(
 export function volumeMaxima(x: NDArray, windows: VolumeWindows): NDArray {
   const plan = planOf(x.shape, windows, 'volumeMaxima')
   const out = allocateUnset(x.dtype, plan.shape)
+  if (kernel.fused?.volumeMaxima(plan, x.buffer, x.offset, out.buffer, out.offset)) return out
   const { area, columns } = plan
   const { buffer: from, offset } = x
   const { buffer: to, offset: first } = out
@@ -157,6 +170,9 @@ export function volumeMaximaScatter(gy: NDArray, x: NDArray, windows: VolumeWind
   const out = allocate(gy.dtype, x.shape)
   const { buffer: from, offset } = gy
   const { buffer: to, offset: first } = out
+  const isOne = gy.dtype === x.dtype
+  if (isOne && kernel.fused?.volumeMaximaScatter(plan, from, offset, x.buffer, x.offset, to, first))
+    return out
   eachMaximum(x, plan, (place, at, count) => {
     to[first + at]! += from[offset + place]! / count
   })

@@ -193,18 +193,21 @@ export function floor(x: Operand): Variable {
   return new Floor().apply1(x)
 }
 
+/** The least integer not below x. */
 export class Ceil extends Step {
   override forward(x: NDArray): NDArray {
     return elementwise.ceil(x)
   }
 }
 
+/** x without what follows its point. */
 export class Trunc extends Step {
   override forward(x: NDArray): NDArray {
     return elementwise.trunc(x)
   }
 }
 
+/** The nearest integer, of two that are equally near the even one. */
 export class Round extends Step {
   override forward(x: NDArray): NDArray {
     return elementwise.round(x)

@@ -1,6 +1,5 @@
 /** What is counted: distinct values, integers, and elements between edges. None of it has a gradient. */
 import { isFloating, type TypedArray } from '../array/dtype.js'
-import { ndarray } from '../array/make-array.js'
 import { allocate, type NDArray, viewOf } from '../array/ndarray.js'
 import { fixedShape, formatShape, requireShape, sameShape } from '../array/shape.js'
 import { topk } from '../array/sorting.js'
@@ -19,28 +18,37 @@ export class Unique extends NotDifferentiable {
   }
 
   override forward(x: NDArray): NDArray[] {
-    const [sorted, order] = topk(viewOf(x, fixedShape([x.size])), x.size, 0, false)
+    // In float64, which holds every dtype's numbers, and is sorted by native code.
+    const row = viewOf(x, fixedShape([x.size])).astype('float64')
+    const [sorted, order] = topk(row, x.size, 0, false)
     const inverse = allocate('int32', x.shape, x.size)
-    const values: number[] = []
-    const counts: number[] = []
-    for (let i = 0; i < x.size; i++) {
-      const value = sorted.buffer[sorted.offset + i]!
-      const last = values.at(-1)
-      // NaNs are one value here, though no NaN equals another.
-      const isNew = last === undefined || (value !== last && !(value !== value && last !== last))
-      if (isNew) {
-        values.push(value)
-        counts.push(0)
-      }
-      counts[counts.length - 1]!++
-      inverse.buffer[inverse.offset + order.buffer[order.offset + i]!] = values.length - 1
+    const starts = runsOf(sorted, order, inverse)
+    const values = allocate(x.dtype, fixedShape([starts.length]))
+    const counts = allocate('int32', fixedShape([starts.length]))
+    for (let i = 0; i < starts.length; i++) {
+      values.buffer[values.offset + i] = sorted.buffer[sorted.offset + starts[i]!]!
+      counts.buffer[counts.offset + i] = (starts[i + 1] ?? x.size) - starts[i]!
     }
-    return [
-      ndarray(values, { dtype: x.dtype, shape: [values.length] }),
-      inverse,
-      ndarray(counts, { dtype: 'int32', shape: [counts.length] }),
-    ]
+    return [values, inverse, counts]
   }
+}
+
+/** Where in a sorted row each value begins; `inverse` gets the number of the value of each element. NaNs are one value here. */
+function runsOf(sorted: NDArray, order: NDArray, inverse: NDArray): number[] {
+  const from = sorted.buffer as Float64Array
+  const places = order.buffer as Int32Array
+  const to = inverse.buffer as Int32Array
+  const starts: number[] = []
+  let last = 0
+  for (let i = 0; i < sorted.size; i++) {
+    const value = from[sorted.offset + i]!
+    if (starts.length === 0 || (value !== last && !(value !== value && last !== last))) {
+      starts.push(i)
+      last = value
+    }
+    to[inverse.offset + places[order.offset + i]!] = starts.length - 1
+  }
+  return starts
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Diagonals, axes that change their places, and products of whole arrays. Most are made of others, which the tape records. */
+import type { TypedArray } from '../array/dtype.js'
 import { ndarray } from '../array/make-array.js'
 import { allocate, allocateUnset, type NDArray } from '../array/ndarray.js'
 import { promoted } from '../array/promotion.js'
@@ -9,7 +10,6 @@ import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { mul } from './arithmetic.js'
-import { repeatInterleave, tile } from './arranging.js'
 import { integerOf, isIntegers, oneAxisOf, refuse } from './attributes.js'
 import { take } from './indexing.js'
 import { matmul } from './products.js'
@@ -61,19 +61,20 @@ export class Diag extends Func {
     const count = x.shape.at(-1)!
     const size = count + Math.abs(offset)
     const out = allocate(x.dtype, requireShape([...x.shape.slice(0, -1), size, size], 'diag'))
-    const { buffer: from } = x
-    const { buffer: to } = out
     const first = out.offset + (offset >= 0 ? offset : -offset * size)
     const matrices = count === 0 ? 0 : x.size / count
-    for (let row = 0, at = x.offset; row < matrices; row++)
-      for (let i = 0, place = first + row * size * size; i < count; i++, place += size + 1)
-        to[place] = from[at++]!
+    for (let row = 0; row < matrices; row++)
+      spread(x.buffer, x.offset + row * count, count, out.buffer, first + row * size * size, size + 1)
     return out
   }
 
   override backward(gy: Variable): Variable {
     return diagonal(gy, { offset: this.offset })
   }
+}
+
+function spread(x: TypedArray, from: number, count: number, out: TypedArray, to: number, step: number): void {
+  for (let i = 0; i < count; i++) out[to + i * step] = x[from + i]!
 }
 
 /**
@@ -158,17 +159,10 @@ export function kron(a: Operand, b: Operand): Variable {
   const ndim = Math.max(left.ndim, right.ndim)
   const whole = (one: Variable) => [...new Array<number>(ndim - one.ndim).fill(1), ...one.shape]
   const [outer, inner] = [whole(left), whole(right)]
-  // Along the last axis each is brought to its full extent first, so that the products are of whole rows.
-  const [wide, narrow] = [outer.at(-1) ?? 1, inner.at(-1) ?? 1]
-  const columns = wide * narrow
-  const spread = narrow === 1 ? left : repeatInterleave(reshape(left, outer), narrow, { axis: -1 })
-  const again = wide === 1 ? right : tile(reshape(right, inner), wide)
-  const lead = (shape: readonly number[], isFirst: boolean) =>
-    shape.slice(0, -1).flatMap((extent) => (isFirst ? [extent, 1] : [1, extent]))
-  const blocks = mul(
-    reshape(spread, ndim === 0 ? [] : [...lead(outer, true), columns]),
-    reshape(again, ndim === 0 ? [] : [...lead(inner, false), columns]),
-  )
+  // All products as one matrix, whose axes are then brought beside those of the same place.
+  const products = mul(reshape(left, [left.size, 1]), reshape(right, [1, right.size]))
+  const order = outer.flatMap((_, axis) => [axis, ndim + axis])
+  const blocks = transpose(reshape(products, [...outer, ...inner]), order)
   return reshape(
     blocks,
     outer.map((extent, axis) => extent * inner[axis]!),
@@ -312,15 +306,18 @@ function crossed(
   inner: number,
 ): void {
   const to = out.buffer as Float64Array
-  const [second, third] = [inner, 2 * inner]
-  for (let block = 0; block < out.size; block += 3 * inner)
+  const { offset, size } = out
+  for (let block = 0; block < size; block += 3 * inner)
     for (let k = block; k < block + inner; k++) {
-      const [a, b, o] = [xo + k, yo + k, out.offset + k]
-      const [a1, a2, a3] = [x[a]!, x[a + second]!, x[a + third]!]
-      const [b1, b2, b3] = [y[b]!, y[b + second]!, y[b + third]!]
-      to[o] = a2 * b3 - a3 * b2
-      to[o + second] = a3 * b1 - a1 * b3
-      to[o + third] = a1 * b2 - a2 * b1
+      const a1 = x[xo + k]!
+      const a2 = x[xo + k + inner]!
+      const a3 = x[xo + k + 2 * inner]!
+      const b1 = y[yo + k]!
+      const b2 = y[yo + k + inner]!
+      const b3 = y[yo + k + 2 * inner]!
+      to[offset + k] = a2 * b3 - a3 * b2
+      to[offset + k + inner] = a3 * b1 - a1 * b3
+      to[offset + k + 2 * inner] = a1 * b2 - a2 * b1
     }
 }
 

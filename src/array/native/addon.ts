@@ -47,6 +47,8 @@ export interface NativeLibrary {
   copy(x: Floats, out: Floats): void
   sortRows(x: Floats, values: Floats, places: Int32Array): void
   moveRuns(x: Floats, out: Floats): void
+  volumeMaxima(x: Floats, out: Floats, bounds: Int32Array): void
+  volumeMaximaScatter(gy: Floats, x: Floats, gx: Floats, bounds: Int32Array): void
 }
 
 export interface Native {

@@ -9,8 +9,8 @@ type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
 
 const HASHES: { readonly [name: string]: number } = {
-  Float64Array: 406936957,
-  Float32Array: 1780519291,
+  Float64Array: -141712118,
+  Float32Array: -2015329160,
 }
 
 /** Whether all results of native code are those of the steps. `numbers` gives as many ordinary ones. */
@@ -107,6 +107,10 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
   const windows = { ...image, outRows: 3, outColumns: 7 }
   note(fused.maxPool(windows, x, 1, out, 0), out)
   note(fused.maxPoolScatter(windows, gy, 2, x, 1, out, 0), out)
+  const bounds = Int32Array.from([0, 1, 2, 3, 0, 2, 3, 5, 0, 1, 3, 2, 4, 6])
+  const volumes = { layers: 4, extents: [3, 5, 6], counts: [2, 2, 3], bounds } as const
+  note(fused.volumeMaxima(volumes, x, 1, out, 0), out)
+  note(fused.volumeMaximaScatter(volumes, gy, 2, x, 1, out, 0), out)
   note(fused.convolve('maps', windows, 3, cut, cut, x, 1, w, 2, out, 0), out)
   note(fused.convolve('images', windows, 3, cut, cut, gy, 1, w, 2, out, 0), out)
   note(fused.convolve('weights', windows, 3, cut, cut, x, 1, gy, 2, out, 0), out)

@@ -25,6 +25,7 @@ import { argsort, sort } from '../../../src/functions/ordering.js'
 import { maxPool2d } from '../../../src/functions/pooling.js'
 import { median } from '../../../src/functions/quantiles.js'
 import { softmax } from '../../../src/functions/softmax.js'
+import { adaptiveMaxPool3d, maxPool3d } from '../../../src/functions/window-pooling.js'
 import { grad } from '../../../src/graph/backward.js'
 import { Variable } from '../../../src/graph/variable.js'
 import { expectSameBits } from '../wasm/same-bits.js'
@@ -215,6 +216,25 @@ describe.runIf(ways.length > 0)('one call of native code has the bits of the ste
             check([[a, b, c]], (x) => sort(coarse(x), { axis, descending })[0], 'sort', seed)
           check([[a, b]], (x) => cast(argsort(x, { descending }), x.dtype), 'argsort', seed)
           check([[a, b]], (x) => median(x, { axis: 1 }), 'median', seed)
+        },
+      ),
+      runs,
+    )
+  })
+
+  test('maxima of volumes, at steps and of bands', () => {
+    fc.assert(
+      fc.property(
+        few,
+        fc.integer({ min: 3, max: 6 }),
+        fc.integer({ min: 4, max: 9 }),
+        few,
+        fc.nat(),
+        (n, d, h, w, seed) => {
+          const shape = [n, 1, d, h, w + 2]
+          check([shape], (x) => maxPool3d(x, { kernel: 3, stride: 2, padding: 1 }), 'maxPool3d', seed)
+          check([shape], (x) => adaptiveMaxPool3d(x, [2, 3, 2]), 'adaptiveMaxPool3d', seed)
+          check([shape], (x) => maxPool3d(floor(mul(x, 2)), { kernel: 2 }), 'maxPool3d of ties', seed)
         },
       ),
       runs,

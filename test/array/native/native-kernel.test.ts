@@ -259,6 +259,46 @@ describe.runIf(ways.length > 0)('what native code refuses', () => {
       [3, 2, 3, 4, 5, 3, 3, 3],
       [],
     ],
+    [
+      'sortRows',
+      [
+        [doubles, 23],
+        [doubles, 19],
+        [words, 19],
+      ],
+      [1, 4, 5, 4, 3, 3, 3],
+      [],
+    ],
+    [
+      'moveRuns',
+      [
+        [doubles, 24],
+        [doubles, 27],
+      ],
+      [4, 3, 4, 8, 5, 9],
+      [],
+    ],
+    [
+      'volumeMaxima',
+      [
+        [doubles, 27],
+        [doubles, 5],
+        [words, 8],
+      ],
+      [2, 1, 3, 4, 1, 1, 1, 2, 3, 3],
+      [],
+    ],
+    [
+      'volumeMaximaScatter',
+      [
+        [doubles, 5],
+        [doubles, 27],
+        [doubles, 27],
+        [words, 8],
+      ],
+      [2, 1, 3, 4, 1, 1, 1, 2, 3, 3, 3],
+      [],
+    ],
   ]
   test.each(exact)(
     '%s of %j with %j: less memory, another type, other numbers',
@@ -300,6 +340,7 @@ const CHECKED = [
     'largerShare',
     'gate',
     'atPlaces',
+    'moveRuns',
     'foldRows',
     'takeOuter',
     'diagonalize',

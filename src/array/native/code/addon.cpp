@@ -683,6 +683,51 @@ napi_value sortRows(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** The first seven numbers, and the bounds in array `i` from element 7 on; counts what goes in and what comes out. */
+bool readVolumes(Call &call, std::size_t i, VolumeShape &z, std::size_t *elements, std::size_t *places) {
+  z = {call.count(0), call.count(1), call.count(2), call.count(3), call.count(4), call.count(5), call.count(6), nullptr};
+  constexpr std::size_t MOST = (std::size_t)1 << 31;
+  const std::size_t all[] = {z.layers, z.depths, z.rows, z.columns, z.outDepths, z.outRows, z.outColumns};
+  for (const std::size_t one : all)
+    if (one >= MOST) return false;
+  *elements = call.product(call.product(call.product(z.layers, z.depths), z.rows), z.columns);
+  *places = call.product(call.product(call.product(z.layers, z.outDepths), z.outRows), z.outColumns);
+  z.bounds = static_cast<const std::int32_t *>(call.run(i, call.count(7), 2 * (z.outDepths + z.outRows + z.outColumns)));
+  if (!call.isFine) return false;
+  const std::int32_t *bound = z.bounds;
+  const std::size_t counts[3] = {z.outDepths, z.outRows, z.outColumns}, extents[3] = {z.depths, z.rows, z.columns};
+  for (int axis = 0; axis < 3; axis++, bound += 2 * counts[axis - 1])
+    for (std::size_t k = 0; k < counts[axis]; k++)
+      if (bound[k] < 0 || bound[counts[axis] + k] < bound[k] || (std::size_t)bound[counts[axis] + k] > extents[axis]) return false;
+  return true;
+}
+
+napi_value volumeMaxima(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3, 2, napi_int32_array);
+  if (!call.isFine) return call.refuse();
+  VolumeShape z;
+  std::size_t elements = 0, places = 0;
+  if (!readVolumes(call, 2, z, &elements, &places)) return call.refuse();
+  const void *x = call.run(0, call.count(8), elements);
+  void *out = call.run(1, call.count(9), places);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->volumeMaxima(call.isNarrow, z, x, out);
+  return nullptr;
+}
+
+napi_value volumeMaximaScatter(napi_env env, napi_callback_info info) {
+  Call call(env, info, 4, 3, napi_int32_array);
+  if (!call.isFine) return call.refuse();
+  VolumeShape z;
+  std::size_t elements = 0, places = 0;
+  if (!readVolumes(call, 3, z, &elements, &places)) return call.refuse();
+  const void *gy = call.run(0, call.count(8), places), *x = call.run(1, call.count(9), elements);
+  void *gx = call.run(2, call.count(10), elements);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->volumeMaximaScatter(call.isNarrow, z, gy, x, gx);
+  return nullptr;
+}
+
 /** Runs of elements from one array into another, which is another one. */
 napi_value moveRuns(napi_env env, napi_callback_info info) {
   Call call(env, info, 2);
@@ -844,6 +889,8 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "copy", copy);
   set(env, exports, "sortRows", sortRows);
   set(env, exports, "moveRuns", moveRuns);
+  set(env, exports, "volumeMaxima", volumeMaxima);
+  set(env, exports, "volumeMaximaScatter", volumeMaximaScatter);
   return exports;
 }
 

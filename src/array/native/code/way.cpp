@@ -168,6 +168,16 @@ void preluOf(bool isNarrow, const void *x, const void *slopes, std::size_t outer
   else prelu((D)x, (D)slopes, outer, channels, inner, (double *)out);
 }
 
+void volumeMaximaOf(bool isNarrow, const VolumeShape &z, const void *x, void *out) {
+  if (isNarrow) volumeMaxima(z, (F)x, (float *)out);
+  else volumeMaxima(z, (D)x, (double *)out);
+}
+
+void volumeMaximaScatterOf(bool isNarrow, const VolumeShape &z, const void *gy, const void *x, void *gx) {
+  if (isNarrow) volumeMaximaScatter(z, (F)gy, (F)x, (float *)gx);
+  else volumeMaximaScatter(z, (D)gy, (D)x, (double *)gx);
+}
+
 void sortRowsOf(bool isNarrow, bool isTurned, const void *x, std::size_t rows, std::size_t n, std::size_t wanted, void *values,
                 std::int32_t *places, void *spare) {
   if (isNarrow) sortRows(isTurned, (F)x, rows, n, wanted, (float *)values, places, spare);
@@ -213,5 +223,5 @@ extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     distanceOf, measureOf,   normalizeOf,    normalizeSlopesOf, softmaxSlopeOf, geluSlopeOf, maxPoolOf,
     maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf, compareOf, chooseOf, largerShareOf, preluOf, gateOf,
     foldRows, takeOuter, diagonalize, orthogonalize, symmetricEigen, spareOfTriangle, triangleValues, cholesky, factorRows, firstBeyond, atPlacesOf, copyOf,
-    sortRowsOf, moveRunsOf,
+    sortRowsOf, moveRunsOf, volumeMaximaOf, volumeMaximaScatterOf,
 };

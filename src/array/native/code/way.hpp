@@ -43,6 +43,12 @@ struct PlaceShape {
   std::size_t outer, extent, count, inner;
 };
 
+/** Windows of volumes: for each axis where each begins, and for each where it ends, one axis after the other. */
+struct VolumeShape {
+  std::size_t layers, depths, rows, columns, outDepths, outRows, outColumns;
+  const std::int32_t *bounds;
+};
+
 /** Operands as the addon has checked them. `isNarrow` says float32, else float64. */
 struct Way {
   const char *name;
@@ -104,4 +110,6 @@ struct Way {
   void (*sortRows)(bool isNarrow, bool isTurned, const void *x, std::size_t rows, std::size_t n, std::size_t wanted, void *values,
                    std::int32_t *places, void *spare);
   void (*moveRuns)(bool isNarrow, const void *x, std::size_t xStep, void *out, std::size_t outStep, std::size_t length, std::size_t count);
+  void (*volumeMaxima)(bool isNarrow, const VolumeShape &z, const void *x, void *out);
+  void (*volumeMaximaScatter)(bool isNarrow, const VolumeShape &z, const void *gy, const void *x, void *gx);
 };

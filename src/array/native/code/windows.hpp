@@ -100,6 +100,70 @@ template <class T> void maxPoolScatter(const WindowShape &z, const T *gy, const 
   else maxPoolScatterBy<0>(z, gy, x, gx);
 }
 
+/** f(place, where its layer begins, the first and the last layers of a window as places, the window in the first) for all windows. */
+template <class F> inline void eachVolume(const VolumeShape &z, F f) {
+  const std::ptrdiff_t columns = z.columns, area = z.rows * z.columns, volume = area * (std::ptrdiff_t)z.depths;
+  const std::int32_t *deep = z.bounds, *down = deep + 2 * z.outDepths, *across = down + 2 * z.outRows;
+  std::ptrdiff_t base = 0;
+  std::size_t place = 0;
+  for (std::size_t layer = 0; layer < z.layers; layer++, base += volume)
+    for (std::size_t p = 0; p < z.outDepths; p++)
+      for (std::size_t r = 0; r < z.outRows; r++)
+        for (std::size_t s = 0; s < z.outColumns; s++, place++)
+          f(place, base, deep[p] * area, deep[z.outDepths + p] * area,
+            Window{down[r] * columns + across[s], down[z.outRows + r] - down[r], across[z.outColumns + s] - across[s], columns});
+}
+
+template <class F> inline void eachOfVolume(const Window &w, std::ptrdiff_t near, std::ptrdiff_t far, std::ptrdiff_t area, F f) {
+  for (std::ptrdiff_t depth = near; depth < far; depth += area)
+    for (std::ptrdiff_t r = 0; r < w.tall; r++)
+      for (std::ptrdiff_t i = 0; i < w.wide; i++) f(depth + w.first + r * w.columns + i);
+}
+
+/** `maximumOf` of a window of a volume. */
+template <class T> inline T volumeMaximumOf(const Window &w, std::ptrdiff_t near, std::ptrdiff_t far, std::ptrdiff_t area, const T *x) {
+  T most = (T)-INF;
+  bool isOdd = false;
+  eachOfVolume(w, near, far, area, [&](std::ptrdiff_t i) {
+    most = x[i] > most ? x[i] : most;
+    isOdd |= x[i] != x[i];
+  });
+  if (!isOdd && (most != 0 || !__builtin_signbit(most))) return most;
+  eachOfVolume(w, near, far, area, [&](std::ptrdiff_t i) { most = Larger<T>::one(most, x[i]); });
+  return most;
+}
+
+template <class T> void volumeMaxima(const VolumeShape &z, const T *x, T *out) {
+  const std::ptrdiff_t area = z.rows * z.columns;
+  eachVolume(z, [&](std::size_t place, std::ptrdiff_t base, std::ptrdiff_t near, std::ptrdiff_t far, const Window &w) {
+    out[place] = volumeMaximumOf(w, near, far, area, x + base);
+  });
+}
+
+/** gx, zeros before, gets each element of gy where its window has the maximum, shared evenly. */
+template <class T> void volumeMaximaScatter(const VolumeShape &z, const T *gy, const T *x, T *gx) {
+  const std::ptrdiff_t area = z.rows * z.columns;
+  eachVolume(z, [&](std::size_t place, std::ptrdiff_t base, std::ptrdiff_t near, std::ptrdiff_t far, const Window &w) {
+    const T *from = x + base;
+    T *to = gx + base;
+    const T most = volumeMaximumOf(w, near, far, area, from);
+    std::ptrdiff_t count = 0, last = 0;
+    eachOfVolume(w, near, far, area, [&](std::ptrdiff_t i) {
+      const bool isMet = (from[i] == most) | (from[i] != from[i]);
+      count += isMet;
+      last = isMet ? i : last;
+    });
+    if (count == 1) {
+      to[last] = (T)((double)to[last] + (double)gy[place]);
+      return;
+    }
+    const double share = (double)gy[place] / (double)count;
+    eachOfVolume(w, near, far, area, [&](std::ptrdiff_t i) {
+      if (from[i] == most || from[i] != from[i]) to[i] = (T)((double)to[i] + share);
+    });
+  });
+}
+
 /** Elements of an image with zeros around it: a run may be read, and written, a vector beyond its end. */
 template <class T> inline std::size_t paddedSize(const WindowShape &z) { return z.paddedSize() + Lanes<T>::count; }
 
