@@ -3,10 +3,27 @@
 import { callText, finding, namesText } from '../detectors/draft.js'
 import type { Finding } from '../detectors/finding.js'
 import type { StepEvents } from '../detectors/step-events.js'
-import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
+import { type FunctionCalled, positionOf, type Ref, refOf } from '../events/event.js'
 import type { RunView } from './run-view.js'
 
-const LOSSES: ReadonlySet<string> = new Set(['softmaxCrossEntropy', 'meanSquaredError', 'binaryCrossEntropy'])
+/**
+ * Losses that are one call: a prediction, and a target behind it. Of those that are several calls, and of a program's own, the call where
+ * the target meets the prediction is looked for (`meetingIn`). A test leaks a target into each loss there is.
+ */
+const LOSSES: ReadonlySet<string> = new Set([
+  'softmaxCrossEntropy',
+  'crossEntropy',
+  'meanSquaredError',
+  'binaryCrossEntropy',
+  'binaryCrossEntropyWithLogits',
+  'l1Loss',
+  'smoothL1Loss',
+  'huberLoss',
+  'hingeLoss',
+  'klDivergence',
+])
+/** Losses of labels, which no model is given on purpose. */
+const OF_LABELS: ReadonlySet<string> = new Set(['softmaxCrossEntropy', 'crossEntropy', 'gather'])
 /** What only rearranges a target. */
 const REARRANGES: ReadonlySet<string> = new Set([
   'reshape',
@@ -28,13 +45,19 @@ function firstTraining(view: RunView): StepEvents | null {
 export function targetLeak(view: RunView): Finding[] {
   const events = firstTraining(view)
   if (events === null) return []
-  const trained = events.ancestors(events.roots, true)
-  for (const position of trained) {
+  const walked = events.ancestors(events.roots, true)
+  const { trained, behind } = walkedOf(view, events, walked)
+  for (const position of walked) {
     const loss = events.at(position) as FunctionCalled
-    if (!LOSSES.has(loss.function) || loss.inputs.length < 2) continue
-    const [prediction, target] = loss.inputs as [Ref, Ref]
+    const meeting = LOSSES.has(loss.function)
+      ? { prediction: loss.inputs[0], target: loss.inputs[1] }
+      : behind.has(position)
+        ? meetingIn(events, loss, trained)
+        : null
+    if (meeting?.prediction === undefined || meeting.target === undefined) continue
+    const { prediction, target } = meeting
     const seen = events.ancestors([prediction])
-    const isLabels = loss.function === 'softmaxCrossEntropy'
+    const isLabels = OF_LABELS.has(loss.function)
     const among = isLabels ? amongFeatures(view, events, target, seen) : null
     if (among !== null)
       return [
@@ -82,6 +105,94 @@ export function targetLeak(view: RunView): Finding[] {
     }
   }
   return []
+}
+
+/** What a pass walks through, in two: the calls that a parameter leads to, and of these the ones behind the model. */
+interface Walked {
+  readonly trained: ReadonlySet<number>
+  /** No parameter is read by them, nor by what follows: the way from the model to the root. */
+  readonly behind: ReadonlySet<number>
+}
+
+function walkedOf(view: RunView, events: StepEvents, walked: ReadonlySet<number>): Walked {
+  const isParameter = (ref: Ref) => events.makerOf(ref) === null && view.leafOf(ref)?.role === 'parameter'
+  const upwards = [...walked].sort((a, b) => a - b)
+  const trained = new Set<number>()
+  const reads = new Set<number>()
+  for (const position of upwards) {
+    const { inputs } = events.at(position) as FunctionCalled
+    if (inputs.some(isParameter)) reads.add(position)
+    if (reads.has(position) || inputs.some((ref) => trained.has(positionOf(ref)))) trained.add(position)
+  }
+  const behind = new Set<number>()
+  for (const position of upwards.reverse()) {
+    if (!trained.has(position) || reads.has(position)) continue
+    const { outputs } = events.at(position) as FunctionCalled
+    const followers = outputs
+      .flatMap((_, slot) => events.readers(refOf(position, slot)))
+      .filter(({ position: by }) => walked.has(by))
+    if (followers.every(({ position: by }) => behind.has(by))) behind.add(position)
+  }
+  return { trained, behind }
+}
+
+/**
+ * Of a call behind the model, what of its operands is a prediction and what a target: what a label chooses, a difference whose size is
+ * taken next, a product of a score and its target that is taken from something. Other sums and products are none: a model may scale or
+ * shift by what it was given. Nor is what is true or false: masks are.
+ */
+function meetingIn(
+  events: StepEvents,
+  call: FunctionCalled,
+  trained: ReadonlySet<number>,
+): { prediction: Ref; target: Ref } | null {
+  const isTrained = (ref: Ref) => trained.has(positionOf(ref))
+  if (call.function === 'where') {
+    // By a target that is compared with a number, one loss or another of the prediction.
+    const compared = events.makerOf(call.inputs[0]!)
+    const chosen = call.inputs.slice(1)
+    const isSign = compared?.function === 'equal' && chosen.every(isTrained)
+    return isSign ? { prediction: chosen[0]!, target: compared.inputs[0]! } : null
+  }
+  const [first, second] = call.inputs
+  if (first === undefined || second === undefined) return null
+  if (call.function === 'gather')
+    return isTrained(first) && !isTrained(second) ? { prediction: first, target: second } : null
+  if (isTrained(first) === isTrained(second)) return null
+  const next = events.readers(call.position)
+  const isMeeting =
+    call.function === 'sub'
+      ? next.some(({ function: name }) => SIZES.has(name))
+      : call.function === 'mul' && next.some((by) => isTakenFrom(events, call.position, by, isTrained))
+  const [prediction, target] = isTrained(first) ? [first, second] : [second, first]
+  return isMeeting && !isTruth(events, target) ? { prediction, target } : null
+}
+
+/** What makes a loss of a difference. */
+const SIZES: ReadonlySet<string> = new Set(['square', 'abs', 'pow', 'norm'])
+
+/** As a loss ends: a rate or a margin less the product, which only counts above 0 where it is a margin. */
+function isTakenFrom(
+  events: StepEvents,
+  product: number,
+  by: FunctionCalled,
+  isTrained: (ref: Ref) => boolean,
+): boolean {
+  if (by.function !== 'sub' || by.inputs[1] !== product) return false
+  const isRoom = events
+    .readers(by.position)
+    .some(({ function: name }) => name === 'maximum' || name === 'relu')
+  return isRoom || isTrained(by.inputs[0]!)
+}
+
+/** Whether something is made of what is true or false, brought to numbers. */
+function isTruth(events: StepEvents, ref: Ref): boolean {
+  let call = events.makerOf(ref)
+  while (call !== null && REARRANGES.has(call.function)) {
+    if (call.outputs[0]?.dtype === 'bool') return true
+    call = events.makerOf(call.inputs[0]!)
+  }
+  return call?.outputs[0]?.dtype === 'bool'
 }
 
 /**
@@ -160,16 +271,24 @@ function columnsOf(ranges: unknown): Cut {
   return typeof from === 'number' && typeof to === 'number' && from >= 0 && to > from ? { from, to } : null
 }
 
+/** What labels are where those that do not count are replaced: where(labels ≠ ignored, labels, 0). */
+function unreplaced(events: StepEvents, call: FunctionCalled | null): FunctionCalled | null {
+  if (call?.function !== 'where') return call
+  const counts = events.makerOf(call.inputs[0]!)
+  const isReplaced = counts?.function === 'notEqual' && counts.inputs[0] === call.inputs[1]
+  return isReplaced ? events.makerOf(call.inputs[1]!) : call
+}
+
 /** The call that made a target, seen through what only changes its shape. */
 function targetCall(events: StepEvents, target: Ref): FunctionCalled | null {
-  let call = events.makerOf(target)
+  let call = unreplaced(events, events.makerOf(target))
   while (
     call !== null &&
     REARRANGES.has(call.function) &&
     call.function !== 'slice' &&
     call.function !== 'take'
   ) {
-    const before: FunctionCalled | null = events.makerOf(call.inputs[0]!)
+    const before = unreplaced(events, events.makerOf(call.inputs[0]!))
     if (before === null) return call
     call = before
   }
