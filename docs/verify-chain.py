@@ -78,8 +78,8 @@ def block_words(id, template, base, slots):
         0 if n == 0 else base - int(n - 0.5) if isinstance(n, float) else -n if n < 0 else position - n % 2**40 + n - n % 2**40
         for n in list
     ]
-    event_count, *lists = row("SELECT event_count, calls, leaves, gradients, assignments, clears, passes FROM _template WHERE id = ?", template)
-    for kind, entry in ((kind, entry) for kind, list in zip((4, 3, 6, 8, 7, 18), lists) for entry in json.loads(list)):
+    event_count, *lists = row("SELECT event_count, calls, leaves, gradients, assignments, clears, passes, freezes FROM _template WHERE id = ?", template)
+    for kind, entry in ((kind, entry) for kind, list in zip((4, 3, 6, 8, 7, 18, 22), lists) for entry in json.loads(list)):
         entries[entry[0]] = (kind, entry)
     for offset in range(event_count):
         position = (id & 0xFFFFFFFF) + offset
@@ -107,6 +107,8 @@ def block_words(id, template, base, slots):
         elif kind == 18:
             given = refs(position, e[3:])
             yield [18, e[1], e[2], *given[: 2 * e[2]], len(given) - 2 * e[2], *given[2 * e[2] :]]
+        elif kind == 22:
+            yield [22, *refs(position, e[2:]), e[1]]
         else:
             yield row_words(id + offset)
 

@@ -114,6 +114,7 @@ export type {
   Plain,
   RecordedArray,
   Ref,
+  RequiresGradSet,
   RunFinished,
   RunStarted,
   StepStarted,

@@ -63,6 +63,8 @@ export function eventLine(
       return `${positionText(event.variable)} is ${event.name === null ? 'without a name' : `named ${event.name}`}`
     case 'VariableUnchained':
       return `${say.label(event.variable)} cut from its creator`
+    case 'RequiresGradSet':
+      return `${say.label(event.variable)} ${event.requiresGrad ? 'unfrozen: it requires a gradient' : 'frozen: it requires no gradient'}`
     case 'MetricLogged': {
       const number = Number.isFinite(event.value)
         ? numberText(event.value)

@@ -10,6 +10,7 @@ import { type Capture, captureFrom, isReplayable } from '../events/capture.js'
 import { type FunctionCalled, positionOf, type RunStarted } from '../events/event.js'
 import { plainToText } from '../events/plain.js'
 import { mode, unrecorded } from '../graph/mode.js'
+import type { Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import type { PastGraph } from '../past/past-graph.js'
 import type { Recording } from '../replay/replay-run.js'
@@ -29,8 +30,8 @@ import type { Loadable, Moment } from './moment.js'
 
 /** What a program needs to go on from the beginning of a step. */
 export interface ResumeTargets {
-  /** Gets the parameters and buffers of its state dict. */
-  model?: Loadable
+  /** Gets the parameters and buffers of its state dict; what the run froze or unfroze on its way is frozen or not as it was then. */
+  model?: Loadable & { namedParameters?: () => ReadonlyMap<string, Variable> }
   /** Keeps its own settings, and gets the states that the run kept for its parameters. */
   optimizer?: Loadable
   /** Its `epoch` is set, and its seed where it has none of its own; `batch` of the answer says how many batches of that epoch were used. */
@@ -132,12 +133,15 @@ export class Fork {
    */
   run(): ForkReport {
     const kernelBefore = useKernel(kernelOf(this.started))
+    const { inPass } = mode
+    mode.inPass = false // a hook may ask for it
     try {
       return unrecorded(() => {
         mode.linking = true
         return new ForkedRun(this.recording, this.graph, this.options, this.momentAt).run()
       })
     } finally {
+      mode.inPass = inPass
       useKernel(kernelBefore)
     }
   }
@@ -202,6 +206,7 @@ export class Fork {
       const state: Record<string, NDArray> = {}
       for (const name of Object.keys(model.stateDict())) state[name] = this.valueOf(name)
       model.loadStateDict(state)
+      this.freeze(model)
     }
     if (optimizer !== undefined) this.loadOptimizer(optimizer)
     const place = loader === undefined ? null : this.placeOf(loader)
@@ -238,6 +243,21 @@ export class Fork {
     return bearer === null
       ? this.moment.value(name)
       : this.graph.variable(bearer.ref, positionOf(bearer.ref) + 1).data
+  }
+
+  /** The program that goes on does not come by the step in which it would have frozen a layer. */
+  private freeze(model: NonNullable<ResumeTargets['model']>): void {
+    const { lookup, lastPosition, reader, id } = this.recording
+    const { versions } = lookup
+    if (versions.noneFrozen || typeof model.namedParameters !== 'function') return
+    for (const [name, parameter] of model.namedParameters()) {
+      const ref = lookup.bearerOf(name, 1, lastPosition)?.ref
+      if (ref === undefined || !versions.isFrozenOnce(ref)) continue
+      const made = reader.event(id, positionOf(ref))
+      parameter.requiresGrad =
+        versions.requiresGradAt(ref, this.moment.position + 1) ??
+        (made.type === 'LeafCreated' && made.requiresGrad)
+    }
   }
 
   private loadOptimizer(optimizer: Loadable): void {

@@ -199,6 +199,9 @@ export class ForkedRun {
       case 'VariableUnchained':
         this.variable(event.variable).unchain()
         return
+      case 'RequiresGradSet':
+        this.variable(event.variable).requiresGrad = event.requiresGrad
+        return
       case 'VariableNamed':
         if (this.sink !== null) this.variable(event.variable).name = event.name
         return
@@ -329,7 +332,9 @@ export class ForkedRun {
       const leaf = this.recording.reader.event(this.recording.id, positionOf(ref))
       const isLeafHere = leaf.type === 'LeafCreated'
       // A pass that began before would walk on into calls of the past, which have no part in the fork.
-      variable = new Variable(past.data, isLeafHere && leaf.requiresGrad, isLeafHere ? leaf.role : 'variable')
+      const isLeafNow = isLeafHere || this.recording.lookup.versions.requiresGradAt(ref, this.first) !== null
+      const role = isLeafHere ? leaf.role : 'variable'
+      variable = new Variable(past.data, isLeafNow && past.requiresGrad, role)
       variable.setNameQuietly(past.name)
       this.keep(ref, variable)
       this.holdGradient(variable, ref)

@@ -106,7 +106,7 @@ export class Moment {
         role: event.type === 'LeafCreated' ? event.role : 'output',
         dtype: form.dtype,
         shape: form.shape,
-        writtenAt: lookup.versions.before(bearer.ref, this.position + 1)?.position ?? event.position,
+        writtenAt: lookup.versions.before(bearer.ref, this.position + 1)?.position || event.position,
       })
     }
     return [...found.values()].sort((a, b) => a.position - b.position)
@@ -148,9 +148,7 @@ export class Moment {
   lastWrite(what: string | number): Moment | null {
     const ref = this.refOf(what)
     const { lookup } = this.recording
-    let version = lookup.versions.before(ref, this.position)
-    while (version?.unchained) version = lookup.versions.before(ref, version.position)
-    const at = version?.position ?? positionOf(ref)
+    const at = lookup.versions.assignedBefore(ref, this.position) ?? positionOf(ref)
     return at >= this.position ? null : this.at(at)
   }
 
@@ -158,7 +156,7 @@ export class Moment {
   firstRead(what: string | number): Moment | null {
     const ref = this.refOf(what)
     const { lookup, lastPosition } = this.recording
-    const written = lookup.versions.before(ref, this.position + 1)?.position ?? positionOf(ref)
+    const written = lookup.versions.before(ref, this.position + 1)?.position || positionOf(ref)
     let size = WINDOW
     for (let from = written + 1; from <= lastPosition; from += size, size = Math.min(4 * size, WINDOW_MAX)) {
       const reader = lookup.firstReader(ref, from, Math.min(lastPosition, from + size - 1))

@@ -171,8 +171,7 @@ function batchCalls(view: RunView, calls: readonly FunctionCalled[], values: Ste
 function leafOrigin(view: RunView, ref: Ref): Ref | null {
   const event = view.event(positionOf(ref))
   if (event.type !== 'LeafCreated' || event.source !== null) return null
-  const version = view.recording.lookup.versions.before(ref, view.lastPosition + 1)
-  return version === null ? ref : null
+  return view.recording.lookup.versions.isAssigned(ref) ? null : ref
 }
 
 function describeBirth(view: RunView, values: StepValues, birth: Birth, symptom: NonFinite): Finding | null {

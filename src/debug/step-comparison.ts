@@ -6,6 +6,7 @@ import {
   positionOf,
   type RecordedArray,
   type Ref,
+  type RequiresGradSet,
   slotOf,
   type ValueAssigned,
 } from '../events/event.js'
@@ -13,7 +14,7 @@ import { indexOf } from '../replay/compare.js'
 import { alignInPasses, type Pair } from './alignment.js'
 import { distanceOf } from './array-distance.js'
 import type { Both, DifferenceKind, RunDifference } from './run-diff.js'
-import { isCall, type Line, Lines, type Side, type StepRange } from './step-lines.js'
+import { freezingWord, isCall, type Line, Lines, type Side, type StepRange } from './step-lines.js'
 
 export type Found = Omit<RunDifference, 'furtherSteps'>
 
@@ -212,11 +213,20 @@ export class StepComparison {
       ]
     if (x.name !== y.name && x.name !== null && y.name !== null && x.role !== 'constant')
       return [this.found('structure', x, y, x.name, `${x.name} of ${one} is called ${y.name} in ${other}`)]
+    const frozen: Found[] = []
+    if (x.requiresGrad !== y.requiresGrad && x.role === 'parameter') {
+      const state = (leaf: LeafCreated) => (leaf.requiresGrad ? 'learns' : 'is frozen')
+      const text = `${name ?? 'a parameter'} [${x.shape.join(', ')}] (#${x.position}) ${state(x)} in ${one} and ${state(y)} in ${other} when it is first used`
+      frozen.push(this.found('structure', x, y, name, text))
+    }
     const difference = this.ofArrays(x, y, kind === 'data')
-    if (difference === null) return []
+    if (difference === null) return frozen
     const text =
       kind === 'parameter' ? `the first value of ${name} [${x.shape.join(', ')}] differs` : `${said} differs`
-    return [this.found(kind, x, y, name, `${text}${difference.text}`, difference.evidence, difference.rows)]
+    return [
+      ...frozen,
+      this.found(kind, x, y, name, `${text}${difference.text}`, difference.evidence, difference.rows),
+    ]
   }
 
   /** Of a number without a name, the call that reads it: that is where it stands in the program. */
@@ -335,7 +345,7 @@ export class StepComparison {
     }
     const onlyIn = (lines: Lines, own: readonly Line[], calls: readonly Line[], name: string) => {
       const shown = calls.length > 0 ? calls : own
-      const verb = shown.length === 1 ? 'is' : 'are'
+      const verb = shown.length === 1 || freezingsIn(shown) !== null ? 'is' : 'are'
       return `${this.chain(lines, shown)} ${verb} in ${name} only${after}`
     }
     const found: Found[] = []
@@ -357,6 +367,13 @@ export class StepComparison {
     if (clears.length === own.length) {
       const names = clears.slice(0, SHOWN_MAX).map((line) => lines.name(line.variable))
       return `clearGrad of ${clears.length} variables (${names.join(', ')}${clears.length > SHOWN_MAX ? ', …' : ''})`
+    }
+    const freezings = freezingsIn(own)
+    if (freezings?.length === 1) return lines.describe(freezings[0]!)
+    if (freezings !== null) {
+      const names = freezings.slice(0, SHOWN_MAX).map((line) => lines.name(line.variable))
+      const more = freezings.length > SHOWN_MAX ? ', …' : ''
+      return `${freezingWord(freezings[0]!)} of ${freezings.length} variables (${names.join(', ')}${more})`
     }
     if (!own.every(isCall)) {
       const shown = own.slice(0, SHOWN_MAX).map((line) => lines.describe(line))
@@ -397,6 +414,15 @@ export class StepComparison {
       evidence,
     }
   }
+}
+
+/** The lines that freeze or unfreeze, where there are no others, and all do the same; else null. Freezing forgets the gradient. */
+function freezingsIn(own: readonly Line[]): RequiresGradSet[] | null {
+  const freezings = own.filter((line) => line.type === 'RequiresGradSet')
+  const frozen = new Set(freezings.map(({ variable }) => variable))
+  const isOther = (line: Line) =>
+    line.type !== 'RequiresGradSet' && !(line.type === 'GradientCleared' && frozen.has(line.variable))
+  return new Set(freezings.map(freezingWord)).size !== 1 || own.some(isOther) ? null : freezings
 }
 
 function subjectOf(lines: Lines, line: Line): string | null {

@@ -4,7 +4,14 @@
  */
 import crypto from 'node:crypto'
 import { type FunctionCalled, positionOf, type Ref } from '../events/event.js'
-import { ASSIGNMENT_ENTRY, CALL_ENTRY, CLEAR_ENTRY, LEAF_ENTRY, PASS_ENTRY } from '../events/record-layout.js'
+import {
+  ASSIGNMENT_ENTRY,
+  CALL_ENTRY,
+  CLEAR_ENTRY,
+  FREEZE_ENTRY,
+  LEAF_ENTRY,
+  PASS_ENTRY,
+} from '../events/record-layout.js'
 import type { Recording } from '../replay/replay-run.js'
 import { decodeRef } from '../store/format/template.js'
 import type { PagedBlock } from '../store/read/block-pages.js'
@@ -275,6 +282,11 @@ export class StepForms {
       const position = first + clear[CLEAR_ENTRY.offset]!
       const shape = `clear ${named(clear[CLEAR_ENTRY.variable]!, position)}`
       lines.push({ ...blank, at: at(clear[CLEAR_ENTRY.offset]!), kind: 'other', shape })
+    }
+    for (const freeze of template.freezes) {
+      const position = first + freeze[FREEZE_ENTRY.offset]!
+      const shape = `requiresGrad ${freeze[FREEZE_ENTRY.requiresGrad]} ${named(freeze[FREEZE_ENTRY.variable]!, position)}`
+      lines.push({ ...blank, at: at(freeze[FREEZE_ENTRY.offset]!), kind: 'other', shape })
     }
     for (const pass of template.passes) {
       const shape = `pass ${pass[PASS_ENTRY.flags]} ${pass[PASS_ENTRY.rootCount]} ${pass.length}`

@@ -5,6 +5,7 @@ import {
   type LeafCreated,
   positionOf,
   type Ref,
+  type RequiresGradSet,
   slotOf,
   type TapeEvent,
 } from '../events/event.js'
@@ -38,6 +39,7 @@ export type Line = Extract<
       | 'BackwardStarted'
       | 'BackwardAborted'
       | 'VariableUnchained'
+      | 'RequiresGradSet'
   }
 >
 
@@ -56,6 +58,7 @@ const IS_LINE = {
   ValueAssigned: true,
   VariableNamed: false,
   VariableUnchained: true,
+  RequiresGradSet: true,
   MetricLogged: false,
   CheckpointTaken: false,
   NoteAdded: false,
@@ -153,6 +156,8 @@ export class Lines {
         return `${line.source === null ? 'an assignment from outside' : 'an assignment'} to ${this.name(line.variable)} (#${line.position})`
       case 'GradientCleared':
         return `clearGrad of ${this.name(line.variable)} (#${line.position})`
+      case 'RequiresGradSet':
+        return `${freezingWord(line)} of ${this.name(line.variable)} (#${line.position})`
       case 'BackwardStarted':
         return `a backward pass from ${this.name(line.roots[0]!)} (#${line.position})`
       default:
@@ -230,6 +235,8 @@ export class Lines {
       case 'VariableUnchained':
       case 'GradientCleared':
         return alike(`${line.type} ${this.identity(line.variable)}`)
+      case 'RequiresGradSet':
+        return alike(`${freezingWord(line)} ${this.identity(line.variable)}`)
       case 'ValueAssigned':
         return alike(`assign ${this.identity(line.variable)} ${line.source === null}`)
       default:
@@ -258,6 +265,10 @@ const READ_WITHIN = 1 << 16
 
 function alike(key: string): string[] {
   return [key, key, key, key]
+}
+
+export function freezingWord({ requiresGrad }: RequiresGradSet): string {
+  return requiresGrad ? 'unfreezing' : 'freezing'
 }
 
 export function isCall(line: Line): line is FunctionCalled {

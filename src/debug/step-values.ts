@@ -64,7 +64,7 @@ export class StepValues {
   /** The array that a call of the step reads under `ref`. */
   read(ref: Ref, call: FunctionCalled): NDArray {
     const version = this.view.recording.lookup.versions.before(ref, call.position)
-    const source = version === null ? ref : this.sourceOf(version.position)
+    const source = version === null || version.position === 0 ? ref : this.sourceOf(version.position)
     return (source === null ? null : this.of(source)) ?? this.view.valueRead(ref, call.position)
   }
 

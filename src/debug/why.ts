@@ -13,6 +13,7 @@ import { assignments } from './assignments.js'
 import { diverging } from './divergence.js'
 import { ending } from './ending.js'
 import { evaluationMode } from './evaluation.js'
+import { frozen } from './frozen.js'
 import { noGradient, zeroGradients } from './gradient-flow.js'
 import { nonFinite } from './non-finite.js'
 import { notCleared, twice } from './passes.js'
@@ -62,6 +63,7 @@ const LOOKS: readonly Look[] = [
   { kinds: ['not-deterministic'], look: userFunctions },
   { kinds: ['row-mismatch', 'row-order', 'row-repeated', 'row-shared'], look: rowOrder },
   { kinds: ['no-gradient', 'no-update'], look: noGradient },
+  { kinds: ['frozen'], look: frozen },
   { kinds: ['not-cleared'], look: notCleared },
   { kinds: ['counted-twice'], look: twice },
   { kinds: ['non-finite-data', 'non-finite-birth', 'non-finite'], look: nonFinite },

@@ -40,7 +40,10 @@ export class ReachWatch {
   private readonly waiting = new Map<StepEvents, number>()
   private readonly found = new Map<Ref, Reached>()
   private readonly given = new Map<Ref, Given>()
-  private readonly isParameter = new Map<Ref, boolean>()
+  /** Whether parameters required a gradient as they were made; null for what is no parameter. */
+  private readonly madeTrainable = new Map<Ref, boolean | null>()
+  /** What `requiresGrad` of parameters was set to since. */
+  private readonly set = new Map<Ref, boolean>()
 
   constructor(run: RunFacts) {
     this.run = run
@@ -63,6 +66,8 @@ export class ReachWatch {
       if (event.type === 'NoteAdded')
         for (const ref of passedOverInNote(event.text)?.variables ?? []) this.of(ref).wanted = true
     if (events.passes.length > 0) this.addReads(events, count)
+    for (const event of events.events)
+      if (event.type === 'RequiresGradSet') this.set.set(event.variable, event.requiresGrad)
     for (const { variable } of events.gradients) this.of(variable).gradients += count
     for (const { variable, source } of events.assignments) {
       if (source === null) this.of(variable).assigned = true
@@ -80,7 +85,9 @@ export class ReachWatch {
   private addReads(events: StepEvents, count: number): void {
     const seen = new Set<Ref>()
     let leading: ReadonlySet<number> | null = null
-    for (const call of events.calls) {
+    for (const call of events.events) {
+      if (call.type === 'RequiresGradSet') this.set.set(call.variable, call.requiresGrad)
+      if (call.type !== 'FunctionCalled') continue
       if (!call.linked) {
         // Made without a creator, and of the loss all the same: an evaluation leads to no loss.
         if (!call.inputs.some((ref) => this.isTrainable(ref, events))) continue
@@ -107,16 +114,20 @@ export class ReachWatch {
     }
   }
 
+  /** Whether a parameter learns, as far as the events have come: what is frozen has no gradient, and should have none. */
   private isTrainable(ref: Ref, events: StepEvents): boolean {
     // What the step itself made is before us; only what lies further back is asked for, and kept.
-    const made = events.at(positionOf(ref))
-    if (made !== null) return isTrainableLeaf(made.type === 'LeafCreated' ? made : null)
-    let known = this.isParameter.get(ref)
-    if (known === undefined) {
-      known = isTrainableLeaf(this.run.leafOf(ref))
-      if (known || this.isParameter.size < 65_536) this.isParameter.set(ref, known)
+    const here = events.at(positionOf(ref))
+    let made: boolean | null | undefined
+    if (here !== null) made = madeTrainable(here.type === 'LeafCreated' ? here : null)
+    else {
+      made = this.madeTrainable.get(ref)
+      if (made === undefined) {
+        made = madeTrainable(this.run.leafOf(ref))
+        if (made !== null || this.madeTrainable.size < 65_536) this.madeTrainable.set(ref, made)
+      }
     }
-    return known
+    return made !== null && (this.set.get(ref) ?? made)
   }
 
   private of(ref: Ref): Given {
@@ -129,8 +140,8 @@ export class ReachWatch {
   }
 }
 
-function isTrainableLeaf(leaf: LeafFacts | null): boolean {
-  return leaf !== null && leaf.role === 'parameter' && leaf.requiresGrad
+function madeTrainable(leaf: LeafFacts | null): boolean | null {
+  return leaf?.role === 'parameter' ? leaf.requiresGrad : null
 }
 
 /** Parameters of which a whole front of the model has no update are frozen on purpose, as far as a tape can tell. */

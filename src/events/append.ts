@@ -62,6 +62,8 @@ export function appendEvent(packer: Packer, payload: Payload, version?: number):
       return assignment(packer, payload)
     case 'GradientCleared':
       return packer.cleared(payload.variable)
+    case 'RequiresGradSet':
+      return packer.frozen(payload.variable, payload.requiresGrad)
     case 'CheckpointTaken':
       return packer.checkpoint(payload.variables, payload.values)
     case 'MetricLogged':

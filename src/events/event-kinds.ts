@@ -225,6 +225,14 @@ export const EVENT_KINDS = {
     fields: { variable: isRef },
     refs: ['variable'],
   },
+  RequiresGradSet: {
+    ...IN_TEMPLATE,
+    kind: EVENT_KIND.RequiresGradSet,
+    fields: { variable: isRef, requiresGrad: isBoolean },
+    refs: ['variable'],
+    arrays: [],
+    contents: none,
+  },
   MetricLogged: {
     kind: EVENT_KIND.MetricLogged,
     version: EVENT_VERSION,

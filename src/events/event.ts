@@ -244,6 +244,16 @@ export interface VariableUnchained extends Fact {
   readonly variable: Ref
 }
 
+/**
+ * `variable.requiresGrad` was set to another value than it had: the leaf was frozen, or may learn again. Calls from here on read it so. A
+ * pass gives a gradient to a leaf that required one when the call was made and requires one when the pass runs.
+ */
+export interface RequiresGradSet extends Fact {
+  readonly type: 'RequiresGradSet'
+  readonly variable: Ref
+  readonly requiresGrad: boolean
+}
+
 export interface MetricLogged extends Fact {
   readonly type: 'MetricLogged'
   readonly name: string
@@ -287,6 +297,7 @@ export type TapeEvent =
   | ValueAssigned
   | VariableNamed
   | VariableUnchained
+  | RequiresGradSet
   | MetricLogged
   | CheckpointTaken
   | NoteAdded
@@ -315,6 +326,7 @@ export const EVENT_KIND = {
   GradientReplaced: 16,
   BackwardAborted: 17,
   EpochStarted: 21,
+  RequiresGradSet: 22,
 } as const satisfies Record<EventType, number>
 
 /** A BackwardStarted of version 2, in packed words and templates. */

@@ -36,6 +36,7 @@ import {
   CHECKPOINT_WORDS,
   CLEAR_WORDS,
   callWord,
+  FREEZE_WORDS,
   fitsCallWord,
   GRADIENT_WORDS,
   LEAF_WORDS,
@@ -286,6 +287,13 @@ export class Packer {
   cleared(variable: Ref): number {
     const at = this.begin(EVENT_KIND.GradientCleared, CLEAR_WORDS.size)
     this.words[at + CLEAR_WORDS.variable] = this.checked(variable)
+    return this.position
+  }
+
+  frozen(variable: Ref, requiresGrad: boolean): number {
+    const at = this.begin(EVENT_KIND.RequiresGradSet, FREEZE_WORDS.size)
+    this.words[at + FREEZE_WORDS.variable] = this.checked(variable)
+    this.words[at + FREEZE_WORDS.requiresGrad] = requiresGrad ? 1 : 0
     return this.position
   }
 

@@ -58,6 +58,9 @@ export const MEASURED_ASSIGNMENT_WORDS = {
 
 export const CLEAR_WORDS = { kind: 0, variable: 1, size: 2 } as const
 
+/** `requiresGrad` is 0 or 1. */
+export const FREEZE_WORDS = { kind: 0, variable: 1, requiresGrad: 2, size: 3 } as const
+
 export const STEP_WORDS = { kind: 0, elapsedMs: 1, size: 2 } as const
 
 export const METRIC_WORDS = { kind: 0, name: 1, value: 2, variable: 3, size: 4 } as const
@@ -136,6 +139,8 @@ export const ASSIGNMENT_KEY = { kind: 0, form: 1, cells: 2, variable: 3, source:
 
 export const CLEAR_KEY = { kind: 0, variable: 1, size: 2 } as const
 
+export const FREEZE_KEY = { kind: 0, requiresGrad: 1, variable: 2, size: 3 } as const
+
 /** After the roots: the given gradient of each or 0, how many targets, the targets. */
 export const PASS_KEY = { kind: 0, flags: 1, rootCount: 2, roots: 3 } as const
 
@@ -168,6 +173,7 @@ export const ASSIGNMENT_ENTRY = {
   size: 6,
 } as const
 export const CLEAR_ENTRY = { offset: 0, variable: 1, size: 2 } as const
+export const FREEZE_ENTRY = { offset: 0, requiresGrad: 1, variable: 2, size: 3 } as const
 /** After the roots: the given gradient of each or 0, the targets. */
 export const PASS_ENTRY = { offset: 0, flags: 1, rootCount: 2, roots: 3 } as const
 
@@ -179,6 +185,7 @@ export const FIRST_REF = {
   assignments: ASSIGNMENT_ENTRY.variable,
   clears: CLEAR_ENTRY.variable,
   passes: PASS_ENTRY.roots,
+  freezes: FREEZE_ENTRY.variable,
 } as const
 
 // ---- Texts that events share: JSON lists.
@@ -226,6 +233,7 @@ const OF_SINGLE_PLACES = {
   SITED_CALL_WORDS,
   SHORT_CALL_WORDS,
   CLEAR_WORDS,
+  FREEZE_WORDS,
   STEP_WORDS,
   METRIC_WORDS,
   CHECKPOINT_WORDS,
@@ -236,6 +244,7 @@ const OF_SINGLE_PLACES = {
   GRADIENT_KEY,
   ASSIGNMENT_KEY,
   CLEAR_KEY,
+  FREEZE_KEY,
   PASS_KEY,
   ROW_KEY,
   CALL_ENTRY,
@@ -243,6 +252,7 @@ const OF_SINGLE_PLACES = {
   GRADIENT_ENTRY,
   ASSIGNMENT_ENTRY,
   CLEAR_ENTRY,
+  FREEZE_ENTRY,
   PASS_ENTRY,
   SIGNATURE_LIST,
   LEAF_FORM_LIST,

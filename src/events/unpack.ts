@@ -203,6 +203,15 @@ export class Unpacker implements RecordVisitor {
     this.made = { type: 'GradientCleared', ...this.fact, variable: refOrNull(variable) }
   }
 
+  freeze(variable: number, requiresGrad: number): void {
+    this.made = {
+      type: 'RequiresGradSet',
+      ...this.fact,
+      variable: refOrNull(variable),
+      requiresGrad: flagFrom(requiresGrad),
+    }
+  }
+
   pass(flags: number, rootsAt: number, roots: number, targetsAt: number, targets: number): void {
     this.made = {
       type: 'BackwardStarted',
@@ -284,6 +293,11 @@ export class Unpacker implements RecordVisitor {
 /** Of what the run made itself an event has a summary only: the value follows from its source. */
 function summaryAlone({ value, summary }: Content): Content {
   return value === null ? { value, summary } : { value: null, summary: summarized(value, false) }
+}
+
+/** What is neither 0 nor 1 stays what it is, for the check of the event to refuse. */
+export function flagFrom(number: number): boolean | number {
+  return number === 0 || number === 1 ? number === 1 : number
 }
 
 function refOrNull(word: number): Ref | null {

@@ -11,6 +11,7 @@ import {
   CHECKPOINT_ENTRY_WORDS,
   CHECKPOINT_WORDS,
   CLEAR_WORDS,
+  FREEZE_WORDS,
   GRADIENT_WORDS,
   inputsOfCallWord,
   isCallWord,
@@ -53,6 +54,8 @@ export interface RecordVisitor {
   /** Told before `assignment`, of one that says how far the new value is from the one before; NaN when there is no such number. */
   measured(updateNorm: number): void
   clear(variable: number): void
+  /** `requiresGrad` is 0 or 1. */
+  freeze(variable: number, requiresGrad: number): void
   /** For each root its given gradient stands at `rootsAt + roots`, in their order. */
   pass(flags: number, rootsAt: number, roots: number, targetsAt: number, targets: number): void
   step(elapsedMs: number): void
@@ -148,6 +151,12 @@ export function visitRecord(words: Float64Array, at: number, visitor: RecordVisi
       const end = at + CLEAR_WORDS.size
       within(words, end)
       visitor.clear(words[at + CLEAR_WORDS.variable]!)
+      return end
+    }
+    case EVENT_KIND.RequiresGradSet: {
+      const end = at + FREEZE_WORDS.size
+      within(words, end)
+      visitor.freeze(words[at + FREEZE_WORDS.variable]!, words[at + FREEZE_WORDS.requiresGrad]!)
       return end
     }
     case PACKED_BACKWARD: {

@@ -228,6 +228,14 @@ export interface Unfolding {
   unfold(call: CallLinks, lasting: boolean): readonly Variable[]
 }
 
+/**
+ * Whether a gradient for `input`, which requires one, is not the call's to give, because the input was frozen when the call read it. A call
+ * of a past run is linked to the version that it read, and its owner says what was frozen when the run took gradients.
+ */
+export function leftOut({ order }: CallLinks, input: Variable): boolean {
+  return order > 0 && !input.requiredGradAt(order)
+}
+
 /** An input or output as it was at the call, when assigned since: a variable of its own, in the original's place. */
 export function formerVersion(variable: Variable, array: NDArray): Variable {
   const former = new Variable(array, variable.requiresGrad, variable.role)

@@ -8,7 +8,7 @@ import { NDArray } from '../array/ndarray.js'
 import { markAsOurs } from '../copies.js'
 import { TapeError } from '../errors.js'
 import type { Attributes } from './attributes.js'
-import { CallLinks } from './call-links.js'
+import { CallLinks, leftOut } from './call-links.js'
 import { asArrays, type ForwardResult } from './forward-result.js'
 import { nameOfFunc } from './func-names.js'
 import { canBeMadeAgain } from './made-again.js'
@@ -167,7 +167,8 @@ export abstract class Func {
 
   /** Whether backward needs to compute the gradient of the input in `slot`; saves work for constants. */
   needsGradient(slot: number): boolean {
-    return this.linkedInput(slot).requiresGrad
+    const input = this.linkedInput(slot)
+    return input.requiresGrad && !(input.gradSet && leftOut(this.linksOf(), input))
   }
 
   /**

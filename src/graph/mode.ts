@@ -12,9 +12,11 @@ export interface Mode {
   clock: number
   /** Dotted name of where the program is: the module whose forward runs, or what `run.scope` says. */
   scope: string
+  /** Whether a backward pass is under way that a run records: what happens in it, a replay does by itself. */
+  inPass: boolean
 }
 
-export const mode: Mode = { recorder: null, linking: true, clock: 0, scope: '' }
+export const mode: Mode = { recorder: null, linking: true, clock: 0, scope: '', inPass: false }
 
 /**
  * Runs `fn` without building a graph: outputs have no `creator` and need no gradient. Its calls are recorded all the same.

@@ -15,7 +15,7 @@ import { formatShape, type Shape, sameShape } from '../array/shape.js'
 import { refuseOtherCopy } from '../copies.js'
 import { TapeError } from '../errors.js'
 import { CallHeap } from './call-heap.js'
-import type { CallLinks, MoreLinks, Unfolding } from './call-links.js'
+import { type CallLinks, leftOut, type MoreLinks, type Unfolding } from './call-links.js'
 import type { Func } from './func.js'
 import { LeafGradients } from './leaf-gradients.js'
 import { mode } from './mode.js'
@@ -78,7 +78,7 @@ class Pass {
 
   run(request: PassRequest): Map<Variable, Variable> | null {
     const { targets } = request
-    const { recorder, linking } = mode
+    const { recorder, linking, inPass } = mode
     const kernel = currentKernel()
     this.id = ++passCount
     this.request = request
@@ -91,12 +91,20 @@ class Pass {
     const isMapped = request.roots.some(isExample) || request.seeds.some(isExample)
     if (isMapped && targets === null) refuseMapped()
     this.recorder = isMapped ? null : recorder
-    if (this.recorder !== null) this.recordedPass = this.recorder.backwardStarted(request)
+    if (this.recorder !== null) {
+      mode.inPass = true // also for those who listen to the event
+      try {
+        this.recordedPass = this.recorder.backwardStarted(request)
+      } finally {
+        mode.inPass = inPass
+      }
+    }
     if (this.recordedPass === 0) this.recorder = null
     // Without createGraph the arithmetic of a pass is not on the tape, which can recompute it. A pass between the examples of a vmap
     // is not on the tape, which knows no examples: its arithmetic is.
     if (!this.createGraph && !isMapped) mode.recorder = null
     mode.linking = this.createGraph
+    mode.inPass ||= this.recorder !== null
     this.memory.open(!this.createGraph && !isMapped && (recorder === null || recorder.leavesGradients))
     try {
       try {
@@ -104,6 +112,7 @@ class Pass {
       } finally {
         mode.recorder = recorder
         mode.linking = linking
+        mode.inPass = inPass
         useKernel(kernel)
         this.memory.close()
       }
@@ -238,7 +247,7 @@ class Pass {
   }
 
   private give(call: CallLinks, slot: number, input: Variable, gradient: Variable): void {
-    if (!input.requiresGrad) return
+    if (!input.requiresGrad || (input.gradSet && this.leavesOut(call, input))) return
     if (!(gradient instanceof Variable)) refuseOtherCopy(gradient, call.func.name)
     if (!(gradient instanceof Variable))
       this.refuse(call, `a ${typeof gradient} for input ${slot}; return Variables`)
@@ -252,11 +261,20 @@ class Pass {
     this.arrive(input, gradient.dtype === wanted.dtype ? gradient : this.cast(gradient, wanted.dtype))
   }
 
+  /** Whether the input was frozen when the call read it, or, of a past run, when that took gradients. */
+  private leavesOut(call: CallLinks, input: Variable): boolean {
+    if (leftOut(call, input)) return true
+    const past = input.owner?.past
+    return past != null && this.pendingOf(past).isFrozen(input.ref)
+  }
+
   private arrive(variable: Variable, gradient: Variable): void {
     const call = variable.knownLinks
     if (this.floor > 0 && this.endsAt(variable, call, gradient)) return
     if (call === null) {
-      this.arriveAtLeaf(variable.versionOf ?? variable, gradient)
+      const leaf = variable.versionOf
+      if (leaf === null) this.arriveAtLeaf(variable, gradient)
+      else if (leaf.requiresGrad) this.arriveAtLeaf(leaf, gradient)
       return
     }
     if (call === undefined || call.order < 0) {

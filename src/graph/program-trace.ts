@@ -156,6 +156,10 @@ export class Trace implements Recorder {
       refuse('hooks a variable that it made, whose gradient a tape could not repeat')
   }
 
+  requiresGradChanging(variable: Variable): void {
+    refuse(`sets requiresGrad of ${variable.describe()}`)
+  }
+  requiresGradSet(): void {}
   gradientAssigned(): void {
     refuse('assigns to .grad')
   }

@@ -71,6 +71,8 @@ export interface PendingGradients {
   readonly kernel: Kernel | null
   /** The leaf that `ref` names there, where the run had cut it from its creator when it took gradients; else null. */
   cutLeaf(ref: number): Variable | null
+  /** Whether the leaf that `ref` names was frozen there when the run took the gradients of the pass's roots. */
+  isFrozen(ref: number): boolean
   /** Adds to the gradient of what `ref` names there. */
   arrive(ref: number, gradient: Variable): void
   /** The latest call that has gradients, with them; null when none has. */
@@ -111,8 +113,10 @@ export interface Recorder extends Owner {
   stateKept?(variable: Variable): void
   /** An optimizer was given these parameters and found no gradient to update them with; `by` is what it is called. */
   passedOver?(by: string, parameters: readonly Variable[]): void
-  /** Whether an open run has recorded the variable already. */
-  knows?(variable: Variable): boolean
+  /** Somebody is about to set `variable.requiresGrad` to another value; throws where a tape could not repeat that. */
+  requiresGradChanging?(variable: Variable): void
+  /** `variable.requiresGrad` was set, and was another before. */
+  requiresGradSet(variable: Variable): void
   /** The variable was cut from `call`; undefined where its owner was not asked yet which one made it. */
   variableUnchained(variable: Variable, call: CallLinks | undefined): void
   /**

@@ -11,7 +11,9 @@ const ROLE_SHIFT = 2
 export const IS_GRADIENT = 16
 /** It is a gradient whose memory nobody else has, and that was shown to nobody. */
 export const UNSEEN = 32
-const SLOT_SHIFT = 6
+/** `requiresGrad` was set after the variable was made: calls before may have read another. */
+export const GRAD_SET = 64
+const SLOT_SHIFT = 7
 const BELOW_SLOT = 2 ** SLOT_SHIFT - 1
 const ROLES: readonly Role[] = ['variable', 'parameter', 'constant']
 

@@ -13,6 +13,7 @@ import { TapeError, valueText } from '../errors.js'
 import { checkFunction, checkOptions } from '../options.js'
 import type { CallLinks } from './call-links.js'
 import type { Func } from './func.js'
+import { GradHistory } from './grad-history.js'
 import { Mapped, mapping } from './mapped.js'
 import { mode } from './mode.js'
 import { NumberConstants } from './number-constants.js'
@@ -20,6 +21,7 @@ import type { Owner } from './recorder.js'
 import { keepSamples } from './samples.js'
 import {
   bitsOf,
+  GRAD_SET,
   GRADIENT_ASSIGNED,
   IS_GRADIENT,
   REQUIRES_GRAD,
@@ -52,6 +54,7 @@ class Extras {
   label: string | null = null
   hooks: GradientHook[] | null = null
   versionOf: Variable | null = null
+  history: GradHistory | null = null
 }
 
 /**
@@ -137,16 +140,42 @@ export class Variable {
 
   /**
    * Freezes a leaf (false), so that passes leave it out and optimizers skip it, or lets it learn again (true). Freezing forgets its
-   * gradient. A run notes it with the leaf when it first meets it, so this comes before the run uses the variable.
+   * gradient. For a run that knows the variable it is an event.
    *
-   * Throws  BAD_ARGUMENT for what is no boolean, for what a call made, for a constant, and once an open or past run knows the
-   *         variable; BAD_DTYPE when integers shall require a gradient
+   * A call reads it as it is then. So a graph that was made while the leaf was frozen gives it no gradient, also if it learns again when the
+   * pass runs; and a pass gives none to what is frozen while it runs. PyTorch does the same.
+   *
+   * Throws  BAD_ARGUMENT for what is no boolean, for what a call made, for a constant, for a variable of a past run, and in the middle
+   *         of a backward pass; BAD_DTYPE when integers shall require a gradient
    */
   set requiresGrad(wanted: boolean) {
     this.requireChangeable(wanted)
     if (wanted === this.requiresGrad) return
+    mode.recorder?.requiresGradChanging?.(this)
     if (!wanted) this.clearGrad()
-    this.bits = wanted ? this.bits | REQUIRES_GRAD : this.bits & ~REQUIRES_GRAD
+    if (wanted === this.requiresGrad) return // by a listener, who heard of the gradient
+    this.bits ^= REQUIRES_GRAD
+    const extras = this.withExtras()
+    extras.history ??= new GradHistory()
+    extras.history.changed(mode.clock)
+    this.markGradSet()
+    if (mode.recorder !== null) mode.recorder.requiresGradSet(this)
+  }
+
+  /** @internal Whether `requiresGrad` was set since the variable was made, here or in the run it is from. */
+  get gradSet(): boolean {
+    return (this.bits & GRAD_SET) !== 0
+  }
+
+  /** @internal */
+  markGradSet(): void {
+    this.bits |= GRAD_SET
+  }
+
+  /** @internal Whether it required a gradient when the live call of this order read it. */
+  requiredGradAt(order: number): boolean {
+    const history = this.extras === null ? null : this.extras.history
+    return history === null ? this.requiresGrad : history.at(order, this.requiresGrad, this.describe())
   }
 
   /** @internal Throws when `requiresGrad` cannot become this. */
@@ -160,6 +189,11 @@ export class Variable {
         'BAD_DTYPE',
         `${where}: only float64 and float32 can require a gradient, got ${this.dtype}`,
       )
+    if (this.owner?.mapped !== undefined)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        `${where} stands for an example inside vmap and cannot be set; take .detach(), or set it outside`,
+      )
     if (this.role === 'constant')
       throw new TapeError('BAD_ARGUMENT', `${where} of a constant stays false; make a parameter of its data`)
     if (this.links !== null)
@@ -172,11 +206,10 @@ export class Variable {
         'BAD_ARGUMENT',
         `${where} belongs to a recorded run, which never changes; make a parameter of its data`,
       )
-    if ((this.owner !== null && !this.owner.finished) || mode.recorder?.knows?.(this) === true)
+    if (mode.inPass || (mode.recorder === null && this.owner !== null && !this.owner.finished))
       throw new TapeError(
         'BAD_ARGUMENT',
-        `${where} expected to be set before a run uses the variable, but an open run has recorded it; ` +
-          'finish that run, and start another for the part of the training with other parameters frozen',
+        `${where} cannot be set in the middle of a backward pass that a run records, as a hook or a listener would; set it before or after`,
       )
   }
 

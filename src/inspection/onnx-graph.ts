@@ -235,7 +235,7 @@ class Exporter {
     if (past.variable(ref, { step: this.step }).role === 'parameter') return false
     if (this.calls.has(positionOf(ref)) || array.size !== 1) {
       // What training assigns to is a buffer: running statistics, a mask.
-      return !lookup.versions.isVersioned(ref)
+      return !lookup.versions.isAssigned(ref)
     }
     return false
   }

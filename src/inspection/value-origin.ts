@@ -15,8 +15,7 @@ export function originOf(
   ref: Ref,
   position: number,
 ): Origin {
-  const version = lookup.versions.before(ref, position)
-  let at = version === null || version.unchained ? ref : version.position
+  let at = lookup.versions.assignedBefore(ref, position) ?? ref
   for (;;) {
     const maker = event(positionOf(at))
     const slot = slotOf(at)

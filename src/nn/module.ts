@@ -74,10 +74,10 @@ export abstract class Module {
   }
 
   /**
-   * Freezes all parameters inside: passes leave them out, optimizers skip them. The running statistics of batch normalisation go on
-   * until `eval()`. Freeze before a run uses the model; the tape notes it with each parameter.
+   * Freezes all parameters inside: passes leave them out, optimizers skip them, and their gradients are forgotten. The running statistics of
+   * batch normalisation go on until `eval()`. For a run that knows the parameters it is an event of each.
    *
-   * Throws  BAD_ARGUMENT when an open run knows one of them already; then none is frozen
+   * Throws  BAD_ARGUMENT when one of them is of a past run, and in the middle of a backward pass; then none is frozen
    */
   freeze(): this {
     return this.#setRequiresGrad(false)

@@ -18,6 +18,7 @@ import {
   pageNumber,
   placeOnPage,
 } from '../store/read/graph-blocks.js'
+import type { VersionLookup } from '../store/read/version-lookup.js'
 import { type AncestorVisitor, visitAncestors } from './ancestors.js'
 
 export interface CallOutputForm {
@@ -64,6 +65,8 @@ export class CallKind {
 /** One, alive for ever; `samples.ts` says why. */
 const samples: CallKind[] = []
 
+type FrozenLookup = Pick<VersionLookup, 'isFrozenOnce' | 'requiresGradAt'>
+
 type Signature = ReturnType<GraphBlocks['signature']>
 
 /** Kinds are found by a few bits of their numbers first. */
@@ -85,10 +88,14 @@ export class PastCalls implements AncestorVisitor {
   private readonly kinds = new Map<string, CallKind>()
   /** Whether leaves and the outputs of calls want a gradient, by page and place. */
   private readonly wanting: (Uint8Array | undefined)[] = []
+  /** Where the run set `requiresGrad`; null where it did not, false while nobody has looked. */
+  private frozen: FrozenLookup | null | false = false
+  private readonly versions: FrozenLookup & Pick<VersionLookup, 'noneFrozen'>
 
-  constructor(graph: GraphBlocks, runName: string) {
+  constructor(graph: GraphBlocks, runName: string, versions: PastCalls['versions']) {
     this.graph = graph
     this.runName = runName
+    this.versions = versions
   }
 
   /** Throws UNREGISTERED_FUNC and what the function's class throws for bad attributes, with the position. */
@@ -109,8 +116,8 @@ export class PastCalls implements AncestorVisitor {
     return kind
   }
 
-  /** Whether gradients go to what `ref` names. */
-  requiresGrad(ref: Ref): boolean {
+  /** Whether gradients go to what `ref` names, but for what `requiresGrad` was set to. */
+  private requiresGrad(ref: Ref): boolean {
     const position = positionOf(ref)
     const block = this.graph.at(position)
     const kind = block.kindOf(position)
@@ -120,8 +127,10 @@ export class PastCalls implements AncestorVisitor {
     return requiresGrad
   }
 
-  /** The same of what a call reads, given what is known of the calls on its page, which begins at `first`. */
-  inputRequiresGrad(ref: Ref, first: number, wanting: Uint8Array): boolean {
+  /** The same of what the call at `at` reads, given what is known of the calls on its page, which begins at `first`. */
+  inputRequiresGrad(ref: Ref, at: number, first: number, wanting: Uint8Array): boolean {
+    if (this.frozen === false) this.frozen = this.versions.noneFrozen ? null : this.versions
+    if (this.frozen?.isFrozenOnce(ref)) return this.frozen.requiresGradAt(ref, at) ?? this.requiresGrad(ref)
     // Most refs are to the same page, and to the first output of a call.
     const place = ref - first
     if (place >= 0 && place < GRAPH_PAGE && wanting[place] !== UNKNOWN) return wanting[place] === YES
@@ -188,7 +197,7 @@ export class PastCalls implements AncestorVisitor {
     const begin = block.inputsAt(position)
     const end = begin + block.inputCount(position)
     for (let i = begin; i < end; i++)
-      if (this.inputRequiresGrad(block.input(i, position), first, wanting))
+      if (this.inputRequiresGrad(block.input(i, position), position, first, wanting))
         return kind.outputs[0]!.differentiable ? YES : TO_OTHERS
     return NO
   }

@@ -29,6 +29,8 @@ interface PastPass {
   /** The call at a position as an object. */
   callAt(position: number): CallLinks
   leaf(ref: Ref): Variable
+  /** Whether the run had frozen the leaf when it took these gradients. */
+  isFrozen(ref: Ref): boolean
   /** The leaf in the place of what the run had cut from its creator by then; null for what it had not, or where nothing was. */
   readonly cutLeaf: ((ref: Ref) => Variable | null) | null
   add(a: Variable, b: Variable): Variable
@@ -72,6 +74,10 @@ export class PastGradients implements PendingGradients {
 
   cutLeaf(ref: Ref): Variable | null {
     return this.pass.cutLeaf === null ? null : this.pass.cutLeaf(ref)
+  }
+
+  isFrozen(ref: Ref): boolean {
+    return this.pass.isFrozen(ref)
   }
 
   arrive(ref: Ref, gradient: Variable): void {
@@ -146,9 +152,9 @@ export class PastGradients implements PendingGradients {
     const y = known.numbers[at]!
     const gradient = pending.numbers[at]!
     pending.states[at] = NOTHING
-    if (this.calls.inputRequiresGrad(a, known.first, this.wanting!))
+    if (this.calls.inputRequiresGrad(a, position, known.first, this.wanting!))
       this.pushNumber(a, rule.backward(0, gradient, first, second, y), pending, block)
-    if (count === 2 && this.calls.inputRequiresGrad(b, known.first, this.wanting!))
+    if (count === 2 && this.calls.inputRequiresGrad(b, position, known.first, this.wanting!))
       this.pushNumber(b, rule.backward(1, gradient, first, second, y), pending, block)
     return true
   }

@@ -53,7 +53,7 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
   private readonly hindsight: Hindsight
   /** Variables that somebody may hold, with the value they were made with, by ref. */
   private readonly originals = new RefMap<Variable>()
-  /** Later versions, by ref and by the position of the event that made the version. */
+  /** Later versions, by ref, and by the event that made the version and whether that required a gradient, as `versionKey` says. */
   private readonly versions = new Map<Ref, Map<number, Variable>>()
   /** Where the value of a variable is that no call made. */
   private readonly unloaded = new WeakMap<Variable, () => NDArray>()
@@ -71,7 +71,11 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
     this.lastPosition = recording.lastPosition
     this.hindsight = new Hindsight(recording)
     this.orderOffset = recording.lastPosition < ORDER_OFFSET ? ORDER_OFFSET : WIDE_ORDER_OFFSET
-    this.calls = new PastCalls(GraphBlocks.of(recording.reader.db, recording.id), recording.name)
+    this.calls = new PastCalls(
+      GraphBlocks.of(recording.reader.db, recording.id),
+      recording.name,
+      this.lookup.versions,
+    )
     this.values = new PastValues(
       this.calls,
       (ref, at) => this.arrayRead(ref, at),
@@ -141,6 +145,10 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
       moment ??= this.momentOf(roots)
       return cut < moment ? this.variable(ref, cut + 1) : null
     }
+    const isFrozen = (ref: Ref): boolean => {
+      moment ??= this.momentOf(roots)
+      return moment > 0 && this.lookup.versions.requiresGradAt(ref, moment) === false
+    }
     const asked = new Map(
       targets?.filter(({ owner }) => owner === this).map((target) => [target.ref, target]),
     )
@@ -148,6 +156,7 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
     const pass = {
       callAt: (position: number) => this.callAt(position, lasting ? null : held),
       leaf: (ref: Ref) => this.original(ref),
+      isFrozen,
       cutLeaf: this.lookup.versions.none ? null : cutLeaf,
       add,
       arrive,
@@ -194,7 +203,8 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
 
   /**
    * As of which position a pass from `roots` sees the graph: when the run took gradients of them first. Of variables that
-   * the run took no gradients of it is when they were made. What the run cut off by then is cut off, and no more.
+   * the run took no gradients of it is when they were made; 0 where none of the roots is of this run. What the run cut off by then is cut
+   * off, and no more; what it had frozen by then gets nothing.
    */
   private momentOf(roots: readonly Variable[]): number {
     const moments = roots
@@ -337,6 +347,7 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
     const variable = new Variable(array, requiresGrad, role)
     variable.owner = this
     variable.ref = ref
+    if (!this.lookup.versions.noneFrozen && this.lookup.versions.isFrozenOnce(ref)) variable.markGradSet()
     if (name !== null) variable.setNameQuietly(name)
     return variable
   }
@@ -350,15 +361,26 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
       versions = new Map()
       this.versions.set(ref, versions)
     }
-    let variable = versions.get(version.position)
+    const original = this.original(ref)
+    const requiresGrad = version.requiresGrad ?? original.requiresGrad
+    // The same value and the same flag as at the beginning.
+    if (version.position === 0 && requiresGrad === original.requiresGrad) return null
+    const key = versionKey(version.position, requiresGrad)
+    let variable = versions.get(key)
     if (variable === undefined) {
-      const original = this.original(ref)
-      variable = this.blank(original.requiresGrad, original.role, original.name, ref, null)
+      variable = this.blank(requiresGrad, original.role, original.name, ref, null)
       const before = () => this.variable(ref, version.position).data
-      this.unloaded.set(variable, version.unchained ? before : () => this.valueOf(version.position))
+      this.unloaded.set(
+        variable,
+        version.position === 0
+          ? () => original.data
+          : version.unchained
+            ? before
+            : () => this.valueOf(version.position),
+      )
       variable.slot = original.slot
       if (original.knownLinks !== null && !this.lookup.versions.unchainedBefore(ref, at)) variable.linkLater()
-      versions.set(version.position, variable)
+      versions.set(key, variable)
     }
     return variable
   }
@@ -408,4 +430,9 @@ export class PastGraph implements Owner, ValueLoader, PastOwner {
         : `position ${position} of run "${this.runName}" is ${type}, which makes no variable`,
     )
   }
+}
+
+/** One value with one flag is one Variable, however often the flag went there and back. */
+function versionKey(position: number, requiresGrad: boolean): number {
+  return 2 * position + (requiresGrad ? 1 : 0)
 }

@@ -23,7 +23,7 @@ export function keepPastSamples(): void {
   const template = new TemplateColumns(0)
   const cells = new CellReader(null)
   const graph = new GraphBlocks(nothing, nothing, 0)
-  const calls = new PastCalls(graph, '')
+  const calls = new PastCalls(graph, '', nothing)
   const values = new PastValues(calls, nothing, nothing, nothing, nothing)
   const given = new RefMap<Variable>()
   const held = new HeldVariables(given, new Map())

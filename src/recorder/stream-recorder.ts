@@ -40,6 +40,8 @@ export class StreamRecorder implements Recorder {
   /** Leaves of this run that a call from before it made: a pass would walk on from them. */
   private readonly boundaries = new WeakSet<Variable>()
   private hasBoundaries = false
+  /** More than 0 while a variable is taken in: a call that reads it may be half recorded. */
+  private adopting = 0
   private readonly texts: RecentTexts
   private readonly sites: CallSites | null
   /** What is kept of arrays. */
@@ -376,8 +378,27 @@ export class StreamRecorder implements Recorder {
     this.throwFailure()
   }
 
-  knows(variable: Variable): boolean {
-    return this.knownRef(variable) !== 0 || this.others().some((run) => run.knownRef(variable) !== 0)
+  requiresGradChanging(variable: Variable): void {
+    if (this.adopting === 0 && this.others().every(({ adopting }) => adopting === 0)) return
+    throw new TapeError(
+      'BAD_ARGUMENT',
+      `${variable.describe()}.requiresGrad cannot be set while a run takes in what a call reads, as somebody who listens to LeafCreated would; set it before or after the call`,
+    )
+  }
+
+  requiresGradSet(variable: Variable): void {
+    this.frozen(variable)
+    for (const run of this.others()) run.frozen(variable)
+    this.throwFailure()
+  }
+
+  private frozen(variable: Variable): void {
+    const stream = this.stream()
+    const ref = this.knownRef(variable)
+    if (ref === 0) return // the leaf says it when it is first used
+    const { cursor, step } = stream.packer
+    stream.packer.frozen(ref, variable.requiresGrad)
+    stream.appended(cursor, step)
   }
 
   /** The other open runs. */
@@ -416,6 +437,15 @@ export class StreamRecorder implements Recorder {
           'run backward before assigning .data',
       )
     }
+    this.adopting++
+    try {
+      return this.adoptLeaf(variable)
+    } finally {
+      this.adopting--
+    }
+  }
+
+  private adoptLeaf(variable: Variable): Ref {
     const stream = this.stream()
     const array = variable.data
     variable.markSeen()

@@ -86,23 +86,36 @@ export class CheckpointState implements Before, Owner, ValueLoader {
   private make(ref: Ref): Variable {
     const event = this.reader.event(this.runId, positionOf(ref))
     if (event.type === 'LeafCreated')
-      return this.blank(event.requiresGrad, event.role, () => this.valueOf(ref, event.position))
+      return this.blank(this.setTo(ref, this.position) ?? event.requiresGrad, event.role, () =>
+        this.valueOf(ref, event.position),
+      )
     if (event.type === 'GradientComputed') return this.blank(false, 'variable', () => this.valueOf(ref, ref))
     if (event.type !== 'FunctionCalled') throw new NeedsEarlier(`what ${event.type} at ${ref} made`)
     // A pass that meets it would walk on into calls that this replay has not made.
-    if (event.linked && this.requiresGrad(ref, DEPTH_MAX)) throw new NeedsEarlier(`the history of ${ref}`)
-    return this.blank(false, 'variable', () => this.valueOf(ref, ref))
+    const isLeaf = !event.linked || this.lookup.versions.unchainedBefore(ref, this.position)
+    const wanted = isLeaf ? this.setTo(ref, this.position) : null
+    if (wanted === null && event.linked && this.requiresGrad(ref, this.position, DEPTH_MAX))
+      throw new NeedsEarlier(`the history of ${ref}`)
+    return this.blank(wanted === true, 'variable', () => this.valueOf(ref, ref))
   }
 
-  /** Whether a pass that reaches the ref goes on from there. */
-  private requiresGrad(ref: Ref, depth: number): boolean {
+  /** What `requiresGrad` of a leaf was set to before a position; null when it was not set. */
+  private setTo(ref: Ref, position: number): boolean | null {
+    return this.lookup.versions.requiresGradAt(ref, position)
+  }
+
+  /** Whether a pass that reaches the ref, as what stands at `at` reads it, goes on from there. */
+  private requiresGrad(ref: Ref, at: number, depth: number): boolean {
+    const set = this.setTo(ref, at)
+    if (set !== null) return set
     const event = this.reader.event(this.runId, positionOf(ref))
     if (event.type === 'LeafCreated') return event.requiresGrad
     if (event.type !== 'FunctionCalled' || !event.linked) return false
     const output = event.outputs[slotOf(ref)]
     if (depth === 0 || output === undefined) throw new NeedsEarlier(`the history of ${ref}`)
     return (
-      isFloating(output.dtype as DType) && event.inputs.some((input) => this.requiresGrad(input, depth - 1))
+      isFloating(output.dtype as DType) &&
+      event.inputs.some((input) => this.requiresGrad(input, event.position, depth - 1))
     )
   }
 
@@ -121,9 +134,7 @@ export class CheckpointState implements Before, Owner, ValueLoader {
 
   /** The last assignment to `ref` before `position`; null when there is none. A cut makes a version, and no value. */
   private assignedBefore(ref: Ref, position: number): Ref | null {
-    let version = this.lookup.versions.before(ref, position)
-    while (version?.unchained) version = this.lookup.versions.before(ref, version.position)
-    return version?.position ?? null
+    return this.lookup.versions.assignedBefore(ref, position)
   }
 
   /** The event that made the array which the event behind `ref` made or took over. */

@@ -71,7 +71,8 @@ class EndOfTape extends Error {}
  */
 export function replay(origin: Origin, options: ReplayOptions = {}): ReplayReport {
   const kernelBefore = useKernel(options.kernel ?? kernelOf(origin.started))
-  const { recorder, linking, scope } = mode
+  const { recorder, linking, scope, inPass } = mode
+  mode.inPass = false // a hook may ask for it
   try {
     return new Replay(origin, options).run()
   } finally {
@@ -79,6 +80,7 @@ export function replay(origin: Origin, options: ReplayOptions = {}): ReplayRepor
     mode.recorder = recorder
     mode.linking = linking
     mode.scope = scope
+    mode.inPass = inPass
   }
 }
 
@@ -180,13 +182,10 @@ class Replay {
         const func = recreateFunc(event.function, event.attributes as Attributes)
         mode.linking = event.linked
         mode.scope = event.scope
-        let outputs: Variable[]
-        try {
+        let outputs: Variable[] = []
+        this.orDiverged(event, () => {
           outputs = func.applyList(event.inputs.map((ref) => this.memory.variable(ref, event)))
-        } catch (error) {
-          if (error instanceof Diverged || !(error instanceof TapeError)) throw error
-          throw new Diverged(this.divergence(event, shown(event), `an error: ${error.message}`))
-        }
+        })
         mode.linking = true
         this.options.probe?.({
           position: event.position,
@@ -246,6 +245,12 @@ class Replay {
         else variable.unchain()
         return
       }
+      case 'RequiresGradSet':
+        // Where it is that already, nothing is emitted: no run tells of what changes nothing.
+        this.orDiverged(event, () => {
+          this.memory.variable(event.variable, event).requiresGrad = event.requiresGrad
+        })
+        return
       case 'MetricLogged': {
         if (event.variable !== null) {
           const value = this.memory.variable(event.variable, event).item()
@@ -281,6 +286,16 @@ class Replay {
         )
       default:
         event satisfies never
+    }
+  }
+
+  /** Does something of the event that the engine refuses when the tape was changed. */
+  private orDiverged(event: TapeEvent, perform: () => void): void {
+    try {
+      perform()
+    } catch (error) {
+      if (error instanceof Diverged || !(error instanceof TapeError)) throw error
+      throw new Diverged(this.divergence(event, shown(event), `an error: ${error.message}`))
     }
   }
 

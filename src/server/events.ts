@@ -67,6 +67,8 @@ function eventText(event: TapeEvent, say: Describer): string {
       return `#${positionOf(event.variable)} is ${event.name === null ? 'without a name' : `named ${event.name}`}`
     case 'VariableUnchained':
       return `${label(event.variable)} cut from its creator`
+    case 'RequiresGradSet':
+      return `${label(event.variable)} ${event.requiresGrad ? 'unfrozen' : 'frozen'}`
     case 'MetricLogged':
       return `${event.name} = ${numberText(event.value)}`
     case 'CheckpointTaken':

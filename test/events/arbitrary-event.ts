@@ -181,6 +181,7 @@ export function payload(type: EventType, position: number): fc.Arbitrary<Payload
     ).map(({ content, ...rest }) => ({ ...rest, ...content })),
     VariableNamed: fc.record({ variable: ref, name: fc.option(text) }),
     VariableUnchained: fc.record({ variable: ref }),
+    RequiresGradSet: fc.record({ variable: ref, requiresGrad: fc.boolean() }),
     MetricLogged: fc.record({ name: text, value: awkwardNumber, variable: maybeRef }),
     CheckpointTaken: fc
       .array(fc.tuple(ref, form.chain(array)), { maxLength: 4 })

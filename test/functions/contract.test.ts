@@ -180,6 +180,7 @@ const run: Recorder = {
   gradientAssigned: () => {},
   gradientCleared: () => {},
   variableUnchained: () => {},
+  requiresGradSet: () => {},
   backwardStarted: () => 0,
   gradientComputed: () => false,
   gradientReplaced: () => {},

@@ -62,6 +62,8 @@ const OPS = [
   'clip',
   'scaleGrad',
   'moveGrad',
+  'freeze',
+  'freeze',
   'note',
   'flush',
 ] as const
@@ -250,7 +252,7 @@ export class Program {
         const inner = this.tape.startRun('nested')
         const y = sum(square(this.pick(a)))
         inner.log({ y })
-        if (b % 3 === 1) square(p).backward({ gradient: 1 })
+        if (b % 3 === 1 && p.requiresGrad) square(p).backward({ gradient: 1 })
         if (b % 3 === 2) p.clearGrad()
         if (b % 5 === 0)
           p.data = ndarray([
@@ -291,6 +293,12 @@ export class Program {
       case 'moveGrad': {
         const other = this.parameters[b % this.parameters.length]!
         if (p.grad !== null) other.grad = p.grad
+        return
+      }
+      case 'freeze': {
+        const leaf = b % 3 === 0 ? this.pick(a) : p
+        const isLeaf = leaf.creator === null && leaf.role !== 'constant'
+        if (isLeaf) leaf.requiresGrad = !leaf.requiresGrad
         return
       }
       case 'note':

@@ -210,8 +210,9 @@ export class Execution {
       case 'optimize':
         if (this.optimized.every(({ grad }) => grad === null))
           this.backward('backward', variables.parameters[0]!, x, b)
+        if (this.optimized.every(({ grad, requiresGrad }) => grad === null || !requiresGrad)) return
         this.optimizer.step()
-        for (const q of this.optimized) if (q.grad !== null) this.notes.version(q)
+        for (const q of this.optimized) if (q.grad !== null && q.requiresGrad) this.notes.version(q)
         return
       case 'state':
         noGrad(() =>
@@ -261,6 +262,12 @@ export class Execution {
         v.grad = b % 2 === 0 ? x : mul(v, x)
         return
       }
+      case 'freeze': {
+        const leaf = b % 5 === 0 ? variables.pick(a) : p
+        if (leaf.creator === null && leaf.role !== 'constant' && leaf.dtype.startsWith('float'))
+          leaf.requiresGrad = !leaf.requiresGrad
+        return
+      }
       case 'throwsInCall':
         try {
           matmul(variables.matrix(a), new Variable([[1, 2, 3]]))
@@ -273,6 +280,7 @@ export class Execution {
         const y = sum(
           mul(new RefusesToGoBack().apply(square(variables.parameters[0]!)), tanh(variables.pick(a).mean())),
         )
+        if (!y.requiresGrad) return
         try {
           y.backward()
         } catch (error) {
@@ -345,7 +353,7 @@ export class Execution {
       if (b % 2 === 0) inner?.step()
       const y = this.notes.output(sum(square(this.variables.pick(a))))
       inner?.log({ y })
-      if (b % 3 === 1) square(w!).backward({ gradient: 1 })
+      if (b % 3 === 1 && w!.requiresGrad) square(w!).backward({ gradient: 1 })
       if (b % 3 === 2) w!.clearGrad()
       if (b % 5 === 0) noGrad(() => this.assign(w!, mul(w!, 0.5).data))
       if (b % 5 === 1) this.assign(w!, ndarray(new Float64Array(w!.size).fill(x), { shape: w!.shape }))

@@ -44,6 +44,8 @@ const PLAIN = [
   'scope',
   'useGrad',
   'assignGrad',
+  'freeze',
+  'freeze',
   'throwsInCall',
   'throwsInPass',
   'throwsInStep',

@@ -27,6 +27,7 @@ export function recordEverything(run: Run, steps = 3): void {
   run.note('a remark')
   for (let i = 0; i < steps; i++) {
     run.step()
+    wide.requiresGrad = true
     const x = constant([
       [1, i],
       [i * i, -1],
@@ -51,6 +52,7 @@ export function recordEverything(run: Run, steps = 3): void {
       wide.data = sub(wide, wide.grad!).data
     })
     h.unchain()
+    wide.requiresGrad = false
     run.log({ loss, learningRate: rate.item(), odd: i === 0 ? Number.NaN : -0 })
   }
 }

@@ -18,17 +18,19 @@ const DELAY_MAX_MS = 80
 
 /** Says where it is: `flushed` is on the disk, `position` has happened. The first word comes when the second thread writes. */
 const RECORD = `
-const { constant, matmul, mul, noGrad, parameter, square, sub, sum } = gradtape
+const { add, constant, matmul, mul, noGrad, parameter, square, sub, sum } = gradtape
 const tape = gradtape.openTape(arg.file)
 const run = tape.startRun('killed', arg.options)
 const w = parameter(Array.from({ length: 24 }, (_, i) => Array.from({ length: 24 }, (_, j) => Math.sin(i * 24 + j))), { name: 'w' })
+const turns = parameter([1, 2], { name: 'turns' })
 const rate = constant(0.001)
 let flushed = 0
 let handedOver = false
 const tell = () => say(JSON.stringify({ run: run.id, position: run.position, flushed, at: Date.now() }))
 for (let i = 0; ; i++) {
   run.step()
-  const loss = sum(square(matmul(constant(Array.from({ length: 2 }, (_, k) => new Array(24).fill(i + k))), w)))
+  turns.requiresGrad = i % 2 === 0
+  const loss = add(sum(square(matmul(constant(Array.from({ length: 2 }, (_, k) => new Array(24).fill(i + k))), w))), sum(square(turns)))
   w.clearGrad()
   loss.backward()
   noGrad(() => { w.data = sub(w, mul(w.grad, rate)).data })

@@ -15,6 +15,8 @@ interface Program {
   readonly leaves: readonly DrawnArray[]
   /** Each call reads leaves and earlier outputs, whatever their shapes are: element by element, around and around. */
   readonly calls: readonly { readonly call: DrawnCall; readonly sources: readonly number[] }[]
+  /** Leaves that are frozen, or unfrozen, before the call of that number, or before the pass. */
+  readonly freezes: readonly { readonly before: number; readonly leaf: number }[]
 }
 
 const LEAVES = 3
@@ -28,7 +30,11 @@ function drawProgram(random: Random): Program {
     const call = drawCall(random.pick(drawnNames), random)
     return { call, sources: call.inputs.map(() => random.integer(0, LEAVES + i - 1)) }
   })
-  return { leaves, calls }
+  const freezes = Array.from({ length: random.oneIn(3) ? random.integer(1, 3) : 0 }, () => ({
+    before: random.integer(0, calls.length),
+    leaf: random.integer(0, LEAVES - 1),
+  }))
+  return { leaves, calls, freezes }
 }
 
 interface Outcome {
@@ -43,7 +49,12 @@ function execute(program: Program): Outcome | null {
     parameter(ndarray([...values], { shape }), { name: `leaf${i}` }),
   )
   const made: Variable[] = [...leaves]
-  for (const { call, sources } of program.calls) {
+  const freeze = (now: number) => {
+    for (const { before, leaf } of program.freezes)
+      if (before === now) leaves[leaf]!.requiresGrad = !leaves[leaf]!.requiresGrad
+  }
+  for (const [i, { call, sources }] of program.calls.entries()) {
+    freeze(i)
     try {
       const operands = call.inputs.map((input, i) => operandOf(input, made[sources[i]!]!))
       const list = call.asList === true ? [operands] : operands
@@ -55,7 +66,10 @@ function execute(program: Program): Outcome | null {
     }
   }
   const terms = made.filter((one) => one.requiresGrad && one.size > 0).map((one) => one.tanh().sum())
-  return { leaves, loss: terms.reduce((sum, term) => sum.add(term)) }
+  if (terms.length === 0) return null
+  const loss = terms.reduce((sum, term) => sum.add(term))
+  freeze(program.calls.length)
+  return { leaves, loss }
 }
 
 /** The shape and the range that the call was drawn with, from elements of another variable. */

@@ -29,6 +29,15 @@ FROM parameter
 WHERE run_id = :run AND is_grad_required`,
   },
   {
+    name: 'frozen',
+    question: 'Which parameters were frozen at the end of a step, and since when?',
+    sql: `SELECT variable_name, is_grad_required, step AS since
+FROM freezing
+WHERE run_id = :run AND step <= :step AND (end_step IS NULL OR end_step > :step)
+ORDER BY variable_position`,
+    defaults: { step: LAST_STEP },
+  },
+  {
     name: 'weight-norms',
     question: 'How large are the weights after each step?',
     note: NEEDS_MEASURES,

@@ -9,6 +9,7 @@ import {
   ASSIGNMENT_KEY,
   CALL_KEY,
   CLEAR_KEY,
+  FREEZE_KEY,
   GRADIENT_KEY,
   LEAF_KEY,
   PASS_KEY,
@@ -85,14 +86,16 @@ class ListText {
 /** What the columns of a template hold. */
 interface TemplateTexts {
   eventCount: number
-  /** calls, leaves, gradients, assignments, clears, passes */
-  lists: [string, string, string, string, string, string]
-  /** Form ids of the leaves, and the variables of assignments, as the key has them: what a template is tagged with. */
+  /** calls, leaves, gradients, assignments, clears, passes, freezes */
+  lists: [string, string, string, string, string, string, string]
+  /** Form ids of the leaves, and the variables of assignments and freezes, as the key has them: what a template is tagged with. */
   leafForms: number[]
   assigned: number[]
+  frozen: number[]
 }
 
 const texts = [
+  new ListText(),
   new ListText(),
   new ListText(),
   new ListText(),
@@ -104,9 +107,10 @@ const texts = [
 /** The texts of the template with this key. */
 export function templateTexts(key: Float64Array): TemplateTexts {
   for (const text of texts) text.clear()
-  const [calls, leaves, gradients, assignments, clears, passes] = texts
+  const [calls, leaves, gradients, assignments, clears, passes, freezes] = texts
   const leafForms: number[] = []
   const assigned: number[] = []
+  const frozen: number[] = []
   let eventCount = 0
   let cell = 0
   /** Begins an entry of an event that takes cells. */
@@ -163,6 +167,15 @@ export function templateTexts(key: Float64Array): TemplateTexts {
         clears.close()
         at += CLEAR_KEY.size
         break
+      case EVENT_KIND.RequiresGradSet:
+        frozen.push(key[at + FREEZE_KEY.variable]!)
+        freezes.open()
+        freezes.first(offset)
+        freezes.next(key[at + FREEZE_KEY.requiresGrad]!)
+        freezes.next(key[at + FREEZE_KEY.variable]!)
+        freezes.close()
+        at += FREEZE_KEY.size
+        break
       case PACKED_BACKWARD: {
         // The entry leaves out how many targets there are: they are the rest of it.
         const targetCountAt = at + PASS_KEY.roots + 2 * key[at + PASS_KEY.rootCount]!
@@ -179,8 +192,17 @@ export function templateTexts(key: Float64Array): TemplateTexts {
   }
   return {
     eventCount,
-    lists: [calls.text(), leaves.text(), gradients.text(), assignments.text(), clears.text(), passes.text()],
+    lists: [
+      calls.text(),
+      leaves.text(),
+      gradients.text(),
+      assignments.text(),
+      clears.text(),
+      passes.text(),
+      freezes.text(),
+    ],
     leafForms,
     assigned,
+    frozen,
   }
 }

@@ -16,17 +16,27 @@ export interface TemplateLists {
   assignments: number[][]
   clears: number[][]
   passes: number[][]
+  freezes: number[][]
   eventCount: number
 }
 
+/** So many lists were there from the first schema on. */
+const OLDEST_LISTS = 5
+
 /**
- * @internal SHA-256 over the number of events and the texts of the lists, in the order of the table's columns. Without passes it is
- * what it was before the first schema had a column for them.
+ * @internal SHA-256 over the number of events and the texts of the lists, in the order of the table's columns. Without passes, and
+ * without freezes, it is what it was before there was a column for them.
  */
 export function templateHash(eventCount: number, texts: readonly string[]): Buffer {
   return crypto
     .createHash('sha256')
-    .update(`${eventCount}${texts.slice(0, 5).join('')}${texts[5] === '[]' ? '' : texts[5]}`)
+    .update(`${eventCount}${texts.slice(0, OLDEST_LISTS).join('')}`)
+    .update(
+      texts
+        .slice(OLDEST_LISTS)
+        .filter((text) => text !== '[]')
+        .join(''),
+    )
     .digest()
 }
 
@@ -35,10 +45,12 @@ export function templateHash(eventCount: number, texts: readonly string[]): Buff
  *
  * leafForms  form ids of its leaves
  * assigned   the variables of its assignments, as the template refers to them
+ * frozen     those of its freezes
  */
 export function tagsOf(
   leafForms: readonly number[],
   assigned: readonly number[],
+  frozen: readonly number[],
   nameOfForm: (formId: number) => string | null,
 ): [kind: string, key: string | number][] {
   const tags = new Map<string, [string, string | number]>()
@@ -46,10 +58,14 @@ export function tagsOf(
     const name = nameOfForm(form)
     if (name !== null) tags.set(`leaf ${name}`, ['leaf', name])
   }
-  for (const variable of assigned) {
-    const key = variable < 0 && Number.isInteger(variable) ? -variable : 0
-    tags.set(`assigns ${key}`, ['assigns', key])
-  }
+  for (const [kind, variables] of [
+    ['assigns', assigned],
+    ['freezes', frozen],
+  ] as const)
+    for (const variable of variables) {
+      const key = variable < 0 && Number.isInteger(variable) ? -variable : 0
+      tags.set(`${kind} ${key}`, [kind, key])
+    }
   return [...tags.values()]
 }
 

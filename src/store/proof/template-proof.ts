@@ -9,13 +9,14 @@ import {
   ASSIGNMENT_ENTRY,
   CALL_ENTRY,
   CLEAR_ENTRY,
+  FREEZE_ENTRY,
   GRADIENT_ENTRY,
   LEAF_ENTRY,
   PASS_ENTRY,
   PASS_FLAGS,
 } from '../../events/record-layout.js'
 import type { Connection, Statement } from '../format/connection.js'
-import { BLOCK_EVENTS_LIMIT, tagsOf, templateHash } from '../format/template.js'
+import { BLOCK_EVENTS_LIMIT, type TemplateLists, tagsOf, templateHash } from '../format/template.js'
 import { listsFrom } from '../read/template-reader.js'
 import type { TextReader } from '../read/text-reader.js'
 import { corrupt } from './corrupt.js'
@@ -54,10 +55,11 @@ interface TemplateRow {
   assignments: string
   clears: string
   passes: string
+  freezes: string
 }
 
 const KEPT_MAX = 4096
-const LISTS = ['calls', 'leaves', 'gradients', 'assignments', 'clears', 'passes'] as const
+const LISTS = ['calls', 'leaves', 'gradients', 'assignments', 'clears', 'passes', 'freezes'] as const
 type List = (typeof LISTS)[number]
 /** How many numbers an element has: at least, at most. */
 const LENGTHS: Readonly<Record<List, readonly [number, number]>> = {
@@ -67,6 +69,7 @@ const LENGTHS: Readonly<Record<List, readonly [number, number]>> = {
   assignments: [ASSIGNMENT_ENTRY.size, ASSIGNMENT_ENTRY.size],
   clears: [CLEAR_ENTRY.size, CLEAR_ENTRY.size],
   passes: [PASS_ENTRY.roots, Number.POSITIVE_INFINITY],
+  freezes: [FREEZE_ENTRY.size, FREEZE_ENTRY.size],
 }
 
 export class TemplateProof {
@@ -141,7 +144,7 @@ export class TemplateProof {
     }
     elements.sort((a, b) => a.element[CALL_ENTRY.offset]! - b.element[CALL_ENTRY.offset]!)
     const use = this.slotsOf(elements, row.event_count, changed)
-    this.checkTags(id, lists.leaves, lists.assignments)
+    this.checkTags(id, lists)
     return use
   }
 
@@ -177,6 +180,10 @@ export class TemplateProof {
       if (offset === before) changed('two of its events are in one place')
       before = offset
       if (list === 'clears') continue
+      if (list === 'freezes') {
+        if (element[FREEZE_ENTRY.requiresGrad]! > 1) changed('one of its freezes')
+        continue
+      }
       if (list === 'passes') {
         const [, flags, roots] = element as [number, number, number]
         const targets = element.length - PASS_ENTRY.roots - 2 * roots
@@ -225,10 +232,14 @@ export class TemplateProof {
     return { eventCount, usesBase, may, formOf, forms, offsets, inline }
   }
 
-  private checkTags(id: number, leaves: readonly number[][], assignments: readonly number[][]): void {
+  private checkTags(
+    id: number,
+    { leaves, assignments, freezes }: Pick<TemplateLists, 'leaves' | 'assignments' | 'freezes'>,
+  ): void {
     const want = tagsOf(
       leaves.map((leaf) => leaf[LEAF_ENTRY.form]!),
       assignments.map((assignment) => assignment[ASSIGNMENT_ENTRY.variable]!),
+      freezes.map((freeze) => freeze[FREEZE_ENTRY.variable]!),
       (form) => this.texts.leafForm(form).name,
     ).map(([kind, key]) => tagText(kind, key))
     const have = this.tags.get(id) ?? new Set<string>()

@@ -18,12 +18,14 @@ import {
   ASSIGNMENT_ENTRY,
   CALL_ENTRY,
   CLEAR_ENTRY,
+  FREEZE_ENTRY,
   GRADIENT_ENTRY,
   LEAF_ENTRY,
   PASS_ENTRY,
   PASS_FLAGS,
 } from '../../events/record-layout.js'
 import { ScalarValue } from '../../events/scalar-value.js'
+import { flagFrom } from '../../events/unpack.js'
 import { CellReader } from '../format/cells.js'
 import type { Connection, Statement } from '../format/connection.js'
 import { eventId, POSITION_MAX, positionOfId } from '../format/ids.js'
@@ -233,6 +235,20 @@ export class BlockReader {
       if (position < 0) continue
       const variable = decodeRef(clear[CLEAR_ENTRY.variable]!, position, base)
       put(position, { type: 'GradientCleared', version: EVENT_VERSION, position, step, variable })
+    }
+    for (const freeze of template.freezes) {
+      const position = place(freeze)
+      if (position < 0) continue
+      const variable = decodeRef(freeze[FREEZE_ENTRY.variable]!, position, base)
+      const requiresGrad = flagFrom(freeze[FREEZE_ENTRY.requiresGrad]!)
+      put(position, {
+        type: 'RequiresGradSet',
+        version: EVENT_VERSION,
+        position,
+        step,
+        variable,
+        requiresGrad,
+      })
     }
   }
 

@@ -2,11 +2,13 @@
 import { EVENT_KIND, type Ref } from '../../events/event.js'
 import { PASS_ENTRY } from '../../events/record-layout.js'
 import { POSITION_MAX } from '../format/ids.js'
-import { decodeRef } from '../format/template.js'
+import { BLOCK_EVENTS_LIMIT, decodeRef } from '../format/template.js'
 import type { RunRows } from './run-rows.js'
 
 /** Positions read at once: a pass is near as a rule. */
 const PAGE = 1024
+/** A template refers to what lies further back than this by its position, and is found by that. */
+const RELATIVE_WITHIN = 65_536
 
 export class PassLookup {
   private readonly rows: RunRows
@@ -18,12 +20,34 @@ export class PassLookup {
 
   /** Position of the first pass of a range that began at the variable, or at it among others; null for none. */
   firstFrom(ref: Ref, from: number, to: number): number | null {
-    for (let start = from; start <= to; start += PAGE) {
-      const end = Math.min(to, start + PAGE - 1)
+    const near = Math.min(to, from + RELATIVE_WITHIN)
+    for (let start = from; start <= near; start += PAGE) {
+      const end = Math.min(near, start + PAGE - 1)
       const found = [this.packed(ref, start, end), this.asText(ref, start, end)].filter((at) => at !== null)
       if (found.length > 0) return Math.min(...found)
     }
-    return null
+    return near < to ? this.firstFarFrom(ref, near + 1, to) : null
+  }
+
+  /** The same, far from where the variable was made. */
+  private firstFarFrom(ref: Ref, from: number, to: number): number | null {
+    const { base, runId } = this.rows
+    const blocks = this.rows.all<{ id: number }>(
+      `SELECT b.id AS id FROM _template t JOIN _block b ON b.template_id = t.id AND b.run_id = ?1 AND b.id BETWEEN ?2 AND ?3
+       WHERE t.passes <> '[]' AND instr(t.passes, ?4) > 0 ORDER BY b.id`,
+      runId,
+      base + Math.max(1, from - BLOCK_EVENTS_LIMIT),
+      base + to,
+      `,-${ref}`,
+    )
+    let found: number | null = null
+    for (const { id } of blocks) {
+      const first = id - base
+      found = this.packed(ref, Math.max(from, first), Math.min(to, first + BLOCK_EVENTS_LIMIT))
+      if (found !== null) break
+    }
+    const asText = this.asText(ref, from, to)
+    return found === null || asText === null ? (found ?? asText) : Math.min(found, asText)
   }
 
   /** Of each pass in which hooks of the program replaced gradients: the variables that they are of. */

@@ -253,7 +253,7 @@ function templatesOf(db: Connection): Map<number, Template> {
   const rows = db
     .prepare(
       `SELECT id, json_array_length(calls) AS calls,
-         length(calls) + length(leaves) + length(gradients) + length(assignments) + length(clears) + length(passes) AS bytes,
+         length(calls) + length(leaves) + length(gradients) + length(assignments) + length(clears) + length(passes) + length(freezes) AS bytes,
          (SELECT json_group_array(json_array(${CELL}, ${CELLS})) FROM
            (SELECT value FROM json_each(leaves) UNION ALL SELECT value FROM json_each(assignments)) e
            WHERE ${CELLS} > 1) AS inline

@@ -4,6 +4,7 @@ import {
   ASSIGNMENT_ENTRY,
   CALL_ENTRY,
   CLEAR_ENTRY,
+  FREEZE_ENTRY,
   GRADIENT_ENTRY,
   LEAF_ENTRY,
   PASS_ENTRY,
@@ -23,7 +24,7 @@ export class TemplateReader {
 
   constructor(db: Connection) {
     this.row = db.prepare(
-      'SELECT event_count, calls, leaves, gradients, assignments, clears, passes FROM _template WHERE id = ?',
+      'SELECT event_count, calls, leaves, gradients, assignments, clears, passes, freezes FROM _template WHERE id = ?',
     )
   }
 
@@ -67,6 +68,7 @@ export function listsFrom(row: Row, id: number): TemplateLists {
     assignments: list(row.assignments, id, ASSIGNMENT_ENTRY.size, ASSIGNMENT_ENTRY.variable),
     clears: list(row.clears, id, CLEAR_ENTRY.size, CLEAR_ENTRY.variable),
     passes: list(row.passes, id, PASS_ENTRY.roots, PASS_ENTRY.roots),
+    freezes: list(row.freezes, id, FREEZE_ENTRY.size, FREEZE_ENTRY.variable),
     eventCount: row.event_count,
   }
 }

@@ -1,65 +1,122 @@
-/** Which version of a variable a call read: where a run assigned to it, and where it was cut from its creator. */
-import { TapeError } from '../../errors.js'
+/**
+ * Which version of a variable a call read: where a run assigned to it, where it was cut from its creator, and where its `requiresGrad` was
+ * set.
+ */
 import { EVENT_KIND, type Ref } from '../../events/event.js'
-import { ASSIGNMENT_ENTRY } from '../../events/record-layout.js'
-import { POSITION_MAX } from '../format/ids.js'
-import { decodeRef } from '../format/template.js'
-import type { Block } from './block-reader.js'
-import { PAGE, type RunRows } from './run-rows.js'
+import { FREEZE_ENTRY } from '../../events/record-layout.js'
+import { EntryLookup } from './entry-lookup.js'
+import type { RunRows } from './run-rows.js'
 
 /** What a variable was from some position on. */
 interface VersionRow {
-  /** The event that made the version. */
+  /** The event that made the value, or cut the variable off; 0 for what the variable was made with. */
   position: number
   /** True when the event is a VariableUnchained: the same value, but no creator. */
   unchained: boolean
+  /** What `requiresGrad` was set to last; null when it was as the variable was made. */
+  requiresGrad: boolean | null
+  /** Valid for what comes after this position: that of the event, or of one that set `requiresGrad` since. */
+  after: number
   /** Valid for calls before this position. */
   until: number
 }
 
-/** Positions that are read before templates are asked. */
-const NEAR = 1_024
+/** What `requiresGrad` was for events after `after`, up to `until`. */
+interface Stretch {
+  after: number
+  until: number
+  requiresGrad: boolean | null
+}
 
 export class VersionLookup {
   private readonly rows: RunRows
-  private versionedRefs: Set<Ref> | null = null
+  private readonly assignments: EntryLookup
+  private readonly freezes: EntryLookup
+  private assignedRefs: Set<Ref> | null = null
+  private frozenRefs: Set<Ref> | null = null
   private readonly versionAt = new Map<Ref, VersionRow[]>()
+  private readonly stretches = new Map<Ref, Stretch[]>()
 
   constructor(rows: RunRows) {
     this.rows = rows
+    this.assignments = new EntryLookup(rows, 'assignments')
+    this.freezes = new EntryLookup(rows, 'freezes')
   }
 
   /** The version of a variable that a call at `position` reads; null for the first, which the variable was made with. */
   before(ref: Ref, position: number): VersionRow | null {
     if (!this.isVersioned(ref)) return null
-    const known = this.versionAt
-      .get(ref)
-      ?.find((version) => version.position < position && position <= version.until)
-    if (known !== undefined) return known.position === 0 ? null : known
-    const assigned = this.assignment(ref, 'before', position)
-    const unchained = this.unchained(ref, 'before', position)
-    const nextAssigned = this.assignment(ref, 'from', position) ?? Number.POSITIVE_INFINITY
-    const nextUnchained = this.unchained(ref, 'from', position) ?? Number.POSITIVE_INFINITY
-    const version = {
-      position: Math.max(assigned ?? 0, unchained ?? 0),
-      unchained: (unchained ?? 0) > (assigned ?? 0),
-      until: Math.min(nextAssigned, nextUnchained),
+    let version = this.versionAt.get(ref)?.find(({ after, until }) => after < position && position <= until)
+    if (version === undefined) {
+      const assigned = this.assignments.find(ref, 'before', position) ?? 0
+      const unchained = this.unchained(ref, 'before', position) ?? 0
+      const freeze = this.stretch(ref, position)
+      version = {
+        position: Math.max(assigned, unchained),
+        unchained: unchained > assigned,
+        requiresGrad: freeze.requiresGrad,
+        after: Math.max(assigned, unchained, freeze.after),
+        until: Math.min(
+          this.assignments.find(ref, 'from', position) ?? Number.POSITIVE_INFINITY,
+          this.unchained(ref, 'from', position) ?? Number.POSITIVE_INFINITY,
+          freeze.until,
+        ),
+      }
+      const found = this.versionAt.get(ref)
+      if (found === undefined) this.versionAt.set(ref, [version])
+      else found.push(version)
     }
-    const found = this.versionAt.get(ref)
-    if (found === undefined) this.versionAt.set(ref, [version])
-    else found.push(version)
-    return version.position === 0 ? null : version
+    return version.position === 0 && version.requiresGrad === null ? null : version
   }
 
-  /** Whether the run assigned to no variable and cut none. */
+  /** The event that gave a variable the value it had before `position`; null for the value it was made with. A cut makes no value. */
+  assignedBefore(ref: Ref, position: number): number | null {
+    let version = this.before(ref, position)
+    while (version?.unchained) version = this.before(ref, version.position)
+    return version === null || version.position === 0 ? null : version.position
+  }
+
+  /** What the variable's `requiresGrad` was set to last before `position`; null when it was as the variable was made. */
+  requiresGradAt(ref: Ref, position: number): boolean | null {
+    return this.isFrozenOnce(ref) ? this.stretch(ref, position).requiresGrad : null
+  }
+
+  /** Whether the run assigned to no variable, cut none, and set `requiresGrad` of none. */
   get none(): boolean {
-    return this.versioned().size === 0
+    return this.assigned().size === 0 && this.noneFrozen
   }
 
-  /** Whether the run assigned to the variable or cut it from its creator. */
+  /** Whether the run assigned to the variable, cut it from its creator, or set its `requiresGrad`. */
   isVersioned(ref: Ref): boolean {
-    const versioned = this.versioned()
-    return versioned.size > 0 && versioned.has(ref)
+    return this.isAssigned(ref) || this.isFrozenOnce(ref)
+  }
+
+  /** The same but for its `requiresGrad`. */
+  isAssigned(ref: Ref): boolean {
+    const assigned = this.assigned()
+    return assigned.size > 0 && assigned.has(ref)
+  }
+
+  /** Whether the run set `requiresGrad` of the variable. */
+  isFrozenOnce(ref: Ref): boolean {
+    const frozen = this.frozen()
+    return frozen.size > 0 && frozen.has(ref)
+  }
+
+  /** The variables of which the run set `requiresGrad`. */
+  get everFrozen(): ReadonlySet<Ref> {
+    return this.frozen()
+  }
+
+  /** Where `requiresGrad` of a variable was set last before a position, and to what; null where it was not. */
+  lastSet(ref: Ref, before: number): { position: number; requiresGrad: boolean } | null {
+    const { after, requiresGrad } = this.stretch(ref, before)
+    return requiresGrad === null ? null : { position: after, requiresGrad }
+  }
+
+  /** Whether the run set `requiresGrad` of no variable. */
+  get noneFrozen(): boolean {
+    return this.frozen().size === 0
   }
 
   /** Whether the variable was cut from its creator before `position`. */
@@ -69,116 +126,43 @@ export class VersionLookup {
 
   /** Where the variable was first cut from its creator; null when it never was. */
   firstCut(ref: Ref): number | null {
-    return this.isVersioned(ref) ? this.unchained(ref, 'from', 1) : null
+    return this.isAssigned(ref) ? this.unchained(ref, 'from', 1) : null
   }
 
-  private versioned(): Set<Ref> {
-    return this.versionedRefs ?? this.findVersioned()
+  private assigned(): Set<Ref> {
+    return this.assignedRefs ?? this.findAssigned()
   }
 
-  private findVersioned(): Set<Ref> {
-    const rows = this.rows.all<{ ref: number }>(
-      `SELECT DISTINCT subject AS ref FROM _fact WHERE id >> 32 = ?1 AND kind = ${EVENT_KIND.VariableUnchained}
-       UNION SELECT key FROM _mark m WHERE kind = 'assigns' AND key > 0 AND EXISTS (SELECT 1 FROM _block b WHERE b.template_id = m.template_id AND b.run_id = ?1 AND b.id BETWEEN ?2 AND ?3)`,
+  private frozen(): Set<Ref> {
+    this.frozenRefs ??= this.freezes.refs()
+    return this.frozenRefs
+  }
+
+  private findAssigned(): Set<Ref> {
+    const cut = this.rows.all<{ ref: number }>(
+      `SELECT DISTINCT subject AS ref FROM _fact WHERE id >> 32 = ? AND kind = ${EVENT_KIND.VariableUnchained}`,
       this.rows.runId,
-      this.rows.base + 1,
-      this.rows.base + POSITION_MAX,
     )
-    const found = new Set(rows.map((row) => row.ref))
-    // Where an assignment refers relatively, its template does not say to what: look at the blocks.
-    for (const block of this.blocksOf('assigns', 0)) {
-      for (const assignment of block.template.assignments)
-        found.add(
-          decodeRef(
-            assignment[ASSIGNMENT_ENTRY.variable]!,
-            block.first + assignment[ASSIGNMENT_ENTRY.offset]!,
-            block.base,
-          ),
-        )
+    this.assignedRefs = this.assignments.refs()
+    for (const { ref } of cut) this.assignedRefs.add(ref)
+    return this.assignedRefs
+  }
+
+  /** What `requiresGrad` was for what reads the variable at `position`. */
+  private stretch(ref: Ref, position: number): Stretch {
+    if (!this.isFrozenOnce(ref)) return AS_MADE
+    const known = this.stretches.get(ref)?.find(({ after, until }) => after < position && position <= until)
+    if (known !== undefined) return known
+    const set = this.freezes.find(ref, 'before', position)
+    const stretch = {
+      after: set ?? 0,
+      until: this.freezes.find(ref, 'from', position) ?? Number.POSITIVE_INFINITY,
+      requiresGrad: set === null ? null : this.freezes.entry(set)[FREEZE_ENTRY.requiresGrad] === 1,
     }
-    this.versionedRefs = found
-    return found
-  }
-
-  /** Position of the last assignment to `ref` before `position`, or of the first at or after it. */
-  private assignment(ref: Ref, which: 'before' | 'from', position: number): number | null {
-    const near = this.assignmentNear(ref, which, position)
-    if (near !== null) return near
-    let best: number | null = null
-    for (const templateId of [...this.rows.tagged('assigns', ref), ...this.rows.tagged('assigns', 0)]) {
-      const found: number | null =
-        which === 'before'
-          ? this.assignmentBefore(templateId, ref, position, best ?? 0)
-          : this.assignmentFrom(templateId, ref, position, best ?? POSITION_MAX)
-      if (found !== null) best = found
-    }
-    return best
-  }
-
-  /** The same, if it is so near that the blocks beside tell: most of what is assigned is assigned in every step. */
-  private assignmentNear(ref: Ref, which: 'before' | 'from', position: number): number | null {
-    const found =
-      which === 'before'
-        ? this.assignmentsIn(Math.max(1, position - NEAR), position - 1, ref)
-        : this.assignmentsIn(position, position + NEAR, ref)
-    return found.length === 0 ? null : which === 'before' ? Math.max(...found) : Math.min(...found)
-  }
-
-  private assignmentBefore(templateId: number, ref: Ref, position: number, after: number): number | null {
-    for (let below = this.rows.base + position; ; ) {
-      const id = this.rows.get<{ id: number | null }>(
-        'SELECT max(id) AS id FROM _block WHERE template_id = ? AND run_id = ? AND id >= ? AND id < ?',
-        templateId,
-        this.rows.runId,
-        this.rows.base + Math.max(1, after - PAGE),
-        below,
-      )?.id
-      if (id == null) return null
-      checkProgress(id < below, templateId)
-      const found = this.assignmentsInBlock(id - this.rows.base, ref).filter(
-        (at) => at < position && at > after,
-      )
-      if (found.length > 0) return Math.max(...found)
-      below = id
-    }
-  }
-
-  private assignmentFrom(templateId: number, ref: Ref, position: number, before: number): number | null {
-    for (let above = this.rows.base + Math.max(1, position - PAGE) - 1; ; ) {
-      const id = this.rows.get<{ id: number | null }>(
-        'SELECT min(id) AS id FROM _block WHERE template_id = ? AND run_id = ? AND id > ? AND id <= ?',
-        templateId,
-        this.rows.runId,
-        above,
-        this.rows.base + before,
-      )?.id
-      if (id == null) return null
-      checkProgress(id > above, templateId)
-      const found = this.assignmentsInBlock(id - this.rows.base, ref).filter(
-        (at) => at >= position && at < before,
-      )
-      if (found.length > 0) return Math.min(...found)
-      above = id
-    }
-  }
-
-  private assignmentsInBlock(first: number, ref: Ref): number[] {
-    return this.assignmentsOf(this.rows.blocks(first, first), ref)
-  }
-
-  private assignmentsIn(from: number, to: number, ref: Ref): number[] {
-    return this.assignmentsOf(this.rows.blocks(from, to), ref).filter((at) => at >= from && at <= to)
-  }
-
-  private assignmentsOf(blocks: readonly Block[], ref: Ref): number[] {
-    const found: number[] = []
-    for (const { first, base, template } of blocks) {
-      for (const assignment of template.assignments) {
-        const at = first + assignment[ASSIGNMENT_ENTRY.offset]!
-        if (decodeRef(assignment[ASSIGNMENT_ENTRY.variable]!, at, base) === ref) found.push(at)
-      }
-    }
-    return found
+    const found = this.stretches.get(ref)
+    if (found === undefined) this.stretches.set(ref, [stretch])
+    else found.push(stretch)
+    return stretch
   }
 
   private unchained(ref: Ref, which: 'before' | 'from', position: number): number | null {
@@ -191,26 +175,6 @@ export class VersionLookup {
     )
     return row === undefined ? null : row.id - this.rows.base
   }
-
-  private *blocksOf(kind: string, key: string | number): Generator<Block> {
-    for (const templateId of this.rows.tagged(kind, key)) {
-      const ids = this.rows.all<{ id: number }>(
-        'SELECT id FROM _block WHERE template_id = ? AND run_id = ? AND id BETWEEN ? AND ?',
-        templateId,
-        this.rows.runId,
-        this.rows.base + 1,
-        this.rows.base + POSITION_MAX,
-      )
-      for (const { id } of ids) yield* this.rows.blocks(id - this.rows.base, id - this.rows.base)
-    }
-  }
 }
 
-/** A damaged index can answer with a block that was not asked for, and the same one again and again. */
-function checkProgress(progress: boolean, templateId: number): void {
-  if (!progress)
-    throw new TapeError(
-      'TAPE_CORRUPT',
-      `the index of blocks by template leads in a circle at template ${templateId}`,
-    )
-}
+const AS_MADE: Stretch = { after: 0, until: Number.POSITIVE_INFINITY, requiresGrad: null }

@@ -81,6 +81,8 @@ class Counter implements RecordVisitor {
 
   clear(): void {}
 
+  freeze(): void {}
+
   pass(): void {}
 
   step(): void {

@@ -11,6 +11,7 @@ import {
   ASSIGNMENT_KEY,
   CALL_KEY,
   CLEAR_KEY,
+  FREEZE_KEY,
   GRADIENT_KEY,
   LEAF_KEY,
   PASS_KEY,
@@ -186,6 +187,13 @@ export class BlockParts implements RecordVisitor {
     const at = this.room(CLEAR_KEY.size)
     this.key[at + CLEAR_KEY.kind] = EVENT_KIND.GradientCleared
     this.key[at + CLEAR_KEY.variable] = this.encoded(variable)
+  }
+
+  freeze(variable: Ref, requiresGrad: number): void {
+    const at = this.room(FREEZE_KEY.size)
+    this.key[at + FREEZE_KEY.kind] = EVENT_KIND.RequiresGradSet
+    this.key[at + FREEZE_KEY.requiresGrad] = requiresGrad
+    this.key[at + FREEZE_KEY.variable] = this.encoded(variable)
   }
 
   pass(flags: number, rootsAt: number, roots: number, targetsAt: number, targets: number): void {

@@ -28,7 +28,7 @@ export class TemplateStore {
     this.names = names
     this.find = db.prepare('SELECT id FROM _template WHERE hash = ?')
     this.insert = db.prepare(
-      'INSERT INTO _template (hash, event_count, calls, leaves, gradients, assignments, clears, passes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO _template (hash, event_count, calls, leaves, gradients, assignments, clears, passes, freezes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     )
     this.insertTag = db.prepare('INSERT INTO _mark (template_id, kind, key) VALUES (?, ?, ?)')
     this.leafName = db.prepare('SELECT name FROM _leaf_form WHERE id = ?').pluck()
@@ -55,13 +55,14 @@ export class TemplateStore {
   }
 
   private store(key: Float64Array): number {
-    const { eventCount, lists, leafForms, assigned } = templateTexts(key)
+    const { eventCount, lists, leafForms, assigned, frozen } = templateTexts(key)
     const hash = templateHash(eventCount, lists)
     const found = this.find.get(hash) as { id: number } | undefined
     if (found !== undefined) return found.id
     const id = Number(this.insert.run(hash, eventCount, ...lists).lastInsertRowid)
     for (const { place, name } of this.namesOfLeaves(lists[LEAVES]!)) this.names.add(id, place, 0, name)
-    for (const [kind, key] of tagsOf(leafForms, assigned, (form) => this.leafName.get(form) as string | null))
+    const nameOfForm = (form: number) => this.leafName.get(form) as string | null
+    for (const [kind, key] of tagsOf(leafForms, assigned, frozen, nameOfForm))
       this.insertTag.run(id, kind, key)
     return id
   }

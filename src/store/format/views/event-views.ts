@@ -6,6 +6,7 @@ import {
   ASSIGNMENT_ENTRY,
   CALL_ENTRY,
   CLEAR_ENTRY,
+  FREEZE_ENTRY,
   GRADIENT_ENTRY,
   LEAF_ENTRY,
   PASS_ENTRY,
@@ -34,6 +35,7 @@ const EVENT_PLACES = {
   ValueAssigned: 'assignments',
   VariableNamed: '_fact',
   VariableUnchained: '_fact',
+  RequiresGradSet: 'freezes',
   MetricLogged: '_metric',
   CheckpointTaken: '_fact',
   NoteAdded: '_fact',
@@ -78,6 +80,7 @@ const SUBJECT = `CASE d.value ${(
     ['FunctionCalled', field(CALL_ENTRY.inputs)],
     ['GradientComputed', field(GRADIENT_ENTRY.variable)],
     ['GradientCleared', field(CLEAR_ENTRY.variable)],
+    ['RequiresGradSet', field(FREEZE_ENTRY.variable)],
     ['ValueAssigned', field(ASSIGNMENT_ENTRY.variable)],
   ] as const
 )
@@ -91,7 +94,8 @@ const SUBJECT_IN_ROW = `CASE d.value WHEN ${EVENT_KINDS.MetricLogged.kind} THEN 
 const PASS_DETAIL = `json_object('roots', ${refList(`key >= ${ROOTS} AND key < ${ROOTS} + (${ROOT_COUNT})`)}, 'gradients', ${refList(`key >= ${ROOTS} + (${ROOT_COUNT}) AND key < ${ROOTS} + 2 * (${ROOT_COUNT})`)}, 'targets', CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.targets} THEN ${refList(`key >= ${ROOTS} + 2 * (${ROOT_COUNT})`)} END, 'createGraph', json(CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.createGraph} THEN 'true' ELSE 'false' END), 'retainGrad', json(CASE WHEN ${field(PASS_ENTRY.flags)} & ${PASS_FLAGS.retainGrad} THEN 'true' ELSE 'false' END))`
 
 const EVENT_DETAIL = `CASE d.value WHEN ${EVENT_KINDS.LeafCreated.kind} THEN (SELECT f.content FROM _leaf_form f WHERE f.id = ${field(LEAF_ENTRY.form)}) WHEN ${EVENT_KINDS.FunctionCalled.kind} THEN ${ofSignature('function')}
-    WHEN ${EVENT_KINDS.MetricLogged.kind} THEN (SELECT x.content FROM _metric m JOIN _text x ON x.id = m.name_id WHERE m.id = ${EVENT_ID}) WHEN ${EVENT_KINDS.BackwardStarted.kind} THEN CASE t.passes WHEN '[]' THEN ${FACT_PAYLOAD} ELSE ${PASS_DETAIL} END ELSE ${FACT_PAYLOAD} END`
+    WHEN ${EVENT_KINDS.MetricLogged.kind} THEN (SELECT x.content FROM _metric m JOIN _text x ON x.id = m.name_id WHERE m.id = ${EVENT_ID}) WHEN ${EVENT_KINDS.BackwardStarted.kind} THEN CASE t.passes WHEN '[]' THEN ${FACT_PAYLOAD} ELSE ${PASS_DETAIL} END
+    WHEN ${EVENT_KINDS.RequiresGradSet.kind} THEN json_object('requiresGrad', json(CASE ${field(FREEZE_ENTRY.requiresGrad)} WHEN 0 THEN 'false' ELSE 'true' END)) ELSE ${FACT_PAYLOAD} END`
 
 export const EVENT_VIEWS = {
   event: `CREATE VIEW event AS -- Every event. Order by run_id, position, which is its key.

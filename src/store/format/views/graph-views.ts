@@ -76,7 +76,7 @@ SELECT
   b.step AS step, -- in which it was made
   n.name AS name, -- the last name it was given, or under which it was logged; null when none
   f.role AS role, -- parameter, variable, constant
-  f.requires_grad AS is_grad_required, -- 0 where no gradient goes to it
+  f.requires_grad AS is_grad_required, -- 0 where no gradient goes to it, as it was made; what requiresGrad was set to since is in freezing
   f.dtype AS dtype, -- float64, float32, int32, uint8, bool
   f.shape AS shape, -- JSON
   ${typed('REAL', numberInCell(LEAF_CELL))} AS value, -- the number, of a leaf of one element; null otherwise, when it is not finite, or not captured

@@ -13,7 +13,7 @@ const LARGEST = '1.7976931348623157e308'
 
 /** The blocks of all runs, each with the entries of one list of its template. */
 export function entries(
-  list: 'calls' | 'leaves' | 'gradients' | 'assignments' | 'clears' | 'passes',
+  list: 'calls' | 'leaves' | 'gradients' | 'assignments' | 'clears' | 'passes' | 'freezes',
 ): string {
   return `_block b JOIN _template t ON t.id = b.template_id JOIN json_each(t.${list}) e ON true`
 }

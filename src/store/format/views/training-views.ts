@@ -2,7 +2,13 @@
 import { CAPTURE_BYTES, CAPTURE_HASH, CAPTURE_SUMMARY } from '../../../events/capture.js'
 import { EVENT_KINDS } from '../../../events/event-kinds.js'
 import { VALUE_SCALAR } from '../../../events/pack.js'
-import { ASSIGNMENT_ENTRY, CALL_ENTRY, PASS_ENTRY, PASS_FLAGS } from '../../../events/record-layout.js'
+import {
+  ASSIGNMENT_ENTRY,
+  CALL_ENTRY,
+  FREEZE_ENTRY,
+  PASS_ENTRY,
+  PASS_FLAGS,
+} from '../../../events/record-layout.js'
 import {
   byteIn,
   cellHex,
@@ -20,6 +26,7 @@ import {
   position,
   positionOf,
   positionOfRef,
+  refOf,
   runOf,
   slot,
   typed,
@@ -60,6 +67,9 @@ const GRADIENT_VALUE_ID = `coalesce(g.value_id, ${gradientMaterialized('m.value_
 const ARRAY_OF_GRADIENT = (column: string) => `(SELECT f.${column} FROM _array_form f WHERE f.id = g.form_id)`
 
 const ASSIGNED_REF = field(ASSIGNMENT_ENTRY.variable)
+
+/** The leaf whose `requiresGrad` the entry sets. */
+const FROZEN = field(FREEZE_ENTRY.variable)
 
 /** An input of the entry's call, as templates hold it. */
 function INPUT(argument: number): string {
@@ -117,13 +127,31 @@ SELECT
   position AS position, -- joins leaf.position
   step AS step, -- in which it was made
   name AS name, -- the last name it was given; null when none
-  is_grad_required AS is_grad_required, -- 0 where no gradient goes to it
+  is_grad_required AS is_grad_required, -- 0 where no gradient goes to it, as it was made; what was frozen and unfrozen since is in freezing
   dtype AS dtype, -- float64, float32, int32, uint8, bool
   shape AS shape, -- JSON
   ${typed('INTEGER', sizeOf('shape'))} AS size, -- number of elements
   ${typed('INTEGER', `${sizeOf('shape')} * ${ELEMENT_BYTES_OF('dtype')}`)} AS byte_count, -- of its array
   block_id AS block_id -- joins block.id
 FROM leaf WHERE role = 'parameter'`,
+
+  freezing: `CREATE VIEW freezing AS -- One stretch of a run in which a leaf required a gradient, or did not: of every parameter, and of any other leaf whose requiresGrad was set. Key: run_id, variable_position, variable_slot, position.
+SELECT
+  x.run_id AS run_id, -- joins run.id
+  x.step AS step, -- in which the stretch begins
+  ${typed('INTEGER', 'x.position')} AS position, -- where it begins: the event RequiresGradSet, or that of the leaf
+  ${typed('INTEGER', 'x.variable_position')} AS variable_position, -- the leaf: joins leaf.position, parameter.position
+  ${typed('INTEGER', 'x.variable_slot')} AS variable_slot, -- 0; of what a call made inside noGrad, which output of the call
+  ${typed('TEXT', `coalesce(${nameGiven('x.run_id', refOf('x.variable_position', 'x.variable_slot'))}, first_value(x.name) OVER w)`)} AS variable_name, -- the last name it was given; null when none
+  ${typed('INTEGER', 'x.is_grad_required')} AS is_grad_required, -- 0 while it is frozen
+  ${typed('INTEGER', 'lead(x.step) OVER w')} AS end_step, -- in which the next stretch begins; null for the last
+  ${typed('INTEGER', 'lead(x.position) OVER w')} AS end_position -- of the event that ends it; null for the last
+FROM (
+  SELECT b.run_id AS run_id, b.step AS step, ${POSITION} AS position, ${POSITION} AS variable_position, 0 AS variable_slot, f.requires_grad AS is_grad_required, f.name AS name
+  FROM ${LEAVES} WHERE f.role = 'parameter' OR ${EVENT_ID} IN (SELECT ${idOf('b.run_id', `(${position(FROZEN)})`)} FROM ${entries('freezes')})
+  UNION ALL SELECT b.run_id, b.step, ${POSITION}, ${position(FROZEN)}, ${slot(FROZEN)}, ${field(FREEZE_ENTRY.requiresGrad)}, NULL
+  FROM ${entries('freezes')}
+) x WINDOW w AS (PARTITION BY x.run_id, x.variable_position, x.variable_slot ORDER BY x.position)`,
 
   assignment: `CREATE VIEW assignment AS -- One new value that a variable was given. Key: run_id, position.
 SELECT
