@@ -44,17 +44,51 @@ export function gradientsOfVariable(
   variable: { position: number; slot: number },
   step: number | null,
 ): GradientRow[] {
+  return read(views, ...ofVariable(runId, variable, step))
+}
+
+/** How many gradients a variable has, of one step when given, and the last of them in order; at most `limit`. */
+export function lastGradientsOfVariable(
+  views: Views,
+  runId: number,
+  variable: { position: number; slot: number },
+  step: number | null,
+  limit: number,
+): { count: number; last: GradientRow[] } {
+  const [where, ...parameters] = ofVariable(runId, variable, step)
+  const { count } = views.first<{ count: number }>(
+    `SELECT count(*) AS count FROM gradient WHERE ${where}`,
+    ...parameters,
+  )!
+  const rows = views.all<Row>(
+    `SELECT ${COLUMNS} FROM gradient WHERE ${where} ORDER BY position DESC LIMIT ?`,
+    ...parameters,
+    limit,
+  )
+  return { count, last: rows.reverse().map(gradientRow) }
+}
+
+function ofVariable(
+  runId: number,
+  { position, slot }: { position: number; slot: number },
+  step: number | null,
+): [where: string, ...parameters: number[]] {
   const where = 'run_id = ? AND variable_position = ? AND variable_slot = ?'
-  if (step === null) return read(views, where, runId, variable.position, variable.slot)
-  return read(views, `${where} AND step = ?`, runId, variable.position, variable.slot, step)
+  return step === null
+    ? [where, runId, position, slot]
+    : [`${where} AND step = ?`, runId, position, slot, step]
 }
 
 function read(views: Views, where: string, ...parameters: readonly number[]): GradientRow[] {
   return views
     .all<Row>(`SELECT ${COLUMNS} FROM gradient WHERE ${where} ORDER BY position`, ...parameters)
-    .map(({ nonFinite, ...row }) => ({
-      ...row,
-      shape: JSON.parse(row.shape) as number[],
-      value: toNumberOrNull(row.value, nonFinite),
-    }))
+    .map(gradientRow)
+}
+
+function gradientRow({ nonFinite, ...row }: Row): GradientRow {
+  return {
+    ...row,
+    shape: JSON.parse(row.shape) as number[],
+    value: toNumberOrNull(row.value, nonFinite),
+  }
 }

@@ -34,6 +34,26 @@ export function assignmentsTo(views: Views, runId: number, position: number): As
   )
 }
 
+/** How often the variable made at `position` was assigned to, and when first and last; null for never. */
+export function assignmentSpan(
+  views: Views,
+  runId: number,
+  position: number,
+): { count: number; first: Assignment; last: Assignment } | null {
+  const row = views.first<{ count: number; from: number; to: number; fromStep: number; toStep: number }>(
+    `SELECT count(*) AS count, min(position) AS "from", max(position) AS "to", min(step) AS fromStep, max(step) AS toStep
+     FROM assignment WHERE run_id = ? AND variable_position = ?`,
+    runId,
+    position,
+  )!
+  if (row.count === 0) return null
+  return {
+    count: row.count,
+    first: { position: row.from, step: row.fromStep },
+    last: { position: row.to, step: row.toStep },
+  }
+}
+
 interface MaterializedOutput {
   position: number
   slot: number

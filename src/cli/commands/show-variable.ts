@@ -4,8 +4,13 @@ import { creatorLists, creatorTree } from '../../inspection/creators.js'
 import { positionText } from '../../inspection/describer.js'
 import type { InspectedRun } from '../../inspection/inspected-run.js'
 import { numberText } from '../../inspection/number-text.js'
-import { type ArrayWithSummary, reportOnVariable } from '../../inspection/variable-report.js'
-import type { GradientRow } from '../../queries/gradients.js'
+import {
+  type ArrayWithSummary,
+  historyInShort,
+  historyOfVariable,
+  stateOfVariable,
+  type VariableHistoryInShort,
+} from '../../inspection/variable-report.js'
 import type { Answer } from '../answer.js'
 import { arrayJson, arrayText } from '../array-words.js'
 import { creatorTreeText } from '../creator-tree.js'
@@ -26,8 +31,8 @@ export interface VariableOptions {
 export function showVariable(run: InspectedRun, what: string, options: VariableOptions): Answer {
   const { step, depth, full } = options
   const { past, say } = run
-  const report = reportOnVariable(run, variableKey(what), step)
-  const { variable, kind, origin, dtype, shape, value, gradient, assignments, gradients, others } = report
+  const report = stateOfVariable(run, variableKey(what), step)
+  const { variable, kind, origin, dtype, shape, value, gradient, others } = report
   return {
     json: () => ({
       run: { id: past.id, name: past.name },
@@ -48,8 +53,7 @@ export function showVariable(run: InspectedRun, what: string, options: VariableO
       },
       others,
       gradient: gradient === null ? null : { ...arrayJson(gradient.array, full), summary: gradient.summary },
-      assignments,
-      gradients,
+      ...historyOfVariable(run, report, step),
       creators: creatorLists(variable, say),
     }),
     text: () => {
@@ -74,14 +78,15 @@ export function showVariable(run: InspectedRun, what: string, options: VariableO
             `  not captured; ${origin === 'materialized' ? 'materialized later' : origin}, bit for bit`,
           ),
         )
-      if (assignments.length > 0) {
-        const last = assignments.at(-1)
+      const history = historyInShort(run, report, step, ROWS_MAX)
+      if (history.assigned !== null) {
+        const { count, first, last } = history.assigned
         lines.push(
-          `  ${plural(assignments.length, 'assignment')}, from step ${assignments[0]?.step} (#${assignments[0]?.position}) to step ${last?.step} (#${last?.position})`,
+          `  ${plural(count, 'assignment')}, from step ${first.step} (#${first.position}) to step ${last.step} (#${last.position})`,
         )
       }
       if (gradient !== null) lines.push('', paint('bold', 'its last gradient'), ...arrayLines(gradient, full))
-      if (gradients.length > 0) lines.push('', gradientTable(gradients))
+      if (history.gradientCount > 0) lines.push('', gradientTable(history))
       if (variable.creator !== null)
         lines.push('', paint('bold', 'made from'), creatorTreeText(creatorTree(variable, say, depth)))
       return lines.join('\n')
@@ -97,16 +102,15 @@ function arrayLines({ array, summary }: ArrayWithSummary, full: boolean): string
   ]
 }
 
-function gradientTable(gradients: readonly GradientRow[]): string {
+function gradientTable({ gradients, gradientCount }: VariableHistoryInShort): string {
   const right = 'right' as const
-  const shown = gradients.slice(-ROWS_MAX)
   const headings = [
     { title: 'gradient', align: right },
     ...['step', 'norm', 'mean', 'min', 'max', 'not finite'].map((title) => ({ title, align: right })),
     { title: 'afterwards' },
     { title: 'on the tape' },
   ]
-  const rows = shown.map((row) => [
+  const rows = gradients.map((row) => [
     `#${row.position}`,
     String(row.step),
     numberText(row.l2Norm),
@@ -117,7 +121,7 @@ function gradientTable(gradients: readonly GradientRow[]): string {
     { none: 'not kept', this: 'kept', sum: 'added' }[row.held],
     row.kept,
   ])
-  const more = gradients.length - shown.length
+  const more = gradientCount - gradients.length
   return (
     table(headings, rows) +
     (more > 0 ? paint('dim', `\n… and ${more} before; --json has all, --step those of one step`) : '')
