@@ -75,6 +75,8 @@ interface Line {
   readonly passing: Place | null
 }
 
+type CallForm = Pick<Line, 'shape' | 'forms' | 'isTake'>
+
 type TemplatedBlock = Pick<Block, 'first' | 'base' | 'template'>
 
 /** What a step and the batch that was taken for it do, as numbers. */
@@ -94,6 +96,8 @@ export class StepForms {
   /** Of steps that are one block, by its template: nearly all, and found without a text. */
   private readonly single = new Map<number, { readonly back: number; readonly form: StepForm }>()
   private readonly forms = new Map<string, StepForm>()
+  private readonly callForms = new Map<number, CallForm>()
+  private readonly settingsTexts = new Map<number, string>()
   private readonly identities = new Map<Ref, string>()
   private readonly combinations = new Map<number, Combination>()
   private readonly isStepless: boolean
@@ -218,6 +222,7 @@ export class StepForms {
       forms: '',
     }
     const lines: Line[] = []
+    // As literals of one shape: a run of which no two steps are alike comes here with every call.
     const at = (offset: number) => first + offset - stepFirst
     const named = (encoded: number, position: number) => {
       const ref = decodeRef(encoded, position, base)
@@ -225,25 +230,26 @@ export class StepForms {
     }
     for (const call of template.calls) {
       const position = first + call[CALL_ENTRY.offset]!
-      const signature = texts.signature(call[CALL_ENTRY.signature]!)
+      const { shape, forms, isTake } = this.callForm(call[CALL_ENTRY.signature]!)
       const attributes = call[CALL_ENTRY.attributes]!
       const inputs: Ref[] = []
-      const far = new Set<Ref>()
+      let far: Set<Ref> | null = null
       for (let i = CALL_ENTRY.inputs; i < call.length; i++) {
         const ref = decodeRef(call[i]!, position, base)
         inputs.push(ref)
-        if (call[i]! < 0) far.add(ref)
+        if (call[i]! < 0) far = (far ?? new Set()).add(ref)
       }
       lines.push({
-        ...blank,
         at: at(call[CALL_ENTRY.offset]!),
         kind: 'call',
-        shape: `${signature.function} ${signature.scope} ${signature.linked} ${shapesOf(signature.outputs)}`,
-        forms: signature.outputs.map(({ dtype }) => dtype).join(' '),
-        settings: attributes === 0 ? '' : JSON.stringify(texts.attributes(attributes)),
+        shape,
+        forms,
+        settings: attributes === 0 ? '' : this.settingsText(attributes),
         inputs,
-        far,
-        isTake: signature.function === 'take',
+        far: far ?? NONE,
+        place: null,
+        isParameter: false,
+        isTake,
         passing:
           attributes === 0
             ? { block, cell: call[CALL_ENTRY.cell]! + call[CALL_ENTRY.cells]! - 1, cells: 1, dtype: '' }
@@ -293,6 +299,32 @@ export class StepForms {
       lines.push({ ...blank, at: at(pass[PASS_ENTRY.offset]!), kind: 'other', shape })
     }
     return lines
+  }
+
+  /** What every call of a signature has in common. */
+  private callForm(signature: number): CallForm {
+    let known = this.callForms.get(signature)
+    if (known === undefined) {
+      const { function: name, scope, linked, outputs } = this.rows.texts.signature(signature)
+      known = {
+        shape: `${name} ${scope} ${linked} ${shapesOf(outputs)}`,
+        forms: outputs.map(({ dtype }) => dtype).join(' '),
+        isTake: name === 'take',
+      }
+      if (this.callForms.size >= FORMS_MAX) this.callForms.clear()
+      this.callForms.set(signature, known)
+    }
+    return known
+  }
+
+  private settingsText(attributes: number): string {
+    let known = this.settingsTexts.get(attributes)
+    if (known === undefined) {
+      known = JSON.stringify(this.rows.texts.attributes(attributes))
+      if (this.settingsTexts.size >= FORMS_MAX) this.settingsTexts.clear()
+      this.settingsTexts.set(attributes, known)
+    }
+    return known
   }
 
   /** Of a variable of the step itself, whose position differs in each repetition. */

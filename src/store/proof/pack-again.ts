@@ -21,7 +21,7 @@ export function packAgain(
   each: (event: TapeEvent) => void,
 ): PackedBatch | null {
   const sites = new SitedCalls(reader.sites(runId, first, last))
-  for (const event of reader.events(runId, first, last)) {
+  for (const event of reader.events(runId, first, last, false)) {
     each(event)
     packer.site = sites.textAt(event)
     appendEvent(packer, payloadOf(event), event.version)
