@@ -8,6 +8,7 @@ const UNARY = [
     .split(' ')
     .map((name) => [name, {}]),
   ...[2.5, 3, 2, 0.5, -1].map((exponent) => ['pow', { exponent }]),
+  ...[2, 3, 0.5, -0.5, -1, -2].map((exponent) => ['pow', { exponent, method: 'products' }]),
   ...['float64', 'float32', 'int32', 'bool'].map((dtype) => ['cast', { dtype }]),
   ['leakyRelu', { slope: 0.2 }],
   ...'silu mish tan sinh cosh arcsin arccos arctan'.split(' ').map((name) => [name, {}]),
@@ -129,6 +130,12 @@ function* casesOf(Type, special) {
   for (const offset of [0, 2, -3]) yield ['diag', { offset }, [f(2, 5)]]
   yield ['cross', { axis: -1 }, [f(9, 3), f(9, 3)]]
   yield ['cross', { axis: 0 }, [f(3, 4, 2), f(3, 4, 2)]]
+  for (const ord of [1, 2]) {
+    yield ['cdist', { ord }, [f(5, 3), f(7, 3)]]
+    yield ['cdist', { ord }, [f(2, 9, 70), f(2, 13, 70)]]
+  }
+  yield ['placesInOrder', { places: [0, 4, 5, 32] }, [f(3, 33)]]
+  yield ['placesInOrder', { places: [1200, 1201] }, [f(2403)]]
   yield ['roll', { shifts: [7] }, [f(3, 5)]]
   yield ['triu', { diagonal: 1 }, [f(2, 9, 7)]]
   yield ['tril', { diagonal: -1 }, [f(2, 9, 7)]]
@@ -319,6 +326,9 @@ function* casesOf(Type, special) {
     [-1, 4],
     [-1, 13],
   ]) {
+    const blended = { axis, from: axis === -1 ? 11 : 40, to: 20 + size, step: 0.43, alignCorners: size === 7 }
+    yield ['blend', blended, [f(3, 40, 11)]]
+    yield ['blendScatter', blended, [axis === -1 ? f(3, 40, 20 + size) : f(3, 20 + size, 11)]]
     yield ['bandMeans', { axis, size }, [f(3, 40, 11)]]
     yield ['bandMeansScatter', { axis, size: size + 20 }, [f(3, 7, 5)]]
   }

@@ -419,6 +419,13 @@ const DRAWS: Readonly<Record<string, Draw>> = {
     inputs: [values(random, drawShape(random, 1))],
     args: [{ offset: random.pick([0, 1, -2]) }],
   }),
+  cdist: (random) => {
+    const [m, n, d] = [random.integer(0, 4), random.integer(0, 4), random.integer(1, 4)]
+    const lead = drawShape(random, 0, 2)
+    const a = values(random, [...lead, m, d])
+    const b = values(random, [...(random.oneIn(2) ? lead : []), n, d])
+    return { inputs: [a, b], args: [{ ord: random.pick([1, 2, 3]) }] }
+  },
   cross: (random) => {
     const shape = [...drawShape(random), 3]
     return { inputs: [values(random, shape), values(random, random.oneIn(2) ? shape : [3])], args: [] }

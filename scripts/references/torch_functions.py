@@ -697,6 +697,8 @@ case("diff", lambda x: torch.diff(x, dim=1), normal(2, 3, 2), axis=1)
 for offset in [0, 1, -2]:
     case("diag", lambda x, o=offset: torch.diag_embed(x, o), normal(2, 3), offset=offset)
 case("cross", lambda a, b: torch.linalg.cross(a, b, dim=0), normal(3, 2), normal(3, 2), axis=0)
+for order in [1, 2]:
+    case("cdist", lambda a, b, o=order: torch.linalg.vector_norm(a.unsqueeze(-2) - b.unsqueeze(-3), o, -1), normal(3, 4), normal(5, 4), ord=order)
 
 here = os.path.dirname(os.path.abspath(__file__))
 target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")

@@ -21,7 +21,7 @@ import {
   arctan as arctanOf,
 } from './math/inverse-circular.js'
 import { log1p as log1pOf, log as logOf } from './math/log.js'
-import { pow as powOf } from './math/pow.js'
+import { isProduct, powerOf, pow as powOf } from './math/pow.js'
 import { remainder as remainderOf } from './math/remainder.js'
 import { sigmoid as sigmoidOf, softplus as softplusOf } from './math/sigmoid.js'
 import { tanh as tanhOf } from './math/tanh.js'
@@ -69,6 +69,18 @@ export function mul(a: NDArray, b: NDArray): NDArray {
   return isNumber(a) && isNumber(b)
     ? float64Scalar(valueIn(a) * valueIn(b), longer(a, b))
     : binary('mul', a, b)
+}
+
+export { isProduct }
+
+/** x, of floats, to a power that `isProduct`, by products, roots and reciprocals. */
+export function powByProducts(x: NDArray, exponent: number): NDArray {
+  if (isNumber(x)) return float64Scalar(powerOf(valueIn(x), exponent), x.shape)
+  if (exponent === 2) return square(x)
+  if (exponent === 3) return unary('cube', x)
+  if (exponent === 0.5) return abs(sqrt(x))
+  if (exponent === -0.5) return reciprocal(abs(sqrt(x)))
+  return exponent === -1 ? reciprocal(x) : square(reciprocal(x))
 }
 
 /** True division: integers and bools give float64. */

@@ -33,6 +33,8 @@ export function unaryFloat64(op: UnaryOp, x: Floats, xo: number, out: Floats, oo
       return signLoop(x, xo, out, oo, n)
     case 'floor':
       return floorLoop(x, xo, out, oo, n)
+    case 'cube':
+      return cubeLoop(x, xo, out, oo, n)
     case 'ceil':
       return ceilLoop(x, xo, out, oo, n)
     case 'trunc':
@@ -108,6 +110,13 @@ function signLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): vo
 
 function floorLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
   for (let i = 0; i < n; i++) out[oo + i] = Math.floor(x[xo + i]!)
+}
+
+function cubeLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const v = x[xo + i]!
+    out[oo + i] = v * v * v
+  }
 }
 
 function ceilLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {

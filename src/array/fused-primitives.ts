@@ -282,6 +282,36 @@ export interface FusedKernel {
     placesOffset: number,
   ): boolean
 
+  /**
+   * `placesInOrder` of sorting.ts: the values at `count` places of each row of n in order, and where they are in `found`, which holds the
+   * places, ascending, behind those.
+   */
+  placesInOrder(
+    x: TypedArray,
+    xOffset: number,
+    rows: number,
+    n: number,
+    count: number,
+    values: TypedArray,
+    valuesOffset: number,
+    found: Int32Array,
+  ): boolean
+
+  /** `distances` of distances.ts, for `batches` times m vectors of d elements, and n others. */
+  distances(
+    isSquare: boolean,
+    batches: number,
+    m: number,
+    n: number,
+    d: number,
+    a: TypedArray,
+    aOffset: number,
+    b: TypedArray,
+    bOffset: number,
+    out: TypedArray,
+    outOffset: number,
+  ): boolean
+
   /** The maximum of each window of volumes. */
   volumeMaxima(
     shape: VolumeShape,

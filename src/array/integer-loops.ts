@@ -23,6 +23,9 @@ export function unaryInteger(
     case 'square':
       for (let i = 0; i < n; i++) out[oo + i] = Math.imul(x[xo + i]!, x[xo + i]!)
       return
+    case 'cube':
+      for (let i = 0; i < n; i++) out[oo + i] = Math.imul(Math.imul(x[xo + i]!, x[xo + i]!), x[xo + i]!)
+      return
     case 'abs':
       for (let i = 0; i < n; i++) out[oo + i] = Math.abs(x[xo + i]!)
       return

@@ -294,6 +294,37 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       return true
     },
 
+    placesInOrder(x, xo, rows, n, count, values, vo, found) {
+      const code = n < EXTENT_MAX ? codeFor(x, rows * n, ELEMENTS_MIN) : null
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = rows
+      numbers[1] = n
+      numbers[2] = count
+      numbers[3] = xo
+      numbers[4] = vo
+      numbers[5] = 0
+      numbers[6] = rows * count
+      code.library.placesInOrder(x as Floats, values as Floats, found)
+      return true
+    },
+
+    distances(isSquare, batches, m, n, d, a, ao, b, bo, out, oo) {
+      const code = Math.min(batches, m, n, d) > 0 ? codeFor(a, batches * m * n, ELEMENTS_MIN) : null
+      if (code === null || Math.max(n, 16 * d) >= EXTENT_MAX) return false
+      const { numbers } = code
+      numbers[0] = isSquare ? 1 : 0
+      numbers[1] = batches
+      numbers[2] = m
+      numbers[3] = n
+      numbers[4] = d
+      numbers[5] = ao
+      numbers[6] = bo
+      numbers[7] = oo
+      code.library.distances(a as Floats, b as Floats, out as Floats)
+      return true
+    },
+
     volumeMaxima(z, x, xo, out, oo) {
       const code = codeFor(x, z.layers * z.extents[0] * z.extents[1] * z.extents[2], ELEMENTS_MIN)
       if (code === null) return false

@@ -12,7 +12,7 @@ import type { TypedArray } from './dtype.js'
 import type { FusedKernel } from './fused-primitives.js'
 
 /** Operations with one operand. Those of `FloatUnaryOp` are only asked for in floating dtypes. */
-export type UnaryOp = FloatUnaryOp | 'neg' | 'square' | 'abs' | 'relu' | 'sign' | RoundingOp
+export type UnaryOp = FloatUnaryOp | 'neg' | 'square' | 'abs' | 'relu' | 'sign' | 'cube' | RoundingOp
 /** To an integer: down, up, towards 0, to the nearest. */
 export type RoundingOp = 'floor' | 'ceil' | 'trunc' | 'round'
 type FloatUnaryOp =

@@ -193,3 +193,30 @@ function merge(
   while (a < middle) to[o++] = from[a++]!
   while (b < stop) to[o++] = from[b++]!
 }
+
+/**
+ * The elements at some places of the last axis when it is in ascending order, equal ones as they stand, NaN last; and where they are.
+ *
+ * Shapes   x [..., n], places ascending → [..., places] and int32 of the same shape
+ */
+export function placesInOrder(x: NDArray, places: readonly number[]): [values: NDArray, indices: NDArray] {
+  const n = x.shape.at(-1)!
+  const count = places.length
+  const shape = fixedShape([...x.shape.slice(0, -1), count])
+  const values = allocate(x.dtype, shape)
+  const indices = allocate('int32', shape)
+  const rows = n === 0 ? 0 : x.size / n
+  const found = new Int32Array(rows * count + count)
+  found.set(places, rows * count)
+  if (kernel.fused?.placesInOrder(x.buffer, x.offset, rows, n, count, values.buffer, values.offset, found)) {
+    indices.buffer.set(found.subarray(0, rows * count), indices.offset)
+    return [values, indices]
+  }
+  const [sorted, order] = topk(x, n, -1, false)
+  for (let r = 0; r < rows; r++)
+    for (let k = 0; k < count; k++) {
+      values.buffer[values.offset + r * count + k] = sorted.buffer[sorted.offset + r * n + places[k]!]!
+      indices.buffer[indices.offset + r * count + k] = order.buffer[order.offset + r * n + places[k]!]!
+    }
+  return [values, indices]
+}

@@ -5,6 +5,7 @@ import * as elementwise from '../array/elementwise.js'
 import { tanhSlope } from '../array/gates.js'
 import { zeros } from '../array/make-array.js'
 import { type NDArray, scalar } from '../array/ndarray.js'
+import { valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
@@ -85,16 +86,23 @@ export function log1p(x: Operand): Variable {
  */
 export class Pow extends Func {
   private readonly exponent: number | undefined
+  /** How floats are raised: by products and roots, or, unless said, by logarithms, as all were in runs of before 2026-12. */
+  private readonly method: 'products' | undefined
 
-  constructor(attributes: { exponent?: number | undefined } = UNSAID) {
-    checkOptions(attributes, ['exponent'], 'pow')
+  constructor(attributes: { exponent?: number | undefined; method?: 'products' | undefined } = UNSAID) {
+    checkOptions(attributes, ['exponent', 'method'], 'pow')
+    const { method } = attributes
     if (attributes.exponent === undefined) {
+      if (method !== undefined) refuse('pow expected a method together with an exponent only')
       super()
       return
     }
     const exponent = numberOf(attributes.exponent, undefined, 'exponent', 'pow')
-    super({ exponent })
+    if (method !== undefined && (method !== 'products' || !elementwise.isProduct(exponent)))
+      refuse(`pow expected method 'products' for a small exponent, got ${valueText(method)} for ${exponent}`)
+    super(method === undefined ? { exponent } : { exponent, method })
     this.exponent = exponent
+    this.method = method
   }
 
   override forward(x: NDArray, e?: NDArray): NDArray {
@@ -106,7 +114,10 @@ export class Pow extends Func {
         `pow expected its exponent as an attribute, { exponent }, or as its second operand, got ${got}`,
       )
     }
-    if (isFloating(x.dtype)) return elementwise.pow(x, scalar(c, x.dtype))
+    if (isFloating(x.dtype))
+      return this.method === undefined
+        ? elementwise.pow(x, scalar(c, x.dtype))
+        : elementwise.powByProducts(x, c)
     const whole = Number.isInteger(c) && c >= 0 && c < 2 ** 31
     return elementwise.pow(x, scalar(c, whole ? 'int32' : 'float64'))
   }
@@ -116,7 +127,8 @@ export class Pow extends Func {
     const c = this.exponent
     if (c !== undefined) {
       if (c === 0) return new Variable(zeros(x.shape, x.dtype), false, 'constant')
-      return mul(gy, mul(pow(x, c - 1), c))
+      const power = this.method === undefined ? new Pow({ exponent: c - 1 }).apply1(x) : pow(x, c - 1)
+      return mul(gy, mul(power, c))
     }
     const e = this.inputAt(1)
     return [
@@ -135,12 +147,15 @@ export class Pow extends Func {
 }
 
 /**
- * x to the power of a number or, broadcast, of an operand.
+ * x to the power of a number or, broadcast, of an operand. To the powers 2, 3, ½, −½, −1 and −2 by products, roots and reciprocals.
  *
  * Throws   SHAPE_MISMATCH; BAD_VALUE for a negative integer exponent of integers.
  */
 export function pow(x: Operand, exponent: Operand): Variable {
-  if (typeof exponent === 'number' && Number.isFinite(exponent)) return new Pow({ exponent }).apply1(x)
+  if (typeof exponent === 'number' && Number.isFinite(exponent))
+    return new Pow(elementwise.isProduct(exponent) ? { exponent, method: 'products' } : { exponent }).apply1(
+      x,
+    )
   return new Pow().apply2(x, exponent)
 }
 

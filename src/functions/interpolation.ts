@@ -9,6 +9,7 @@ import { TapeError, valueText } from '../errors.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { flagOf, isIntegers, refuse } from './attributes.js'
+import { blend } from './blending.js'
 import { cast } from './casting.js'
 import { take } from './indexing.js'
 import { matmul } from './products.js'
@@ -93,12 +94,18 @@ export function interpolate(x: Operand, options: InterpolateOptions): Variable {
     }, given)
   }
   const image = isFloating(given.dtype) ? given : cast(given, 'float64')
+  if (mode !== 'area' && mode !== 'bicubic')
+    return from.reduce((blended, extent, axis) => {
+      const size = to.size[axis]!
+      // An axis that keeps its extent is left as it is, whatever scale was said, as in PyTorch.
+      if (size === extent) return blended
+      return blend(blended, { axis: axis - count, from: extent, to: size, step: steps[axis]!, alignCorners })
+    }, image)
   const weights = from.map((extent, axis) => {
     const size = to.size[axis]!
-    if (mode === 'area') return sharesOfArea(extent, size, image.dtype)
-    if (mode === 'bicubic') return sharesOfCubic(extent, size, steps[axis]!, alignCorners, image.dtype)
-    // An axis that keeps its extent is left as it is, whatever scale was said, as in PyTorch.
-    return shares(extent, size, size === extent ? 1 : steps[axis]!, alignCorners, image.dtype)
+    return mode === 'area'
+      ? sharesOfArea(extent, size, image.dtype)
+      : sharesOfCubic(extent, size, steps[axis]!, alignCorners, image.dtype)
   })
   return weighed(image, weights)
 }
@@ -134,25 +141,7 @@ function countOf({ size, scale }: InterpolateOptions, mode: InterpolateMode): nu
   return count
 }
 
-/** What of each old place is in each new one, [to, from]. */
-function shares(from: number, to: number, step: number, alignCorners: boolean, dtype: DType): NDArray {
-  const values = new Float64Array(to * from)
-  for (let i = 0; i < to; i++) {
-    const place = alignCorners
-      ? to > 1
-        ? (i * (from - 1)) / (to - 1)
-        : 0
-      : Math.max(0, (i + 0.5) * step - 0.5)
-    const first = Math.min(Math.floor(place), from - 1)
-    const second = Math.min(first + 1, from - 1)
-    const share = Math.min(Math.max(place - first, 0), 1)
-    values[i * from + first]! += 1 - share
-    values[i * from + second]! += share
-  }
-  return ndarray(values, { shape: [to, from] }).astype(dtype)
-}
-
-/** The same for the four places around, by Keys' cubic with the parameter −0.75; beyond an end the last place counts. */
+/** What of each old place is in each new one, [to, from]: of the four places around, by Keys' cubic with the parameter −0.75; beyond an end the last place counts. */
 function sharesOfCubic(from: number, to: number, step: number, alignCorners: boolean, dtype: DType): NDArray {
   const A = -0.75
   const near = (d: number) => ((A + 2) * d - (A + 3)) * d * d + 1

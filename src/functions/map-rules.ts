@@ -16,6 +16,7 @@ import { Diff, Roll, Tile, Tril, Triu } from './arranging.js'
 import type { Axis } from './attributes.js'
 import { RandomNoise } from './augmentation.js'
 import { BandMeans, BandMeansScatter } from './bands.js'
+import { Blend, BlendScatter } from './blending.js'
 import { Clip, LargerShare, Maximum, Minimum } from './bounds.js'
 import { Cast } from './casting.js'
 import * as circular from './circular.js'
@@ -29,13 +30,14 @@ import { Concat, Pad, ScatterSlice, Slice, Split, Stack } from './joining.js'
 import { Cholesky, Det, Inv, Slogdet, Solve } from './linear-algebra.js'
 import { Pinv } from './matrices.js'
 import { HardSigmoid, HardSwish, Selu } from './more-activations.js'
-import { ArgMax, ArgMin, Sort, Topk } from './ordering.js'
+import { ArgMax, ArgMin, PlacesInOrder, Sort, Topk } from './ordering.js'
 import * as reductions from './reductions.js'
 import { Rotary } from './rotary.js'
 import { CumProd, CumSum, Prod, ProdOthers } from './running.js'
 import * as shapes from './shapes.js'
 import { LogSoftmax, Softmax } from './softmax.js'
 import { LogSumExp, Norm, Std, Var } from './statistics.js'
+import { Cdist } from './vectors.js'
 
 /** Another call of the same function with other attributes. */
 export function withAttributes(func: Func, attributes: Attributes): Func {
@@ -173,7 +175,10 @@ all(
 all(extreme, ArgMax, ArgMin)
 all(alongAxis, Softmax, LogSoftmax, Sort, Topk)
 all(alongAxisOrAll, CumSum, CumProd)
-all(overLastAxes(1), ProdOthers, BandMeans, BandMeansScatter)
+all(overLastAxes(1), ProdOthers, BandMeans, BandMeansScatter, Blend, BlendScatter, PlacesInOrder)
+setMapRule(Cdist, ({ func, operands, rows }) =>
+  again(func).applyList(operands.map((operand) => repeated(operand, rows))),
+)
 all(overLastAxes(2), Tril, Triu, Cholesky, Det, Inv, Slogdet, Qr, Eigh, Svd, Pinv, Rotary)
 all(inOneShape, FourierTransform)
 all(joining(0), Concat)

@@ -5,7 +5,7 @@
  */
 import { exp, expm1 } from '../array/math/exp.js'
 import { log, log1p } from '../array/math/log.js'
-import { pow } from '../array/math/pow.js'
+import { isProduct, pow, powerOf } from '../array/math/pow.js'
 import { sigmoid } from '../array/math/sigmoid.js'
 import { tanh } from '../array/math/tanh.js'
 import { cos, sin } from '../array/math/trigonometry.js'
@@ -28,11 +28,15 @@ const of2 = (forward: (a: number, b: number) => number, backward: Backward2): Nu
   forward,
   backward,
 })
-const pow1 = (e: number) =>
-  of1(
-    (x) => pow(x, e),
-    (gy, x) => (e === 0 ? 0 : gy * (pow(x, e - 1) * e)),
+const pow1 = (e: number, isByProducts: boolean) => {
+  const power = isByProducts ? byProducts : pow
+  return of1(
+    (x) => power(x, e),
+    (gy, x) => (e === 0 ? 0 : gy * (power(x, e - 1) * e)),
   )
+}
+/** As `pow` of exponential.ts chooses. */
+const byProducts = (x: number, e: number) => (isProduct(e) ? powerOf(x, e) : pow(x, e))
 
 setNumberRule(
   Add,
@@ -123,4 +127,6 @@ setNumberRule(
     (gy, x) => (x <= 0 ? 0 : gy),
   ),
 )
-setNumberRule(Pow, ({ exponent }) => (typeof exponent === 'number' ? pow1(exponent) : null))
+setNumberRule(Pow, ({ exponent, method }) =>
+  typeof exponent === 'number' ? pow1(exponent, method !== undefined) : null,
+)

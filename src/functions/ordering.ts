@@ -1,13 +1,14 @@
 /** Where the largest elements are, and which they are. Positions are integers and have no gradient; values do. */
 import { type NDArray, viewOf } from '../array/ndarray.js'
 import * as reductions from '../array/reductions.js'
-import { fixedShape, normalizeAxis } from '../array/shape.js'
-import { topk as topkOf } from '../array/sorting.js'
+import { fixedShape, formatShape, normalizeAxis } from '../array/shape.js'
+import { placesInOrder as placesOf, topk as topkOf } from '../array/sorting.js'
+import { TapeError, valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { registerFunc } from '../graph/registry.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
-import { flagOf, integerOf, oneAxisOf } from './attributes.js'
+import { fixed, flagOf, integerOf, isIntegers, oneAxisOf, refuse } from './attributes.js'
 import { scatterAdd } from './gathering.js'
 import { NotDifferentiable } from './not-differentiable.js'
 import { keptShape } from './reductions.js'
@@ -174,6 +175,41 @@ export function argsort(x: Operand, options: SortOptions = {}): Variable {
   return sort(x, options)[1]
 }
 
+/** The elements at some places of the last axis in ascending order; two outputs.  Backward: the gradient of each goes where it was. */
+export class PlacesInOrder extends Func {
+  private readonly places: readonly number[]
+
+  constructor(attributes: { places: readonly number[] }) {
+    checkOptions(attributes, ['places'], 'placesInOrder')
+    const { places } = attributes
+    if (!isIntegers(places) || places.some((place, i) => place < 0 || (i > 0 && place <= places[i - 1]!)))
+      refuse(`placesInOrder expected ascending integers of at least 0, got ${valueText(places)}`)
+    super({ places: fixed(places) })
+    this.places = places
+  }
+
+  override forward(x: NDArray): NDArray[] {
+    const extent = x.shape.at(-1) ?? 0
+    if ((this.places.at(-1) ?? 0) >= extent)
+      throw new TapeError(
+        'BAD_SHAPE',
+        `placesInOrder expected more than ${this.places.at(-1)} elements along the last axis, got ${formatShape(x.shape)}`,
+      )
+    return placesOf(x, this.places)
+  }
+
+  override backward(gy: Variable): Variable {
+    const x = this.input
+    return scatterAdd(broadcastTo(asVariable(0, x), x.shape), this.outputs[1]!, gy, { axis: -1 })
+  }
+}
+
+/** @internal The elements at ascending places of the last axis when that is in order, and where they are: what quantiles are made of. */
+export function placesInOrder(x: Operand, options: { places: readonly number[] }): [Variable, Variable] {
+  return new PlacesInOrder(options).applyAll(x) as [Variable, Variable]
+}
+
+registerFunc(PlacesInOrder, { name: 'placesInOrder' })
 registerFunc(Sort, { name: 'sort' })
 registerFunc(ArgMax, { name: 'argmax' })
 registerFunc(ArgMin, { name: 'argmin' })

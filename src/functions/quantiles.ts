@@ -5,10 +5,9 @@ import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { add, mul } from './arithmetic.js'
 import { type Axis, axisOf, flagOf, refuse } from './attributes.js'
-import { where } from './comparison.js'
+import { notEqual, where } from './comparison.js'
 import { slice, stack } from './joining.js'
-import { sort } from './ordering.js'
-import { any, isNan } from './rounding.js'
+import { placesInOrder } from './ordering.js'
 import { reshape, transpose } from './shapes.js'
 
 /** How a quantile between two elements is said. */
@@ -65,18 +64,26 @@ function quantileOf(
   if (count === 0)
     throw new TapeError('BAD_VALUE', `${what} expected elements, got ${formatShape(given.shape)}`)
   const rows = reshape(transpose(given, order), [...lead, count])
-  const [sorted] = sort(rows, { axis: -1 })
-  const isNone = any(isNan(rows), { axis: -1, keepdims: true })
+  const placesOf = (shares as number[]).map((share) => share * (count - 1))
+  const needed = placesOf.flatMap((place) => [Math.floor(place), Math.ceil(place)])
+  // The last of all is NaN where any is.
+  const places = [...new Set([...needed, count - 1])].sort((a, b) => a - b)
+  const [found] = placesInOrder(rows, { places })
+  const at = (i: number) => {
+    const from = places.indexOf(i)
+    return slice(found, [...lead.map(() => null), [from, from + 1]])
+  }
+  const last = at(count - 1)
+  const isNone = notEqual(last, last)
   const shape = keepdims ? given.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)) : lead
-  const made = (shares as number[]).map((share) => {
-    const y = atPlace(sorted, share * (count - 1), options.interpolation, what)
+  const made = placesOf.map((place) => {
+    const y = atPlace(at, place, options.interpolation, what)
     return reshape(where(isNone, Number.NaN, y), shape)
   })
   return Array.isArray(q) ? stack(made) : made[0]!
 }
 
-function atPlace(sorted: Variable, place: number, between: unknown, what: string): Variable {
-  const at = (i: number) => slice(sorted, [...sorted.shape.slice(0, -1).map(() => null), [i, i + 1]])
+function atPlace(at: (i: number) => Variable, place: number, between: unknown, what: string): Variable {
   const [low, high] = [Math.floor(place), Math.ceil(place)]
   const share = place - low
   if (between === undefined || between === 'linear')

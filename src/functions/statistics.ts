@@ -14,7 +14,7 @@ import { abs, div, mul, sign, sub } from './arithmetic.js'
 import { type Axis, axisOf, flagOf, integerOf, numberOf, UNSAID } from './attributes.js'
 import { cast } from './casting.js'
 import { equal, where } from './comparison.js'
-import { exp, pow } from './exponential.js'
+import { exp, Pow } from './exponential.js'
 import { keptShape, mean, type ReduceOptions, Reduction, sum } from './reductions.js'
 import { reshape } from './shapes.js'
 
@@ -162,7 +162,8 @@ export class Norm extends Func {
     const length = where(flat, 1, y)
     const slope = where(flat, 0, g)
     if (this.ord === 2) return mul(x, div(slope, length))
-    return mul(mul(sign(x), pow(div(this.sizes(x), length), this.ord - 1)), slope)
+    const power = new Pow({ exponent: this.ord - 1 }).apply1(div(this.sizes(x), length))
+    return mul(mul(sign(x), power), slope)
   }
 
   private throughExtreme(x: Variable, g: Variable, shape: readonly number[]): Variable {

@@ -4,6 +4,7 @@
  * Source  onnx/docs/Operators.md
  */
 
+import { blendWeights } from '../array/blend.js'
 import type { DType } from '../array/dtype.js'
 import { ndarray } from '../array/make-array.js'
 import { broadcastShapes } from '../array/shape.js'
@@ -300,4 +301,24 @@ export function volumeMaxima(call: OnnxCall, g: OnnxBuilder): string {
     })
     return count === 1 ? bands[0]! : g.node('Concat', bands, { axis })
   }, x)
+}
+
+/** Means of neighbours along an axis: a product with their weights, whose matrix is that of the last two axes. */
+export function blend(call: OnnxCall, g: OnnxBuilder): string {
+  const { shape } = input(call, 0)
+  const axis = number(call, 'axis', -1)
+  const [extent, count] = [number(call, 'from', 1), number(call, 'to', 1)]
+  const weights = blendWeights({
+    extent,
+    count,
+    step: number(call, 'step', 1),
+    alignCorners: call.attributes.alignCorners === true,
+  })
+  const at = shape.length + axis
+  const inner = shape.slice(at + 1).reduce((product, one) => product * one, 1)
+  const rows = g.reshape(given(call, g, 0), [...shape.slice(0, at), extent, inner])
+  return g.reshape(
+    g.node('MatMul', [g.floats(Float32Array.from(weights), [count, extent]), rows]),
+    output(call).shape,
+  )
 }

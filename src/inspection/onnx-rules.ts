@@ -10,6 +10,7 @@ import {
   axesOf,
   axisOf,
   bandMeans,
+  blend,
   centred,
   channelShape,
   comparison,
@@ -98,7 +99,7 @@ export const ONNX_RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['square', rule([], (call, g) => square(g, given(call, g, 0)))],
   [
     'pow',
-    rule(['exponent'], (call, g) =>
+    rule(['exponent', 'method'], (call, g) =>
       g.node('Pow', [
         given(call, g, 0),
         call.inputs.length > 1
@@ -418,6 +419,7 @@ export const ONNX_RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     }),
   ],
   ['volumeMaxima', rule(['kernel', 'stride', 'padding', 'ceilMode', 'size'], volumeMaxima)],
+  ['blend', rule(['axis', 'from', 'to', 'step', 'alignCorners'], blend)],
   ['bandMeans', rule(['axis', 'size'], bandMeans)],
   [
     'layerNorm',

@@ -6,6 +6,7 @@ import * as arranging from '../../src/functions/arranging.js'
 import * as attention from '../../src/functions/attention.js'
 import * as augmentation from '../../src/functions/augmentation.js'
 import * as bands from '../../src/functions/bands.js'
+import * as blending from '../../src/functions/blending.js'
 import * as bounds from '../../src/functions/bounds.js'
 import * as casting from '../../src/functions/casting.js'
 import * as circular from '../../src/functions/circular.js'
@@ -81,6 +82,7 @@ export const exported: Readonly<Record<string, unknown>> = {
   ...distances,
   ...groupNormalization,
   ...bands,
+  ...blending,
   ...bounds,
   ...casting,
   ...closeness,

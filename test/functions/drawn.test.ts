@@ -29,6 +29,9 @@ const NOT_DRAWN = new Set([
   ...[
     'bandMeans',
     'bandMeansScatter',
+    'blend',
+    'blendScatter',
+    'placesInOrder',
     'prodOthers',
     'reluGradient',
     'scatterSlice',

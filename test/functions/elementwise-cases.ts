@@ -52,7 +52,13 @@ export const elementwiseCases: Cases = {
   log1p: unary(positive),
   pow: [
     ...unary(positive, [2.5], { exponent: 2.5 }),
-    ...unary(spread, [3], { exponent: 3 }),
+    ...unary(spread, [3], { exponent: 3, method: 'products' }),
+    ...[2, 0.5, -0.5, -1, -2].map((exponent) => ({
+      inputs: [positive([3])],
+      attributes: { exponent, method: 'products' },
+      args: [exponent],
+      shapes: [[3]],
+    })),
     withBare([spread([3])], 'exponent', 0, [3]),
     withBare([spread([3])], 'exponent', 1, [3]),
     withBare([spread([3])], 'exponent', -1, [3]),

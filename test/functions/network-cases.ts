@@ -225,6 +225,26 @@ export const networkCases: Cases = {
     withOptions([spread([3])], { axis: -1, size: 4 }, [4]),
     withOptions([spread([0, 4])], { axis: -1, size: 3 }, [0, 3]),
   ],
+  cdist: [
+    withOptions([spread([3, 4]), spread([2, 4], 1)], { ord: 2 }, [3, 2]),
+    withOptions([spread([2, 3, 2]), spread([2, 4, 2], 1)], { ord: 1 }, [2, 3, 4]),
+    withOptions([spread([0, 2]), spread([3, 2], 1)], { ord: 2 }, [0, 3]),
+  ],
+  placesInOrder: [
+    withOptions([spread([2, 5])], { places: [0, 2, 4] }, [2, 3], [2, 3]),
+    withOptions([spread([6])], { places: [2, 3] }, [2], [2]),
+  ],
+  blend: [
+    withOptions([spread([2, 5, 3])], { axis: -2, from: 5, to: 7, step: 0.7 }, [2, 7, 3]),
+    withOptions([spread([2, 4])], { axis: -1, from: 4, to: 3, step: 1.5 }, [2, 3]),
+    withOptions([spread([4])], { axis: -1, from: 4, to: 9, step: 1, alignCorners: true }, [9]),
+    withOptions([spread([1])], { axis: -1, from: 1, to: 2, step: 0.5 }, [2]),
+    withOptions([spread([0, 4])], { axis: -1, from: 4, to: 8, step: 0.5 }, [0, 8]),
+  ],
+  blendScatter: [
+    withOptions([spread([2, 7, 3])], { axis: -2, from: 5, to: 7, step: 0.7 }, [2, 5, 3]),
+    withOptions([spread([9])], { axis: -1, from: 4, to: 9, step: 1, alignCorners: true }, [4]),
+  ],
   bandMeansScatter: [
     withOptions([spread([2, 3, 3])], { axis: -2, size: 5 }, [2, 5, 3]),
     withOptions([spread([4])], { axis: -1, size: 3 }, [3]),

@@ -142,6 +142,7 @@ function everyFunction(): Record<string, g.Variable> {
     ceilMode: true,
   })
   made.adaptiveMaxPool2d = g.adaptiveMaxPool2d(image, [2, 4])
+  made.interpolate = g.interpolate(image, { scale: 2, mode: 'bilinear' })
   made.diff = g.diff(image, { axis: 2 })
   made.diag = g.diag(x)
   made.cross = g.cross(x, y)

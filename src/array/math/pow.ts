@@ -118,3 +118,24 @@ export function pow(x: number, y: number): number {
   const result = powOfMagnitude(magnitude, y)
   return isOdd ? -result : result
 }
+
+/** Whether a power is a few products, a root or a reciprocal. */
+export function isProduct(exponent: number): boolean {
+  return (
+    exponent === 2 ||
+    exponent === 3 ||
+    exponent === 0.5 ||
+    exponent === -1 ||
+    exponent === -2 ||
+    exponent === -0.5
+  )
+}
+
+/** x to such a power. The root of −0 is 0 here, as it is of a power; that of −Infinity is NaN. */
+export function powerOf(x: number, exponent: number): number {
+  if (exponent === 2) return x * x
+  if (exponent === 3) return x * x * x
+  if (exponent === 0.5) return Math.abs(Math.sqrt(x))
+  if (exponent === -0.5) return 1 / Math.abs(Math.sqrt(x))
+  return exponent === -1 ? 1 / x : (1 / x) * (1 / x)
+}

@@ -47,6 +47,8 @@ export interface NativeLibrary {
   copy(x: Floats, out: Floats): void
   sortRows(x: Floats, values: Floats, places: Int32Array): void
   moveRuns(x: Floats, out: Floats): void
+  placesInOrder(x: Floats, values: Floats, found: Int32Array): void
+  distances(a: Floats, b: Floats, out: Floats): void
   volumeMaxima(x: Floats, out: Floats, bounds: Int32Array): void
   volumeMaximaScatter(gy: Floats, x: Floats, gx: Floats, bounds: Int32Array): void
 }

@@ -53,6 +53,7 @@ export const UNARY: { readonly [op in UnaryOp]?: number } = {
   ceil: 25,
   trunc: 26,
   round: 27,
+  cube: 28,
 }
 export const BINARY: { readonly [op in BinaryOp | `${SlopeOp}Slope`]: number } = {
   add: 0,

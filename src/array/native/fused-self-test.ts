@@ -9,8 +9,8 @@ type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
 
 const HASHES: { readonly [name: string]: number } = {
-  Float64Array: -141712118,
-  Float32Array: -2015329160,
+  Float64Array: -1187193807,
+  Float32Array: -1308968959,
 }
 
 /** Whether all results of native code are those of the steps. `numbers` gives as many ordinary ones. */
@@ -94,6 +94,10 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
   for (const op of ['gather', 'scatterAdd', 'take', 'scatterTake'] as const)
     note(fused.atPlaces(op, x, 2, which, 1, out, 3, 5, 9, 7, 3) === -1, out)
   for (const isTurned of [false, true]) note(fused.sortRows(isTurned, x, 1, 5, 37, 31, out, 2, which, 3), out)
+  const found = new Int32Array(24)
+  for (const [i, place] of [0, 11, 12, 40].entries()) found[20 + i] = place
+  note(fused.placesInOrder(x, 1, 5, 41, 4, out, 2, found), out)
+  for (const isSquare of [false, true]) note(fused.distances(isSquare, 2, 3, 11, 5, x, 1, gy, 2, out, 3), out)
   note(fused.moveRuns(x, 1, 13, out, 2, 17, 11, 9), out)
   const image = {
     images: 6,

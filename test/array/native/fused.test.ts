@@ -23,8 +23,9 @@ import { hardSigmoid, hardSwish, selu } from '../../../src/functions/more-activa
 import { batchNorm, layerNorm } from '../../../src/functions/normalization.js'
 import { argsort, sort } from '../../../src/functions/ordering.js'
 import { maxPool2d } from '../../../src/functions/pooling.js'
-import { median } from '../../../src/functions/quantiles.js'
+import { median, quantile } from '../../../src/functions/quantiles.js'
 import { softmax } from '../../../src/functions/softmax.js'
+import { cdist } from '../../../src/functions/vectors.js'
 import { adaptiveMaxPool3d, maxPool3d } from '../../../src/functions/window-pooling.js'
 import { grad } from '../../../src/graph/backward.js'
 import { Variable } from '../../../src/graph/variable.js'
@@ -237,6 +238,27 @@ describe.runIf(ways.length > 0)('one call of native code has the bits of the ste
           check([shape], (x) => maxPool3d(floor(mul(x, 2)), { kernel: 2 }), 'maxPool3d of ties', seed)
         },
       ),
+      runs,
+    )
+  })
+
+  test('distances of vectors, and quantiles of rows', () => {
+    fc.assert(
+      fc.property(few, some, some, some, fc.nat(), (r, m, n, d, seed) => {
+        for (const ord of [1, 2])
+          check(
+            [
+              [r, m, 3 * d],
+              [r, n + 8, 3 * d],
+            ],
+            (a, b) => cdist(a, b, { ord }),
+            'cdist',
+            seed,
+          )
+        const coarse: Call = (x) => add(floor(mul(x, 8)), mul(x, 0))
+        for (const q of [0, 0.3, 0.5, 1])
+          check([[m, 40 * n]], (x) => quantile(coarse(x), q, { axis: 1 }), 'quantile', seed)
+      }),
       runs,
     )
   })

@@ -172,7 +172,7 @@ napi_value unary(napi_env env, napi_callback_info info) {
   const std::size_t op = call.count(0), n = call.count(3);
   const void *x = call.run(0, call.count(1), n);
   void *out = call.run(1, call.count(2), n);
-  if (!call.isFine || op > 27) return call.refuse();
+  if (!call.isFine || op > 28) return call.refuse();
   call.instance->way->unary(call.isNarrow, (int)op, x, out, n);
   return nullptr;
 }
@@ -683,6 +683,40 @@ napi_value sortRows(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** Rows, the values at some places of each in order, and int32: where those are, and behind them the places. */
+napi_value placesInOrder(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3, 2, napi_int32_array);
+  if (!call.isFine) return call.refuse();
+  const std::size_t rows = call.count(0), n = call.count(1), count = call.count(2);
+  const void *x = call.run(0, call.count(3), call.product(rows, n));
+  void *values = call.run(1, call.count(4), call.product(rows, count));
+  std::int32_t *found = static_cast<std::int32_t *>(call.run(2, call.count(5), call.product(rows, count)));
+  const std::int32_t *wanted = static_cast<const std::int32_t *>(call.run(2, call.count(6), count));
+  if (!call.isFine || n == 0 || n > 0x7fffffff) return call.refuse();
+  for (std::size_t k = 0; k < count; k++)
+    if (wanted[k] < 0 || (std::size_t)wanted[k] >= n || (k > 0 && wanted[k] <= wanted[k - 1])) return call.refuse();
+  const Spare spare(call.instance->way->spareOfPlaces(n));
+  if (spare.at == nullptr) return call.refuse();
+  call.instance->way->placesInOrder(call.isNarrow, x, rows, n, wanted, count, values, found, spare.at);
+  return nullptr;
+}
+
+/** Vectors, others, and how far each is from each of the others. */
+napi_value distances(napi_env env, napi_callback_info info) {
+  Call call(env, info, 3);
+  if (!call.isFine) return call.refuse();
+  const std::size_t isSquare = call.count(0), batches = call.count(1), m = call.count(2), n = call.count(3), d = call.count(4);
+  const void *a = call.run(0, call.count(5), call.product(call.product(batches, m), d));
+  const void *b = call.run(1, call.count(6), call.product(call.product(batches, n), d));
+  void *out = call.run(2, call.count(7), call.product(call.product(batches, m), n));
+  constexpr std::size_t MOST = (std::size_t)1 << 31;
+  if (!call.isFine || batches == 0 || m == 0 || n == 0 || d == 0 || n >= MOST || d >= MOST / 16) return call.refuse();
+  const Spare spare(call.product(call.instance->way->spareOfDistances(n, d), sizeof(double)));
+  if (!call.isFine || spare.at == nullptr) return call.refuse();
+  call.instance->way->distances(call.isNarrow, isSquare != 0, a, b, batches, m, n, d, out, (double *)spare.at);
+  return nullptr;
+}
+
 /** The first seven numbers, and the bounds in array `i` from element 7 on; counts what goes in and what comes out. */
 bool readVolumes(Call &call, std::size_t i, VolumeShape &z, std::size_t *elements, std::size_t *places) {
   z = {call.count(0), call.count(1), call.count(2), call.count(3), call.count(4), call.count(5), call.count(6), nullptr};
@@ -890,6 +924,8 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "sortRows", sortRows);
   set(env, exports, "moveRuns", moveRuns);
   set(env, exports, "volumeMaxima", volumeMaxima);
+  set(env, exports, "placesInOrder", placesInOrder);
+  set(env, exports, "distances", distances);
   set(env, exports, "volumeMaximaScatter", volumeMaximaScatter);
   return exports;
 }

@@ -61,6 +61,10 @@ struct Floor {
   static inline vd of(vd x) { return Pow::floorOf(x); }
 };
 
+/** In float64, rounded once. */
+struct Cube {
+  static inline vd of(vd x) { return x * x * x; }
+};
 struct Ceil {
   static inline vd of(vd x) { return neg(Pow::floorOf(neg(x))); }
 };
@@ -129,6 +133,7 @@ template <class T> void unary(int op, const T *x, T *out, std::size_t n) {
     case 25: return mapWide<Ceil>(x, out, n);
     case 26: return mapWide<Trunc>(x, out, n);
     case 27: return mapWide<Round>(x, out, n);
+    case 28: return mapWide<Cube>(x, out, n);
   }
 }
 

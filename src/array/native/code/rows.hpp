@@ -50,4 +50,43 @@ inline void takeOuter(double *a, std::ptrdiff_t aRow, const double *u, std::ptrd
   }
 }
 
+/** Terms of a distance that are added up by themselves, so that long sums keep their digits. */
+constexpr std::size_t DISTANCE_BLOCK = 64;
+
+template <bool IS_SQUARE> inline vd termOf(vd d) {
+  if constexpr (IS_SQUARE) return d * d;
+  else return abs(d);
+}
+
+/** out[i, j] = Σ |a[i] − b[j]|, or the root of the sum of squares, in float64. `turned` holds b with its vectors as columns, a vector more. */
+template <bool IS_SQUARE, class T>
+void distancesBy(const T *a, const T *b, std::size_t m, std::size_t n, std::size_t d, T *out, double *turned) {
+  const std::size_t wide = (n + WIDE - 1) / WIDE * WIDE;
+  for (std::size_t k = 0; k < d; k++) {
+    for (std::size_t j = 0; j < n; j++) turned[k * wide + j] = (double)b[j * d + k];
+    for (std::size_t j = n; j < wide; j++) turned[k * wide + j] = 0;
+  }
+  for (std::size_t i = 0; i < m; i++, a += d, out += n)
+    for (std::size_t j = 0; j < n; j += WIDE) {
+      vd total = c(0);
+      for (std::size_t from = 0; from < d; from += DISTANCE_BLOCK) {
+        const std::size_t to = d - from < DISTANCE_BLOCK ? d : from + DISTANCE_BLOCK;
+        vd sum = c(0);
+        for (std::size_t k = from; k < to; k++) sum = sum + termOf<IS_SQUARE>(c((double)a[k]) - load<vd>(turned + k * wide + j));
+        total = total + sum;
+      }
+      if constexpr (IS_SQUARE)
+        for (int l = 0; l < WIDE; l++) total[l] = __builtin_sqrt(total[l]);
+      for (std::size_t l = 0; l < (std::size_t)WIDE && j + l < n; l++) out[j + l] = (T)total[(int)l];
+    }
+}
+
+template <class T>
+void distances(bool isSquare, const T *a, const T *b, std::size_t batches, std::size_t m, std::size_t n, std::size_t d, T *out, double *turned) {
+  for (std::size_t r = 0; r < batches; r++, a += m * d, b += n * d, out += m * n) {
+    if (isSquare) distancesBy<true>(a, b, m, n, d, out, turned);
+    else distancesBy<false>(a, b, m, n, d, out, turned);
+  }
+}
+
 } // namespace

@@ -168,6 +168,21 @@ void preluOf(bool isNarrow, const void *x, const void *slopes, std::size_t outer
   else prelu((D)x, (D)slopes, outer, channels, inner, (double *)out);
 }
 
+void placesInOrderOf(bool isNarrow, const void *x, std::size_t rows, std::size_t n, const std::int32_t *wanted, std::size_t count,
+                     void *values, std::int32_t *found, void *spare) {
+  if (isNarrow) placesInOrder((F)x, rows, n, wanted, count, (float *)values, found, spare);
+  else placesInOrder((D)x, rows, n, wanted, count, (double *)values, found, spare);
+}
+
+/** Elements of float64 for `distances`. */
+std::size_t spareOfDistances(std::size_t n, std::size_t d) { return (n + WIDE) * d; }
+
+void distancesOf(bool isNarrow, bool isSquare, const void *a, const void *b, std::size_t batches, std::size_t m, std::size_t n, std::size_t d,
+                 void *out, double *spare) {
+  if (isNarrow) distances(isSquare, (F)a, (F)b, batches, m, n, d, (float *)out, spare);
+  else distances(isSquare, (D)a, (D)b, batches, m, n, d, (double *)out, spare);
+}
+
 void volumeMaximaOf(bool isNarrow, const VolumeShape &z, const void *x, void *out) {
   if (isNarrow) volumeMaxima(z, (F)x, (float *)out);
   else volumeMaxima(z, (D)x, (double *)out);
@@ -224,4 +239,5 @@ extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     maxPoolScatterOf, convolveOf, convolveTransposedOf, convolveWeightsOf, compareOf, chooseOf, largerShareOf, preluOf, gateOf,
     foldRows, takeOuter, diagonalize, orthogonalize, symmetricEigen, spareOfTriangle, triangleValues, cholesky, factorRows, firstBeyond, atPlacesOf, copyOf,
     sortRowsOf, moveRunsOf, volumeMaximaOf, volumeMaximaScatterOf,
+    spareOfPlaces, placesInOrderOf, spareOfDistances, distancesOf,
 };

@@ -112,4 +112,11 @@ struct Way {
   void (*moveRuns)(bool isNarrow, const void *x, std::size_t xStep, void *out, std::size_t outStep, std::size_t length, std::size_t count);
   void (*volumeMaxima)(bool isNarrow, const VolumeShape &z, const void *x, void *out);
   void (*volumeMaximaScatter)(bool isNarrow, const VolumeShape &z, const void *gy, const void *x, void *gx);
+  /** Bytes of `spare`. */
+  std::size_t (*spareOfPlaces)(std::size_t n);
+  void (*placesInOrder)(bool isNarrow, const void *x, std::size_t rows, std::size_t n, const std::int32_t *wanted, std::size_t count,
+                        void *values, std::int32_t *found, void *spare);
+  std::size_t (*spareOfDistances)(std::size_t n, std::size_t d);
+  void (*distances)(bool isNarrow, bool isSquare, const void *a, const void *b, std::size_t batches, std::size_t m, std::size_t n,
+                    std::size_t d, void *out, double *spare);
 };
