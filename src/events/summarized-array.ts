@@ -9,10 +9,15 @@ export class SummarizedArray implements RecordedArray {
   readonly size: number
   readonly summary: ArraySummary
 
-  constructor(dtype: string, shape: readonly number[], summary: ArraySummary) {
+  constructor(
+    dtype: string,
+    shape: readonly number[],
+    summary: ArraySummary,
+    size: number = elementCount(shape),
+  ) {
     this.dtype = dtype
     this.shape = shape
-    this.size = elementCount(shape)
+    this.size = size
     this.summary = summary
   }
 

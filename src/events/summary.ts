@@ -40,24 +40,21 @@ export function putSummary(summary: Summary, to: Float64Array, at: number): void
   to[at + PLACE.nonFiniteCount] = nonFiniteCount
 }
 
-/** The summary that has these numbers; `numberAt` gives each by its place. */
+const orNull = (number: number) => (number === number ? number : null)
+
+/** The summary that has these numbers; `numberAt` gives each by its place. Field by field, as above. */
 export function summaryFrom(numberAt: (place: number) => number): Summary {
-  const summary: { -readonly [F in keyof Summary]: number | null } = {
-    l2Norm: 0,
-    mean: 0,
-    min: 0,
-    max: 0,
-    zeroCount: 0,
-    nonFiniteCount: 0,
-    nanCount: 0,
-  }
-  for (let i = 0; i < SUMMARY_SIZE; i++) {
-    const number = numberAt(i)
-    summary[SUMMARY_FIELDS[i]!] = number === number ? number : null
-  }
-  if (summary.nonFiniteCount !== null && summary.nonFiniteCount > 0) {
-    summary.nanCount = summary.l2Norm
-    summary.l2Norm = null
+  const first = orNull(numberAt(PLACE.l2Norm))
+  const nonFiniteCount = orNull(numberAt(PLACE.nonFiniteCount))
+  const allFinite = nonFiniteCount === null || nonFiniteCount === 0
+  const summary = {
+    l2Norm: allFinite ? first : null,
+    mean: orNull(numberAt(PLACE.mean)),
+    min: orNull(numberAt(PLACE.min)),
+    max: orNull(numberAt(PLACE.max)),
+    zeroCount: orNull(numberAt(PLACE.zeroCount)),
+    nonFiniteCount,
+    nanCount: allFinite ? 0 : first,
   }
   return summary as Summary
 }

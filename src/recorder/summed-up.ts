@@ -35,7 +35,7 @@ function inPlaceOf(array: NDArray, sums: Sums | null): RecordedArray {
   if (summary === null) return array
   const { l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanCount } = summary
   const whole = { l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanCount, hash: null }
-  return new SummarizedArray(array.dtype, array.shape, whole)
+  return new SummarizedArray(array.dtype, array.shape, whole, array.size)
 }
 
 /** How far an assignment moved a value: by native code where it may be, else by the loop that says what it is. */

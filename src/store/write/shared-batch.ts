@@ -27,6 +27,9 @@ const LATEST = 8
 /** Below this a loop is faster than `set`. */
 const LOOP_MAX = 64
 
+/** The shape of a summary that stands for an array; that of the array stands in the batch's texts. */
+const FLAT: readonly number[] = [0]
+
 /** In the place of a dtype's code. */
 const SUMMARY_CODE = RECORDED_DTYPES.length
 
@@ -249,10 +252,11 @@ export function firstTextsOf(texts: Uint16Array, count: number): string[] {
 /** The first `count` arrays, or as many as there are. */
 export function firstArraysOf({ count, chunks, used }: ArraysAt): RecordedArray[] {
   const arrays: RecordedArray[] = []
-  for (const [i, buffer] of chunks.entries()) {
-    const views = viewsOf(buffer)
+  for (let i = 0; i < chunks.length; i++) {
+    const views = viewsOf(chunks[i]!)
     const headers = views[0] as Float64Array
-    for (let at = 0; at < used[i]! && arrays.length < count; ) {
+    const end = used[i]!
+    for (let at = 0; at < end && arrays.length < count; ) {
       const code = headers[at / 8]!
       const size = headers[at / 8 + 1]!
       at += HEADER_BYTES
@@ -261,9 +265,7 @@ export function firstArraysOf({ count, chunks, used }: ArraysAt): RecordedArray[
         continue
       }
       if (code === SUMMARY_CODE) {
-        const first = at / 8
-        const summary = { ...summaryFrom((i) => headers[first + i]!), hash: null }
-        arrays.push(new SummarizedArray('float64', [0], summary))
+        arrays.push(summarizedAt(headers, at / 8))
         at += size * 8
         continue
       }
@@ -282,6 +284,12 @@ function copyWide(to: Float64Array, at: number, from: Float64Array, first: numbe
 
 function copyNarrow(to: Float32Array, at: number, from: Float32Array, first: number, size: number): void {
   for (let i = 0; i < size; i++) to[at + i] = from[first + i]!
+}
+
+function summarizedAt(numbers: Float64Array, at: number): SummarizedArray {
+  const { l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanCount } = summaryFrom((i) => numbers[at + i]!)
+  const summary = { l2Norm, mean, min, max, zeroCount, nonFiniteCount, nanCount, hash: null }
+  return new SummarizedArray('float64', FLAT, summary, 0)
 }
 
 function newChunk(bytes: number): Chunk {
