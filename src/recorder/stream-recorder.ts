@@ -365,7 +365,9 @@ export class StreamRecorder implements Recorder {
   }
 
   stateKept(variable: Variable): void {
-    this.refOf(variable)
+    const ref = this.refOf(variable)
+    // A checkpoint that is taken before the next step assigns to it must have it, too.
+    if (!this.assignedTo.has(ref)) this.assignedTo.set(ref, new WeakRef(variable))
     this.throwFailure()
   }
 

@@ -1,6 +1,6 @@
 // Replays that begin at a checkpoint, of programs that carry more from step to step than their parameters.
 import { expect, test } from 'vitest'
-import { add, constant, ndarray, parameter, split, square, sum } from '../../src/index.js'
+import { add, constant, ndarray, parameter, SGD, split, square, sum } from '../../src/index.js'
 import type { Run } from '../../src/tape/run.js'
 import { openForTest, recordedTape } from '../tape/temporary-tape.js'
 
@@ -143,4 +143,25 @@ test('an array that a parameter had at the checkpoint is taken over by others', 
     },
     [0, 0, 2],
   )
+})
+
+test('a checkpoint right after the first update has the velocity that it made, so a replay begins there', async () => {
+  const w = parameter(
+    Array.from({ length: 100 }, (_, i) => Math.sin(i)),
+    { name: 'w' },
+  )
+  const optimizer = new SGD([w], { lr: 0.1, momentum: 0.9 })
+  const path = await recordedTape(
+    (run) => {
+      for (let i = 0; i < 5; i++) {
+        run.step()
+        optimizer.clearGrads()
+        sum(square(w)).backward()
+        optimizer.step()
+      }
+    },
+    { checkpointEvery: 1 },
+  )
+  const past = openForTest(path, { readonly: true }).run('test')
+  for (const from of [2, 3, 4, 5]) expect(past.replay({ from })).toMatchObject({ verdict: 'bit-exact', from })
 })
