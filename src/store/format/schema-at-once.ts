@@ -3,7 +3,7 @@
  * give. Written by scripts/embed-files.mjs: do not edit.
  */
 /** Of the migrations that it stands for. */
-export const AT_ONCE_OF = '0b936d3a3ccdee8a90c034580627588678dcd0a2cf6244d691b889d93a79f8df'
+export const AT_ONCE_OF = 'e385a4450b4952807a20cc68395d17ea4ab2217340f18161e338379472308b62'
 export const schemaAtOnce = () => `CREATE TABLE _run (
   id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 2097151),
   name TEXT NOT NULL
@@ -412,18 +412,6 @@ SELECT
   CAST(coalesce(bytes, (SELECT c.bytes FROM _chunk c WHERE c.value_id = v.id AND (SELECT count(*) FROM _chunk k WHERE k.value_id = v.id) = 1)) AS BLOB) AS bytes, -- row-major, little-endian; null when not captured, or kept in several chunks: see chunk
   CAST(CASE WHEN bytes IS NOT NULL THEN 1 ELSE (SELECT count(*) FROM _chunk c WHERE c.value_id = v.id) END AS INTEGER) AS chunk_count -- in how many pieces the bytes are kept; 0 when they were not captured
 FROM _value v;
-
-CREATE VIEW function_profile AS -- How often a run called a function in a scope, counted by templates. Key: run_id, function, scope.
-SELECT
-  u.run_id AS run_id, -- joins run.id
-  s.function AS function, -- registered name
-  s.scope AS scope, -- dotted name of the place in the program
-  CAST(sum(u.blocks) AS INTEGER) AS call_count, -- how many calls
-  CAST(sum(u.blocks * (SELECT coalesce(sum((WITH RECURSIVE p (axis, size) AS (SELECT 0, 1 UNION ALL SELECT p.axis + 1, p.size * ((o.value ->> 1) ->> p.axis) FROM p WHERE p.axis < json_array_length((o.value ->> 1))) SELECT p.size FROM p ORDER BY p.axis DESC LIMIT 1)), 0) FROM json_each(s.content, '$[3]') o)) AS INTEGER) AS element_count, -- elements that they made
-  CAST(sum(u.blocks * (SELECT coalesce(sum((WITH RECURSIVE p (axis, size) AS (SELECT 0, 1 UNION ALL SELECT p.axis + 1, p.size * ((o.value ->> 1) ->> p.axis) FROM p WHERE p.axis < json_array_length((o.value ->> 1))) SELECT p.size FROM p ORDER BY p.axis DESC LIMIT 1) * CASE (o.value ->> 0) WHEN 'float64' THEN 8 WHEN 'float32' THEN 4 WHEN 'int32' THEN 4 ELSE 1 END), 0) FROM json_each(s.content, '$[3]') o)) AS INTEGER) AS byte_count -- bytes of these elements
-FROM (SELECT template_id, run_id, count(*) AS blocks FROM _block GROUP BY template_id, run_id) u
-JOIN _template t ON t.id = u.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = e.value ->> 3
-GROUP BY u.run_id, s.function, s.scope;
 
 CREATE VIEW run AS -- One recorded computation. Key: id.
 SELECT
@@ -861,6 +849,21 @@ SELECT
     WHEN 22 THEN json_object('requiresGrad', json(CASE e.value ->> 1 WHEN 0 THEN 'false' ELSE 'true' END)) ELSE (SELECT k.payload FROM _fact k WHERE k.id = b.id + (e.value ->> 0)) END AS TEXT) AS detail, -- JSON of what it says; the name of a function or metric; for a leaf [role, requires_grad, name, dtype, shape]; null for nothing more
   b.id AS block_id -- joins block.id: of the block that holds it, by which it is found at once; see block
 FROM _block b JOIN _template t ON t.id = b.template_id JOIN json_each('{"RunStarted":1,"StepStarted":2,"LeafCreated":3,"FunctionCalled":4,"BackwardStarted":5,"GradientComputed":6,"GradientCleared":7,"ValueAssigned":8,"MetricLogged":9,"VariableNamed":10,"CheckpointTaken":11,"NoteAdded":12,"RunFinished":13,"GradientAssigned":14,"VariableUnchained":15,"GradientReplaced":16,"BackwardAborted":17,"EpochStarted":21,"RequiresGradSet":22}') d ON true JOIN json_each(CASE d.value WHEN 2 THEN (SELECT json_group_array(json_array(r.id - b.id)) FROM _step r WHERE r.id BETWEEN b.id AND b.id + t.event_count - 1) WHEN 3 THEN t.leaves WHEN 4 THEN t.calls WHEN 5 THEN CASE t.passes WHEN '[]' THEN (SELECT json_group_array(json_array(r.id - b.id)) FROM _fact r WHERE r.id BETWEEN b.id AND b.id + t.event_count - 1 AND r.kind = d.value) ELSE t.passes END WHEN 6 THEN t.gradients WHEN 7 THEN t.clears WHEN 8 THEN t.assignments WHEN 22 THEN t.freezes WHEN 9 THEN (SELECT json_group_array(json_array(r.id - b.id)) FROM _metric r WHERE r.id BETWEEN b.id AND b.id + t.event_count - 1) ELSE (SELECT json_group_array(json_array(r.id - b.id)) FROM _fact r WHERE r.id BETWEEN b.id AND b.id + t.event_count - 1 AND r.kind = d.value) END) e ON true;
+
+CREATE VIEW function_profile AS -- How often a run called a function in a scope, counted by templates. Key: run_id, function, scope.
+SELECT
+  u.run_id AS run_id, -- joins run.id
+  s.function AS function, -- registered name
+  s.scope AS scope, -- dotted name of the place in the program
+  CAST(sum(u.calls) AS INTEGER) AS call_count, -- how many calls
+  CAST(sum(u.calls * (SELECT coalesce(sum((WITH RECURSIVE p (axis, size) AS (SELECT 0, 1 UNION ALL SELECT p.axis + 1, p.size * ((o.value ->> 1) ->> p.axis) FROM p WHERE p.axis < json_array_length((o.value ->> 1))) SELECT p.size FROM p ORDER BY p.axis DESC LIMIT 1)), 0) FROM json_each(s.content, '$[3]') o)) AS INTEGER) AS element_count, -- elements that they made
+  CAST(sum(u.calls * (SELECT coalesce(sum((WITH RECURSIVE p (axis, size) AS (SELECT 0, 1 UNION ALL SELECT p.axis + 1, p.size * ((o.value ->> 1) ->> p.axis) FROM p WHERE p.axis < json_array_length((o.value ->> 1))) SELECT p.size FROM p ORDER BY p.axis DESC LIMIT 1) * CASE (o.value ->> 0) WHEN 'float64' THEN 8 WHEN 'float32' THEN 4 WHEN 'int32' THEN 4 ELSE 1 END), 0) FROM json_each(s.content, '$[3]') o)) AS INTEGER) AS byte_count -- bytes of these elements
+FROM (
+  SELECT b.run_id AS run_id, e.value ->> 3 AS signature_id, sum(b.blocks) AS calls
+  FROM (SELECT template_id, run_id, count(*) AS blocks FROM _block GROUP BY template_id, run_id) b
+  JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true GROUP BY b.run_id, signature_id
+) u JOIN _signature s ON s.id = u.signature_id
+GROUP BY u.run_id, s.function, s.scope;
 
 CREATE TRIGGER _run_no_update BEFORE UPDATE ON _run BEGIN SELECT raise(ABORT, 'a tape is append-only'); END;
 

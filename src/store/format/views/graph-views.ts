@@ -237,11 +237,14 @@ SELECT
   u.run_id AS run_id, -- joins run.id
   s.function AS function, -- registered name
   s.scope AS scope, -- dotted name of the place in the program
-  ${typed('INTEGER', 'sum(u.blocks)')} AS call_count, -- how many calls
-  ${typed('INTEGER', `sum(u.blocks * (SELECT coalesce(sum(${sizeOf(`(o.value ->> ${ARRAY_FORM_LIST.shape})`)}), 0) FROM ${outputs}))`)} AS element_count, -- elements that they made
-  ${typed('INTEGER', `sum(u.blocks * (SELECT coalesce(sum(${sizeOf(`(o.value ->> ${ARRAY_FORM_LIST.shape})`)} * ${ELEMENT_BYTES_OF(`(o.value ->> ${ARRAY_FORM_LIST.dtype})`)}), 0) FROM ${outputs}))`)} AS byte_count -- bytes of these elements
-FROM (SELECT template_id, run_id, count(*) AS blocks FROM _block GROUP BY template_id, run_id) u
-JOIN _template t ON t.id = u.template_id JOIN json_each(t.calls) e ON true JOIN _signature s ON s.id = ${field(CALL_ENTRY.signature)}
+  ${typed('INTEGER', 'sum(u.calls)')} AS call_count, -- how many calls
+  ${typed('INTEGER', `sum(u.calls * (SELECT coalesce(sum(${sizeOf(`(o.value ->> ${ARRAY_FORM_LIST.shape})`)}), 0) FROM ${outputs}))`)} AS element_count, -- elements that they made
+  ${typed('INTEGER', `sum(u.calls * (SELECT coalesce(sum(${sizeOf(`(o.value ->> ${ARRAY_FORM_LIST.shape})`)} * ${ELEMENT_BYTES_OF(`(o.value ->> ${ARRAY_FORM_LIST.dtype})`)}), 0) FROM ${outputs}))`)} AS byte_count -- bytes of these elements
+FROM (
+  SELECT b.run_id AS run_id, ${field(CALL_ENTRY.signature)} AS signature_id, sum(b.blocks) AS calls
+  FROM (SELECT template_id, run_id, count(*) AS blocks FROM _block GROUP BY template_id, run_id) b
+  JOIN _template t ON t.id = b.template_id JOIN json_each(t.calls) e ON true GROUP BY b.run_id, signature_id
+) u JOIN _signature s ON s.id = u.signature_id
 GROUP BY u.run_id, s.function, s.scope`,
 
   template_call: `CREATE VIEW template_call AS -- One call of a repeated graph, once however often it is repeated; see block. Key: template_id, place.
