@@ -4,6 +4,7 @@
  */
 import { kernel } from './kernel.js'
 import { allocate, type NDArray } from './ndarray.js'
+import { plainKernel } from './plain-kernel.js'
 import { fixedShape, sizeOf } from './shape.js'
 
 /** The first place of band i, and the one behind its last. */
@@ -13,6 +14,8 @@ function bandAt(i: number, count: number, extent: number): readonly [from: numbe
 
 /** Up to this many elements of a row the kernel adds one after another; more it adds pairwise. */
 const ROW_MAX = 7
+/** Rows of up to this many elements are one block of a sum, which every kernel adds in the same order. */
+const SHORT_ROW = 128
 /** The same for rows that are added to one another. */
 const ROWS_MAX = 512
 
@@ -32,10 +35,12 @@ export function bandMeans(x: NDArray, axis: number, count: number): NDArray {
     const start = x.offset + from * inner
     const at = out.offset + i * inner
     const [step, outStep] = [extent * inner, count * inner]
+    // Of a short row the plain loops have the same bits, and no call into native code for each.
+    const rowKernel = to - from <= SHORT_ROW ? plainKernel : kernel
     if (to - from > (inner === 1 ? ROW_MAX : ROWS_MAX))
       for (let o = 0; o < outer; o++) {
         const [source, target] = [start + o * step, at + o * outStep]
-        if (inner === 1) kernel.reduceRows('sum', x.buffer, source, 1, to - from, out.buffer, target)
+        if (inner === 1) rowKernel.reduceRows('sum', x.buffer, source, 1, to - from, out.buffer, target)
         else kernel.accumulateRows('sum', x.buffer, source, to - from, inner, out.buffer, target)
       }
     else if (x.buffer instanceof Float64Array)

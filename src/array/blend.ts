@@ -1,5 +1,6 @@
 /** Along an axis, each place of a result as a mean of two neighbours, weighed by how near they are; and the adjoint. */
 import type { TypedArray } from './dtype.js'
+import { kernel } from './kernel.js'
 import { allocate, allocateUnset, type NDArray } from './ndarray.js'
 import { fixedShape, sizeOf } from './shape.js'
 
@@ -55,6 +56,7 @@ export function blend(x: NDArray, axis: number, shape: BlendShape): NDArray {
   const out = allocateUnset(x.dtype, made)
   const outer = sizeOf(x.shape.slice(0, axis))
   const inner = sizeOf(x.shape.slice(axis + 1))
+  if (kernel.fused?.blend(false, shape, outer, inner, x.buffer, x.offset, out.buffer, out.offset)) return out
   const z = neighboursOf(shape)
   const rows = inner === 1 ? blendElements : blendRows
   if (x.buffer instanceof Float64Array && out.buffer instanceof Float64Array)
@@ -70,6 +72,7 @@ export function blendScatter(g: NDArray, axis: number, shape: BlendShape): NDArr
   const out = allocate(g.dtype, made)
   const outer = sizeOf(g.shape.slice(0, axis))
   const inner = sizeOf(g.shape.slice(axis + 1))
+  if (kernel.fused?.blend(true, shape, outer, inner, g.buffer, g.offset, out.buffer, out.offset)) return out
   const z = neighboursOf(shape)
   const rows = inner === 1 ? scatterElements : scatterRows
   rows(g.buffer, g.offset, out.buffer, out.offset, outer, extent, inner, z)

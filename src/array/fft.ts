@@ -1,4 +1,5 @@
 /** Discrete Fourier transforms along the last axis, of any length, on pairs of real arrays. Computed in float64, rounded once. */
+import { kernel } from './kernel.js'
 import { cos, sin } from './math/trigonometry.js'
 import { allocate, type NDArray } from './ndarray.js'
 
@@ -13,6 +14,15 @@ export function fourier(real: NDArray, imaginary: NDArray, inverse: boolean): [N
     NDArray,
     NDArray,
   ]
+  if (n >= 2) {
+    const { length, tables } = tablesOf(n, inverse)
+    const [x, y, outRe, outIm] = [real, imaginary, outs[0], outs[1]]
+    const done = kernel.fused?.fourierRows(
+      ...([real.size / n, n, length, tables, x.buffer, x.offset, y.buffer, y.offset] as const),
+      ...([outRe.buffer, outRe.offset, outIm.buffer, outIm.offset] as const),
+    )
+    if (done === true) return outs
+  }
   const transform = transformOf(n, inverse)
   const [re, im] = [new Float64Array(n), new Float64Array(n)]
   for (let row = 0; row < real.size; row += n) {
@@ -27,11 +37,50 @@ export function fourier(real: NDArray, imaginary: NDArray, inverse: boolean): [N
   return outs
 }
 
+/** What the transforms of a length need: the roots of a power of two, or the chirp, its transform and the roots of that length. */
+interface Tables {
+  readonly length: number
+  readonly tables: Float64Array
+}
+
+/** Those of the last lengths: a program transforms rows of few. */
+const known = new Map<string, Tables>()
+const KNOWN_MAX = 8
+
+function tablesOf(n: number, inverse: boolean): Tables {
+  const key = `${n} ${inverse}`
+  const found = known.get(key)
+  if (found !== undefined) return found
+  if (known.size >= KNOWN_MAX) known.clear()
+  const made = isPowerOfTwo(n)
+    ? { length: n, tables: joined(roots(n, n / 2, inverse)) }
+    : chirpTables(n, inverse)
+  known.set(key, made)
+  return made
+}
+
+function chirpTables(n: number, inverse: boolean): Tables {
+  const { length, chirp, transformed } = chirpOf(n, inverse)
+  return { length, tables: joined([...chirp, ...transformed, ...roots(length, length / 2, false)]) }
+}
+
+function joined(parts: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(parts.reduce((size, part) => size + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
+const isPowerOfTwo = (n: number) => (n & (n - 1)) === 0
+
 /** Transforms a row in its place. */
 type Transform = (re: Float64Array, im: Float64Array) => void
 
 function transformOf(n: number, inverse: boolean): Transform {
-  return n < 2 ? () => undefined : (n & (n - 1)) === 0 ? byHalves(n, inverse) : asConvolution(n, inverse)
+  return n < 2 ? () => undefined : isPowerOfTwo(n) ? byHalves(n, inverse) : asConvolution(n, inverse)
 }
 
 /** cos and sin of 2π·k/n for k below `count`, with the sign of the direction. */
@@ -73,15 +122,17 @@ function byHalves(n: number, inverse: boolean): Transform {
   }
 }
 
-/** jk = (j² + k² − (k − j)²)/2: y[k] = w[k]·Σ (x[j]·w[j])·w̄[k − j], where w[j] = e^(∓πi·j²/n). */
-function asConvolution(n: number, inverse: boolean): Transform {
+/** w[j] = e^(∓πi·j²/n), and the transform of w̄, at both ends of a power of two, so that convolutions with it do not meet. */
+function chirpOf(
+  n: number,
+  inverse: boolean,
+): { length: number; chirp: [Float64Array, Float64Array]; transformed: [Float64Array, Float64Array] } {
   let length = 1
   while (length < 2 * n - 1) length *= 2
   // j² modulo 2n: the angle of a large square would lose its last digits.
   const [allCosines, allSines] = roots(2 * n, 2 * n, inverse)
   const chirpRe = Float64Array.from({ length: n }, (_, j) => allCosines[(j * j) % (2 * n)]!)
   const chirpIm = Float64Array.from({ length: n }, (_, j) => allSines[(j * j) % (2 * n)]!)
-  const forward = byHalves(length, false)
   const [kernelRe, kernelIm] = [new Float64Array(length), new Float64Array(length)]
   for (let j = 0; j < n; j++) {
     for (const at of j === 0 ? [0] : [j, length - j]) {
@@ -89,7 +140,18 @@ function asConvolution(n: number, inverse: boolean): Transform {
       kernelIm[at] = -chirpIm[j]!
     }
   }
-  forward(kernelRe, kernelIm)
+  byHalves(length, false)(kernelRe, kernelIm)
+  return { length, chirp: [chirpRe, chirpIm], transformed: [kernelRe, kernelIm] }
+}
+
+/** jk = (j² + k² − (k − j)²)/2: y[k] = w[k]·Σ (x[j]·w[j])·w̄[k − j], where w[j] = e^(∓πi·j²/n). */
+function asConvolution(n: number, inverse: boolean): Transform {
+  const {
+    length,
+    chirp: [chirpRe, chirpIm],
+    transformed: [kernelRe, kernelIm],
+  } = chirpOf(n, inverse)
+  const forward = byHalves(length, false)
   const [a, b] = [new Float64Array(length), new Float64Array(length)]
   return (re, im) => {
     a.fill(0)

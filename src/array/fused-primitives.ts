@@ -312,6 +312,45 @@ export interface FusedKernel {
     outOffset: number,
   ): boolean
 
+  averagePool(shape: WindowShape, x: TypedArray, xOffset: number, out: TypedArray, outOffset: number): boolean
+
+  /** `gx` is zeros before. */
+  averagePoolScatter(
+    shape: WindowShape,
+    gy: TypedArray,
+    gyOffset: number,
+    gx: TypedArray,
+    gxOffset: number,
+  ): boolean
+
+  /** `blend` of blend.ts, or its adjoint, into zeros: `outer` and `inner` elements before and behind the axis. */
+  blend(
+    isScatter: boolean,
+    shape: { extent: number; count: number; step: number; alignCorners: boolean },
+    outer: number,
+    inner: number,
+    x: TypedArray,
+    xOffset: number,
+    out: TypedArray,
+    outOffset: number,
+  ): boolean
+
+  /** Rows transformed as fft.ts does, with its tables; float64. */
+  fourierRows(
+    rows: number,
+    n: number,
+    length: number,
+    tables: Float64Array,
+    re: TypedArray,
+    reOffset: number,
+    im: TypedArray,
+    imOffset: number,
+    outRe: TypedArray,
+    outReOffset: number,
+    outIm: TypedArray,
+    outImOffset: number,
+  ): boolean
+
   /** The maximum of each window of volumes. */
   volumeMaxima(
     shape: VolumeShape,

@@ -294,6 +294,59 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       return true
     },
 
+    averagePool(z, x, xo, out, oo) {
+      const code = codeFor(x, z.images * z.channels * z.rows * z.columns, ELEMENTS_MIN)
+      if (code === null || !fitsWindows(z)) return false
+      writeWindows(code.numbers, z)
+      code.numbers[12] = xo
+      code.numbers[13] = oo
+      code.library.averagePool(x as Floats, out as Floats)
+      return true
+    },
+
+    averagePoolScatter(z, gy, gyo, gx, gxo) {
+      const code = codeFor(gx, z.images * z.channels * z.rows * z.columns, ELEMENTS_MIN)
+      if (code === null || !fitsWindows(z)) return false
+      writeWindows(code.numbers, z)
+      code.numbers[12] = gyo
+      code.numbers[13] = gxo
+      code.library.averagePoolScatter(gy as Floats, gx as Floats)
+      return true
+    },
+
+    blend(isScatter, { extent, count, step, alignCorners }, outer, inner, x, xo, out, oo) {
+      const code = codeFor(x, outer * Math.max(extent, count) * inner, ELEMENTS_MIN)
+      if (code === null || Math.max(extent, count) >= EXTENT_MAX) return false
+      const { numbers } = code
+      numbers[0] = isScatter ? 1 : 0
+      numbers[1] = outer
+      numbers[2] = extent
+      numbers[3] = count
+      numbers[4] = inner
+      numbers[5] = step
+      numbers[6] = alignCorners ? 1 : 0
+      numbers[7] = xo
+      numbers[8] = oo
+      code.library.blend(x as Floats, out as Floats)
+      return true
+    },
+
+    fourierRows(rows, n, length, tables, re, reo, im, imo, outRe, outReo, outIm, outImo) {
+      const code = re instanceof Float64Array ? codeFor(re, rows * n, ELEMENTS_MIN) : null
+      if (code === null || length >= EXTENT_MAX) return false
+      const { numbers } = code
+      numbers[0] = rows
+      numbers[1] = n
+      numbers[2] = length
+      numbers[3] = reo
+      numbers[4] = imo
+      numbers[5] = outReo
+      numbers[6] = outImo
+      const [a, b, c, d] = [re, im, outRe, outIm] as Float64Array[]
+      code.library.fourierRows(a!, b!, c!, d!, tables)
+      return true
+    },
+
     placesInOrder(x, xo, rows, n, count, values, vo, found) {
       const code = n < EXTENT_MAX ? codeFor(x, rows * n, ELEMENTS_MIN) : null
       if (code === null) return false

@@ -246,6 +246,8 @@ export function averagePool(x: NDArray, pooling: Pooling): NDArray {
   const shape = pooledShape(x.shape, pooling, 'averagePool2d')
   const from = isFloating(x.dtype) ? x : x.astype('float64')
   const out = allocate(from.dtype, Object.freeze(shape))
+  const windows = windowsOf(x.shape, pooling, shape)
+  if (kernel.fused?.averagePool(windows, from.buffer, from.offset, out.buffer, out.offset)) return out
   const size = pooling.kernel[0] * pooling.kernel[1]
   const { layers, area, columns, down, across } = planOf(x.shape, pooling, shape)
   const { buffer } = from
@@ -277,6 +279,8 @@ export function averagePoolScatter(gy: NDArray, pooling: Pooling, size: Pair): N
   const image: Shape = Object.freeze([gy.shape[0] ?? 0, gy.shape[1] ?? 0, size[0], size[1]])
   const shape = requirePooled(gy, image, pooling, 'averagePool2dScatter')
   const out = allocate(gy.dtype, image)
+  const windows = windowsOf(image, pooling, shape)
+  if (kernel.fused?.averagePoolScatter(windows, gy.buffer, gy.offset, out.buffer, out.offset)) return out
   const share = pooling.kernel[0] * pooling.kernel[1]
   const { layers, area, columns, down, across } = planOf(image, pooling, shape)
   const { buffer: from } = gy

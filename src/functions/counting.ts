@@ -18,6 +18,8 @@ export class Unique extends NotDifferentiable {
   }
 
   override forward(x: NDArray): NDArray[] {
+    const counted = isFloating(x.dtype) ? null : countedValues(x)
+    if (counted !== null) return counted
     // In float64, which holds every dtype's numbers, and is sorted by native code.
     const row = viewOf(x, fixedShape([x.size])).astype('float64')
     const [sorted, order] = topk(row, x.size, 0, false)
@@ -31,6 +33,47 @@ export class Unique extends NotDifferentiable {
     }
     return [values, inverse, counts]
   }
+}
+
+/** The distinct values of integers that lie near each other, by a count for each number between them; null where they do not. */
+function countedValues(x: NDArray): NDArray[] | null {
+  const { buffer, offset, size } = x
+  if (size === 0) return null
+  let [least, most] = [buffer[offset]!, buffer[offset]!]
+  for (let i = offset; i < offset + size; i++) {
+    const value = buffer[i]!
+    if (value < least) least = value
+    else if (value > most) most = value
+  }
+  const span = most - least + 1
+  if (span > 4 * size + 256) return null
+  const counts = new Int32Array(span)
+  countInto(buffer, offset, size, counts, -least)
+  const numbers = new Int32Array(span)
+  let distinct = 0
+  for (let i = 0; i < span; i++) if (counts[i]! > 0) numbers[i] = distinct++
+  const values = allocate(x.dtype, fixedShape([distinct]))
+  const found = allocate('int32', fixedShape([distinct]))
+  for (let i = 0; i < span; i++)
+    if (counts[i]! > 0) {
+      values.buffer[values.offset + numbers[i]!] = i + least
+      found.buffer[found.offset + numbers[i]!] = counts[i]!
+    }
+  const inverse = allocate('int32', x.shape, size)
+  numberEach(buffer, offset, size, numbers, least, inverse.buffer as Int32Array, inverse.offset)
+  return [values, inverse, found]
+}
+
+function numberEach(
+  x: TypedArray,
+  from: number,
+  size: number,
+  numbers: Int32Array,
+  least: number,
+  to: Int32Array,
+  at: number,
+): void {
+  for (let i = 0; i < size; i++) to[at + i] = numbers[x[from + i]! - least]!
 }
 
 /** Where in a sorted row each value begins; `inverse` gets the number of the value of each element. NaNs are one value here. */

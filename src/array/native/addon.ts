@@ -47,6 +47,16 @@ export interface NativeLibrary {
   copy(x: Floats, out: Floats): void
   sortRows(x: Floats, values: Floats, places: Int32Array): void
   moveRuns(x: Floats, out: Floats): void
+  averagePool(x: Floats, out: Floats): void
+  averagePoolScatter(gy: Floats, gx: Floats): void
+  blend(x: Floats, out: Floats): void
+  fourierRows(
+    re: Float64Array,
+    im: Float64Array,
+    outRe: Float64Array,
+    outIm: Float64Array,
+    tables: Float64Array,
+  ): void
   placesInOrder(x: Floats, values: Floats, found: Int32Array): void
   distances(a: Floats, b: Floats, out: Floats): void
   volumeMaxima(x: Floats, out: Floats, bounds: Int32Array): void

@@ -9,8 +9,8 @@ type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
 
 const HASHES: { readonly [name: string]: number } = {
-  Float64Array: -1187193807,
-  Float32Array: -1308968959,
+  Float64Array: 1773866866,
+  Float32Array: -2019275835,
 }
 
 /** Whether all results of native code are those of the steps. `numbers` gives as many ordinary ones. */
@@ -67,6 +67,10 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
     const columns = x.slice(20, 120)
     const [first, second] = [new Float64Array(81), new Float64Array(81)]
     for (let i = 0; i < 81; i += 10) first[i] = second[i] = 1
+    const tables = x.slice(0, 2 * 7 + 3 * 16)
+    note(fused.fourierRows(11, 7, 16, tables, x, 1, gy, 2, out, 0, columns, 0), out, columns)
+    note(fused.fourierRows(5, 8, 8, tables, x, 1, gy, 2, out, 0, columns, 0), out, columns)
+    columns.set(x.slice(20, 120))
     note(fused.diagonalize(square, first, 9, 1e-9, 9), square, first)
     note(fused.orthogonalize(columns, second, 9, 11, 2 ** -52, 9), columns, second)
     const [third, positive, order] = [new Float64Array(81), new Float64Array(81), new Int32Array(9)]
@@ -110,6 +114,14 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
   } as const
   const windows = { ...image, outRows: 3, outColumns: 7 }
   note(fused.maxPool(windows, x, 1, out, 0), out)
+  note(fused.averagePool(windows, x, 1, out, 0), out)
+  note(fused.averagePoolScatter(windows, gy, 2, out, 0), out)
+  for (const alignCorners of [false, true])
+    for (const inner of [1, 5]) {
+      const blended = { extent: 6, count: 9, step: 0.7, alignCorners }
+      note(fused.blend(false, blended, 3, inner, x, 1, out, 2), out)
+      note(fused.blend(true, blended, 3, inner, gy, 1, out, 2), out)
+    }
   note(fused.maxPoolScatter(windows, gy, 2, x, 1, out, 0), out)
   const bounds = Int32Array.from([0, 1, 2, 3, 0, 2, 3, 5, 0, 1, 3, 2, 4, 6])
   const volumes = { layers: 4, extents: [3, 5, 6], counts: [2, 2, 3], bounds } as const

@@ -15,14 +15,16 @@ import { clip, maximum, minimum } from '../../../src/functions/bounds.js'
 import { cast } from '../../../src/functions/casting.js'
 import { greater, where } from '../../../src/functions/comparison.js'
 import { conv2d, convTranspose2d } from '../../../src/functions/convolution.js'
+import { fourierTransform } from '../../../src/functions/fourier.js'
 import { gather, scatterAdd } from '../../../src/functions/gathering.js'
 import { groupNorm } from '../../../src/functions/group-normalization.js'
 import { take } from '../../../src/functions/indexing.js'
+import { interpolate } from '../../../src/functions/interpolation.js'
 import { concat } from '../../../src/functions/joining.js'
 import { hardSigmoid, hardSwish, selu } from '../../../src/functions/more-activations.js'
 import { batchNorm, layerNorm } from '../../../src/functions/normalization.js'
 import { argsort, sort } from '../../../src/functions/ordering.js'
-import { maxPool2d } from '../../../src/functions/pooling.js'
+import { averagePool2d, maxPool2d } from '../../../src/functions/pooling.js'
 import { median, quantile } from '../../../src/functions/quantiles.js'
 import { softmax } from '../../../src/functions/softmax.js'
 import { cdist } from '../../../src/functions/vectors.js'
@@ -258,6 +260,50 @@ describe.runIf(ways.length > 0)('one call of native code has the bits of the ste
         const coarse: Call = (x) => add(floor(mul(x, 8)), mul(x, 0))
         for (const q of [0, 0.3, 0.5, 1])
           check([[m, 40 * n]], (x) => quantile(coarse(x), q, { axis: 1 }), 'quantile', seed)
+      }),
+      runs,
+    )
+  })
+
+  test('Fourier transforms of rows, of powers of two and of other lengths', () => {
+    fc.assert(
+      fc.property(some, fc.integer({ min: 2, max: 40 }), fc.boolean(), fc.nat(), (rows, n, inverse, seed) => {
+        const shape = [rows + 20, n]
+        check([shape, shape], (re, im) => fourierTransform(re, im, { inverse })[0], 'real part', seed)
+        check([shape, shape], (re, im) => fourierTransform(re, im, { inverse })[1], 'imaginary part', seed)
+      }),
+      runs,
+    )
+    check(
+      [
+        [3, 64],
+        [3, 64],
+      ],
+      (re, im) => fourierTransform(re, im)[0],
+      'a power of two',
+      1,
+    )
+  })
+
+  test('averagePool2d, linear interpolation, and convolutions of single pixels', () => {
+    fc.assert(
+      fc.property(few, few, some, some, fc.nat(), (n, c, h, w, seed) => {
+        const image = [n, c, h + 5, w + 6]
+        check(
+          [image],
+          (x) => averagePool2d(x, { kernel: [3, 2], stride: [2, 1], padding: 1 }),
+          'averagePool2d',
+          seed,
+        )
+        check([image], (x) => averagePool2d(x, { kernel: 2 }), 'averagePool2d', seed)
+        for (const alignCorners of [false, true])
+          check(
+            [image],
+            (x) => interpolate(x, { size: [9, 20], mode: 'bilinear', alignCorners }),
+            'bilinear',
+            seed,
+          )
+        check([image, [4, c, 1, 1]], (x, k) => conv2d(x, k), 'conv2d of pixels', seed)
       }),
       runs,
     )

@@ -683,6 +683,63 @@ napi_value sortRows(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value averagePool(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const Windows w(call);
+  const void *x = call.run(0, call.count(12), w.images);
+  void *out = call.run(1, call.count(13), call.product(call.product(w.z.images, w.z.channels), w.places));
+  if (!call.isFine) return call.refuse();
+  call.instance->way->averagePool(call.isNarrow, w.z, x, out);
+  return nullptr;
+}
+
+napi_value averagePoolScatter(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const Windows w(call);
+  const void *gy = call.run(0, call.count(12), call.product(call.product(w.z.images, w.z.channels), w.places));
+  void *gx = call.run(1, call.count(13), w.images);
+  if (!call.isFine) return call.refuse();
+  call.instance->way->averagePoolScatter(call.isNarrow, w.z, gy, gx);
+  return nullptr;
+}
+
+/** Means of neighbours, or with a first number but 0 the adjoint. */
+napi_value blend(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2);
+  if (!call.isFine) return call.refuse();
+  const bool isScatter = call.count(0) != 0;
+  const BlendShape z = {call.count(1), call.count(2), call.count(3), call.count(4), call.instance->numbers[5], call.count(6) != 0};
+  const std::size_t before = call.product(call.product(z.outer, z.extent), z.inner), after = call.product(call.product(z.outer, z.count), z.inner);
+  const void *x = call.run(0, call.count(7), isScatter ? after : before);
+  void *out = call.run(1, call.count(8), isScatter ? before : after);
+  constexpr std::size_t MOST = (std::size_t)1 << 31;
+  if (!call.isFine || z.extent == 0 || z.extent >= MOST || z.count >= MOST || !(z.step >= 0)) return call.refuse();
+  const Spare spare(call.instance->way->spareOfBlend(z.count));
+  if (spare.at == nullptr) return call.refuse();
+  call.instance->way->blend(call.isNarrow, isScatter, z, x, out, spare.at);
+  return nullptr;
+}
+
+/** Rows of real and imaginary parts, those of their transforms, and the tables of fourier.hpp. */
+napi_value fourierRows(napi_env env, napi_callback_info info) {
+  Call call(env, info, 5);
+  if (!call.isFine || call.isNarrow) return call.refuse();
+  const std::size_t rows = call.count(0), n = call.count(1), length = call.count(2), size = call.product(rows, n);
+  constexpr std::size_t MOST = (std::size_t)1 << 31;
+  if (!call.isFine || n < 2 || n >= MOST || length < n || length >= MOST || (length & (length - 1)) != 0) return call.refuse();
+  const void *re = call.run(0, call.count(3), size), *im = call.run(1, call.count(4), size);
+  void *outRe = call.run(2, call.count(5), size), *outIm = call.run(3, call.count(6), size);
+  const void *tables = call.run(4, 0, length == n ? n : 2 * n + 3 * length);
+  if (!call.isFine) return call.refuse();
+  const Spare spare(call.product(call.instance->way->spareOfFourier(length), sizeof(double)));
+  if (!call.isFine || spare.at == nullptr) return call.refuse();
+  call.instance->way->fourierRows((const double *)re, (const double *)im, rows, n, length, (const double *)tables, (double *)outRe,
+                                  (double *)outIm, (double *)spare.at);
+  return nullptr;
+}
+
 /** Rows, the values at some places of each in order, and int32: where those are, and behind them the places. */
 napi_value placesInOrder(napi_env env, napi_callback_info info) {
   Call call(env, info, 3, 2, napi_int32_array);
@@ -925,6 +982,10 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "moveRuns", moveRuns);
   set(env, exports, "volumeMaxima", volumeMaxima);
   set(env, exports, "placesInOrder", placesInOrder);
+  set(env, exports, "averagePool", averagePool);
+  set(env, exports, "averagePoolScatter", averagePoolScatter);
+  set(env, exports, "blend", blend);
+  set(env, exports, "fourierRows", fourierRows);
   set(env, exports, "distances", distances);
   set(env, exports, "volumeMaximaScatter", volumeMaximaScatter);
   return exports;

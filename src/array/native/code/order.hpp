@@ -93,13 +93,19 @@ inline std::size_t spareOfPlaces(std::size_t n) { return n * (2 * sizeof(std::ui
  */
 inline std::int32_t elementAt(const std::uint64_t *keys, std::size_t n, std::size_t wanted, std::uint64_t *left, std::int32_t *which,
                               std::uint32_t *counts) {
-  constexpr int BITS = 11;
+  // The upper bits that all have say nothing; few elements are not worth many counts.
+  std::uint64_t both = keys[0], either = keys[0];
+  for (std::size_t i = 0; i < n; i++) {
+    both &= keys[i];
+    either |= keys[i];
+  }
+  if (both == either) return (std::int32_t)wanted;
+  const int most = n <= 512 ? 7 : 11, top = 64 - __builtin_clzll(both ^ either);
   std::size_t count = n;
-  for (int shift = 64 - BITS;; shift = shift > BITS ? shift - BITS : 0) {
-    const bool isFirst = shift == 64 - BITS;
-    const std::uint64_t *from = isFirst ? keys : left;
-    std::memset(counts, 0, 2048 * sizeof(std::uint32_t));
-    for (std::size_t i = 0; i < count; i++) counts[from[i] >> shift & 2047]++;
+  for (int shift = top > most ? top - most : 0, isFirst = 1;; shift = shift > most ? shift - most : 0, isFirst = 0) {
+    const std::uint64_t *from = isFirst ? keys : left, mask = ((std::uint64_t)1 << most) - 1;
+    std::memset(counts, 0, (mask + 1) * sizeof(std::uint32_t));
+    for (std::size_t i = 0; i < count; i++) counts[from[i] >> shift & mask]++;
     std::size_t bucket = 0;
     for (; wanted >= counts[bucket]; bucket++) wanted -= counts[bucket];
     std::size_t kept = 0;
@@ -108,7 +114,7 @@ inline std::int32_t elementAt(const std::uint64_t *keys, std::size_t n, std::siz
       const std::int32_t place = isFirst ? (std::int32_t)i : which[i];
       left[kept] = key;
       which[kept] = place;
-      kept += (key >> shift & 2047) == bucket;
+      kept += (key >> shift & mask) == bucket;
     }
     count = kept;
     if (count == 1) return which[0];

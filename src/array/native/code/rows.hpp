@@ -89,4 +89,53 @@ void distances(bool isSquare, const T *a, const T *b, std::size_t batches, std::
   }
 }
 
+/** The two neighbours of a place along an axis, and their weights. */
+struct Neighbours {
+  std::size_t first, second;
+  double near, far;
+};
+
+inline Neighbours neighboursAt(std::size_t i, std::size_t extent, std::size_t count, double step, bool isAligned) {
+  double place = 0;
+  if (!isAligned) place = ((double)i + 0.5) * step - 0.5;
+  else if (count > 1) place = ((double)i * (double)(extent - 1)) / (double)(count - 1);
+  if (!(place > 0)) place = 0;
+  const double last = (double)(extent - 1);
+  Neighbours z;
+  z.first = place < last ? (std::size_t)place : extent - 1;
+  z.second = z.first + 1 < extent ? z.first + 1 : extent - 1;
+  double share = place - (double)z.first;
+  share = share > 1 ? 1 : share;
+  z.near = z.first == z.second ? 1 : 1 - share;
+  z.far = z.first == z.second ? 0 : share;
+  return z;
+}
+
+/** `outer` times `extent` times `inner` elements become `outer` times `count` times `inner`. `spare` holds the neighbours of all. */
+template <class T>
+void blend(const T *x, std::size_t outer, std::size_t extent, std::size_t count, std::size_t inner, double step, bool isAligned, T *out,
+           Neighbours *spare) {
+  for (std::size_t i = 0; i < count; i++) spare[i] = neighboursAt(i, extent, count, step, isAligned);
+  for (std::size_t r = 0; r < outer; r++, x += extent * inner)
+    for (std::size_t i = 0; i < count; i++, out += inner) {
+      const Neighbours &z = spare[i];
+      const T *a = x + z.first * inner, *b = x + z.second * inner;
+      for (std::size_t k = 0; k < inner; k++) out[k] = (T)(z.near * (double)a[k] + z.far * (double)b[k]);
+    }
+}
+
+/** The adjoint: gx, zeros before, gets each element of g at both neighbours, the nearer one first. */
+template <class T>
+void blendScatter(const T *g, std::size_t outer, std::size_t extent, std::size_t count, std::size_t inner, double step, bool isAligned, T *gx,
+                  Neighbours *spare) {
+  for (std::size_t i = 0; i < count; i++) spare[i] = neighboursAt(i, extent, count, step, isAligned);
+  for (std::size_t r = 0; r < outer; r++, gx += extent * inner)
+    for (std::size_t i = 0; i < count; i++, g += inner) {
+      const Neighbours &z = spare[i];
+      T *a = gx + z.first * inner, *b = gx + z.second * inner;
+      for (std::size_t k = 0; k < inner; k++) a[k] = (T)((double)a[k] + z.near * (double)g[k]);
+      for (std::size_t k = 0; k < inner; k++) b[k] = (T)((double)b[k] + z.far * (double)g[k]);
+    }
+}
+
 } // namespace

@@ -4,6 +4,7 @@
  */
 #include "choices.hpp"
 #include "factors.hpp"
+#include "fourier.hpp"
 #include "order.hpp"
 #include "places.hpp"
 #include "products.hpp"
@@ -183,6 +184,27 @@ void distancesOf(bool isNarrow, bool isSquare, const void *a, const void *b, std
   else distances(isSquare, (D)a, (D)b, batches, m, n, d, (double *)out, spare);
 }
 
+void averagePoolOf(bool isNarrow, const WindowShape &z, const void *x, void *out) {
+  if (isNarrow) averagePool(z, (F)x, (float *)out);
+  else averagePool(z, (D)x, (double *)out);
+}
+
+void averagePoolScatterOf(bool isNarrow, const WindowShape &z, const void *gy, void *gx) {
+  if (isNarrow) averagePoolScatter(z, (F)gy, (float *)gx);
+  else averagePoolScatter(z, (D)gy, (double *)gx);
+}
+
+std::size_t spareOfBlend(std::size_t count) { return count * sizeof(Neighbours); }
+
+void blendOf(bool isNarrow, bool isScatter, const BlendShape &z, const void *x, void *out, void *spare) {
+  Neighbours *const all = (Neighbours *)spare;
+  if (isScatter) {
+    if (isNarrow) blendScatter((F)x, z.outer, z.extent, z.count, z.inner, z.step, z.isAligned, (float *)out, all);
+    else blendScatter((D)x, z.outer, z.extent, z.count, z.inner, z.step, z.isAligned, (double *)out, all);
+  } else if (isNarrow) blend((F)x, z.outer, z.extent, z.count, z.inner, z.step, z.isAligned, (float *)out, all);
+  else blend((D)x, z.outer, z.extent, z.count, z.inner, z.step, z.isAligned, (double *)out, all);
+}
+
 void volumeMaximaOf(bool isNarrow, const VolumeShape &z, const void *x, void *out) {
   if (isNarrow) volumeMaxima(z, (F)x, (float *)out);
   else volumeMaxima(z, (D)x, (double *)out);
@@ -240,4 +262,5 @@ extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     foldRows, takeOuter, diagonalize, orthogonalize, symmetricEigen, spareOfTriangle, triangleValues, cholesky, factorRows, firstBeyond, atPlacesOf, copyOf,
     sortRowsOf, moveRunsOf, volumeMaximaOf, volumeMaximaScatterOf,
     spareOfPlaces, placesInOrderOf, spareOfDistances, distancesOf,
+    averagePoolOf, averagePoolScatterOf, spareOfBlend, blendOf, spareOfFourier, fourierRows,
 };

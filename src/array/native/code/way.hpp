@@ -49,6 +49,13 @@ struct VolumeShape {
   const std::int32_t *bounds;
 };
 
+/** Along an axis of `extent` places, `count` means of neighbours. */
+struct BlendShape {
+  std::size_t outer, extent, count, inner;
+  double step;
+  bool isAligned;
+};
+
 /** Operands as the addon has checked them. `isNarrow` says float32, else float64. */
 struct Way {
   const char *name;
@@ -119,4 +126,12 @@ struct Way {
   std::size_t (*spareOfDistances)(std::size_t n, std::size_t d);
   void (*distances)(bool isNarrow, bool isSquare, const void *a, const void *b, std::size_t batches, std::size_t m, std::size_t n,
                     std::size_t d, void *out, double *spare);
+  void (*averagePool)(bool isNarrow, const WindowShape &z, const void *x, void *out);
+  void (*averagePoolScatter)(bool isNarrow, const WindowShape &z, const void *gy, void *gx);
+  /** Bytes of `spare`. */
+  std::size_t (*spareOfBlend)(std::size_t count);
+  void (*blend)(bool isNarrow, bool isScatter, const BlendShape &z, const void *x, void *out, void *spare);
+  std::size_t (*spareOfFourier)(std::size_t length);
+  void (*fourierRows)(const double *re, const double *im, std::size_t rows, std::size_t n, std::size_t length, const double *tables,
+                      double *outRe, double *outIm, double *spare);
 };

@@ -164,6 +164,35 @@ template <class T> void volumeMaximaScatter(const VolumeShape &z, const T *gy, c
   });
 }
 
+/** The sum of each window divided by `size`, in float64, rounded once. */
+template <int KERNEL, class T> void averagePoolBy(const WindowShape &z, double size, const T *x, T *out) {
+  eachWindow<KERNEL>(z, [&](std::size_t place, std::ptrdiff_t base, const Window &w) {
+    const T *from = x + base;
+    double total = 0;
+    eachElement(w, [&](std::ptrdiff_t i) { total = total + (double)from[i]; });
+    out[place] = (T)(total / size);
+  });
+}
+template <class T> void averagePool(const WindowShape &z, const T *x, T *out) {
+  const double size = (double)(z.kernelRows * z.kernelColumns);
+  if (isByTwo(z)) averagePoolBy<2>(z, size, x, out);
+  else averagePoolBy<0>(z, size, x, out);
+}
+
+template <int KERNEL, class T> void averagePoolScatterBy(const WindowShape &z, double size, const T *gy, T *gx) {
+  eachWindow<KERNEL>(z, [&](std::size_t place, std::ptrdiff_t base, const Window &w) {
+    T *to = gx + base;
+    const double each = (double)gy[place] / size;
+    eachElement(w, [&](std::ptrdiff_t i) { to[i] = (T)((double)to[i] + each); });
+  });
+}
+/** gx, zeros before, gets of each element of gy its share at all places of its window. */
+template <class T> void averagePoolScatter(const WindowShape &z, const T *gy, T *gx) {
+  const double size = (double)(z.kernelRows * z.kernelColumns);
+  if (isByTwo(z)) averagePoolScatterBy<2>(z, size, gy, gx);
+  else averagePoolScatterBy<0>(z, size, gy, gx);
+}
+
 /** Elements of an image with zeros around it: a run may be read, and written, a vector beyond its end. */
 template <class T> inline std::size_t paddedSize(const WindowShape &z) { return z.paddedSize() + Lanes<T>::count; }
 
@@ -238,10 +267,21 @@ template <class T> void fold(const WindowShape &z, const T *windows, T *image, T
     }
 }
 
+/** Whether windows are single pixels, one beside the other: then an image is what it would be unfolded. */
+inline bool isByPixel(const WindowShape &z) {
+  return z.kernelRows == 1 && z.kernelColumns == 1 && z.strideRows == 1 && z.strideColumns == 1 && z.paddingRows == 0 && z.paddingColumns == 0 &&
+         z.outRows == z.rows && z.outColumns == z.columns;
+}
+
 /** `spare` holds an unfolded image and a padded one, and a vector behind each. */
 template <class T> void convolve(const WindowShape &z, std::size_t outs, const T *x, const T *w, T *out, T *spare) {
   const std::size_t area = z.channels * z.rows * z.columns, taps = z.taps(), places = z.places();
   T *windows = spare + paddedSize<T>(z);
+  if (isByPixel(z)) {
+    for (std::size_t i = 0; i < z.images; i++, x += area, out += outs * places)
+      matmul<T>(outs, taps, places, {w, (std::ptrdiff_t)taps, 1}, {x, (std::ptrdiff_t)places, 1}, out);
+    return;
+  }
   std::memset(spare, 0, paddedSize<T>(z) * sizeof(T));
   for (std::size_t i = 0; i < z.images; i++, x += area, out += outs * places) {
     unfold(z, x, windows, spare);
@@ -253,6 +293,11 @@ template <class T> void convolve(const WindowShape &z, std::size_t outs, const T
 template <class T> void convolveTransposed(const WindowShape &z, std::size_t maps, const T *y, const T *w, T *out, T *spare) {
   const std::size_t area = z.channels * z.rows * z.columns, taps = z.taps(), places = z.places();
   T *windows = spare + paddedSize<T>(z);
+  if (isByPixel(z)) {
+    for (std::size_t i = 0; i < z.images; i++, y += maps * places, out += area)
+      matmul<T>(taps, maps, places, {w, 1, (std::ptrdiff_t)taps}, {y, (std::ptrdiff_t)places, 1}, out);
+    return;
+  }
   for (std::size_t i = 0; i < z.images; i++, y += maps * places, out += area) {
     matmul<T>(taps, maps, places, {w, 1, (std::ptrdiff_t)taps}, {y, (std::ptrdiff_t)places, 1}, windows);
     fold(z, windows, out, spare);
@@ -281,9 +326,10 @@ void convolveWeights(const WindowShape &z, std::size_t outs, const SumCuts &cuts
   std::memset(spare, 0, paddedSize<T>(z) * sizeof(T));
   halved<T>({cuts.most, cuts.step}, 0, z.images, size, out, more, [&](std::size_t from, std::size_t count, T *sum) {
     for (std::size_t i = from; i < from + count; i++) {
-      unfoldTurned(z, x + i * area, windows, spare);
-      halvedProduct<T>(ofPlaces, outs, places, taps, {gy + i * outs * places, (std::ptrdiff_t)places, 1}, {windows, (std::ptrdiff_t)taps, 1},
-                       part, halves);
+      const bool isPixel = isByPixel(z);
+      if (!isPixel) unfoldTurned(z, x + i * area, windows, spare);
+      const Matrix<T> seen = isPixel ? Matrix<T>{x + i * area, 1, (std::ptrdiff_t)places} : Matrix<T>{windows, (std::ptrdiff_t)taps, 1};
+      halvedProduct<T>(ofPlaces, outs, places, taps, {gy + i * outs * places, (std::ptrdiff_t)places, 1}, seen, part, halves);
       sweep<T>(size, [&](auto tag, std::size_t j) { put(tag, sum + j, at(tag, sum + j) + at(tag, part + j)); });
     }
   });
