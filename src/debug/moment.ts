@@ -32,6 +32,8 @@ export interface MomentVariable {
   readonly shape: readonly number[]
   /** The position at which it got the value that it has. */
   readonly writtenAt: number
+  /** Whether it is a parameter that requires no gradient at this moment. */
+  readonly isFrozen: boolean
 }
 
 /** Something whose state can be loaded: a `Module` is one. */
@@ -107,6 +109,10 @@ export class Moment {
         dtype: form.dtype,
         shape: form.shape,
         writtenAt: lookup.versions.before(bearer.ref, this.position + 1)?.position || event.position,
+        isFrozen:
+          event.type === 'LeafCreated' &&
+          event.role === 'parameter' &&
+          !(lookup.versions.requiresGradAt(bearer.ref, this.position + 1) ?? event.requiresGrad),
       })
     }
     return [...found.values()].sort((a, b) => a.position - b.position)

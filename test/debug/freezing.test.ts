@@ -237,6 +237,14 @@ test('the lines of a run, its events as JSON, and a moment of it say it', async 
   const past = tape.run('at 20')
   const event = [...past.events()].find(({ type }) => type === 'RequiresGradSet')!
   expect(past.at({ position: event.position }).lastWrite('first.weight')!.event.type).toBe('ValueAssigned')
+  const frozen = (step: number) =>
+    past
+      .at(step)
+      .variables()
+      .filter(({ isFrozen }) => isFrozen)
+      .map(({ name }) => name)
+  expect(frozen(19)).toEqual([])
+  expect(frozen(20)).toEqual(['first.weight', 'first.bias'])
   const dumped = (await gradtape('dump', `${file}:at 20`)).stdout
   expect(dumped).toMatch(/RequiresGradSet {2}22 \d+ 0/)
 })

@@ -133,8 +133,8 @@ class Prompt {
       case 'v': {
         const variables = this.moment.variables()
         const text = variables.map(
-          ({ name: of, position, role, dtype, shape, writtenAt }) =>
-            `${of}  ${role} ${dtype} ${shapeText(shape)}  #${position}, written at #${writtenAt}`,
+          ({ name: of, position, role, dtype, shape, writtenAt, isFrozen }) =>
+            `${of}  ${role} ${dtype} ${shapeText(shape)}  #${position}, written at #${writtenAt}${isFrozen ? ', frozen' : ''}`,
         )
         return { json: { variables }, text: text.join('\n') }
       }
