@@ -21,7 +21,8 @@ const moments = new WeakMap<Connection, Moment>()
 
 /** Asks what `ask` asks in one read transaction, which `letOthersIn` may renew. Inside another transaction it is a part of that one. */
 export function asOfOneMoment<T>(db: Connection, ask: () => T): T {
-  if (db.inTransaction) return ask()
+  // Of a tape that was closed the question itself says so.
+  if (db.inTransaction || !db.open) return ask()
   const moment = momentOf(db)
   moment.begin.run()
   moment.since = performance.now()
