@@ -11,6 +11,9 @@ const SIZES_QUICK = [1, 10_000]
 /** There are hundreds of these, and all of them together shall take a few minutes. */
 const MOST_MS = 20
 
+/** Of a long call the first few meet what V8 does beside them, after the collection before each workload and until it has compiled. */
+const BATCHES_MIN = 15
+
 /** Other programs of the machine are not in it. */
 function processorMs(): number {
   const { user, system } = process.cpuUsage()
@@ -33,7 +36,7 @@ export function functionWorkloads(quick: boolean): Workload[] {
 function measured({ operands, apply, layer }: Subject, size: number, targetMs: number): Sample[] {
   const xs = operands(size).map((array) => new Variable(array))
   let y = apply(...xs)
-  const timed = (work: () => void) => nsOf(targetMs / 2, work, processorMs)
+  const timed = (work: () => void) => nsOf(targetMs / 2, work, processorMs, BATCHES_MIN)
   const forward = timed(() => {
     y = apply(...xs)
   })

@@ -63,11 +63,11 @@ const BATCH_MS = 0.25
 
 const wallMs = () => performance.now()
 
-/** Nanoseconds of one `work()` by a clock: the median over batches, as many as fit in the time, three at least. */
-export function nsOf(targetMs: number, work: () => void, clock: () => number = wallMs): number {
+/** Nanoseconds of one `work()` by a clock: the median over batches, as many as fit in the time, `least` at least. */
+export function nsOf(targetMs: number, work: () => void, clock: () => number = wallMs, least = 3): number {
   const start = clock()
   const batches: number[] = []
-  for (let size = 1, from = start; batches.length < 3 || from - start < targetMs; ) {
+  for (let size = 1, from = start; batches.length < least || from - start < targetMs; ) {
     for (let i = 0; i < size; i++) work()
     const to = clock()
     if (to - from < BATCH_MS / 2) size *= 2

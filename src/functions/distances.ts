@@ -2,7 +2,7 @@
 import * as comparison from '../array/comparison.js'
 import type { TypedArray } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
-import { type NDArray, scalar } from '../array/ndarray.js'
+import { allocateUnset, type NDArray, scalar } from '../array/ndarray.js'
 import { promotedToFloat } from '../array/promotion.js'
 import * as rearrange from '../array/rearrange.js'
 import * as reductions from '../array/reductions.js'
@@ -97,10 +97,8 @@ export class SmoothL1Loss extends DifferenceLoss {
 
   protected override lossOf(difference: NDArray): NDArray {
     const { beta } = this
-    const out = elementwise.abs(difference)
-    const { buffer, offset, size } = out
-    if (buffer instanceof Float64Array) bent(buffer, offset, size, beta)
-    else bent(buffer, offset, size, beta)
+    const out = allocateUnset(difference.dtype, difference.shape, difference.size)
+    bent(difference.buffer, difference.offset, out.buffer, out.offset, out.size, beta)
     return out
   }
 
@@ -116,13 +114,14 @@ export function smoothL1Loss(a: Operand, b: Operand, options: SmoothL1Options = 
   return new SmoothL1Loss(options).apply2(a, b)
 }
 
-/** Each size d in its place: d²/(2·beta) below beta, d − beta/2 from there on. Compiled for one kind of array at each place that calls it. */
-function bent(sizes: TypedArray, from: number, count: number, beta: number): void {
-  const end = from + count
+/** Of each difference the size d, and of that d²/(2·beta) below beta, d − beta/2 from there on. */
+function bent(x: TypedArray, from: number, out: TypedArray, to: number, count: number, beta: number): void {
   const half = 0.5 * beta
-  for (let i = from; i < end; i++) {
-    const d = sizes[i]!
-    sizes[i] = d < beta ? (0.5 * d * d) / beta : d - half
+  for (let i = 0; i < count; i++) {
+    const d = Math.abs(x[from + i]!)
+    const square = 0.5 * d * d
+    // What is divided by 1 stays.
+    out[to + i] = d < beta ? (beta === 1 ? square : square / beta) : d - half
   }
 }
 
@@ -145,11 +144,12 @@ export class HuberLoss extends DifferenceLoss {
 
   protected override lossOf(difference: NDArray): NDArray {
     const { delta } = this
-    const out = elementwise.abs(difference)
-    const { buffer, offset, size } = out
-    for (let i = offset; i < offset + size; i++) {
-      const d = buffer[i]!
-      buffer[i] = d <= delta ? 0.5 * d * d : delta * (d - 0.5 * delta)
+    const out = allocateUnset(difference.dtype, difference.shape, difference.size)
+    const [from, to] = [difference.buffer, out.buffer]
+    const [first, at] = [difference.offset, out.offset]
+    for (let i = 0; i < out.size; i++) {
+      const d = Math.abs(from[first + i]!)
+      to[at + i] = d <= delta ? 0.5 * d * d : delta * (d - 0.5 * delta)
     }
     return out
   }

@@ -53,13 +53,11 @@ export function nllLoss(x: Operand, labels: Operand, options: NllOptions = {}): 
     refuse(
       `nllLoss expected a weight for each of ${logs.shape.at(-1)} classes, got ${formatShape(weight.shape)}`,
     )
-  const shares = where(
-    counts,
-    weight === null ? 1 : cast(take(weight, safe), at.dtype),
-    cast(counts, at.dtype),
-  )
+  const each = cast(counts, at.dtype)
+  const shares = weight === null ? each : where(counts, cast(take(weight, safe), at.dtype), each)
   // A row that does not count may be infinite.
-  const losses = mul(neg(where(counts, at, 0)), shares)
+  const counted = neg(where(counts, at, 0))
+  const losses = weight === null ? counted : mul(counted, shares)
   return reduction === 'mean' ? div(sum(losses), sum(shares)) : reduced(losses, reduction)
 }
 

@@ -243,7 +243,9 @@ export function adaptiveAveragePool2d(x: Operand, size: number | Pair): Variable
   const [h, w] = [image.shape[2]!, image.shape[3]!]
   // Windows of one size, as a rule: one call. Else the means of bands of rows, and of these those of bands of columns.
   if (h % rows === 0 && w % columns === 0) return averagePool2d(image, { kernel: [h / rows, w / columns] })
-  return bandMeans(bandMeans(image, { axis: -2, size: rows }), { axis: -1, size: columns })
+  // A band of one place is that place.
+  const shorter = h === rows ? image : bandMeans(image, { axis: -2, size: rows })
+  return w === columns ? shorter : bandMeans(shorter, { axis: -1, size: columns })
 }
 
 /**

@@ -4,6 +4,7 @@ import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { abs, Ceil, Round, Trunc } from './arithmetic.js'
 import { numberOf } from './attributes.js'
+import { clip } from './bounds.js'
 import { cast } from './casting.js'
 import { equal, greater, notEqual, where } from './comparison.js'
 import { type ReduceOptions, sum } from './reductions.js'
@@ -57,6 +58,8 @@ export function nanToNum(x: Operand, options: NanToNumOptions = {}): Variable {
   const positive = numberOf(options.positive, largest, 'positive', 'nanToNum')
   const negative = numberOf(options.negative, -largest, 'negative', 'nanToNum')
   if (!isFloating(given.dtype)) return given
+  if (positive === largest && negative === -largest)
+    return where(isNan(given), nan, clip(given, { min: negative, max: positive }))
   const bounded = where(equal(given, Infinity), positive, where(equal(given, -Infinity), negative, given))
   return where(isNan(given), nan, bounded)
 }

@@ -20,11 +20,11 @@ from torch_functions import FUNCTIONS, LAYERS
 torch.set_num_threads(1)
 
 
-def ns_of(target_ms, work, clock=time.perf_counter):
-    """Nanoseconds of one call: the median over batches of a quarter of a millisecond, three at least."""
+def ns_of(target_ms, work, clock=time.perf_counter, least=3):
+    """Nanoseconds of one call: the median over batches of a quarter of a millisecond, `least` at least."""
     batches, size, start = [], 1, clock()
     begin = start
-    while len(batches) < 3 or begin - start < target_ms / 1e3:
+    while len(batches) < least or begin - start < target_ms / 1e3:
         for _ in range(size):
             work()
         end = clock()
@@ -222,7 +222,7 @@ def function(name, size, target_ms):
     operands = make(size)
     leaves = [each for each in operands if each.requires_grad] + LAYERS.get(name, [])
     y = apply(*operands)
-    found = [("forward", "ns/call", ns_of(target_ms / 2, lambda: apply(*operands), time.process_time))]
+    found = [("forward", "ns/call", ns_of(target_ms / 2, lambda: apply(*operands), time.process_time, 15))]
     if not isinstance(y, torch.Tensor) or not y.requires_grad:
         return found
     gradient = torch.ones_like(y)
@@ -232,7 +232,7 @@ def function(name, size, target_ms):
         for leaf in leaves:
             leaf.grad = None
 
-    return found + [("forward + backward", "ns/call", ns_of(target_ms / 2, both, time.process_time))]
+    return found + [("forward + backward", "ns/call", ns_of(target_ms / 2, both, time.process_time, 15))]
 
 
 def product(size, dtype, target_ms):
