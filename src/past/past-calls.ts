@@ -127,10 +127,16 @@ export class PastCalls implements AncestorVisitor {
     return requiresGrad
   }
 
+  /** Apart: code of a walk that reads fields of a look-up is dropped by V8 when no look-up lives any more. */
+  private lookForFrozen(): FrozenLookup | null {
+    this.frozen = this.versions.noneFrozen ? null : this.versions
+    return this.frozen
+  }
+
   /** The same of what the call at `at` reads, given what is known of the calls on its page, which begins at `first`. */
   inputRequiresGrad(ref: Ref, at: number, first: number, wanting: Uint8Array): boolean {
-    if (this.frozen === false) this.frozen = this.versions.noneFrozen ? null : this.versions
-    if (this.frozen?.isFrozenOnce(ref)) return this.frozen.requiresGradAt(ref, at) ?? this.requiresGrad(ref)
+    const frozen = this.frozen === false ? this.lookForFrozen() : this.frozen
+    if (frozen?.isFrozenOnce(ref)) return frozen.requiresGradAt(ref, at) ?? this.requiresGrad(ref)
     // Most refs are to the same page, and to the first output of a call.
     const place = ref - first
     if (place >= 0 && place < GRAPH_PAGE && wanting[place] !== UNKNOWN) return wanting[place] === YES
