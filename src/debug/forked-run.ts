@@ -40,6 +40,14 @@ import type { Moment } from './moment.js'
 /** Of the names of variables, in an error. */
 const NAMES_SHOWN = 20
 
+/** What hooks can do in the middle of a pass that a fork, which makes the pass as a whole, cannot repeat. */
+const CHANGES: ReadonlySet<TapeEvent['type']> = new Set([
+  'GradientAssigned',
+  'GradientCleared',
+  'ValueAssigned',
+  'VariableUnchained',
+])
+
 export class ForkedRun {
   private readonly recording: Recording
   private readonly graph: PastGraph
@@ -55,6 +63,8 @@ export class ForkedRun {
   private readonly counts = new Map<string, number>()
   private readonly metrics: ForkedMetric[] = []
   /** Gradients of the pass under way, by variable, when `grad()` asked for them. */
+  /** The last event that changed a variable without a call. */
+  private changedAt = 0
   private asked: ReadonlyMap<Ref, Variable> | null = null
   private readonly dropped: ReadonlySet<number>
   private readonly interventions: Interventions
@@ -164,6 +174,7 @@ export class ForkedRun {
   }
 
   private perform(event: TapeEvent): void {
+    if (CHANGES.has(event.type)) this.changedAt = event.position
     switch (event.type) {
       case 'StepStarted':
         if (event.step > this.options.step) this.interventions.end()
@@ -179,6 +190,7 @@ export class ForkedRun {
         this.pass(event)
         return
       case 'GradientComputed': {
+        if (event.pass < this.changedAt) this.refuse(event, 'what a hook did in the middle of a pass')
         if (event.gradient !== null) this.refuse(event, 'gradients of gradients')
         const gradient = this.asked?.get(event.variable) ?? this.known(event.variable)?.grad ?? null
         if (gradient !== null) this.keep(event.position, gradient)

@@ -16,7 +16,14 @@ export interface Mode {
   inPass: boolean
 }
 
-export const mode: Mode = { recorder: null, linking: true, clock: 0, scope: '', inPass: false }
+export const mode: Mode = {
+  recorder: null,
+  linking: true,
+  clock: 0,
+  scope: '',
+  inPass: false,
+  watching: null,
+}
 
 /**
  * Runs `fn` without building a graph: outputs have no `creator` and need no gradient. Its calls are recorded all the same.

@@ -75,10 +75,12 @@ class Pass {
   private past: Map<PastOwner, PendingGradients> | null = null
   private recorder: Recorder | null = null
   private recordedPass = 0
+  /** Records what the program does meanwhile: the recorder from before the pass. */
+  private outer: Recorder | null = null
 
   run(request: PassRequest): Map<Variable, Variable> | null {
     const { targets } = request
-    const { recorder, linking, inPass } = mode
+    const { recorder, linking, inPass, watching } = mode
     const kernel = currentKernel()
     this.id = ++passCount
     this.request = request
@@ -100,6 +102,7 @@ class Pass {
       }
     }
     if (this.recordedPass === 0) this.recorder = null
+    this.outer = isMapped ? null : recorder
     // Without createGraph the arithmetic of a pass is not on the tape, which can recompute it. A pass between the examples of a vmap
     // is not on the tape, which knows no examples: its arithmetic is.
     if (!this.createGraph && !isMapped) mode.recorder = null
@@ -113,6 +116,7 @@ class Pass {
         mode.recorder = recorder
         mode.linking = linking
         mode.inPass = inPass
+        mode.watching = watching
         useKernel(kernel)
         this.memory.close()
       }
@@ -137,6 +141,7 @@ class Pass {
     this.borrowed = null
     this.past = null
     this.recorder = null
+    this.outer = null
     this.recordedPass = 0
   }
 
@@ -402,7 +407,10 @@ class Pass {
     if (this.recorder === null) return
     const { memory } = this
     const { madeSoFar } = memory
+    const { watching } = mode
+    mode.watching = this.outer
     const isRead = this.recorder.gradientComputed(this.recordedPass, variable, contribution, held)
+    mode.watching = watching
     memory.leave(madeSoFar) // those who listen to events made it
     if (isRead && memory.isBusy) memory.forget(gradient)
   }
@@ -418,11 +426,21 @@ class Pass {
     const hooks = variable.gradientHooks
     let gradient = this.recorder?.replacementFor?.(variable) ?? complete
     if (hooks !== null) {
-      for (const hook of hooks) {
-        const made = hook(gradient)
-        if (made !== undefined && made !== null)
-          gradient = gradientLike(made, variable, 'what a hook returned as gradient')
+      const before = this.recorder?.eventCount
+      const { watching } = mode
+      mode.watching = this.outer
+      try {
+        for (const hook of hooks) {
+          const made = hook(gradient)
+          if (made !== undefined && made !== null)
+            gradient = gradientLike(made, variable, 'what a hook returned as gradient')
+        }
+      } finally {
+        mode.watching = watching
       }
+      // So that a replay can tell the calls of hooks from those of the pass: what stands before a replaced gradient is theirs.
+      const isTold = gradient === complete && this.createGraph && this.recorder?.eventCount !== before
+      if (isTold && this.recorder !== null) gradient = new StandIn().apply1(complete)
     }
     if (gradient !== complete) this.recorder?.gradientReplaced(this.recordedPass, variable, gradient)
     return gradient

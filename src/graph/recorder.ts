@@ -13,6 +13,8 @@ declare module './mode.js' {
   interface Mode {
     /** The run that records calls; null when nothing is recorded. */
     recorder: Recorder | null
+    /** Who records what hooks and listeners do to variables in the middle of a pass whose own arithmetic is not recorded. */
+    watching: Recorder | null
   }
 }
 
@@ -103,6 +105,8 @@ export interface Recorder extends Owner {
   /** `variable.data` was assigned; it is already the new array, and was `before`. */
   valueAssigned(variable: Variable, before: NDArray): void
   variableNamed(variable: Variable): void
+  /** How many events there are so far. */
+  readonly eventCount?: number
   /** Somebody wants to see the gradients of `variable`; throws where they will never be seen. */
   hookAdded?(variable: Variable): void
   /** `variable.grad` was assigned by the user. */

@@ -272,7 +272,8 @@ export class Variable {
     if (this.role === 'constant' && this.array !== null) numbers.forget(this, this.array)
     this.owner?.past?.beforeAssignment(this, current)
     this.array = next
-    if (mode.recorder !== null) mode.recorder.valueAssigned(this, current)
+    const recorder = mode.recorder ?? mode.watching
+    if (recorder !== null) recorder.valueAssigned(this, current)
   }
 
   /** @internal What it knows where it stands for an example inside of `vmap`; else null. */
@@ -333,7 +334,8 @@ export class Variable {
   set name(name: string | null) {
     if (name === this.name) return
     this.setNameQuietly(name === null ? null : checkedName(name))
-    if (mode.recorder !== null) mode.recorder.variableNamed(this)
+    const recorder = mode.recorder ?? mode.watching
+    if (recorder !== null) recorder.variableNamed(this)
   }
 
   /** @internal Names the variable without telling anybody. */
@@ -394,7 +396,8 @@ export class Variable {
     const given = gradientLike(value, this, 'grad')
     const isTaken = (given.bits & IS_GRADIENT) !== 0 && given !== this.gradient && !given.requiresGrad
     this.holdAssignedGrad(isTaken ? given.detach() : given)
-    if (mode.recorder !== null) mode.recorder.gradientAssigned(this, this.gradient!)
+    const recorder = mode.recorder ?? mode.watching
+    if (recorder !== null) recorder.gradientAssigned(this, this.gradient!)
   }
 
   /** @internal What backward leaves: not an assignment by the user. */
@@ -416,7 +419,7 @@ export class Variable {
     this.bits &= ~GRADIENT_ASSIGNED
     this.owner?.past?.forgetGradient(this)
     if (gradient === null) return
-    const { recorder } = mode
+    const recorder = mode.recorder ?? mode.watching
     if (recorder !== null) recorder.gradientCleared(this, gradient, gradientAssigned)
     if (recorder === null || recorder.leavesGradients) gradient.giveBackUnseen()
   }
@@ -440,7 +443,8 @@ export class Variable {
     const { call } = this
     if (call === null) return
     this.call = null
-    if (mode.recorder !== null) mode.recorder.variableUnchained(this, call)
+    const recorder = mode.recorder ?? mode.watching
+    if (recorder !== null) recorder.variableUnchained(this, call)
   }
 
   /**

@@ -314,6 +314,10 @@ export class StreamRecorder implements Recorder {
     return isRead
   }
 
+  get eventCount(): number {
+    return this.stream().position
+  }
+
   gradientReplaced(pass: number, variable: Variable, gradient: Variable): void {
     const ref = this.knownRef(variable)
     if (ref !== 0)

@@ -8,7 +8,15 @@ import { currentKernel, useKernel } from '../array/kernel.js'
 import { TapeError } from '../errors.js'
 import { payloadOf } from '../events/append.js'
 import { captureFrom, isReplayable } from '../events/capture.js'
-import type { Ref, RunStarted, TapeEvent } from '../events/event.js'
+import type {
+  BackwardAborted,
+  BackwardStarted,
+  GradientComputed,
+  GradientReplaced,
+  Ref,
+  RunStarted,
+  TapeEvent,
+} from '../events/event.js'
 import { EventStream } from '../events/stream.js'
 import type { Attributes } from '../graph/attributes.js'
 import { backward, gradientsOf } from '../graph/backward.js'
@@ -93,6 +101,8 @@ class Replay {
   private compared = 0
   private runEnded = false
   private abortedAsRecorded = false
+  /** The pass under way. */
+  private pass: BackwardStarted | null = null
   private kernel = currentKernel().id
   private readonly tape: Iterator<TapeEvent>
   private readonly origin: Origin
@@ -129,13 +139,7 @@ class Replay {
       for (let event = this.peek(); event !== null; event = this.peek()) {
         if (this.options.to !== undefined && event.step > this.options.to) break
         mode.recorder = this.recorder
-        this.perform(event)
-        if (this.failure !== null) throw this.failure
-        if (this.stream.position < event.position) {
-          throw new Diverged(
-            this.divergence(event, shown(event), 'nothing: the engine made no such event here'),
-          )
-        }
+        this.repeat(event)
         this.memory.forget(event, this.stream.position)
         this.tellProgress()
       }
@@ -166,6 +170,14 @@ class Replay {
     if (this.compared - this.told < PROGRESS_EVERY) return
     this.told = this.compared
     this.options.onProgress?.(this.compared)
+  }
+
+  /** Has the engine emit an event again. */
+  private repeat(event: TapeEvent): void {
+    this.perform(event)
+    if (this.failure !== null) throw this.failure
+    if (this.stream.position < event.position)
+      throw new Diverged(this.divergence(event, shown(event), 'nothing: the engine made no such event here'))
   }
 
   /** Does what the event tells of, so that the engine emits it again. */
@@ -201,6 +213,8 @@ class Replay {
           ref === null ? undefined : this.memory.variable(ref, event),
         )
         const { createGraph, retainGrad } = event
+        const { pass } = this
+        this.pass = event
         try {
           if (event.targets === null) backward(roots[0]!, { gradient: gradients[0], createGraph, retainGrad })
           else {
@@ -209,6 +223,8 @@ class Replay {
           }
         } catch (error) {
           if (!this.abortedAsRecorded) throw error
+        } finally {
+          this.pass = pass
         }
         return
       }
@@ -370,18 +386,66 @@ class Replay {
   }
 
   /**
-   * What a hook put in the place of the gradient of `ref`: the events that made it stand before its GradientReplaced,
-   * and nobody but the tape can perform them.
+   * Does what hooks and listeners of the recorded program did before the gradient of `ref` was kept, which nobody but the tape can
+   * perform. Gives what a hook put in the place of the gradient; null for nothing.
    */
   private replacementFor(ref: Ref): Variable | null {
+    const end = this.endOfHooks(ref)
+    if (end !== null) {
+      const { recorder, linking, scope } = mode
+      mode.recorder = this.recorder
+      try {
+        while (this.peek() !== end) this.repeat(this.peek()!)
+      } finally {
+        Object.assign(mode, { recorder, linking, scope })
+      }
+      this.stopIfAborted()
+    }
+    const next = this.peek()
+    if (next?.type !== 'GradientReplaced' || next.variable !== ref || !this.isOfPass(next)) return null
+    return this.memory.variable(next.gradient, next)
+  }
+
+  /** The first event that the pass under way makes by itself; null when it is the next one, and when that cannot be told. */
+  private endOfHooks(ref: Ref): TapeEvent | null {
     let further = 0
-    let found = this.peek()
-    while (found?.type === 'LeafCreated' || found?.type === 'FunctionCalled') found = this.peek(++further)
-    if (found?.type !== 'GradientReplaced' || found.variable !== ref) return null
-    const before = { ...mode }
-    mode.recorder = this.recorder
-    for (; further > 0 && this.failure === null; further--) this.perform(this.peek()!)
-    Object.assign(mode, { recorder: before.recorder, linking: before.linking, scope: before.scope })
-    return this.failure === null ? this.memory.variable(found.gradient, found) : null
+    for (; further <= HOOK_EVENTS_MAX; further++) {
+      const event = this.peek(further)
+      if (event === null || event.type === 'StepStarted') break
+      // Without createGraph the pass makes nothing but gradients. With it, it makes calls, too: those of a hook stand before what replaces
+      // the gradient.
+      if (!this.isOfPass(event)) continue
+      const isOurs = event.type === 'BackwardAborted' || event.variable === ref
+      const isEnd = isOurs && (!this.pass!.createGraph || event.type === 'GradientReplaced')
+      if (isEnd) return further === 0 ? null : event
+      break
+    }
+    if (this.pass?.createGraph !== true) return null
+    for (further = 0; ; further++) {
+      const event = this.peek(further)
+      if (event === null || !OF_PROGRAMS.has(event.type)) return further === 0 ? null : event
+    }
+  }
+
+  private isOfPass(event: TapeEvent): event is GradientComputed | GradientReplaced | BackwardAborted {
+    const isMade =
+      event.type === 'GradientComputed' ||
+      event.type === 'GradientReplaced' ||
+      event.type === 'BackwardAborted'
+    return isMade && event.pass === this.pass?.position
   }
 }
+
+/** Hooks are looked for so far ahead: a pass that ends with gradients that the tape does not have is followed by anything. */
+const HOOK_EVENTS_MAX = 256
+
+/** What no pass makes by itself. */
+const OF_PROGRAMS: ReadonlySet<TapeEvent['type']> = new Set([
+  'GradientAssigned',
+  'GradientCleared',
+  'MetricLogged',
+  'NoteAdded',
+  'ValueAssigned',
+  'VariableNamed',
+  'VariableUnchained',
+])

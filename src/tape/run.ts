@@ -178,6 +178,11 @@ export class Run {
       )
     }
     this.checkOpen()
+    if (mode.inPass)
+      throw new TapeError(
+        'BAD_ARGUMENT',
+        'run.step() expected no backward pass to be under way, and was called by a hook or a listener in the middle of one; call it before or after',
+      )
     if (this.watches !== null) this.tellFindings(this.watches)
     continueRecording(this.recorder)
     this.tellEpoch()
