@@ -101,7 +101,7 @@ async function sanitized() {
 }
 
 const UNARY =
-  'neg square abs relu sqrt reciprocal exp log sin cos tanh sigmoid erf gelu softplus expm1 log1p sign floor tan sinh cosh arcsin arccos arctan ceil trunc round cube'.split(
+  'neg square abs relu sqrt reciprocal exp log sin cos tanh sigmoid erf gelu softplus expm1 log1p sign floor tan sinh cosh arcsin arccos arctan ceil trunc round cube exp2'.split(
     ' ',
   )
 const BINARY = 'add sub mul div maximum minimum pow arctan2 remainder'.split(' ')

@@ -13,7 +13,7 @@ const UNARY = [
   ['leakyRelu', { slope: 0.2 }],
   ...'silu mish tan sinh cosh arcsin arccos arctan'.split(' ').map((name) => [name, {}]),
   ['elu', { alpha: 0.7 }],
-  ...'ceil trunc round selu hardSigmoid hardSwish'.split(' ').map((name) => [name, {}]),
+  ...'ceil trunc round selu hardSigmoid hardSwish exp2'.split(' ').map((name) => [name, {}]),
   ['hardtanh', { min: -0.5, max: 2 }],
   ['clip', { min: -0.5, max: 2 }],
   ['clip', { min: 0.25 }],

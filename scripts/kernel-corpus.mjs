@@ -18,7 +18,7 @@ const UNARY = [
     'sigmoid',
     'erf',
   ],
-  ...['gelu', 'softplus', 'expm1', 'log1p', 'reciprocal', 'ceil', 'trunc', 'round', 'cube'],
+  ...['gelu', 'softplus', 'expm1', 'log1p', 'reciprocal', 'ceil', 'trunc', 'round', 'cube', 'exp2'],
 ]
 const BINARY = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'pow']
 const COMPARE = ['equal', 'notEqual', 'less', 'lessEqual', 'greater', 'greaterEqual']

@@ -329,8 +329,10 @@ export {
   Cos,
   cos,
   Exp,
+  Exp2,
   Expm1,
   exp,
+  exp2,
   expm1,
   Log,
   Log1p,
@@ -414,7 +416,7 @@ export {
   slogdet,
   solve,
 } from './functions/linear-algebra.js'
-export { arccosh, arcsinh, arctanh, exp2, log2, log10, logAddExp } from './functions/logarithms.js'
+export { arccosh, arcsinh, arctanh, log2, log10, logAddExp } from './functions/logarithms.js'
 export type { LossOptions, LossReduction } from './functions/loss-reduction.js'
 export {
   BinaryCrossEntropy,

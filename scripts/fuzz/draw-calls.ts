@@ -281,6 +281,7 @@ const DRAWS: Readonly<Record<string, Draw>> = {
   trunc: unary(values),
   round: unary(values),
   exp: unary(values),
+  exp2: unary(values),
   expm1: unary(values),
   log: unary(positive),
   log1p: unary(share),

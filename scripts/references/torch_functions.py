@@ -699,6 +699,7 @@ for offset in [0, 1, -2]:
 case("cross", lambda a, b: torch.linalg.cross(a, b, dim=0), normal(3, 2), normal(3, 2), axis=0)
 for order in [1, 2]:
     case("cdist", lambda a, b, o=order: torch.linalg.vector_norm(a.unsqueeze(-2) - b.unsqueeze(-3), o, -1), normal(3, 4), normal(5, 4), ord=order)
+case("exp2", torch.exp2, normal(2, 3))
 
 here = os.path.dirname(os.path.abspath(__file__))
 target = os.path.join(here, "..", "..", "test", "fixtures", "torch-functions.json")

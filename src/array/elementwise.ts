@@ -12,7 +12,7 @@ import { forEachPair } from './broadcast.js'
 import { type DType, isFloating, promoteTypes } from './dtype.js'
 import { kernel } from './kernel.js'
 import { erf as erfOf, gelu as geluOf } from './math/erf.js'
-import { expm1 as expm1Of, exp as expOf } from './math/exp.js'
+import { exp2 as exp2Of, expm1 as expm1Of, exp as expOf } from './math/exp.js'
 import { cosh as coshOf, sinh as sinhOf } from './math/hyperbolic.js'
 import {
   arccos as arccosOf,
@@ -268,6 +268,11 @@ export function exp(x: NDArray): NDArray {
 /** eˣ − 1, exact near 0. */
 export function expm1(x: NDArray): NDArray {
   return isNumber(x) ? float64Scalar(expm1Of(valueIn(x)), x.shape) : floating('expm1', x)
+}
+
+/** 2ˣ, exact where x is whole. */
+export function exp2(x: NDArray): NDArray {
+  return isNumber(x) ? float64Scalar(exp2Of(valueIn(x)), x.shape) : floating('exp2', x)
 }
 
 /** The natural logarithm; -Infinity at 0, NaN below. */

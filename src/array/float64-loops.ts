@@ -5,7 +5,7 @@
  */
 
 import { erf, gelu } from './math/erf.js'
-import { exp, expm1 } from './math/exp.js'
+import { exp, exp2, expm1 } from './math/exp.js'
 import { cosh, sinh } from './math/hyperbolic.js'
 import { arccos, arcsin, arctan, arctan2 } from './math/inverse-circular.js'
 import { log, log1p } from './math/log.js'
@@ -65,6 +65,8 @@ export function unaryFloat64(op: UnaryOp, x: Floats, xo: number, out: Floats, oo
       return softplusLoop(x, xo, out, oo, n)
     case 'expm1':
       return expm1Loop(x, xo, out, oo, n)
+    case 'exp2':
+      return exp2Loop(x, xo, out, oo, n)
     case 'log1p':
       return log1pLoop(x, xo, out, oo, n)
     case 'tan':
@@ -173,6 +175,10 @@ function geluLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): vo
 
 function softplusLoop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
   for (let i = 0; i < n; i++) out[oo + i] = softplus(x[xo + i]!)
+}
+
+function exp2Loop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {
+  for (let i = 0; i < n; i++) out[oo + i] = exp2(x[xo + i]!)
 }
 
 function expm1Loop(x: Floats, xo: number, out: Floats, oo: number, n: number): void {

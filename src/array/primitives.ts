@@ -35,6 +35,7 @@ type FloatUnaryOp =
   | 'arcsin'
   | 'arccos'
   | 'arctan'
+  | 'exp2'
 
 /**
  * `div` and `arctan2` are only asked for in floating dtypes; integer `pow` only with exponents of at least 0, integer `remainder`

@@ -9,7 +9,7 @@ import { valueText } from '../errors.js'
 import { Func } from '../graph/func.js'
 import { needsCalls } from '../graph/mapped.js'
 import { registerFunc } from '../graph/registry.js'
-import { type Operand, Variable } from '../graph/variable.js'
+import { asVariable, type Operand, Variable } from '../graph/variable.js'
 import { checkOptions } from '../options.js'
 import { add, div, mul, neg, square, sub } from './arithmetic.js'
 import { numberOf, refuse, UNSAID } from './attributes.js'
@@ -30,6 +30,23 @@ export class Exp extends Func {
 /** eˣ. */
 export function exp(x: Operand): Variable {
   return new Exp().apply1(x)
+}
+
+/** 2ˣ.  Backward gx = gy·y·ln 2. */
+export class Exp2 extends Func {
+  override forward(x: NDArray): NDArray {
+    return elementwise.exp2(x)
+  }
+
+  override backward(gy: Variable): Variable {
+    return mul(gy, mul(this.output, Math.LN2))
+  }
+}
+
+/** 2ˣ, exact where x is an integer; of integers too, whose powers are integers. */
+export function exp2(x: Operand): Variable {
+  const given = asVariable(x)
+  return isFloating(given.dtype) ? new Exp2().apply1(given) : pow(2, given)
 }
 
 /** The natural logarithm.  Backward gx = gy/x. */
@@ -211,6 +228,7 @@ export function tanh(x: Operand): Variable {
 }
 
 registerFunc(Exp, { name: 'exp' })
+registerFunc(Exp2, { name: 'exp2' })
 registerFunc(Log, { name: 'log' })
 registerFunc(Expm1, { name: 'expm1' })
 registerFunc(Log1p, { name: 'log1p' })

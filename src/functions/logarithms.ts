@@ -3,7 +3,7 @@ import { broadcastShapes } from '../array/shape.js'
 import { asVariable, type Operand, type Variable } from '../graph/variable.js'
 import { add, div, mul, neg, sqrt, square, sub } from './arithmetic.js'
 import { greater, less, where } from './comparison.js'
-import { log, log1p, pow } from './exponential.js'
+import { log, log1p } from './exponential.js'
 import { stack } from './joining.js'
 import { broadcastTo } from './shapes.js'
 import { logSumExp } from './statistics.js'
@@ -16,11 +16,6 @@ export function log2(x: Operand): Variable {
 /** The logarithm of x to base 10; −Infinity at 0, NaN below. Within two units in the last place. */
 export function log10(x: Operand): Variable {
   return div(log(x), Math.LN10)
-}
-
-/** 2ˣ, exact where x is an integer. */
-export function exp2(x: Operand): Variable {
-  return pow(2, x)
 }
 
 /**

@@ -151,8 +151,8 @@ all(elementwise, Elu, Erf, Gelu, Hardtanh, LeakyRelu, Mish, Relu, Sigmoid, Silu,
 all(inOneShape, ReluGradient)
 const { Arccos, Arcsin, Arctan, Arctan2, Cosh, Sinh, Tan } = circular
 all(elementwise, Arccos, Arcsin, Arctan, Arctan2, Cosh, Sinh, Tan)
-const { Cos, Exp, Expm1, Log, Log1p, Pow, Sin, Tanh } = exponential
-all(elementwise, Cos, Exp, Expm1, Log, Log1p, Pow, Sin, Tanh)
+const { Cos, Exp, Exp2, Expm1, Log, Log1p, Pow, Sin, Tanh } = exponential
+all(elementwise, Cos, Exp, Exp2, Expm1, Log, Log1p, Pow, Sin, Tanh)
 const { Equal, Greater, GreaterEqual, Less, LessEqual, LogicalAnd, LogicalNot, LogicalOr, NotEqual, Where } =
   comparison
 all(elementwise, Equal, Greater, GreaterEqual, Less, LessEqual, LogicalAnd, LogicalNot, LogicalOr, NotEqual)

@@ -3,7 +3,7 @@
  * holds each to it): forward, and the gradient for each operand. A past graph of scalars is walked by these, without an
  * object a call. A function that is not here takes the way over arrays.
  */
-import { exp, expm1 } from '../array/math/exp.js'
+import { exp, exp2, expm1 } from '../array/math/exp.js'
 import { log, log1p } from '../array/math/log.js'
 import { isProduct, pow, powerOf } from '../array/math/pow.js'
 import { sigmoid } from '../array/math/sigmoid.js'
@@ -13,7 +13,7 @@ import type { NumberRule } from '../graph/number-rule.js'
 import { setNumberRule } from '../graph/registry.js'
 import { Relu, Sigmoid } from './activations.js'
 import { Abs, Add, Div, Mul, Neg, Sqrt, Square, Sub } from './arithmetic.js'
-import { Cos, Exp, Expm1, Log, Log1p, Pow, Sin, Tanh } from './exponential.js'
+import { Cos, Exp, Exp2, Expm1, Log, Log1p, Pow, Sin, Tanh } from './exponential.js'
 
 type Backward1 = (gy: number, x: number, y: number) => number
 type Backward2 = (slot: number, gy: number, a: number, b: number, y: number) => number
@@ -91,6 +91,10 @@ setNumberRule(
 setNumberRule(
   Exp,
   of1(exp, (gy, _, y) => gy * y),
+)
+setNumberRule(
+  Exp2,
+  of1(exp2, (gy, _, y) => gy * (y * Math.LN2)),
 )
 setNumberRule(
   Expm1,

@@ -111,6 +111,7 @@ export const ONNX_RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     ),
   ],
   ['expm1', rule([], (call, g) => g.node('Sub', [g.node('Exp', [given(call, g, 0)]), g.float(1)]))],
+  ['exp2', rule([], (call, g) => g.node('Pow', [g.float(2), given(call, g, 0)]))],
   ['log1p', rule([], (call, g) => g.node('Log', [g.node('Add', [given(call, g, 0), g.float(1)])]))],
   [
     'silu',

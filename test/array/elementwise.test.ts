@@ -25,6 +25,7 @@ const UNARY = [
   'erf',
   'gelu',
   'softplus',
+  'exp2',
   'expm1',
   'log1p',
   'sign',

@@ -19,6 +19,7 @@ const UNARY: readonly UnaryOp[] = [
   'sqrt',
   'reciprocal',
   'exp',
+  'exp2',
   'sin',
   'tan',
   'sinh',

@@ -35,7 +35,7 @@ const numbers = (dtype: Floating, ...shape: number[]) => {
 const CALLS: Record<string, (dtype: Floating) => gradtape.Variable> = {
   ...Object.fromEntries(
     (
-      'neg abs sign floor square sqrt exp expm1 log log1p sin cos tanh relu sigmoid softplus gelu erf leakyRelu softmax logSoftmax ' +
+      'neg abs sign floor square sqrt exp exp2 expm1 log log1p sin cos tanh relu sigmoid softplus gelu erf leakyRelu softmax logSoftmax ' +
       'transpose std cumsum'
     )
       .split(' ')

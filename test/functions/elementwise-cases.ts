@@ -47,6 +47,7 @@ export const elementwiseCases: Cases = {
   ],
   // powers and circular functions
   exp: unary(spread),
+  exp2: unary(spread),
   expm1: unary(spread),
   log: unary(positive),
   log1p: unary(positive),

@@ -66,6 +66,7 @@ function everyFunction(): Record<string, g.Variable> {
     g.hardSwish,
     g.sign,
     g.square,
+    g.exp2,
     g.expm1,
     g.silu,
     g.mish,

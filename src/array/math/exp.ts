@@ -64,6 +64,40 @@ export function exp(x: number): number {
   return x !== x ? NaN : x < 0 ? 0 : Infinity
 }
 
+/** ln 2 as one number, and what is missing to it. */
+const LN2 = 0.6931471805599453
+const LN2_REST = 2.3190468138462996e-17
+
+/**
+ * 2^x, of the whole number n nearest to x as 2^n·e^(f·ln 2) with f = x − n, which is exact.
+ *
+ * Error  at most 1 ulp; none where x is whole.
+ * Edges  NaN → NaN, −∞ → 0, ∞ → ∞, from 1024 on ∞, up to −1075 0, subnormal results rounded once.
+ */
+export function exp2(x: number): number {
+  if (!(x > -1076 && x < 1025)) return x !== x ? NaN : x < 0 ? 0 : Infinity
+  const n = x + ROUND_TO_INTEGER - ROUND_TO_INTEGER
+  const f = x - n
+  const high = f * LN2
+  const low = f * -LN2_REST
+  const r = high - low
+  const r2 = r * r
+  const r4 = r2 * r2
+  const q =
+    C2 +
+    C3 * r +
+    r2 * (C4 + C5 * r) +
+    r4 * (C6 + C7 * r + r2 * (C8 + C9 * r) + r4 * (C10 + C11 * r + r2 * C12))
+  const sum = 1 + high
+  const lost = high - (sum - 1)
+  const y = sum + (lost + (r2 * q - low))
+  // Two factors at the ends, as above.
+  const k = n | 0
+  if (k > -1021 && k < 1023) return y * (POWERS[POWERS_ZERO + k] as number)
+  const half = k >> 1
+  return y * (POWERS[POWERS_ZERO + half] as number) * (POWERS[POWERS_ZERO + k - half] as number)
+}
+
 /**
  * e^x − 1 for x in [−40, 710], where 2^n − 1 = b and the sum b + 2^n·r is the one whose rounding error is added back.
  * The bits of a subnormal x, and the sign of −0, are lost: the caller keeps those.

@@ -54,6 +54,7 @@ export const UNARY: { readonly [op in UnaryOp]?: number } = {
   trunc: 26,
   round: 27,
   cube: 28,
+  exp2: 29,
 }
 export const BINARY: { readonly [op in BinaryOp | `${SlopeOp}Slope`]: number } = {
   add: 0,

@@ -19,6 +19,7 @@ import {
 
 const truths: Record<string, (x: number, y: number) => Real> = {
   exp,
+  exp2: (x) => pow(2, x),
   expm1,
   log,
   log1p,

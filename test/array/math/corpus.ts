@@ -3,7 +3,7 @@
  * exponent, near thresholds, and plain random bit patterns. It uses no function of `Math` that an engine may choose.
  */
 import { erf, gelu } from '../../../src/array/math/erf.js'
-import { exp, expm1 } from '../../../src/array/math/exp.js'
+import { exp, exp2, expm1 } from '../../../src/array/math/exp.js'
 import { log, log1p } from '../../../src/array/math/log.js'
 import { pow } from '../../../src/array/math/pow.js'
 import { sigmoid, softplus } from '../../../src/array/math/sigmoid.js'
@@ -79,6 +79,20 @@ export const subjects: readonly Subject[] = [
         () => s.spread(-60, 9),
         () => s.between(-745.2, -707),
         () => s.between(709, 709.79),
+      ),
+  },
+  {
+    name: 'exp2',
+    of: exp2,
+    ulps: 1,
+    arguments: (s) =>
+      one(
+        s,
+        () => s.between(-1074.9, 1024),
+        () => s.between(-2, 2),
+        () => s.spread(-60, 9),
+        () => s.between(-1074.9, -1019),
+        () => s.between(1019, 1024),
       ),
   },
   {

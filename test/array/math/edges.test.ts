@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { erf, gelu } from '../../../src/array/math/erf.js'
-import { exp, expm1 } from '../../../src/array/math/exp.js'
+import { exp, exp2, expm1 } from '../../../src/array/math/exp.js'
 import { log, log1p } from '../../../src/array/math/log.js'
 import { pow } from '../../../src/array/math/pow.js'
 import { sigmoid, softplus } from '../../../src/array/math/sigmoid.js'
@@ -31,6 +31,32 @@ const tables: [string, (x: number) => number, [x: number, y: number][]][] = [
       [-745.1332191019412, 0],
       [-746, 0],
       [-MOST, 0],
+    ],
+  ],
+  [
+    'exp2',
+    exp2,
+    [
+      [0, 1],
+      [-0, 1],
+      [LEAST, 1],
+      [-LEAST, 1],
+      [10, 1024],
+      [-1021, 2 * NORMAL],
+      [-1022, NORMAL],
+      [1023, 2 ** 1023],
+      [-1074, LEAST],
+      [-1074.9999999, LEAST],
+      [-1075, 0],
+      [-1076, 0],
+      [-Infinity, 0],
+      [-MOST, 0],
+      [1023.9999999999999, 1.7976931348621742e308],
+      [1024, Infinity],
+      [1025, Infinity],
+      [MOST, Infinity],
+      [Infinity, Infinity],
+      [NaN, NaN],
     ],
   ],
   [

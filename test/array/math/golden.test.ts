@@ -8,6 +8,7 @@ import { Source, subjects } from './corpus.js'
  */
 const golden: Record<string, string> = {
   exp: 'b10752cfac3f1ee4de3efdfcf645cac9d0b2face76a716edd3802ba59bb98de2',
+  exp2: '512986c56be97642cccbece101fb9ff74f2947be8271544b9539dbcdb4d07848',
   expm1: 'af46ad8e150def8dc410e993fbdc106dbb2798d81ffc543e6aa6e2d7526fcc33',
   log: '5be8f5cbe80e8682a12bbc06246960719ba4eb5272a70d479281d67adf5ed980',
   log1p: '34d46a5d3b446e00c34224d3b3d0bf1943b39b1f45e8714db6bb009dae1d7055',

@@ -172,7 +172,7 @@ napi_value unary(napi_env env, napi_callback_info info) {
   const std::size_t op = call.count(0), n = call.count(3);
   const void *x = call.run(0, call.count(1), n);
   void *out = call.run(1, call.count(2), n);
-  if (!call.isFine || op > 28) return call.refuse();
+  if (!call.isFine || op > 29) return call.refuse();
   call.instance->way->unary(call.isNarrow, (int)op, x, out, n);
   return nullptr;
 }

@@ -134,6 +134,7 @@ template <class T> void unary(int op, const T *x, T *out, std::size_t n) {
     case 26: return mapWide<Trunc>(x, out, n);
     case 27: return mapWide<Round>(x, out, n);
     case 28: return mapWide<Cube>(x, out, n);
+    case 29: return mapWide<Exp2>(x, out, n);
   }
 }
 

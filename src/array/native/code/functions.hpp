@@ -90,6 +90,25 @@ struct Exp {
   static inline vd of(vd x) { return allWithin(x, 707) ? inTheMiddle(x) : atTheEnds(x); }
 };
 
+struct Exp2 {
+  static constexpr double LN2 = 0.6931471805599453;
+  static constexpr double LN2_REST = 2.3190468138462996e-17;
+
+  static inline vd ofRest(vd f) { return Exp::finish(f * c(LN2), f * c(-LN2_REST)); }
+  /** At the bounds the result is 0 and ∞ anyway, so x is only brought between them. */
+  static __attribute__((noinline)) vd atTheEnds(vd given) {
+    vd x = clamp(given, -1076, 1025);
+    vd n = (x + c(ROUND_TO_INTEGER)) - c(ROUND_TO_INTEGER);
+    return scale(ofRest(x - n), n);
+  }
+  static inline vd of(vd x) {
+    if (!allWithin(x, 1020)) return atTheEnds(x);
+    vd shifted = x + c(ROUND_TO_INTEGER);
+    vd y = ofRest(x - (shifted - c(ROUND_TO_INTEGER)));
+    return fromBits(bitsOf(y) + (bitsOf(shifted) << 52));
+  }
+};
+
 struct Expm1 {
   static inline vd of(vd given) {
     vd x = clamp(given, -40, 710);
