@@ -1,5 +1,6 @@
 // How the suite runs: real processes, because better-sqlite3 is a native module and a tape has a worker thread of
-// its own; two of them at most, because the suite must also pass on a small machine. They load the library from dist/.
+// its own. They load the library from dist/. A third of the time a test waits: for another process, a server, a lock. So there is one process
+// more than two processors can carry, where there is memory for it.
 //
 // Three projects by measured time: `fast` is what one runs after each edit, `slow` takes seconds a file, `heavy` longer.
 // Which file is fast or heavy stands in test/speeds.json, written by `npm run test:sort`; every other file, a new one too, is slow.
@@ -9,6 +10,7 @@
 // Fast files share what they load, because loading takes longer than their tests. So they leave nothing behind in the process:
 // no default, no run that goes on, no listener. What must see the process as it begins is `alone`.
 import { readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
 import { dirname, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vitest/config'
@@ -62,7 +64,7 @@ export default defineConfig({
   test: {
     server: { deps: { external: [/\/dist\//] } },
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: totalmem() > 6 * 2 ** 30 ? 3 : 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     sequence: { sequencer: LongestFirst },
