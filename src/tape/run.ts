@@ -77,7 +77,11 @@ const DEFAULT_CAPTURE: Capture = 'replayable'
 export class Run {
   /** The name it was started with; names may repeat, ids do not. */
   readonly name: string
-  /** Every event of the run from now on, each before the call that made it returns. */
+  /**
+   * Every event of the run from now on, each before the call that made it returns. Whoever listens may log, note and assign. Calls of
+   * functions in the middle of a pass with createGraph would look like those of the pass, and a replay could not tell them apart: compute
+   * after the pass, or in a hook (`variable.onGradient`).
+   */
   readonly events$: Observable<TapeEvent>
   private readonly stream: EventStream
   private readonly recorder: StreamRecorder
