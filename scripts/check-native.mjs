@@ -159,6 +159,11 @@ async function fusedCalls(engine, kernel, plain) {
     await of('functions/pooling', 'maxPool2d'),
     await of('functions/shapes', 'transpose'),
   ]
+  const [huber, smoothL1] = [
+    await of('functions/distances', 'huberLoss'),
+    await of('functions/distances', 'smoothL1Loss'),
+  ]
+  const cast = await of('functions/casting', 'cast')
   const groupNorm = await of('functions/group-normalization', 'groupNorm')
   const attention = await of('functions/attention', 'scaledDotProductAttention')
   const byHalves = await of('array/halves', 'byHalves')
@@ -203,6 +208,23 @@ async function fusedCalls(engine, kernel, plain) {
         'maximum',
       ],
       () => [[[few(), c, h, w], [c]], (x, slopes) => prelu(x, slopes), 'prelu'],
+      () => [
+        [
+          [many, w],
+          [many, w],
+        ],
+        (a, b) => huber(a, b, { delta: 0.4 }),
+        'huberLoss',
+      ],
+      () => [
+        [
+          [many, w],
+          [many, w],
+        ],
+        (a, b) => smoothL1(a, b, { beta: 0.4 }),
+        'smoothL1Loss',
+      ],
+      () => [[[many, w]], (x) => cast(x, x.dtype === 'float64' ? 'float32' : 'float64'), 'cast'],
       () => [[[few(), w, w]], (x) => factorsOf(x, factor), factor],
       () => [[[few(), h, w]], (x) => factorsOf(x, 'svd'), 'svd'],
       () => [[[few(), w, w]], (x) => factorsOf(x, 'eigh'), 'eigh'],
@@ -233,7 +255,7 @@ async function fusedCalls(engine, kernel, plain) {
         (q, k, v) => attention(q, k, v, { causal }),
         'attention',
       ],
-    ][below(21)]()
+    ][below(24)]()
     const Type = below(2) === 0 ? Float64Array : Float32Array
     const isOdd = below(2) === 0
     const count = (shape) => shape.reduce((product, extent) => product * extent, 1)
@@ -248,7 +270,7 @@ async function fusedCalls(engine, kernel, plain) {
       try {
         const xs = arrays.map((array) => new Variable(array))
         const y = call(...xs)
-        const gy = ndarray(numbers(Type, y.data.size, 3, isOdd), { shape: y.shape, dtype: y.dtype })
+        const gy = ndarray(numbers(Type, y.data.size, 3, isOdd), { shape: y.shape }).astype(y.dtype)
         return [y, ...grad([y], xs, { gradients: [gy], createGraph })]
           .map(({ data }) => hashOf(data.data))
           .join(' ')

@@ -19,6 +19,8 @@ export type GateOp =
   | 'hardSigmoid'
   | 'hardSwish'
   | 'hardSwishSlope'
+  | 'smoothL1'
+  | 'huber'
 
 /**
  * All operands are of one floating dtype, unless said. False says that it was not done: the arrays are small, or there is no code for it.
@@ -115,6 +117,7 @@ export interface FusedKernel {
    *   between   0 where x ≤ p or q ≤ x, else g
    *   selu, seluSlope  as for elu, and g·q where x > 0
    *   hardSigmoid      min(max(x + p, 0), q)/q; hardSwish is g times that
+   *   smoothL1, huber  with d = |g − x|, in float64 and rounded once: d·d/2/p where d < p, else d − q; d·d/2 where d ≤ p, else p·(d − q)
    *   hardSwishSlope   0 where x ≤ −p, g where x ≥ p, else g·(x/p + 1/2)
    */
   gate(
@@ -129,6 +132,9 @@ export interface FusedKernel {
     outOffset: number,
     count: number,
   ): boolean
+
+  /** The numbers of x, of float64 or float32, in the other of the two. */
+  convert(x: TypedArray, xOffset: number, out: TypedArray, outOffset: number, count: number): boolean
 
   maxPool(shape: WindowShape, x: TypedArray, xOffset: number, out: TypedArray, outOffset: number): boolean
 

@@ -115,6 +115,21 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       return true
     },
 
+    convert(x, xo, out, oo, count) {
+      const isToNarrow = x instanceof Float64Array && out instanceof Float32Array
+      if (!isToNarrow && !(x instanceof Float32Array && out instanceof Float64Array)) return false
+      const code = codeFor(x, count, COPIES_MIN)
+      if (code === null) return false
+      const { numbers } = code
+      numbers[0] = isToNarrow ? 1 : 0
+      numbers[1] = isToNarrow ? xo : oo
+      numbers[2] = isToNarrow ? oo : xo
+      numbers[3] = count
+      if (isToNarrow) code.library.convert(x, out)
+      else code.library.convert(out as Float64Array, x as Float32Array)
+      return true
+    },
+
     maxPool(z, x, xo, out, oo) {
       const code = codeFor(x, z.images * z.channels * z.rows * z.columns, ELEMENTS_MIN)
       if (code === null || !fitsWindows(z)) return false

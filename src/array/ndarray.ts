@@ -14,6 +14,7 @@ import {
   type TypedArray,
 } from './dtype.js'
 import { formatArray } from './format.js'
+import { kernel } from './kernel.js'
 import { copyShape, formatShape, SCALAR, type Shape, sizeOf } from './shape.js'
 import { born, takeSpare } from './spare-memory.js'
 
@@ -119,7 +120,8 @@ export class NDArray {
   astype(dtype: DType): NDArray {
     if (dtype === this.dtype) return this
     requireDType(dtype, 'astype')
-    const out = allocate(dtype, this.shape, this.size)
+    const out = allocateUnset(dtype, this.shape, this.size)
+    if (kernel.fused?.convert(this.buffer, this.offset, out.buffer, out.offset, this.size)) return out
     if (dtype === 'bool') {
       const { buffer, offset, size } = this
       const [truth, at] = [out.buffer as Uint8Array, out.offset]

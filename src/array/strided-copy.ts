@@ -53,7 +53,12 @@ export function copyTo(
   const walk = mergeAxes(shape, [strides as number[]])
   const last = walk.extents.length - 1
   const columns = walk.extents[last] ?? 1
-  const step = walk.strides[0]![last] ?? 0
+  const steps = walk.strides[0]!
+  const step = steps[last] ?? 0
+  if (last === 1 && step === 1 && steps[0]! > 0) {
+    const rows = walk.extents[0]!
+    if (kernel.fused?.moveRuns(x, xOffset, columns, out, outOffset, steps[0]!, columns, rows)) return
+  }
   let at = xOffset
   forEachBlock(walk, 1, ([offset]) => {
     const to = outOffset + offset!

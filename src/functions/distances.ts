@@ -2,6 +2,7 @@
 import * as comparison from '../array/comparison.js'
 import type { TypedArray } from '../array/dtype.js'
 import * as elementwise from '../array/elementwise.js'
+import { kernel } from '../array/kernel.js'
 import { allocateUnset, type NDArray, scalar } from '../array/ndarray.js'
 import { promotedToFloat } from '../array/promotion.js'
 import * as rearrange from '../array/rearrange.js'
@@ -37,7 +38,12 @@ abstract class DifferenceLoss extends ElementLoss {
   override forward(a: NDArray, b: NDArray): NDArray {
     requirePair(a.shape, b.shape, this.name)
     const [x, y] = promotedToFloat([a, b] as const)
-    return this.reduced(this.lossOf(elementwise.sub(x, y)))
+    return this.reduced(this.lossAtOnce(x, y) ?? this.lossOf(elementwise.sub(x, y)))
+  }
+
+  /** The losses in one pass, with the bits of `lossOf`; null where there is no code for it. */
+  protected lossAtOnce(_x: NDArray, _y: NDArray): NDArray | null {
+    return null
   }
 
   override backward(gy: Variable): (Variable | null)[] {
@@ -66,6 +72,16 @@ export class L1Loss extends DifferenceLoss {
   protected override slopeOf(difference: Variable): Variable {
     return sign(difference)
   }
+}
+
+/** What a gate of native code gives for two arrays of one shape; null where there is none. */
+function gated(op: 'smoothL1' | 'huber', x: NDArray, y: NDArray, p: number): NDArray | null {
+  if (kernel.fused === undefined || !sameShape(x.shape, y.shape)) return null
+  const out = allocateUnset(x.dtype, x.shape, x.size)
+  const isDone = kernel.fused.gate(
+    ...([op, x.buffer, x.offset, y.buffer, y.offset, p, 0.5 * p, out.buffer, out.offset, x.size] as const),
+  )
+  return isDone ? out : null
 }
 
 /**
@@ -100,6 +116,10 @@ export class SmoothL1Loss extends DifferenceLoss {
     const out = allocateUnset(difference.dtype, difference.shape, difference.size)
     bent(difference.buffer, difference.offset, out.buffer, out.offset, out.size, beta)
     return out
+  }
+
+  protected override lossAtOnce(x: NDArray, y: NDArray): NDArray | null {
+    return gated('smoothL1', x, y, this.beta)
   }
 
   protected override slopeOf(difference: Variable): Variable {
@@ -152,6 +172,10 @@ export class HuberLoss extends DifferenceLoss {
       to[at + i] = d <= delta ? 0.5 * d * d : delta * (d - 0.5 * delta)
     }
     return out
+  }
+
+  protected override lossAtOnce(x: NDArray, y: NDArray): NDArray | null {
+    return gated('huber', x, y, this.delta)
   }
 
   protected override slopeOf(difference: Variable): Variable {

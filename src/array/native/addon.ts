@@ -34,6 +34,8 @@ export interface NativeLibrary {
   choose(a: Floats, b: Floats, is: Uint8Array, out: Floats): void
   largerShare(g: Floats, a: Floats, b: Floats, out: Floats): void
   gate(g: Floats, x: Floats, out: Floats): void
+  /** From the first to the second, or back. */
+  convert(wide: Float64Array, narrow: Float32Array): void
   foldRows(s: Float64Array, u: Float64Array, a: Float64Array): void
   takeOuter(a: Float64Array, u: Float64Array, v: Float64Array): void
   diagonalize(a: Float64Array, turned: Float64Array): void

@@ -83,6 +83,8 @@ export const GATE: { readonly [op in GateOp]: number } = {
   hardSigmoid: 7,
   hardSwish: 8,
   hardSwishSlope: 9,
+  smoothL1: 10,
+  huber: 11,
 }
 export const PLACES: { readonly [op in PlaceOp]: number } = {
   gather: 0,

@@ -9,8 +9,8 @@ type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
 
 const HASHES: { readonly [name: string]: number } = {
-  Float64Array: 1773866866,
-  Float32Array: -2019275835,
+  Float64Array: 1685170762,
+  Float32Array: 2051129393,
 }
 
 /** Whether all results of native code are those of the steps. `numbers` gives as many ordinary ones. */
@@ -56,6 +56,11 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
     note(fused.gate(op, gy, 1, x, 2, -0.25, 0.5, out, 0, 147), out)
   for (const op of ['hardSigmoid', 'hardSwish', 'hardSwishSlope'] as const)
     note(fused.gate(op, gy, 1, x, 2, 3, 6, out, 0, 147), out)
+  for (const op of ['smoothL1', 'huber'] as const)
+    note(fused.gate(op, gy, 1, x, 2, 0.5, 0.25, out, 0, 147), out)
+  const other = x instanceof Float64Array ? new Float32Array(300) : new Float64Array(300)
+  note(fused.convert(x, 1, other, 2, 290), other)
+  note(fused.convert(x, 1, other, 2, 290) && fused.convert(other, 2, out, 3, 290), out, other)
   note(fused.prelu(x, 1, w, 2, out, 3, 1, 9, 16), out)
   note(fused.prelu(x, 1, w, 2, out, 3, 6, 21, 1), out)
   note(fused.largerShare(gy, 1, x, 2, gy, 3, out, 0, 147), out)

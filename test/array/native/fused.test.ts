@@ -15,6 +15,7 @@ import { clip, maximum, minimum } from '../../../src/functions/bounds.js'
 import { cast } from '../../../src/functions/casting.js'
 import { greater, where } from '../../../src/functions/comparison.js'
 import { conv2d, convTranspose2d } from '../../../src/functions/convolution.js'
+import { huberLoss, smoothL1Loss } from '../../../src/functions/distances.js'
 import { fourierTransform } from '../../../src/functions/fourier.js'
 import { gather, scatterAdd } from '../../../src/functions/gathering.js'
 import { groupNorm } from '../../../src/functions/group-normalization.js'
@@ -304,6 +305,25 @@ describe.runIf(ways.length > 0)('one call of native code has the bits of the ste
             seed,
           )
         check([image, [4, c, 1, 1]], (x, k) => conv2d(x, k), 'conv2d of pixels', seed)
+      }),
+      runs,
+    )
+  })
+
+  test('losses of differences, and numbers in the other floating dtype', () => {
+    fc.assert(
+      fc.property(some, some, fc.nat(), (m, n, seed) => {
+        const two = [
+          [m, 9 * n],
+          [m, 9 * n],
+        ]
+        for (const size of [1, 0.3])
+          for (const reduction of ['none', 'mean'] as const) {
+            check(two, (a, b) => huberLoss(a, b, { delta: size, reduction }), 'huberLoss', seed)
+            check(two, (a, b) => smoothL1Loss(a, b, { beta: size, reduction }), 'smoothL1Loss', seed)
+          }
+        check(two, (a, b) => smoothL1Loss(a, b, { beta: 0 }), 'smoothL1Loss of beta 0', seed)
+        check([[m, 30 * n]], (x) => cast(x, x.dtype === 'float64' ? 'float32' : 'float64'), 'cast', seed)
       }),
       runs,
     )

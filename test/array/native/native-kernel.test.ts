@@ -124,6 +124,27 @@ describe.runIf(ways.length > 0)('what native code refuses', () => {
     expect(measuresNatively(made, x, 50, y, 0, 50).sums.zeroCount).toBe(50)
   })
 
+  test('numbers to convert that do not lie within their arrays, or arrays the wrong way round', () => {
+    const [wide, narrow] = [new Float64Array(9).fill(0.3), new Float32Array(7).fill(0.7)]
+    const call = (a: unknown, b: unknown, given: readonly number[]) => {
+      made.numbers.set(given)
+      made.library.convert(a as Float64Array, b as Float32Array)
+    }
+    const fine = [1, 4, 2, 5]
+    fine.forEach((_, i) => {
+      for (const x of [NaN, 2 ** 60, -1, 6]) refused(() => call(wide, narrow, fine.with(i, x)))
+    })
+    refused(() => call(narrow, wide, fine))
+    refused(() => call(wide, wide, fine))
+    refused(() => call(narrow, narrow, fine))
+    refused(() => call(wide, null, fine))
+    expect([...wide, ...narrow]).toEqual([...new Float64Array(9).fill(0.3), ...new Float32Array(7).fill(0.7)])
+    call(wide, narrow, fine)
+    expect([...narrow]).toEqual([0, 0, 1, 1, 1, 1, 1].map((is) => Math.fround(is ? 0.3 : 0.7)))
+    call(wide, narrow, [0, 4, 0, 2])
+    expect([...wide.subarray(3, 7)]).toEqual([0.3, Math.fround(0.7), Math.fround(0.7), 0.3])
+  })
+
   test('operations that it does not know', () => {
     const x = new Float64Array(100)
     for (const op of [30, 255, 2 ** 40, -1, NaN]) refused(() => unaryNatively(made, op, x, 0, x, 0, 5))

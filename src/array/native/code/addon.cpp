@@ -63,7 +63,7 @@ class Call {
   static constexpr std::size_t MOST = 7;
 
 public:
-  /** `whole` is the number of the one array that holds integers, if there is one: bytes of 0 and 1, or int32. */
+  /** `whole` is the number of the one array of another type, if there is one: bytes of 0 and 1, int32, or float32 beside float64. */
   Call(napi_env env, napi_callback_info info, std::size_t expected, std::size_t whole = MOST,
        napi_typedarray_type wholeType = napi_uint8_array)
       : env(env), instance(instanceOf(env)), whole(whole), wholeType(wholeType), isFine(take(info, expected)) {}
@@ -527,8 +527,19 @@ napi_value gate(napi_env env, napi_callback_info info) {
   const std::size_t op = call.count(0), n = call.count(4);
   const void *g = call.run(0, call.count(1), n), *x = call.run(1, call.count(2), n);
   void *out = call.run(2, call.count(3), n);
-  if (!call.isFine || op > 9) return call.refuse();
+  if (!call.isFine || op > 11) return call.refuse();
   call.instance->way->gate(call.isNarrow, (int)op, g, x, call.instance->numbers[5], call.instance->numbers[6], out, n);
+  return nullptr;
+}
+
+/** Numbers of float64 and of float32, one of them the other's result: number 0 says whether that is the second. */
+napi_value convert(napi_env env, napi_callback_info info) {
+  Call call(env, info, 2, 1, napi_float32_array);
+  if (!call.isFine || call.isNarrow) return call.refuse();
+  const std::size_t isToNarrow = call.count(0), n = call.count(3);
+  void *wide = call.run(0, call.count(1), n), *narrow = call.run(1, call.count(2), n);
+  if (!call.isFine || isToNarrow > 1) return call.refuse();
+  call.instance->way->convert(isToNarrow == 1, (double *)wide, (float *)narrow, n);
   return nullptr;
 }
 
@@ -968,6 +979,7 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "largerShare", largerShare);
   set(env, exports, "gate", gate);
   set(env, exports, "prelu", prelu);
+  set(env, exports, "convert", convert);
   set(env, exports, "foldRows", foldRows);
   set(env, exports, "takeOuter", takeOuter);
   set(env, exports, "diagonalize", diagonalize);

@@ -215,6 +215,19 @@ template <class T> struct HardSwishSlope {
   }
 };
 
+/** Losses of the difference, which is rounded; the rest is in float64 and rounded once. */
+template <class T> struct SmoothL1 {
+  static inline vd of(vd g, vd x, vd p, vd q) {
+    const vd d = abs(rounded<T>(g - x));
+    return select(d < p, (c(0.5) * d * d) / p, d - q);
+  }
+};
+template <class T> struct Huber {
+  static inline vd of(vd g, vd x, vd p, vd q) {
+    const vd d = abs(rounded<T>(g - x));
+    return select(d <= p, c(0.5) * d * d, p * (d - q));
+  }
+};
 template <class F> inline void gates(const double *g, const double *x, vd p, vd q, double *out, std::size_t n) {
   std::size_t i = 0;
   for (; i + WIDE <= n; i += WIDE) store(out + i, F::of(load<vd>(g + i), load<vd>(x + i), p, q));
@@ -254,6 +267,8 @@ template <class T> void gate(int op, const T *g, const T *x, double p, double q,
     case 7: return gates<HardSigmoid<T, false>>(g, x, first, second, out, n);
     case 8: return gates<HardSigmoid<T, true>>(g, x, first, second, out, n);
     case 9: return gates<HardSwishSlope<T>>(g, x, first, second, out, n);
+    case 10: return gates<SmoothL1<T>>(g, x, first, second, out, n);
+    case 11: return gates<Huber<T>>(g, x, first, second, out, n);
   }
 }
 

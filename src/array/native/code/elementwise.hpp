@@ -80,6 +80,17 @@ struct Round {
   }
 };
 
+inline void convert(const double *x, float *out, std::size_t n) {
+  std::size_t i = 0;
+  for (; i + WIDE <= n; i += WIDE) store(out + i, narrow(load<vd>(x + i)));
+  for (; i < n; i++) out[i] = (float)x[i];
+}
+inline void convert(const float *x, double *out, std::size_t n) {
+  std::size_t i = 0;
+  for (; i + WIDE <= n; i += WIDE) store(out + i, widen(load<vh>(x + i)));
+  for (; i < n; i++) out[i] = (double)x[i];
+}
+
 /** Functions of float64; float32 is computed in it and rounded once. */
 template <class F> void mapWide(const double *x, double *out, std::size_t n) {
   std::size_t i = 0;

@@ -159,6 +159,11 @@ void largerShareOf(bool isNarrow, const void *g, const void *a, const void *b, v
   else largerShare((D)g, (D)a, (D)b, (double *)out, n);
 }
 
+void convertOf(bool isToNarrow, double *wide, float *narrow, std::size_t n) {
+  if (isToNarrow) convert(wide, narrow, n);
+  else convert(narrow, wide, n);
+}
+
 void gateOf(bool isNarrow, int op, const void *g, const void *x, double p, double q, void *out, std::size_t n) {
   if (isNarrow) gate(op, (F)g, (F)x, p, q, (float *)out, n);
   else gate(op, (D)g, (D)x, p, q, (double *)out, n);
@@ -262,5 +267,5 @@ extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     foldRows, takeOuter, diagonalize, orthogonalize, symmetricEigen, spareOfTriangle, triangleValues, cholesky, factorRows, firstBeyond, atPlacesOf, copyOf,
     sortRowsOf, moveRunsOf, volumeMaximaOf, volumeMaximaScatterOf,
     spareOfPlaces, placesInOrderOf, spareOfDistances, distancesOf,
-    averagePoolOf, averagePoolScatterOf, spareOfBlend, blendOf, spareOfFourier, fourierRows,
+    averagePoolOf, averagePoolScatterOf, spareOfBlend, blendOf, spareOfFourier, convertOf, fourierRows,
 };

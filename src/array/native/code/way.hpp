@@ -132,6 +132,7 @@ struct Way {
   std::size_t (*spareOfBlend)(std::size_t count);
   void (*blend)(bool isNarrow, bool isScatter, const BlendShape &z, const void *x, void *out, void *spare);
   std::size_t (*spareOfFourier)(std::size_t length);
+  void (*convert)(bool isToNarrow, double *wide, float *narrow, std::size_t n);
   void (*fourierRows)(const double *re, const double *im, std::size_t rows, std::size_t n, std::size_t length, const double *tables,
                       double *outRe, double *outIm, double *spare);
 };
