@@ -143,6 +143,8 @@ async function fusedCalls(engine, kernel, plain) {
     const found = factors[name](x)
     return Array.isArray(found) ? found.map((part) => sum(part)).reduce((a, b) => add(a, b)) : found
   }
+  const transform = async (name) => await of('functions/fourier', name)
+  const [fft, rfft, irfft] = [await transform('fft'), await transform('rfft'), await transform('irfft')]
   const prelu = await activation('prelu')
   const [leakyRelu, elu, hardtanh] = [
     await activation('leakyRelu'),
@@ -180,6 +182,7 @@ async function fusedCalls(engine, kernel, plain) {
     const [size, stride, padding] = [pair(), pair(), [below(3), below(3)]]
     const many = below(9) === 0 ? 1300 : some()
     const causal = below(2) === 0
+    const odd = below(2)
     const factor = ['inv', 'cholesky'][below(2)]
     const order = [
       [0, 2, 1, 3],
@@ -255,7 +258,24 @@ async function fusedCalls(engine, kernel, plain) {
         (q, k, v) => attention(q, k, v, { causal }),
         'attention',
       ],
-    ][below(24)]()
+      () => [
+        [
+          [h, many],
+          [h, many],
+        ],
+        (x, y) => add(...fft(x, y)),
+        'fft',
+      ],
+      () => [[[h, many]], (x) => add(...rfft(x)), 'rfft'],
+      () => [
+        [
+          [h, many + 1],
+          [h, many + 1],
+        ],
+        (x, y) => irfft(x, y, { n: 2 * many + odd }),
+        'irfft',
+      ],
+    ][below(27)]()
     const Type = below(2) === 0 ? Float64Array : Float32Array
     const isOdd = below(2) === 0
     const count = (shape) => shape.reduce((product, extent) => product * extent, 1)

@@ -255,6 +255,12 @@ function* casesOf(Type, special) {
   yield ['randomAffine', { degrees: 20, shift: 2, scale: [0.9, 1.1], seed: 3, counter: 7 }, [f(3, 2, 9, 8)]]
   yield ['randomNoise', { deviation: 0.3, seed: 3, counter: 7 }, [f(7, 9)]]
   for (const n of [1, 8, 15, 64]) yield ['fourierTransform', { inverse: n === 8 }, [f(3, n), f(3, n)]]
+  for (const n of [1, 2, 8, 15, 60, 64, 77, 100, 101, 512]) {
+    yield ['fourierTransform', { inverse: n % 3 === 0, method: 'radices' }, [f(3, n), f(3, n)]]
+    yield ['realFourier', {}, [f(9, n)]]
+    const m = Math.floor(n / 2) + 1
+    yield ['halfFourier', { n }, [f(9, m), f(9, m)]]
+  }
   yield ['rotary', { base: 500, offset: 1000, interleaved: true }, [f(5, 6)]]
 
   // losses

@@ -572,7 +572,7 @@ const DRAWS: Readonly<Record<string, Draw>> = {
     integers: false,
   }),
   fourierTransform: (random) => {
-    const shape = [...drawShape(random, 0, 2), random.integer(1, 6)]
+    const shape = [...drawShape(random, 0, 2), random.integer(1, 12)]
     return {
       inputs: [values(random, shape), values(random, shape)],
       args: [{ inverse: random.oneIn(2) }],

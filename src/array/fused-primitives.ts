@@ -357,6 +357,22 @@ export interface FusedKernel {
     outImOffset: number,
   ): boolean
 
+  /** Rows transformed as fft-radices.ts does, by what they are, with its table; float64. */
+  fourierByRadices(
+    kind: number,
+    rows: number,
+    n: number,
+    table: Float64Array,
+    re: TypedArray,
+    reOffset: number,
+    im: TypedArray,
+    imOffset: number,
+    outRe: TypedArray,
+    outReOffset: number,
+    outIm: TypedArray,
+    outImOffset: number,
+  ): boolean
+
   /** The maximum of each window of volumes. */
   volumeMaxima(
     shape: VolumeShape,

@@ -362,6 +362,22 @@ export function fusedOver(native: () => Native | null): FusedKernel {
       return true
     },
 
+    fourierByRadices(kind, rows, n, table, re, reo, im, imo, outRe, outReo, outIm, outImo) {
+      const code = re instanceof Float64Array ? codeFor(re, rows * n, ELEMENTS_MIN) : null
+      if (code === null || n >= EXTENT_MAX) return false
+      const { numbers } = code
+      numbers[0] = kind
+      numbers[1] = rows
+      numbers[2] = n
+      numbers[3] = reo
+      numbers[4] = imo
+      numbers[5] = outReo
+      numbers[6] = outImo
+      const [a, b, c, d] = [re, im, outRe, outIm] as Float64Array[]
+      code.library.fourierByRadices(a!, b!, c!, d!, table)
+      return true
+    },
+
     placesInOrder(x, xo, rows, n, count, values, vo, found) {
       const code = n < EXTENT_MAX ? codeFor(x, rows * n, ELEMENTS_MIN) : null
       if (code === null) return false

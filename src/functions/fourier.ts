@@ -1,5 +1,6 @@
 /** Fourier transforms. There is no complex dtype: what is complex is two Variables, the real and the imaginary part. */
 import { fourier } from '../array/fft.js'
+import { fourierByRadices, halfRowsFourier, realRowsFourier } from '../array/fft-radices.js'
 import { ndarray } from '../array/make-array.js'
 import type { NDArray } from '../array/ndarray.js'
 import { promotedToFloat } from '../array/promotion.js'
@@ -27,12 +28,18 @@ export interface FourierOptions {
 /** Σ x[j]·e^(∓2πi·jk/n) along the last axis; two inputs, two outputs.  Backward: the transform with the other sign. */
 export class FourierTransform extends Func {
   private readonly inverse: boolean
+  /** By the factors of the length, or, unless said, by halves and convolutions, as all were in runs of before 2026-12. */
+  private readonly method: 'radices' | undefined
 
-  constructor(attributes: { inverse?: boolean | undefined } = {}) {
-    checkOptions(attributes, ['inverse'], 'fourierTransform')
+  constructor(attributes: { inverse?: boolean | undefined; method?: 'radices' | undefined } = {}) {
+    checkOptions(attributes, ['inverse', 'method'], 'fourierTransform')
+    const { method } = attributes
     const inverse = flagOf(attributes.inverse, false, 'inverse', 'fourierTransform')
-    super({ inverse })
+    if (method !== undefined && method !== 'radices')
+      refuse(`fourierTransform expected method 'radices' or none, got ${valueText(method)}`)
+    super(method === undefined ? { inverse } : { inverse, method })
     this.inverse = inverse
+    this.method = method
   }
 
   override forward(real: NDArray, imaginary: NDArray): NDArray[] {
@@ -42,11 +49,56 @@ export class FourierTransform extends Func {
         'SHAPE_MISMATCH',
         `fourierTransform expected two arrays [..., n] of one shape, got ${formatShape(re.shape)} and ${formatShape(im.shape)}`,
       )
-    return fourier(re, im, this.inverse)
+    return this.method === undefined ? fourier(re, im, this.inverse) : fourierByRadices(re, im, this.inverse)
   }
 
   override backward(real: Variable, imaginary: Variable): Variable[] {
-    return new FourierTransform({ inverse: !this.inverse }).applyAll(real, imaginary)
+    const { inverse, method } = this
+    return new FourierTransform({ inverse: !inverse, method }).applyAll(real, imaginary)
+  }
+}
+
+/** The first ⌊n/2⌋ + 1 places of the transform of real rows [..., n]; two outputs.  Backward: `HalfFourier`. */
+export class RealFourier extends Func {
+  override forward(x: NDArray): NDArray[] {
+    const [real] = promotedToFloat([x]) as [NDArray]
+    if (real.ndim === 0 || real.shape.at(-1) === 0)
+      throw new TapeError(
+        'SHAPE_MISMATCH',
+        `realFourier expected an array [..., n] of rows with elements, got ${formatShape(real.shape)}`,
+      )
+    return realRowsFourier(real)
+  }
+
+  override backward(real: Variable, imaginary: Variable): Variable {
+    return new HalfFourier({ n: this.inputAt(0).shape.at(-1)! }).apply2(real, imaginary)
+  }
+}
+
+/** z[j] = Σ Re(y[k]·e^(2πi·jk/n)) over the ⌊n/2⌋ + 1 places of y, for j below n; two inputs.  Backward: `RealFourier`. */
+export class HalfFourier extends Func {
+  private readonly n: number
+
+  constructor(attributes: { n?: number | undefined } = {}) {
+    checkOptions(attributes, ['n'], 'halfFourier')
+    const n = integerOf(attributes.n, 1, 1, 'n', 'halfFourier')
+    super({ n })
+    this.n = n
+  }
+
+  override forward(real: NDArray, imaginary: NDArray): NDArray {
+    const [re, im] = promotedToFloat([real, imaginary]) as [NDArray, NDArray]
+    const m = Math.floor(this.n / 2) + 1
+    if (re.ndim === 0 || re.shape.at(-1) !== m || !sameShape(re.shape, im.shape))
+      throw new TapeError(
+        'SHAPE_MISMATCH',
+        `halfFourier expected two arrays [..., ${m}] of one shape, got ${formatShape(re.shape)} and ${formatShape(im.shape)}`,
+      )
+    return halfRowsFourier(re, im, this.n)
+  }
+
+  override backward(gy: Variable): Variable[] {
+    return new RealFourier().applyAll(gy)
   }
 }
 
@@ -61,7 +113,32 @@ export function fourierTransform(
   imaginary: Operand,
   options: { inverse?: boolean | undefined } = {},
 ): [real: Variable, imaginary: Variable] {
-  return new FourierTransform(options).applyAll(real, imaginary) as [Variable, Variable]
+  checkOptions(options, ['inverse'], 'fourierTransform')
+  const { inverse } = options
+  return new FourierTransform({ inverse, method: 'radices' }).applyAll(real, imaginary) as [
+    Variable,
+    Variable,
+  ]
+}
+
+/**
+ * The transform of real rows without a factor, of which the second half would be conjugates of the first: what `rfft` is made of.
+ *
+ * Shapes   [..., n] → [..., ⌊n/2⌋ + 1] and [..., ⌊n/2⌋ + 1]
+ * Throws   SHAPE_MISMATCH for a scalar and an empty axis
+ */
+export function realFourier(x: Operand): [real: Variable, imaginary: Variable] {
+  return new RealFourier().applyAll(x) as [Variable, Variable]
+}
+
+/**
+ * The real part of the inverse transform, without a factor, of the places that are given: what `irfft` is made of.
+ *
+ * Shapes   [..., ⌊n/2⌋ + 1] and [..., ⌊n/2⌋ + 1] → [..., n]
+ * Throws   SHAPE_MISMATCH; BAD_ARGUMENT
+ */
+export function halfFourier(real: Operand, imaginary: Operand, { n }: { n: number }): Variable {
+  return new HalfFourier({ n }).apply2(real, imaginary)
 }
 
 type Complex = [real: Variable, imaginary: Variable]
@@ -158,14 +235,12 @@ export function ifft(
  * Source   NumPy and PyTorch `rfft`
  */
 export function rfft(x: Operand, options: FourierOptions = {}): [real: Variable, imaginary: Variable] {
-  const { parts, back } = withAxisLast(partsOf(x, undefined, 'rfft'), options, 'rfft')
+  const { parts, back } = withAxisLast([asVariable(x, null)], options, 'rfft')
   const n = lengthOf(options, parts[0]!.shape.at(-1)!, 'rfft')
-  const [re, im] = parts.map((part) => resized(part, n)) as Complex
   const factor = factorOf(options, false, n, 'rfft')
-  return fourierTransform(re, im).map((part) => {
-    const half = resized(part, Math.floor(n / 2) + 1)
-    return back(factor === 1 ? half : mul(half, factor))
-  }) as Complex
+  return realFourier(resized(parts[0]!, n)).map((part) =>
+    back(factor === 1 ? part : mul(part, factor)),
+  ) as Complex
 }
 
 /**
@@ -186,9 +261,9 @@ export function irfft(real: Operand, imaginary: Operand, options: FourierOptions
   )
   const [re, im] = parts.map((part) => {
     const dtype = part.dtype === 'float32' ? 'float32' : 'float64'
-    return resized(mul(resized(part, m), factors.astype(dtype)), n)
+    return mul(resized(part, m), factors.astype(dtype))
   }) as Complex
-  return back(fourierTransform(re, im, { inverse: true })[0])
+  return back(halfFourier(re, im, { n }))
 }
 
 function partsOf(real: Operand, imaginary: Operand | undefined, what: string): [Variable, Variable] {
@@ -203,3 +278,5 @@ function partsOf(real: Operand, imaginary: Operand | undefined, what: string): [
 }
 
 registerFunc(FourierTransform, { name: 'fourierTransform' })
+registerFunc(RealFourier, { name: 'realFourier' })
+registerFunc(HalfFourier, { name: 'halfFourier' })

@@ -25,7 +25,7 @@ import { Eigh, Qr, Svd } from './decompositions.js'
 import { Cross, Diag } from './diagonals.js'
 import { Dropout } from './dropout.js'
 import * as exponential from './exponential.js'
-import { FourierTransform } from './fourier.js'
+import { FourierTransform, HalfFourier, RealFourier } from './fourier.js'
 import { Concat, Pad, ScatterSlice, Slice, Split, Stack } from './joining.js'
 import { Cholesky, Det, Inv, Slogdet, Solve } from './linear-algebra.js'
 import { Pinv } from './matrices.js'
@@ -180,7 +180,7 @@ setMapRule(Cdist, ({ func, operands, rows }) =>
   again(func).applyList(operands.map((operand) => repeated(operand, rows))),
 )
 all(overLastAxes(2), Tril, Triu, Cholesky, Det, Inv, Slogdet, Qr, Eigh, Svd, Pinv, Rotary)
-all(inOneShape, FourierTransform)
+all(inOneShape, FourierTransform, RealFourier, HalfFourier)
 all(joining(0), Concat)
 all(joining(1), Stack)
 

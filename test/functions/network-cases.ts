@@ -1,7 +1,9 @@
 /** Cases of indices, products, losses, images, normalisation and attention. */
 import { ndarray } from '../../src/array/make-array.js'
 import type { Shape } from '../../src/array/shape.js'
+import { FourierTransform } from '../../src/functions/fourier.js'
 import {
+  type Case,
   type Cases,
   integers,
   none,
@@ -286,11 +288,41 @@ export const networkCases: Cases = {
     withOptions([spread([3, 4])], { deviation: 0.2, seed: 3, counter: 7 }, [3, 4]),
     withOptions([none], { deviation: 0.2, seed: 3, counter: 1 }, [0]),
   ],
-  fourierTransform: [
-    withOptions([spread([2, 4]), spread([2, 4], 1)], {}, [2, 4], [2, 4]),
-    withOptions([spread([5]), spread([5], 1)], { inverse: true }, [5], [5]),
-    withOptions([spread([0, 3]), spread([0, 3], 1)], {}, [0, 3], [0, 3]),
-  ],
+  // By the method that the function records, and by that of older tapes.
+  fourierTransform: (
+    [
+      [[2, 4], false],
+      [[2, 6], false],
+      [[5], true],
+      [[7], true],
+      [[2, 1], false],
+      [[0, 3], false],
+    ] as const
+  ).flatMap(([shape, inverse]): Case[] => {
+    const one = { inputs: [spread([...shape]), spread([...shape], 1)], shapes: [[...shape], [...shape]] }
+    return [
+      { ...one, attributes: { inverse, method: 'radices' }, args: [{ inverse }] },
+      {
+        ...one,
+        attributes: { inverse },
+        call: (_, operands) => new FourierTransform({ inverse }).applyAll(...operands),
+      },
+    ]
+  }),
+  realFourier: [[2, 6], [5], [2, 1], [0, 4]].map((shape): Case => {
+    const half = [...shape.slice(0, -1), Math.floor(shape.at(-1)! / 2) + 1]
+    return { inputs: [spread(shape)], shapes: [half, half] }
+  }),
+  halfFourier: [[2, 6], [5], [2, 1], [0, 4]].map((shape): Case => {
+    const n = shape.at(-1)!
+    const half = [...shape.slice(0, -1), Math.floor(n / 2) + 1]
+    return {
+      inputs: [spread(half), spread(half, 1)],
+      attributes: { n },
+      args: [{ n }],
+      shapes: [shape],
+    }
+  }),
   rotary: [
     withOptions([spread([3, 4])], {}, [3, 4]),
     withOptions([spread([2, 2, 6])], { base: 100, offset: 5, interleaved: true }, [2, 2, 6]),

@@ -1,10 +1,12 @@
 /** Where a plain formula gives NaN or another function than was meant, and PyTorch does not: values at the edges, lists of booleans. */
 import { expect, test } from 'vitest'
+import { HalfFourier, RealFourier } from '../../src/functions/fourier.js'
 import {
   add,
   crossEntropy,
   ctcLoss,
   Embedding,
+  FourierTransform,
   fft,
   grad,
   irfft,
@@ -16,6 +18,7 @@ import {
   sum,
   TransformerEncoderLayer,
   Variable,
+  zeros,
 } from '../../src/index.js'
 
 const slopes = (y: Variable, x: Variable) => [...grad([sum(y)], [x])[0]!.data.data]
@@ -76,6 +79,11 @@ test('what does not fit a Fourier transform or CTC is refused, and what cannot b
   expect(() => fft(3)).toThrow(/BAD_AXIS/)
   expect(() => rfft([1, 2], { n: 0 })).toThrow(/BAD_ARGUMENT/)
   expect(() => irfft([1], [1])).toThrow(/BAD_SHAPE/)
+  expect(() => new FourierTransform({ method: 'halves' as never })).toThrow(/BAD_ARGUMENT.*radices.*halves/)
+  expect(() => new RealFourier().apply1(zeros([2, 0]))).toThrow(/SHAPE_MISMATCH.*\[2, 0\]/)
+  expect(() => new HalfFourier({ n: 6 }).apply2(ndarray([1, 2]), ndarray([1, 2]))).toThrow(
+    /SHAPE_MISMATCH.*4/,
+  )
   expect(() => fft([1, 2], undefined, { norm: 'half' as never })).toThrow(/BAD_ARGUMENT.*ortho/)
   const x = new Variable([[[-1, -2]]])
   const labels = (...rows: number[][]) => rows

@@ -59,6 +59,13 @@ export interface NativeLibrary {
     outIm: Float64Array,
     tables: Float64Array,
   ): void
+  fourierByRadices(
+    re: Float64Array,
+    im: Float64Array,
+    outRe: Float64Array,
+    outIm: Float64Array,
+    table: Float64Array,
+  ): void
   placesInOrder(x: Floats, values: Floats, found: Int32Array): void
   distances(a: Floats, b: Floats, out: Floats): void
   volumeMaxima(x: Floats, out: Floats, bounds: Int32Array): void

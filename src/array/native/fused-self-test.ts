@@ -9,7 +9,7 @@ type Floats = Float64Array | Float32Array
 type Type = Float64ArrayConstructor | Float32ArrayConstructor
 
 const HASHES: { readonly [name: string]: number } = {
-  Float64Array: 1685170762,
+  Float64Array: -1378577004,
   Float32Array: 2051129393,
 }
 
@@ -75,6 +75,17 @@ function hashAtOnce(native: Native, Type: Type, numbers: (count: number, seed: n
     const tables = x.slice(0, 2 * 7 + 3 * 16)
     note(fused.fourierRows(11, 7, 16, tables, x, 1, gy, 2, out, 0, columns, 0), out, columns)
     note(fused.fourierRows(5, 8, 8, tables, x, 1, gy, 2, out, 0, columns, 0), out, columns)
+    for (const [kind, n] of [
+      [0, 30],
+      [1, 28],
+      [2, 28],
+      [2, 11],
+    ] as const)
+      note(
+        fused.fourierByRadices(kind, 3, n, x.slice(0, 2 * n), x, 1, gy, 2, out, 0, columns, 0),
+        out,
+        columns,
+      )
     columns.set(x.slice(20, 120))
     note(fused.diagonalize(square, first, 9, 1e-9, 9), square, first)
     note(fused.orthogonalize(columns, second, 9, 11, 2 ** -52, 9), columns, second)

@@ -16,7 +16,12 @@ import { cast } from '../../../src/functions/casting.js'
 import { greater, where } from '../../../src/functions/comparison.js'
 import { conv2d, convTranspose2d } from '../../../src/functions/convolution.js'
 import { huberLoss, smoothL1Loss } from '../../../src/functions/distances.js'
-import { fourierTransform } from '../../../src/functions/fourier.js'
+import {
+  FourierTransform,
+  fourierTransform,
+  HalfFourier,
+  RealFourier,
+} from '../../../src/functions/fourier.js'
 import { gather, scatterAdd } from '../../../src/functions/gathering.js'
 import { groupNorm } from '../../../src/functions/group-normalization.js'
 import { take } from '../../../src/functions/indexing.js'
@@ -266,24 +271,40 @@ describe.runIf(ways.length > 0)('one call of native code has the bits of the ste
     )
   })
 
-  test('Fourier transforms of rows, of powers of two and of other lengths', () => {
+  test('Fourier transforms of rows, of any length, complex and real, by each method', () => {
     fc.assert(
-      fc.property(some, fc.integer({ min: 2, max: 40 }), fc.boolean(), fc.nat(), (rows, n, inverse, seed) => {
-        const shape = [rows + 20, n]
-        check([shape, shape], (re, im) => fourierTransform(re, im, { inverse })[0], 'real part', seed)
-        check([shape, shape], (re, im) => fourierTransform(re, im, { inverse })[1], 'imaginary part', seed)
-      }),
+      fc.property(
+        some,
+        fc.integer({ min: 2, max: 140 }),
+        fc.boolean(),
+        fc.nat(),
+        (rows, n, inverse, seed) => {
+          const shape = [rows + 20, n]
+          const half = [rows + 20, Math.floor(n / 2) + 1]
+          for (const part of [0, 1])
+            for (const method of [undefined, 'radices'] as const) {
+              const transform: Call = (re, im) =>
+                new FourierTransform({ inverse, method }).applyAll(re, im)[part]!
+              check([shape, shape], transform, `part ${part}, ${method ?? 'old method'}`, seed)
+            }
+          for (const part of [0, 1])
+            check([shape], (x) => new RealFourier().applyAll(x)[part]!, `real, part ${part}`, seed)
+          check([half, half], (re, im) => new HalfFourier({ n }).apply2(re, im), 'half', seed)
+        },
+      ),
       runs,
     )
-    check(
-      [
-        [3, 64],
-        [3, 64],
-      ],
-      (re, im) => fourierTransform(re, im)[0],
-      'a power of two',
-      1,
-    )
+    for (const [rows, n] of [
+      [3, 64],
+      [1, 512],
+      [1, 6000],
+      [2, 4098],
+      [2, 4913],
+    ]) {
+      const shape = [rows!, n!]
+      check([shape, shape], (re, im) => fourierTransform(re, im)[0], 'a long row', 1)
+      check([shape], (x) => new RealFourier().applyAll(x)[1]!, 'a long real row', 1)
+    }
   })
 
   test('averagePool2d, linear interpolation, and convolutions of single pixels', () => {

@@ -751,6 +751,28 @@ napi_value fourierRows(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** Rows and their transforms as radices.hpp has them, by what they are: 0 complex, 1 real, 2 halves of spectra; and n cosines and n sines. */
+napi_value fourierByRadices(napi_env env, napi_callback_info info) {
+  Call call(env, info, 5);
+  if (!call.isFine || call.isNarrow) return call.refuse();
+  const std::size_t kind = call.count(0), rows = call.count(1), n = call.count(2);
+  if (!call.isFine || kind > 2 || n < 2 || n >= (std::size_t)1 << 31) return call.refuse();
+  std::size_t rest = kind != 0 && n % 2 == 0 ? n / 2 : n;
+  for (std::size_t p = 2; p <= 61; p++)
+    while (rest % p == 0) rest /= p;
+  if (rest != 1) return call.refuse();
+  const std::size_t from = call.product(rows, kind == 2 ? n / 2 + 1 : n), to = call.product(rows, kind == 1 ? n / 2 + 1 : n);
+  const void *re = call.run(0, call.count(3), from), *im = call.run(1, call.count(4), from);
+  void *outRe = call.run(2, call.count(5), to), *outIm = call.run(3, call.count(6), to);
+  const void *roots = call.run(4, 0, 2 * n);
+  if (!call.isFine) return call.refuse();
+  const Spare spare(call.product(call.instance->way->spareOfRadices(n), sizeof(double)));
+  if (!call.isFine || spare.at == nullptr) return call.refuse();
+  call.instance->way->fourierByRadices((int)kind, rows, n, (const double *)roots, (const double *)re, (const double *)im, (double *)outRe,
+                                       (double *)outIm, (double *)spare.at);
+  return nullptr;
+}
+
 /** Rows, the values at some places of each in order, and int32: where those are, and behind them the places. */
 napi_value placesInOrder(napi_env env, napi_callback_info info) {
   Call call(env, info, 3, 2, napi_int32_array);
@@ -998,6 +1020,7 @@ extern "C" NAPI_EXPORT napi_value napi_register_module_v1(napi_env env, napi_val
   set(env, exports, "averagePoolScatter", averagePoolScatter);
   set(env, exports, "blend", blend);
   set(env, exports, "fourierRows", fourierRows);
+  set(env, exports, "fourierByRadices", fourierByRadices);
   set(env, exports, "distances", distances);
   set(env, exports, "volumeMaximaScatter", volumeMaximaScatter);
   return exports;

@@ -8,6 +8,7 @@
 #include "order.hpp"
 #include "places.hpp"
 #include "products.hpp"
+#include "radices.hpp"
 #include "reductions.hpp"
 #include "rotations.hpp"
 #include "rows.hpp"
@@ -268,4 +269,5 @@ extern "C" __attribute__((visibility("hidden"))) const Way NAME_OF(WAY) = {
     sortRowsOf, moveRunsOf, volumeMaximaOf, volumeMaximaScatterOf,
     spareOfPlaces, placesInOrderOf, spareOfDistances, distancesOf,
     averagePoolOf, averagePoolScatterOf, spareOfBlend, blendOf, spareOfFourier, convertOf, fourierRows,
+    spareOfRadices, fourierByRadices,
 };

@@ -135,4 +135,7 @@ struct Way {
   void (*convert)(bool isToNarrow, double *wide, float *narrow, std::size_t n);
   void (*fourierRows)(const double *re, const double *im, std::size_t rows, std::size_t n, std::size_t length, const double *tables,
                       double *outRe, double *outIm, double *spare);
+  std::size_t (*spareOfRadices)(std::size_t n);
+  void (*fourierByRadices)(int kind, std::size_t rows, std::size_t n, const double *roots, const double *re, const double *im, double *outRe,
+                           double *outIm, double *spare);
 };
