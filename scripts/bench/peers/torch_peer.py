@@ -11,6 +11,10 @@ import sys
 import tempfile
 import time
 
+# Debian's OpenBLAS has threads of its own, which torch.set_num_threads does not know: its products took two cores.
+for name in ('OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS', 'MKL_NUM_THREADS'):
+    os.environ[name] = '1'
+
 import torch
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
