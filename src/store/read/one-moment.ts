@@ -6,6 +6,7 @@
  * wants to begin a run; and in WAL mode the log grows as long as one moment of the tape is being looked at.
  */
 import type { Connection, Statement } from '../format/connection.js'
+import { sqliteError } from '../format/database.js'
 
 /** How long one moment may last, at most. */
 const MOMENT_MS = 100
@@ -13,6 +14,7 @@ const MOMENT_MS = 100
 interface Moment {
   readonly begin: Statement
   readonly commit: Statement
+  readonly rollback: Statement
   /** When the moment began that is being looked at; null while none is. */
   since: number | null
 }
@@ -24,15 +26,20 @@ export function asOfOneMoment<T>(db: Connection, ask: () => T): T {
   // Of a tape that was closed the question itself says so.
   if (db.inTransaction || !db.open) return ask()
   const moment = momentOf(db)
-  moment.begin.run()
+  run(moment.begin)
   moment.since = performance.now()
+  let answer: T
   try {
-    return ask()
-  } finally {
+    answer = ask()
+  } catch (error) {
     moment.since = null
-    // A failure of SQLite may have ended it.
-    if (db.inTransaction) moment.commit.run()
+    // What failed is what to tell; of a damaged file a failure may have ended the transaction.
+    if (db.inTransaction) withoutFailure(moment.rollback)
+    throw sqliteError(error, 'reading the tape')
   }
+  moment.since = null
+  if (db.inTransaction) run(moment.commit)
+  return answer
 }
 
 /** Where a long question stands between two small ones: ends a moment that has lasted, and begins the next. */
@@ -46,17 +53,38 @@ export function letOthersIn(db: Connection): void {
   } catch (error) {
     // Rows of another statement are being read one by one: the moment lasts until they are.
     if (error instanceof TypeError) return
-    throw error
+    throw sqliteError(error, 'reading the tape')
   }
-  moment.begin.run()
+  run(moment.begin)
   moment.since = now
 }
 
 function momentOf(db: Connection): Moment {
   let moment = moments.get(db)
   if (moment === undefined) {
-    moment = { begin: db.prepare('BEGIN'), commit: db.prepare('COMMIT'), since: null }
+    moment = {
+      begin: db.prepare('BEGIN'),
+      commit: db.prepare('COMMIT'),
+      rollback: db.prepare('ROLLBACK'),
+      since: null,
+    }
     moments.set(db, moment)
   }
   return moment
+}
+
+function run(statement: Statement): void {
+  try {
+    statement.run()
+  } catch (error) {
+    throw sqliteError(error, 'reading the tape')
+  }
+}
+
+function withoutFailure(statement: Statement): void {
+  try {
+    statement.run()
+  } catch {
+    // Another error is on its way, and says what is wrong with the file.
+  }
 }

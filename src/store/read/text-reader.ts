@@ -12,6 +12,7 @@ import {
 } from '../../events/forms.js'
 import { textToPlain } from '../../events/plain.js'
 import type { Connection, Statement } from '../format/connection.js'
+import { sqliteError } from '../format/database.js'
 import type { TextTable } from '../format/text-tables.js'
 
 /** Parsed texts kept of each kind. */
@@ -62,7 +63,7 @@ export class TextReader {
     if (content === undefined) {
       // Two in a row begin to be a run of them; one alone is read alone.
       const count = id - this.lastPassing === 1 ? AHEAD : 1
-      this.ahead = new Map(this.following.all(id, id + count - 1) as [number, string][])
+      this.ahead = new Map(reading(() => this.following.all(id, id + count - 1) as [number, string][]))
       content = this.ahead.get(id)
       if (content === undefined) throw new TapeError('TAPE_CORRUPT', `row ${id} of _text is missing`)
     }
@@ -96,12 +97,20 @@ export class TextReader {
   private cached<T>(kept: Map<number, T>, table: TextTable, id: number, parse: (text: string) => T): T {
     let value = kept.get(id)
     if (value === undefined) {
-      const content = this.statements[table].get(id) as string | undefined
+      const content = reading(() => this.statements[table].get(id) as string | undefined)
       if (content === undefined) throw new TapeError('TAPE_CORRUPT', `row ${id} of ${table} is missing`)
       value = parse(content)
       if (kept.size >= KEPT_MAX) kept.clear()
       kept.set(id, value)
     }
     return value
+  }
+}
+
+function reading<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw sqliteError(error, 'reading the texts of the tape')
   }
 }

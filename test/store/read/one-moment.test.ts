@@ -1,5 +1,6 @@
 // Many small reads in one transaction, which lets others in now and then.
 import { execFile } from 'node:child_process'
+import fs from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { square, Variable } from '../../../src/index.js'
@@ -82,4 +83,17 @@ test('while rows are read one by one, the moment lasts', async () => {
   })
   expect(seen.length).toBeGreaterThan(3)
   expect(db.inTransaction).toBe(false)
+})
+
+test('of a damaged file the tape is told of, whatever SQLite says', async () => {
+  const file = await record()
+  const tape = openForTest(file, { readonly: true })
+  const past = tape.run('test')
+  const bytes = fs.readFileSync(file)
+  fs.writeFileSync(file, bytes.fill(0xff, 2 * bytes.readUInt16BE(16)))
+  expect(() => past.variable('y')).toThrow(/^(TAPE_CORRUPT|VARIABLE_NOT_FOUND)/)
+  expect(() =>
+    asOfOneMoment(tape.connection, () => tape.connection.prepare('SELECT * FROM _text').all()),
+  ).toThrow('TAPE_CORRUPT')
+  expect(tape.connection.inTransaction).toBe(false)
 })
