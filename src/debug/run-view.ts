@@ -78,8 +78,10 @@ export class RunView implements RunSteps {
       if (like === undefined) {
         like = this.step(stretch.from)
         // What is full drops nothing: they are asked for in the same order each time, so what was dropped would be the next.
-        this.keptEvents += like.events.length
-        if (this.keptEvents <= KEPT_LIKES_EVENTS) this.keptLikes.set(stretch.shape, like)
+        if (this.keptEvents + like.events.length <= KEPT_LIKES_EVENTS) {
+          this.keptEvents += like.events.length
+          this.keptLikes.set(stretch.shape, like)
+        }
       }
       yield { stretch, like }
     }

@@ -68,7 +68,7 @@ class Diverged extends Error {
 /** The recorded pass ended here in an exception. */
 class Aborted extends Error {}
 
-/** The tape ends in the middle of a pass, because its process ended there, or is still at it. */
+/** The tape ends in the middle of a pass, because its run or its process ended there, or is still at it. */
 class EndOfTape extends Error {}
 
 /**
@@ -321,6 +321,11 @@ class Replay {
     try {
       const expected = this.take()
       if (expected === null && !this.runEnded) throw new EndOfTape()
+      if (expected?.type === 'RunFinished' && got.type !== 'RunFinished' && this.pass !== null) {
+        // A hook ended the run, or the process ended there.
+        this.compared++
+        throw new EndOfTape()
+      }
       if (expected === null)
         throw new Diverged({
           position: got.position,

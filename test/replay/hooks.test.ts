@@ -16,7 +16,7 @@ import {
   type Variable,
 } from '../../src/index.js'
 import type { Run } from '../../src/tape/run.js'
-import { openForTest, recordedTape } from '../tape/temporary-tape.js'
+import { newTapePath, openForTest, recordedTape } from '../tape/temporary-tape.js'
 
 interface Scene {
   readonly run: Run
@@ -126,6 +126,25 @@ describe.each([
     const grad = end.grad('w')
     expect([...end.value(name).data, ...end.value('w').data, ...(grad?.data ?? [])]).toEqual(live.at(-1))
   })
+})
+
+test.each([
+  ['finishes its run', (run: Run) => void run.finish()],
+  ['calls its run failed', (run: Run) => void run.fail(new Error('not today'))],
+])('a pass whose hook %s is repeated up to there', async (_, end) => {
+  const file = newTapePath()
+  const tape = openForTest(file)
+  const run = tape.startRun('test')
+  const w = parameter([1, 2], { name: 'w' })
+  const u = parameter([3, 4], { name: 'u' })
+  w.onGradient(() => end(run))
+  run.step()
+  expect(() => sum(square(mul(w, u))).backward()).toThrow('RUN_FINISHED')
+  tape.close()
+  const past = openForTest(file, { readonly: true }).run('test')
+  const report = past.replay()
+  expect(report.divergence).toBe(null)
+  expect(report.events).toBe(past.lastPosition)
 })
 
 test('a step does not begin in the middle of a pass', async () => {

@@ -34,8 +34,8 @@ export class VersionLookup {
   private readonly freezes: EntryLookup
   private assignedRefs: Set<Ref> | null = null
   private frozenRefs: Set<Ref> | null = null
-  private readonly versionAt = new Map<Ref, VersionRow[]>()
-  private readonly stretches = new Map<Ref, Stretch[]>()
+  private readonly versionAt = new Stretches<VersionRow>()
+  private readonly stretches = new Stretches<Stretch>()
 
   constructor(rows: RunRows) {
     this.rows = rows
@@ -46,7 +46,7 @@ export class VersionLookup {
   /** The version of a variable that a call at `position` reads; null for the first, which the variable was made with. */
   before(ref: Ref, position: number): VersionRow | null {
     if (!this.isVersioned(ref)) return null
-    let version = this.versionAt.get(ref)?.find(({ after, until }) => after < position && position <= until)
+    let version = this.versionAt.at(ref, position)
     if (version === undefined) {
       const assigned = this.assignments.find(ref, 'before', position) ?? 0
       const unchained = this.unchained(ref, 'before', position) ?? 0
@@ -62,9 +62,7 @@ export class VersionLookup {
           freeze.until,
         ),
       }
-      const found = this.versionAt.get(ref)
-      if (found === undefined) this.versionAt.set(ref, [version])
-      else found.push(version)
+      this.versionAt.add(ref, version)
     }
     return version.position === 0 && version.requiresGrad === null ? null : version
   }
@@ -151,7 +149,7 @@ export class VersionLookup {
   /** What `requiresGrad` was for what reads the variable at `position`. */
   private stretch(ref: Ref, position: number): Stretch {
     if (!this.isFrozenOnce(ref)) return AS_MADE
-    const known = this.stretches.get(ref)?.find(({ after, until }) => after < position && position <= until)
+    const known = this.stretches.at(ref, position)
     if (known !== undefined) return known
     const set = this.freezes.find(ref, 'before', position)
     const stretch = {
@@ -159,9 +157,7 @@ export class VersionLookup {
       until: this.freezes.find(ref, 'from', position) ?? Number.POSITIVE_INFINITY,
       requiresGrad: set === null ? null : this.freezes.entry(set)[FREEZE_ENTRY.requiresGrad] === 1,
     }
-    const found = this.stretches.get(ref)
-    if (found === undefined) this.stretches.set(ref, [stretch])
-    else found.push(stretch)
+    this.stretches.add(ref, stretch)
     return stretch
   }
 
@@ -175,6 +171,36 @@ export class VersionLookup {
     )
     return row === undefined ? null : row.id - this.rows.base
   }
+}
+
+/** What is known of stretches of a run, by variable: a parameter may have one for each of a million steps. */
+class Stretches<T extends { readonly after: number; readonly until: number }> {
+  /** In order. */
+  private readonly known = new Map<Ref, T[]>()
+
+  /** The one that holds for what reads the variable at a position; undefined for one that is not known. */
+  at(ref: Ref, position: number): T | undefined {
+    const list = this.known.get(ref)
+    const found = list?.[placeIn(list, position) - 1]
+    return found !== undefined && position <= found.until ? found : undefined
+  }
+
+  add(ref: Ref, stretch: T): void {
+    const list = this.known.get(ref)
+    if (list === undefined) this.known.set(ref, [stretch])
+    else list.splice(placeIn(list, stretch.after + 1), 0, stretch)
+  }
+}
+
+/** How many of them begin before a position. */
+function placeIn(list: readonly { readonly after: number }[], position: number): number {
+  let [from, to] = [0, list.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if (list[middle]!.after < position) from = middle + 1
+    else to = middle
+  }
+  return from
 }
 
 const AS_MADE: Stretch = { after: 0, until: Number.POSITIVE_INFINITY, requiresGrad: null }
