@@ -11,7 +11,8 @@ import { plainDatabase } from '../plain-database.js'
 
 export function temporaryFolder(): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gradtape-test-'))
-  onTestFinished(() => fs.rmSync(folder, { recursive: true, force: true }))
+  // A process that was told to end may still be taking its files away from there.
+  onTestFinished(() => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
   return folder
 }
 
